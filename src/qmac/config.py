@@ -1,0 +1,134 @@
+"""What a run is asked to do, checked once at the border and frozen."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from qmac.errors import OptionError, RulesError, suggestion
+
+AVERAGES = ("sma",)
+FILLS = ("close",)
+CONFLICTS = ("ignore", "opposite")
+OBJECTIVES = ("total_return",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How signals become trades. Fractions, not percent: ``slippage=0.0025`` is 0.25 %.
+
+    Parameters
+    ----------
+    fees : share of a trade's value paid at each end, in [0, 1).
+    slippage : share by which a fill is worse than the price, in [0, 1).
+    average : kind of moving average: ``"sma"``.
+    fill : ``"close"``: at the close of the signal's bar.
+    conflict : what an entry and an exit on one bar do: ``"ignore"``, neither acts (vectorbt's
+        default), or ``"opposite"``, the one that applies to the present position acts.
+    start : first bar that may trade, a date; earlier bars only warm the averages up.
+    init_cash : cash at the start, in currency.
+    periods_per_year : bars in a year, for annualised figures; inferred from the dates if None.
+
+    Raises
+    ------
+    RulesError : a value outside these bounds.
+
+    Examples
+    --------
+    >>> Rules(fees=0.001).slippage
+    0.0025
+    >>> Rules(slippage=2.5)
+    Traceback (most recent call last):
+    ...
+    qmac.errors.RulesError: slippage is 2.5, but must be at least 0 and below 1: it is a fraction, 0.0025 is 0.25 %.
+    """
+
+    fees: float = 0.0
+    slippage: float = 0.0025
+    average: str = "sma"
+    fill: str = "close"
+    conflict: str = "ignore"
+    start: str | date | None = None
+    init_cash: float = 100.0
+    periods_per_year: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("fees", "slippage"):
+            value = self._number(name)
+            if not 0 <= value < 1:
+                raise RulesError(
+                    f"{name} is {value:g}, but must be at least 0 and below 1: "
+                    "it is a fraction, 0.0025 is 0.25 %."
+                )
+        if not 0 < self._number("init_cash") < math.inf:
+            raise RulesError(f"init_cash is {self.init_cash}, but must be positive and finite.")
+        if self.periods_per_year is not None and not 0 < self._number("periods_per_year") < math.inf:
+            raise RulesError(
+                f"periods_per_year is {self.periods_per_year}, but must be positive: 252 for business days, "
+                "365 for every day, or leave it out to have it inferred."
+            )
+        for name, known in (("average", AVERAGES), ("fill", FILLS), ("conflict", CONFLICTS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise RulesError(f"{name} {value!r} is not known. {suggestion(str(value), known)}")
+        if self.start is not None:
+            object.__setattr__(self, "start", _moment(self.start))
+
+    def _number(self, name: str) -> float:
+        value = getattr(self, name)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise RulesError(f"{name} is {value!r}, but must be a number.") from None
+        object.__setattr__(self, name, number)
+        return number
+
+    @property
+    def buy_factor(self) -> float:
+        """What one unit bought costs, in units of its price."""
+        return (1 + self.slippage) * (1 + self.fees)
+
+    @property
+    def sell_factor(self) -> float:
+        """What one unit sold brings, in units of its price."""
+        return (1 - self.slippage) * (1 - self.fees)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; ``Rules(**rules.to_dict()) == rules``."""
+        return dataclasses.asdict(self)
+
+
+def _moment(value: str | date) -> str:
+    """ISO text of a date or a date and time."""
+    try:
+        moment = value if isinstance(value, date) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise RulesError(f"start is {value!r}, but must be a date such as 2010-01-04.") from None
+    text = moment.isoformat()
+    return text.removesuffix("T00:00:00")
+
+
+def check_objective(objective: str) -> str:
+    if objective not in OBJECTIVES:
+        raise OptionError(f"objective {objective!r} is not known. {suggestion(str(objective), OBJECTIVES)}")
+    return objective
+
+
+def check_count(name: str, value: int, least: int) -> int:
+    """``value`` as an int of at least ``least``."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise OptionError(f"{name} is {value!r}, but must be a whole number.")
+    if value < least:
+        raise OptionError(f"{name} is {value}, but must be at least {least}.")
+    return int(value)
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,62 @@
+"""What can go wrong, as a tree.
+
+::
+
+    QmacError
+    |- InputError(ValueError)         the user can mend it; exit code 2 on the command line
+    |  |- PricesError                 a file or frame of prices
+    |  |- GridError                   windows and ranges
+    |  |- RulesError                  costs, fills, conflicts, periods
+    |  |- OptionError                 objective, top, threads, ...
+    |  `- ResultError                 a directory of results
+    `- InternalError                  the books do not balance: a defect of qmac
+
+A message names the value, the cause and the next step.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class QmacError(Exception):
+    """Base of all errors that qmac raises on purpose."""
+
+
+class InputError(QmacError, ValueError):
+    """Something that was given cannot be used; the message says what to change."""
+
+
+class PricesError(InputError):
+    """Prices that cannot be backtested."""
+
+
+class GridError(InputError):
+    """Windows that give no grid."""
+
+
+class RulesError(InputError):
+    """Trading rules outside what is defined."""
+
+
+class OptionError(InputError):
+    """An option of a run outside what is defined."""
+
+
+class ResultError(InputError):
+    """A directory that cannot be read as a result, or cannot be written."""
+
+
+class InternalError(QmacError):
+    """A promise of qmac did not hold; please report it."""
+
+
+def suggestion(value: str, known: Iterable[str]) -> str:
+    """' Did you mean ...?' if something known is near, else the list of what is known."""
+    names = list(known)
+    lowered = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(value.strip().lower(), lowered, n=1)
+    if near:
+        return f"Did you mean {lowered[near[0]]!r}?"
+    return f"Known: {', '.join(names)}."

@@ -1,0 +1,90 @@
+"""The only file that spells compiler options, and where compiled kernels are kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numba.core import caching
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+DISABLED = bool(numba.config.DISABLE_JIT)
+"""True when kernels run as plain Python (``NUMBA_DISABLE_JIT=1``): for coverage and debugging."""
+
+
+def _fingerprint() -> str:
+    """Name of everything that the machine code follows from, less the CPU, which Numba's index holds."""
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_directory() -> Path:
+    """Directory of the compiled kernels: ``$QMAC_CACHE_DIR``, or the user's cache directory."""
+    root = os.environ.get("QMAC_CACHE_DIR")
+    if root is None:
+        base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+        root = str(Path(base) / "qmac") if base else str(Path.home() / ".cache" / "qmac")
+    return Path(root) / f"kernels-{_fingerprint()}"
+
+
+class _Locator(caching._CacheLocator):  # type: ignore[misc]
+    """One directory for all kernels, named by all their sources.
+
+    Numba's own locators look at the file of the function alone, so a kernel whose *callee* changed
+    in another file would be served stale.
+    """
+
+    directory = cache_directory()
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def get_cache_path(self) -> str:
+        return str(self.directory)
+
+    def get_source_stamp(self) -> str:
+        return self.directory.name
+
+    def get_disambiguator(self) -> str:
+        return str(self._function.__code__.co_firstlineno)
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> _Locator | None:
+        locator = cls(py_func)
+        try:
+            locator.ensure_cache_path()
+        except OSError:  # read-only home: compile in memory, every time
+            return None
+        return locator
+
+
+class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_Locator]  # noqa: RUF012 (Numba's name)
+
+
+class _Cache(caching.FunctionCache):  # type: ignore[misc]
+    _impl_class = _CacheImpl
+
+
+def jit(function: Function) -> Function:
+    """Compile without the GIL and without fastmath: a score has the same bits on every CPU."""
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    if not DISABLED:
+        try:
+            compiled._cache = _Cache(function)
+        except RuntimeError:  # no directory can be written; the kernel still works
+            pass
+    return compiled
+
+
+def inlined(function: Function) -> Function:
+    """A helper that is always part of its caller, so that lane values stay in registers."""
+    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)

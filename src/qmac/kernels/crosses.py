@@ -1,0 +1,75 @@
+"""Where one average crosses above another: short sorted lists of bars, one per pair."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from qmac.kernels._jit import jit
+
+TIE = 2.0**-48
+"""Averages nearer to each other than this share of their size are equal: 16 units in the last
+place. Rounding of the prices and of the averages makes up to about 4; the smallest real difference
+of two averages of prices in cents is millions of times larger."""
+
+
+class Crosses(NamedTuple):
+    """The crosses of pair ``p`` are ``bars[starts[p]:starts[p + 1]]``, ascending."""
+
+    starts: np.ndarray  # (P + 1,) int64
+    bars: np.ndarray  # (E,) uint16 or uint32
+
+
+@jit
+def find_crosses(averages, over, under, first, skipped, tie, starts, bars, counting):  # type: ignore[no-untyped-def]
+    """Bars at which ``averages[over[p]]`` crosses above ``averages[under[p]]``, from bar ``first`` on.
+
+    Fires at ``t`` where ``d[t-1] <= 0 < d[t]`` for ``d = over - under``, both defined, a difference
+    within ``tie`` being 0. With ``counting``, stores the number of crosses of ``p`` in
+    ``starts[p]``; else the bars, numbered from bar ``skipped``, from ``bars[starts[p]]`` on.
+    """
+    length = averages.shape[1]
+    above = np.zeros(length + 1, np.uint8)  # entry t + 1 is bar t
+    not_above = np.zeros(length + 1, np.uint8)
+    fires = np.zeros((length + 7) // 8 * 8, np.uint8)
+    words = fires.view(np.uint64)
+    for p in range(over.size):
+        o, u = over[p], under[p]
+        for t in range(length):
+            difference = averages[o, t] - averages[u, t]
+            band = tie * abs(averages[o, t])
+            above[t + 1] = difference > band
+            not_above[t + 1] = difference <= band  # an undefined difference is neither
+        for t in range(length):
+            fires[t] = above[t + 1] & not_above[t]
+        found = 0
+        base = 0 if counting else starts[p]
+        for word in range(first // 8, words.size):
+            if words[word] != 0:
+                for t in range(max(8 * word, first), 8 * word + 8):
+                    if fires[t]:
+                        if not counting:
+                            bars[base + found] = t - skipped
+                        found += 1
+        if counting:
+            starts[p] = found
+
+
+@jit
+def shared_prefixes(order, crosses, deepest):  # type: ignore[no-untyped-def]
+    """How many leading crosses each list has in common with the one before it in ``order``, ``(P,)``.
+
+    At most ``deepest``, the number of states that a walk can go back to.
+    """
+    shared = np.zeros(order.size + 1, np.int32)
+    for i in range(1, order.size):
+        a, b = crosses.starts[order[i - 1]], crosses.starts[order[i]]
+        common = min(
+            crosses.starts[order[i - 1] + 1] - a, crosses.starts[order[i] + 1] - b, deepest
+        )
+        k = 0
+        while k < common and crosses.bars[a + k] == crosses.bars[b + k]:
+            k += 1
+        shared[i] = k
+    return shared

@@ -1,0 +1,232 @@
+"""Files and frames become checked prices. pandas stays on this side of the border."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from qmac.errors import PricesError, suggestion
+
+COLUMNS = ("Open", "High", "Low", "Close", "Volume")
+DATE_NAMES = ("date", "datetime", "time", "timestamp")
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """Checked bars: dates ascend, every price is finite and positive.
+
+    ``frame`` has a DatetimeIndex and float columns: Close, and of Open, High, Low and Volume those
+    that were given. Make one by ``read_prices``, ``sample_prices`` or ``Prices.of(frame)``.
+    """
+
+    frame: pd.DataFrame
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def index(self) -> pd.DatetimeIndex:
+        """Dates of the bars, ``(T,)``."""
+        return pd.DatetimeIndex(self.frame.index)
+
+    @property
+    def close(self) -> np.ndarray:
+        """Closing prices, ``(T,)`` float64."""
+        return self.frame["Close"].to_numpy(np.float64)
+
+    def tail(self, bars: int) -> Prices:
+        """The last ``bars`` bars.
+
+        >>> len(sample_prices().tail(2000))
+        2000
+        """
+        return Prices(self.frame.tail(bars), self.name)
+
+    def moment(self, text: str) -> pd.Timestamp:
+        """A date as the index knows it, its time zone included."""
+        moment = pd.Timestamp(text)
+        zone = self.index.tz
+        if zone is None:
+            return moment.tz_localize(None)
+        return moment.tz_localize(zone) if moment.tzinfo is None else moment.tz_convert(zone)
+
+    @classmethod
+    def of(cls, data: Prices | pd.DataFrame | pd.Series, name: str = "prices") -> Prices:
+        """Check a frame with a Close column, or a series of closes.
+
+        Raises
+        ------
+        PricesError : naming the row and date of the first value that cannot be used.
+        """
+        if isinstance(data, Prices):
+            return data
+        if isinstance(data, pd.Series):
+            data = data.to_frame("Close")
+        if not isinstance(data, pd.DataFrame):
+            raise PricesError(
+                f"prices are a {type(data).__name__}, but must be a pandas DataFrame with a Close column, "
+                "a Series of closes, or what qmac.read_prices returns."
+            )
+        frame = _named_columns(data, name)
+        frame.index = _dates(data.index, name)
+        _check_values(frame, name)
+        return cls(frame.astype(np.float64), name)
+
+
+def read_prices(path: str | Path) -> Prices:
+    """Prices from a CSV or Parquet file with a date column and Open, High, Low, Close, Volume.
+
+    Column names may be in any case, only Close is needed. The dates are the index of a Parquet file,
+    or a column called Date, Datetime, Time or Timestamp, or else the first column.
+
+    Raises
+    ------
+    PricesError : the file cannot be read, or a value in it cannot be used (row and date are named).
+
+    Examples
+    --------
+    >>> import qmac
+    >>> qmac.read_prices("no_such.csv")
+    Traceback (most recent call last):
+    ...
+    qmac.errors.PricesError: no_such.csv: there is no such file. Check the path, or try --sample for the bundled prices.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise PricesError(
+            f"{path}: there is no such file. Check the path, or try --sample for the bundled prices."
+        )
+    if path.is_dir():
+        raise PricesError(f"{path} is a directory. Name one CSV or Parquet file in it.")
+    if path.stat().st_size == 0:
+        raise PricesError(f"{path} is empty. Give a CSV or Parquet file with dates and a Close column.")
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_csv(path, skipinitialspace=True)
+    except (OSError, ValueError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PricesError(
+            f"{path} cannot be read as {'Parquet' if path.suffix.lower() in ('.parquet', '.pq') else 'CSV'}: "
+            f"{reason}. Give a CSV file (.csv) or a Parquet file (.parquet)."
+        ) from None
+    if not isinstance(frame.index, pd.DatetimeIndex):
+        frame = _index_by_date(frame, str(path))
+    return Prices.of(frame, path.stem)
+
+
+def sample_prices() -> Prices:
+    """Bundled prices: S&P 500 index, daily, 1999-01-04 to 2018-12-31, 5,031 bars.
+
+    Facts from the dataset ``arch.data.sp500`` of the PyPI package ``arch`` (Kevin Sheppard).
+
+    >>> len(sample_prices())
+    5031
+    """
+    with resources.as_file(resources.files("qmac") / "data" / "sp500.csv") as path:
+        frame = pd.read_csv(path, index_col="Date", parse_dates=True)
+    return Prices.of(frame, "sp500")
+
+
+def _index_by_date(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    if frame.shape[1] == 0 or len(frame) == 0:
+        raise PricesError(f"{name} has no rows. Give a file with dates and a Close column.")
+    dates = next((c for c in frame.columns if str(c).strip().lower() in DATE_NAMES), frame.columns[0])
+    if str(dates).strip().lower() == "close":
+        raise PricesError(f"{name} has no column of dates. Add one called Date before the prices.")
+    return frame.set_index(dates)
+
+
+def _dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
+    """A DatetimeIndex that ascends without repeats."""
+    if len(index) == 0:
+        raise PricesError(f"{name} has no rows. Give prices with at least one bar more than the largest window.")
+    if not isinstance(index, pd.DatetimeIndex):
+        if pd.api.types.is_numeric_dtype(index):
+            raise PricesError(
+                f"{name}: the index holds numbers such as {index[0]!r}, not dates. "
+                "Give a DatetimeIndex, or a first column with dates such as 2010-01-04."
+            )
+        try:
+            index = pd.DatetimeIndex(pd.to_datetime(index))
+        except (ValueError, TypeError):
+            parsed = pd.to_datetime(pd.Series(index, dtype="object"), errors="coerce", format="mixed")
+            row = int(np.flatnonzero(parsed.isna().to_numpy())[:1].sum())
+            raise PricesError(
+                f"{name}: row {row + 1} has the date {index[row]!r}, which cannot be read. "
+                "Write dates as 2010-01-04 or 2010-01-04 15:30."
+            ) from None
+    if index.hasnans:
+        row = int(np.flatnonzero(index.isna())[0])
+        raise PricesError(f"{name}: row {row + 1} has no date. Fill it in or drop the row.")
+    if not index.is_monotonic_increasing:
+        row = int(np.flatnonzero(np.diff(index.asi8) < 0)[0]) + 1
+        raise PricesError(
+            f"{name}: dates are not sorted: row {row + 1} ({index[row]}) comes before row {row} "
+            f"({index[row - 1]}). Sort the rows by date."
+        )
+    if not index.is_unique:
+        row = int(np.flatnonzero(index.duplicated())[0])
+        raise PricesError(
+            f"{name}: the date {index[row]} is there twice (rows {row} and {row + 1}). Drop one of them."
+        )
+    return index
+
+
+def _named_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The known columns under their usual names."""
+    found: dict[str, Any] = {}
+    for column in frame.columns:
+        usual = str(column).strip().capitalize()
+        if usual in COLUMNS:
+            if usual in found:
+                raise PricesError(f"{name} has the column {usual} twice. Drop or rename one.")
+            found[usual] = frame[column].to_numpy()
+    if "Close" not in found:
+        names = [str(column) for column in frame.columns]
+        near = next((n for n in names if "close" in n.lower()), None)
+        hint = f"Did you mean {near!r}?" if near else suggestion("Close", names) if names else ""
+        raise PricesError(f"{name} has no Close column. {hint} Rename the column of closing prices to Close.")
+    return pd.DataFrame({column: found[column] for column in COLUMNS if column in found})
+
+
+def _check_values(frame: pd.DataFrame, name: str) -> None:
+    for column in frame.columns:
+        numbers = pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64)
+        if column == "Volume":
+            frame[column] = numbers
+            continue
+        bad = ~(np.isfinite(numbers) & (numbers > 0))
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            more = f" ({int(bad.sum()) - 1} more rows too)" if bad.sum() > 1 else ""
+            raise PricesError(
+                f"{name}: {column} is {frame[column].iloc[row]} in row {row + 1} "
+                f"({frame.index[row]}){more}. Prices must be positive numbers: mend or drop the row."
+            )
+        frame[column] = numbers
+
+
+def infer_periods_per_year(index: pd.DatetimeIndex) -> float:
+    """Bars in a year: 252 for business days, 365 for every day, else from the bars themselves.
+
+    Weekly bars give 52, monthly 12, quarterly 4; intraday bars are counted per year of their span.
+    """
+    if len(index) < 2:
+        return 252.0
+    days = np.diff(index.to_numpy().astype("datetime64[ns]").astype(np.int64)) / 86_400e9
+    typical = float(np.median(days))
+    if typical < 0.99:
+        return float(len(index) - 1) / (float(days.sum()) / 365.25)
+    for least, periods in ((300, 1.0), (80, 4.0), (25, 12.0), (5, 52.0)):
+        if typical >= least:
+            return periods
+    weekend = np.asarray(index.dayofweek >= 5).mean()
+    return 365.0 if weekend > 0.1 else 252.0

@@ -1,0 +1,226 @@
+"""The answer of a run, and its directory on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from qmac._version import __version__
+from qmac.config import Rules
+from qmac.errors import ResultError
+from qmac.grid import Combination, Grid
+from qmac.reductions import Distribution, Maps
+
+FORMAT = 1
+HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a sweep found. Every figure but ``elapsed`` is the same for any number of threads."""
+
+    top: pd.DataFrame
+    """The best combinations: four windows, then every metric; by objective, then index."""
+    distribution: Distribution
+    evaluated: int
+    scored: int
+    unscored: int
+    """Combinations whose objective is undefined: counted, never ranked."""
+    filtered: int
+    """Combinations with fewer trades than ``min_trades``."""
+    elapsed: float
+    """Seconds of the sweep, from checked prices to merged result."""
+    grid: Grid
+    rules: Rules
+    objective: str
+    min_trades: int
+    threads: int
+    prices: dict[str, Any]
+    """Name, bars, first and last date, trading start, of the series."""
+    periods_per_year: float
+    hold: dict[str, float]
+    """Metrics of buy & hold on the same bars."""
+    maps: Maps
+
+    @property
+    def best(self) -> Combination | None:
+        """The winner's windows; None if nothing was scored."""
+        if self.top.empty:
+            return None
+        a, b, c, d = (int(window) for window in self.top.iloc[0, :4])
+        return a, b, c, d
+
+    @property
+    def combinations_per_second(self) -> float:
+        return self.evaluated / self.elapsed
+
+    def map(self, rows: str, columns: str, stat: str = "max") -> pd.DataFrame:
+        """Objective over two of the four windows: ``stat`` is ``"max"``, ``"mean"`` or ``"count"``.
+
+        Returns a frame with the windows of ``rows`` as index and those of ``columns`` as columns, NaN
+        where no combination was scored. The mean of ``total_return`` is the compounded one. A maximum
+        over thousands of combinations hides luck; look at the mean beside it.
+
+        Raises
+        ------
+        OptionError : a window or stat that is not known.
+        """
+        return self.maps.frame(self.grid, rows, columns, stat)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of every count, score and map: equal for any threads, tiles or machine."""
+        digest = hashlib.sha256(f"{self.evaluated} {self.scored} {self.unscored} {self.filtered}".encode())
+        distribution, maps = self.distribution, self.maps
+        arrays = [
+            self.top.iloc[:, :4].to_numpy(np.int64),
+            self.top[self.objective].to_numpy(np.float64),
+            distribution.score_edges, distribution.counts, distribution.positive, distribution.score_mean,
+            distribution.score_std, distribution.score_min, distribution.score_max,
+            maps.maxima, maps.means, maps.counts,
+        ]  # fmt: skip
+        for array in arrays:
+            array = np.ascontiguousarray(array)
+            digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+        return digest.hexdigest()
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for JSON: counts, digest, speed, best and top."""
+        top = self.top.astype(object).where(self.top.notna(), None)
+        return {
+            "evaluated": self.evaluated,
+            "scored": self.scored,
+            "unscored": self.unscored,
+            "filtered": self.filtered,
+            "digest": self.digest,
+            "elapsed": self.elapsed,
+            "combinations_per_second": self.combinations_per_second,
+            "objective": self.objective,
+            "best": list(self.best) if self.best else None,
+            "top": top.to_dict("records"),
+        }
+
+    def save(self, directory: str | Path) -> Path:
+        """Write the result into a new or empty directory, all or nothing: JSON, Parquet and arrays.
+
+        Raises
+        ------
+        ResultError : the directory has something in it, or cannot be written.
+        """
+        directory = check_writable(directory)
+        try:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+        except OSError as error:
+            raise ResultError(f"{directory} cannot be written: {error.strerror}. Name another directory.") from None
+        try:
+            scratch.chmod(0o755)
+            self._write(scratch)
+            os.replace(scratch, directory)  # an empty directory may be replaced, a full one may not
+        except OSError as error:
+            raise ResultError(f"{directory} cannot be written: {error.strerror}. Name another directory.") from None
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return directory
+
+    def _write(self, directory: Path) -> None:
+        header = {
+            "format": FORMAT,
+            "qmac": __version__,
+            "objective": self.objective,
+            "rules": self.rules.to_dict(),
+            "grid": self.grid.to_dict(),
+            "min_trades": self.min_trades,
+            "threads": self.threads,
+            "prices": self.prices,
+            "periods_per_year": self.periods_per_year,
+            "hold": {name: None if value != value else value for name, value in self.hold.items()},
+            "evaluated": self.evaluated,
+            "scored": self.scored,
+            "unscored": self.unscored,
+            "filtered": self.filtered,
+            "elapsed": self.elapsed,
+            "digest": self.digest,
+        }
+        (directory / HEADER).write_text(json.dumps(header, indent=2, allow_nan=False) + "\n")
+        self.top.to_parquet(directory / TOP)
+        distribution, maps = self.distribution, self.maps
+        numbers = (distribution.score_mean, distribution.score_std, distribution.score_min, distribution.score_max)
+        np.savez_compressed(
+            directory / ARRAYS,
+            edges=distribution.score_edges,
+            counts=distribution.counts,
+            positive=distribution.positive,
+            scores=np.array(numbers),
+            map_max=maps.maxima,
+            map_mean=maps.means,
+            map_count=maps.counts,
+        )
+
+
+def load(directory: str | Path) -> Result:
+    """A result that ``Result.save`` or ``qmac optimize --out`` wrote.
+
+    Raises
+    ------
+    ResultError : the directory holds no result, a damaged one, or one of a newer qmac.
+    """
+    directory = Path(directory)
+    if not (directory / HEADER).is_file():
+        raise ResultError(
+            f"{directory} holds no result: there is no {HEADER}. Name a directory that 'qmac optimize --out' wrote."
+        )
+    try:
+        header = json.loads((directory / HEADER).read_text())
+        if header["format"] > FORMAT:
+            raise ResultError(f"{directory} was written by qmac {header['qmac']}. Update qmac to read it.")
+        top = pd.read_parquet(directory / TOP)
+        with np.load(directory / ARRAYS, allow_pickle=False) as arrays:
+            result = _from_parts(header, top, dict(arrays))
+    except ResultError:
+        raise
+    except Exception as error:  # a damaged file can fail in any way; all of them mean the same
+        raise ResultError(f"{directory} is damaged ({type(error).__name__}: {error}). Run it again.") from None
+    if result.digest != header["digest"]:
+        raise ResultError(f"{directory} is damaged: its digest is {result.digest}, not {header['digest']}. Run it again.")
+    return result
+
+
+def _from_parts(header: dict[str, Any], top: pd.DataFrame, arrays: dict[str, np.ndarray]) -> Result:
+    grid = Grid(**header["grid"])
+    numbers = [float(number) for number in arrays["scores"]]
+    positive = int(arrays["positive"])
+    return Result(
+        top=top,
+        distribution=Distribution(arrays["edges"], arrays["counts"], header["scored"], positive, *numbers),
+        grid=grid,
+        rules=Rules(**header["rules"]),
+        hold={name: float("nan") if value is None else value for name, value in header["hold"].items()},
+        maps=Maps(grid.windows, arrays["map_max"], arrays["map_mean"], arrays["map_count"]),
+        **{
+            name: header[name]
+            for name in (
+                "evaluated", "scored", "unscored", "filtered", "elapsed",
+                "objective", "min_trades", "threads", "prices", "periods_per_year",
+            )
+        },
+    )  # fmt: skip
+
+
+def check_writable(directory: str | Path) -> Path:
+    """The directory, if a result may be written there."""
+    directory = Path(directory)
+    if directory.exists() and not directory.is_dir():
+        raise ResultError(f"{directory} is a file. Name a new directory.")
+    if directory.is_dir() and any(directory.iterdir()):
+        raise ResultError(f"{directory} exists and is not empty. Name a new directory, or empty it first.")
+    return directory
