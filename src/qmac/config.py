@@ -118,12 +118,14 @@ def check_objective(objective: str) -> str:
     return objective
 
 
-def check_count(name: str, value: int, least: int) -> int:
-    """``value`` as an int of at least ``least``."""
+def check_count(name: str, value: int, least: int, most: int = 2**31 - 1) -> int:
+    """``value`` as an int within bounds."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise OptionError(f"{name} is {value!r}, but must be a whole number.")
     if value < least:
         raise OptionError(f"{name} is {value}, but must be at least {least}.")
+    if value > most:
+        raise OptionError(f"{name} is {value}, but must be at most {most}.")
     return int(value)
 
 

@@ -41,7 +41,7 @@ class Evaluator:
 
     def __init__(self, dataset: Dataset, question: Question) -> None:
         self.dataset, self.question = dataset, question
-        self.bound = dataset.score_bound(question.rules)
+        self.bound = dataset.bound
         self.stop = np.zeros(1, np.uint8)
         self.scale = reductions.scale_for(self.bound, 0.0, 0.0)
         pilot = Worker(self, _pilot(dataset), replace(question, top=1, min_trades=0, shared_windows=True))

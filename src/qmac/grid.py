@@ -29,7 +29,7 @@ class PairSet:
     def rank(self, fast: int, slow: int) -> int:
         """Number of pairs before (fast, slow)."""
         row = bisect_left(self.fast, fast)
-        return self.row_starts[row] + bisect_left(self.slow, slow) - bisect_right(self.slow, fast)
+        return self.row_starts[row] + max(0, bisect_left(self.slow, slow) - bisect_right(self.slow, fast))
 
     def pair(self, rank: int) -> tuple[int, int]:
         row = bisect_right(self.row_starts, rank) - 1

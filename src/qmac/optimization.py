@@ -20,6 +20,8 @@ from qmac.result import Result
 from qmac.run.executors import Executor, ThreadExecutor
 from qmac.run.progress import Listener, reporter
 
+MOST_KEPT = 1_000_000
+"""Kept rows are held by every thread and replayed bar by bar; more of them is another job."""
 AGREEMENT = 1e-9
 """How far the sweep and the bar-by-bar metrics of a kept row may differ, relative to its growth."""
 
@@ -61,7 +63,7 @@ def optimize(
     (10, 20, 30, 90)
     """
     check_objective(objective)
-    top, min_trades = check_count("top", top, 1), check_count("min_trades", min_trades, 0)
+    top, min_trades = check_count("top", top, 1, MOST_KEPT), check_count("min_trades", min_trades, 0)
     threads = available_cpus() if threads is None else check_count("threads", threads, 1)
     prices, rules = Prices.of(prices), rules or Rules()
     question = Question(rules, grid.shared_windows, min(top, grid.size), min_trades)
@@ -103,8 +105,10 @@ def _finish(
             f"the books do not balance: grid {grid.size}, evaluated {evaluated}, scored {scored}, "
             f"histogram {int(tally.histogram.sum())}."
         )
+    scores, indices = reductions.top_of(tally)
     return Result(
-        top=_top_frame(prices, grid, rules, tally),
+        top=_top_frame(prices, grid, rules, scores, indices),
+        top_scores=scores,
         distribution=reductions.Distribution.finish(tally, evaluator.scale, evaluator.bound),
         evaluated=evaluated,
         scored=scored,
@@ -128,9 +132,10 @@ def _finish(
     )
 
 
-def _top_frame(prices: Prices, grid: Grid, rules: Rules, tally: Tally) -> pd.DataFrame:
+def _top_frame(
+    prices: Prices, grid: Grid, rules: Rules, scores: np.ndarray, indices: np.ndarray
+) -> pd.DataFrame:
     """The kept combinations, replayed in full; the replay must agree with the sweep."""
-    scores, indices = reductions.top_of(tally)
     kept: list[Combination] = [
         (*grid.buys.pair(buy), *grid.sells.pair(sell))
         for buy, sell in (divmod(int(index), grid.sells.size) for index in indices)

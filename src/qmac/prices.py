@@ -228,5 +228,5 @@ def infer_periods_per_year(index: pd.DatetimeIndex) -> float:
     for least, periods in ((300, 1.0), (80, 4.0), (25, 12.0), (5, 52.0)):
         if typical >= least:
             return periods
-    weekend = np.asarray(index.dayofweek >= 5).mean()
+    weekend = np.asarray(index.day_of_week >= 5).mean()
     return 365.0 if weekend > 0.1 else 252.0

@@ -50,6 +50,8 @@ class Result:
     hold: dict[str, float]
     """Metrics of buy & hold on the same bars."""
     maps: Maps
+    top_scores: np.ndarray
+    """Scores of the top rows ``(K,)``, bit for bit as the sweep summed them."""
 
     @property
     def best(self) -> Combination | None:
@@ -83,7 +85,7 @@ class Result:
         distribution, maps = self.distribution, self.maps
         arrays = [
             self.top.iloc[:, :4].to_numpy(np.int64),
-            self.top[self.objective].to_numpy(np.float64),
+            self.top_scores,
             distribution.score_edges, distribution.counts, distribution.positive, distribution.score_mean,
             distribution.score_std, distribution.score_min, distribution.score_max,
             maps.maxima, maps.means, maps.counts,
@@ -161,6 +163,7 @@ class Result:
             counts=distribution.counts,
             positive=distribution.positive,
             scores=np.array(numbers),
+            top_scores=self.top_scores,
             map_max=maps.maxima,
             map_mean=maps.means,
             map_count=maps.counts,
@@ -205,6 +208,7 @@ def _from_parts(header: dict[str, Any], top: pd.DataFrame, arrays: dict[str, np.
         grid=grid,
         rules=Rules(**header["rules"]),
         hold={name: float("nan") if value is None else value for name, value in header["hold"].items()},
+        top_scores=arrays["top_scores"],
         maps=Maps(grid.windows, arrays["map_max"], arrays["map_mean"], arrays["map_count"]),
         **{
             name: header[name]
@@ -223,4 +227,7 @@ def check_writable(directory: str | Path) -> Path:
         raise ResultError(f"{directory} is a file. Name a new directory.")
     if directory.is_dir() and any(directory.iterdir()):
         raise ResultError(f"{directory} exists and is not empty. Name a new directory, or empty it first.")
+    above = next(parent for parent in directory.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ResultError(f"{directory} cannot be written: no right to write in {above}. Name another directory.")
     return directory

@@ -11,11 +11,16 @@ from qmac.kernels.lanes import load, splat, store, where
 
 
 class Values(NamedTuple):
-    """What a trade's two ends are worth, as logarithms: the gain of a trade is ``sell - buy``."""
+    """What a trade's two ends are worth: logarithms, or plain prices if ``simple``.
 
-    buy: np.ndarray  # (T,) log of what one unit of the price costs when bought at this bar
-    sell: np.ndarray  # (T,) log of what it brings when sold at this bar
-    last: float  # log of what an open position is worth at the end
+    The gain of a trade is ``sell - buy`` of logarithms, ``sell / buy - 1`` of prices. Simple gains do not
+    add up over a position that is held on, so they need ``ignore=0``.
+    """
+
+    buy: np.ndarray  # (T,) what one unit costs when bought at this bar
+    sell: np.ndarray  # (T,) what it brings when sold at this bar
+    last: float  # what an open position is worth at the end
+    simple: bool
 
 
 class Tables(NamedTuple):
@@ -46,6 +51,9 @@ def fill_tables(width, exits, first, values, ignore, tables):  # type: ignore[no
         exit_here = load(code, t, width) != 0
         conflict = where(exit_here, splat(code.dtype.type(ignore), width), 0)
         store(code, t, following | conflict)
-        store(gain, t, proceeds - where(conflict != 0, splat(values.sell[t], width), values.buy[t]))
+        if values.simple:
+            store(gain, t, proceeds * (1.0 / values.buy[t]) - 1.0)
+        else:
+            store(gain, t, proceeds - where(conflict != 0, splat(values.sell[t], width), values.buy[t]))
         following = where(exit_here, splat(code.dtype.type(2 * t), width), following)
         proceeds = where(exit_here, splat(values.sell[t], width), proceeds)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+import psutil
+
 from qmac.kernels.sweep import Tally
 
 LINE_SECONDS = 2.0
@@ -21,6 +23,7 @@ class Status:
     size: int
     seconds: float
     best: float  # highest score so far, -inf before the first
+    memory: int  # bytes that the process holds
 
     @property
     def rate(self) -> float:
@@ -38,13 +41,14 @@ Listener = Callable[[Status], None]
 
 def reporter(size: int, listener: Listener | None) -> Callable[[Sequence[Tally]], None]:
     """Turn the tallies of the workers, read while they run, into a Status for the listener."""
-    began = time.perf_counter()
+    began, process = time.perf_counter(), psutil.Process()
 
     def report(tallies: Sequence[Tally]) -> None:
         if listener is not None:
             done = sum(int(tally.counts[0]) for tally in tallies)
             best = max(float(tally.row_max.max()) for tally in tallies)
-            listener(Status(done, size, time.perf_counter() - began, best))
+            seconds = time.perf_counter() - began
+            listener(Status(done, size, seconds, best, process.memory_info().rss))
 
     return report
 
@@ -67,7 +71,7 @@ class Lines:
         self._next = status.seconds + LINE_SECONDS
         print(
             f"{status.done / status.size:6.1%}  {status.done:,} of {status.size:,}  {millions(status.rate)}  "
-            f"{status.left:.0f} s left  best {self._shown(status.best)}",
+            f"{status.left:.0f} s left  best {self._shown(status.best)}  {status.memory / 2**20:.0f} MiB",
             file=self._stream,
             flush=True,
         )
@@ -97,7 +101,10 @@ class Bar:
         self._progress.stop()
 
     def __call__(self, status: Status) -> None:
-        state = f"{millions(status.rate)}  {status.left:.0f} s left  best {self._shown(status.best)}"
+        state = (
+            f"{millions(status.rate)}  {status.left:.0f} s left  best {self._shown(status.best)}  "
+            f"{status.memory / 2**20:.0f} MiB"
+        )
         self._progress.update(self._task, completed=status.done / status.size, state=state)
 
 

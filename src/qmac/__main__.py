@@ -1,0 +1,3 @@
+from qmac.cli import main
+
+main()

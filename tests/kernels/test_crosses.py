@@ -1,0 +1,121 @@
+"""Averages and crosses: exact on ties, blind to the future, symmetric."""
+
+import math
+
+import numpy as np
+import pytest
+from conftest import closes, series
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qmac import reference
+from qmac.dataset import Window, crosses_of, walking_order
+from qmac.kernels.averages import sma
+from qmac.kernels.crosses import TIE, shared_prefixes
+
+WINDOWS = np.array([1, 2, 3, 5, 8])
+FAST, SLOW = (array.astype(np.int32) for array in np.triu_indices(WINDOWS.size, 1))
+
+
+def crosses(close, over=FAST, under=SLOW):
+    return lists(crosses_of(sma(close, WINDOWS), over, under, Window(0, close, 0)))
+
+
+def lists(found):
+    return [found.bars[a:b].tolist() for a, b in zip(found.starts, found.starts[1:], strict=False)]
+
+
+@given(closes)
+def test_averages_are_right_to_the_last_places(close):
+    fast = sma(close, WINDOWS)
+    for i, window in enumerate(WINDOWS):
+        slow = [reference.average(close.tolist(), int(window), t) for t in range(close.size)]
+        slow = np.array([math.nan if value is None else value for value in slow])
+        assert np.allclose(fast[i], slow, rtol=4 * np.finfo(float).eps, atol=0, equal_nan=True)
+
+
+def test_averages_of_a_long_series_do_not_drift():
+    close = series("ticks", 300_000, 1)
+    assert sma(close, np.array([7]))[0, -1] == pytest.approx(math.fsum(close[-7:]) / 7, rel=5e-16)
+
+
+@pytest.mark.parametrize(
+    ("difference", "fires"),
+    [
+        ([-1, 1], [1]),
+        ([-1, 0, 1], [2]),
+        ([-1, 1, 0, 1], [1, 3]),
+        ([0, 1], [1]),
+        ([math.nan, 1], []),
+        ([-1, math.nan, 1], []),
+        ([0, 0, 0], []),
+        ([-1e-16, 1e-16], []),  # a difference that rounding could have made
+    ],
+)
+def test_truth_table(difference, fires):
+    averages = np.array([[1.0] * len(difference), [1.0] * len(difference)])
+    averages[0] += difference
+    one = np.array([0], np.int32), np.array([1], np.int32)
+    period = Window(0, averages[0], 0)
+    assert lists(crosses_of(averages, *one, period)) == [fires]
+    mirrored = np.array([2 - averages[0], averages[1]])
+    assert lists(crosses_of(mirrored, one[1], one[0], period)) == [fires]  # below is above, turned over
+
+
+@given(closes)
+def test_equal_to_the_reference(close):
+    found = crosses(close)
+    signs = [
+        [
+            reference.sign(*(reference.average(close.tolist(), int(WINDOWS[w]), t) for w in (f, s)))
+            for t in range(close.size)
+        ]
+        for f, s in zip(FAST, SLOW, strict=True)
+    ]
+    for row, bars in zip(signs, found, strict=True):
+        assert bars == [t for t in range(1, close.size) if reference.crosses_above(row[t - 1], row[t])]
+
+
+@given(closes, st.integers(1, 20), st.integers(0, 99))
+def test_later_bars_change_no_earlier_cross(close, more, seed):
+    longer = np.concatenate((close, series("random", more, seed)))
+    for before, after in zip(crosses(close), crosses(longer), strict=True):
+        assert before == [bar for bar in after if bar < close.size]
+
+
+@given(closes)
+def test_scaling_by_two_changes_nothing(close):
+    assert crosses(close) == crosses(close * 2)
+
+
+@pytest.mark.parametrize("price", [0.1, 1 / 3, 1234.56, 1e-7])
+def test_no_phantom_crosses_on_flat_prices(price):
+    flat = np.full(3_000, price)
+    assert not any(crosses(flat)) and not any(crosses(flat, SLOW, FAST))
+    after_a_move = np.concatenate((series("random", 50, 3), np.full(2_000, 17.3)))
+    assert all(not bars or bars[-1] < 50 + 8 for bars in crosses(after_a_move))
+
+
+def test_equal_averages_of_ticks_are_ties():
+    # averages of 2 and 4 bars are the same number here, but not the same rounding
+    close = np.tile([0.1, 0.7, 0.2, 0.6], 200)
+    two_four = crosses(close)[list(zip(WINDOWS[FAST], WINDOWS[SLOW], strict=True)).index((2, 3))]
+    exact = [round(10 * price) for price in close]
+    signs = [
+        None if t < 2 else np.sign(3 * sum(exact[t - 1 : t + 1]) - 2 * sum(exact[t - 2 : t + 1])) for t in range(800)
+    ]
+    assert two_four == [t for t in range(1, 800) if reference.crosses_above(signs[t - 1], signs[t])]
+
+
+@given(closes)
+def test_rows_are_ordered_to_share(close):
+    entries = crosses_of(sma(close, WINDOWS), FAST, SLOW, Window(0, close, 0))
+    order, found = walking_order(entries), lists(entries)
+    shared = shared_prefixes(order, entries, 4)
+    assert sorted(order.tolist()) == list(range(FAST.size))
+    for i in range(1, order.size):
+        a, b = found[order[i - 1]], found[order[i]]
+        common = next((k for k in range(4) if k >= min(len(a), len(b)) or a[k] != b[k]), 4)
+        assert shared[i] == common
+    assert shared[0] == shared[order.size] == 0
+    assert TIE == reference.TIE

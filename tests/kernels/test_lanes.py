@@ -1,0 +1,79 @@
+"""Every operation on lanes: the vector instructions equal their NumPy meaning."""
+
+import numpy as np
+import pytest
+
+from qmac.kernels import _jit, lanes
+
+pytestmark = pytest.mark.skipif(_jit.DISABLED, reason="there are no vectors without the compiler")
+WIDTH = (0,) * 16
+
+
+def both(function, *arrays):
+    """Results of a kernel under Numba, and of the same source on the plain operations."""
+    plain = dict(function.__globals__, **{name: lanes.PLAIN[name] for name in lanes.PLAIN})
+    copies = [array.copy() for array in arrays]
+    fast = _jit.numba.njit(function)(WIDTH, *arrays)
+    slow = type(function)(function.__code__, plain)(WIDTH, *copies)
+    return (fast, arrays), (slow, copies)
+
+
+def agree(function, *arrays):
+    (fast, changed), (slow, copies) = both(function, *arrays)
+    assert np.array_equal(fast, slow, equal_nan=True)
+    for a, b in zip(changed, copies, strict=True):
+        assert np.array_equal(a, b, equal_nan=True)
+
+
+load, store, where, splat = lanes.load, lanes.store, lanes.where, lanes.splat
+bits, truncate, ones, popcount = lanes.bits, lanes.truncate, lanes.ones, lanes.popcount
+highest, total, bump = lanes.highest, lanes.total, lanes.bump
+
+
+def floats(seed):
+    return np.random.default_rng(seed).normal(0, 3, (3, 16))
+
+
+def test_arithmetic():
+    def kernel(width, a, out):
+        x, y = load(a, 0, width), load(a, 1, width)
+        store(out, 0, x + y * 2.0 - x * y)
+        store(out, 1, where((x > y) ^ (x < 0.0), x, -1.0))
+        store(out, 2, where((x >= 0.5) | (y != x) & (y <= 1), splat(3.0, width), y))
+        return highest(x)
+
+    agree(kernel, floats(1), np.zeros((3, 16)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+def test_unsigned(dtype):
+    def kernel(width, a, out):
+        x, y = load(a, 0, width), load(a, 1, width)
+        bar = 30_000
+        store(out, 0, where(x < 2 * bar, x | y, x & y))
+        store(out, 1, where((x & 1) != 0, x + 1, y ^ x))
+        return popcount(x < y) + popcount(x == y)
+
+    numbers = np.random.default_rng(2).integers(0, 2**16 - 2, (2, 16)).astype(dtype)
+    agree(kernel, numbers, np.zeros_like(numbers))
+
+
+def test_conversions():
+    def kernel(width, a, wide, narrow):
+        x = load(a, 0, width)
+        store(wide, 0, bits(x) - 7)
+        store(narrow, 0, truncate(x))
+        store(narrow, 1, ones(x > 0.0))
+        return total(load(wide, 0, width))
+
+    agree(kernel, floats(3), np.zeros((1, 16), np.int64), np.zeros((2, 16), np.int32))
+
+
+def test_bump():
+    def kernel(width, bins, histogram):
+        for row in range(bins.shape[0]):
+            bump(histogram, load(bins, row, width))
+        return 0
+
+    bins = np.random.default_rng(4).integers(0, 5, (6, 16)).astype(np.int32)
+    agree(kernel, bins, np.zeros((lanes.SUBHISTOGRAMS, 5), np.uint32))
