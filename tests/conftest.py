@@ -13,6 +13,7 @@ import qmac
 settings.register_profile(
     "push", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
+settings.register_profile("long", max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile("push")
 
 KINDS = ("random", "ticks", "constant", "up", "down", "steps", "zigzag")

@@ -16,11 +16,7 @@ window_sets = st.sets(st.integers(1, 12), min_size=1, max_size=7).map(sorted)
 
 
 def listed(roles, shared):
-    return [
-        (a, b, c, d)
-        for a, b, c, d in product(*roles)
-        if a < b and c < d and (shared or not {a, b} & {c, d})
-    ]
+    return [(a, b, c, d) for a, b, c, d in product(*roles) if a < b and c < d and (shared or not {a, b} & {c, d})]
 
 
 @given(window_sets, window_sets, window_sets, window_sets, st.booleans())

@@ -69,12 +69,19 @@ def test_no_trade_leaves_ratios_undefined():
     assert math.isnan(numbers["sharpe_ratio"])
 
 
-def test_conflict():
-    # buy average pair crosses up where the sell pair crosses down, at bar 4
-    prices = [10.0, 10.0, 9.0, 12.0, 10.0, 10.5, 10.0]
-    buy, sell = (1, 3), (1, 2)
-    found = {}
-    for conflict in ("ignore", "opposite"):
-        course = reference.simulate(prices, (*buy, *sell), Rules(conflict=conflict))
-        found[conflict] = [(t.opened, t.closed) for t in course.trades]
-    assert found["ignore"] == found["opposite"] == [(3, 4), (5, 6)] or found["ignore"] != found["opposite"]
+@pytest.mark.parametrize(
+    ("conflict", "trades"),
+    [("ignore", []), ("opposite", [(3, None)])],
+)
+def test_entry_and_exit_on_one_bar_while_flat(conflict, trades):
+    # bar 3: 10 is above the mean of 5, 11, 10 for the first time, and below the mean of 11, 10
+    course = reference.simulate([30.0, 5.0, 11.0, 10.0], (1, 3, 1, 2), Rules(conflict=conflict))
+    assert [(t.opened, t.closed) for t in course.trades] == trades
+
+
+@pytest.mark.parametrize(("conflict", "trades"), [("ignore", [(4, 8)]), ("opposite", [(4, 6)])])
+def test_entry_and_exit_on_one_bar_while_holding(conflict, trades):
+    # entries at 4 and 6, exits at 6 and 8: bar 6 is a conflict
+    prices = [10.0, 9.0, 8.0, 8.0, 9.0, 8.0, 9.0, 8.0, 8.0]
+    course = reference.simulate(prices, (1, 3, 2, 3), Rules(conflict=conflict))
+    assert [(t.opened, t.closed) for t in course.trades] == trades

@@ -41,7 +41,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and 
 def optimize(
     prices: PricesPath = None,
     sample: Sample = False,
-    windows: Annotated[str | None, typer.Option(help="Windows of all four averages: 2:252, 2:252:5 or 5,10,20.")] = None,
+    windows: Annotated[
+        str | None, typer.Option(help="Windows of all four averages: 2:252, 2:252:5 or 5,10,20.")
+    ] = None,
     buy_fast: Annotated[str | None, typer.Option(help="Windows of one average; overrides --windows.")] = None,
     buy_slow: Annotated[str | None, typer.Option(help="As --buy-fast.")] = None,
     sell_fast: Annotated[str | None, typer.Option(help="As --buy-fast.")] = None,
@@ -119,7 +121,7 @@ def backtest(
     try:
         combination = tuple(int(window) for window in (a, b, c, d))
     except ValueError:
-        raise OptionError(f"windows are four whole numbers, but got {' '.join((a, b, c, d))!r}.") from None
+        raise OptionError(f"windows are four whole numbers, but got {a} {b} {c} {d}.") from None
     rules = qmac.Rules(
         fees=fees, slippage=slippage, conflict=conflict, start=start, init_cash=init_cash,
         periods_per_year=periods_per_year,

@@ -61,8 +61,7 @@ class Rules:
             value = self._number(name)
             if not 0 <= value < 1:
                 raise RulesError(
-                    f"{name} is {value:g}, but must be at least 0 and below 1: "
-                    "it is a fraction, 0.0025 is 0.25 %."
+                    f"{name} is {value:g}, but must be at least 0 and below 1: it is a fraction, 0.0025 is 0.25 %."
                 )
         if not 0 < self._number("init_cash") < math.inf:
             raise RulesError(f"init_cash is {self.init_cash}, but must be positive and finite.")

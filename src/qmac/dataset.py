@@ -98,9 +98,7 @@ def first_bar(prices: Prices, start: str) -> int:
     """Number of the first bar that is not before ``start``."""
     bar = int(prices.index.searchsorted(prices.moment(start)))
     if bar >= len(prices):
-        raise PricesError(
-            f"start is {start}, but {prices.name} ends at {prices.index[-1]}. Give an earlier start."
-        )
+        raise PricesError(f"start is {start}, but {prices.name} ends at {prices.index[-1]}. Give an earlier start.")
     return bar
 
 

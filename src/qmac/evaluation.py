@@ -11,7 +11,7 @@ from qmac.config import Rules
 from qmac.dataset import Dataset, code_dtype
 from qmac.kernels.crosses import Crosses
 from qmac.kernels.lanes import SUBHISTOGRAMS
-from qmac.kernels.sweep import BINS, Block, Pairs, Rows, Scale, States, Tally, sweep_blocks
+from qmac.kernels.sweep import BINS, Block, Pairs, Rows, States, Tally, sweep_blocks
 from qmac.kernels.tables import Tables
 
 LANES = 32
@@ -110,7 +110,10 @@ def _pilot(dataset: Dataset) -> Dataset:
     rows, sells = dataset.rows, dataset.sells
     order = rows.order[:: -(-rows.order.size // PILOT_ROWS)]
     lanes = np.arange(0, sells.fast.size, -(-sells.fast.size // PILOT_LANES))
-    lists = [dataset.exits.bars[a:b] for a, b in zip(dataset.exits.starts[lanes], dataset.exits.starts[lanes + 1], strict=True)]
+    lists = [
+        dataset.exits.bars[a:b]
+        for a, b in zip(dataset.exits.starts[lanes], dataset.exits.starts[lanes + 1], strict=True)
+    ]
     starts = np.concatenate(([0], np.cumsum([part.size for part in lists])))
     pilot_rows = Rows(order, np.zeros(order.size + 1, np.int32), rows.entries, rows.pairs)
     return replace(

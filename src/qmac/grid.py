@@ -70,9 +70,7 @@ class PairSet:
         place = {window: i for i, window in enumerate(windows)}
         slow_places = np.array([place[s] for s in self.slow], np.int32)
         starts = [bisect_right(self.slow, f) for f in self.fast]
-        fast = np.repeat(
-            np.array([place[f] for f in self.fast], np.int32), [len(self.slow) - s for s in starts]
-        )
+        fast = np.repeat(np.array([place[f] for f in self.fast], np.int32), [len(self.slow) - s for s in starts])
         return fast, np.concatenate([slow_places[s:] for s in starts])
 
 
@@ -100,7 +98,7 @@ class Grid:
     >>> grid.combination(968_734_499)
     (251, 252, 249, 250)
     >>> grid.index((10, 50, 20, 100))
-    240459340
+    62095794
     """
 
     def __init__(

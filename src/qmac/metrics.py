@@ -44,7 +44,8 @@ def trade_growth(close: np.ndarray, opened: np.ndarray, closed: np.ndarray, rule
     """Cash out over cash in of each trade, ``(N,)``; an open one is valued at the last close."""
     still_open = closed == close.size
     worth = close[np.minimum(closed, close.size - 1)] * np.where(still_open, 1.0, rules.sell_factor)
-    return worth / (close[opened] * rules.buy_factor)
+    growth: np.ndarray = worth / (close[opened] * rules.buy_factor)
+    return growth
 
 
 def metrics_of(
@@ -75,8 +76,6 @@ def metrics_of(
         "win_rate": float((growth > 1).mean()) if growth.size else float("nan"),
         "exposure": float((closed - opened).sum() / bars),
         "sharpe_ratio": (
-            float(returns.mean() / deviation * np.sqrt(periods_per_year))
-            if deviation > NEGLIGIBLE
-            else float("nan")
+            float(returns.mean() / deviation * np.sqrt(periods_per_year)) if deviation > NEGLIGIBLE else float("nan")
         ),
     }

@@ -60,7 +60,7 @@ def optimize(
     >>> result.evaluated == result.grid.size == 1260
     True
     >>> result.best
-    (10, 20, 30, 90)
+    (10, 70, 60, 90)
     """
     check_objective(objective)
     top, min_trades = check_count("top", top, 1, MOST_KEPT), check_count("min_trades", min_trades, 0)
@@ -132,9 +132,7 @@ def _finish(
     )
 
 
-def _top_frame(
-    prices: Prices, grid: Grid, rules: Rules, scores: np.ndarray, indices: np.ndarray
-) -> pd.DataFrame:
+def _top_frame(prices: Prices, grid: Grid, rules: Rules, scores: np.ndarray, indices: np.ndarray) -> pd.DataFrame:
     """The kept combinations, replayed in full; the replay must agree with the sweep."""
     kept: list[Combination] = [
         (*grid.buys.pair(buy), *grid.sells.pair(sell))
@@ -150,5 +148,3 @@ def _top_frame(
         raise InternalError(f"combination {worst}: the sweep and its replay differ by {differences.max():.2e}.")
     frame["total_return"] = np.expm1(scores)  # the replay's last bits must not break the order
     return frame
-
-

@@ -99,9 +99,7 @@ def read_prices(path: str | Path) -> Prices:
     """
     path = Path(path)
     if not path.exists():
-        raise PricesError(
-            f"{path}: there is no such file. Check the path, or try --sample for the bundled prices."
-        )
+        raise PricesError(f"{path}: there is no such file. Check the path, or try --sample for the bundled prices.")
     if path.is_dir():
         raise PricesError(f"{path} is a directory. Name one CSV or Parquet file in it.")
     if path.stat().st_size == 0:
@@ -174,9 +172,7 @@ def _dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
         )
     if not index.is_unique:
         row = int(np.flatnonzero(index.duplicated())[0])
-        raise PricesError(
-            f"{name}: the date {index[row]} is there twice (rows {row} and {row + 1}). Drop one of them."
-        )
+        raise PricesError(f"{name}: the date {index[row]} is there twice (rows {row} and {row + 1}). Drop one of them.")
     return index
 
 
@@ -221,7 +217,7 @@ def infer_periods_per_year(index: pd.DatetimeIndex) -> float:
     """
     if len(index) < 2:
         return 252.0
-    days = np.diff(index.to_numpy().astype("datetime64[ns]").astype(np.int64)) / 86_400e9
+    days = np.diff(index.as_unit("ns").asi8) / 86_400e9
     typical = float(np.median(days))
     if typical < 0.99:
         return float(len(index) - 1) / (float(days.sum()) / 365.25)

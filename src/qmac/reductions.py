@@ -119,7 +119,8 @@ class Distribution:
     @property
     def edges(self) -> np.ndarray:
         """Edges of the bins ``(B + 1,)``, as total returns."""
-        return np.expm1(self.score_edges)
+        edges: np.ndarray = np.expm1(self.score_edges)
+        return edges
 
     @property
     def mean(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -145,7 +146,7 @@ class Result:
             "threads": self.threads,
             "prices": self.prices,
             "periods_per_year": self.periods_per_year,
-            "hold": {name: None if value != value else value for name, value in self.hold.items()},
+            "hold": {name: None if math.isnan(value) else value for name, value in self.hold.items()},
             "evaluated": self.evaluated,
             "scored": self.scored,
             "unscored": self.unscored,
@@ -194,7 +195,9 @@ def load(directory: str | Path) -> Result:
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same
         raise ResultError(f"{directory} is damaged ({type(error).__name__}: {error}). Run it again.") from None
     if result.digest != header["digest"]:
-        raise ResultError(f"{directory} is damaged: its digest is {result.digest}, not {header['digest']}. Run it again.")
+        raise ResultError(
+            f"{directory} is damaged: its digest is {result.digest}, not {header['digest']}. Run it again."
+        )
     return result
 
 

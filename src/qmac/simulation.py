@@ -43,7 +43,7 @@ def evaluate(
     >>> import qmac
     >>> frame = qmac.evaluate(qmac.sample_prices(), [(10, 50, 20, 100), (5, 20, 5, 20)])
     >>> frame[["buy_slow", "total_trades"]].values.tolist()
-    [[50.0, 39.0], [20.0, 115.0]]
+    [[50, 30], [20, 159]]
     """
     prices, rules = Prices.of(prices), rules or Rules()
     wanted = [checked_combination(combination) for combination in combinations]
@@ -69,7 +69,7 @@ def backtest(
     >>> import qmac
     >>> run = qmac.backtest(qmac.sample_prices(), (10, 50, 20, 100))
     >>> len(run.equity), len(run.trades)
-    (5031, 39)
+    (5031, 30)
     """
     prices, rules = Prices.of(prices), rules or Rules()
     wanted = checked_combination(combination)
@@ -138,5 +138,3 @@ def _trade_table(traded: _Traded, opened: np.ndarray, closed: np.ndarray, rules:
             "open": still_open,
         }
     )
-
-

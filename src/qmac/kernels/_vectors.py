@@ -182,9 +182,7 @@ def _register(function: Any, emit: Callable[[Any, types.Type, Any, Any], Any], i
             if len(args) != 2 or not vectors:
                 return None
             result = Vector(types.boolean, vectors[0].n) if is_mask else vectors[0]
-            return signature(
-                result, *(kind if isinstance(kind, Vector) else vectors[0].dtype for kind in args)
-            )
+            return signature(result, *(kind if isinstance(kind, Vector) else vectors[0].dtype for kind in args))
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = next(kind for kind in sig.args if isinstance(kind, Vector))
@@ -196,9 +194,7 @@ def _register(function: Any, emit: Callable[[Any, types.Type, Any, Any], Any], i
 
 
 def _arithmetic(name: str) -> Callable[[Any, types.Type, Any, Any], Any]:
-    return lambda builder, dtype, a, b: getattr(
-        builder, f"f{name}" if isinstance(dtype, types.Float) else name
-    )(a, b)
+    return lambda builder, dtype, a, b: getattr(builder, f"f{name}" if isinstance(dtype, types.Float) else name)(a, b)
 
 
 def _comparison(sign: str) -> Callable[[Any, types.Type, Any, Any], Any]:

@@ -22,7 +22,7 @@ class Crosses(NamedTuple):
 
 
 @jit
-def find_crosses(averages, over, under, first, skipped, tie, starts, bars, counting):  # type: ignore[no-untyped-def]
+def find_crosses(averages, over, under, first, skipped, tie, starts, bars, counting):
     """Bars at which ``averages[over[p]]`` crosses above ``averages[under[p]]``, from bar ``first`` on.
 
     Fires at ``t`` where ``d[t-1] <= 0 < d[t]`` for ``d = over - under``, both defined, a difference
@@ -57,7 +57,7 @@ def find_crosses(averages, over, under, first, skipped, tie, starts, bars, count
 
 
 @jit
-def shared_prefixes(order, crosses, deepest):  # type: ignore[no-untyped-def]
+def shared_prefixes(order, crosses, deepest):
     """How many leading crosses each list has in common with the one before it in ``order``, ``(P,)``.
 
     At most ``deepest``, the number of states that a walk can go back to.
@@ -65,9 +65,7 @@ def shared_prefixes(order, crosses, deepest):  # type: ignore[no-untyped-def]
     shared = np.zeros(order.size + 1, np.int32)
     for i in range(1, order.size):
         a, b = crosses.starts[order[i - 1]], crosses.starts[order[i]]
-        common = min(
-            crosses.starts[order[i - 1] + 1] - a, crosses.starts[order[i] + 1] - b, deepest
-        )
+        common = min(crosses.starts[order[i - 1] + 1] - a, crosses.starts[order[i] + 1] - b, deepest)
         k = 0
         while k < common and crosses.bars[a + k] == crosses.bars[b + k]:
             k += 1

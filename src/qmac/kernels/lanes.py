@@ -61,7 +61,7 @@ def _bump(histogram: Any, bins: Any) -> None:
     np.add.at(histogram, (np.arange(bins.size) % SUBHISTOGRAMS, bins), 1)
 
 
-PLAIN = {
+PLAIN: dict[str, Any] = {
     "load": _load,  # (N, L), row -> (L,)
     "store": _store,
     "splat": _splat,  # scalar -> (L,)
@@ -76,7 +76,7 @@ PLAIN = {
 }
 
 if _jit.DISABLED:
-    VECTORS = PLAIN
+    VECTORS: dict[str, Any] = PLAIN
 else:
     from qmac.kernels import _vectors
 

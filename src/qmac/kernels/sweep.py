@@ -25,7 +25,7 @@ from qmac.kernels.lanes import (
     truncate,
     where,
 )
-from qmac.kernels.tables import Tables, Values, fill_tables
+from qmac.kernels.tables import fill_tables
 
 BINS = 2048
 
@@ -99,7 +99,7 @@ class Tally(NamedTuple):
 
 
 @jit
-def offer(heap_score, heap_index, heap_size, score, index):  # type: ignore[no-untyped-def]
+def offer(heap_score, heap_index, heap_size, score, index):
     """Keep (score, index) if it is among the K best: higher scores first, then lower indices."""
     n = heap_size[0]
     if n == heap_score.size:
@@ -125,9 +125,7 @@ def offer(heap_score, heap_index, heap_size, score, index):  # type: ignore[no-u
         heap_size[0] = n + 1
         while place > 0:
             parent = (place - 1) // 2
-            if heap_score[parent] < score or (
-                heap_score[parent] == score and heap_index[parent] > index
-            ):
+            if heap_score[parent] < score or (heap_score[parent] == score and heap_index[parent] > index):
                 break
             heap_score[place], heap_index[place] = heap_score[parent], heap_index[parent]
             place = parent
@@ -135,7 +133,7 @@ def offer(heap_score, heap_index, heap_size, score, index):  # type: ignore[no-u
 
 
 @inlined
-def enter(width, bar, tables, code, gain):  # type: ignore[no-untyped-def]
+def enter(width, bar, tables, code, gain):
     """An entry at ``bar``: a flat lane buys, a lane in conflict holds on, the others do nothing.
 
     Exit bars are compared as codes: ``2 * exit + 1 < 2 * bar + 0`` exactly where ``exit < bar``.
@@ -151,18 +149,18 @@ def enter(width, bar, tables, code, gain):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def raise_row(array, row, values):  # type: ignore[no-untyped-def]
+def raise_row(array, row, values):
     before = load(array, row, values)
     store(array, row, where(values > before, values, before))
 
 
 @inlined
-def add_row(array, row, values):  # type: ignore[no-untyped-def]
+def add_row(array, row, values):
     store(array, row, load(array, row, values) + values)
 
 
 @inlined
-def summarise(width, pair, fast, slow, gain, scored, block, tally, scale):  # type: ignore[no-untyped-def]
+def summarise(width, pair, fast, slow, gain, scored, block, tally, scale):
     """Add one row of scores to the summaries of its block; returns the highest."""
     score = where(scored, gain, -np.inf)
     units = where(scored, bits(gain + scale.score) - scale.score_zero, 0)
@@ -189,7 +187,7 @@ def summarise(width, pair, fast, slow, gain, scored, block, tally, scale):  # ty
 
 
 @jit
-def walk_rows(width, rows, sells, first, tables, states, opened_states, min_trades, block, tally, scale, stop):  # type: ignore[no-untyped-def]
+def walk_rows(width, rows, sells, first, tables, states, opened_states, min_trades, block, tally, scale, stop):
     """Score every buy pair against the lane block; False if ``stop`` was set meanwhile."""
     order, shared, entries, pairs = rows
     for i in range(order.size):
@@ -231,7 +229,7 @@ def walk_rows(width, rows, sells, first, tables, states, opened_states, min_trad
 
 
 @jit
-def open_block(width, sells, first, shared_windows, states, opened_states, block):  # type: ignore[no-untyped-def]
+def open_block(width, sells, first, shared_windows, states, opened_states, block):
     """Empty the summaries and mark which windows each lane must not meet."""
     size = len(width)
     states.code[0], states.gain[0] = 0, 0.0
@@ -257,14 +255,14 @@ def open_block(width, sells, first, shared_windows, states, opened_states, block
 
 
 @jit
-def fold_cell(tally, which, i, j, highest_score, units, count):  # type: ignore[no-untyped-def]
+def fold_cell(tally, which, i, j, highest_score, units, count):
     tally.map_max[which, i, j] = max(tally.map_max[which, i, j], highest_score)
     tally.map_sum[which, i, j] += units
     tally.map_count[which, i, j] += count
 
 
 @jit
-def close_block(width, sells, first, block, tally):  # type: ignore[no-untyped-def]
+def close_block(width, sells, first, block, tally):
     """Fold the summaries of the block into the tally."""
     lanes = min(len(width), sells.fast.size - first)
     for window in range(block.keep.shape[0]):
@@ -289,7 +287,9 @@ def close_block(width, sells, first, block, tally):  # type: ignore[no-untyped-d
 
 
 @jit
-def sweep_blocks(width, blocks, rows, sells, exits, values, rules, tables, states, opened_states, block, tally, scale, stop):  # type: ignore[no-untyped-def]
+def sweep_blocks(
+    width, blocks, rows, sells, exits, values, rules, tables, states, opened_states, block, tally, scale, stop
+):
     """Sweep lane blocks ``blocks[0] ... blocks[1]``; False if ``stop`` was set meanwhile.
 
     ``rules`` is (1 if a conflict changes nothing, 1 if windows may be shared, min_trades).

@@ -37,7 +37,7 @@ class Tables(NamedTuple):
 
 
 @jit
-def fill_tables(width, exits, first, values, ignore, tables):  # type: ignore[no-untyped-def]
+def fill_tables(width, exits, first, values, ignore, tables):
     """Tables of the sell pairs ``first ... first + L``; lanes past the last pair never exit."""
     length = values.buy.size
     code, gain = tables

@@ -8,7 +8,7 @@ from qmac.kernels._jit import jit
 
 
 @jit
-def find_trades(entries, exits, length, ignore):  # type: ignore[no-untyped-def]
+def find_trades(entries, exits, length, ignore):
     """Entry and exit bars ``(N,)`` of the trades; an open trade's exit bar is ``length``.
 
     On a bar with both signals neither acts if ``ignore``, else the one that applies to the present

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,7 +40,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 def number(name: str, value: float) -> str:
     """A metric with its unit; a dash where it is undefined."""
-    if value != value:
+    if math.isnan(value):
         return "-"
     if name in PERCENT:
         return f"{value:.1%}"
@@ -89,7 +90,9 @@ def _distribution(result: Result, console: Console) -> RenderableType:
     lines += _histogram(distribution, console)
     quantiles = ", ".join(f"{'median' if q == 0.5 else f'{q:.0%}'} {distribution.quantile(q):.1%}" for q in QUANTILES)
     lines.append(Text(f"quantiles: {quantiles}"))
-    lines.append(Text(f"lowest {distribution.min:.1%}, highest {distribution.max:.1%}, compounded mean {distribution.mean:.1%}"))
+    lines.append(
+        Text(f"lowest {distribution.min:.1%}, highest {distribution.max:.1%}, compounded mean {distribution.mean:.1%}")
+    )
     few = "without a trade" if result.min_trades == 1 else f"with fewer than {result.min_trades} trades"
     lines.append(Text(f"profitable: {distribution.share_positive:.1%}; filtered, {few}: {result.filtered:,}"))
     return Group(*lines)

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 import psutil
 
@@ -59,7 +59,7 @@ class Lines:
     def __init__(self, shown: Callable[[float], str], stream: TextIO | None = None) -> None:
         self._shown, self._stream, self._next = shown, stream or sys.stderr, LINE_SECONDS
 
-    def __enter__(self) -> Lines:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -93,7 +93,7 @@ class Bar:
         )
         self._task = self._progress.add_task("sweep", total=1.0, state="preparing")
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

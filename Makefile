@@ -1,0 +1,42 @@
+# Two commands are all that a user needs: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-long lint bench clean
+
+demo: $(VENV)/qmac
+	$(BIN)/qmac optimize --sample --windows 2:252
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest -q
+
+test-long: $(VENV)/test
+	$(BIN)/python -m pytest -q --hypothesis-profile long
+
+lint: $(VENV)/lint
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/test
+	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.start
+
+$(VENV)/qmac: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/test: $(VENV)/qmac
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[test]"
+	touch $@
+
+$(VENV)/lint: $(VENV)/qmac
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[lint]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info

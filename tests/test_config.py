@@ -1,0 +1,35 @@
+import datetime as dt
+
+import pytest
+
+from qmac.config import Rules
+from qmac.errors import RulesError
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"fees": 1}, "fees is 1,"),
+        ({"fees": -0.1}, "fees is -0.1"),
+        ({"slippage": float("nan")}, "slippage is nan"),
+        ({"slippage": "a"}, "must be a number"),
+        ({"init_cash": 0}, "init_cash"),
+        ({"periods_per_year": -1}, "periods_per_year"),
+        ({"average": "smaa"}, "Did you mean 'sma'"),
+        ({"fill": "next_open"}, "not known"),
+        ({"conflict": "oposite"}, "Did you mean 'opposite'"),
+        ({"start": "soon"}, "start is 'soon'"),
+        ({"start": 2010}, "start is 2010"),
+    ],
+)
+def test_bad_rules(arguments, says):
+    with pytest.raises(RulesError, match=says):
+        Rules(**arguments)
+
+
+def test_rules_are_values():
+    rules = Rules(fees=0.001, start=dt.date(2010, 1, 4))
+    assert rules == Rules(fees=0.001, start="2010-01-04") == Rules(**rules.to_dict())
+    assert hash(rules) == hash(Rules(**rules.to_dict()))
+    assert rules.buy_factor == pytest.approx(1.0025 * 1.001)
+    assert rules.sell_factor == pytest.approx(0.9975 * 0.999)
