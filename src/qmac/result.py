@@ -136,6 +136,20 @@ class Result:
         return directory
 
     def _write(self, directory: Path) -> None:
+        self.top.to_parquet(directory / TOP)
+        distribution, maps = self.distribution, self.maps
+        numbers = (distribution.score_mean, distribution.score_std, distribution.score_min, distribution.score_max)
+        np.savez_compressed(
+            directory / ARRAYS,
+            edges=distribution.score_edges,
+            counts=distribution.counts,
+            positive=distribution.positive,
+            scores=np.array(numbers),
+            top_scores=self.top_scores,
+            map_max=maps.maxima,
+            map_mean=maps.means,
+            map_count=maps.counts,
+        )
         header = {
             "format": FORMAT,
             "qmac": __version__,
@@ -153,22 +167,9 @@ class Result:
             "filtered": self.filtered,
             "elapsed": self.elapsed,
             "digest": self.digest,
+            "checksums": {name: _checksum(directory / name) for name in (TOP, ARRAYS)},
         }
         (directory / HEADER).write_text(json.dumps(header, indent=2, allow_nan=False) + "\n")
-        self.top.to_parquet(directory / TOP)
-        distribution, maps = self.distribution, self.maps
-        numbers = (distribution.score_mean, distribution.score_std, distribution.score_min, distribution.score_max)
-        np.savez_compressed(
-            directory / ARRAYS,
-            edges=distribution.score_edges,
-            counts=distribution.counts,
-            positive=distribution.positive,
-            scores=np.array(numbers),
-            top_scores=self.top_scores,
-            map_max=maps.maxima,
-            map_mean=maps.means,
-            map_count=maps.counts,
-        )
 
 
 def load(directory: str | Path) -> Result:
@@ -187,6 +188,9 @@ def load(directory: str | Path) -> Result:
         header = json.loads((directory / HEADER).read_text())
         if header["format"] > FORMAT:
             raise ResultError(f"{directory} was written by qmac {header['qmac']}. Update qmac to read it.")
+        for name in (TOP, ARRAYS):
+            if _checksum(directory / name) != header["checksums"][name]:
+                raise ResultError(f"{directory / name} is damaged: its checksum differs. Run it again.")
         top = pd.read_parquet(directory / TOP)
         with np.load(directory / ARRAYS, allow_pickle=False) as arrays:
             result = _from_parts(header, top, dict(arrays))
@@ -221,6 +225,10 @@ def _from_parts(header: dict[str, Any], top: pd.DataFrame, arrays: dict[str, np.
             )
         },
     )  # fmt: skip
+
+
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def check_writable(directory: str | Path) -> Path:
