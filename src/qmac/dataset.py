@@ -24,7 +24,8 @@ DEEPEST = 63
 """States that a walk keeps to go back to; longer shared prefixes are walked again."""
 SORTED_ENTRIES = 16
 """Entries that order the rows. At 2,000 bars ordering by all of them shares 1 % more steps."""
-PAIRS_AT_ONCE = 512
+BUFFERED_BARS = 500_000
+"""Room for crosses in one call of the kernel: 1 to 2 MB, a few milliseconds of work."""
 
 
 @dataclass(frozen=True)
@@ -112,21 +113,21 @@ def crosses_of(
     averages: np.ndarray, over: np.ndarray, under: np.ndarray, period: Window, mapped: Map = map, tie: float = TIE
 ) -> Crosses:
     """Where each ``averages[over]`` crosses above its ``averages[under]``, at bars that may trade."""
-    skipped = period.first
     from_bar = period.first + period.start
-    chunks = [slice(i, i + PAIRS_AT_ONCE) for i in range(0, over.size, PAIRS_AT_ONCE)]
-    starts = np.zeros(over.size + 1, np.int64)
-    bars = np.empty(0, code_dtype(period.close.size))
+    sizes = np.zeros(over.size, np.int64)
+    most = averages.shape[1] // 2 + 1  # a pair cannot cross above on two bars in a row
+    at_once = max(1, BUFFERED_BARS // most)
 
-    def find(chunk: slice, counting: bool) -> None:
-        target = starts[1:][chunk] if counting else starts[:-1][chunk]
-        find_crosses(averages, over[chunk], under[chunk], from_bar, skipped, tie, target, bars, counting)
+    def find(begin: int) -> np.ndarray:
+        chunk = slice(begin, begin + at_once)
+        bars = np.empty(over[chunk].size * most, code_dtype(period.close.size))
+        found = find_crosses(
+            averages, over[chunk], under[chunk], from_bar, period.first, tie, sizes[chunk], bars
+        )
+        return bars[:found].copy()
 
-    list(mapped(lambda chunk: find(chunk, True), chunks))
-    np.cumsum(starts, out=starts)
-    bars = np.empty(starts[-1], bars.dtype)
-    list(mapped(lambda chunk: find(chunk, False), chunks))
-    return Crosses(starts, bars)
+    bars = np.concatenate(list(mapped(find, range(0, over.size, at_once))))
+    return Crosses(np.concatenate(([0], np.cumsum(sizes))), bars)
 
 
 def code_dtype(bars: int) -> type[np.unsignedinteger[Any]]:

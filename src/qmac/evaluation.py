@@ -10,7 +10,7 @@ from qmac import reductions
 from qmac.config import Rules
 from qmac.dataset import Dataset, code_dtype
 from qmac.kernels.crosses import Crosses
-from qmac.kernels.lanes import SUBHISTOGRAMS
+from qmac.kernels.lanes import SUBHISTOGRAMS, allocate
 from qmac.kernels.sweep import BINS, Block, Pairs, Rows, States, Tally, sweep_blocks
 from qmac.kernels.tables import Tables
 
@@ -69,21 +69,21 @@ class Worker:
         windows, lanes, bars = len(dataset.windows), question.lanes, dataset.bars
         code = code_dtype(bars)
         depths = int(dataset.rows.shared.max()) + 1
-        self._tables = Tables(np.empty((bars, lanes), code), np.empty((bars, lanes)))
-        self._states = States(np.zeros((depths, lanes), code), np.zeros((depths, lanes)))
-        self._opened = np.zeros((depths, lanes), code) if question.min_trades > 1 else None
+        self._tables = Tables(allocate(bars, lanes, code), allocate(bars, lanes, np.float64))
+        self._states = States(allocate(depths, lanes, code), allocate(depths, lanes, np.float64))
+        self._opened = allocate(depths, lanes, code) if question.min_trades > 1 else None
         self._block = Block(
-            keep=np.zeros((windows, lanes), code),
-            fast_max=np.zeros((windows, lanes)),
-            fast_sum=np.zeros((windows, lanes), np.int64),
-            fast_count=np.zeros((windows, lanes), np.int32),
-            slow_max=np.zeros((windows, lanes)),
-            slow_sum=np.zeros((windows, lanes), np.int64),
-            slow_count=np.zeros((windows, lanes), np.int32),
+            keep=allocate(windows, lanes, code),
+            fast_max=allocate(windows, lanes, np.float64),
+            fast_sum=allocate(windows, lanes, np.int64),
+            fast_count=allocate(windows, lanes, np.int32),
+            slow_max=allocate(windows, lanes, np.float64),
+            slow_sum=allocate(windows, lanes, np.int64),
+            slow_count=allocate(windows, lanes, np.int32),
             histogram=np.zeros((SUBHISTOGRAMS, BINS + 1), np.uint32),
-            squares=np.zeros((1, lanes), np.int64),
-            lowest=np.zeros((1, lanes)),
-            scores=np.zeros((1, lanes)),
+            squares=allocate(1, lanes, np.int64),
+            lowest=allocate(1, lanes, np.float64),
+            scores=allocate(1, lanes, np.float64),
         )
         self.tally: Tally = reductions.empty(windows, dataset.rows.pairs.fast.size, question.top)
         self.blocks = -(-dataset.sells.fast.size // lanes)

@@ -22,18 +22,19 @@ class Crosses(NamedTuple):
 
 
 @jit
-def find_crosses(averages, over, under, first, skipped, tie, starts, bars, counting):
+def find_crosses(averages, over, under, first, skipped, tie, sizes, bars):
     """Bars at which ``averages[over[p]]`` crosses above ``averages[under[p]]``, from bar ``first`` on.
 
     Fires at ``t`` where ``d[t-1] <= 0 < d[t]`` for ``d = over - under``, both defined, a difference
-    within ``tie`` being 0. With ``counting``, stores the number of crosses of ``p`` in
-    ``starts[p]``; else the bars, numbered from bar ``skipped``, from ``bars[starts[p]]`` on.
+    within ``tie`` being 0. Stores the number of crosses of ``p`` in ``sizes[p]`` and the bars, counted
+    from bar ``skipped``, one pair after the other in ``bars``; returns how many there are in all.
     """
     length = averages.shape[1]
     above = np.zeros(length + 1, np.uint8)  # entry t + 1 is bar t
     not_above = np.zeros(length + 1, np.uint8)
     fires = np.zeros((length + 7) // 8 * 8, np.uint8)
     words = fires.view(np.uint64)
+    found = 0
     for p in range(over.size):
         o, u = over[p], under[p]
         for t in range(length):
@@ -43,17 +44,15 @@ def find_crosses(averages, over, under, first, skipped, tie, starts, bars, count
             not_above[t + 1] = difference <= band  # an undefined difference is neither
         for t in range(length):
             fires[t] = above[t + 1] & not_above[t]
-        found = 0
-        base = 0 if counting else starts[p]
+        before = found
         for word in range(first // 8, words.size):
             if words[word] != 0:
                 for t in range(max(8 * word, first), 8 * word + 8):
                     if fires[t]:
-                        if not counting:
-                            bars[base + found] = t - skipped
+                        bars[found] = t - skipped
                         found += 1
-        if counting:
-            starts[p] = found
+        sizes[p] = found - before
+    return found
 
 
 @jit
