@@ -58,15 +58,22 @@ def score_all(prices, combinations, window_size):
 
 def as_dataset(prices, grid):
     """What the original computes, as a qmac Dataset: its averages, its costs, its first bar."""
-    from qmac.dataset import Dataset, Window
+    from qmac.dataset import Dataset
     from qmac.kernels.tables import Values
 
     close = np.ascontiguousarray(prices, np.float64)
-    largest = grid.windows[-1]
     averages = np.array([stale_averages(close, window) for window in grid.windows])
     averages[:, -1] = np.nan  # never written, never looked at
     for row, window in zip(averages, grid.windows, strict=True):
         row[: window - 1] = np.nan
-    period = Window(largest - 1, close[largest - 1 :], 1)
+    period = period_of(close, grid)
     values = Values(period.close, period.close * ROUND_TRIP, float(close[-1] * STILL_OPEN), True)
     return Dataset.of_averages(averages, period, grid, values, bound=64.0, tie=0.0)
+
+
+def period_of(close, grid):
+    """The original trades from bar ``window_size`` on, its largest window."""
+    from qmac.dataset import Window
+
+    first = grid.windows[-1] - 1
+    return Window(first, np.ascontiguousarray(close[first:], np.float64), 1)

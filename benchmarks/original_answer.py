@@ -1,0 +1,99 @@
+"""How far the original's stale average moved its answer: both averages, same costs, same bars.
+
+    python -m benchmarks.original_answer
+
+Prints the table of docs/original.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+import qmac
+from benchmarks import original
+from qmac import reductions
+from qmac.dataset import Dataset, averages_of
+from qmac.evaluation import Evaluator, Question
+from qmac.run.executors import ThreadExecutor
+
+KEPT = 1000
+
+
+def main() -> None:
+    print("| bars | averages | best combination | its score | score with the other averages | its rank there |")
+    print("|---|---|---|---|---|---|")
+    for bars in (800, 2000, 5031):
+        compare(qmac.sample_prices().tail(bars))
+    print()
+    print("| bars | combinations | mean difference of a score | correlation | top 1,000 in common |")
+    print("|---|---|---|---|---|")
+    for bars in (800, 2000, 5031):
+        spread(qmac.sample_prices().tail(bars))
+
+
+def compare(prices: qmac.Prices) -> None:
+    grid = qmac.Grid(windows=range(2, 253))
+    for name in ("stale", "right"):
+        scores, rows = run(prices, grid, name, 1)
+        best = tuple(int(window) for window in rows[0])
+        other = "right" if name == "stale" else "stale"
+        again, better = rank_of(prices, grid, other, best)
+        print(f"| {len(prices):,} | {name} | {best} | {scores[0]:.4f} | {again:.4f} | {better:,} |")
+
+
+def spread(prices: qmac.Prices) -> None:
+    grid = qmac.Grid(windows=range(2, 253, 9))
+    stale, right = (
+        dict(zip(map(tuple, rows), s, strict=True))
+        for s, rows in (run(prices, grid, n, grid.size) for n in ("stale", "right"))
+    )
+    a, b = np.array(list(stale.values())), np.array([right[row] for row in stale])
+    heads = [set(sorted(scores, key=lambda row: (-scores[row], row))[:KEPT]) for scores in (stale, right)]
+    common = len(heads[0] & heads[1])
+    print(
+        f"| {len(prices):,} | {grid.size:,} | {np.abs(a - b).mean():.4f} | {np.corrcoef(a, b)[0, 1]:.4f} | {common} |"
+    )
+
+
+def dataset(prices: qmac.Prices, grid: qmac.Grid, name: str) -> Dataset:
+    stale = original.as_dataset(prices.close, grid)
+    if name == "stale":
+        return stale
+    period = original.period_of(prices.close, grid)
+    averages = averages_of(prices, grid.windows, qmac.Rules())
+    return Dataset.of_averages(averages, period, grid, stale.values, stale.bound)
+
+
+def run(prices: qmac.Prices, grid: qmac.Grid, name: str, top: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and windows of the best."""
+    evaluator = Evaluator(dataset(prices, grid, name), Question(qmac.Rules(conflict="opposite"), False, top, 0))
+    tally = ThreadExecutor(2).run(evaluator, grid.units(evaluator.blocks), lambda tallies: None)
+    scores, indices = reductions.top_of(tally)
+    sells = grid.sells.size
+    return scores, np.array([(*grid.buys.pair(i // sells), *grid.sells.pair(i % sells)) for i in indices.tolist()])
+
+
+def rank_of(prices: qmac.Prices, grid: qmac.Grid, name: str, combination: tuple[int, ...]) -> tuple[float, int]:
+    """Score of a combination under the other averages, and about how many of the grid do better there."""
+    whole = dataset(prices, grid, name)
+    buy, sell = grid.buys.rank(*combination[:2]), grid.sells.rank(*combination[2:])
+    score = _score(whole, buy, sell)
+    evaluator = Evaluator(whole, Question(qmac.Rules(conflict="opposite"), False, 1, 0))
+    tally = ThreadExecutor(2).run(evaluator, grid.units(evaluator.blocks), lambda tallies: None)
+    edges = evaluator.scale.low + np.arange(tally.histogram.size) / evaluator.scale.bins_per_unit
+    return score, int(tally.histogram[edges > score].sum())
+
+
+def _score(whole: Dataset, buy: int, sell: int) -> float:
+    from qmac.kernels.trades import find_trades
+
+    entries = whole.rows.entries.bars[whole.rows.entries.starts[buy] : whole.rows.entries.starts[buy + 1]]
+    exits = whole.exits.bars[whole.exits.starts[sell] : whole.exits.starts[sell + 1]]
+    opened, closed = find_trades(entries, exits, whole.bars, False)
+    values = whole.values
+    ends = np.append(values.sell, values.last)[closed]
+    return float((ends / values.buy[opened] - 1).sum())
+
+
+if __name__ == "__main__":
+    main()
