@@ -1,0 +1,72 @@
+"""Reductions merge exactly, in any order and any partition."""
+
+import copy
+
+import numpy as np
+import pytest
+from conftest import frame, series
+from hypothesis import given
+from hypothesis import strategies as st
+
+import qmac
+from qmac import reductions
+from qmac.dataset import Dataset
+from qmac.evaluation import Evaluator, Question
+from qmac.kernels.sweep import offer
+from qmac.prices import Prices
+
+
+def same(a, b):
+    kept = [reductions.top_of(tally) for tally in (a, b)]
+    assert all(np.array_equal(x, y) for x, y in zip(*kept, strict=True))
+    for name in a._fields:
+        if not name.startswith("heap") and name != "squares":
+            assert np.array_equal(getattr(a, name), getattr(b, name)), name
+    assert [(int(t.squares[0]) << 32) + int(t.squares[1]) for t in (a, b)][0] == (int(b.squares[0]) << 32) + int(
+        b.squares[1]
+    )
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.5, 0.7, 2.0]), st.integers(0, 50)), max_size=60), st.integers(1, 12))
+def test_heap_keeps_the_best(offers, top):
+    tally = reductions.empty(1, 1, top)
+    unique = list(dict.fromkeys(offers))
+    for score, index in unique:
+        offer(tally.heap_score, tally.heap_index, tally.heap_size, score, index)
+    expected = sorted(unique, key=lambda row: (-row[0], row[1]))[:top]
+    assert list(zip(*(array.tolist() for array in reductions.top_of(tally)), strict=True)) == expected
+
+
+@pytest.fixture(scope="module")
+def evaluator():
+    grid = qmac.Grid(windows=range(2, 25))
+    dataset = Dataset.build(Prices.of(frame(series("random", 150, 9))), grid, qmac.Rules())
+    return Evaluator(dataset, Question(qmac.Rules(), False, 40, 1, lanes=8))
+
+
+def tallied(evaluator, blocks):
+    worker = evaluator.worker()
+    for block in blocks:
+        worker.evaluate((block, block + 1))
+    return worker.tally
+
+
+@given(seed=st.integers(0, 1000), parts=st.integers(1, 6))
+def test_any_partition_merges_to_the_same(evaluator, seed, parts):
+    whole = tallied(evaluator, range(evaluator.blocks))
+    order = np.random.default_rng(seed).permutation(evaluator.blocks)
+    merged = copy.deepcopy(tallied(evaluator, []))
+    for part in np.array_split(order, parts):
+        reductions.merge(merged, tallied(evaluator, part.tolist()))
+    same(merged, whole)
+
+
+def test_merging_nothing_changes_nothing(evaluator):
+    whole = tallied(evaluator, range(evaluator.blocks))
+    same(reductions.merge(copy.deepcopy(whole), tallied(evaluator, [])), whole)
+
+
+def test_sums_do_not_overflow_at_a_trillion():
+    # the largest cell: every combination of a pair's row, at the bound, for 1,416 windows
+    largest = 2**reductions.UNIT_BITS * 1_002_528
+    assert largest < 2**63
