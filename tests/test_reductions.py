@@ -66,7 +66,13 @@ def test_merging_nothing_changes_nothing(evaluator):
     same(reductions.merge(copy.deepcopy(whole), tallied(evaluator, [])), whole)
 
 
-def test_sums_do_not_overflow_at_a_trillion():
-    # the largest cell: every combination of a pair's row, at the bound, for 1,416 windows
-    largest = 2**reductions.UNIT_BITS * 1_002_528
-    assert largest < 2**63
+@pytest.mark.parametrize("windows", [4, 31, 251, 1416, 5000])
+@pytest.mark.parametrize("bound", [1e-7, 0.3, 41.0, 9e4])
+def test_sums_fit_their_integers(windows, bound):
+    units = reductions.Units.of(bound, windows)
+    score = bound * 2.0**units.score_bits
+    assert windows * score <= 2 ** (units.count_shift - 1)  # a cell of a block: sum below half a count
+    assert (windows + 1) << units.count_shift < 2**63
+    assert windows**2 * score < 2**63  # a cell of a map
+    assert windows**2 * bound**2 * 2.0**units.square_bits < 2**63
+    assert score < 2**51 and bound**2 * 2.0**units.square_bits < 2**51

@@ -121,9 +121,7 @@ def crosses_of(
     def find(begin: int) -> np.ndarray:
         chunk = slice(begin, begin + at_once)
         bars = np.empty(over[chunk].size * most, code_dtype(period.close.size))
-        found = find_crosses(
-            averages, over[chunk], under[chunk], from_bar, period.first, tie, sizes[chunk], bars
-        )
+        found = find_crosses(averages, over[chunk], under[chunk], from_bar, period.first, tie, sizes[chunk], bars)
         return bars[:found].copy()
 
     bars = np.concatenate(list(mapped(find, range(0, over.size, at_once))))

@@ -41,14 +41,14 @@ class Evaluator:
 
     def __init__(self, dataset: Dataset, question: Question) -> None:
         self.dataset, self.question = dataset, question
-        self.bound = dataset.bound
+        self.units = reductions.Units.of(dataset.bound, len(dataset.windows))
         self.stop = np.zeros(1, np.uint8)
-        self.scale = reductions.scale_for(self.bound, 0.0, 0.0)
+        self.scale = self.units.scale(0.0, 0.0)
         pilot = Worker(self, _pilot(dataset), replace(question, top=1, min_trades=0, shared_windows=True))
         pilot.evaluate((0, pilot.blocks))
         low, high = float(pilot.tally.lowest[0]), float(pilot.tally.row_max.max())
         margin = max(high - low, 1e-6) / 4
-        self.scale = reductions.scale_for(self.bound, low - margin, high + margin)
+        self.scale = self.units.scale(low - margin, high + margin)
 
     @property
     def blocks(self) -> int:
@@ -76,10 +76,8 @@ class Worker:
             keep=allocate(windows, lanes, code),
             fast_max=allocate(windows, lanes, np.float64),
             fast_sum=allocate(windows, lanes, np.int64),
-            fast_count=allocate(windows, lanes, np.int32),
             slow_max=allocate(windows, lanes, np.float64),
             slow_sum=allocate(windows, lanes, np.int64),
-            slow_count=allocate(windows, lanes, np.int32),
             histogram=np.zeros((SUBHISTOGRAMS, BINS + 1), np.uint32),
             squares=allocate(1, lanes, np.int64),
             lowest=allocate(1, lanes, np.float64),

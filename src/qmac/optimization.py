@@ -109,7 +109,7 @@ def _finish(
     return Result(
         top=_top_frame(prices, grid, rules, scores, indices),
         top_scores=scores,
-        distribution=reductions.Distribution.finish(tally, evaluator.scale, evaluator.bound),
+        distribution=reductions.Distribution.finish(tally, evaluator.scale, evaluator.units),
         evaluated=evaluated,
         scored=scored,
         unscored=0,  # total_return is always defined
@@ -128,7 +128,7 @@ def _finish(
         },
         periods_per_year=simulation.periods_per_year(prices, rules),
         hold=simulation.buy_and_hold(prices, rules),
-        maps=reductions.Maps.finish(tally, grid, evaluator.bound),
+        maps=reductions.Maps.finish(tally, grid, evaluator.units),
     )
 
 

@@ -27,9 +27,6 @@ CROSS_MAPS = (
 )
 """Window pairs of ``Tally.map_*``, in the order of its first axis; (buy_fast, buy_slow) are its rows."""
 STATS = ("max", "mean", "count")
-UNIT_BITS = 40
-"""Bits of a score as an integer: 2**23 of them can be added in an int64, and a cell of a map gets no more
-than windows squared. A score of the S&P 500 over 20 years is kept to 6e-11."""
 
 
 def empty(windows: int, rows: int, top: int) -> Tally:
@@ -66,20 +63,35 @@ def merge(into: Tally, other: Tally) -> Tally:
     return into
 
 
-def score_units(bound: float) -> int:
-    """k such that ``round(score * 2**k)`` has at most UNIT_BITS bits for any score within the bound."""
-    return UNIT_BITS - math.ceil(math.log2(max(bound, 2.0**-20)))
+@dataclass(frozen=True)
+class Units:
+    """How fine scores are as integers, from how large and how many they can be.
 
+    A score is ``round(score * 2**score_bits)``, a count ``2**count_shift``. With W windows, the cell of a
+    block gets at most W scores, that of a map W squared: neither passes an int64.
+    """
 
-def scale_for(bound: float, low: float, high: float) -> Scale:
-    """Integers for scores within ``bound``, and a histogram that covers ``low ... high``."""
+    score_bits: int
+    square_bits: int
+    count_shift: int
 
-    def magic(k: int) -> tuple[float, int]:
-        value = 1.5 * 2.0 ** (52 - k)
-        return value, int(np.float64(value).view(np.int64))
+    MOST_BITS = 50  # of one rounded number; adding 1.5 * 2**52 leaves 51
 
-    width = (high - low) / BINS
-    return Scale(*magic(score_units(bound)), *magic(score_units(bound * bound)), low, 1 / width if width > 0 else 0.0)
+    @classmethod
+    def of(cls, bound: float, windows: int) -> Units:
+        """For scores within ``bound``; the S&P 500 over 20 years and 251 windows keeps 2e-12 of a score."""
+        wide = windows.bit_length()
+        shift = 62 - wide
+        size = math.ceil(math.log2(max(bound, 2.0**-20)))
+        return cls(min(cls.MOST_BITS, shift - 1 - wide) - size, min(cls.MOST_BITS, 62 - 2 * wide) - 2 * size, shift)
+
+    def scale(self, low: float, high: float) -> Scale:
+        """With a histogram that covers ``low ... high``."""
+        score, square = (1.5 * 2.0 ** (52 - bits) for bits in (self.score_bits, self.square_bits))
+        zeros = [int(np.float64(magic).view(np.int64)) for magic in (score, square)]
+        width = (high - low) / BINS
+        per_unit = 1 / width if width > 0 else 0.0
+        return Scale(score, zeros[0] - (1 << self.count_shift), square, zeros[1], self.count_shift, low, per_unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,15 +113,15 @@ class Distribution:
     score_max: float
 
     @classmethod
-    def finish(cls, tally: Tally, scale: Scale, bound: float) -> Distribution:
+    def finish(cls, tally: Tally, scale: Scale, units: Units) -> Distribution:
         scored = int(tally.counts[1])
         edges = scale.low + np.arange(BINS + 1) / scale.bins_per_unit if scale.bins_per_unit else np.zeros(BINS + 1)
         total = sum(int(part) for part in tally.row_sum)
         squares = (int(tally.squares[0]) << 32) + int(tally.squares[1])
         mean = std = highest = math.nan
         if scored:
-            exact_mean = Fraction(total, scored) / Fraction(2) ** score_units(bound)
-            exact_square = Fraction(squares, scored) / Fraction(2) ** score_units(bound * bound)
+            exact_mean = Fraction(total, scored) / Fraction(2) ** units.score_bits
+            exact_square = Fraction(squares, scored) / Fraction(2) ** units.square_bits
             mean = float(exact_mean)
             std = math.sqrt(max(0.0, float(exact_square - exact_mean * exact_mean)))
             highest = float(tally.row_max.max())
@@ -172,7 +184,7 @@ class Maps:
     PAIRS = (("buy_fast", "buy_slow"), *CROSS_MAPS)
 
     @classmethod
-    def finish(cls, tally: Tally, grid: Grid, bound: float) -> Maps:
+    def finish(cls, tally: Tally, grid: Grid, units: Units) -> Maps:
         width = len(grid.windows)
         fast, slow = grid.buys.positions(grid.windows)
         first = np.full((width, width), -np.inf), np.zeros((width, width), np.int64), np.zeros((width, width), np.int64)
@@ -183,7 +195,7 @@ class Maps:
             for head, rest in zip(first, (tally.map_max, tally.map_sum, tally.map_count), strict=True)
         )
         with np.errstate(invalid="ignore"):
-            means = np.where(counts > 0, sums / counts * 2.0 ** -score_units(bound), np.nan)
+            means = np.where(counts > 0, sums / counts * 2.0**-units.score_bits, np.nan)
         return cls(grid.windows, maxima, means, counts)
 
     def frame(self, grid: Grid, rows: str, columns: str, stat: str) -> pd.DataFrame:

@@ -26,7 +26,7 @@ def agree(function, *arrays):
 
 
 load, store, where, splat = lanes.load, lanes.store, lanes.where, lanes.splat
-bits, truncate, ones, popcount = lanes.bits, lanes.truncate, lanes.ones, lanes.popcount
+bits, truncate, popcount = lanes.bits, lanes.truncate, lanes.popcount
 highest, total, bump = lanes.highest, lanes.total, lanes.bump
 
 
@@ -60,10 +60,10 @@ def test_unsigned(dtype):
 
 def test_conversions():
     def kernel(width, a, wide, narrow):
-        x = load(a, 0, width)
+        x, y = load(a, 0, width), load(a, 1, width)
         store(wide, 0, bits(x) - 7)
         store(narrow, 0, truncate(x))
-        store(narrow, 1, ones(x > 0.0))
+        store(narrow, 1, where(x > 0.0, truncate(y), 7))
         return total(load(wide, 0, width))
 
     agree(kernel, floats(3), np.zeros((1, 16), np.int64), np.zeros((2, 16), np.int32))

@@ -164,7 +164,6 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         "where": where,
         "bits": conversion("bitcast", types.int64),
         "truncate": conversion("fptosi", types.int32),
-        "ones": conversion("zext", types.int32),
         "popcount": popcount,
         "highest": reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)),
         "total": reduction(lambda builder, a, b: builder.add(a, b)),

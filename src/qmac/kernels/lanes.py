@@ -50,10 +50,6 @@ def _truncate(values: Any) -> Any:
     return values.astype(np.int32)
 
 
-def _ones(mask: Any) -> Any:
-    return mask.astype(np.int32)
-
-
 def _popcount(mask: Any) -> int:
     return int(np.count_nonzero(mask))
 
@@ -77,7 +73,6 @@ PLAIN: dict[str, Any] = {
     "where": np.where,
     "bits": _bits,  # float64 seen as int64
     "truncate": _truncate,  # float64 -> int32, toward zero
-    "ones": _ones,  # mask -> 0 or 1
     "popcount": _popcount,  # mask -> number of true lanes
     "highest": _highest,
     "total": _total,
@@ -97,7 +92,6 @@ splat = VECTORS["splat"]
 where = VECTORS["where"]
 bits = VECTORS["bits"]
 truncate = VECTORS["truncate"]
-ones = VECTORS["ones"]
 popcount = VECTORS["popcount"]
 highest = VECTORS["highest"]
 total = VECTORS["total"]

@@ -18,7 +18,6 @@ from qmac.kernels.lanes import (
     bump,
     highest,
     load,
-    ones,
     popcount,
     store,
     total,
@@ -50,9 +49,10 @@ class Scale(NamedTuple):
     """How scores become integers, so that sums do not depend on their order."""
 
     score: float  # 1.5 * 2**(52 - k): adding it leaves round(score * 2**k) in the lowest bits
-    score_zero: int  # the bits of ``score`` itself
+    score_zero: int  # the bits of ``score`` itself, less one count
     square: float  # the same for the square of a score
     square_zero: int
+    count_shift: int  # a count is 2**count_shift: sums of scores and their number share one integer
     low: float  # left edge of the histogram
     bins_per_unit: float
 
@@ -69,11 +69,9 @@ class Block(NamedTuple):
 
     keep: np.ndarray  # (W, L) all ones, or 0 where the lane's pair has this window
     fast_max: np.ndarray  # (W, L) float64 over the rows with this fast window
-    fast_sum: np.ndarray  # (W, L) int64
-    fast_count: np.ndarray  # (W, L) int32
+    fast_sum: np.ndarray  # (W, L) int64, scores and counts
     slow_max: np.ndarray
     slow_sum: np.ndarray
-    slow_count: np.ndarray
     histogram: np.ndarray  # (SUBHISTOGRAMS, B + 1) uint32; the last bin takes what is not scored
     squares: np.ndarray  # (1, L) int64
     lowest: np.ndarray  # (1, L) float64
@@ -164,13 +162,10 @@ def summarise(width, pair, fast, slow, gain, scored, block, tally, scale):
     """Add one row of scores to the summaries of its block; returns the highest."""
     score = where(scored, gain, -np.inf)
     units = where(scored, bits(gain + scale.score) - scale.score_zero, 0)
-    count = ones(scored)
     raise_row(block.fast_max, fast, score)
     raise_row(block.slow_max, slow, score)
     add_row(block.fast_sum, fast, units)
     add_row(block.slow_sum, slow, units)
-    add_row(block.fast_count, fast, count)
-    add_row(block.slow_count, slow, count)
     add_row(block.squares, 0, where(scored, bits(gain * gain + scale.square) - scale.square_zero, 0))
     lowest = load(block.lowest, 0, width)
     store(block.lowest, 0, where(scored & (gain < lowest), gain, lowest))
@@ -180,8 +175,9 @@ def summarise(width, pair, fast, slow, gain, scored, block, tally, scale):
     bump(block.histogram, where(scored, truncate(place), BINS))
     best = highest(score)
     tally.row_max[pair] = max(tally.row_max[pair], best)
-    tally.row_sum[pair] += total(units)
-    tally.row_count[pair] += popcount(scored)
+    count = popcount(scored)
+    tally.row_sum[pair] += total(units) - (count << scale.count_shift)
+    tally.row_count[pair] += count
     store(block.scores, 0, score)
     return best
 
@@ -242,41 +238,47 @@ def open_block(width, sells, first, shared_windows, states, opened_states, block
         for lane in range(lanes):
             block.keep[sells.fast[first + lane], lane] = 0
             block.keep[sells.slow[first + lane], lane] = 0
-    for highest_row, total_row, count_row in (
-        (block.fast_max, block.fast_sum, block.fast_count),
-        (block.slow_max, block.slow_sum, block.slow_count),
-    ):
-        highest_row[:] = -np.inf
-        total_row[:] = 0
-        count_row[:] = 0
+    block.fast_max[:] = -np.inf
+    block.slow_max[:] = -np.inf
+    block.fast_sum[:] = 0
+    block.slow_sum[:] = 0
     block.histogram[:] = 0
     block.squares[:] = 0
     block.lowest[:] = np.inf
 
 
-@jit
-def fold_cell(tally, which, i, j, highest_score, units, count):
-    tally.map_max[which, i, j] = max(tally.map_max[which, i, j], highest_score)
+@inlined
+def fold_cell(tally, which, i, j, best, units, count):
+    tally.map_max[which, i, j] = max(tally.map_max[which, i, j], best)
     tally.map_sum[which, i, j] += units
     tally.map_count[which, i, j] += count
 
 
+@inlined
+def parted(packed, shift):
+    """Sum of scores and count from the integer that holds both; |sum| is below half a count."""
+    count = (packed + (1 << (shift - 1))) >> shift
+    return packed - (count << shift), count
+
+
 @jit
-def close_block(width, sells, first, block, tally):
+def close_block(width, sells, first, block, tally, scale):
     """Fold the summaries of the block into the tally."""
     lanes = min(len(width), sells.fast.size - first)
     for window in range(block.keep.shape[0]):
         for lane in range(lanes):
             sell_fast, sell_slow = sells.fast[first + lane], sells.slow[first + lane]
-            if block.fast_count[window, lane]:
-                m, s, c = block.fast_max[window, lane], block.fast_sum[window, lane], block.fast_count[window, lane]
-                fold_cell(tally, 0, sell_fast, sell_slow, m, s, c)
-                fold_cell(tally, 1, window, sell_fast, m, s, c)
-                fold_cell(tally, 2, window, sell_slow, m, s, c)
-            if block.slow_count[window, lane]:
-                m, s, c = block.slow_max[window, lane], block.slow_sum[window, lane], block.slow_count[window, lane]
-                fold_cell(tally, 3, window, sell_fast, m, s, c)
-                fold_cell(tally, 4, window, sell_slow, m, s, c)
+            units, count = parted(block.fast_sum[window, lane], scale.count_shift)
+            if count:
+                best = block.fast_max[window, lane]
+                fold_cell(tally, 0, sell_fast, sell_slow, best, units, count)
+                fold_cell(tally, 1, window, sell_fast, best, units, count)
+                fold_cell(tally, 2, window, sell_slow, best, units, count)
+            units, count = parted(block.slow_sum[window, lane], scale.count_shift)
+            if count:
+                best = block.slow_max[window, lane]
+                fold_cell(tally, 3, window, sell_fast, best, units, count)
+                fold_cell(tally, 4, window, sell_slow, best, units, count)
     for lane in range(lanes):
         tally.squares[0] += block.squares[0, lane] >> 32
         tally.squares[1] += block.squares[0, lane] & 0xFFFFFFFF
@@ -303,5 +305,5 @@ def sweep_blocks(
             width, rows, sells, first, tables, states, opened_states, min_trades, block, tally, scale, stop
         ):
             return False
-        close_block(width, sells, first, block, tally)
+        close_block(width, sells, first, block, tally, scale)
     return True
