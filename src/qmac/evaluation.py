@@ -15,7 +15,7 @@ from qmac.kernels.sweep import BINS, Block, Pairs, Rows, States, Tally, sweep_bl
 from qmac.kernels.tables import Tables
 
 LANES = 32
-"""Sell pairs side by side. 32 beat 8, 16 and 64 at 2,000 and at 4,700 bars (benchmarks/lanes.py)."""
+"""Sell pairs side by side. 32 beat 8, 16 and 64 at 2,000 and at 4,700 bars (docs/design.md)."""
 
 PILOT_ROWS, PILOT_LANES = 2048, 32
 """Combinations that place the histogram: at most this many buy pairs by this many sell pairs."""
