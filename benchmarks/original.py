@@ -73,7 +73,7 @@ def as_dataset(prices, grid):
 
 def period_of(close, grid):
     """The original trades from bar ``window_size`` on, its largest window."""
-    from qmac.dataset import Window
+    from qmac.values import Period
 
     first = grid.windows[-1] - 1
     return Window(first, np.ascontiguousarray(close[first:], np.float64), 1)

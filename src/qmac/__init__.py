@@ -11,14 +11,19 @@ The way of the data, which is also the order in which to read the files::
 plain Python what all of it means.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from qmac._version import __version__
-from qmac.config import Rules
-from qmac.errors import InputError, QmacError
-from qmac.grid import Grid
-from qmac.optimization import optimize
-from qmac.prices import Prices, read_prices, sample_prices
-from qmac.result import Result, load
-from qmac.simulation import Backtest, backtest, evaluate
+
+if TYPE_CHECKING:
+    from qmac.config import Rules
+    from qmac.errors import InputError, QmacError
+    from qmac.grid import Grid
+    from qmac.optimization import optimize
+    from qmac.prices import Prices, read_prices, sample_prices
+    from qmac.result import Result, load
+    from qmac.simulation import Backtest, backtest, evaluate
 
 __all__ = [
     "Backtest",
@@ -36,3 +41,32 @@ __all__ = [
     "read_prices",
     "sample_prices",
 ]
+
+_PLACES = {
+    "Backtest": "simulation",
+    "Grid": "grid",
+    "InputError": "errors",
+    "Prices": "prices",
+    "QmacError": "errors",
+    "Result": "result",
+    "Rules": "config",
+    "backtest": "simulation",
+    "evaluate": "simulation",
+    "load": "result",
+    "optimize": "optimization",
+    "read_prices": "prices",
+    "sample_prices": "prices",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that the command line can answer Ctrl-C before half a second of imports."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'qmac' has no attribute {name!r}")
+    value = getattr(import_module(f"qmac.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import io
 import json
 import math
 import os
-import signal
+import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +18,10 @@ import typer
 from rich.console import Console
 
 import qmac
+from qmac.__main__ import Interrupted, State
 from qmac.errors import InputError, OptionError, QmacError
 from qmac.grid import Grid, parse_windows
+from qmac.objective import parse_conditions
 
 app = typer.Typer(
     add_completion=True,
@@ -24,40 +30,79 @@ app = typer.Typer(
     help="A billion backtests in seconds: the Quad Moving Average Crossover, swept over its whole grid.",
 )
 
-EXIT_INPUT, EXIT_INTERRUPTED = 2, 130
+EXIT_INPUT = 2
 
 PricesPath = Annotated[Path | None, typer.Argument(metavar="[PRICES]", help="CSV or Parquet file with a Close column.")]
 Sample = Annotated[bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")]
-Fees = Annotated[float, typer.Option(help="Share of a trade's value paid at each end; 0.001 is 0.1 %.")]
-Slippage = Annotated[float, typer.Option(help="Share by which a fill is worse than the close.")]
-Conflict = Annotated[str, typer.Option(help="Entry and exit on one bar: ignore | opposite.")]
-Start = Annotated[str | None, typer.Option(help="First date that may trade; earlier bars warm the averages up.")]
-Cash = Annotated[float, typer.Option(help="Cash at the start.")]
-Periods = Annotated[float | None, typer.Option(help="Bars in a year; inferred from the dates by default.")]
+RULES: dict[str, tuple[Any, Any]] = {
+    "fees": (Annotated[float, typer.Option(help="Share of a trade's value paid at each end; 0.001 is 0.1 %.")], 0.0),
+    "slippage": (Annotated[float, typer.Option(help="Share by which a fill is worse than its price.")], 0.0025),
+    "average": (Annotated[str, typer.Option(help="sma | ema | wma | hma | dema | tema | rma.")], "sma"),
+    "fill": (Annotated[str, typer.Option(help="close (of the signal's bar) | next_open.")], "close"),
+    "conflict": (Annotated[str, typer.Option(help="Entry and exit on one bar: ignore | opposite.")], "ignore"),
+    "start": (
+        Annotated[str | None, typer.Option(help="First date whose signals count; earlier bars only warm up.")],
+        None,
+    ),
+    "end": (Annotated[str | None, typer.Option(help="Last date; later bars are not looked at.")], None),
+    "stop_loss": (Annotated[float | None, typer.Option(help="Fall that closes a position; 0.05 is 5 %.")], None),
+    "take_profit": (Annotated[float | None, typer.Option(help="Rise that closes a position.")], None),
+    "trailing_stop": (
+        Annotated[float | None, typer.Option(help="Fall from the highest high that closes a position.")],
+        None,
+    ),
+    "max_bars": (Annotated[int | None, typer.Option(help="Bars after which a position is closed.")], None),
+    "init_cash": (Annotated[float, typer.Option(help="Cash at the start.")], 100.0),
+    "periods_per_year": (
+        Annotated[float | None, typer.Option(help="Bars in a year; inferred from the dates by default.")],
+        None,
+    ),
+    "fixed_fees": (Annotated[float, typer.Option(help="Refused, with the reason.", hidden=True)], 0.0),
+}
+"""Options that make up the ``Rules``, each with its default."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 
 
+def takes_rules(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of ``RULES`` in place of its parameter ``rules``."""
+
+    @functools.wraps(command)
+    def wrapper(**given: Any) -> None:
+        command(rules=qmac.Rules(**{name: given.pop(name) for name in RULES}), **given)
+
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for name, parameter in signature.parameters.items() if name != "rules"]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in RULES.items()
+    ]
+    wrapper.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options)}
+    return wrapper
+
+
 @app.command()
+@takes_rules
 def optimize(
+    *,
+    rules: qmac.Rules,
     prices: PricesPath = None,
     sample: Sample = False,
     windows: Annotated[
-        str | None, typer.Option(help="Windows of all four averages: 2:252, 2:252:5 or 5,10,20.")
+        str | None, typer.Option(help="Windows of the averages: 2:252 (if none are given), 2:252:5 or 5,10,20.")
     ] = None,
     buy_fast: Annotated[str | None, typer.Option(help="Windows of one average; overrides --windows.")] = None,
     buy_slow: Annotated[str | None, typer.Option(help="As --buy-fast.")] = None,
     sell_fast: Annotated[str | None, typer.Option(help="As --buy-fast.")] = None,
     sell_slow: Annotated[str | None, typer.Option(help="As --buy-fast.")] = None,
     shared_windows: Annotated[bool, typer.Option("--shared-windows", help="Let buy and sell share a window.")] = False,
-    objective: Annotated[str, typer.Option(help="Metric to rank by.")] = "total_return",
+    objective: Annotated[str, typer.Option(help="Metric to rank by, such as sharpe_ratio.")] = "total_return",
+    minimize: Annotated[bool, typer.Option("--minimize", help="Look for the lowest instead.")] = False,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Keep only what holds: 'total_trades >= 10'. May be given again.")
+    ] = None,
     top: Annotated[int, typer.Option(help="Best combinations to keep.")] = 20,
     min_trades: Annotated[int, typer.Option(help="Filter combinations with fewer trades.")] = 1,
-    fees: Fees = 0.0,
-    slippage: Slippage = 0.0025,
-    conflict: Conflict = "ignore",
-    start: Start = None,
-    init_cash: Cash = 100.0,
-    periods_per_year: Periods = None,
     threads: Annotated[int | None, typer.Option(help="Threads; all CPUs by default. The answer is the same.")] = None,
     out: Annotated[Path | None, typer.Option(help="New directory for the result.")] = None,
     as_json: AsJson = False,
@@ -74,17 +119,16 @@ def optimize(
     given = {role: parse_windows(text) for role, text in roles.items() if text is not None}
     common = parse_windows(windows) if windows is not None else None if len(given) == len(roles) else range(2, 253)
     grid = Grid(common, **given, shared_windows=shared_windows)
-    rules = qmac.Rules(
-        fees=fees, slippage=slippage, conflict=conflict, start=start, init_cash=init_cash,
-        periods_per_year=periods_per_year,
-    )  # fmt: skip
     series = _prices(prices, sample)
-    with _progress() as listener:
+    with _progress(objective) as listener:
         result = qmac.optimize(
-            series, grid, objective, rules, top=top, min_trades=min_trades, threads=threads, progress=listener
-        )
+            series, grid, objective, rules, top=top, min_trades=min_trades, threads=threads, progress=listener,
+            maximize=not minimize, constraints=parse_conditions(where or []),
+        )  # fmt: skip
+    if State.interrupted:  # raised where Python could not pass it on
+        raise Interrupted
     if out is not None:
-        result.save(out)
+        State.written = f"the result is in {result.save(out)}"
     if as_json:
         _print_json(result.summary())
         return
@@ -96,19 +140,21 @@ def optimize(
     if out is None:
         console.print("not saved: add --out DIR to keep the result", style="dim", highlight=False, soft_wrap=True)
     else:
-        console.print(f"saved in {out}; show it again: qmac show {out}", highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"saved in {out}; show it again: qmac show {shlex.quote(str(out))}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @app.command()
+@takes_rules
 def backtest(
+    *,
+    rules: qmac.Rules,
     arguments: Annotated[list[str], typer.Argument(metavar="[PRICES] BUY_FAST BUY_SLOW SELL_FAST SELL_SLOW")],
     sample: Sample = False,
-    fees: Fees = 0.0,
-    slippage: Slippage = 0.0025,
-    conflict: Conflict = "ignore",
-    start: Start = None,
-    init_cash: Cash = 100.0,
-    periods_per_year: Periods = None,
     as_json: AsJson = False,
 ) -> None:
     """Backtest one combination in full: metrics and trades.
@@ -122,14 +168,13 @@ def backtest(
         combination = tuple(int(window) for window in (a, b, c, d))
     except ValueError:
         raise OptionError(f"windows are four whole numbers, but got {a} {b} {c} {d}.") from None
-    rules = qmac.Rules(
-        fees=fees, slippage=slippage, conflict=conflict, start=start, init_cash=init_cash,
-        periods_per_year=periods_per_year,
-    )  # fmt: skip
     series = _prices(Path(files[0]) if files else None, sample)
     run = qmac.backtest(series, combination, rules)
     if as_json:
-        trades = json.loads(run.trades.to_json(orient="records", date_format="iso", double_precision=15))
+        trades = [
+            {**row, **{name: str(row[name]) for name in ("entry_date", "exit_date")}}
+            for row in run.trades.to_dict("records")
+        ]
         _print_json({"combination": combination, "metrics": run.metrics.to_dict(), "trades": trades})
         return
     from qmac.report.terminal import show_backtest
@@ -141,7 +186,7 @@ def backtest(
 @app.command()
 def show(
     directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' wrote.")],
-    rows: Annotated[int, typer.Option(help="Rows of the table.")] = 20,
+    rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show a saved result again.
@@ -176,16 +221,13 @@ def _prices(path: Path | None, sample: bool) -> qmac.Prices:
     return qmac.read_prices(path)
 
 
-def _progress() -> Any:
+def _progress(metric: str) -> Any:
     """A bar on a terminal, lines in a pipe; always on standard error."""
+    from qmac.report.terminal import number
     from qmac.run.progress import Bar, Lines
 
-    console = Console(stderr=True)
-    return Bar(_percent, console) if console.is_terminal else Lines(_percent)
-
-
-def _percent(score: float) -> str:
-    return f"{math.expm1(score):.1%}" if score > -math.inf else "-"
+    console, shown = Console(stderr=True), functools.partial(number, metric)
+    return Bar(shown, console) if console.is_terminal else Lines(shown)
 
 
 def _print_json(value: dict[str, Any]) -> None:
@@ -199,28 +241,22 @@ def _print_json(value: dict[str, Any]) -> None:
     print(json.dumps(plain(value), allow_nan=False))
 
 
-class _Interrupted(BaseException):
-    """Ctrl-C. Not KeyboardInterrupt, which typer would turn into a line of its own."""
-
-
-def _interrupt(*_: object) -> None:
-    raise _Interrupted
-
-
-def main() -> None:
-    """Run the command line; a mistake of the user ends in one clear line, not in a traceback."""
-    signal.signal(signal.SIGINT, _interrupt)
+def run() -> int:
+    """Run the command line and return its exit code; errors become one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name in a terminal that cannot show it
     try:
         app()
+    except SystemExit as leaving:  # how typer says that it is done
+        return leaving.code if isinstance(leaving.code, int) else 0
     except InputError as error:
         print(f"qmac: {error}", file=sys.stderr)
-        raise SystemExit(EXIT_INPUT) from None
+        return EXIT_INPUT
     except QmacError as error:
         print(f"qmac: internal error: {error} Please report it.", file=sys.stderr)
-        raise SystemExit(1) from None
-    except _Interrupted:
-        print("qmac: interrupted; nothing was written.", file=sys.stderr)
-        raise SystemExit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:  # the reader of a pipe has left, as in qmac ... | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+    except OSError as error:
+        print(f"qmac: {error.filename or 'output'}: {error.strerror or error}.", file=sys.stderr)
+    return 1

@@ -11,10 +11,10 @@ from typing import Any
 
 from qmac.errors import OptionError, RulesError, suggestion
 
-AVERAGES = ("sma",)
-FILLS = ("close",)
+AVERAGES = ("sma", "ema", "wma", "hma", "dema", "tema", "rma")
+FILLS = ("close", "next_open")
 CONFLICTS = ("ignore", "opposite")
-OBJECTIVES = ("total_return",)
+STOPS = ("stop_loss", "take_profit", "trailing_stop")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +25,17 @@ class Rules:
     ----------
     fees : share of a trade's value paid at each end, in [0, 1).
     slippage : share by which a fill is worse than the price, in [0, 1).
-    average : kind of moving average: ``"sma"``.
-    fill : ``"close"``: at the close of the signal's bar.
+    average : kind of moving average: ``"sma"``, ``"ema"``, ``"wma"``, ``"hma"``, ``"dema"``, ``"tema"`` or
+        ``"rma"`` (docs/strategy.md).
+    fill : ``"close"``, at the close of the signal's bar, or ``"next_open"``, at the open after it.
     conflict : what an entry and an exit on one bar do: ``"ignore"``, neither acts (vectorbt's
         default), or ``"opposite"``, the one that applies to the present position acts.
-    start : first bar that may trade, a date; earlier bars only warm the averages up.
+    start : first bar whose signals count, a date; earlier bars only warm the averages up.
+    end : last bar, a date; later ones are not looked at.
+    stop_loss, take_profit, trailing_stop : fall, rise, or fall from the highest high since the entry, that
+        closes a position, as a fraction in (0, 1) (take_profit: above 0); None for none.
+    max_bars : bars after which a position is closed; None for no limit.
+    fixed_fees : must be 0; there to say why.
     init_cash : cash at the start, in currency.
     periods_per_year : bars in a year, for annualised figures; inferred from the dates if None.
 
@@ -53,8 +59,14 @@ class Rules:
     fill: str = "close"
     conflict: str = "ignore"
     start: str | date | None = None
+    end: str | date | None = None
+    stop_loss: float | None = None
+    take_profit: float | None = None
+    trailing_stop: float | None = None
+    max_bars: int | None = None
     init_cash: float = 100.0
     periods_per_year: float | None = None
+    fixed_fees: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("fees", "slippage"):
@@ -63,8 +75,8 @@ class Rules:
                 raise RulesError(
                     f"{name} is {value:g}, but must be at least 0 and below 1: it is a fraction, 0.0025 is 0.25 %."
                 )
-        if not 0 < self._number("init_cash") < math.inf:
-            raise RulesError(f"init_cash is {self.init_cash}, but must be positive and finite.")
+        if not 1e-9 <= self._number("init_cash") <= 1e18:
+            raise RulesError(f"init_cash is {self.init_cash:g}, but must be from 1e-9 to 1e18.")
         if self.periods_per_year is not None and not 0 < self._number("periods_per_year") < math.inf:
             raise RulesError(
                 f"periods_per_year is {self.periods_per_year}, but must be positive: 252 for business days, "
@@ -74,8 +86,30 @@ class Rules:
             value = getattr(self, name)
             if value not in known:
                 raise RulesError(f"{name} {value!r} is not known. {suggestion(str(value), known)}")
-        if self.start is not None:
-            object.__setattr__(self, "start", _moment(self.start))
+        for name in ("start", "end"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _moment(name, getattr(self, name)))
+        self._check_stops()
+        if self._number("fixed_fees") != 0:
+            raise RulesError(
+                f"fixed_fees is {self.fixed_fees:g}, but only 0 is possible: a fee in currency weighs more on a small "
+                "account, so trades no longer add up and a sweep would need every bar of every combination. "
+                "Use fees, a fraction of the value."
+            )
+
+    def _check_stops(self) -> None:
+        for name in STOPS:
+            if getattr(self, name) is None:
+                continue
+            value = self._number(name)
+            if not (0 < value < 1 or (name == "take_profit" and 1 <= value < math.inf)):
+                above = "above 0" if name == "take_profit" else "above 0 and below 1"
+                raise RulesError(f"{name} is {value:g}, but must be {above}: it is a fraction, 0.05 is 5 %.")
+        if self.max_bars is not None:
+            try:
+                object.__setattr__(self, "max_bars", check_count("max_bars", self.max_bars, 1))
+            except OptionError as error:
+                raise RulesError(str(error)) from None
 
     def _number(self, name: str) -> float:
         value = getattr(self, name)
@@ -85,6 +119,11 @@ class Rules:
             raise RulesError(f"{name} is {value!r}, but must be a number.") from None
         object.__setattr__(self, name, number)
         return number
+
+    @property
+    def has_stops(self) -> bool:
+        """Whether anything but a signal can close a position."""
+        return any(getattr(self, name) is not None for name in (*STOPS, "max_bars"))
 
     @property
     def buy_factor(self) -> float:
@@ -101,20 +140,14 @@ class Rules:
         return dataclasses.asdict(self)
 
 
-def _moment(value: str | date) -> str:
+def _moment(name: str, value: str | date) -> str:
     """ISO text of a date or a date and time."""
     try:
         moment = value if isinstance(value, date) else datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise RulesError(f"start is {value!r}, but must be a date such as 2010-01-04.") from None
+        raise RulesError(f"{name} is {value!r}, but must be a date such as 2010-01-04.") from None
     text = moment.isoformat()
     return text.removesuffix("T00:00:00")
-
-
-def check_objective(objective: str) -> str:
-    if objective not in OBJECTIVES:
-        raise OptionError(f"objective {objective!r} is not known. {suggestion(str(objective), OBJECTIVES)}")
-    return objective
 
 
 def check_count(name: str, value: int, least: int, most: int = 2**31 - 1) -> int:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from qmac.config import Rules
-from qmac.errors import PricesError
+from qmac.errors import GridError, PricesError
 from qmac.grid import Grid
-from qmac.kernels.averages import sma
+from qmac.kernels.averages import moving_averages
 from qmac.kernels.crosses import TIE, Crosses, find_crosses, shared_prefixes
+from qmac.kernels.measures import Facts
 from qmac.kernels.sweep import Pairs, Rows
-from qmac.kernels.tables import Values
-from qmac.prices import Prices
+from qmac.kernels.tables import Stops, Values
+from qmac.prices import Prices, infer_periods_per_year
+from qmac.values import Period, code_dtype, facts_of, values_of
 
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+Averages = np.ndarray | Mapping[int, Any] | pd.DataFrame
+"""A user's own averages: ``(W, T)`` in the order of the grid's windows, or by window, ``(T,)`` each."""
 
 DEEPEST = 63
 """States that a walk keeps to go back to; longer shared prefixes are walked again."""
@@ -29,15 +33,6 @@ BUFFERED_BARS = 500_000
 
 
 @dataclass(frozen=True)
-class Window:
-    """The trading period of a series: bars from ``first`` on. Bar numbers below count from here."""
-
-    first: int
-    close: np.ndarray  # (T,) float64
-    start: int  # first bar that may trade: 0, or 1 where a bar of warm-up leads
-
-
-@dataclass(frozen=True)
 class Dataset:
     """Everything that a worker needs to sweep one series; arrays only, read only."""
 
@@ -45,54 +40,97 @@ class Dataset:
     rows: Rows  # buy pairs and their entries
     sells: Pairs
     exits: Crosses
+    bars: int
     values: Values
-    bound: float  # no score is further from 0
-
-    @property
-    def bars(self) -> int:
-        return int(self.values.buy.size)
+    stops: Stops | None
+    facts: Facts
 
     @classmethod
-    def build(cls, prices: Prices, grid: Grid, rules: Rules, mapped: Map = map) -> Dataset:
-        """Averages, crosses and log prices of a series. ``mapped`` may spread the pairs over threads."""
+    def build(
+        cls,
+        prices: Prices,
+        grid: Grid,
+        rules: Rules,
+        statistics: Collection[str],
+        averages: Averages | None = None,
+        mapped: Map = map,
+    ) -> Dataset:
+        """A series ready for the ``statistics`` (fields of ``walk.State``) that are asked for.
+
+        ``mapped`` may spread the pairs over threads.
+        """
         period = trading_period(prices, rules, grid.windows)
-        averages = averages_of(prices, grid.windows, rules)
-        values = log_values(period.close, rules)
-        return cls.of_averages(averages, period, grid, values, score_bound(values), mapped)
+        rows = averages_of(prices, grid.windows, rules, averages)
+        values, stops = values_of(period, rules, statistics)
+        facts = facts_of(period, rules, periods_per_year(prices, rules))
+        return cls.of_averages(rows, period, grid, values, stops, facts, delay_of(rules), mapped)
 
     @classmethod
     def of_averages(
         cls,
         averages: np.ndarray,
-        period: Window,
+        period: Period,
         grid: Grid,
         values: Values,
-        bound: float,
+        stops: Stops | None,
+        facts: Facts,
+        delay: int = 0,
         mapped: Map = map,
         tie: float = TIE,
     ) -> Dataset:
         """The same from any averages ``(W, T)`` of the grid's windows and any values of the trades' ends."""
         buys = Pairs(*grid.buys.positions(grid.windows))
         sells = Pairs(*grid.sells.positions(grid.windows))
-        entries = crosses_of(averages, buys.fast, buys.slow, period, mapped, tie)
-        exits = crosses_of(averages, sells.slow, sells.fast, period, mapped, tie)
+        entries = crosses_of(averages, buys.fast, buys.slow, period, delay, mapped, tie)
+        exits = crosses_of(averages, sells.slow, sells.fast, period, delay, mapped, tie)
         order = walking_order(entries)
         rows = Rows(order, shared_prefixes(order, entries, DEEPEST), entries, buys)
-        return cls(grid.windows, rows, sells, exits, values, bound)
+        return cls(grid.windows, rows, sells, exits, int(period.close.size), values, stops, facts)
 
 
-def trading_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Window:
-    """Bars from ``rules.start`` on. Kernels need one bar before the first that may trade."""
-    if len(prices) <= windows[-1]:
+def delay_of(rules: Rules) -> int:
+    """Bars from a signal to its fill."""
+    return int(rules.fill == "next_open")
+
+
+def periods_per_year(prices: Prices, rules: Rules) -> float:
+    """``rules.periods_per_year``, or what the dates say."""
+    return rules.periods_per_year or infer_periods_per_year(prices.index)
+
+
+def trading_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Period:
+    """Bars from ``rules.start`` to ``rules.end``. Kernels need one bar before the first that may trade."""
+    stop = len(prices) if rules.end is None else bar_after(prices, str(rules.end))
+    if stop <= windows[-1]:
+        until = "" if rules.end is None else f" up to {rules.end}"
         raise PricesError(
-            f"{prices.name} has {len(prices)} bars, but window {windows[-1]} needs at least {windows[-1] + 1}. "
+            f"{prices.name} has {stop} bars{until}, but window {windows[-1]} needs at least {windows[-1] + 1}. "
             "Give more history, or smaller windows."
         )
-    start = 0
-    if rules.start is not None:
-        start = first_bar(prices, str(rules.start))
+    start = 0 if rules.start is None else first_bar(prices, str(rules.start))
+    if start >= stop:
+        raise PricesError(
+            f"{prices.name} has no bar between start {rules.start} and end {rules.end}. Give a later end."
+        )
     first = max(start - 1, 0)
-    return Window(first, prices.close[first:], start - first)
+    bars = slice(first, stop)
+    close, opens = prices.close, prices.column("Open")
+    if rules.fill == "next_open" and opens is None:
+        raise PricesError(
+            f'fill="next_open" fills at the next bar\'s open, but {prices.name} has no Open column. '
+            'Give one, or use fill="close".'
+        )
+    opens = close if opens is None else opens
+    highs, lows = prices.column("High"), prices.column("Low")
+    return Period(
+        first=first,
+        start=start - first,
+        close=close[bars],
+        fill=(opens if rules.fill == "next_open" else close)[bars],
+        opens=opens[bars],
+        highs=(np.maximum(opens, close) if highs is None else highs)[bars],
+        lows=(np.minimum(opens, close) if lows is None else lows)[bars],
+    )
 
 
 def first_bar(prices: Prices, start: str) -> int:
@@ -103,16 +141,49 @@ def first_bar(prices: Prices, start: str) -> int:
     return bar
 
 
-def averages_of(prices: Prices, windows: tuple[int, ...], rules: Rules) -> np.ndarray:
-    """Averages of the kind ``rules.average``, ``(W, T)``, over the whole series."""
-    kinds = {"sma": sma}
-    return kinds[rules.average](prices.close, np.array(windows, np.int64))
+def bar_after(prices: Prices, end: str) -> int:
+    """Number of the first bar after ``end``; a date without a time means all of that day."""
+    moment = prices.moment(end)
+    if moment == moment.normalize() and len(end) <= len("2010-01-04"):
+        moment += pd.Timedelta(days=1) - pd.Timedelta(1, "ns")
+    bar = int(prices.index.searchsorted(moment, side="right"))
+    if bar == 0:
+        raise PricesError(f"end is {end}, but {prices.name} begins at {prices.index[0]}. Give a later end.")
+    return bar
+
+
+def averages_of(prices: Prices, windows: tuple[int, ...], rules: Rules, own: Averages | None = None) -> np.ndarray:
+    """Averages ``(W, T)`` over the whole series: of the kind ``rules.average``, or the user's own."""
+    if own is None:
+        return moving_averages(rules.average, prices.close, np.array(windows, np.int64))
+    if isinstance(own, np.ndarray):
+        rows = own
+    else:
+        missing = [window for window in windows if window not in own]
+        if missing:
+            raise GridError(
+                f"averages have no window {missing[0]}. Give one row of {len(prices)} bars for each window."
+            )
+        rows = np.array([np.asarray(own[window], np.float64) for window in windows])
+    if rows.shape != (len(windows), len(prices)):
+        raise GridError(
+            f"averages have the shape {rows.shape}, but {len(windows)} windows on {len(prices)} bars need "
+            f"({len(windows)}, {len(prices)}): one row a window, in the order of grid.windows."
+        )
+    return np.ascontiguousarray(rows, np.float64)
 
 
 def crosses_of(
-    averages: np.ndarray, over: np.ndarray, under: np.ndarray, period: Window, mapped: Map = map, tie: float = TIE
+    averages: np.ndarray,
+    over: np.ndarray,
+    under: np.ndarray,
+    period: Period,
+    delay: int = 0,
+    mapped: Map = map,
+    tie: float = TIE,
 ) -> Crosses:
-    """Where each ``averages[over]`` crosses above its ``averages[under]``, at bars that may trade."""
+    """Bars ``delay`` after those where each ``averages[over]`` crosses above its ``averages[under]``."""
+    averages = np.ascontiguousarray(averages[:, : period.first + period.close.size])
     from_bar = period.first + period.start
     sizes = np.zeros(over.size, np.int64)
     most = averages.shape[1] // 2 + 1  # a pair cannot cross above on two bars in a row
@@ -121,16 +192,13 @@ def crosses_of(
     def find(begin: int) -> np.ndarray:
         chunk = slice(begin, begin + at_once)
         bars = np.empty(over[chunk].size * most, code_dtype(period.close.size))
-        found = find_crosses(averages, over[chunk], under[chunk], from_bar, period.first, tie, sizes[chunk], bars)
+        found = find_crosses(
+            averages, over[chunk], under[chunk], from_bar, period.first, delay, tie, sizes[chunk], bars
+        )
         return bars[:found].copy()
 
     bars = np.concatenate(list(mapped(find, range(0, over.size, at_once))))
     return Crosses(np.concatenate(([0], np.cumsum(sizes))), bars)
-
-
-def code_dtype(bars: int) -> type[np.unsignedinteger[Any]]:
-    """The smallest type for the codes ``2 * bar + 1`` of the exit tables."""
-    return np.uint16 if 2 * bars + 1 < 2**16 else np.uint32
 
 
 def walking_order(entries: Crosses) -> np.ndarray:
@@ -142,20 +210,3 @@ def walking_order(entries: Crosses) -> np.ndarray:
         keys[longer, k] = entries.bars[entries.starts[longer] + k]
     as_text = keys.view(f"S{keys.itemsize * SORTED_ENTRIES}").ravel()  # big-endian: byte order is number order
     return np.argsort(as_text, kind="stable").astype(np.int32)
-
-
-def log_values(close: np.ndarray, rules: Rules) -> Values:
-    """Logarithms of what trades pay and bring.
-
-    Through long doubles: a library's float64 log differs in the last bit between CPUs, a rounded
-    80-bit or 128-bit one does not, but for about one price in 2,000 times its error.
-    """
-    price = np.log(close.astype(np.longdouble)).astype(np.float64)
-    return Values(price + math.log(rules.buy_factor), price + math.log(rules.sell_factor), float(price[-1]), False)
-
-
-def score_bound(values: Values) -> float:
-    """No sum of log gains is further from 0: all moves one way, and the cost of a trade every other bar."""
-    moves = float(np.abs(np.diff(values.sell)).sum())
-    round_trip = float(values.buy[0] - values.sell[0])
-    return moves + (values.buy.size // 2 + 1) * round_trip + 1e-6

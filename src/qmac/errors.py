@@ -56,7 +56,7 @@ def suggestion(value: str, known: Iterable[str]) -> str:
     """' Did you mean ...?' if something known is near, else the list of what is known."""
     names = list(known)
     lowered = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(value.strip().lower(), lowered, n=1)
+    near = difflib.get_close_matches(str(value).strip().lower(), lowered, n=1)
     if near:
         return f"Did you mean {lowered[near[0]]!r}?"
     return f"Known: {', '.join(names)}."

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from qmac import reductions
 from qmac.config import Rules
-from qmac.dataset import Dataset, code_dtype
+from qmac.dataset import Dataset
+from qmac.kernels import measures
 from qmac.kernels.crosses import Crosses
 from qmac.kernels.lanes import SUBHISTOGRAMS, allocate
-from qmac.kernels.sweep import BINS, Block, Pairs, Rows, States, Tally, sweep_blocks
-from qmac.kernels.tables import Tables
+from qmac.kernels.sweep import Aim, Pairs, Rows, sweep_blocks
+from qmac.kernels.tables import Course, Sums, Tables
+from qmac.kernels.tally import BINS, Block, Tally
+from qmac.kernels.walk import FIRST, Counts, Drawdown, State, Trades
+from qmac.objective import MEASURES, Objective, score_of_value
+from qmac.values import bound_of, code_dtype
 
 LANES = 32
 """Sell pairs side by side. 32 beat 8, 16 and 64 at 2,000 and at 4,700 bars (docs/design.md)."""
 
-PILOT_ROWS, PILOT_LANES = 2048, 32
+PILOT_ROWS, PILOT_LANES = 1024, 32
 """Combinations that place the histogram: at most this many buy pairs by this many sell pairs."""
+PILOT_TAIL = 0.002
+"""Share of them at each end that may lie far out without stretching the histogram."""
+PILOT_LEAST = 100
+"""Fewer scores than this tell nothing: then constraints are left out of the pilot."""
+HEADROOM = 16.0
+"""Scores further out than this many times the furthest of the pilot count as that much in means."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +39,53 @@ class Question:
     """What is asked of every combination."""
 
     rules: Rules
+    objective: Objective
     shared_windows: bool
     top: int
-    min_trades: int
+    constraints: Mapping[str, tuple[float, float]]
     lanes: int = LANES
+
+    @property
+    def traded(self) -> bool:
+        """Whether a combination must trade, and that is all that is asked of the number of trades."""
+        return self.constraints.get("total_trades") == (1.0, np.inf)
+
+    @property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """The constraints less that, by metric, as bounds of its score."""
+        return {
+            metric: (
+                score_of_value(metric, low, self.objective.years),
+                score_of_value(metric, high, self.objective.years),
+            )
+            for metric, (low, high) in self.constraints.items()
+            if not (metric == "total_trades" and self.traded)
+        }
+
+    @property
+    def statistics(self) -> set[str]:
+        """Fields of ``walk.State`` that the answer is made of."""
+        asked = {MEASURES[metric] for metric in (self.objective.metric, *self.bounds)}
+        found = set[str]().union(*(measures.STATISTICS[measure] for measure in asked))
+        if self.rules.has_stops and self.rules.conflict == "ignore":
+            found.add("since")
+        return found
+
+    @property
+    def aim(self) -> Aim:
+        """The question as the kernel takes it."""
+        bounds = self.bounds
+        limits = np.array(list(bounds.values()), np.float64).reshape(-1, 2)
+        return Aim(
+            measure=MEASURES[self.objective.metric],
+            sign=self.objective.sign,
+            traded=self.traded,
+            metrics=np.array([MEASURES[metric] for metric in bounds], np.int64),
+            low=limits[:, 0].copy(),
+            high=limits[:, 1].copy(),
+            ignore=int(self.rules.conflict == "ignore"),
+            shared_windows=self.shared_windows,
+        )
 
 
 class Evaluator:
@@ -41,14 +97,31 @@ class Evaluator:
 
     def __init__(self, dataset: Dataset, question: Question) -> None:
         self.dataset, self.question = dataset, question
-        self.units = reductions.Units.of(dataset.bound, len(dataset.windows))
         self.stop = np.zeros(1, np.uint8)
-        self.scale = self.units.scale(0.0, 0.0)
-        pilot = Worker(self, _pilot(dataset), replace(question, top=1, min_trades=0, shared_windows=True))
+        pilot = _pilot(dataset)
+        self.units = reductions.Units.of(1.0, len(dataset.windows))
+        self.scale = self.units.scale(0.0, 0.0, 1.0)
+        scores = self._scores(pilot, replace(question, shared_windows=True))
+        if scores.size < PILOT_LEAST:
+            scores = self._scores(pilot, replace(question, shared_windows=True, constraints={}))
+        low, high, furthest = 0.0, 0.0, 1.0
+        if scores.size:
+            low, high = (float(np.quantile(scores, q)) for q in (PILOT_TAIL, 1 - PILOT_TAIL))
+            furthest = float(np.abs(scores).max())
+        margin = max(high - low, 1e-6) / 2
+        limit = None
+        bound = max(furthest, 1e-6) * HEADROOM
+        if question.aim.measure == measures.GROWTH and dataset.stops is None and dataset.values.sums.gain is not None:
+            bound = bound_of(dataset.values.sums.gain)
+        else:
+            limit = bound
+        self.units = reductions.Units.of(bound, len(dataset.windows))
+        self.scale = self.units.scale(low - margin, high + margin, limit)
+
+    def _scores(self, dataset: Dataset, question: Question) -> np.ndarray:
+        pilot = Worker(self, dataset, replace(question, top=dataset.rows.order.size * dataset.sells.fast.size))
         pilot.evaluate((0, pilot.blocks))
-        low, high = float(pilot.tally.lowest[0]), float(pilot.tally.row_max.max())
-        margin = max(high - low, 1e-6) / 4
-        self.scale = self.units.scale(low - margin, high + margin)
+        return pilot.tally.heap_score[: pilot.tally.heap_size[0]]
 
     @property
     def blocks(self) -> int:
@@ -63,15 +136,16 @@ class Worker:
     """One thread's scratch memory and its tally of the units it has done."""
 
     def __init__(self, evaluator: Evaluator, dataset: Dataset, question: Question) -> None:
-        self._dataset, self._question = dataset, question
+        self._dataset, self._aim = dataset, question.aim
         self._stop, self._scale = evaluator.stop, evaluator.scale
         self._width = (0,) * question.lanes
-        windows, lanes, bars = len(dataset.windows), question.lanes, dataset.bars
-        code = code_dtype(bars)
+        windows, lanes = len(dataset.windows), question.lanes
+        code = code_dtype(dataset.bars)
         depths = int(dataset.rows.shared.max()) + 1
-        self._tables = Tables(allocate(bars, lanes, code), allocate(bars, lanes, np.float64))
-        self._states = States(allocate(depths, lanes, code), allocate(depths, lanes, np.float64))
-        self._opened = allocate(depths, lanes, code) if question.min_trades > 1 else None
+        statistics = question.statistics
+        self._tables = _tables(dataset.bars + 1, lanes, statistics)
+        self._states = _states(depths, lanes, statistics, code)
+        self._held = allocate(1, lanes, code)
         self._block = Block(
             keep=allocate(windows, lanes, code),
             fast_max=allocate(windows, lanes, np.float64),
@@ -83,24 +157,52 @@ class Worker:
             lowest=allocate(1, lanes, np.float64),
             scores=allocate(1, lanes, np.float64),
         )
-        self.tally: Tally = reductions.empty(windows, dataset.rows.pairs.fast.size, question.top)
+        self.tally: Tally = reductions.empty(
+            windows, dataset.rows.pairs.fast.size, question.top, len(self._aim.metrics)
+        )
         self.blocks = -(-dataset.sells.fast.size // lanes)
 
     def evaluate(self, unit: tuple[int, int]) -> bool:
         """Add a range of lane blocks to the tally; False if the run was stopped meanwhile."""
-        question = self._question
-        rules = (
-            int(question.rules.conflict == "ignore"),
-            int(question.shared_windows),
-            question.min_trades,
-        )
+        data = self._dataset
         return bool(
             sweep_blocks(
-                self._width, unit, self._dataset.rows, self._dataset.sells, self._dataset.exits,
-                self._dataset.values, rules, self._tables, self._states, self._opened,
-                self._block, self.tally, self._scale, self._stop,
+                self._width, unit, data.rows, data.sells, data.exits, self._aim, data.facts, data.values, data.stops,
+                self._tables, self._held, self._states, self._block, self.tally, self._scale, self._stop,
             )
         )  # fmt: skip
+
+
+def _tables(rows: int, lanes: int, statistics: Collection[str]) -> Tables:
+    """Columns of the statistics asked for."""
+
+    def column(name: str) -> Any:
+        return allocate(rows, lanes, np.float64) if name in statistics else None
+
+    course = [column("worst") for _ in Course._fields]
+    return Tables(
+        allocate(rows, lanes, code_dtype(rows - 1)), Sums(*map(column, Sums._fields)), column("paid"), Course(*course)
+    )
+
+
+def _states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> State:
+    """A state for each depth, the first one filled."""
+
+    def rows(kind: Any, first: Any, dtype: Any) -> Any:
+        kept = (allocate(depths, lanes, dtype) if name in statistics else None for name in kind._fields)
+        made = kind(*kept)
+        for array, value in zip(made, first, strict=True):
+            if array is not None:
+                array[0] = value
+        return made
+
+    return State(
+        allocate(depths, lanes, code),
+        rows(Sums, FIRST.sums, np.float64),
+        rows(Drawdown, FIRST.drawdown, np.float64),
+        rows(Counts, FIRST.counts, code),
+        rows(Trades, FIRST.trades, np.float64),
+    )
 
 
 def _pilot(dataset: Dataset) -> Dataset:

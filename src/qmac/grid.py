@@ -126,7 +126,7 @@ class Grid:
         self.size: int = self._row_sums[-1]
         if self.size == 0:
             raise GridError(
-                f"windows {_shown(self.windows)} give no combination: four different windows are needed. "
+                f"windows {shown_windows(self.windows)} give no combination: four different windows are needed. "
                 "Add windows, or allow shared_windows."
             )
 
@@ -135,7 +135,7 @@ class Grid:
             if pairs.size == 0:
                 few = "Fewer than two windows" if len(self.windows) < 2 else "No fast window is below a slow one"
                 raise GridError(
-                    f"{few}: {side}_fast is {_shown(pairs.fast)} and {side}_slow is {_shown(pairs.slow)}. "
+                    f"{few}: {side}_fast is {shown_windows(pairs.fast)} and {side}_slow is {shown_windows(pairs.slow)}. "
                     "Four different windows are needed, fast below slow."
                 )
 
@@ -210,9 +210,9 @@ class Grid:
 
     def __repr__(self) -> str:
         if len(set(self.roles.values())) == 1:
-            inner = f"windows={_shown(self.windows)}"
+            inner = f"windows={shown_windows(self.windows)}"
         else:
-            inner = ", ".join(f"{role}={_shown(windows)}" for role, windows in self.roles.items())
+            inner = ", ".join(f"{role}={shown_windows(windows)}" for role, windows in self.roles.items())
         return f"Grid({inner}{', shared_windows=True' if self.shared_windows else ''})"
 
 
@@ -244,6 +244,8 @@ def parse_windows(text: str) -> tuple[int, ...]:
 
 def checked_combination(combination: Iterable[int]) -> Combination:
     """Four positive whole numbers, fast below slow on each side."""
+    if not isinstance(combination, Iterable):
+        raise GridError(f"combination {combination!r} is one number; give rows of four windows: {', '.join(ROLES)}.")
     windows = tuple(combination)
     if len(windows) != 4:
         raise GridError(f"{windows} has {len(windows)} windows, but a combination has four: {', '.join(ROLES)}.")
@@ -269,6 +271,8 @@ def _window(name: str, window: Any) -> int:
         raise GridError(f"{name} holds {window!r}, but a window is a whole number of bars.")
     if window < 1:
         raise GridError(f"{name} holds {int(window)}, but a window is at least 1 bar.")
+    if window >= 2**31:
+        raise GridError(f"{name} holds {int(window)}, but a window is below 2**31 bars.")
     return int(window)
 
 
@@ -277,7 +281,7 @@ def _has(windows: tuple[int, ...], window: int) -> bool:
     return i < len(windows) and windows[i] == window
 
 
-def _shown(windows: tuple[int, ...]) -> str:
+def shown_windows(windows: tuple[int, ...]) -> str:
     if len(windows) > 2:
         step = windows[1] - windows[0]
         if windows == tuple(range(windows[0], windows[-1] + 1, step)):

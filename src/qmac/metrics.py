@@ -1,14 +1,17 @@
 """Definitions of the metrics, for one combination at a time. Names and definitions are vectorbt's.
 
 ``r`` are the returns of equity per bar, the first bar's against the cash at the start; ``T`` is the
-number of bars from ``start`` on, ``A`` the periods per year.
+number of bars that may trade, ``A`` the periods per year.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from qmac.config import Rules
+from qmac.kernels.measures import NO_FALL, NO_VARIANCE, Facts
 
 METRICS = (
     "total_return",
@@ -18,64 +21,98 @@ METRICS = (
     "win_rate",
     "exposure",
     "sharpe_ratio",
+    "sortino_ratio",
+    "calmar_ratio",
+    "omega_ratio",
+    "profit_factor",
+    "expectancy",
+    "simple_return",
+    "annualized_volatility",
+    "best_trade",
+    "worst_trade",
+    "average_bars",
 )
 
-NEGLIGIBLE = 1e-14
-"""A deviation of returns below this is rounding, not risk: the ratio to it is undefined."""
+
+@dataclass(frozen=True)
+class Trades:
+    """The trades of one combination, ``(N,)`` each; bars count from the first that may trade."""
+
+    opened: np.ndarray
+    closed: np.ndarray  # T where a position is open at the end
+    stopped: np.ndarray  # ended by a stop or by the holding time
+    paid: np.ndarray  # cash that one unit cost
+    brought: np.ndarray  # cash that it brought; of an open one, the last close
+
+    @property
+    def returns(self) -> np.ndarray:
+        """What each trade earned, as a share of what it cost."""
+        returns: np.ndarray = (self.brought - self.paid) / self.paid
+        return returns
 
 
-def equity_of(close: np.ndarray, opened: np.ndarray, closed: np.ndarray, rules: Rules) -> np.ndarray:
-    """Value of the account at each close, ``(T,)``, in currency.
-
-    ``opened`` and ``closed`` ``(N,)`` are the bars of the trades; ``closed == T`` is an open trade.
-    """
-    equity = np.full(close.size, rules.init_cash)
-    cash = rules.init_cash
-    for entry, leave in zip(opened.tolist(), closed.tolist(), strict=True):
-        shares = cash / (close[entry] * rules.buy_factor)
-        equity[entry:leave] = shares * close[entry:leave]
-        if leave < close.size:
-            cash = shares * close[leave] * rules.sell_factor
-            equity[leave:] = cash
+def equity_of(close: np.ndarray, trades: Trades, cash: float) -> np.ndarray:
+    """Value of the account at each close, ``(T,)``, in currency, from ``cash`` at the start."""
+    equity = np.full(close.size, cash)
+    ends = zip(trades.opened.tolist(), trades.closed.tolist(), trades.paid, trades.brought, strict=True)
+    for opened, closed, paid, brought in ends:
+        shares = cash / paid
+        equity[opened:closed] = shares * close[opened:closed]
+        if closed < close.size:
+            cash = shares * brought
+            equity[closed:] = cash
     return equity
 
 
-def trade_growth(close: np.ndarray, opened: np.ndarray, closed: np.ndarray, rules: Rules) -> np.ndarray:
-    """Cash out over cash in of each trade, ``(N,)``; an open one is valued at the last close."""
-    still_open = closed == close.size
-    worth = close[np.minimum(closed, close.size - 1)] * np.where(still_open, 1.0, rules.sell_factor)
-    growth: np.ndarray = worth / (close[opened] * rules.buy_factor)
-    return growth
+def returns_of(close: np.ndarray, trades: Trades) -> np.ndarray:
+    """Returns of equity per bar, ``(T,)``; from prices, for equity itself may lose its digits near 0."""
+    returns = np.zeros(close.size)
+    moves = close[1:] / close[:-1] - 1
+    ends = zip(trades.opened.tolist(), trades.closed.tolist(), trades.paid, trades.brought, strict=True)
+    for opened, closed, paid, brought in ends:
+        returns[opened] = close[opened] / paid - 1
+        returns[opened + 1 : closed] = moves[opened : closed - 1]
+        if closed < close.size:
+            returns[closed] = brought / close[closed - 1] - 1
+    return returns
 
 
-def metrics_of(
-    close: np.ndarray, opened: np.ndarray, closed: np.ndarray, rules: Rules, periods_per_year: float
-) -> dict[str, float]:
-    """Every metric of ``METRICS``.
-
-    - total_return: last equity over ``init_cash``, less 1
-    - annualized_return: ``(1 + total_return) ** (A / T) - 1``
-    - max_drawdown: ``min(equity / cummax(equity) - 1)``, negative or 0
-    - total_trades: positions opened, the open one included
-    - win_rate: closed trades that brought more than they cost, over closed trades; NaN without one
-    - exposure: share of bars at whose close a position is held
-    - sharpe_ratio: ``mean(r) / std(r, ddof=1) * sqrt(A)``; NaN without variance
-    """
-    equity = equity_of(close, opened, closed, rules)
-    bars = equity.size
-    returns = np.diff(equity, prepend=rules.init_cash) / np.concatenate(([rules.init_cash], equity[:-1]))
+def metrics_of(close: np.ndarray, trades: Trades, rules: Rules, facts: Facts) -> dict[str, float]:
+    """Every metric of ``METRICS``; definitions and edge cases are in docs/metrics.md."""
+    equity = equity_of(close, trades, rules.init_cash)
+    r = returns_of(close, trades)
+    year, bars = facts.per_year, equity.size
     total_return = equity[-1] / rules.init_cash - 1
-    deviation = returns.std(ddof=1) if bars > 1 else 0.0
-    finished = closed < bars
-    growth = trade_growth(close, opened, closed, rules)[finished]
-    return {
-        "total_return": float(total_return),
-        "annualized_return": float((1 + total_return) ** (periods_per_year / bars) - 1),
-        "max_drawdown": float((equity / np.maximum.accumulate(equity) - 1).min()),
-        "total_trades": float(opened.size),
-        "win_rate": float((growth > 1).mean()) if growth.size else float("nan"),
-        "exposure": float((closed - opened).sum() / bars),
-        "sharpe_ratio": (
-            float(returns.mean() / deviation * np.sqrt(periods_per_year)) if deviation > NEGLIGIBLE else float("nan")
-        ),
-    }
+    annualized = (1 + total_return) ** (year / bars) - 1
+    fall = (equity / np.maximum.accumulate(equity) - 1).min()
+    fall = 0.0 if fall >= NO_FALL else fall
+    spread = np.square(r - r.mean()).sum()
+    varies = bars > 1 and spread > NO_VARIANCE * np.square(r).sum()
+    deviation = np.sqrt(spread / (bars - 1)) if varies else np.nan
+    downside, losses = np.square(np.minimum(r, 0)).sum(), np.maximum(-r, 0).sum()
+    downside = downside if downside > facts.least_downside else 0.0
+    losses = losses if losses > facts.least_losses else 0.0
+    finished = trades.closed < bars
+    earned = trades.returns
+    growth = np.cumprod(1 + earned[finished])
+    pnl = np.concatenate(([1.0], growth[:-1]))[: growth.size] * earned[finished]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "total_return": float(total_return),
+            "annualized_return": float(annualized),
+            "max_drawdown": float(fall),
+            "total_trades": float(trades.opened.size),
+            "win_rate": float(np.divide(np.count_nonzero(earned[finished] > 0), np.count_nonzero(finished))),
+            "exposure": float((trades.closed - trades.opened).sum() / bars),
+            "sharpe_ratio": float(r.mean() / deviation * np.sqrt(year)),
+            "sortino_ratio": float(np.divide(r.mean() * np.sqrt(year), np.sqrt(downside / bars))),
+            "calmar_ratio": float(annualized / -fall) if fall < 0 else np.nan,
+            "omega_ratio": float(np.divide(np.maximum(r, 0).sum(), losses)),
+            "profit_factor": float(np.divide(pnl[pnl > 0].sum(), -pnl[pnl < 0].sum())),
+            "expectancy": float(np.divide(pnl.sum() * rules.init_cash, np.count_nonzero(finished))),
+            "simple_return": float(earned.sum()),
+            "annualized_volatility": float(deviation * np.sqrt(year)),
+            "best_trade": float(earned[finished].max(initial=-np.inf)) if finished.any() else np.nan,
+            "worst_trade": float(earned[finished].min(initial=np.inf)) if finished.any() else np.nan,
+            "average_bars": float((trades.closed - trades.opened)[finished].mean()) if finished.any() else np.nan,
+        }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from qmac import reductions, simulation
-from qmac.config import Rules, available_cpus, check_count, check_objective
-from qmac.dataset import Dataset
-from qmac.errors import InternalError
+from qmac.config import Rules, available_cpus, check_count
+from qmac.dataset import Averages, Dataset, periods_per_year, trading_period
+from qmac.errors import InternalError, OptionError
 from qmac.evaluation import Evaluator, Question
 from qmac.grid import ROLES, Combination, Grid
-from qmac.kernels.sweep import Tally
+from qmac.kernels.tally import Tally
 from qmac.metrics import METRICS
+from qmac.objective import Constraints, Objective, check_constraints, check_objective
 from qmac.prices import Prices
 from qmac.result import Result
 from qmac.run.executors import Executor, ThreadExecutor
@@ -35,6 +37,10 @@ def optimize(
     min_trades: int = 1,
     threads: int | None = None,
     progress: Listener | None = None,
+    *,
+    maximize: bool = True,
+    constraints: Constraints | None = None,
+    averages: Averages | None = None,
 ) -> Result:
     """Backtest every combination of the grid.
 
@@ -42,12 +48,16 @@ def optimize(
     ----------
     prices : bars with a Close, of which at least one more than the largest window.
     grid : the window sets.
-    objective : metric to rank by: ``"total_return"``.
+    objective : metric to rank by, one of ``qmac.objective.MEASURES``; docs/metrics.md defines them.
     rules : how signals become trades; ``Rules()`` if None.
     top : number of best combinations to keep.
     min_trades : combinations with fewer trades are filtered: counted, neither ranked nor in the distribution.
     threads : at a time; all CPUs that the process may use if None. The answer does not depend on it.
     progress : called about ten times a second with a ``Status``.
+    maximize : False to look for the lowest.
+    constraints : (lowest, highest) by metric, None for no bound; combinations outside are filtered, and so are
+        those for which the metric is undefined. ``min_trades=n`` is short for ``{"total_trades": (n, None)}``.
+    averages : your own ``(W, T)``, in the order of ``grid.windows``, or by window; ``rules.average`` if None.
 
     Raises
     ------
@@ -65,74 +75,111 @@ def optimize(
     check_objective(objective)
     top, min_trades = check_count("top", top, 1, MOST_KEPT), check_count("min_trades", min_trades, 0)
     threads = available_cpus() if threads is None else check_count("threads", threads, 1)
+    bounds = check_constraints(constraints, min_trades)
+    if not isinstance(grid, Grid):
+        raise OptionError(
+            f"grid is a {type(grid).__name__}, but must be a qmac.Grid, such as Grid(windows=range(2, 253))."
+        )
+    if rules is not None and not isinstance(rules, Rules):
+        raise OptionError(f"rules are a {type(rules).__name__}, but must be qmac.Rules, such as Rules(fees=0.001).")
     prices, rules = Prices.of(prices), rules or Rules()
-    question = Question(rules, grid.shared_windows, min(top, grid.size), min_trades)
-    return sweep(prices, grid, question, objective, ThreadExecutor(threads), threads, progress)
+    question = question_of(prices, grid, rules, objective, maximize, bounds, min(top, grid.size))
+    return sweep(prices, grid, question, ThreadExecutor(threads), threads, progress, averages)
+
+
+def question_of(
+    prices: Prices,
+    grid: Grid,
+    rules: Rules,
+    metric: str,
+    maximize: bool,
+    constraints: Mapping[str, tuple[float, float]],
+    top: int,
+) -> Question:
+    """What is asked of every combination, with what the prices say about years."""
+    years = trading_period(prices, rules, grid.windows).bars / periods_per_year(prices, rules)
+    return Question(rules, Objective(metric, maximize, years), grid.shared_windows, top, constraints)
 
 
 def sweep(
     prices: Prices,
     grid: Grid,
     question: Question,
-    objective: str,
     executor: Executor,
     threads: int,
     progress: Listener | None = None,
+    averages: Averages | None = None,
 ) -> Result:
     """``optimize`` for checked arguments, on any executor and tile."""
     began = time.perf_counter()
-    dataset = Dataset.build(prices, grid, question.rules, executor.map)
+    dataset = Dataset.build(prices, grid, question.rules, question.statistics, averages, executor.map)
     evaluator = Evaluator(dataset, question)
-    tally = executor.run(evaluator, grid.units(evaluator.blocks), reporter(grid.size, progress))
+    report = reporter(grid.size, question.objective, progress)
+    tally = executor.run(evaluator, grid.units(evaluator.blocks), report)
     elapsed = time.perf_counter() - began
-    return _finish(prices, grid, question, objective, threads, evaluator, tally, elapsed)
+    return _finish(prices, grid, question, threads, averages, evaluator, tally, elapsed)
 
 
 def _finish(
     prices: Prices,
     grid: Grid,
     question: Question,
-    objective: str,
     threads: int,
+    averages: Averages | None,
     evaluator: Evaluator,
     tally: Tally,
     elapsed: float,
 ) -> Result:
-    rules = question.rules
-    evaluated, scored = int(tally.counts[0]), int(tally.counts[1])
-    if not evaluated == grid.size >= scored == int(tally.histogram.sum()):
+    rules, objective = question.rules, question.objective
+    evaluated, passed, scored = (int(count) for count in tally.counts[:3])
+    if not evaluated == grid.size >= passed >= scored == int(tally.histogram.sum()):
         raise InternalError(
-            f"the books do not balance: grid {grid.size}, evaluated {evaluated}, scored {scored}, "
+            f"the books do not balance: grid {grid.size}, evaluated {evaluated}, passed {passed}, scored {scored}, "
             f"histogram {int(tally.histogram.sum())}."
         )
+    removed = dict(zip(question.bounds, tally.removed[1:].tolist(), strict=True))
+    if question.traded:
+        removed["total_trades"] = int(tally.removed[0])
     scores, indices = reductions.top_of(tally)
+    period = trading_period(prices, rules, grid.windows)
+    dates = prices.index[period.first + period.start :][: period.bars]
     return Result(
-        top=_top_frame(prices, grid, rules, scores, indices),
-        top_scores=scores,
-        distribution=reductions.Distribution.finish(tally, evaluator.scale, evaluator.units),
+        top=_top_frame(prices, grid, question, averages, scores, indices),
+        top_scores=scores * objective.sign,
+        distribution=reductions.Distribution.finish(objective, tally, evaluator.scale, evaluator.units),
         evaluated=evaluated,
         scored=scored,
-        unscored=0,  # total_return is always defined
-        filtered=evaluated - scored,
+        unscored=passed - scored,
+        filtered=evaluated - passed,
+        filtered_by={metric: removed[metric] for metric in question.constraints},
         elapsed=elapsed,
         grid=grid,
         rules=rules,
-        objective=objective,
-        min_trades=question.min_trades,
+        objective=objective.metric,
+        maximize=objective.maximize,
+        constraints=dict(question.constraints),
         threads=threads,
         prices={
             "name": prices.name,
-            "bars": len(prices),
-            "first": str(prices.index[0]),
-            "last": str(prices.index[-1]),
+            "bars": dates.size,
+            "first": str(dates[0]),
+            "last": str(dates[-1]),
+            "averages": rules.average if averages is None else "own",
         },
-        periods_per_year=simulation.periods_per_year(prices, rules),
+        periods_per_year=evaluator.dataset.facts.per_year,
         hold=simulation.buy_and_hold(prices, rules),
-        maps=reductions.Maps.finish(tally, grid, evaluator.units),
+        maps=reductions.Maps.finish(objective, tally, grid, evaluator.units),
     )
 
 
-def _top_frame(prices: Prices, grid: Grid, rules: Rules, scores: np.ndarray, indices: np.ndarray) -> pd.DataFrame:
+def _top_frame(
+    prices: Prices,
+    grid: Grid,
+    question: Question,
+    averages: Averages | None,
+    ranked: np.ndarray,
+    indices: np.ndarray,
+) -> pd.DataFrame:
     """The kept combinations, replayed in full; the replay must agree with the sweep."""
     kept: list[Combination] = [
         (*grid.buys.pair(buy), *grid.sells.pair(sell))
@@ -140,11 +187,15 @@ def _top_frame(prices: Prices, grid: Grid, rules: Rules, scores: np.ndarray, ind
     ]
     if not kept:
         return pd.DataFrame(columns=[*ROLES, *METRICS])
-    frame = simulation.evaluate(prices, kept, rules)
-    growth = np.exp(scores)
-    differences = np.abs(frame["total_return"].to_numpy() + 1 - growth) / growth
-    if differences.max() > AGREEMENT:
+    if isinstance(averages, np.ndarray):
+        averages = dict(zip(grid.windows, averages, strict=True))
+    frame = simulation.evaluate(prices, kept, question.rules, averages)
+    objective = question.objective
+    values = objective.values(ranked * objective.sign)
+    replayed = frame[objective.metric].to_numpy(np.float64)
+    differences = np.abs(replayed - values) / np.maximum(np.abs(values), 1.0)
+    if not differences.max() <= AGREEMENT:
         worst = kept[int(differences.argmax())]
         raise InternalError(f"combination {worst}: the sweep and its replay differ by {differences.max():.2e}.")
-    frame["total_return"] = np.expm1(scores)  # the replay's last bits must not break the order
+    frame[objective.metric] = values  # the replay's last bits must not break the order
     return frame

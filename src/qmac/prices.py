@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,10 @@ from qmac.errors import PricesError, suggestion
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
 DATE_NAMES = ("date", "datetime", "time", "timestamp")
+PARQUET = (".parquet", ".pq")
+SEPARATORS = (";", "\t", "|")
+LEAST_PRICE = 1e-30
+"""Beyond this and its inverse, sums and squares of prices leave float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,10 @@ class Prices:
     def close(self) -> np.ndarray:
         """Closing prices, ``(T,)`` float64."""
         return self.frame["Close"].to_numpy(np.float64)
+
+    def column(self, name: str) -> np.ndarray | None:
+        """A column ``(T,)`` float64, or None where it was not given."""
+        return self.frame[name].to_numpy(np.float64) if name in self.frame else None
 
     def tail(self, bars: int) -> Prices:
         """The last ``bars`` bars.
@@ -97,27 +106,42 @@ def read_prices(path: str | Path) -> Prices:
     ...
     qmac.errors.PricesError: no_such.csv: there is no such file. Check the path, or try --sample for the bundled prices.
     """
-    path = Path(path)
-    if not path.exists():
-        raise PricesError(f"{path}: there is no such file. Check the path, or try --sample for the bundled prices.")
-    if path.is_dir():
-        raise PricesError(f"{path} is a directory. Name one CSV or Parquet file in it.")
-    if path.stat().st_size == 0:
-        raise PricesError(f"{path} is empty. Give a CSV or Parquet file with dates and a Close column.")
+    path = Path(path).expanduser()
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            frame = pd.read_parquet(path)
-        else:
-            frame = pd.read_csv(path, skipinitialspace=True)
+        if not path.exists():
+            raise PricesError(f"{path}: there is no such file. Check the path, or try --sample for the bundled prices.")
+        if path.is_dir():
+            raise PricesError(f"{path} is a directory. Name one CSV or Parquet file in it.")
+        if path.is_file() and path.stat().st_size == 0:  # a pipe has no size
+            raise PricesError(f"{path} is empty. Give a CSV or Parquet file with dates and a Close column.")
+        frame = _read_parquet(path) if path.suffix.lower() in PARQUET else _read_csv(path)
+    except PricesError:
+        raise
     except (OSError, ValueError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PricesError(
-            f"{path} cannot be read as {'Parquet' if path.suffix.lower() in ('.parquet', '.pq') else 'CSV'}: "
+            f"{path} cannot be read as {'Parquet' if path.suffix.lower() in PARQUET else 'CSV'}: "
             f"{reason}. Give a CSV file (.csv) or a Parquet file (.parquet)."
         ) from None
     if not isinstance(frame.index, pd.DatetimeIndex):
         frame = _index_by_date(frame, str(path))
     return Prices.of(frame, path.stem)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """A CSV file; where its head has no comma, another separator is looked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of columns with mixed types: the check of the values names the row
+        frame = pd.read_csv(path, skipinitialspace=True, index_col=False)
+        head = str(frame.columns[0]) if frame.shape[1] == 1 else ""
+        separator = next((mark for mark in SEPARATORS if mark in head), None)
+        if separator is not None and path.is_file():
+            frame = pd.read_csv(path, skipinitialspace=True, index_col=False, sep=separator)
+    return frame
 
 
 def sample_prices() -> Prices:
@@ -136,7 +160,11 @@ def sample_prices() -> Prices:
 def _index_by_date(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     if frame.shape[1] == 0 or len(frame) == 0:
         raise PricesError(f"{name} has no rows. Give a file with dates and a Close column.")
-    dates = next((c for c in frame.columns if str(c).strip().lower() in DATE_NAMES), frame.columns[0])
+    named = {str(column).strip().lower(): column for column in reversed(frame.columns)}
+    if "date" in named and "time" in named:
+        together = frame[named["date"]].astype(str) + " " + frame[named["time"]].astype(str)
+        return frame.drop(columns=[named["date"], named["time"]]).set_index(pd.Index(together))
+    dates = next((named[known] for known in DATE_NAMES if known in named), frame.columns[0])
     if str(dates).strip().lower() == "close":
         raise PricesError(f"{name} has no column of dates. Add one called Date before the prices.")
     return frame.set_index(dates)
@@ -146,21 +174,16 @@ def _dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
     """A DatetimeIndex that ascends without repeats."""
     if len(index) == 0:
         raise PricesError(f"{name} has no rows. Give prices with at least one bar more than the largest window.")
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
     if not isinstance(index, pd.DatetimeIndex):
-        if pd.api.types.is_numeric_dtype(index):
+        if pd.api.types.is_numeric_dtype(index) or isinstance(index, pd.MultiIndex | pd.TimedeltaIndex):
+            held = index[0] if isinstance(index, pd.MultiIndex | pd.TimedeltaIndex) else f"{index[0]:g}"
             raise PricesError(
-                f"{name}: the index holds numbers such as {index[0]!r}, not dates. "
-                "Give a DatetimeIndex, or a first column with dates such as 2010-01-04."
+                f"{name}: the index holds values such as {held}, not dates. "
+                "Give a DatetimeIndex, or a column called Date with dates such as 2010-01-04."
             )
-        try:
-            index = pd.DatetimeIndex(pd.to_datetime(index))
-        except (ValueError, TypeError):
-            parsed = pd.to_datetime(pd.Series(index, dtype="object"), errors="coerce", format="mixed")
-            row = int(np.flatnonzero(parsed.isna().to_numpy())[:1].sum())
-            raise PricesError(
-                f"{name}: row {row + 1} has the date {index[row]!r}, which cannot be read. "
-                "Write dates as 2010-01-04 or 2010-01-04 15:30."
-            ) from None
+        index = _parsed(pd.Series(index, dtype="object"), name)
     if index.hasnans:
         row = int(np.flatnonzero(index.isna())[0])
         raise PricesError(f"{name}: row {row + 1} has no date. Fill it in or drop the row.")
@@ -174,6 +197,36 @@ def _dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
         row = int(np.flatnonzero(index.duplicated())[0])
         raise PricesError(f"{name}: the date {index[row]} is there twice (rows {row} and {row + 1}). Drop one of them.")
     return index
+
+
+def _parsed(texts: pd.Series, name: str) -> pd.DatetimeIndex:
+    """Dates from texts; those with slashes must show by themselves whether the day or the month is first."""
+    parts = texts.astype(str).str.extract(r"^\s*(\d{1,2})[/.](\d{1,2})[/.]\d{4}").astype(float)
+    options: dict[str, Any] = {}
+    if parts.notna().all(axis=None):
+        days_first, days_second = bool((parts[0] > 12).any()), bool((parts[1] > 12).any())
+        if not days_first and not days_second:
+            raise PricesError(
+                f"{name}: dates such as {texts.iloc[0]!r} may have the day or the month first. Write 2010-01-04."
+            )
+        options = {"dayfirst": days_first}
+    try:
+        try:
+            return pd.DatetimeIndex(pd.to_datetime(texts, **options))
+        except ValueError as error:
+            if "timezone" not in str(error) and "tz-" not in str(error):
+                raise
+            return pd.DatetimeIndex(pd.to_datetime(texts, utc=True))  # summer and winter time of one zone
+    except (ValueError, TypeError, OverflowError):
+        parsed = pd.to_datetime(texts, errors="coerce", format="mixed", utc=True, **options)
+        bad = np.flatnonzero(parsed.isna().to_numpy())
+        if bad.size == 0:
+            raise PricesError(f"{name}: the dates are not of one form. Write all as 2010-01-04 15:30.") from None
+        row = int(bad[0])
+        raise PricesError(
+            f"{name}: row {row + 1} has the date {texts.iloc[row]!r}, which cannot be read. "
+            "Write dates as 2010-01-04 or 2010-01-04 15:30."
+        ) from None
 
 
 def _named_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -199,30 +252,33 @@ def _check_values(frame: pd.DataFrame, name: str) -> None:
         if column == "Volume":
             frame[column] = numbers
             continue
-        bad = ~(np.isfinite(numbers) & (numbers > 0))
+        bad = ~((numbers >= LEAST_PRICE) & (numbers <= 1 / LEAST_PRICE))
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             more = f" ({int(bad.sum()) - 1} more rows too)" if bad.sum() > 1 else ""
             raise PricesError(
                 f"{name}: {column} is {frame[column].iloc[row]} in row {row + 1} "
-                f"({frame.index[row]}){more}. Prices must be positive numbers: mend or drop the row."
+                f"({frame.index[row]}){more}. Prices must be positive numbers, from {LEAST_PRICE:g} to {1 / LEAST_PRICE:g}: mend or drop the row."
             )
         frame[column] = numbers
 
 
 def infer_periods_per_year(index: pd.DatetimeIndex) -> float:
-    """Bars in a year: 252 for business days, 365 for every day, else from the bars themselves.
+    """Bars in a year, from how many there are over their span.
 
-    Weekly bars give 52, monthly 12, quarterly 4; intraday bars are counted per year of their span.
+    Near a usual number that number: 365 for every day, 252 for business days, 52 weekly, 12 monthly, 4 quarterly,
+    2 or 1. Else as counted: intraday bars, or markets with weeks of their own.
     """
     if len(index) < 2:
         return 252.0
-    days = np.diff(index.as_unit("ns").asi8) / 86_400e9
-    typical = float(np.median(days))
-    if typical < 0.99:
-        return float(len(index) - 1) / (float(days.sum()) / 365.25)
-    for least, periods in ((300, 1.0), (80, 4.0), (25, 12.0), (5, 52.0)):
-        if typical >= least:
-            return periods
-    weekend = np.asarray(index.day_of_week >= 5).mean()
-    return 365.0 if weekend > 0.1 else 252.0
+    days = np.diff(index.as_unit("s").asi8) / 86_400
+    counted = (len(index) - 1) / (float(days.sum()) / 365.25) if days.sum() > 0 else 252.0
+    if float(np.median(days)) < 0.99:
+        return counted
+    weekends = float(np.asarray(index.day_of_week >= 5).mean())
+    if weekends == 0 and counted > 240:
+        return 252.0
+    for usual in (365.0, 52.0, 12.0, 4.0, 2.0, 1.0):
+        if abs(counted / usual - 1) < 0.1:
+            return usual
+    return 252.0 if abs(counted / 252 - 1) < 0.02 else counted

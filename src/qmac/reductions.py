@@ -1,6 +1,6 @@
 """What a run keeps of its combinations: memory that does not grow with their number.
 
-A ``Tally`` (kernels/sweep.py) is the state of all reductions; the sweep kernel updates it. Here are
+A ``Tally`` (kernels/tally.py) is the state of all reductions; the sweep kernel updates it. Here are
 the other verbs: ``empty``, ``merge`` and ``finish``. Merging is exact in any order: maxima, integer
 counts, integer sums, and a top-K under a total order.
 """
@@ -16,7 +16,8 @@ import pandas as pd
 
 from qmac.errors import OptionError, suggestion
 from qmac.grid import ROLES, Grid
-from qmac.kernels.sweep import BINS, Scale, Tally, offer
+from qmac.kernels.tally import BINS, Scale, Tally, offer
+from qmac.objective import Objective
 
 CROSS_MAPS = (
     ("sell_fast", "sell_slow"),
@@ -26,17 +27,17 @@ CROSS_MAPS = (
     ("buy_slow", "sell_slow"),
 )
 """Window pairs of ``Tally.map_*``, in the order of its first axis; (buy_fast, buy_slow) are its rows."""
-STATS = ("max", "mean", "count")
 
 
-def empty(windows: int, rows: int, top: int) -> Tally:
+def empty(windows: int, rows: int, top: int, constraints: int = 0) -> Tally:
     """The tally of no combination at all."""
     maps = (len(CROSS_MAPS), windows, windows)
     return Tally(
         heap_score=np.full(top, -np.inf),
         heap_index=np.zeros(top, np.int64),
         heap_size=np.zeros(1, np.int64),
-        counts=np.zeros(3, np.int64),
+        counts=np.zeros(4, np.int64),
+        removed=np.zeros(constraints + 1, np.int64),
         histogram=np.zeros(BINS, np.int64),
         lowest=np.full(1, np.inf),
         squares=np.zeros(2, np.int64),
@@ -53,7 +54,7 @@ def merge(into: Tally, other: Tally) -> Tally:
     """Add ``other`` to ``into``, in place."""
     for k in range(int(other.heap_size[0])):
         offer(into.heap_score, into.heap_index, into.heap_size, other.heap_score[k], other.heap_index[k])
-    for name in ("counts", "histogram", "squares", "row_sum", "row_count", "map_sum", "map_count"):
+    for name in ("counts", "removed", "histogram", "squares", "row_sum", "row_count", "map_sum", "map_count"):
         target = getattr(into, name)
         np.add(target, getattr(other, name), out=target)
     for name in ("row_max", "map_max"):
@@ -85,25 +86,29 @@ class Units:
         size = math.ceil(math.log2(max(bound, 2.0**-20)))
         return cls(min(cls.MOST_BITS, shift - 1 - wide) - size, min(cls.MOST_BITS, 62 - 2 * wide) - 2 * size, shift)
 
-    def scale(self, low: float, high: float) -> Scale:
-        """With a histogram that covers ``low ... high``."""
+    def scale(self, low: float, high: float, limit: float | None) -> Scale:
+        """With a histogram that covers ``low ... high`` and scores that count up to ``limit`` in sums."""
         score, square = (1.5 * 2.0 ** (52 - bits) for bits in (self.score_bits, self.square_bits))
         zeros = [int(np.float64(magic).view(np.int64)) for magic in (score, square)]
         width = (high - low) / BINS
         per_unit = 1 / width if width > 0 else 0.0
-        return Scale(score, zeros[0] - (1 << self.count_shift), square, zeros[1], self.count_shift, low, per_unit)
+        return Scale(
+            score, zeros[0] - (1 << self.count_shift), square, zeros[1], self.count_shift, low, per_unit, limit
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
     """All scored combinations, by their objective.
 
-    ``total_return`` is scored as log growth, so its bins are even in log growth and its ``mean`` is the
-    compounded one: ``expm1(mean(log1p(total_return)))``. ``std`` is that of the scores. The first and
-    the last bin hold everything beyond them, down to ``min`` and up to ``max``.
+    Returns and drawdown are scored as logarithms, so their bins are even in log growth, their ``mean`` is the
+    compounded one, ``expm1(mean(log1p(total_return)))``, and ``std`` is that of the logarithms. The first and
+    the last bin hold everything beyond them, down to ``min`` and up to ``max``. In mean and std a score
+    further from 0 than ``limit`` counts as the limit: ratios can be near infinite.
     """
 
-    score_edges: np.ndarray  # (B + 1,) float64, log growth
+    objective: Objective
+    score_edges: np.ndarray  # (B + 1,) float64
     counts: np.ndarray  # (B,) int64
     scored: int
     positive: int
@@ -111,50 +116,53 @@ class Distribution:
     score_std: float
     score_min: float
     score_max: float
+    limit: float | None
 
     @classmethod
-    def finish(cls, tally: Tally, scale: Scale, units: Units) -> Distribution:
-        scored = int(tally.counts[1])
+    def finish(cls, objective: Objective, tally: Tally, scale: Scale, units: Units) -> Distribution:
+        """The tally ranks ``sign * score``; here are scores again."""
+        scored, sign = int(tally.counts[2]), objective.sign
         edges = scale.low + np.arange(BINS + 1) / scale.bins_per_unit if scale.bins_per_unit else np.zeros(BINS + 1)
+        counts = tally.histogram
+        if sign < 0:
+            edges, counts = -edges[::-1], counts[::-1].copy()
         total = sum(int(part) for part in tally.row_sum)
         squares = (int(tally.squares[0]) << 32) + int(tally.squares[1])
-        mean = std = highest = math.nan
+        mean = std = low = high = math.nan
         if scored:
             exact_mean = Fraction(total, scored) / Fraction(2) ** units.score_bits
             exact_square = Fraction(squares, scored) / Fraction(2) ** units.square_bits
-            mean = float(exact_mean)
+            mean = sign * float(exact_mean)
             std = math.sqrt(max(0.0, float(exact_square - exact_mean * exact_mean)))
-            highest = float(tally.row_max.max())
-        lowest = float(tally.lowest[0]) if scored else math.nan
-        return cls(edges, tally.histogram, scored, int(tally.counts[2]), mean, std, lowest, highest)
+            low, high = sorted((sign * float(tally.lowest[0]), sign * float(tally.row_max.max())))
+        return cls(objective, edges, counts, scored, int(tally.counts[3]), mean, std, low, high, scale.limit)
 
     @property
     def edges(self) -> np.ndarray:
-        """Edges of the bins ``(B + 1,)``, as total returns."""
-        edges: np.ndarray = np.expm1(self.score_edges)
-        return edges
+        """Edges of the bins ``(B + 1,)``, as values of the objective."""
+        return self.objective.values(self.score_edges)
 
     @property
     def mean(self) -> float:
-        """Compounded mean of the total returns."""
-        return math.expm1(self.score_mean)
+        """Mean of the objective; of returns and drawdowns the compounded one."""
+        return self.objective.value(self.score_mean)
 
     @property
     def std(self) -> float:
-        """Standard deviation of the scores (log growth), over all scored combinations."""
+        """Standard deviation of the scores, over all scored combinations."""
         return self.score_std
 
     @property
     def min(self) -> float:
-        return math.expm1(self.score_min)
+        return self.objective.value(self.score_min)
 
     @property
     def max(self) -> float:
-        return math.expm1(self.score_max)
+        return self.objective.value(self.score_max)
 
     @property
     def share_positive(self) -> float:
-        """Share of the scored combinations that gained, exact."""
+        """Share of the scored combinations whose objective is above 0, exact."""
         return self.positive / self.scored if self.scored else math.nan
 
     def quantile(self, q: float) -> float:
@@ -169,22 +177,23 @@ class Distribution:
         bin_ = min(max(int(np.searchsorted(shares, q, side="left")) - 1, 0), self.counts.size - 1)
         inside = (q - shares[bin_]) / max(shares[bin_ + 1] - shares[bin_], 1e-300)
         score = edges[bin_] + min(max(inside, 0.0), 1.0) * (edges[bin_ + 1] - edges[bin_])
-        return math.expm1(float(score))
+        return self.objective.value(float(score))
 
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """Max, mean and count of the objective for each value of two of the four windows."""
+    """Best, mean and count of the objective for each value of two of the four windows."""
 
+    objective: Objective
     windows: tuple[int, ...]
-    maxima: np.ndarray  # (6, W, W) scores; -inf where nothing is scored
+    best: np.ndarray  # (6, W, W) scores, the highest or lowest; NaN where nothing is scored
     means: np.ndarray  # (6, W, W) scores; NaN where nothing is scored
     counts: np.ndarray  # (6, W, W) int64
 
     PAIRS = (("buy_fast", "buy_slow"), *CROSS_MAPS)
 
     @classmethod
-    def finish(cls, tally: Tally, grid: Grid, units: Units) -> Maps:
+    def finish(cls, objective: Objective, tally: Tally, grid: Grid, units: Units) -> Maps:
         width = len(grid.windows)
         fast, slow = grid.buys.positions(grid.windows)
         first = np.full((width, width), -np.inf), np.zeros((width, width), np.int64), np.zeros((width, width), np.int64)
@@ -195,16 +204,18 @@ class Maps:
             for head, rest in zip(first, (tally.map_max, tally.map_sum, tally.map_count), strict=True)
         )
         with np.errstate(invalid="ignore"):
-            means = np.where(counts > 0, sums / counts * 2.0**-units.score_bits, np.nan)
-        return cls(grid.windows, maxima, means, counts)
+            means = np.where(counts > 0, sums / counts * (objective.sign * 2.0**-units.score_bits), np.nan)
+        best = np.where(counts > 0, maxima * objective.sign, np.nan)
+        return cls(objective, grid.windows, best, means, counts)
 
     def frame(self, grid: Grid, rows: str, columns: str, stat: str) -> pd.DataFrame:
         """One map: index are the windows of ``rows``, columns those of ``columns``; NaN where empty."""
         for role in (rows, columns):
             if role not in ROLES:
                 raise OptionError(f"window {role!r} is not known. {suggestion(role, ROLES)}")
-        if stat not in STATS:
-            raise OptionError(f"stat {stat!r} is not known. {suggestion(stat, STATS)}")
+        best = "max" if self.objective.maximize else "min"
+        if stat not in (best, "mean", "count"):
+            raise OptionError(f"stat {stat!r} is not kept. {suggestion(stat, (best, 'mean', 'count'))}")
         if rows == columns:
             raise OptionError(f"a map needs two different windows, but both are {rows!r}.")
         turned = (rows, columns) not in self.PAIRS
@@ -212,8 +223,7 @@ class Maps:
         if stat == "count":
             values = self.counts[which]
         else:
-            scores = (self.maxima if stat == "max" else self.means)[which]
-            values = np.where(self.counts[which] > 0, np.expm1(scores), np.nan)
+            values = self.objective.values((self.means if stat == "mean" else self.best)[which])
         frame = pd.DataFrame(values.T if turned else values, index=self.windows, columns=self.windows)
         frame = frame.loc[list(grid.roles[rows]), list(grid.roles[columns])]
         return frame.rename_axis(index=rows, columns=columns)

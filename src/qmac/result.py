@@ -7,7 +7,6 @@ import json
 import math
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ from qmac._version import __version__
 from qmac.config import Rules
 from qmac.errors import ResultError
 from qmac.grid import Combination, Grid
+from qmac.objective import Objective, check_constraints
 from qmac.reductions import Distribution, Maps
 
-FORMAT = 1
+FORMAT = 2
 HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
 
 
@@ -37,16 +37,20 @@ class Result:
     unscored: int
     """Combinations whose objective is undefined: counted, never ranked."""
     filtered: int
-    """Combinations with fewer trades than ``min_trades``."""
+    """Combinations that some constraint removed."""
+    filtered_by: dict[str, int]
+    """How many each constraint removes by itself; one combination may stand under several."""
     elapsed: float
     """Seconds of the sweep, from checked prices to merged result."""
     grid: Grid
     rules: Rules
     objective: str
-    min_trades: int
+    maximize: bool
+    constraints: dict[str, tuple[float, float]]
+    """Bounds by metric; infinite where there is none."""
     threads: int
     prices: dict[str, Any]
-    """Name, bars, first and last date, trading start, of the series."""
+    """Name, bars, first and last date of the trading period, and the averages' kind or "own"."""
     periods_per_year: float
     hold: dict[str, float]
     """Metrics of buy & hold on the same bars."""
@@ -69,8 +73,10 @@ class Result:
     def map(self, rows: str, columns: str, stat: str = "max") -> pd.DataFrame:
         """Objective over two of the four windows: ``stat`` is ``"max"``, ``"mean"`` or ``"count"``.
 
+        (``"min"`` in place of ``"max"`` where the lowest was looked for.)
+
         Returns a frame with the windows of ``rows`` as index and those of ``columns`` as columns, NaN
-        where no combination was scored. The mean of ``total_return`` is the compounded one. A maximum
+        where no combination was scored. The mean of returns and drawdowns is the compounded one. A maximum
         over thousands of combinations hides luck; look at the mean beside it.
 
         Raises
@@ -82,14 +88,14 @@ class Result:
     @property
     def digest(self) -> str:
         """SHA-256 of every count, score and map: equal for any threads, tiles or machine."""
-        digest = hashlib.sha256(f"{self.evaluated} {self.scored} {self.unscored} {self.filtered}".encode())
+        digest = hashlib.sha256(f"{self.evaluated} {self.scored} {self.unscored} {self.filtered_by}".encode())
         distribution, maps = self.distribution, self.maps
         arrays = [
             self.top.iloc[:, :4].to_numpy(np.int64),
             self.top_scores,
             distribution.score_edges, distribution.counts, distribution.positive, distribution.score_mean,
             distribution.score_std, distribution.score_min, distribution.score_max,
-            maps.maxima, maps.means, maps.counts,
+            maps.best, maps.means, maps.counts,
         ]  # fmt: skip
         for array in arrays:
             array = np.ascontiguousarray(array)
@@ -104,10 +110,17 @@ class Result:
             "scored": self.scored,
             "unscored": self.unscored,
             "filtered": self.filtered,
+            "filtered_by": self.filtered_by,
             "digest": self.digest,
             "elapsed": self.elapsed,
             "combinations_per_second": self.combinations_per_second,
             "objective": self.objective,
+            "maximize": self.maximize,
+            "constraints": self.constraints,
+            "rules": self.rules.to_dict(),
+            "grid": self.grid.to_dict(),
+            "prices": self.prices,
+            "periods_per_year": self.periods_per_year,
             "best": list(self.best) if self.best else None,
             "top": top.to_dict("records"),
         }
@@ -120,17 +133,22 @@ class Result:
         ResultError : the directory has something in it, or cannot be written.
         """
         directory = check_writable(directory)
+        existed = directory.is_dir()
+        inside = directory if existed else directory.parent
+        scratch = inside / f".{directory.name[:100]}-{os.getpid()}"
         try:
-            directory.parent.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-        except OSError as error:
-            raise ResultError(f"{directory} cannot be written: {error.strerror}. Name another directory.") from None
-        try:
-            scratch.chmod(0o755)
+            inside.mkdir(parents=True, exist_ok=True)
+            scratch.mkdir()
             self._write(scratch)
-            os.replace(scratch, directory)  # an empty directory may be replaced, a full one may not
+            if existed:  # a shell may stand in it, so it is filled, not replaced; without a header it is no result
+                for name in (TOP, ARRAYS, HEADER):
+                    os.replace(scratch / name, directory / name)
+            else:
+                os.replace(scratch, directory)
         except OSError as error:
-            raise ResultError(f"{directory} cannot be written: {error.strerror}. Name another directory.") from None
+            raise ResultError(
+                f"{directory} cannot be written: {error.strerror or error}. Name another directory."
+            ) from None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return directory
@@ -146,7 +164,7 @@ class Result:
             positive=distribution.positive,
             scores=np.array(numbers),
             top_scores=self.top_scores,
-            map_max=maps.maxima,
+            map_best=maps.best,
             map_mean=maps.means,
             map_count=maps.counts,
         )
@@ -154,21 +172,29 @@ class Result:
             "format": FORMAT,
             "qmac": __version__,
             "objective": self.objective,
+            "maximize": self.maximize,
+            "constraints": {
+                metric: [None if math.isinf(bound) else bound for bound in bounds]
+                for metric, bounds in self.constraints.items()
+            },
+            "years": distribution.objective.years,
+            "limit": distribution.limit,
             "rules": self.rules.to_dict(),
             "grid": self.grid.to_dict(),
-            "min_trades": self.min_trades,
             "threads": self.threads,
             "prices": self.prices,
             "periods_per_year": self.periods_per_year,
-            "hold": {name: None if math.isnan(value) else value for name, value in self.hold.items()},
+            "hold": {name: value if math.isfinite(value) else str(value) for name, value in self.hold.items()},
             "evaluated": self.evaluated,
             "scored": self.scored,
             "unscored": self.unscored,
             "filtered": self.filtered,
+            "filtered_by": self.filtered_by,
             "elapsed": self.elapsed,
             "digest": self.digest,
             "checksums": {name: _checksum(directory / name) for name in (TOP, ARRAYS)},
         }
+        header["checksum"] = _header_checksum(header)
         (directory / HEADER).write_text(json.dumps(header, indent=2, allow_nan=False) + "\n")
 
 
@@ -180,7 +206,12 @@ def load(directory: str | Path) -> Result:
     ResultError : the directory holds no result, a damaged one, or one of a newer qmac.
     """
     directory = Path(directory)
-    if not (directory / HEADER).is_file():
+    directory = directory.expanduser()
+    try:
+        known = (directory / HEADER).is_file()
+    except OSError as error:
+        raise ResultError(f"{directory} cannot be read: {error.strerror}. Name another directory.") from None
+    if not known:
         raise ResultError(
             f"{directory} holds no result: there is no {HEADER}. Name a directory that 'qmac optimize --out' wrote."
         )
@@ -188,6 +219,8 @@ def load(directory: str | Path) -> Result:
         header = json.loads((directory / HEADER).read_text())
         if header["format"] > FORMAT:
             raise ResultError(f"{directory} was written by qmac {header['qmac']}. Update qmac to read it.")
+        if _header_checksum(header) != header.get("checksum"):
+            raise ResultError(f"{directory / HEADER} was changed: its checksum differs. Run it again.")
         for name in (TOP, ARRAYS):
             if _checksum(directory / name) != header["checksums"][name]:
                 raise ResultError(f"{directory / name} is damaged: its checksum differs. Run it again.")
@@ -207,24 +240,33 @@ def load(directory: str | Path) -> Result:
 
 def _from_parts(header: dict[str, Any], top: pd.DataFrame, arrays: dict[str, np.ndarray]) -> Result:
     grid = Grid(**header["grid"])
-    numbers = [float(number) for number in arrays["scores"]]
+    mean, std, low, high = (float(number) for number in arrays["scores"])
     positive = int(arrays["positive"])
+    objective = Objective(header["objective"], header["maximize"], header["years"])
+    counts = (arrays["counts"], header["scored"], positive)
     return Result(
         top=top,
-        distribution=Distribution(arrays["edges"], arrays["counts"], header["scored"], positive, *numbers),
+        distribution=Distribution(objective, arrays["edges"], *counts, mean, std, low, high, header["limit"]),
         grid=grid,
         rules=Rules(**header["rules"]),
-        hold={name: float("nan") if value is None else value for name, value in header["hold"].items()},
+        hold={name: float(value) for name, value in header["hold"].items()},
+        constraints=check_constraints(header["constraints"], 0),
         top_scores=arrays["top_scores"],
-        maps=Maps(grid.windows, arrays["map_max"], arrays["map_mean"], arrays["map_count"]),
+        maps=Maps(objective, grid.windows, arrays["map_best"], arrays["map_mean"], arrays["map_count"]),
         **{
             name: header[name]
             for name in (
-                "evaluated", "scored", "unscored", "filtered", "elapsed",
-                "objective", "min_trades", "threads", "prices", "periods_per_year",
+                "evaluated", "scored", "unscored", "filtered", "filtered_by", "elapsed",
+                "objective", "maximize", "threads", "prices", "periods_per_year",
             )
         },
     )  # fmt: skip
+
+
+def _header_checksum(header: dict[str, Any]) -> str:
+    """Checksum of everything in the header but itself."""
+    rest = {name: value for name, value in header.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _checksum(path: Path) -> str:
@@ -232,13 +274,20 @@ def _checksum(path: Path) -> str:
 
 
 def check_writable(directory: str | Path) -> Path:
-    """The directory, if a result may be written there."""
-    directory = Path(directory)
-    if directory.exists() and not directory.is_dir():
-        raise ResultError(f"{directory} is a file. Name a new directory.")
-    if directory.is_dir() and any(directory.iterdir()):
-        raise ResultError(f"{directory} exists and is not empty. Name a new directory, or empty it first.")
-    above = next(parent for parent in directory.absolute().parents if parent.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise ResultError(f"{directory} cannot be written: no right to write in {above}. Name another directory.")
+    """The directory, absolute, if a result may be written there; found out by writing."""
+    directory = Path(directory).expanduser()
+    try:
+        directory = directory.resolve()
+        if directory.exists() and not directory.is_dir():
+            raise ResultError(f"{directory} is a file. Name a new directory.")
+        if directory.is_dir() and any(directory.iterdir()):
+            raise ResultError(f"{directory} exists and is not empty. Name a new directory, or empty it first.")
+        above = next(parent for parent in (directory, *directory.parents) if parent.is_dir())
+        probe = above / f".{directory.name}-{os.getpid()}"  # as long as the name to come, at least
+        probe.mkdir()
+        probe.rmdir()
+    except OSError as error:
+        raise ResultError(
+            f"{directory} cannot be written: {error.strerror or error}. Name another directory."
+        ) from None
     return directory

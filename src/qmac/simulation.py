@@ -9,11 +9,19 @@ import numpy as np
 import pandas as pd
 
 from qmac.config import Rules
-from qmac.dataset import Window, averages_of, crosses_of, trading_period
+from qmac.dataset import (
+    Averages,
+    averages_of,
+    crosses_of,
+    delay_of,
+    periods_per_year,
+    trading_period,
+)
 from qmac.grid import ROLES, Combination, checked_combination
 from qmac.kernels.trades import find_trades
-from qmac.metrics import METRICS, equity_of, metrics_of, trade_growth
-from qmac.prices import Prices, infer_periods_per_year
+from qmac.metrics import METRICS, Trades, equity_of, metrics_of
+from qmac.prices import Prices
+from qmac.values import facts_of, own_exits
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,13 +34,22 @@ class Backtest:
     equity: pd.Series
     """Value of the account at each close, in currency; ``(T,)`` by date."""
     trades: pd.DataFrame
-    """One row a trade: entry and exit date and price, size, pnl (currency), return, bars, open."""
+    """One row a trade: entry and exit date and price, size, pnl (currency), return, bars, exit.
+
+    ``exit`` is ``"signal"``, ``"stop"`` (a stop or the holding time) or ``"open"``.
+    """
 
 
 def evaluate(
-    prices: Prices | pd.DataFrame | pd.Series, combinations: Iterable[Sequence[int]], rules: Rules | None = None
+    prices: Prices | pd.DataFrame | pd.Series,
+    combinations: Iterable[Sequence[int]] | pd.DataFrame,
+    rules: Rules | None = None,
+    averages: Averages | None = None,
 ) -> pd.DataFrame:
     """All metrics of a list of combinations: ``(N, 4)`` whole numbers give N rows, in their order.
+
+    ``averages`` are your own, by window: a mapping or a frame with one series of T values for each; an array
+    ``(W, T)`` goes by the windows of the combinations in ascending order.
 
     Raises
     ------
@@ -46,19 +63,24 @@ def evaluate(
     [[50, 30], [20, 159]]
     """
     prices, rules = Prices.of(prices), rules or Rules()
+    if isinstance(combinations, pd.DataFrame):  # such as result.top
+        combinations = combinations[list(ROLES)].to_numpy()
     wanted = [checked_combination(combination) for combination in combinations]
     if not wanted:
         return pd.DataFrame(columns=[*ROLES, *METRICS])
-    traded = _Traded(prices, wanted, rules)
-    rows = [metrics_of(traded.close, *trades, rules, traded.periods_per_year) for trades in traded]
+    traded = _Traded(prices, wanted, rules, averages)
+    rows = [metrics_of(traded.close, trades, rules, traded.facts) for trades in traded]
     frame = pd.concat([pd.DataFrame(wanted, columns=list(ROLES)), pd.DataFrame(rows, columns=list(METRICS))], axis=1)
     return frame.astype({"total_trades": np.int64})
 
 
 def backtest(
-    prices: Prices | pd.DataFrame | pd.Series, combination: Sequence[int], rules: Rules | None = None
+    prices: Prices | pd.DataFrame | pd.Series,
+    combination: Sequence[int],
+    rules: Rules | None = None,
+    averages: Averages | None = None,
 ) -> Backtest:
-    """One combination in full.
+    """One combination in full. ``averages`` are as in ``evaluate``.
 
     Raises
     ------
@@ -73,68 +95,81 @@ def backtest(
     """
     prices, rules = Prices.of(prices), rules or Rules()
     wanted = checked_combination(combination)
-    traded = _Traded(prices, [wanted], rules)
-    opened, closed = next(iter(traded))
-    numbers = metrics_of(traded.close, opened, closed, rules, traded.periods_per_year)
-    equity = pd.Series(equity_of(traded.close, opened, closed, rules), traded.index, name="equity")
-    return Backtest(wanted, pd.Series(numbers, name=str(wanted)), equity, _trade_table(traded, opened, closed, rules))
+    traded = _Traded(prices, [wanted], rules, averages)
+    trades = next(iter(traded))
+    numbers = metrics_of(traded.close, trades, rules, traded.facts)
+    equity = equity_of(traded.close, trades, rules.init_cash)
+    return Backtest(
+        wanted,
+        pd.Series(numbers, name=str(wanted)),
+        pd.Series(equity, traded.index, name="equity"),
+        _trade_table(traded, trades, rules),
+    )
 
 
 def buy_and_hold(prices: Prices, rules: Rules) -> dict[str, float]:
-    """Metrics of buying at the first bar that may trade, with its costs, and holding to the end."""
+    """Metrics of buying at the first close that may trade, with its costs, and holding to the end."""
     period = trading_period(prices, rules, (0,))
     close = period.close[period.start :]
-    opened, closed = np.zeros(1, np.int64), np.full(1, close.size)
-    return metrics_of(close, opened, closed, rules, periods_per_year(prices, rules))
-
-
-def periods_per_year(prices: Prices, rules: Rules) -> float:
-    """``rules.periods_per_year``, or what the dates say."""
-    return rules.periods_per_year or infer_periods_per_year(prices.index)
+    trades = Trades(
+        np.zeros(1, np.int64), np.full(1, close.size), np.zeros(1, np.bool_), close[:1] * rules.buy_factor, close[-1:]
+    )
+    return metrics_of(close, trades, rules, facts_of(period, rules, periods_per_year(prices, rules)))
 
 
 class _Traded:
-    """The trades of a list of combinations: (opened, closed) bars of each, counted from the first bar that may trade."""
+    """The trades of a list of combinations, one after the other."""
 
-    def __init__(self, prices: Prices, combinations: Sequence[Combination], rules: Rules) -> None:
+    def __init__(
+        self, prices: Prices, combinations: Sequence[Combination], rules: Rules, averages: Averages | None
+    ) -> None:
         table = np.array(combinations, np.int64)
         windows, places = np.unique(table, return_inverse=True)
         places = places.reshape(table.shape)
-        self._period: Window = trading_period(prices, rules, tuple(windows.tolist()))
-        averages = averages_of(prices, tuple(windows.tolist()), rules)
+        self._period = period = trading_period(prices, rules, tuple(windows.tolist()))
+        rows = averages_of(prices, tuple(windows.tolist()), rules, averages)
         buys, self._buy = np.unique(places[:, :2], axis=0, return_inverse=True)
         sells, self._sell = np.unique(places[:, 2:], axis=0, return_inverse=True)
-        self._entries = crosses_of(averages, buys[:, 0].copy(), buys[:, 1].copy(), self._period)
-        self._exits = crosses_of(averages, sells[:, 1].copy(), sells[:, 0].copy(), self._period)
-        self._ignore = rules.conflict == "ignore"
-        self.close = self._period.close[self._period.start :]
-        self.index = prices.index[len(prices) - self.close.size :]
-        self.periods_per_year = periods_per_year(prices, rules)
+        self._entries = crosses_of(rows, buys[:, 0].copy(), buys[:, 1].copy(), period, delay_of(rules))
+        self._exits = crosses_of(rows, sells[:, 1].copy(), sells[:, 0].copy(), period, delay_of(rules))
+        self._rules = rules
+        self._own = own_exits(period, rules)
+        self.close = period.close[period.start :]
+        self.fill = period.fill[period.start :]
+        self.index = prices.index[period.first + period.start : period.first + period.close.size]
+        self.facts = facts_of(period, rules, periods_per_year(prices, rules))
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def __iter__(self) -> Iterator[Trades]:
+        period, rules, own = self._period, self._rules, self._own
+        length = period.close.size
+        brings = np.append(period.fill * rules.sell_factor, period.close[-1])  # at bar T: an open position
         for buy, sell in zip(self._buy.ravel(), self._sell.ravel(), strict=True):
             entries = self._entries.bars[self._entries.starts[buy] : self._entries.starts[buy + 1]]
             exits = self._exits.bars[self._exits.starts[sell] : self._exits.starts[sell + 1]]
-            opened, closed = find_trades(entries, exits, self._period.close.size, self._ignore)
-            yield opened - self._period.start, closed - self._period.start
+            opened, closed, stopped = find_trades(entries, exits, own.bars, length, rules.conflict == "ignore")
+            yield Trades(
+                opened - period.start,
+                closed - period.start,
+                stopped,
+                period.fill[opened] * rules.buy_factor,
+                np.where(stopped, own.brought[opened], brings[closed]),
+            )
 
 
-def _trade_table(traded: _Traded, opened: np.ndarray, closed: np.ndarray, rules: Rules) -> pd.DataFrame:
-    close, index = traded.close, traded.index
-    growth = trade_growth(close, opened, closed, rules)
-    cash = rules.init_cash * np.concatenate(([1.0], np.cumprod(growth)[:-1]))[: opened.size]
-    still_open = closed == close.size
-    last = np.minimum(closed, close.size - 1)
+def _trade_table(traded: _Traded, trades: Trades, rules: Rules) -> pd.DataFrame:
+    index, still_open = traded.index, trades.closed == traded.close.size
+    cash = rules.init_cash * np.concatenate(([1.0], np.cumprod(1 + trades.returns)[:-1]))[: trades.opened.size]
+    fees = np.where(still_open, 1.0, 1 - rules.fees)
     return pd.DataFrame(
         {
-            "entry_date": index[opened],
-            "exit_date": index[last],
-            "entry_price": close[opened] * (1 + rules.slippage),
-            "exit_price": close[last] * np.where(still_open, 1.0, 1 - rules.slippage),
-            "size": cash / (close[opened] * rules.buy_factor),
-            "pnl": cash * (growth - 1),
-            "return": growth - 1,
-            "bars": closed - opened,
-            "open": still_open,
+            "entry_date": index[trades.opened],
+            "exit_date": index[np.minimum(trades.closed, traded.close.size - 1)],
+            "entry_price": trades.paid / (1 + rules.fees),
+            "exit_price": trades.brought / fees,
+            "size": cash / trades.paid,
+            "pnl": cash * trades.returns,
+            "return": trades.returns,
+            "bars": trades.closed - trades.opened,
+            "exit": np.where(still_open, "open", np.where(trades.stopped, "stop", "signal")),
         }
     )

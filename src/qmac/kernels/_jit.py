@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,9 +30,12 @@ def _fingerprint() -> str:
 def cache_directory() -> Path:
     """Directory of the compiled kernels: ``$QMAC_CACHE_DIR``, or the user's cache directory."""
     root = os.environ.get("QMAC_CACHE_DIR")
-    if root is None:
+    if not root:
         base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-        root = str(Path(base) / "qmac") if base else str(Path.home() / ".cache" / "qmac")
+        try:
+            root = str(Path(base) / "qmac") if base else str(Path.home() / ".cache" / "qmac")
+        except RuntimeError:  # a user without a home
+            root = str(Path(tempfile.gettempdir()) / f"qmac-{os.getuid()}")
     return Path(root) / f"kernels-{_fingerprint()}"
 
 
@@ -71,7 +75,25 @@ class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
 
 
 class _Cache(caching.FunctionCache):  # type: ignore[misc]
+    """A damaged entry (a full disk, a killed process) is thrown away and compiled again."""
+
     _impl_class = _CacheImpl
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(signature, target_context)
+        except Exception:
+            self._forget()
+            return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        try:
+            super().save_overload(signature, data)
+        except Exception:
+            self._forget()
+
+    def _forget(self) -> None:
+        Path(self._cache_file._index_path).unlink(missing_ok=True)
 
 
 def jit(function: Function) -> Function:

@@ -22,12 +22,13 @@ class Crosses(NamedTuple):
 
 
 @jit
-def find_crosses(averages, over, under, first, skipped, tie, sizes, bars):
+def find_crosses(averages, over, under, first, skipped, delay, tie, sizes, bars):
     """Bars at which ``averages[over[p]]`` crosses above ``averages[under[p]]``, from bar ``first`` on.
 
     Fires at ``t`` where ``d[t-1] <= 0 < d[t]`` for ``d = over - under``, both defined, a difference
-    within ``tie`` being 0. Stores the number of crosses of ``p`` in ``sizes[p]`` and the bars, counted
-    from bar ``skipped``, one pair after the other in ``bars``; returns how many there are in all.
+    within ``tie`` being 0. Stores the number of crosses of ``p`` in ``sizes[p]`` and the bars, ``delay``
+    bars later and counted from bar ``skipped``, one pair after the other in ``bars``; returns how many
+    there are in all.
     """
     length = averages.shape[1]
     above = np.zeros(length + 1, np.uint8)  # entry t + 1 is bar t
@@ -48,8 +49,8 @@ def find_crosses(averages, over, under, first, skipped, tie, sizes, bars):
         for word in range(first // 8, words.size):
             if words[word] != 0:
                 for t in range(max(8 * word, first), 8 * word + 8):
-                    if fires[t]:
-                        bars[found] = t - skipped
+                    if fires[t] and t + delay < length:
+                        bars[found] = t + delay - skipped
                         found += 1
         sizes[p] = found - before
     return found

@@ -1,8 +1,10 @@
 """Values as wide as a lane block.
 
 A kernel that reads ``load(table, bar, width)`` holds one whole row of lanes as one value and
-computes with it by plain operators. Here is what that means, in NumPy; under Numba the same names
-are the vector instructions of ``_vectors``. ``width`` is a tuple with one item a lane: its length is
+computes with it by plain operators; a row of a named tuple of tables is a named tuple of such values.
+A table that is None has rows that are nothing: what is computed with them is nothing too, and compiles to
+no code. Here is what that means, in NumPy; under Numba the same names are the
+vector instructions of ``_vectors``. ``width`` is a tuple with one item a lane: its length is
 part of its type, so the compiler knows it.
 
 Written as inner loops instead, the sweep ran at a third of the speed: LLVM gave up on proving that
@@ -17,6 +19,9 @@ import numpy as np
 
 from qmac.kernels import _jit
 
+Lanes = Any
+"""A row of values, the array ``(N, L)`` of such rows, or None where nobody asked for them."""
+
 CACHE_LINE = 64
 SUBHISTOGRAMS = 4
 """Neighbouring lanes often fall in one bin; counting them in turn in 4 places hides the latency."""
@@ -30,16 +35,58 @@ def allocate(rows: int, lanes: int, dtype: Any) -> Any:
     return memory[start : start + size].view(dtype).reshape(rows, lanes)
 
 
+class Nothing:
+    """In place of the values of what is None; whatever is computed with it is nothing too."""
+
+    def _same(self, *_: Any) -> Nothing:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _same
+    __lt__ = __le__ = __gt__ = __ge__ = __and__ = __rand__ = _same
+    __array_ufunc__ = None  # NumPy leaves operators to this class
+
+
+NOTHING = Nothing()
+
+
 def _load(array: Any, row: int, width: Any) -> Any:
-    return array[row, : len(width)].copy()
+    if isinstance(array, tuple):
+        return type(array)(*(_load(member, row, width) for member in array))  # type: ignore[call-arg]
+    return NOTHING if array is None else array[row, : len(width)].copy()
 
 
 def _store(array: Any, row: int, values: Any) -> None:
-    array[row] = values
+    if isinstance(array, tuple):
+        for member, value in zip(array, values, strict=True):
+            _store(member, row, value)
+    elif array is not None:
+        array[row] = values
+
+
+def _added(mask: Any, a: Any, b: Any) -> Any:
+    if isinstance(a, tuple):
+        return type(a)(*(_added(mask, x, y) for x, y in zip(a, b, strict=True)))  # type: ignore[call-arg]
+    return _where(mask, a + b, a)
+
+
+def _where(mask: Any, yes: Any, no: Any) -> Any:
+    return NOTHING if any(part is NOTHING for part in (mask, yes, no)) else np.where(mask, yes, no)
+
+
+def _extreme(choose: Any) -> Any:
+    return lambda a, b: NOTHING if a is NOTHING or b is NOTHING else choose(a, b)
+
+
+def _item(array: Any, row: int) -> Any:
+    return NOTHING if array is None else array[row]
+
+
+def _or_nan(values: Any, width: Any) -> Any:
+    return np.full(len(width), np.nan) if values is NOTHING else values
 
 
 def _splat(value: Any, width: Any) -> Any:
-    return np.full(len(width), value)
+    return np.full(len(width), value, np.asarray(value).dtype)
 
 
 def _bits(values: Any) -> Any:
@@ -48,6 +95,14 @@ def _bits(values: Any) -> Any:
 
 def _truncate(values: Any) -> Any:
     return values.astype(np.int32)
+
+
+def _floats(values: Any) -> Any:
+    return NOTHING if values is NOTHING else values.astype(np.float64)
+
+
+def _from_bits(values: Any) -> Any:
+    return values.view(np.float64)
 
 
 def _popcount(mask: Any) -> int:
@@ -68,11 +123,19 @@ def _bump(histogram: Any, bins: Any) -> None:
 
 PLAIN: dict[str, Any] = {
     "load": _load,  # (N, L), row -> (L,)
-    "store": _store,
+    "store": _store,  # both also take named tuples, of arrays or None, to any depth
+    "added": _added,  # a + b where mask, else a, of float64; named tuples too
     "splat": _splat,  # scalar -> (L,)
-    "where": np.where,
+    "where": _where,
+    "item": _item,  # (N,), row -> number
+    "or_nan": _or_nan,  # NaN in every lane in place of nothing
     "bits": _bits,  # float64 seen as int64
     "truncate": _truncate,  # float64 -> int32, toward zero
+    "floats": _floats,  # unsigned -> float64
+    "from_bits": _from_bits,  # int64 seen as float64
+    "sqrt": lambda values: NOTHING if values is NOTHING else np.sqrt(values),
+    "higher": _extreme(np.maximum),  # of float64, neither NaN; which zero wins is left open
+    "lower": _extreme(np.minimum),
     "popcount": _popcount,  # mask -> number of true lanes
     "highest": _highest,
     "total": _total,
@@ -88,10 +151,18 @@ else:
 
 load = VECTORS["load"]
 store = VECTORS["store"]
+added = VECTORS["added"]
+item = VECTORS["item"]
+or_nan = VECTORS["or_nan"]
 splat = VECTORS["splat"]
 where = VECTORS["where"]
 bits = VECTORS["bits"]
 truncate = VECTORS["truncate"]
+floats = VECTORS["floats"]
+from_bits = VECTORS["from_bits"]
+sqrt = VECTORS["sqrt"]
+higher = VECTORS["higher"]
+lower = VECTORS["lower"]
 popcount = VECTORS["popcount"]
 highest = VECTORS["highest"]
 total = VECTORS["total"]

@@ -13,13 +13,20 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from qmac.grid import ROLES
+from qmac.config import Rules
+from qmac.grid import ROLES, shown_windows
+from qmac.objective import LOGARITHMS, score_of_value
 from qmac.reductions import Distribution
 from qmac.result import Result
 from qmac.run.progress import millions
 from qmac.simulation import Backtest
 
-PERCENT = frozenset({"total_return", "annualized_return", "max_drawdown", "win_rate", "exposure", "return"})
+PERCENT = frozenset(
+    {
+        "total_return", "annualized_return", "max_drawdown", "win_rate", "exposure", "return", "simple_return",
+        "annualized_volatility", "best_trade", "worst_trade",
+    }
+)  # fmt: skip
 HEADINGS = {
     "buy_fast": "buy",
     "buy_slow": "",
@@ -32,7 +39,18 @@ HEADINGS = {
     "win_rate": "won",
     "exposure": "held",
     "sharpe_ratio": "sharpe",
+    "sortino_ratio": "sortino",
+    "calmar_ratio": "calmar",
+    "omega_ratio": "omega",
+    "profit_factor": "profit f.",
+    "expectancy": "expect.",
+    "simple_return": "simple",
+    "annualized_volatility": "volat.",
+    "best_trade": "best",
+    "worst_trade": "worst",
+    "average_bars": "bars",
 }
+PROFITS = ("total_return", "annualized_return", "simple_return", "expectancy")
 BARS = 16
 SHADES = " ▏▎▍▌▋▊▉█"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -54,25 +72,44 @@ def show_result(result: Result, console: Console, rows: int = 20) -> None:
         f"{result.evaluated:,} combinations on {prices['name']}, {prices['bars']:,} bars "
         f"{prices['first'][:10]} to {prices['last'][:10]}, {result.periods_per_year:g} bars a year",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
+    console.print(asked(result), highlight=False, markup=False, style="dim", soft_wrap=True)
     rate = f"{result.elapsed:.2f} s, {millions(result.combinations_per_second)} on {result.threads} threads"
     console.print(rate, highlight=False, style="dim")
     if result.best is None:
         console.print(
-            f"No combination is left: {result.filtered:,} have fewer than {result.min_trades} trades. "
-            "Lower --min-trades, or give more bars.",
+            f"No combination is left: {result.filtered:,} are filtered ({_filtered_by(result) or 'none'}), the "
+            f"{result.objective} of {result.unscored:,} is undefined. Loosen --where or --min-trades, or give more bars.",
             soft_wrap=True,
         )
         return
-    console.print(_top_table(result.top.head(rows), console))
+    console.print(_top_table(result.top.head(rows), result.objective, console))
     console.print(_distribution(result, console))
     console.print(_beside_hold(result))
 
 
-def _top_table(top: pd.DataFrame, console: Console) -> RenderableType:
-    """As many metrics as the terminal is wide, the windows always."""
-    metrics = [name for name in top.columns if name not in ROLES]
+def asked(result: Result) -> str:
+    """What was asked, in one line: objective, windows, rules that are not the default's."""
+    rules, usual = result.rules.to_dict(), Rules().to_dict()
+    parts = [f"{'highest' if result.maximize else 'lowest'} {result.objective}"]
+    roles = {role: shown_windows(windows) for role, windows in result.grid.roles.items()}
+    if len(set(roles.values())) == 1:
+        parts.append(f"windows {roles[ROLES[0]]}")
+    else:
+        parts += [f"{role} {windows}" for role, windows in roles.items()]
+    parts += ["shared windows"] * result.grid.shared_windows
+    parts += [f"{name} {rules[name]:g}" for name in ("fees", "slippage")]
+    parts.append(f"{result.prices['averages']}, fill {rules['fill']}, conflict {rules['conflict']}")
+    shown = ("fees", "slippage", "average", "fill", "conflict")
+    parts += [f"{name} {value}" for name, value in rules.items() if name not in shown and value != usual[name]]
+    return ", ".join(parts)
+
+
+def _top_table(top: pd.DataFrame, objective: str, console: Console) -> RenderableType:
+    """As many metrics as the terminal is wide, the objective first, the windows always."""
+    metrics = [objective, *(name for name in top.columns if name not in (*ROLES, objective))]
     while len(metrics) > 1 and 20 + 10 * len(metrics) > console.width:
         metrics.pop()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -88,19 +125,38 @@ def _distribution(result: Result, console: Console) -> RenderableType:
     distribution = result.distribution
     lines: list[RenderableType] = [Text(f"{result.objective} of {result.scored:,} scored combinations", style="bold")]
     lines += _histogram(distribution, console)
-    quantiles = ", ".join(f"{'median' if q == 0.5 else f'{q:.0%}'} {distribution.quantile(q):.1%}" for q in QUANTILES)
-    lines.append(Text(f"quantiles: {quantiles}"))
-    lines.append(
-        Text(f"lowest {distribution.min:.1%}, highest {distribution.max:.1%}, compounded mean {distribution.mean:.1%}")
+
+    def shown(value: float) -> str:
+        return number(result.objective, value)
+
+    quantiles = ", ".join(
+        f"{'median' if q == 0.5 else f'{q:.0%}'} {shown(distribution.quantile(q))}" for q in QUANTILES
     )
-    few = "without a trade" if result.min_trades == 1 else f"with fewer than {result.min_trades} trades"
-    lines.append(Text(f"profitable: {distribution.share_positive:.1%}; filtered, {few}: {result.filtered:,}"))
+    lines.append(Text(f"quantiles: {quantiles}"))
+    mean = "compounded mean" if result.objective in LOGARITHMS else "mean"
+    lines.append(
+        Text(f"lowest {shown(distribution.min)}, highest {shown(distribution.max)}, {mean} {shown(distribution.mean)}")
+    )
+    above = "profitable" if result.objective in PROFITS else "above 0"
+    lines.append(Text(f"{above}: {distribution.share_positive:.1%}; undefined: {result.unscored:,}"))
+    if result.constraints:
+        lines.append(Text(f"filtered: {result.filtered:,} ({_filtered_by(result)})"))
     return Group(*lines)
+
+
+def _filtered_by(result: Result) -> str:
+    """Each constraint and what it removes by itself."""
+    parts = []
+    for metric, (low, high) in result.constraints.items():
+        bounds = [f">= {low:g}"] * (low > -math.inf) + [f"<= {high:g}"] * (high < math.inf)
+        parts.append(f"{metric} {' and '.join(bounds)}: {result.filtered_by[metric]:,}")
+    return ", ".join(parts)
 
 
 def _histogram(distribution: Distribution, console: Console) -> list[RenderableType]:
     """Bins folded into a few bars between the 0.1 % and the 99.9 % quantile; the ends hold the rest."""
-    low, high = (np.log1p(distribution.quantile(q)) for q in (0.001, 0.999))
+    objective = distribution.objective
+    low, high = (score_of_value(objective.metric, distribution.quantile(q), objective.years) for q in (0.001, 0.999))
     edges = np.linspace(low, high, BARS + 1)
     middles = (distribution.score_edges[1:] + distribution.score_edges[:-1]) / 2
     places = np.clip(np.searchsorted(edges, middles) - 1, 0, BARS - 1)
@@ -112,7 +168,8 @@ def _histogram(distribution: Distribution, console: Console) -> list[RenderableT
         bar = "█" * (eighths // 8) + SHADES[eighths % 8].strip()
         if not console.encoding.startswith("utf"):
             bar = "#" * (eighths // 8)
-        lines.append(Text(f"{np.expm1(edge):>9.1%} {bar} {count / distribution.scored:.1%}"))
+        value = number(objective.metric, objective.value(edge))
+        lines.append(Text(f"{value:>9} {bar} {count / distribution.scored:.1%}"))
     return lines
 
 
@@ -142,7 +199,7 @@ def show_backtest(run: Backtest, hold: Mapping[str, float], console: Console, ro
     for trade in run.trades.tail(rows).to_dict("records"):
         trades.add_row(
             str(trade["entry_date"])[:16].removesuffix(" 00:00"),
-            "open" if trade["open"] else str(trade["exit_date"])[:16].removesuffix(" 00:00"),
+            "open" if trade["exit"] == "open" else str(trade["exit_date"])[:16].removesuffix(" 00:00"),
             f"{trade['entry_price']:.2f}",
             f"{trade['exit_price']:.2f}",
             f"{trade['return']:.1%}",

@@ -9,18 +9,18 @@ from typing import Any, Protocol, TypeVar
 
 from qmac import reductions
 from qmac.evaluation import Evaluator, Worker
-from qmac.kernels.sweep import Tally
+from qmac.kernels.tally import Tally
 
 Unit = tuple[int, int]
 Report = Callable[[Sequence[Tally]], None]
-Result = TypeVar("Result")
+Value = TypeVar("Value")
 POLL_SECONDS = 0.1
 
 
 class Executor(Protocol):
     """Evaluates units and spreads small calls."""
 
-    def map(self, function: Callable[[Any], Result], items: Iterable[Any]) -> Iterable[Result]: ...
+    def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]: ...
 
     def run(self, evaluator: Evaluator, units: Iterable[Unit], report: Report) -> Tally: ...
 
@@ -28,7 +28,7 @@ class Executor(Protocol):
 class SerialExecutor:
     """One unit after the other in the calling thread: what the others must equal."""
 
-    def map(self, function: Callable[[Any], Result], items: Iterable[Any]) -> Iterable[Result]:
+    def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
         return map(function, items)
 
     def run(self, evaluator: Evaluator, units: Iterable[Unit], report: Report) -> Tally:
@@ -49,14 +49,14 @@ class ThreadExecutor:
     def __init__(self, threads: int) -> None:
         self.threads = threads
 
-    def map(self, function: Callable[[Any], Result], items: Iterable[Any]) -> Iterable[Result]:
+    def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(function, items))
 
     def run(self, evaluator: Evaluator, units: Iterable[Unit], report: Report) -> Tally:
         queue = _Shared(units)
-        workers = [evaluator.worker() for _ in range(self.threads)]
-        with ThreadPoolExecutor(self.threads) as pool:
+        workers = [evaluator.worker() for _ in range(min(self.threads, evaluator.blocks))]
+        with ThreadPoolExecutor(len(workers)) as pool:
             pending: set[Future[None]] = {pool.submit(_drain, worker, queue) for worker in workers}
             try:
                 while pending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,8 @@ from typing import Any, Self, TextIO
 
 import psutil
 
-from qmac.kernels.sweep import Tally
+from qmac.kernels.tally import Tally
+from qmac.objective import Objective
 
 LINE_SECONDS = 2.0
 
@@ -22,7 +24,7 @@ class Status:
     done: int  # combinations evaluated
     size: int
     seconds: float
-    best: float  # highest score so far, -inf before the first
+    best: float  # objective of the best so far, NaN before the first
     memory: int  # bytes that the process holds
 
     @property
@@ -39,14 +41,15 @@ class Status:
 Listener = Callable[[Status], None]
 
 
-def reporter(size: int, listener: Listener | None) -> Callable[[Sequence[Tally]], None]:
+def reporter(size: int, objective: Objective, listener: Listener | None) -> Callable[[Sequence[Tally]], None]:
     """Turn the tallies of the workers, read while they run, into a Status for the listener."""
     began, process = time.perf_counter(), psutil.Process()
 
     def report(tallies: Sequence[Tally]) -> None:
         if listener is not None:
             done = sum(int(tally.counts[0]) for tally in tallies)
-            best = max(float(tally.row_max.max()) for tally in tallies)
+            ranked = max(float(tally.row_max.max()) for tally in tallies)
+            best = objective.value(ranked * objective.sign) if ranked > -math.inf else math.nan
             seconds = time.perf_counter() - began
             listener(Status(done, size, seconds, best, process.memory_info().rss))
 
