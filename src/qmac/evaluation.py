@@ -66,10 +66,7 @@ class Question:
     def statistics(self) -> set[str]:
         """Fields of ``walk.State`` that the answer is made of."""
         asked = {MEASURES[metric] for metric in (self.objective.metric, *self.bounds)}
-        found = set[str]().union(*(measures.STATISTICS[measure] for measure in asked))
-        if self.rules.has_stops and self.rules.conflict == "ignore":
-            found.add("since")
-        return found
+        return set[str]().union(*(measures.STATISTICS[measure] for measure in asked))
 
     @property
     def aim(self) -> Aim:
@@ -144,8 +141,9 @@ class Worker:
         depths = int(dataset.rows.shared.max()) + 1
         statistics = question.statistics
         self._tables = _tables(dataset.bars + 1, lanes, statistics)
-        self._states = _states(depths, lanes, statistics, code)
-        self._held = allocate(1, lanes, code)
+        holds_on = question.rules.has_stops and question.rules.conflict == "ignore"
+        self._states = _states(depths, lanes, statistics | {"own"} if holds_on else statistics, code)
+        self._held = allocate(1, lanes, code) if holds_on else None
         self._block = Block(
             keep=allocate(windows, lanes, code),
             fast_max=allocate(windows, lanes, np.float64),
@@ -198,6 +196,7 @@ def _states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> 
 
     return State(
         allocate(depths, lanes, code),
+        allocate(depths, lanes, code) if "own" in statistics else None,
         rows(Sums, FIRST.sums, np.float64),
         rows(Drawdown, FIRST.drawdown, np.float64),
         rows(Counts, FIRST.counts, code),

@@ -98,15 +98,26 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
 
 def jit(function: Function) -> Function:
     """Compile without the GIL and without fastmath: a score has the same bits on every CPU."""
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    return _cached(numba.njit(nogil=True, error_model="numpy")(function), function)
+
+
+def sealed(function: Function) -> Function:
+    """The same for functions that make no array, so that arrays need not be counted.
+
+    Counting the references to the arrays of a bundle, in atomic steps, took up to five times the sweep itself.
+    """
+    return _cached(numba.njit(nogil=True, error_model="numpy", _nrt=False)(function), function)
+
+
+def inlined(function: Function) -> Function:
+    """A sealed helper that is always part of its caller, so that lane values stay in registers."""
+    return numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
+
+
+def _cached(compiled: Any, function: Function) -> Any:
     if not DISABLED:
         try:
             compiled._cache = _Cache(function)
         except RuntimeError:  # no directory can be written; the kernel still works
             pass
     return compiled
-
-
-def inlined(function: Function) -> Function:
-    """A helper that is always part of its caller, so that lane values stay in registers."""
-    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)

@@ -49,13 +49,14 @@ def _widen(context: Any, builder: Any, kind: types.Type, value: Any, vector: Vec
 
 
 def _row(context: Any, builder: Any, kind: Any, array: Any, row: Any, vector: Any) -> tuple[Any, int]:
-    """Pointer to ``array[row, 0:n]`` and its alignment; ``row`` is an intp."""
-    array_type = kind
-    array = context.make_array(array_type)(context, builder, array)
-    zero = context.get_constant(types.intp, 0)
-    item = cgutils.get_item_pointer(context, builder, array_type, array, [row, zero], wraparound=False)
-    alignment = context.get_abi_sizeof(context.get_value_type(array_type.dtype))
-    return builder.bitcast(item, vector.as_pointer()), alignment
+    """Pointer to ``array[row]``, as wide as ``vector``, and its alignment; ``row`` is an intp.
+
+    The width is known when compiling, so that no stride is loaded and multiplied by.
+    """
+    data = context.make_array(kind)(context, builder, array).data
+    rows = builder.bitcast(data, ir.ArrayType(vector.element, vector.count).as_pointer())
+    alignment = context.get_abi_sizeof(context.get_value_type(kind.dtype))
+    return builder.bitcast(builder.gep(rows, [row]), vector.as_pointer()), alignment
 
 
 def _mapped(kind: types.Type, convert: Callable[[Any], types.Type]) -> types.Type:

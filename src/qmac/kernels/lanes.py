@@ -1,6 +1,6 @@
 """Values as wide as a lane block.
 
-A kernel that reads ``load(table, bar, width)`` holds one whole row of lanes as one value and
+A kernel that reads ``load(table, bar, width)`` holds one whole row of lanes as one value (the array is just as wide) and
 computes with it by plain operators; a row of a named tuple of tables is a named tuple of such values.
 A table that is None has rows that are nothing: what is computed with them is nothing too, and compiles to
 no code. Here is what that means, in NumPy; under Numba the same names are the

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import jit
+from qmac.kernels._jit import sealed
 from qmac.kernels.crosses import Crosses
-from qmac.kernels.lanes import load, popcount, store
+from qmac.kernels.lanes import item, load, popcount, store
 from qmac.kernels.measures import measure
 from qmac.kernels.tables import fill_tables
 from qmac.kernels.tally import close_block, offer, open_block, summarise
@@ -49,27 +49,26 @@ class Aim(NamedTuple):
     shared_windows: bool
 
 
-@jit
+@sealed
 def walk_rows(
     width, rows, sells, first, aim, facts, values, stops, tables, held, states, block, tally, scale, stop
 ):  # fmt: skip
     """Score every buy pair against the lane block; False if ``stop`` was set meanwhile."""
     order, shared, entries, pairs = rows
-    starts, bars = entries
-    costs = values.prices.buy
     length = tables.code.shape[0] - 1
     for i in range(order.size):
         if stop[0]:
             return False
-        pair = order[i]
-        start, size = starts[pair], starts[pair + 1] - starts[pair]
-        state = load(states, shared[i], width)
-        for depth in range(shared[i], size):
-            state = enter(bars[start + depth], costs, values, stops, tables, held, facts.first, state)
-            if depth < shared[i + 1]:  # the next row starts from here
-                store(states, depth + 1, state)
+        pair = item(order, i)
+        start, stop_at = item(entries.starts, pair), item(entries.starts, pair + 1)
+        known, kept_on = item(shared, i), item(shared, i + 1)
+        state = load(states, known, width)
+        for k in range(start + known, stop_at):
+            state = enter(entries, start, k, values, stops, tables, held, facts.first, state)
+            if k < start + kept_on:  # the next row starts from here
+                store(states, k + 1 - start, state)
         s = settle_last(state, length)
-        fast, slow = pairs.fast[pair], pairs.slow[pair]
+        fast, slow = item(pairs.fast, pair), item(pairs.slow, pair)
         kept = load(block.keep, fast, width) & load(block.keep, slow, width)
         passed = kept != 0
         evaluated = popcount(passed)
@@ -100,7 +99,7 @@ def walk_rows(
     return True
 
 
-@jit
+@sealed
 def sweep_blocks(
     width, blocks, rows, sells, exits, aim, facts, values, stops, tables, held, states, block, tally, scale, stop
 ):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import jit
+from qmac.kernels._jit import sealed
 from qmac.kernels.lanes import Lanes, load, splat, store, where
 
 
@@ -71,7 +71,7 @@ class Tables(NamedTuple):
     course: Course  # of (T + 1, L) float64, or None; relative to the logarithm of cash before the trade
 
 
-@jit
+@sealed
 def fill_tables(width, exits, first, values, stops, ignore, tables):
     """Tables of the sell pairs ``first ... first + L``; lanes past the last pair never exit."""
     fill_codes(width, exits, first, ignore, tables.code)
@@ -86,7 +86,7 @@ def fill_tables(width, exits, first, values, stops, ignore, tables):
     apply_stops(width, stops, tables.code)
 
 
-@jit
+@sealed
 def fill_codes(width, exits, first, ignore, code):
     """The exits by signal."""
     length = code.shape[0] - 1
@@ -101,7 +101,7 @@ def fill_codes(width, exits, first, ignore, code):
         following = where(exit_here, splat(code.dtype.type(2 * t), width), following)
 
 
-@jit
+@sealed
 def fill_column(width, code, ends, stops, difference, column):
     """What a trade from here adds to a statistic; if not ``difference``, what its end alone is worth."""
     if column is not None:
@@ -120,7 +120,7 @@ def fill_column(width, code, ends, stops, difference, column):
             store(column, t, value)
 
 
-@jit
+@sealed
 def fill_course(width, code, gain, levels, stops, lowest_column, highest_column, fall_column):
     """Lowest and highest close and deepest fall of the position from here to its exit."""
     if lowest_column is not None:
@@ -152,7 +152,7 @@ def fill_course(width, code, gain, levels, stops, lowest_column, highest_column,
             store(fall_column, t, deepest)
 
 
-@jit
+@sealed
 def apply_stops(width, stops, code):
     """A stop ends the trade at its bar unless the signal came before it."""
     if stops is not None:

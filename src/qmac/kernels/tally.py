@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, jit
+from qmac.kernels._jit import inlined, sealed
 from qmac.kernels.lanes import bits, bump, higher, highest, load, lower, popcount, store, total, truncate, where
 
 BINS = 2048
@@ -61,7 +61,7 @@ class Tally(NamedTuple):
     map_count: np.ndarray  # (5, W, W) int64
 
 
-@jit
+@sealed
 def offer(heap_score, heap_index, heap_size, score, index):
     """Keep (score, index) if it is among the K best: higher scores first, then lower indices."""
     n = heap_size[0]
@@ -136,7 +136,7 @@ def summarise(width, pair, fast, slow, values, scored, block, tally, scale):
     return best
 
 
-@jit
+@sealed
 def open_block(width, sells, first, shared_windows, block):
     """Empty the summaries and mark which windows each lane must not meet."""
     lanes = min(len(width), sells.fast.size - first)
@@ -169,7 +169,7 @@ def parted(packed, shift):
     return packed - (count << shift), count
 
 
-@jit
+@sealed
 def close_block(width, sells, first, block, tally, scale):
     """Fold the summaries of the block into the tally."""
     lanes = min(len(width), sells.fast.size - first)

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, jit
+from qmac.kernels._jit import inlined, sealed
 from qmac.kernels.lanes import Lanes, added, higher, item, load, lower, popcount, splat, store, where
-from qmac.kernels.tables import Sums
+from qmac.kernels.tables import Sums, Tables
 
 
 class Drawdown(NamedTuple):
@@ -29,7 +29,6 @@ class Counts(NamedTuple):
 
     opened: Lanes  # trades
     held: Lanes  # twice the bars
-    since: Lanes  # bar at which the pending trade was opened
     won: Lanes  # settled trades that brought more than they cost
 
 
@@ -48,6 +47,7 @@ class State(NamedTuple):
     """Statistics of each lane after some entries: ``(L,)``, or ``(D, L)`` for each of D depths."""
 
     code: Lanes  # as in Tables: the exit of the last trade, 0 before the first
+    own: Lanes  # as in Stops: the stop of the last trade, where a lane may be held on
     sums: Sums  # of float64
     drawdown: Drawdown
     counts: Counts
@@ -56,9 +56,10 @@ class State(NamedTuple):
 
 FIRST = State(
     code=0,
+    own=0,
     sums=Sums(0.0, 0.0, 0.0, 0.0, 0.0),
     drawdown=Drawdown(-np.inf, 0.0),
-    counts=Counts(0, 0, 0, 0),
+    counts=Counts(0, 0, 0),
     trades=Trades(paid=1.0, brought=1.0, equity=1.0, profit=0.0, loss=0.0, simple=0.0),
 )
 """Before the first entry, in every lane. The pending trade is one that neither won nor lost."""
@@ -83,7 +84,7 @@ def settle(mask, seen, valued, s):
         where(valued, simple + ratio, simple),
     )
     return State(
-        s.code, s.sums, Drawdown(peak, worst), Counts(s.counts.opened, s.counts.held, s.counts.since, won), trades
+        s.code, s.own, s.sums, Drawdown(peak, worst), Counts(s.counts.opened, s.counts.held, won), trades
     )
 
 
@@ -94,95 +95,129 @@ def settle_last(s, length):
     return settle(s.code < 2 * length, everywhere, everywhere, s)
 
 
-@jit
-def patch_sum(column, ends, spare, lane, bar, opened, end):
-    if column is not None:
-        column[spare, lane] = ends.stopped[opened] - ends.sell[bar] if end > bar else 0.0
+@inlined
+def picked(mask, ends, bar, values):
+    """What the own stop of a trade opened at ``bar`` is worth, in the lanes of ``mask``."""
+    if ends is not None:
+        return where(mask, item(ends.stopped, bar), values)
+    return values
 
 
-@jit
-def patch_course(lowest, highest, fall, levels, gain, spare, lane, bar, end):
-    if lowest is not None:
-        low, high, deepest = np.inf, -np.inf, 0.0
-        for t in range(bar, end):
-            low, high = min(low, levels[t]), max(high, levels[t])
-            deepest = min(deepest, levels[t] - high)
-        lowest[spare, lane], highest[spare, lane] = low - gain.sell[bar], high - gain.sell[bar]
-        fall[spare, lane] = deepest
+@inlined
+def stopped_from(bar, mask, own, ends, stopped, further):
+    """What a position held on at ``bar`` adds to a sum: until its own stop in the lanes of ``mask``."""
+    if ends is not None:
+        return where(mask, where(own > 2 * bar, stopped - item(ends.sell, bar), 0.0), further)
+    return further
 
 
-@jit
-def patch_brought(column, stopped, spare, lane, opened):
-    if column is not None:
-        column[spare, lane] = stopped[opened]
+@sealed
+def patch_course(levels, bar, base, own, lowest, highest, fall):
+    """The last row of a course, in lanes with a stop: closes from ``bar`` to it."""
+    for lane in range(own.shape[1]):
+        if own[0, lane] != 0:
+            low, high, deepest = np.inf, -np.inf, 0.0
+            for t in range(bar, own[0, lane] // 2):
+                low, high = min(low, levels[t]), max(high, levels[t])
+                deepest = min(deepest, levels[t] - high)
+            lowest[-1, lane], highest[-1, lane], fall[-1, lane] = low - base, high - base, deepest
 
 
-@jit
-def meet_stops(bar, held, values, stops, tables):
-    """Rewrite the spare row for lanes that are held on at ``bar`` but whose own stop comes before the next
-    exit; ``held (1, L)`` is the bar after their entry, or 0. A stop at ``bar`` itself leaves nothing to add.
+@inlined
+def stopped_course(bar, mask, own, levels, gain, held, tables, course):
+    """The course of a position held on at ``bar``, until its own stop in the lanes of ``mask``."""
+    if levels is not None:
+        store(held, 0, where(mask, own, 0))
+        store(tables, tables.lowest.shape[0] - 1, course)
+        patch_course(levels, bar, gain.sell[bar], held, tables.lowest, tables.highest, tables.fall)
+        return load(tables, tables.lowest.shape[0] - 1, own)
+    return course
+
+
+@inlined
+def stop_of(stops, bar):
+    """The own stop of a trade opened at ``bar``, as in Stops."""
+    if stops is not None:
+        return item(stops.code, bar)
+    return None
+
+
+@inlined
+def meet_stops(at, stops_first, own, entries, first, last, values, stops, tables, held):
+    """The row ``at`` of the tables where lanes that are held on meet their own stop before the next exit.
+
+    What the stops of those positions are worth is found by walking the list again: that is rare, and a
+    walk that carried it along would pay for it at each of its steps.
     """
-    spare = tables.code.shape[0] - 1
-    sums, ends, course = tables.sums, values.sums, tables.course
-    for lane in range(held.shape[1]):
-        if held[0, lane] != 0:
-            opened = np.int64(held[0, lane]) - 1
-            if stops.code[opened] <= tables.code[bar, lane]:
-                end = np.int64(stops.code[opened]) // 2
-                tables.code[spare, lane] = stops.code[opened]
-                patch_sum(sums.gain, ends.gain, spare, lane, bar, opened, end)
-                patch_sum(sums.returns, ends.returns, spare, lane, bar, opened, end)
-                patch_sum(sums.squares, ends.squares, spare, lane, bar, opened, end)
-                patch_sum(sums.downside, ends.downside, spare, lane, bar, opened, end)
-                patch_sum(sums.losses, ends.losses, spare, lane, bar, opened, end)
-                patch_brought(tables.brought, values.prices.stopped, spare, lane, opened)
-                patch_course(
-                    course.lowest, course.highest, course.fall, values.levels, ends.gain, spare, lane, bar, end
-                )
+    leaves = at.code ^ at.code
+    stop, stopped, brought = leaves, at.sums, at.brought
+    ends = values.sums
+    for k in range(first, last):
+        bar = item(entries.bars, k)
+        code = load(tables.code, bar, leaves)
+        conflict = (code & 1) != 0
+        acts = (leaves < 2 * bar) ^ conflict
+        opens = (acts | conflict) ^ conflict
+        stop = where(opens, item(stops.code, bar), stop)
+        stopped = Sums(
+            picked(opens, ends.gain, bar, stopped.gain),
+            picked(opens, ends.returns, bar, stopped.returns),
+            picked(opens, ends.squares, bar, stopped.squares),
+            picked(opens, ends.downside, bar, stopped.downside),
+            picked(opens, ends.losses, bar, stopped.losses),
+        )
+        brought = picked(opens, values.prices, bar, brought)
+        leaves = where(acts, where(conflict & (stop < code), stop, code), leaves)
+    bar = item(entries.bars, last)
+    further = at.sums
+    return Tables(
+        where(stops_first, own, at.code),
+        Sums(
+            stopped_from(bar, stops_first, own, ends.gain, stopped.gain, further.gain),
+            stopped_from(bar, stops_first, own, ends.returns, stopped.returns, further.returns),
+            stopped_from(bar, stops_first, own, ends.squares, stopped.squares, further.squares),
+            stopped_from(bar, stops_first, own, ends.downside, stopped.downside, further.downside),
+            stopped_from(bar, stops_first, own, ends.losses, stopped.losses, further.losses),
+        ),
+        where(stops_first, brought, at.brought),
+        stopped_course(bar, stops_first, own, values.levels, ends.gain, held, tables.course, at.course),
+    )
 
 
 @inlined
-def with_stops(at, bar, holds, since, values, stops, tables, held):
-    """The row ``at`` of the tables, with the stops of positions that are held on in it, which tables cannot know
-    of. That is rare: the others pay a test."""
-    if since is not None:  # noqa: SIM102 (a test for None that stands alone is decided when compiling)
-        if popcount(holds) != 0:
-            spare = tables.code.shape[0] - 1
-            store(tables, spare, at)
-            store(held, 0, where(holds, since + 1, 0))
-            meet_stops(bar, held, values, stops, tables)
-            return load(tables, spare, holds)
-    return at
-
-
-@inlined
-def enter(bar, costs, values, stops, tables, held, first, s):
-    """An entry at ``bar``: a flat lane buys, a lane in conflict holds on, the others do nothing.
+def enter(entries, first, k, values, stops, tables, held, start, s):
+    """The entry ``entries.bars[k]`` of the list from ``first`` on: a flat lane buys, a lane in conflict holds on,
+    the others do nothing.
 
     Exit bars are compared as codes: ``2 * exit + 1 < 2 * bar + 0`` exactly where ``exit < bar``.
     A lane in conflict acts where it is *not* flat: then its exit can only be this very bar.
     """
+    bar = item(entries.bars, k)
     at = load(tables, bar, s.code)
     flat = s.code < 2 * bar
     conflict = (at.code & 1) != 0
     acts = flat ^ conflict
     opens = flat & acts
-    at = with_stops(at, bar, acts & conflict, s.counts.since, values, stops, tables, held)
-    s = settle(opens, opens & (splat(bar, s.code) > first), opens, s)  # cash before the first close is no peak
-    opened, bars_held, since, won = s.counts
+    if held is not None:  # noqa: SIM102 (a test for None that stands alone is decided when compiling)
+        stops_first = (acts & conflict) & (s.own < at.code)
+        if popcount(stops_first) != 0:
+            at = meet_stops(at, stops_first, s.own, entries, first, k, values, stops, tables, held)
+    own = where(opens, stop_of(stops, bar), s.own)
+    s = settle(opens, opens & (splat(bar, s.code) > start), opens, s)  # cash before the first close is no peak
+    opened, bars_held, won = s.counts
     paid, brought, equity, profit, loss, simple = s.trades
     return State(
         where(acts, at.code, s.code),
+        own,
         added(acts, s.sums, at.sums),
         deepened(acts, s.drawdown, s.sums.gain, at.course),
         Counts(
             where(opens, opened + 1, opened),
             where(acts, bars_held + ((at.code - (at.code & 1)) - 2 * bar), bars_held),
-            where(opens, bar, since),
             won,
         ),
         Trades(
-            where(opens, item(costs, bar), paid),
+            where(opens, item(values.prices.buy, bar), paid),
             where(acts, at.brought, brought),
             equity,
             profit,
