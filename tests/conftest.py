@@ -1,4 +1,4 @@
-"""Price series that find mistakes: random, tick-rounded, constant, trending, short."""
+"""Price series that find mistakes: random, tick-rounded, constant, trending, short; and the reference on them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import qmac
+from qmac import reference
+from qmac.dataset import periods_per_year
 
 settings.register_profile(
     "push", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
@@ -43,7 +45,38 @@ def frame(close: np.ndarray, start: str = "2001-01-01") -> pd.DataFrame:
     return pd.DataFrame({"Close": close}, index=pd.bdate_range(start, periods=len(close), name="Date"))
 
 
+def ohlc(kind: str, bars: int, seed: int) -> pd.DataFrame:
+    """Bars with gaps between a close and the next open, and shadows, some of length 0."""
+    close, rng = series(kind, bars, seed), np.random.default_rng(seed + 1)
+    gaps = rng.choice([0.0, 0.0, 0.01, -0.01, 0.04, -0.04], bars)
+    opens = np.concatenate((close[:1], close[:-1])) * (1 + gaps)
+    above, below = rng.choice([0.0, 0.005, 0.03], (2, bars))
+    table = frame(close)
+    table["Open"], table["High"] = opens, np.maximum(opens, close) * (1 + above)
+    table["Low"] = np.minimum(opens, close) * (1 - below)
+    return table
+
+
+def reference_metrics(prices: qmac.Prices, combinations, rules: qmac.Rules) -> list[dict[str, float]]:
+    """Every metric of each combination, by the reference."""
+    index = prices.index
+    first = 0 if rules.start is None else int(index.searchsorted(rules.start))
+    stop = len(index) if rules.end is None else int(index.searchsorted(rules.end, side="right"))
+    columns = {
+        name.lower(): prices.column(name)[:stop].tolist()
+        for name in ("Close", "Open", "High", "Low")
+        if name in prices.frame
+    }
+    bars, year = reference.Bars(**columns), periods_per_year(prices, rules)
+    averages: reference.Averages = {}
+    for window in {int(window) for combination in combinations for window in combination}:
+        averages[window] = reference.average(rules.average, bars.close, window)
+    courses = (reference.simulate(bars, c, rules, first, averages) for c in combinations)
+    return [reference.metrics(course, rules, year) for course in courses]
+
+
 closes = st.builds(series, st.sampled_from(KINDS), st.integers(12, 90), st.integers(0, 10_000))
+frames = st.builds(ohlc, st.sampled_from(KINDS), st.integers(14, 90), st.integers(0, 10_000))
 
 
 @pytest.fixture(scope="session")

@@ -1,34 +1,42 @@
-"""The sweep against the reference: every combination, every reduction, every tile."""
+"""The sweep against the reference: every combination, every metric and rule, every reduction, every tile."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
-from conftest import closes, frame, series
+from conftest import KINDS, frame, frames, ohlc, reference_metrics, series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qmac
-from qmac import reference
-from qmac.evaluation import Question
-from qmac.optimization import sweep
+from qmac.evaluation import LANES, Question
+from qmac.kernels import measures
+from qmac.objective import LOGARITHMS, MEASURES, check_constraints
+from qmac.optimization import question_of, sweep
 from qmac.prices import Prices
 from qmac.run.executors import SerialExecutor, ThreadExecutor
 
-
-def full_list(prices, grid, rules):
-    """Growth and trades of every combination, by the reference."""
-    first = 0 if rules.start is None else int(prices.index.searchsorted(rules.start))
-    rows = []
-    for i in range(grid.size):
-        course = reference.simulate(prices.close.tolist(), grid.combination(i), rules, first)
-        rows.append((course.equity[-1] / rules.init_cash, len(course.trades)))
-    return rows
+STATISTICS = set[str]().union(*measures.STATISTICS.values())
 
 
-def run(prices, grid, rules, executor=None, top=None, min_trades=0, lanes=32):
-    question = Question(rules, grid.shared_windows, top or grid.size, min_trades, lanes)
-    return sweep(Prices.of(prices), grid, question, "total_return", executor or SerialExecutor(), 1)
+class Whole(Question):
+    """A question whose kernel keeps every statistic, so that tests of all metrics compile one."""
+
+    statistics = STATISTICS
+
+
+def question(prices, grid, rules, objective="total_return", maximize=True, constraints=None, min_trades=0, top=None):
+    bounds = check_constraints(constraints, min_trades)
+    return question_of(prices, grid, rules, objective, maximize, bounds, top or grid.size)
+
+
+def run(prices, grid, rules, executor=None, lanes=LANES, whole=False, **asked):
+    prices = Prices.of(prices)
+    posed = dataclasses.replace(question(prices, grid, rules, **asked), lanes=lanes)
+    if whole:
+        posed = Whole(**{field.name: getattr(posed, field.name) for field in dataclasses.fields(posed)})
+    return sweep(prices, grid, posed, executor or SerialExecutor(), 1)
 
 
 rules_of = st.builds(
@@ -36,33 +44,121 @@ rules_of = st.builds(
     fees=st.sampled_from([0.0, 0.001, 0.1]),
     slippage=st.sampled_from([0.0, 0.0025]),
     conflict=st.sampled_from(["ignore", "opposite"]),
+    fill=st.sampled_from(["close", "next_open"]),
     start=st.sampled_from([None, "2001-01-10"]),
+    end=st.sampled_from([None, "2001-02-20"]),
+    average=st.sampled_from(["sma", "sma", "ema", "wma", "hma", "dema", "tema", "rma"]),
+)
+stops_of = st.fixed_dictionaries(
+    {},
+    optional={
+        "stop_loss": st.sampled_from([0.01, 0.05, 0.2]),
+        "trailing_stop": st.sampled_from([0.01, 0.05, 0.2]),
+        "take_profit": st.sampled_from([0.01, 0.1, 1.5]),
+        "max_bars": st.integers(1, 20),
+    },
 )
 grids = st.builds(
     qmac.Grid,
-    windows=st.sets(st.integers(1, 9), min_size=4, max_size=6).map(sorted),
+    windows=st.sets(st.integers(1, 9), min_size=4, max_size=5).map(sorted),
     shared_windows=st.booleans(),
 )
 
 
+def indices(result):
+    return [result.grid.index(row) for row in result.top.iloc[:, :4].to_numpy()]
+
+
+def check_equal_to_reference(table, grid, rules, objectives):
+    prices = Prices.of(table)
+    everything = [grid.combination(i) for i in range(grid.size)]
+    expected = reference_metrics(prices, everything, rules)
+    for objective in objectives:
+        result = run(prices, grid, rules, objective=objective, lanes=8, whole=True)
+        values = np.array([row[objective] for row in expected])
+        defined = np.flatnonzero(np.isfinite(values))
+        assert (result.evaluated, result.scored, result.filtered) == (grid.size, defined.size, 0), objective
+        found = indices(result)
+        assert sorted(found) == defined.tolist(), objective
+        assert result.top[objective].to_numpy() == pytest.approx(values[found], rel=1e-9, abs=1e-11), objective
+        keys = list(zip((-result.top_scores).tolist(), found, strict=True))
+        assert keys == sorted(keys)  # objective descending, then index ascending
+    for name in qmac.metrics.METRICS:  # replayed in full for the kept rows
+        assert result.top[name].to_numpy() == pytest.approx(
+            [expected[i][name] for i in found], rel=1e-9, abs=1e-11, nan_ok=True
+        ), name
+
+
+@settings(max_examples=40)
+@given(frames, grids, rules_of, st.sampled_from(sorted(MEASURES)))
+def test_every_metric_of_every_combination_equals_the_reference(table, grid, rules, objective):
+    check_equal_to_reference(table, grid, rules, [objective, "total_return"])
+
+
 @settings(max_examples=60)
-@given(closes, grids, rules_of, st.integers(0, 3), st.sampled_from([1, 2, 8, 32]))
-def test_every_combination_equals_the_reference(close, grid, rules, min_trades, lanes):
-    prices = Prices.of(frame(close))
-    expected = full_list(prices, grid, rules)
+@given(frames, grids, rules_of, stops_of, st.sampled_from(sorted(MEASURES)))
+def test_every_stop_equals_the_reference(table, grid, rules, stops, objective):
+    check_equal_to_reference(table, grid, dataclasses.replace(rules, **stops), [objective, "max_drawdown"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("conflict", ["ignore", "opposite"])
+@pytest.mark.parametrize("stops", [{}, {"stop_loss": 0.05, "take_profit": 0.1}, {"trailing_stop": 0.04, "max_bars": 9}])
+def test_all_metrics_equal_the_reference(kind, conflict, stops):
+    grid = qmac.Grid(windows=[1, 2, 3, 5])
+    check_equal_to_reference(ohlc(kind, 80, 3), grid, qmac.Rules(conflict=conflict, **stops), MEASURES)
+
+
+@pytest.mark.parametrize("objective", sorted(MEASURES))
+@pytest.mark.parametrize("maximize", [True, False])
+def test_a_kernel_that_keeps_only_what_is_asked_gives_the_same(objective, maximize):
+    table, grid = ohlc("random", 150, 8), qmac.Grid(windows=[2, 3, 5, 8, 13])
+    asked = {"objective": objective, "maximize": maximize, "min_trades": 1}
+    slim = run(table, grid, qmac.Rules(), lanes=8, **asked)
+    assert slim.digest == run(table, grid, qmac.Rules(), lanes=8, whole=True, **asked).digest
+    values = slim.top[objective].to_numpy()
+    assert (np.diff(values) <= 0).all() if maximize else (np.diff(values) >= 0).all()
+    assert slim.distribution.max == pytest.approx(values.max()) and slim.distribution.min == pytest.approx(values.min())
+
+
+CONSTRAINTS = {
+    "total_trades": (2, None),
+    "max_drawdown": (-0.25, None),
+    "win_rate": (0.3, 0.9),
+    "exposure": (None, 0.6),
+    "total_return": (-0.2, 0.5),
+}
+
+
+@given(frames, grids, st.sets(st.sampled_from(sorted(CONSTRAINTS))), st.sampled_from(["ignore", "opposite"]))
+def test_constraints_equal_the_reference(table, grid, names, conflict):
+    prices, rules = Prices.of(table), qmac.Rules(conflict=conflict)
+    constraints = {name: CONSTRAINTS[name] for name in names}
+    expected = reference_metrics(prices, [grid.combination(i) for i in range(grid.size)], rules)
+    result = run(prices, grid, rules, lanes=8, whole=True, constraints=constraints, objective="exposure")
+
+    def holds(row, name):
+        low, high = CONSTRAINTS[name]
+        return not (math.isnan(row[name]) or row[name] < (low or -math.inf) or row[name] > (high or math.inf))
+
+    kept = [i for i, row in enumerate(expected) if all(holds(row, name) for name in names)]
+    assert sorted(indices(result)) == kept
+    assert result.filtered == grid.size - len(kept)
+    assert result.filtered_by == {name: sum(not holds(row, name) for row in expected) for name in constraints}
+
+
+@settings(max_examples=30)
+@given(frames, grids, rules_of, st.integers(0, 3), st.sampled_from([1, 2, 32]))
+def test_reductions_equal_the_reference(table, grid, rules, min_trades, lanes):
+    prices = Prices.of(table)
+    expected = reference_metrics(prices, [grid.combination(i) for i in range(grid.size)], rules)
     result = run(prices, grid, rules, min_trades=min_trades, lanes=lanes)
-    scored = [i for i, (_, trades) in enumerate(expected) if trades >= min_trades]
-    assert result.evaluated == grid.size
-    assert (result.scored, result.filtered, result.unscored) == (len(scored), grid.size - len(scored), 0)
-    assert len(result.top) == len(scored)
-    indices = [grid.index(row) for row in result.top.iloc[:, :4].to_numpy()]
-    assert sorted(indices) == scored
-    growth = result.top["total_return"].to_numpy() + 1
-    assert growth == pytest.approx([expected[i][0] for i in indices], rel=1e-12)
-    assert result.top["total_trades"].tolist() == [expected[i][1] for i in indices]
-    keys = list(zip((-result.top_scores).tolist(), indices, strict=True))
-    assert keys == sorted(keys)  # objective descending, then index ascending
-    check_reductions(result, {i: math.log(expected[i][0]) for i in scored})
+    kept = [i for i, row in enumerate(expected) if row["total_trades"] >= min_trades]
+    assert (result.scored, result.filtered, result.unscored) == (len(kept), grid.size - len(kept), 0)
+    assert sorted(indices(result)) == kept
+    growth = [expected[i]["total_return"] + 1 for i in indices(result)]
+    assert result.top["total_return"].to_numpy() + 1 == pytest.approx(growth, rel=1e-12)
+    check_reductions(result, {i: math.log1p(expected[i]["total_return"]) for i in kept})
 
 
 def check_reductions(result, scores):
@@ -91,7 +187,7 @@ def check_reductions(result, scores):
 
 @pytest.fixture(scope="module")
 def market():
-    return Prices.of(frame(series("ticks", 400, 5))), qmac.Grid(windows=range(2, 22))
+    return Prices.of(ohlc("ticks", 400, 5)), qmac.Grid(windows=range(2, 22))
 
 
 def test_digest_is_the_same_for_any_threads_and_tiles(market):
@@ -101,6 +197,16 @@ def test_digest_is_the_same_for_any_threads_and_tiles(market):
         assert run(prices, grid, qmac.Rules(), ThreadExecutor(threads), top=50).digest == expected
     for lanes in (1, 2, 8, 16, 64):
         assert run(prices, grid, qmac.Rules(), top=50, lanes=lanes).digest == expected
+
+
+@pytest.mark.parametrize("objective", sorted(MEASURES))
+@pytest.mark.parametrize("stops", [{}, {"stop_loss": 0.05, "max_bars": 30}])
+def test_digest_of_every_objective_is_the_same_for_any_threads_and_tiles(market, objective, stops):
+    prices, grid = market
+    asked = {"objective": objective, "top": 50, "whole": True, "constraints": {"total_trades": (2, None)}}
+    expected = run(prices, grid, qmac.Rules(**stops), lanes=8, **asked).digest
+    for threads, lanes in ((3, 8), (2, 32)):
+        assert run(prices, grid, qmac.Rules(**stops), ThreadExecutor(threads), lanes=lanes, **asked).digest == expected
 
 
 def test_digest_tells_questions_apart(market):
@@ -130,6 +236,17 @@ def test_quantiles_are_within_one_bin(market):
     assert result.distribution.share_positive == pytest.approx((result.top_scores > 0).mean(), abs=0)
 
 
+def test_mean_of_a_metric_is_the_mean_of_its_values(market):
+    prices, grid = market
+    for objective in ("win_rate", "sharpe_ratio"):
+        assert objective not in LOGARITHMS
+        result = run(prices, grid, qmac.Rules(), objective=objective, whole=True, lanes=8)
+        values = result.top[objective].to_numpy()
+        assert result.distribution.mean == pytest.approx(values.mean(), abs=1e-6)
+        assert result.distribution.std == pytest.approx(values.std(), abs=1e-4)
+        assert result.distribution.share_positive == (values > 0).mean()
+
+
 def test_evaluation_and_sweep_agree_on_real_prices(sample):
     grid = qmac.Grid(buy_fast=range(5, 60, 6), buy_slow=range(40, 252, 17), sell_fast=[3, 9, 30], sell_slow=[50, 160])
     for start in (None, "2010-01-04"):
@@ -139,14 +256,30 @@ def test_evaluation_and_sweep_agree_on_real_prices(sample):
         assert again["total_return"].to_numpy() == pytest.approx(result.top["total_return"].to_numpy(), rel=1e-12)
 
 
-def test_series_longer_than_two_byte_codes(sample):
+def test_series_longer_than_two_byte_codes():
     close = series("random", 40_000, 8)
     grid = qmac.Grid(windows=[10, 30, 90, 200, 210])
     result = qmac.optimize(frame(close, "1900-01-01"), grid, top=grid.size)
-    course = reference.simulate(close[-30_000:].tolist(), result.best, qmac.Rules())
     short = qmac.optimize(frame(close[-30_000:], "1900-01-01"), grid, top=grid.size)
     assert short.evaluated == result.evaluated == grid.size
-    assert len(course.trades) == qmac.evaluate(frame(close[-30_000:], "1900-01-01"), [result.best])["total_trades"][0]
+    for table, found in ((frame(close, "1900-01-01"), result), (frame(close[-30_000:], "1900-01-01"), short)):
+        again = qmac.evaluate(table, found.top.iloc[:, :4].to_numpy())
+        assert again["total_return"].to_numpy() == pytest.approx(found.top["total_return"].to_numpy(), rel=1e-11)
+
+
+def test_own_averages(sample):
+    grid = qmac.Grid(windows=[5, 10, 20, 40])
+    close = sample.frame["Close"]
+    own = {window: close.ewm(span=window, adjust=False, min_periods=window).mean() for window in grid.windows}
+    ours = qmac.optimize(sample, grid, rules=qmac.Rules(average="ema"), top=grid.size)
+    by_window = qmac.optimize(sample, grid, averages=own, top=grid.size)
+    by_row = qmac.optimize(sample, grid, averages=np.array(list(own.values())), top=grid.size)
+    assert by_window.digest == by_row.digest == ours.digest
+    assert by_window.prices["averages"] == "own"
+    with pytest.raises(qmac.InputError, match="no window 40"):
+        qmac.optimize(sample, grid, averages={5: own[5], 10: own[10], 20: own[20]})
+    with pytest.raises(qmac.InputError, match=r"need \(4, 5031\)"):
+        qmac.optimize(sample, grid, averages=np.ones((3, 7)))
 
 
 def test_interrupt_stops_the_kernels(sample):
@@ -170,6 +303,15 @@ def test_errors_of_workers_are_raised(market, monkeypatch):
     ("arguments", "says"),
     [
         ({"objective": "totl_return"}, "Did you mean 'total_return'"),
+        ({"constraints": {"win_rat": (0, 1)}}, "Did you mean 'win_rate'"),
+        ({"constraints": {"win_rate": (0.9, 0.1)}}, "contradict"),
+        ({"constraints": {"win_rate": 0.9}}, "lowest, highest"),
+        ({"constraints": {"win_rate": (math.nan, 1)}}, "not a number"),
+        ({"constraints": {"total_trades": (None, 3)}, "min_trades": 4}, "contradict"),
+        ({"rules": qmac.Rules(end="1990-01-01")}, "Give a later end"),
+        ({"rules": qmac.Rules(start="2002-01-01", end="2001-12-31")}, "Give a later end"),
+        ({"rules": qmac.Rules(end="2001-01-15")}, "needs at least"),
+        ({"rules": qmac.Rules(start="2050-01-01")}, "Give an earlier start"),
         ({"top": 0}, "top is 0"),
         ({"top": 2.5}, "whole number"),
         ({"threads": 0}, "threads is 0"),
@@ -179,3 +321,8 @@ def test_errors_of_workers_are_raised(market, monkeypatch):
 def test_bad_options(market, arguments, says):
     with pytest.raises(qmac.InputError, match=says):
         qmac.optimize(*market, **arguments)
+
+
+def test_next_open_needs_opens():
+    with pytest.raises(qmac.InputError, match="no Open column"):
+        qmac.optimize(frame(series("random", 90, 1)), qmac.Grid(windows=range(2, 9)), rules=qmac.Rules(fill="next_open"))

@@ -145,8 +145,9 @@ def bar_after(prices: Prices, end: str) -> int:
     """Number of the first bar after ``end``; a date without a time means all of that day."""
     moment = prices.moment(end)
     if moment == moment.normalize() and len(end) <= len("2010-01-04"):
-        moment += pd.Timedelta(days=1) - pd.Timedelta(1, "ns")
-    bar = int(prices.index.searchsorted(moment, side="right"))
+        bar = int(prices.index.searchsorted(moment + pd.Timedelta(days=1)))
+    else:
+        bar = int(prices.index.searchsorted(moment, side="right"))
     if bar == 0:
         raise PricesError(f"end is {end}, but {prices.name} begins at {prices.index[0]}. Give a later end.")
     return bar

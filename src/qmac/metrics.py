@@ -108,7 +108,7 @@ def metrics_of(close: np.ndarray, trades: Trades, rules: Rules, facts: Facts) ->
             "sortino_ratio": float(np.divide(r.mean() * np.sqrt(year), np.sqrt(downside / bars))),
             "calmar_ratio": float(annualized / -fall) if fall < 0 else np.nan,
             "omega_ratio": float(np.divide(np.maximum(r, 0).sum(), losses)),
-            "profit_factor": float(np.divide(pnl[pnl > 0].sum(), -pnl[pnl < 0].sum())),
+            "profit_factor": float(np.divide(pnl[pnl > 0].sum(), np.abs(pnl[pnl < 0]).sum())),
             "expectancy": float(np.divide(pnl.sum() * rules.init_cash, np.count_nonzero(finished))),
             "simple_return": float(earned.sum()),
             "annualized_volatility": float(deviation * np.sqrt(year)),

@@ -59,7 +59,7 @@ class Prices:
 
     def moment(self, text: str) -> pd.Timestamp:
         """A date as the index knows it, its time zone included."""
-        moment = pd.Timestamp(text)
+        moment = pd.Timestamp(text).floor(self.index.unit)  # an index in seconds takes no finer moment
         zone = self.index.tz
         if zone is None:
             return moment.tz_localize(None)

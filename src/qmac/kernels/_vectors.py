@@ -224,6 +224,19 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
 
         return types.int64(mask), generate
 
+    @intrinsic
+    def rarely(typing: Any, mask: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            word = builder.bitcast(args[0], ir.IntType(mask.n))
+            some = builder.icmp_unsigned("!=", word, ir.Constant(word.type, 0))
+            bit = ir.IntType(1)
+            expect = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(bit, [bit, bit]), "llvm.expect.i1"
+            )
+            return builder.call(expect, [some, bit(0)])
+
+        return types.boolean(mask), generate
+
     def extreme(name: str) -> Callable[..., Any]:
         """Not ``where(a > b, a, b)``: stored where ``b`` was loaded from, LLVM makes a masked store of it, which the
         next load of that row cannot be forwarded from."""
@@ -292,6 +305,7 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         "higher": extreme("maxnum"),
         "lower": extreme("minnum"),
         "popcount": popcount,
+        "rarely": rarely,
         "highest": reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)),
         "total": reduction(lambda builder, a, b: builder.add(a, b)),
         "bump": bump,

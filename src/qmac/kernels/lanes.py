@@ -109,6 +109,10 @@ def _popcount(mask: Any) -> int:
     return int(np.count_nonzero(mask))
 
 
+def _rarely(mask: Any) -> bool:
+    return bool(mask.any())
+
+
 def _highest(values: Any) -> Any:
     return values.max()
 
@@ -137,6 +141,7 @@ PLAIN: dict[str, Any] = {
     "higher": _extreme(np.maximum),  # of float64, neither NaN; which zero wins is left open
     "lower": _extreme(np.minimum),
     "popcount": _popcount,  # mask -> number of true lanes
+    "rarely": _rarely,  # whether any lane of a mask is true; the compiler takes it that none is
     "highest": _highest,
     "total": _total,
     "bump": _bump,  # histogram[lane % SUBHISTOGRAMS, bins[lane]] += 1
@@ -164,6 +169,7 @@ sqrt = VECTORS["sqrt"]
 higher = VECTORS["higher"]
 lower = VECTORS["lower"]
 popcount = VECTORS["popcount"]
+rarely = VECTORS["rarely"]
 highest = VECTORS["highest"]
 total = VECTORS["total"]
 bump = VECTORS["bump"]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qmac.kernels._jit import inlined, sealed
-from qmac.kernels.lanes import Lanes, added, higher, item, load, lower, popcount, splat, store, where
+from qmac.kernels.lanes import Lanes, added, higher, item, load, lower, rarely, splat, store, where
 from qmac.kernels.tables import Sums, Tables
 
 
@@ -200,7 +200,7 @@ def enter(entries, first, k, values, stops, tables, held, start, s):
     opens = flat & acts
     if held is not None:  # noqa: SIM102 (a test for None that stands alone is decided when compiling)
         stops_first = (acts & conflict) & (s.own < at.code)
-        if popcount(stops_first) != 0:
+        if rarely(stops_first):
             at = meet_stops(at, stops_first, s.own, entries, first, k, values, stops, tables, held)
     own = where(opens, stop_of(stops, bar), s.own)
     s = settle(opens, opens & (splat(bar, s.code) > start), opens, s)  # cash before the first close is no peak
