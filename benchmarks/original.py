@@ -9,7 +9,10 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+import qmac
+
 ROUND_TRIP, STILL_OPEN = 0.995, 0.9975
+RULES = qmac.Rules(conflict="opposite")
 
 
 @numba.njit(cache=True)
@@ -57,23 +60,35 @@ def score_all(prices, combinations, window_size):
 
 
 def as_dataset(prices, grid):
-    """What the original computes, as a qmac Dataset: its averages, its costs, its first bar."""
-    from qmac.dataset import Dataset
-    from qmac.kernels.tables import Values
+    """What the original computes, as a qmac Dataset: its averages, its costs, its first bar.
 
+    Its score is then ``simple_return``: the engine is not changed for it.
+    """
     close = np.ascontiguousarray(prices, np.float64)
     averages = np.array([stale_averages(close, window) for window in grid.windows])
     averages[:, -1] = np.nan  # never written, never looked at
     for row, window in zip(averages, grid.windows, strict=True):
         row[: window - 1] = np.nan
-    period = period_of(close, grid)
-    values = Values(period.close, period.close * ROUND_TRIP, float(close[-1] * STILL_OPEN), True)
-    return Dataset.of_averages(averages, period, grid, values, bound=64.0, tie=0.0)
+    return dataset_of(averages, close, grid, tie=0.0)
 
 
-def period_of(close, grid):
-    """The original trades from bar ``window_size`` on, its largest window."""
-    from qmac.values import Period
+def dataset_of(averages, close, grid, tie):
+    """Any averages under the original's costs; it trades from bar ``window_size`` on, its largest window."""
+    from qmac.dataset import Dataset
+    from qmac.kernels.tables import Ends, Sums, Values
+    from qmac.values import Period, facts_of
 
     first = grid.windows[-1] - 1
-    return Window(first, np.ascontiguousarray(close[first:], np.float64), 1)
+    bars = np.ascontiguousarray(close[first:], np.float64)
+    period = Period(first, 1, bars, bars, bars, bars, bars)
+    prices = Ends(bars, bars * ROUND_TRIP, float(bars[-1] * STILL_OPEN), bars)
+    values = Values(Sums(None, None, None, None, None), prices, None)
+    return Dataset.of_averages(averages, period, grid, values, None, facts_of(period, RULES, 252.0), tie=tie)
+
+
+def question(grid, top):
+    """What the original ranks by."""
+    from qmac.evaluation import Question
+    from qmac.objective import Objective
+
+    return Question(RULES, Objective("simple_return", maximize=True, years=1.0), grid.shared_windows, top, {})

@@ -13,7 +13,7 @@ import qmac
 from benchmarks import original
 from qmac import reductions
 from qmac.dataset import Dataset, averages_of
-from qmac.evaluation import Evaluator, Question
+from qmac.evaluation import Evaluator
 from qmac.run.executors import ThreadExecutor
 
 KEPT = 1000
@@ -56,17 +56,14 @@ def spread(prices: qmac.Prices) -> None:
 
 
 def dataset(prices: qmac.Prices, grid: qmac.Grid, name: str) -> Dataset:
-    stale = original.as_dataset(prices.close, grid)
     if name == "stale":
-        return stale
-    period = original.period_of(prices.close, grid)
-    averages = averages_of(prices, grid.windows, qmac.Rules())
-    return Dataset.of_averages(averages, period, grid, stale.values, stale.bound)
+        return original.as_dataset(prices.close, grid)
+    return original.dataset_of(averages_of(prices, grid.windows, qmac.Rules()), prices.close, grid, TIE)
 
 
 def run(prices: qmac.Prices, grid: qmac.Grid, name: str, top: int) -> tuple[np.ndarray, np.ndarray]:
     """Scores and windows of the best."""
-    evaluator = Evaluator(dataset(prices, grid, name), Question(qmac.Rules(conflict="opposite"), False, top, 0))
+    evaluator = Evaluator(dataset(prices, grid, name), original.question(grid, top))
     tally = ThreadExecutor(2).run(evaluator, grid.units(evaluator.blocks), lambda tallies: None)
     scores, indices = reductions.top_of(tally)
     sells = grid.sells.size
@@ -78,21 +75,19 @@ def rank_of(prices: qmac.Prices, grid: qmac.Grid, name: str, combination: tuple[
     whole = dataset(prices, grid, name)
     buy, sell = grid.buys.rank(*combination[:2]), grid.sells.rank(*combination[2:])
     score = _score(whole, buy, sell)
-    evaluator = Evaluator(whole, Question(qmac.Rules(conflict="opposite"), False, 1, 0))
+    evaluator = Evaluator(whole, original.question(grid, 1))
     tally = ThreadExecutor(2).run(evaluator, grid.units(evaluator.blocks), lambda tallies: None)
     edges = evaluator.scale.low + np.arange(tally.histogram.size) / evaluator.scale.bins_per_unit
     return score, int(tally.histogram[edges > score].sum())
 
 
 def _score(whole: Dataset, buy: int, sell: int) -> float:
-    from qmac.kernels.trades import find_trades
-
     entries = whole.rows.entries.bars[whole.rows.entries.starts[buy] : whole.rows.entries.starts[buy + 1]]
     exits = whole.exits.bars[whole.exits.starts[sell] : whole.exits.starts[sell + 1]]
-    opened, closed = find_trades(entries, exits, whole.bars, False)
-    values = whole.values
-    ends = np.append(values.sell, values.last)[closed]
-    return float((ends / values.buy[opened] - 1).sum())
+    opened, closed, _ = find_trades(entries, exits, np.full(whole.bars, whole.bars), whole.bars, False)
+    prices = whole.values.prices
+    ends = np.append(prices.sell, prices.last)[closed]
+    return float((ends / prices.buy[opened] - 1).sum())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import qmac
 from benchmarks import original
 from qmac import reductions
 from qmac.config import available_cpus
-from qmac.evaluation import Evaluator, Question
+from qmac.evaluation import Evaluator
 from qmac.run.executors import ThreadExecutor
 
 GRID = qmac.Grid(windows=range(2, 253))
@@ -56,9 +56,7 @@ def _host_cpu() -> str:
 def check_parity(close: np.ndarray) -> None:
     """Given the original's averages and costs, the engine gives the original's scores."""
     grid = qmac.Grid(windows=range(2, 253, 25))
-    evaluator = Evaluator(
-        original.as_dataset(close, grid), Question(qmac.Rules(conflict="opposite"), False, grid.size, 0)
-    )
+    evaluator = Evaluator(original.as_dataset(close, grid), original.question(grid, grid.size))
     tally = ThreadExecutor(1).run(evaluator, grid.units(evaluator.blocks), lambda tallies: None)
     scores, indices = reductions.top_of(tally)
     rows = [(*grid.buys.pair(i // grid.sells.size), *grid.sells.pair(i % grid.sells.size)) for i in indices.tolist()]

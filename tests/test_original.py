@@ -8,7 +8,7 @@ import pytest
 
 import qmac
 from qmac import reductions
-from qmac.evaluation import Evaluator, Question
+from qmac.evaluation import Evaluator
 from qmac.run.executors import ThreadExecutor
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -20,8 +20,7 @@ def test_same_scores_on_a_hundred_thousand_combinations(sample, windows):
     close = sample.tail(2000).close
     grid = qmac.Grid(windows=windows)
     assert grid.size > 100_000
-    question = Question(qmac.Rules(conflict="opposite"), False, grid.size, 0)
-    evaluator = Evaluator(original.as_dataset(close, grid), question)
+    evaluator = Evaluator(original.as_dataset(close, grid), original.question(grid, grid.size))
     tally = ThreadExecutor(2).run(evaluator, grid.units(evaluator.blocks), lambda tallies: None)
     scores, indices = reductions.top_of(tally)
     assert scores.size == grid.size

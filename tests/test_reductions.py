@@ -12,7 +12,8 @@ import qmac
 from qmac import reductions
 from qmac.dataset import Dataset
 from qmac.evaluation import Evaluator, Question
-from qmac.kernels.sweep import offer
+from qmac.kernels.tally import offer
+from qmac.objective import Objective
 from qmac.prices import Prices
 
 
@@ -40,8 +41,11 @@ def test_heap_keeps_the_best(offers, top):
 @pytest.fixture(scope="module")
 def evaluator():
     grid = qmac.Grid(windows=range(2, 25))
-    dataset = Dataset.build(Prices.of(frame(series("random", 150, 9))), grid, qmac.Rules())
-    return Evaluator(dataset, Question(qmac.Rules(), False, 40, 1, lanes=8))
+    prices = Prices.of(frame(series("random", 150, 9)))
+    question = Question(
+        qmac.Rules(), Objective("total_return", True, 1.0), False, 40, {"total_trades": (1.0, np.inf)}, lanes=8
+    )
+    return Evaluator(Dataset.build(prices, grid, question.rules, question.statistics), question)
 
 
 def tallied(evaluator, blocks):

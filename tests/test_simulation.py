@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import closes, frame
-from hypothesis import given
+from conftest import frames, ohlc, series
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qmac
@@ -15,26 +15,58 @@ from qmac.simulation import buy_and_hold
 
 
 @given(
-    closes,
+    frames,
     st.sampled_from([(1, 2, 1, 3), (2, 5, 3, 4), (1, 8, 2, 3), (3, 4, 1, 2)]),
     st.sampled_from(["ignore", "opposite"]),
-    st.sampled_from([0.0, 0.01]),
+    st.sampled_from(["close", "next_open"]),
+    st.sampled_from([{}, {"stop_loss": 0.03}, {"trailing_stop": 0.05, "take_profit": 0.04}, {"max_bars": 4}]),
     st.sampled_from([None, "2001-01-12"]),
 )
-def test_metrics_equal_the_reference(close, combination, conflict, fees, start):
-    rules = qmac.Rules(conflict=conflict, fees=fees, start=start, periods_per_year=252)
-    prices = Prices.of(frame(close))
-    first = 0 if start is None else int(prices.index.searchsorted(start))
-    course = reference.simulate(close.tolist(), combination, rules, first)
-    expected = reference.metrics(course, rules, 252)
-    run = qmac.backtest(prices, combination, rules)
+def test_equity_and_trades_equal_the_reference(table, combination, conflict, fill, stops, start):
+    rules = qmac.Rules(conflict=conflict, fees=0.01, fill=fill, start=start, **stops)
+    first = 0 if start is None else int(table.index.searchsorted(start))
+    bars = reference.Bars(*(table[name].tolist() for name in ("Close", "Open", "High", "Low")))
+    course = reference.simulate(bars, combination, rules, first)
+    run = qmac.backtest(table, combination, rules)
     assert run.equity.to_numpy() == pytest.approx(course.equity, rel=1e-12)
-    assert list(run.metrics.index) == list(METRICS) == list(expected)
-    if course.held.count(True) and np.std(course.equity) < 1e-9:
-        return  # a deviation that is rounding only
-    assert run.metrics.to_dict() == pytest.approx(expected, rel=1e-9, abs=1e-12, nan_ok=True)
-    assert run.trades["open"].sum() == (len(course.trades) > 0 and course.trades[-1].closed is None)
-    assert run.trades["pnl"].to_numpy() == pytest.approx([t.brought - t.paid for t in course.trades], abs=1e-9)
+    assert run.metrics.to_dict() == pytest.approx(
+        reference.metrics(course, rules, 252), rel=1e-9, abs=1e-12, nan_ok=True
+    )
+    assert list(run.metrics.index) == list(METRICS)
+    ends = ["open" if trade.closed is None else "stop" if trade.stopped else "signal" for trade in course.trades]
+    by_time = [trade.closed is not None and trade.closed - trade.opened == 4 for trade in course.trades]
+    for found, end, timed in zip(run.trades["exit"], ends, by_time, strict=True):
+        assert found == end or (timed and "max_bars" in stops)
+    pnl = [trade.size * (trade.brought - trade.paid) for trade in course.trades]
+    assert run.trades["pnl"].to_numpy() == pytest.approx(pnl, abs=1e-9)
+
+
+@settings(max_examples=60)
+@given(frames, st.integers(1, 20), st.integers(0, 99), st.sampled_from(["close", "next_open"]))
+def test_later_bars_change_no_trade_that_is_closed(table, more, seed, fill):
+    later = ohlc("random", more, seed)
+    scale = table["Close"].iloc[-1] / later["Close"].iloc[0]
+    longer = pd.concat([table, later * scale])
+    longer.index = pd.bdate_range(table.index[0], periods=len(longer), name="Date")
+    rules = qmac.Rules(fill=fill, stop_loss=0.05, take_profit=0.1, max_bars=12)
+    for combination in ((1, 2, 1, 3), (2, 5, 3, 4)):
+        before, after = (qmac.backtest(frame, combination, rules).trades for frame in (table, longer))
+        closed = before[before["exit"] != "open"]
+        pd.testing.assert_frame_equal(after.head(len(closed)), closed, check_freq=False)
+        opened = before["entry_date"].tolist()
+        assert after["entry_date"].head(len(opened)).tolist() == opened
+
+
+@given(frames, st.integers(8, 12))
+def test_next_open_looks_at_nothing_of_the_bar_of_its_fill_but_the_open(table, bar):
+    """Whatever a bar does after its open, the orders filled at that open are the same."""
+    changed = table.copy()
+    changed.iloc[bar, :] = [1.7, table["Open"].iloc[bar], 1e3, 1e-3]  # Close, Open, High, Low
+    rules = qmac.Rules(fill="next_open")
+    for combination in ((1, 2, 1, 3), (2, 5, 3, 4)):
+        runs = [qmac.backtest(frame.iloc[: bar + 1], combination, rules).trades for frame in (table, changed)]
+        columns = ["entry_date", "entry_price", "size"]
+        pd.testing.assert_frame_equal(runs[0][columns], runs[1][columns])
 
 
 def test_trades_add_up(sample):
@@ -57,17 +89,33 @@ def test_buy_and_hold(sample):
     assert hold["exposure"] == 1
 
 
-@pytest.mark.parametrize("fees", [0.0, 0.0025])
-def test_equal_to_vectorbt(sample, fees):
-    """1,000 random combinations of real prices each, metric by metric.
+COMBINATIONS = 500
+CONFIGURATIONS = {
+    "plain": {},
+    "fees": {"fees": 0.0025},
+    "stop_loss": {"stop_loss": 0.05},
+    "take_profit": {"take_profit": 0.08, "fees": 0.001},
+    "both": {"stop_loss": 0.04, "take_profit": 0.06},
+    "trailing_stop": {"trailing_stop": 0.07},
+    "next_open": {"fill": "next_open", "fees": 0.001},
+    "next_open_stop": {"fill": "next_open", "stop_loss": 0.05},
+    "closes": {"stop_loss": 0.05, "take_profit": 0.2},
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_equal_to_vectorbt(sample, name):
+    """500 random combinations of real prices each, metric by metric.
 
     Only ``conflict="ignore"``: vectorbt's "opposite" ignores a conflict while flat, ours enters.
     """
     vbt = pytest.importorskip("vectorbt")
-    prices, rng = sample.tail(2000), np.random.default_rng(int(1e4 * fees))
+    rules = qmac.Rules(**CONFIGURATIONS[name], periods_per_year=365)
+    prices, rng = sample.tail(2000), np.random.default_rng(len(name))
+    if name == "closes":
+        prices = Prices.of(prices.frame[["Close"]])
     grid = qmac.Grid(windows=range(2, 253))
-    combinations = [grid.combination(int(i)) for i in rng.integers(0, grid.size, 1000)]
-    close = pd.Series(prices.close, prices.index)
+    combinations = [grid.combination(int(i)) for i in rng.integers(0, grid.size, COMBINATIONS)]
     # averages from sums of cents: exact, so that ties are ties in this witness too
     cents = np.concatenate(([0], np.cumsum(np.round(prices.close * 100).astype(np.int64))))
 
@@ -76,28 +124,71 @@ def test_equal_to_vectorbt(sample, fees):
         difference = a * under - b * over
         return (difference[1:] > 0) & (difference[:-1] <= 0)
 
-    signals = [np.zeros((2000, 1000), bool), np.zeros((2000, 1000), bool)]
+    late = int(rules.fill == "next_open")
+    signals = np.zeros((2, 2000 + late, COMBINATIONS), bool)
     for column, (a, b, c, d) in enumerate(combinations):
-        signals[0][1:, column], signals[1][1:, column] = above(a, b), above(d, c)
-    index = [str(i) for i in range(1000)]
+        signals[0, 1 + late :, column], signals[1, 1 + late :, column] = above(a, b), above(d, c)
+    index = [str(i) for i in range(COMBINATIONS)]
+
+    def columns(of):
+        return pd.concat([prices.frame[of]] * COMBINATIONS, axis=1, keys=index)
+
+    known = {of.lower(): columns(of) for of in ("Open", "High", "Low") if of in prices.frame}
+    options = {"price": columns("Open"), "stop_entry_price": "price"} if late else {}
     portfolio = vbt.Portfolio.from_signals(
-        pd.concat([close] * 1000, axis=1, keys=index),
-        *(pd.DataFrame(signal, prices.index, index) for signal in signals),
-        fees=fees, slippage=0.0025, init_cash=100, freq="1D",
+        columns("Close"),
+        *(pd.DataFrame(signal[:2000], prices.index, index) for signal in signals),
+        fees=rules.fees, slippage=rules.slippage, init_cash=100, freq="1D",
+        sl_stop=rules.stop_loss or rules.trailing_stop, sl_trail=rules.trailing_stop is not None,
+        tp_stop=rules.take_profit, **known, **options,
     )  # fmt: skip
-    rules = qmac.Rules(fees=fees, periods_per_year=365)
     ours = qmac.evaluate(prices, combinations, rules)
+    closed = portfolio.trades.closed
     theirs = {
         "total_return": portfolio.total_return(),
         "annualized_return": portfolio.annualized_return(),
+        "annualized_volatility": portfolio.annualized_volatility(),
         "max_drawdown": portfolio.max_drawdown(),
         "total_trades": portfolio.trades.count(),
-        "win_rate": portfolio.trades.closed.win_rate(),
+        "win_rate": closed.win_rate(),
         "sharpe_ratio": portfolio.sharpe_ratio(),
+        "sortino_ratio": portfolio.sortino_ratio(),
+        "calmar_ratio": portfolio.calmar_ratio(),
+        "omega_ratio": portfolio.omega_ratio(),
+        "profit_factor": closed.profit_factor(),
+        "expectancy": closed.expectancy(),
+        "average_bars": closed.duration.mean(),
         "exposure": (portfolio.assets() > 0).mean(),
     }
-    assert set(theirs) == set(METRICS)
-    for name, values in theirs.items():
-        assert ours[name].to_numpy() == pytest.approx(values.to_numpy(np.float64), rel=1e-9, abs=1e-9, nan_ok=True), (
-            name
-        )
+    if rules.fees == 0:  # vectorbt's return of a trade is over the price, ours over what was paid
+        theirs["simple_return"] = portfolio.trades.returns.sum()
+        theirs["best_trade"], theirs["worst_trade"] = closed.returns.max(), closed.returns.min()
+        assert set(theirs) == set(METRICS)
+    for metric, values in theirs.items():
+        found = ours[metric].to_numpy()
+        assert found == pytest.approx(values.to_numpy(np.float64), rel=1e-9, abs=1e-9, nan_ok=True), metric
+
+
+def test_sharpe_of_half_a_million_minutes_is_exact():
+    """Prefix sums in float64 against the definition in long doubles: 1e-10 of the ratio."""
+    bars = 500_000
+    close = pd.Series(
+        np.round(series("random", bars, 4) ** 0.05 * 100, 2), pd.date_range("2020-01-01", periods=bars, freq="min")
+    )
+    grid = qmac.Grid(windows=[30, 240, 1000, 3000, 9000])
+    result = qmac.optimize(close, grid, objective="sharpe_ratio", rules=qmac.Rules(slippage=1e-5), top=grid.size)
+    for row in result.top.head(4).to_dict("records"):
+        windows = tuple(int(row[role]) for role in qmac.grid.ROLES)
+        run = qmac.backtest(close, windows, qmac.Rules(slippage=1e-5))
+        prices = close.to_numpy().astype(np.longdouble)
+        r = np.zeros(bars, np.longdouble)
+        places = run.trades.assign(a=close.index.searchsorted(run.trades["entry_date"]))
+        places["b"] = np.where(run.trades["exit"] == "open", bars, close.index.searchsorted(run.trades["exit_date"]))
+        for a, b in places[["a", "b"]].to_numpy():
+            r[a + 1 : b] = prices[a + 1 : b] / prices[a : b - 1] - 1
+            r[a] = 1 / np.longdouble(1 + 1e-5) - 1
+            if b < bars:
+                r[b] = prices[b] * np.longdouble(1 - 1e-5) / prices[b - 1] - 1
+        exact = r.mean() / np.sqrt(np.square(r - r.mean()).sum() / (bars - 1)) * np.sqrt(np.longdouble(result.periods_per_year))
+        assert row["sharpe_ratio"] == pytest.approx(float(exact), rel=1e-10)
+        assert run.metrics["sharpe_ratio"] == pytest.approx(float(exact), rel=1e-10)

@@ -96,8 +96,10 @@ class Evaluator:
         self.dataset, self.question = dataset, question
         self.stop = np.zeros(1, np.uint8)
         pilot = _pilot(dataset)
+        gain = dataset.values.sums.gain
+        bounded = question.aim.measure == measures.GROWTH and dataset.stops is None and gain is not None
         self.units = reductions.Units.of(1.0, len(dataset.windows))
-        self.scale = self.units.scale(0.0, 0.0, 1.0)
+        self.scale = self.units.scale(0.0, 0.0, None if bounded else 1.0)  # the same type as below: one compilation
         scores = self._scores(pilot, replace(question, shared_windows=True))
         if scores.size < PILOT_LEAST:
             scores = self._scores(pilot, replace(question, shared_windows=True, constraints={}))
@@ -106,14 +108,9 @@ class Evaluator:
             low, high = (float(np.quantile(scores, q)) for q in (PILOT_TAIL, 1 - PILOT_TAIL))
             furthest = float(np.abs(scores).max())
         margin = max(high - low, 1e-6) / 2
-        limit = None
-        bound = max(furthest, 1e-6) * HEADROOM
-        if question.aim.measure == measures.GROWTH and dataset.stops is None and dataset.values.sums.gain is not None:
-            bound = bound_of(dataset.values.sums.gain)
-        else:
-            limit = bound
+        bound = bound_of(gain) if bounded else max(furthest, 1e-6) * HEADROOM
         self.units = reductions.Units.of(bound, len(dataset.windows))
-        self.scale = self.units.scale(low - margin, high + margin, limit)
+        self.scale = self.units.scale(low - margin, high + margin, None if bounded else bound)
 
     def _scores(self, dataset: Dataset, question: Question) -> np.ndarray:
         pilot = Worker(self, dataset, replace(question, top=dataset.rows.order.size * dataset.sells.fast.size))

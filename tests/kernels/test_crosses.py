@@ -1,4 +1,4 @@
-"""Averages and crosses: exact on ties, blind to the future, symmetric."""
+"""Crosses: exact on ties, blind to the future, symmetric."""
 
 import math
 
@@ -9,34 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmac import reference
-from qmac.dataset import Window, crosses_of, walking_order
+from qmac.dataset import crosses_of, walking_order
 from qmac.kernels.averages import sma
 from qmac.kernels.crosses import TIE, shared_prefixes
+from qmac.values import Period
 
 WINDOWS = np.array([1, 2, 3, 5, 8])
 FAST, SLOW = (array.astype(np.int32) for array in np.triu_indices(WINDOWS.size, 1))
 
 
+def period_of(close):
+    return Period(0, 0, close, close, close, close, close)
+
+
 def crosses(close, over=FAST, under=SLOW):
-    return lists(crosses_of(sma(close, WINDOWS), over, under, Window(0, close, 0)))
+    return lists(crosses_of(sma(close, WINDOWS), over, under, period_of(close)))
 
 
 def lists(found):
     return [found.bars[a:b].tolist() for a, b in zip(found.starts, found.starts[1:], strict=False)]
-
-
-@given(closes)
-def test_averages_are_right_to_the_last_places(close):
-    fast = sma(close, WINDOWS)
-    for i, window in enumerate(WINDOWS):
-        slow = [reference.average(close.tolist(), int(window), t) for t in range(close.size)]
-        slow = np.array([math.nan if value is None else value for value in slow])
-        assert np.allclose(fast[i], slow, rtol=4 * np.finfo(float).eps, atol=0, equal_nan=True)
-
-
-def test_averages_of_a_long_series_do_not_drift():
-    close = series("ticks", 300_000, 1)
-    assert sma(close, np.array([7]))[0, -1] == pytest.approx(math.fsum(close[-7:]) / 7, rel=5e-16)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +47,7 @@ def test_truth_table(difference, fires):
     averages = np.array([[1.0] * len(difference), [1.0] * len(difference)])
     averages[0] += difference
     one = np.array([0], np.int32), np.array([1], np.int32)
-    period = Window(0, averages[0], 0)
+    period = period_of(averages[0])
     assert lists(crosses_of(averages, *one, period)) == [fires]
     mirrored = np.array([2 - averages[0], averages[1]])
     assert lists(crosses_of(mirrored, one[1], one[0], period)) == [fires]  # below is above, turned over
@@ -65,11 +56,9 @@ def test_truth_table(difference, fires):
 @given(closes)
 def test_equal_to_the_reference(close):
     found = crosses(close)
+    averages = [reference.average("sma", close.tolist(), int(window)) for window in WINDOWS]
     signs = [
-        [
-            reference.sign(*(reference.average(close.tolist(), int(WINDOWS[w]), t) for w in (f, s)))
-            for t in range(close.size)
-        ]
+        [reference.sign(averages[f][t], averages[s][t]) for t in range(close.size)]
         for f, s in zip(FAST, SLOW, strict=True)
     ]
     for row, bars in zip(signs, found, strict=True):
@@ -109,7 +98,7 @@ def test_equal_averages_of_ticks_are_ties():
 
 @given(closes)
 def test_rows_are_ordered_to_share(close):
-    entries = crosses_of(sma(close, WINDOWS), FAST, SLOW, Window(0, close, 0))
+    entries = crosses_of(sma(close, WINDOWS), FAST, SLOW, period_of(close))
     order, found = walking_order(entries), lists(entries)
     shared = shared_prefixes(order, entries, 4)
     assert sorted(order.tolist()) == list(range(FAST.size))

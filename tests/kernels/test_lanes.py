@@ -28,6 +28,8 @@ def agree(function, *arrays):
 load, store, where, splat = lanes.load, lanes.store, lanes.where, lanes.splat
 bits, truncate, popcount = lanes.bits, lanes.truncate, lanes.popcount
 highest, total, bump = lanes.highest, lanes.total, lanes.bump
+higher, lower, rarely, item = lanes.higher, lanes.lower, lanes.rarely, lanes.item
+sqrt, or_nan, added, from_bits = lanes.sqrt, lanes.or_nan, lanes.added, lanes.from_bits
 
 
 def floats(seed):
@@ -67,6 +69,32 @@ def test_conversions():
         return total(load(wide, 0, width))
 
     agree(kernel, floats(3), np.zeros((1, 16), np.int64), np.zeros((2, 16), np.int32))
+
+
+def test_extremes_and_roots():
+    def kernel(width, a, out):
+        x, y = load(a, 0, width), load(a, 1, width)
+        store(out, 0, higher(x, y) + lower(x, 0.5))
+        store(out, 1, sqrt(x * x) + from_bits(bits(y)))
+        store(out, 2, added(x > y, x, y) + item(a[2], 3))
+        return (1 if rarely(x > 100.0) else 0) + (2 if rarely(x > 0.0) else 0)
+
+    agree(kernel, floats(5), np.zeros((3, 16)))
+
+
+def test_what_nobody_asked_for_is_nothing():
+    def kernel(width, a, nothing, out):
+        x, none = load(a, 0, width), load(nothing, 0, width)
+        store(nothing, 0, where(x > 0.0, none + x, sqrt(none)))
+        store(out, 0, or_nan(higher(none * 2.0, x), x))
+        store(out, 1, or_nan(x, x))
+        return item(nothing, 3) is None or True
+
+    fast, slow = np.zeros((2, 16)), np.zeros((2, 16))
+    plain = dict(kernel.__globals__, **lanes.PLAIN)
+    _jit.numba.njit(kernel)(WIDTH, floats(6), None, fast)
+    type(kernel)(kernel.__code__, plain)(WIDTH, floats(6), None, slow)
+    assert np.array_equal(fast, slow, equal_nan=True) and np.isnan(fast[0]).all()
 
 
 def test_bump():
