@@ -14,6 +14,8 @@ from benchmarks import original
 from qmac import reductions
 from qmac.dataset import Dataset, averages_of
 from qmac.evaluation import Evaluator
+from qmac.kernels.crosses import TIE
+from qmac.kernels.trades import find_trades
 from qmac.run.executors import ThreadExecutor
 
 KEPT = 1000

@@ -42,6 +42,28 @@ def test_optimize_show_json(csv, tmp_path):
     assert len(again["top"]) == 5
 
 
+def test_objectives_constraints_and_stops(csv, tmp_path):
+    done = qmac(
+        "optimize", csv, "--windows", "2:30:3", "--objective", "sharpe_ratio", "--where", "total_trades >= 3",
+        "--where", "max_drawdown > -0.5", "--stop-loss", 0.1, "--max-bars", 40, "--average", "ema", "--out", tmp_path / "r",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "highest sharpe_ratio",
+        "stop_loss 0.1",
+        "max_bars 40",
+        "ema",
+        "total_trades >= 3",
+        "max_drawdown >= -0.5",
+    ):
+        assert words in done.stdout
+    answer = json.loads(qmac("show", tmp_path / "r", "--json").stdout)
+    assert answer["filtered"] == answer["evaluated"] - answer["scored"] - answer["unscored"]
+    assert set(answer["filtered_by"]) == {"total_trades", "max_drawdown"}
+    assert all(row["total_trades"] >= 3 and row["max_drawdown"] > -0.5 for row in answer["top"])
+    assert answer["rules"]["stop_loss"] == 0.1
+
+
 def test_backtest(csv):
     assert "total_return" in qmac("backtest", csv, 5, 20, 10, 30).stdout
     answer = json.loads(qmac("backtest", csv, 5, 20, 10, 30, "--json").stdout)
@@ -61,6 +83,15 @@ def test_backtest(csv):
         (["optimize", "--sample", "--windows", "2:9", "--threads", "0"], "threads is 0"),
         (["optimize", "--sample", "--windows", "2:9", "--out", "."], "not empty"),
         (["optimize", "--nonsense"], "No such option"),
+        (["optimize", "--sample", "--windows", "2:9", "--where", "trades > 3"], "no such metric"),
+        (["optimize", "--sample", "--windows", "2:9", "--where", "win_rate"], "is not understood"),
+        (
+            ["optimize", "--sample", "--windows", "2:9", "--where", "win_rate > 2", "--where", "win_rate < 1"],
+            "contradict",
+        ),
+        (["optimize", "--sample", "--windows", "2:9", "--stop-loss", "5"], "stop_loss is 5"),
+        (["optimize", "--sample", "--windows", "2:9", "--fixed-fees", "1"], "no longer add up"),
+        (["optimize", "--sample", "--windows", "2:9", "--end", "1990-01-01"], "Give a later end"),
         (["backtest", "--sample", "1", "2", "3"], "four windows"),
         (["backtest", "--sample", "1", "2", "3", "x"], "whole numbers"),
         (["backtest", "--sample", "9", "2", "3", "4"], "below"),

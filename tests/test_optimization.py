@@ -327,4 +327,6 @@ def test_bad_options(market, arguments, says):
 
 def test_next_open_needs_opens():
     with pytest.raises(qmac.InputError, match="no Open column"):
-        qmac.optimize(frame(series("random", 90, 1)), qmac.Grid(windows=range(2, 9)), rules=qmac.Rules(fill="next_open"))
+        qmac.optimize(
+            frame(series("random", 90, 1)), qmac.Grid(windows=range(2, 9)), rules=qmac.Rules(fill="next_open")
+        )

@@ -54,7 +54,7 @@ def test_round_trip(tmp_path, form, column):
         ("a.csv", b"Date,Close\n2001-01-01,5\nsoon,6\n", "row 2 has the date 'soon'"),
         ("a.csv", b"Date,Close\n2001-01-01,5\n,6\n", "row 2"),
         ("a.csv", b"Close,Open\n5,6\n", "no column of dates"),
-        ("a.csv", b"Day,Close\n1,5\n2,6\n", "numbers"),
+        ("a.csv", b"Day,Close\n1,5\n2,6\n", "values such as 1, not dates"),
         ("a.csv", b"\x00\xff\xfe\x00" * 40, "a.csv"),
         ("a.csv", b"Date,Close,close\n2001-01-01,5,5\n", "twice"),
         ("a.parquet", b"not parquet", "cannot be read as Parquet"),

@@ -9,7 +9,10 @@ from qmac.errors import OptionError, ResultError
 
 @pytest.fixture(scope="module")
 def result():
-    return qmac.optimize(frame(series("random", 200, 2)), qmac.Grid(windows=range(2, 12)), top=15)
+    return qmac.optimize(
+        frame(series("random", 200, 2)), qmac.Grid(windows=range(2, 12)), "win_rate", top=15, maximize=False,
+        constraints={"max_drawdown": (-0.9, None)},
+    )  # fmt: skip
 
 
 def test_round_trip(result, tmp_path):

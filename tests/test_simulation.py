@@ -189,6 +189,10 @@ def test_sharpe_of_half_a_million_minutes_is_exact():
             r[a] = 1 / np.longdouble(1 + 1e-5) - 1
             if b < bars:
                 r[b] = prices[b] * np.longdouble(1 - 1e-5) / prices[b - 1] - 1
-        exact = r.mean() / np.sqrt(np.square(r - r.mean()).sum() / (bars - 1)) * np.sqrt(np.longdouble(result.periods_per_year))
+        exact = (
+            r.mean()
+            / np.sqrt(np.square(r - r.mean()).sum() / (bars - 1))
+            * np.sqrt(np.longdouble(result.periods_per_year))
+        )
         assert row["sharpe_ratio"] == pytest.approx(float(exact), rel=1e-10)
         assert run.metrics["sharpe_ratio"] == pytest.approx(float(exact), rel=1e-10)

@@ -98,7 +98,8 @@ def average(kind: str, prices: Sequence[float], window: int) -> list[float | Non
 def _weighted(prices: Sequence[Decimal], window: int, weights: Sequence[int]) -> list[Decimal]:
     """Weighted mean of the last ``window`` prices, the newest last; 0 before."""
     return [
-        sum((w * p for w, p in zip(weights, prices[bar - window + 1 : bar + 1], strict=True)), Decimal(0)) / sum(weights)
+        sum((w * p for w, p in zip(weights, prices[bar - window + 1 : bar + 1], strict=True)), Decimal(0))
+        / sum(weights)
         if bar >= window - 1
         else Decimal(0)
         for bar in range(len(prices))

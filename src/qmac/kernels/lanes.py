@@ -4,7 +4,7 @@ A kernel that reads ``load(table, bar, width)`` holds one whole row of lanes as 
 computes with it by plain operators; a row of a named tuple of tables is a named tuple of such values.
 A table that is None has rows that are nothing: what is computed with them is nothing too, and compiles to
 no code. Here is what that means, in NumPy; under Numba the same names are the
-vector instructions of ``_vectors``. ``width`` is a tuple with one item a lane: its length is
+vector instructions of ``_instructions``. ``width`` is a tuple with one item a lane: its length is
 part of its type, so the compiler knows it.
 
 Written as inner loops instead, the sweep ran at a third of the speed: LLVM gave up on proving that
@@ -150,9 +150,9 @@ PLAIN: dict[str, Any] = {
 if _jit.DISABLED:
     VECTORS: dict[str, Any] = PLAIN
 else:
-    from qmac.kernels import _vectors
+    from qmac.kernels import _instructions
 
-    VECTORS = _vectors.operations(SUBHISTOGRAMS)
+    VECTORS = _instructions.operations(SUBHISTOGRAMS)
 
 load = VECTORS["load"]
 store = VECTORS["store"]

@@ -83,9 +83,7 @@ def settle(mask, seen, valued, s):
         where(mask & (earned < 0.0), loss - earned, loss),
         where(valued, simple + ratio, simple),
     )
-    return State(
-        s.code, s.own, s.sums, Drawdown(peak, worst), Counts(s.counts.opened, s.counts.held, won), trades
-    )
+    return State(s.code, s.own, s.sums, Drawdown(peak, worst), Counts(s.counts.opened, s.counts.held, won), trades)
 
 
 @inlined
@@ -198,7 +196,7 @@ def enter(entries, first, k, values, stops, tables, held, start, s):
     conflict = (at.code & 1) != 0
     acts = flat ^ conflict
     opens = flat & acts
-    if held is not None:  # noqa: SIM102 (a test for None that stands alone is decided when compiling)
+    if held is not None:
         stops_first = (acts & conflict) & (s.own < at.code)
         if rarely(stops_first):
             at = meet_stops(at, stops_first, s.own, entries, first, k, values, stops, tables, held)
