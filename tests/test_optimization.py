@@ -211,6 +211,14 @@ def test_digest_of_every_objective_is_the_same_for_any_threads_and_tiles(market,
             assert run(prices, grid, qmac.Rules(**stops), executor, lanes=lanes, **asked).digest == expected
 
 
+def test_constraints_that_nothing_keeps(market):
+    """The histogram is then placed without them, by a kernel that keeps fewer statistics than the data has."""
+    prices, grid = market
+    constraints = {"max_drawdown": (-1e-9, None), "total_trades": (5000, None)}
+    result = run(prices, grid, qmac.Rules(stop_loss=0.1), objective="sharpe_ratio", constraints=constraints, lanes=8)
+    assert (result.filtered, result.scored, result.best) == (grid.size, 0, None)
+
+
 def test_digest_tells_questions_apart(market):
     prices, grid = market
     digests = {

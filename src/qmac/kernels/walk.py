@@ -122,13 +122,13 @@ def patch_course(levels, bar, base, own, lowest, highest, fall):
 
 
 @inlined
-def stopped_course(bar, mask, own, levels, gain, held, tables, course):
+def stopped_course(bar, mask, own, levels, gain, held, lowest, tables, course):
     """The course of a position held on at ``bar``, until its own stop in the lanes of ``mask``."""
-    if levels is not None:
+    if lowest is not None:
         store(held, 0, where(mask, own, 0))
-        store(tables, tables.lowest.shape[0] - 1, course)
-        patch_course(levels, bar, gain.sell[bar], held, tables.lowest, tables.highest, tables.fall)
-        return load(tables, tables.lowest.shape[0] - 1, own)
+        store(tables, lowest.shape[0] - 1, course)
+        patch_course(levels, bar, gain.sell[bar], held, lowest, tables.highest, tables.fall)
+        return load(tables, lowest.shape[0] - 1, own)
     return course
 
 
@@ -178,7 +178,9 @@ def meet_stops(at, stops_first, own, entries, first, last, values, stops, tables
             stopped_from(bar, stops_first, own, ends.losses, stopped.losses, further.losses),
         ),
         where(stops_first, brought, at.brought),
-        stopped_course(bar, stops_first, own, values.levels, ends.gain, held, tables.course, at.course),
+        stopped_course(
+            bar, stops_first, own, values.levels, ends.gain, held, tables.course.lowest, tables.course, at.course
+        ),
     )
 
 
