@@ -16,7 +16,7 @@ from qmac.kernels.crosses import Crosses
 from qmac.kernels.lanes import SUBHISTOGRAMS, allocate
 from qmac.kernels.sweep import Aim, Pairs, Rows, sweep_blocks
 from qmac.kernels.tables import Course, Sums, Tables
-from qmac.kernels.tally import BINS, Block, Tally
+from qmac.kernels.tally import BINS, Block, Scale, Tally
 from qmac.kernels.walk import FIRST, Counts, Drawdown, State, Trades
 from qmac.objective import MEASURES, Objective, score_of_value
 from qmac.values import bound_of, code_dtype
@@ -68,6 +68,10 @@ class Question:
         asked = {MEASURES[metric] for metric in (self.objective.metric, *self.bounds)}
         return set[str]().union(*(measures.STATISTICS[measure] for measure in asked))
 
+    def is_bounded(self, dataset: Dataset) -> bool:
+        """Whether the prices say how large a score can be."""
+        return MEASURES[self.objective.metric] == measures.GROWTH and dataset.stops is None
+
     @property
     def aim(self) -> Aim:
         """The question as the kernel takes it."""
@@ -96,8 +100,7 @@ class Evaluator:
         self.dataset, self.question = dataset, question
         self.stop = np.zeros(1, np.uint8)
         pilot = _pilot(dataset)
-        gain = dataset.values.sums.gain
-        bounded = question.aim.measure == measures.GROWTH and dataset.stops is None and gain is not None
+        bounded = question.is_bounded(dataset)
         self.units = reductions.Units.of(1.0, len(dataset.windows))
         self.scale = self.units.scale(0.0, 0.0, None if bounded else 1.0)  # the same type as below: one compilation
         scores = self._scores(pilot, replace(question, shared_windows=True))
@@ -108,12 +111,13 @@ class Evaluator:
             low, high = (float(np.quantile(scores, q)) for q in (PILOT_TAIL, 1 - PILOT_TAIL))
             furthest = float(np.abs(scores).max())
         margin = max(high - low, 1e-6) / 2
-        bound = bound_of(gain) if bounded else max(furthest, 1e-6) * HEADROOM
+        bound = bound_of(dataset.values.sums.gain) if bounded else max(furthest, 1e-6) * HEADROOM
         self.units = reductions.Units.of(bound, len(dataset.windows))
         self.scale = self.units.scale(low - margin, high + margin, None if bounded else bound)
 
     def _scores(self, dataset: Dataset, question: Question) -> np.ndarray:
-        pilot = Worker(self, dataset, replace(question, top=dataset.rows.order.size * dataset.sells.fast.size))
+        most = dataset.rows.order.size * dataset.sells.fast.size
+        pilot = Worker(dataset, replace(question, top=most), self.scale)
         pilot.evaluate((0, pilot.blocks))
         return pilot.tally.heap_score[: pilot.tally.heap_size[0]]
 
@@ -123,15 +127,16 @@ class Evaluator:
         return -(-self.dataset.sells.fast.size // self.question.lanes)
 
     def worker(self) -> Worker:
-        return Worker(self, self.dataset, self.question)
+        """A worker that ends when ``stop`` is set."""
+        return Worker(self.dataset, self.question, self.scale, self.stop)
 
 
 class Worker:
     """One thread's scratch memory and its tally of the units it has done."""
 
-    def __init__(self, evaluator: Evaluator, dataset: Dataset, question: Question) -> None:
-        self._dataset, self._aim = dataset, question.aim
-        self._stop, self._scale = evaluator.stop, evaluator.scale
+    def __init__(self, dataset: Dataset, question: Question, scale: Scale, stop: np.ndarray | None = None) -> None:
+        self._dataset, self._aim, self._scale = dataset, question.aim, scale
+        self._stop = np.zeros(1, np.uint8) if stop is None else stop
         self._width = (0,) * question.lanes
         windows, lanes = len(dataset.windows), question.lanes
         code = code_dtype(dataset.bars)

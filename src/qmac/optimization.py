@@ -21,6 +21,8 @@ from qmac.prices import Prices
 from qmac.result import Result
 from qmac.run.executors import Executor, ThreadExecutor
 from qmac.run.progress import Listener, reporter
+from qmac.selftest import self_test
+from qmac.values import code_dtype
 
 MOST_KEPT = 1_000_000
 """Kept rows are held by every thread and replayed bar by bar; more of them is another job."""
@@ -113,6 +115,8 @@ def sweep(
     """``optimize`` for checked arguments, on any executor and tile."""
     began = time.perf_counter()
     dataset = Dataset.build(prices, grid, question.rules, question.statistics, averages, executor.map)
+    if code_dtype(dataset.bars) is np.uint16:  # longer series have kernels of their own
+        self_test(question)
     evaluator = Evaluator(dataset, question)
     report = reporter(grid.size, question.objective, progress)
     tally = executor.run(evaluator, grid.units(evaluator.blocks), report)

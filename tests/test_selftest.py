@@ -1,0 +1,38 @@
+"""Kernels that are wrong on this machine are found before they are used."""
+
+import pytest
+from conftest import ohlc
+
+import qmac
+from qmac import selftest
+from qmac.errors import InternalError
+from qmac.evaluation import Worker
+
+
+def optimize(**asked):
+    return qmac.optimize(ohlc("random", 90, 4), qmac.Grid(windows=[2, 3, 5, 8]), threads=1, **asked)
+
+
+def test_wrong_kernels_are_found(monkeypatch):
+    evaluate = Worker.evaluate
+
+    def wrong(worker, unit):
+        done = evaluate(worker, unit)
+        worker.tally.heap_score[:] += 1e-6
+        return done
+
+    selftest._check.cache_clear()
+    monkeypatch.setattr(Worker, "evaluate", wrong)
+    with pytest.raises(InternalError, match="wrong answers for win_rate"):
+        optimize(objective="win_rate", min_trades=0)
+    monkeypatch.undo()
+    assert optimize(objective="win_rate", min_trades=0).evaluated
+
+
+def test_it_is_done_once_for_a_question(monkeypatch):
+    selftest._check.cache_clear()
+    optimize()
+    before = selftest._check.cache_info()
+    optimize()
+    after = selftest._check.cache_info()
+    assert (before.misses, after.misses, after.hits) == (1, 1, 1)
