@@ -15,6 +15,7 @@ def test_conditions():
         "max_drawdown": (-0.25, math.inf),
     }
     assert parse_conditions(["win_rate == 0.5"]) == {"win_rate": (0.5, 0.5)}
+    assert parse_conditions(["total_trades > 10", "total_trades < 20"]) == {"total_trades": (11, 19)}
     low, high = parse_conditions(["exposure > 0.1", "exposure < 0.9", "exposure < 0.95"])["exposure"]
     assert low > 0.1 and high < 0.9 and low == pytest.approx(0.1) and high == pytest.approx(0.9)
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import KINDS, frame, frames, ohlc, reference_metrics, series
 from hypothesis import given, settings
@@ -331,6 +332,100 @@ def test_errors_of_workers_are_raised(market, monkeypatch):
 def test_bad_options(market, arguments, says):
     with pytest.raises(qmac.InputError, match=says):
         qmac.optimize(*market, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"constraints": ["total_trades >= 10"]}, "must be a mapping"),
+        ({"constraints": {"total_trades": (math.inf, None)}}, "nothing can keep"),
+        ({"constraints": {"best_trade": (0.1, None)}}, "shown for the best rows only"),
+        ({"objective": ["total_return"]}, "not known"),
+        ({"rules": {"fees": 0}}, "must be qmac.Rules"),
+        ({"averages": {w: np.ones(399) for w in range(2, 22)}}, r"window 2 have the shape \(399,\)"),
+        ({"averages": {w: ["x"] * 400 for w in range(2, 22)}}, "not a number"),
+        ({"averages": np.full((20, 400), np.inf)}, "infinite"),
+        ({"averages": pd.DataFrame(np.ones((400, 20)), columns=range(2, 22))}, "other dates"),
+        ({"averages": 3}, "averages are a int"),
+    ],
+)
+def test_bad_arguments(market, arguments, says):
+    with pytest.raises(qmac.InputError, match=says):
+        qmac.optimize(*market, **arguments)
+
+
+def test_few_digits_are_a_warning_not_the_end():
+    """A series that hardly moves but for one crash that nobody holds."""
+    rng = np.random.default_rng(0)
+    close = np.round(1 + np.cumsum(rng.normal(0, 1e-6, 5000)), 6)
+    close[100:130] *= np.linspace(0.88, 1, 30)
+    prices = pd.Series(close, pd.date_range("2023-03-01", periods=5000, freq="min"))
+    with pytest.warns(UserWarning, match="is exact to"):
+        qmac.optimize(prices, qmac.Grid(windows=range(150, 400, 25)), "sharpe_ratio", qmac.Rules(slippage=0), top=500)
+
+
+def test_bounds_are_of_the_values_that_are_shown():
+    """A combination that is held for 3 of 10 bars has an exposure of 0.3, not of 0.30000000000000004."""
+    table, grid = frame(series("random", 40, 3)), qmac.Grid(windows=range(2, 9))
+    shown = qmac.evaluate(table, [grid.combination(i) for i in range(grid.size)])["exposure"].to_numpy()
+    for bound in np.unique(shown):
+        result = run(table, grid, qmac.Rules(), constraints={"exposure": (None, bound)}, whole=True, lanes=8)
+        assert result.filtered == (shown > bound).sum()
+
+
+def test_no_minus_zero_and_no_negative_omega(sample):
+    for metric in ("omega_ratio", "profit_factor"):
+        asked = {"top": 2, "maximize": False, "min_trades": 0}
+        result = qmac.optimize(
+            sample.tail(150), qmac.Grid(windows=range(2, 60, 8)), metric, qmac.Rules(slippage=0), **asked
+        )
+        assert result.distribution.min == 0.0 and not np.signbit(result.distribution.min)
+        assert not np.signbit(result.top[metric]).any()
+
+
+def test_total_trades_are_whole(market):
+    assert qmac.optimize(*market, objective="total_trades", top=3).top["total_trades"].dtype == np.int64
+
+
+@pytest.mark.parametrize(("rules", "says"), [({"stop_loss": 0.1}, "but Low is"), ({"fill": "next_open"}, "but Low is")])
+def test_bars_in_pieces(market, rules, says):
+    prices, grid = market
+    table = prices.frame.assign(Close=prices.frame["Close"] * 0.7)
+    with pytest.raises(qmac.InputError, match=says):
+        qmac.optimize(table, grid, rules=qmac.Rules(**rules))
+    assert qmac.optimize(table, grid).evaluated == grid.size  # nothing but the close is looked at
+
+
+@pytest.mark.parametrize(
+    ("zone", "end", "last"),
+    [
+        ("America/New_York", "2020-03-08", "2020-03-08 23:00"),  # 23 hours
+        ("America/New_York", "2020-11-01", "2020-11-01 23:00"),  # 25 hours
+        ("America/Sao_Paulo", "2018-11-03", "2018-11-03 23:00"),  # the next day has no midnight
+        ("America/Sao_Paulo", "2018-11-04", "2018-11-04 23:00"),
+        ("America/New_York", "2020-03-07T00:00:00", "2020-03-07 00:00"),
+    ],
+)
+def test_end_is_all_of_the_day(zone, end, last):
+    index = (
+        pd.date_range(pd.Timestamp(end) - pd.Timedelta(days=5), periods=240, freq="h")
+        .tz_localize("UTC")
+        .tz_convert(zone)
+    )
+    prices = pd.Series(series("random", 240, 2), index)
+    result = qmac.optimize(prices, qmac.Grid(windows=[2, 3, 5, 6]), rules=qmac.Rules(end=end))
+    assert result.prices["last"][:16] == last
+
+
+def test_moments_that_are_none():
+    index = pd.date_range("2020-03-05", periods=240, freq="h", tz="America/New_York")
+    prices, grid = pd.Series(series("random", 240, 2), index), qmac.Grid(windows=[2, 3, 5, 6])
+    with pytest.raises(qmac.InputError, match="is not one moment"):
+        qmac.optimize(prices, grid, rules=qmac.Rules(start="2020-03-08T02:30"))
+    with pytest.raises(qmac.InputError, match="names a time zone"):
+        qmac.optimize(prices.tz_localize(None), grid, rules=qmac.Rules(start="2020-03-06T12:00+09:00"))
+    with pytest.raises(qmac.InputError, match="must be a date"):
+        qmac.Rules(end=pd.NaT)
 
 
 def test_next_open_needs_opens():

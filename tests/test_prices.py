@@ -55,6 +55,8 @@ def test_round_trip(tmp_path, form, column):
         ("a.csv", b"Date,Close\n2001-01-01,5\n,6\n", "row 2"),
         ("a.csv", b"Close,Open\n5,6\n", "no column of dates"),
         ("a.csv", b"Day,Close\n1,5\n2,6\n", "values such as 1, not dates"),
+        ("a.csv", b"Date,Close\n01-01-2020,5\n02-01-2020,6\n", "day or the month first"),
+        ("a.csv", b"Date,Close\n01/01/20,5\n01/02/20,6\n", "day or the month first"),
         ("a.csv", b"\x00\xff\xfe\x00" * 40, "a.csv"),
         ("a.csv", b"Date,Close,close\n2001-01-01,5,5\n", "twice"),
         ("a.parquet", b"not parquet", "cannot be read as Parquet"),
@@ -108,3 +110,8 @@ def test_series_and_time_zones():
 )
 def test_periods_per_year(index, periods):
     assert infer_periods_per_year(index) == pytest.approx(periods, rel=1e-6)
+
+
+def test_dates_as_numbers(tmp_path):
+    (tmp_path / "a.csv").write_text("Date,Close\n20200131,5\n20200203,6\n")
+    assert qmac.read_prices(tmp_path / "a.csv").index[1] == pd.Timestamp("2020-02-03")

@@ -6,10 +6,12 @@ import functools
 import inspect
 import io
 import json
+import logging
 import math
 import os
 import shlex
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +32,7 @@ app = typer.Typer(
     help="A billion backtests in seconds: the Quad Moving Average Crossover, swept over its whole grid.",
 )
 
-EXIT_INPUT = 2
+EXIT_INPUT, EXIT_OUTPUT, EXIT_PIPE = 2, 74, 141
 
 PricesPath = Annotated[Path | None, typer.Argument(metavar="[PRICES]", help="CSV or Parquet file with a Close column.")]
 Sample = Annotated[bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")]
@@ -241,8 +243,25 @@ def _print_json(value: dict[str, Any]) -> None:
     print(json.dumps(plain(value), allow_nan=False))
 
 
+class _CompilerNote(logging.Handler):
+    """Says once why nothing happens for some seconds."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logging.getLogger(record.name).removeHandler(self)
+        print("qmac: compiling the kernels for this question; some seconds, once.", file=sys.stderr, flush=True)
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    print(f"qmac: note: {message}", file=sys.stderr)
+
+
 def run() -> int:
     """Run the command line and return its exit code; errors become one line on standard error."""
+    warnings.showwarning = _show_warning
+    compiler = logging.getLogger("qmac.compiler")
+    compiler.setLevel(logging.INFO)
+    compiler.propagate = False
+    compiler.addHandler(_CompilerNote())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name in a terminal that cannot show it
@@ -257,6 +276,8 @@ def run() -> int:
         print(f"qmac: internal error: {error} Please report it.", file=sys.stderr)
     except BrokenPipeError:  # the reader of a pipe has left, as in qmac ... | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
     except OSError as error:
         print(f"qmac: {error.filename or 'output'}: {error.strerror or error}.", file=sys.stderr)
+        return EXIT_OUTPUT
     return 1

@@ -31,7 +31,8 @@ class Rules:
     conflict : what an entry and an exit on one bar do: ``"ignore"``, neither acts (vectorbt's
         default), or ``"opposite"``, the one that applies to the present position acts.
     start : first bar whose signals count, a date; earlier bars only warm the averages up.
-    end : last bar, a date; later ones are not looked at.
+    end : last bar; later ones are not looked at. A date without a time (text or ``datetime.date``) is all of that
+        day, in the time zone of the prices.
     stop_loss, take_profit, trailing_stop : fall, rise, or fall from the highest high since the entry, that
         closes a position, as a fraction in (0, 1) (take_profit: above 0); None for none.
     max_bars : bars after which a position is closed; None for no limit.
@@ -135,6 +136,13 @@ class Rules:
         """What one unit sold brings, in units of its price."""
         return (1 - self.slippage) * (1 - self.fees)
 
+    @classmethod
+    def of(cls, rules: Rules | None) -> Rules:
+        """The rules, or the usual ones for None."""
+        if rules is not None and not isinstance(rules, Rules):
+            raise OptionError(f"rules are a {type(rules).__name__}, but must be qmac.Rules, such as Rules(fees=0.001).")
+        return rules or cls()
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values; ``Rules(**rules.to_dict()) == rules``."""
         return dataclasses.asdict(self)
@@ -144,10 +152,12 @@ def _moment(name: str, value: str | date) -> str:
     """ISO text of a date or a date and time."""
     try:
         moment = value if isinstance(value, date) else datetime.fromisoformat(value)
+        moment.toordinal()  # what pandas calls NaT has none
     except (TypeError, ValueError):
         raise RulesError(f"{name} is {value!r}, but must be a date such as 2010-01-04.") from None
-    text = moment.isoformat()
-    return text.removesuffix("T00:00:00")
+    if isinstance(value, str) and len(value) <= len("2010-01-04"):
+        return moment.isoformat()[: len("2010-01-04")]
+    return moment.isoformat()
 
 
 def check_count(name: str, value: int, least: int, most: int = 2**31 - 1) -> int:

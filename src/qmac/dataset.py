@@ -28,6 +28,8 @@ DEEPEST = 63
 """States that a walk keeps to go back to; longer shared prefixes are walked again."""
 SORTED_ENTRIES = 16
 """Entries that order the rows. At 2,000 bars ordering by all of them shares 1 % more steps."""
+BAR_TOLERANCE = 1e-3
+"""How far, as a share, a close or open may lie outside its bar: vendors round the four apart."""
 BUFFERED_BARS = 500_000
 """Room for crosses in one call of the kernel: 1 to 2 MB, a few milliseconds of work."""
 
@@ -120,8 +122,10 @@ def trading_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Pe
             f'fill="next_open" fills at the next bar\'s open, but {prices.name} has no Open column. '
             'Give one, or use fill="close".'
         )
-    opens = close if opens is None else opens
     highs, lows = prices.column("High"), prices.column("Low")
+    if rules.has_stops or rules.fill == "next_open":
+        _check_bars(prices, opens, highs, lows)
+    opens = close if opens is None else opens
     return Period(
         first=first,
         start=start - first,
@@ -131,6 +135,22 @@ def trading_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Pe
         highs=(np.maximum(opens, close) if highs is None else highs)[bars],
         lows=(np.minimum(opens, close) if lows is None else lows)[bars],
     )
+
+
+def _check_bars(prices: Prices, opens: Any, highs: Any, lows: Any) -> None:
+    """Stops and opens need bars of one piece: low <= open, close <= high."""
+    for name, values in (("Close", prices.close), ("Open", opens)):
+        for bound, limits, sign in (("High", highs, 1), ("Low", lows, -1)):
+            if values is None or limits is None:
+                continue
+            bad = np.flatnonzero(sign * (values - limits) > BAR_TOLERANCE * values)
+            if bad.size:
+                row = int(bad[0])
+                raise PricesError(
+                    f"{prices.name}: {name} is {values[row]:g} but {bound} is {limits[row]:g} in row {row + 1} "
+                    f"({prices.index[row]}), {bad.size} rows in all. An adjusted close beside unadjusted prices? "
+                    "Adjust all four alike, or leave Open, High and Low out."
+                )
 
 
 def first_bar(prices: Prices, start: str) -> int:
@@ -143,11 +163,11 @@ def first_bar(prices: Prices, start: str) -> int:
 
 def bar_after(prices: Prices, end: str) -> int:
     """Number of the first bar after ``end``; a date without a time means all of that day."""
-    moment = prices.moment(end)
-    if moment == moment.normalize() and len(end) <= len("2010-01-04"):
-        bar = int(prices.index.searchsorted(moment + pd.Timedelta(days=1)))
+    if len(end) <= len("2010-01-04"):
+        following = pd.Timestamp(end) + pd.Timedelta(days=1)  # before a time zone makes days of 23 hours
+        bar = int(prices.index.searchsorted(prices.moment(following.isoformat())))
     else:
-        bar = int(prices.index.searchsorted(moment, side="right"))
+        bar = int(prices.index.searchsorted(prices.moment(end), side="right"))
     if bar == 0:
         raise PricesError(f"end is {end}, but {prices.name} begins at {prices.index[0]}. Give a later end.")
     return bar
@@ -159,19 +179,35 @@ def averages_of(prices: Prices, windows: tuple[int, ...], rules: Rules, own: Ave
         return moving_averages(rules.average, prices.close, np.array(windows, np.int64))
     if isinstance(own, np.ndarray):
         rows = own
+    elif not isinstance(own, Mapping | pd.DataFrame):
+        raise GridError(f"averages are a {type(own).__name__}, but must be an array, a mapping or a frame by window.")
     else:
+        if isinstance(own, pd.DataFrame) and not own.index.equals(prices.index):
+            raise GridError("averages have other dates than the prices. Give them on the same index.")
         missing = [window for window in windows if window not in own]
         if missing:
             raise GridError(
                 f"averages have no window {missing[0]}. Give one row of {len(prices)} bars for each window."
             )
-        rows = np.array([np.asarray(own[window], np.float64) for window in windows])
+        series = {window: np.asarray(own[window]) for window in windows}
+        short = next((window for window in windows if series[window].shape != (len(prices),)), None)
+        if short is not None:
+            raise GridError(
+                f"the averages of window {short} have the shape {series[short].shape}, not ({len(prices)},)."
+            )
+        rows = np.array(list(series.values()))
     if rows.shape != (len(windows), len(prices)):
         raise GridError(
             f"averages have the shape {rows.shape}, but {len(windows)} windows on {len(prices)} bars need "
             f"({len(windows)}, {len(prices)}): one row a window, in the order of grid.windows."
         )
-    return np.ascontiguousarray(rows, np.float64)
+    try:
+        rows = np.ascontiguousarray(rows, np.float64)
+    except (TypeError, ValueError):
+        raise GridError("averages hold something that is not a number. Give floats, NaN where undefined.") from None
+    if np.isinf(rows).any():
+        raise GridError("averages hold an infinite value. Give NaN where they are undefined.")
+    return rows
 
 
 def crosses_of(

@@ -29,7 +29,7 @@ PILOT_ROWS, PILOT_LANES = 1024, 32
 PILOT_TAIL = 0.002
 """Share of them at each end that may lie far out without stretching the histogram."""
 PILOT_LEAST = 100
-"""Fewer scores than this tell nothing: then constraints are left out of the pilot."""
+"""Fewer scores than this tell nothing: then the pilot is swept without bounds."""
 HEADROOM = 16.0
 """Scores further out than this many times the furthest of the pilot count as that much in means."""
 
@@ -105,7 +105,8 @@ class Evaluator:
         self.scale = self.units.scale(0.0, 0.0, None if bounded else 1.0)  # the same type as below: one compilation
         scores = self._scores(pilot, replace(question, shared_windows=True))
         if scores.size < PILOT_LEAST:
-            scores = self._scores(pilot, replace(question, shared_windows=True, constraints={}))
+            open_bounds = dict.fromkeys(question.bounds, (-np.inf, np.inf))  # the same statistics, the same kernel
+            scores = self._scores(pilot, replace(question, shared_windows=True, constraints=open_bounds))
         low, high, furthest = 0.0, 0.0, 1.0
         if scores.size:
             low, high = (float(np.quantile(scores, q)) for q in (PILOT_TAIL, 1 - PILOT_TAIL))

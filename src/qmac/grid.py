@@ -175,6 +175,8 @@ class Grid:
 
     def combination(self, index: int) -> Combination:
         """(buy_fast, buy_slow, sell_fast, sell_slow) at a position."""
+        if isinstance(index, bool) or not hasattr(index, "__index__"):
+            raise GridError(f"index {index!r} is no whole number.")
         index = int(index)
         if not 0 <= index < self.size:
             raise GridError(f"index {index} is outside 0 ... {self.size - 1}.")

@@ -92,6 +92,8 @@ def metrics_of(close: np.ndarray, trades: Trades, rules: Rules, facts: Facts) ->
     downside, losses = np.square(np.minimum(r, 0)).sum(), np.maximum(-r, 0).sum()
     downside = downside if downside > facts.least_downside else 0.0
     losses = losses if losses > facts.least_losses else 0.0
+    won = np.maximum(r, 0).sum()
+    won = won if won > facts.least_losses else 0.0
     finished = trades.closed < bars
     earned = trades.returns
     growth = np.cumprod(1 + earned[finished])
@@ -107,7 +109,7 @@ def metrics_of(close: np.ndarray, trades: Trades, rules: Rules, facts: Facts) ->
             "sharpe_ratio": float(r.mean() / deviation * np.sqrt(year)),
             "sortino_ratio": float(np.divide(r.mean() * np.sqrt(year), np.sqrt(downside / bars))),
             "calmar_ratio": float(annualized / -fall) if fall < 0 else np.nan,
-            "omega_ratio": float(np.divide(np.maximum(r, 0).sum(), losses)),
+            "omega_ratio": float(np.divide(won, losses)),
             "profit_factor": float(np.divide(pnl[pnl > 0].sum(), np.abs(pnl[pnl < 0]).sum())),
             "expectancy": float(np.divide(pnl.sum() * rules.init_cash, np.count_nonzero(finished))),
             "simple_return": float(earned.sum()),

@@ -34,6 +34,7 @@ MEASURES = {
 }
 """Metrics that the sweep computes for every combination."""
 
+SHOWN_ONLY = ("best_trade", "worst_trade", "average_bars")
 LOGARITHMS = ("total_return", "annualized_return", "max_drawdown")
 
 Bounds = tuple[float | None, float | None]
@@ -79,17 +80,22 @@ def score_of_value(metric: str, value: float, years: float) -> float:
 
 def check_objective(metric: str) -> str:
     """The name of a metric that can be ranked by."""
-    if metric not in MEASURES:
-        raise OptionError(f"objective {metric!r} is not known. {suggestion(str(metric), MEASURES)}")
+    if not isinstance(metric, str) or metric not in MEASURES:
+        raise OptionError(f"objective {metric!r} is not known. {_known(metric)}")
     return metric
 
 
 def check_constraints(constraints: Constraints | None, min_trades: int) -> dict[str, tuple[float, float]]:
     """Bounds by metric, as floats, ``min_trades`` among them; the infinite ones are open."""
     checked: dict[str, tuple[float, float]] = {}
+    if constraints is not None and not isinstance(constraints, Mapping):
+        raise OptionError(
+            f"constraints are a {type(constraints).__name__}, but must be a mapping such as "
+            '{"total_trades": (10, None)}.'
+        )
     for metric, bounds in (constraints or {}).items():
         if metric not in MEASURES:
-            raise OptionError(f"constraint on {metric!r}: no such metric. {suggestion(str(metric), MEASURES)}")
+            raise OptionError(f"constraint on {metric!r}: no such metric. {_known(metric)}")
         try:
             low, high = bounds
             checked[metric] = (-math.inf if low is None else float(low), math.inf if high is None else float(high))
@@ -97,6 +103,8 @@ def check_constraints(constraints: Constraints | None, min_trades: int) -> dict[
             raise OptionError(
                 f"constraint on {metric} is {bounds!r}, but must be (lowest, highest), None for no bound."
             ) from None
+        if checked[metric][0] == math.inf or checked[metric][1] == -math.inf:
+            raise OptionError(f"constraint on {metric} is {bounds!r}, which nothing can keep. Give finite bounds.")
         if math.isnan(checked[metric][0]) or math.isnan(checked[metric][1]):
             raise OptionError(f"constraint on {metric} has a bound that is not a number: {bounds!r}.")
     if min_trades > 0:
@@ -108,6 +116,12 @@ def check_constraints(constraints: Constraints | None, min_trades: int) -> dict[
                 f"constraints on {metric} contradict each other: at least {low:g} and at most {high:g}. Drop one."
             )
     return checked
+
+
+def _known(metric: object) -> str:
+    if metric in SHOWN_ONLY:
+        return f"It is shown for the best rows only. Of all combinations there are {', '.join(MEASURES)}."
+    return suggestion(str(metric), MEASURES)
 
 
 CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|>|<|==)\s*(\S+)\s*")
@@ -129,6 +143,8 @@ def parse_conditions(conditions: list[str]) -> dict[str, Bounds]:
             value = float(number)
         except ValueError:
             raise OptionError(f"condition {text!r}: {number!r} is not a number.") from None
+        if metric == "total_trades" and sign in "<>":  # a whole number
+            value, sign = (math.floor(value) + 1, ">=") if sign == ">" else (math.ceil(value) - 1, "<=")
         low = value if sign in (">=", "==") else math.nextafter(value, math.inf) if sign == ">" else -math.inf
         high = value if sign in ("<=", "==") else math.nextafter(value, -math.inf) if sign == "<" else math.inf
         before = bounds.get(metric, (-math.inf, math.inf))

@@ -61,9 +61,18 @@ class Prices:
         """A date as the index knows it, its time zone included."""
         moment = pd.Timestamp(text).floor(self.index.unit)  # an index in seconds takes no finer moment
         zone = self.index.tz
-        if zone is None:
-            return moment.tz_localize(None)
-        return moment.tz_localize(zone) if moment.tzinfo is None else moment.tz_convert(zone)
+        if zone is None and moment.tzinfo is not None:
+            raise PricesError(f"{text} names a time zone, but the dates of {self.name} have none. Leave it out.")
+        if zone is None or moment.tzinfo is not None:
+            return moment if zone is None else moment.tz_convert(zone)
+        if moment == moment.normalize():  # a day begins when it begins, were it an hour late
+            return moment.tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
+        try:
+            return moment.tz_localize(zone)
+        except ValueError:
+            raise PricesError(
+                f"{text} is not one moment in {zone}, where the clock is changed then. Name a moment before or after."
+            ) from None
 
     @classmethod
     def of(cls, data: Prices | pd.DataFrame | pd.Series, name: str = "prices") -> Prices:
@@ -177,10 +186,11 @@ def _dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     if not isinstance(index, pd.DatetimeIndex):
+        if pd.api.types.is_integer_dtype(index) and ((index >= 1800_01_01) & (index <= 2200_12_31)).all():
+            index = index.astype(str)  # 20200131
         if pd.api.types.is_numeric_dtype(index) or isinstance(index, pd.MultiIndex | pd.TimedeltaIndex):
-            held = index[0] if isinstance(index, pd.MultiIndex | pd.TimedeltaIndex) else f"{index[0]:g}"
             raise PricesError(
-                f"{name}: the index holds values such as {held}, not dates. "
+                f"{name}: the index holds values such as {index[0]}, not dates. "
                 "Give a DatetimeIndex, or a column called Date with dates such as 2010-01-04."
             )
         index = _parsed(pd.Series(index, dtype="object"), name)
@@ -201,7 +211,7 @@ def _dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
 
 def _parsed(texts: pd.Series, name: str) -> pd.DatetimeIndex:
     """Dates from texts; those with slashes must show by themselves whether the day or the month is first."""
-    parts = texts.astype(str).str.extract(r"^\s*(\d{1,2})[/.](\d{1,2})[/.]\d{4}").astype(float)
+    parts = texts.astype(str).str.extract(r"^\s*(\d{1,2})[-/.](\d{1,2})[-/.](?:\d{4}|\d{2})\b").astype(float)
     options: dict[str, Any] = {}
     if parts.notna().all(axis=None):
         days_first, days_second = bool((parts[0] > 12).any()), bool((parts[1] > 12).any())

@@ -134,7 +134,7 @@ class Distribution:
             exact_square = Fraction(squares, scored) / Fraction(2) ** units.square_bits
             mean = sign * float(exact_mean)
             std = math.sqrt(max(0.0, float(exact_square - exact_mean * exact_mean)))
-            low, high = sorted((sign * float(tally.lowest[0]), sign * float(tally.row_max.max())))
+            low, high = sorted(sign * float(value) + 0.0 for value in (tally.lowest[0], tally.row_max.max()))
         return cls(objective, edges, counts, scored, int(tally.counts[3]), mean, std, low, high, scale.limit)
 
     @property
@@ -167,6 +167,10 @@ class Distribution:
 
     def quantile(self, q: float) -> float:
         """Objective below which the share ``q`` of the combinations lies, to within one bin."""
+        return self.objective.value(self.score_quantile(q))
+
+    def score_quantile(self, q: float) -> float:
+        """The same as a score."""
         if not 0 <= q <= 1:
             raise OptionError(f"quantile {q} is outside 0 ... 1.")
         if not self.scored:
@@ -177,7 +181,7 @@ class Distribution:
         bin_ = min(max(int(np.searchsorted(shares, q, side="left")) - 1, 0), self.counts.size - 1)
         inside = (q - shares[bin_]) / max(shares[bin_ + 1] - shares[bin_], 1e-300)
         score = edges[bin_] + min(max(inside, 0.0), 1.0) * (edges[bin_ + 1] - edges[bin_])
-        return self.objective.value(float(score))
+        return float(score)
 
 
 @dataclass(frozen=True, eq=False)

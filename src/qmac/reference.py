@@ -16,7 +16,7 @@ from qmac.config import Rules
 
 TIE = 2.0**-48  # averages nearer than this share of their size are equal
 NO_RETURN = 1e-12  # the return of a bar below this is rounding
-NO_FALL = 2.0**-43  # so is a drawdown below this
+NO_FALL = 2.0**-36  # so is a drawdown below this
 NO_VARIANCE = 2.0**-40  # and a variance below this share of the mean square
 DIGITS = 50  # of averages, so that they are right to the last place of a float
 

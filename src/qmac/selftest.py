@@ -33,11 +33,11 @@ def self_test(question: Question) -> None:
     InternalError : the kernels are wrong on this machine.
     """
     rules = replace(question.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0)
-    _check(rules, question.objective.metric, frozenset(question.constraints), question.lanes)
+    _check(type(question), rules, question.objective.metric, frozenset(question.constraints), question.lanes)
 
 
 @functools.cache
-def _check(rules: Rules, metric: str, constrained: frozenset[str], lanes: int) -> None:
+def _check(kind: type[Question], rules: Rules, metric: str, constrained: frozenset[str], lanes: int) -> None:
     close = np.array(CLOSES, np.float64)
     opens = np.concatenate((close[:1], close[:-1]))
     frame = pd.DataFrame(
@@ -46,7 +46,7 @@ def _check(rules: Rules, metric: str, constrained: frozenset[str], lanes: int) -
     )
     prices, grid = Prices.of(frame), Grid(windows=WINDOWS, shared_windows=True)
     bounds = dict.fromkeys(constrained, (-np.inf, np.inf))
-    question = Question(rules, Objective(metric, True, close.size / 252), True, grid.size, bounds, lanes)
+    question = kind(rules, Objective(metric, True, close.size / 252), True, grid.size, bounds, lanes)
     dataset = Dataset.build(prices, grid, rules, question.statistics)
     limit = None if question.is_bounded(dataset) else 1e9
     worker = Worker(dataset, question, reductions.Units.of(1.0, len(WINDOWS)).scale(-1.0, 1.0, limit))

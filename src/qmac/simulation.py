@@ -17,6 +17,7 @@ from qmac.dataset import (
     periods_per_year,
     trading_period,
 )
+from qmac.errors import GridError
 from qmac.grid import ROLES, Combination, checked_combination
 from qmac.kernels.trades import find_trades
 from qmac.metrics import METRICS, Trades, equity_of, metrics_of
@@ -62,8 +63,10 @@ def evaluate(
     >>> frame[["buy_slow", "total_trades"]].values.tolist()
     [[50, 30], [20, 159]]
     """
-    prices, rules = Prices.of(prices), rules or Rules()
+    prices, rules = Prices.of(prices), Rules.of(rules)
     if isinstance(combinations, pd.DataFrame):  # such as result.top
+        if not set(ROLES) <= set(combinations.columns):
+            raise GridError(f"combinations are a frame without the columns {', '.join(ROLES)}. Name them so.")
         combinations = combinations[list(ROLES)].to_numpy()
     wanted = [checked_combination(combination) for combination in combinations]
     if not wanted:
@@ -93,7 +96,7 @@ def backtest(
     >>> len(run.equity), len(run.trades)
     (5031, 30)
     """
-    prices, rules = Prices.of(prices), rules or Rules()
+    prices, rules = Prices.of(prices), Rules.of(rules)
     wanted = checked_combination(combination)
     traded = _Traded(prices, [wanted], rules, averages)
     trades = next(iter(traded))

@@ -78,7 +78,7 @@ def values_of(period: Period, rules: Rules, statistics: Collection[str]) -> tupl
     prices = Ends(None, None, 0.0, None)
     if "paid" in statistics:
         prices = Ends(paid, brought, float(period.close[-1]), exits.brought)
-    levels = _log(period.close) if "worst" in statistics else None
+    levels = _log(period.close, period.close[0]) if "worst" in statistics else None
     stops = None
     if rules.has_stops:
         course = None if levels is None else Course(*courses_of(levels, exits.bars))
@@ -117,14 +117,16 @@ def _below_squared(r: np.ndarray) -> np.ndarray:
     return squares
 
 
-def _log(values: np.ndarray) -> np.ndarray:
-    return np.log(values.astype(np.longdouble)).astype(np.float64)
+def _log(values: np.ndarray, base: float) -> np.ndarray:
+    """Logarithms of prices as multiples of ``base``, one of them: where prices hardly move, small numbers."""
+    return np.log(values.astype(np.longdouble) / np.longdouble(base)).astype(np.float64)
 
 
 def _gain(period: Period, rules: Rules, exits: OwnExits) -> Ends:
-    price = _log(period.fill)
-    last = float(_log(period.close[-1:])[0])
-    return Ends(price + math.log(rules.buy_factor), price + math.log(rules.sell_factor), last, _log(exits.brought))
+    base = period.close[0]
+    price, last = _log(period.fill, base), float(_log(period.close[-1:], base)[0])
+    stopped = _log(exits.brought, base)
+    return Ends(price + math.log(rules.buy_factor), price + math.log(rules.sell_factor), last, stopped)
 
 
 def _summed(

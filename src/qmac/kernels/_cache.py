@@ -9,6 +9,7 @@ its key: there is no index, and what is read is checked.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import pickle
 import shutil
@@ -28,6 +29,7 @@ try:
 except ImportError:  # Windows: kernels may be compiled twice, which is all
     fcntl = None  # type: ignore[assignment]
 
+LOG = logging.getLogger("qmac.compiler")
 CHECKSUM_BYTES = 32
 LONGEST_WAIT = 300.0
 """Seconds to wait for another process that compiles; then this one compiles too."""
@@ -114,6 +116,8 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
             found = self._read(path, target_context)
             if found is not None:
                 self._lock.release()
+            else:
+                LOG.info("compiling %s", self._function.__name__)
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:

@@ -35,8 +35,8 @@ STATISTICS = {
 
 NO_VARIANCE = 2.0**-40
 """A variance below this share of the mean square is rounding: equal returns differ by that."""
-NO_FALL = -(2.0**-43)
-"""A drawdown above this is rounding."""
+NO_FALL = -(2.0**-36)
+"""A drawdown above this is rounding: of logarithms, whose last digits are about 1e-16."""
 
 
 ROUNDER = 1.5 * 2.0**52
@@ -93,7 +93,8 @@ def measure(which, s, length, facts):
         return or_nan(sums.returns * (np.sqrt(facts.per_year) / facts.bars) / sqrt(below * (1.0 / facts.bars)), code)
     if which == OMEGA:
         losses = where(sums.losses > facts.least_losses, sums.losses, 0.0)
-        return or_nan((sums.returns + sums.losses) / losses, code)
+        won = sums.returns + sums.losses
+        return or_nan(where(won > facts.least_losses, won, 0.0) / losses, code)
     fall = where(s.drawdown.worst < NO_FALL, s.drawdown.worst, 0.0)
     if which == DRAWDOWN:
         return or_nan(fall, code)
@@ -112,7 +113,7 @@ def measure(which, s, length, facts):
         return or_nan(s.trades.profit / s.trades.loss, code)
     if which == SIMPLE_RETURN:
         return or_nan(s.trades.simple, code)
-    return or_nan(floats(s.counts.held) * (0.5 / facts.bars), code)
+    return or_nan(floats(s.counts.held) * 0.5 / facts.bars, code)  # EXPOSURE; one rounding, as where it is shown
 
 
 @inlined

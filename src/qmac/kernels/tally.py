@@ -56,7 +56,7 @@ class Tally(NamedTuple):
     row_max: np.ndarray  # (P,) float64: each buy pair over all sell pairs
     row_sum: np.ndarray  # (P,) int64
     row_count: np.ndarray  # (P,) int64
-    map_max: np.ndarray  # (5, W, W) float64, see reductions.MAPS
+    map_max: np.ndarray  # (5, W, W) float64, see reductions.CROSS_MAPS
     map_sum: np.ndarray  # (5, W, W) int64
     map_count: np.ndarray  # (5, W, W) int64
 

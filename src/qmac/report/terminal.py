@@ -15,7 +15,7 @@ from rich.text import Text
 
 from qmac.config import Rules
 from qmac.grid import ROLES, shown_windows
-from qmac.objective import LOGARITHMS, score_of_value
+from qmac.objective import LOGARITHMS
 from qmac.reductions import Distribution
 from qmac.result import Result
 from qmac.run.progress import millions
@@ -110,8 +110,14 @@ def asked(result: Result) -> str:
 def _top_table(top: pd.DataFrame, objective: str, console: Console) -> RenderableType:
     """As many metrics as the terminal is wide, the objective first, the windows always."""
     metrics = [objective, *(name for name in top.columns if name not in (*ROLES, objective))]
-    while len(metrics) > 1 and 20 + 10 * len(metrics) > console.width:
+    while True:
+        table = _rows_table(top, metrics)
+        if len(metrics) == 1 or console.measure(table).maximum <= console.width:
+            return table
         metrics.pop()
+
+
+def _rows_table(top: pd.DataFrame, metrics: list[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in (*ROLES, *metrics):
         table.add_column(HEADINGS[name], justify="right", no_wrap=True)
@@ -156,7 +162,7 @@ def _filtered_by(result: Result) -> str:
 def _histogram(distribution: Distribution, console: Console) -> list[RenderableType]:
     """Bins folded into a few bars between the 0.1 % and the 99.9 % quantile; the ends hold the rest."""
     objective = distribution.objective
-    low, high = (score_of_value(objective.metric, distribution.quantile(q), objective.years) for q in (0.001, 0.999))
+    low, high = (distribution.score_quantile(q) for q in (0.001, 0.999))
     edges = np.linspace(low, high, BARS + 1)
     middles = (distribution.score_edges[1:] + distribution.score_edges[:-1]) / 2
     places = np.clip(np.searchsorted(edges, middles) - 1, 0, BARS - 1)
@@ -200,8 +206,8 @@ def show_backtest(run: Backtest, hold: Mapping[str, float], console: Console, ro
         trades.add_row(
             str(trade["entry_date"])[:16].removesuffix(" 00:00"),
             "open" if trade["exit"] == "open" else str(trade["exit_date"])[:16].removesuffix(" 00:00"),
-            f"{trade['entry_price']:.2f}",
-            f"{trade['exit_price']:.2f}",
+            f"{trade['entry_price']:.7g}",
+            f"{trade['exit_price']:.7g}",
             f"{trade['return']:.1%}",
             str(trade["bars"]),
         )
