@@ -39,7 +39,12 @@ def main() -> None:
     for _ in range(options.rounds):
         for name, keywords in contenders.items():
             rates[name].append(GRID.size / qmac.optimize(prices, GRID, threads=2, **keywords).elapsed / 1e6)
+    base = rates["total_return, ignore"], rates["total_return, opposite"]
     for name, found in rates.items():
+        if name.startswith(("total_return, ignore,", "total_return, opposite,")):
+            plain = base[name.startswith("total_return, opposite")]
+            ratios = [a / b for a, b in zip(found, plain, strict=True)]
+            print(f"  {name:45s} {statistics.median(ratios):7.2f} of the speed without a stop")
         print(f"  {name:45s} {statistics.median(found):7.0f} million/s   ({min(found):.0f} ... {max(found):.0f})")
 
 

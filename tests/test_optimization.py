@@ -110,7 +110,11 @@ def test_all_metrics_equal_the_reference(kind, conflict, stops):
     check_equal_to_reference(ohlc(kind, 80, 3), grid, qmac.Rules(conflict=conflict, **stops), MEASURES)
 
 
-@pytest.mark.parametrize("objective", sorted(MEASURES))
+SLIM = sorted(MEASURES) if settings.default.max_examples > 100 else ["calmar_ratio", "sharpe_ratio", "win_rate"]
+"""Each is compiled by itself, some seconds long; all of them in ``make test-long``."""
+
+
+@pytest.mark.parametrize("objective", SLIM)
 @pytest.mark.parametrize("maximize", [True, False])
 def test_a_kernel_that_keeps_only_what_is_asked_gives_the_same(objective, maximize):
     table, grid = ohlc("random", 150, 8), qmac.Grid(windows=[2, 3, 5, 8, 13])
