@@ -6,9 +6,10 @@ The way of the data, which is also the order in which to read the files::
     prices    kernels/    kernels/   kernels/       kernels/        reductions    result
               averages    crosses    tables         sweep
 
-``dataset`` makes a series ready, ``evaluation`` sweeps a unit of it, ``run/executors`` spreads units,
-``optimization`` is the public call. ``simulation`` does single combinations, ``reference`` says in
-plain Python what all of it means.
+``values`` says what trades are worth, ``dataset`` makes a series ready, ``objective`` is what is asked of it,
+``evaluation`` sweeps a unit of it, ``run/executors`` spreads units, ``selftest`` asks the kernels for known
+answers, ``optimization`` is the public call. ``simulation`` does single combinations, ``reference`` says in plain
+Python what all of it means.
 """
 
 from importlib import import_module

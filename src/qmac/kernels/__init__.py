@@ -2,7 +2,8 @@
 
 Nothing here validates and nothing here knows the rest of qmac. Reading order::
 
-    averages -> crosses -> tables -> sweep        trades (one combination)
+    averages -> crosses -> stops -> tables -> walk -> measures -> tally -> sweep        trades (one combination)
 
-``_jit`` holds every compiler option, ``lanes`` the values that are as wide as a lane block.
+``_jit`` holds every compiler option, ``_cache`` keeps what is compiled, ``lanes`` are values as wide as a lane block;
+``_vectors`` and ``_instructions`` are what those mean to the compiler.
 """

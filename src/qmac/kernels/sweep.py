@@ -60,13 +60,13 @@ def walk_rows(
         if stop[0]:
             return False
         pair = item(order, i)
-        start, stop_at = item(entries.starts, pair), item(entries.starts, pair + 1)
-        known, kept_on = item(shared, i), item(shared, i + 1)
+        begin, end = item(entries.starts, pair), item(entries.starts, pair + 1)
+        known, known_next = item(shared, i), item(shared, i + 1)
         state = load(states, known, width)
-        for k in range(start + known, stop_at):
-            state = enter(entries, start, k, values, stops, tables, held, facts.first, state)
-            if k < start + kept_on:  # the next row starts from here
-                store(states, k + 1 - start, state)
+        for k in range(begin + known, end):
+            state = enter(entries, begin, k, values, stops, tables, held, facts.first, state)
+            if k < begin + known_next:  # the next row starts from here
+                store(states, k + 1 - begin, state)
         s = settle_last(state, length)
         fast, slow = item(pairs.fast, pair), item(pairs.slow, pair)
         kept = load(block.keep, fast, width) & load(block.keep, slow, width)
