@@ -257,7 +257,7 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
 
 def run() -> int:
     """Run the command line and return its exit code; errors become one line on standard error."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     compiler = logging.getLogger("qmac.compiler")
     compiler.setLevel(logging.INFO)
     compiler.propagate = False

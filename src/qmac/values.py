@@ -119,7 +119,8 @@ def _below_squared(r: np.ndarray) -> np.ndarray:
 
 def _log(values: np.ndarray, base: float) -> np.ndarray:
     """Logarithms of prices as multiples of ``base``, one of them: where prices hardly move, small numbers."""
-    return np.log(values.astype(np.longdouble) / np.longdouble(base)).astype(np.float64)
+    logs: np.ndarray = np.log(values.astype(np.longdouble) / np.longdouble(base)).astype(np.float64)
+    return logs
 
 
 def _gain(period: Period, rules: Rules, exits: OwnExits) -> Ends:
