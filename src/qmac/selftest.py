@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,12 +33,12 @@ def self_test(question: Question) -> None:
     InternalError : the kernels are wrong on this machine.
     """
     rules = replace(question.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0)
-    kind: Hashable = type(question)
-    _check(kind, rules, question.objective.metric, frozenset(question.constraints), question.lanes)
+    constrained = frozenset(question.constraints)
+    _check(type(question), rules, question.objective.metric, constrained, question.lanes)  # type: ignore[arg-type]
 
 
 @functools.cache
-def _check(kind: Any, rules: Rules, metric: str, constrained: frozenset[str], lanes: int) -> None:
+def _check(kind: type[Question], rules: Rules, metric: str, constrained: frozenset[str], lanes: int) -> None:
     close = np.array(CLOSES, np.float64)
     opens = np.concatenate((close[:1], close[:-1]))
     frame = pd.DataFrame(
