@@ -110,9 +110,10 @@ def asked(result: Result) -> str:
 def _top_table(top: pd.DataFrame, objective: str, console: Console) -> RenderableType:
     """As many metrics as the terminal is wide, the objective first, the windows always."""
     metrics = [objective, *(name for name in top.columns if name not in (*ROLES, objective))]
+    unbounded = console.options.update(width=10_000)
     while True:
         table = _rows_table(top, metrics)
-        if len(metrics) == 1 or console.measure(table).maximum <= console.width:
+        if len(metrics) == 1 or console.measure(table, options=unbounded).maximum <= console.width:
             return table
         metrics.pop()
 
@@ -182,7 +183,7 @@ def _histogram(distribution: Distribution, console: Console) -> list[RenderableT
 def _beside_hold(result: Result) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=None)
     table.add_column("")
-    table.add_column(f"winner {' '.join(map(str, result.best or ()))}", justify="right")
+    table.add_column(f"winner\n{' '.join(map(str, result.best or ()))}", justify="right")
     table.add_column("buy & hold", justify="right")
     winner: Mapping[Any, float] = result.top.iloc[0].to_dict()
     for name in result.hold:
