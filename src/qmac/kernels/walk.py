@@ -198,11 +198,11 @@ def enter(entries, first, k, values, stops, tables, held, start, s):
     conflict = (at.code & 1) != 0
     acts = flat ^ conflict
     opens = flat & acts
-    if held is not None:
-        stops_first = (acts & conflict) & (s.own < at.code)
-        if rarely(stops_first):
-            at = meet_stops(at, stops_first, s.own, entries, first, k, values, stops, tables, held)
     own = where(opens, stop_of(stops, bar), s.own)
+    if held is not None:
+        stops_first = acts & (own < at.code)  # of those held on: a trade that opens has its stop in the table
+        if rarely(stops_first):
+            at = meet_stops(at, stops_first, own, entries, first, k, values, stops, tables, held)
     s = settle(opens, opens & (splat(bar, s.code) > start), opens, s)  # cash before the first close is no peak
     opened, bars_held, won = s.counts
     paid, brought, equity, profit, loss, simple = s.trades
