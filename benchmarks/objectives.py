@@ -1,6 +1,6 @@
 """Speed of the full grid by objective, with constraints and with stops.
 
-    python -m benchmarks.objectives [--bars 2000] [--rounds 5]
+    python -m benchmarks.objectives [--bars 2000] [--rounds 5] [--only 'total_return, ignore']
 
 All are interleaved with total_return; every figure is a median with its smallest and largest round.
 """
@@ -22,6 +22,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bars", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--only", default="", help="contenders whose name has this in it, such as 'total_return, ignore'"
+    )
     options = parser.parse_args()
     print(machine(), f"{options.bars} bars, 2 threads")
     prices = qmac.sample_prices().tail(options.bars)
@@ -33,16 +36,16 @@ def main() -> None:
         for name, value in STOPS.items():
             rules = qmac.Rules(conflict=conflict, **{name: value})
             contenders[f"total_return, {conflict}, {name}"] = {"rules": rules}
+    contenders = {name: keywords for name, keywords in contenders.items() if options.only in name}
     for keywords in contenders.values():
         qmac.optimize(prices, GRID, threads=2, **keywords)
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(options.rounds):
         for name, keywords in contenders.items():
             rates[name].append(GRID.size / qmac.optimize(prices, GRID, threads=2, **keywords).elapsed / 1e6)
-    base = rates["total_return, ignore"], rates["total_return, opposite"]
     for name, found in rates.items():
         if name.startswith(("total_return, ignore,", "total_return, opposite,")):
-            plain = base[name.startswith("total_return, opposite")]
+            plain = rates[name.rpartition(", ")[0]]
             ratios = [a / b for a, b in zip(found, plain, strict=True)]
             print(f"  {name:45s} {statistics.median(ratios):7.2f} of the speed without a stop")
         print(f"  {name:45s} {statistics.median(found):7.0f} million/s   ({min(found):.0f} ... {max(found):.0f})")
