@@ -153,7 +153,7 @@ def test_constraints_equal_the_reference(table, grid, names, conflict):
 
 
 @settings(max_examples=30)
-@given(frames, grids, rules_of, st.integers(0, 3), st.sampled_from([8, 32]))
+@given(frames, grids, rules_of, st.integers(0, 3), st.sampled_from([1, 2, 8, 32]))
 def test_reductions_equal_the_reference(table, grid, rules, min_trades, lanes):
     prices = Prices.of(table)
     expected = reference_metrics(prices, [grid.combination(i) for i in range(grid.size)], rules)
@@ -200,7 +200,7 @@ def test_digest_is_the_same_for_any_threads_and_tiles(market):
     expected = run(prices, grid, qmac.Rules(), top=50).digest
     for threads in (1, 2, 3, 7):
         assert run(prices, grid, qmac.Rules(), ThreadExecutor(threads), top=50).digest == expected
-    for lanes in (1, 8, 64):
+    for lanes in (1, 2, 8, 16, 64):
         assert run(prices, grid, qmac.Rules(), top=50, lanes=lanes).digest == expected
 
 

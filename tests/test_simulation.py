@@ -169,6 +169,49 @@ def test_equal_to_vectorbt(sample, name):
         assert found == pytest.approx(values.to_numpy(np.float64), rel=1e-9, abs=1e-9, nan_ok=True), metric
 
 
+EDGES = {  # closes, trades by averages of 1 and 2 bars in, 3 bars out; metrics in which vectorbt is infinite and we are NaN
+    "no trade": ([7.3] * 12, {"sharpe_ratio", "sortino_ratio", "omega_ratio"}),
+    "no falling bar": ([10, 9, 12, 13, 14, 15, 16, 17, 18], set()),
+    "no losing trade": ([10, 9, 12, 16, 20, 14, 15, 15, 15], set()),
+    "a trade that breaks even": ([4, 2, 4, 7, 6, 4, 3, 2, 2], set()),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_edge_cases_beside_vectorbt(name):
+    """What docs/metrics.md says of them."""
+    vbt = pytest.importorskip("vectorbt")
+    closes, undefined = EDGES[name]
+    close = pd.Series(np.array(closes, np.float64), pd.bdate_range("2001-01-01", periods=len(closes)))
+    run = qmac.backtest(close, (1, 2, 1, 3), qmac.Rules(slippage=0, periods_per_year=365))
+    finished = run.trades[run.trades["exit"] != "open"]
+    signals = [close.index.isin(days) for days in (run.trades["entry_date"], finished["exit_date"])]
+    portfolio = vbt.Portfolio.from_signals(close, *signals, init_cash=100, freq="1D")
+    closed = portfolio.trades.closed
+    theirs = {
+        "sharpe_ratio": portfolio.sharpe_ratio(),
+        "sortino_ratio": portfolio.sortino_ratio(),
+        "omega_ratio": portfolio.omega_ratio(),
+        "calmar_ratio": portfolio.calmar_ratio(),
+        "max_drawdown": portfolio.max_drawdown(),
+        "win_rate": closed.win_rate(),
+        "profit_factor": closed.profit_factor(),
+        "expectancy": closed.expectancy(),
+    }
+    for metric, value in theirs.items():
+        if metric in undefined:
+            assert np.isinf(value) and np.isnan(run.metrics[metric]), metric
+        else:
+            assert run.metrics[metric] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), metric
+    if name == "a trade that breaks even":
+        assert (len(finished), run.metrics["win_rate"], run.metrics["expectancy"]) == (1, 0, 0)
+        assert np.isnan(run.metrics["profit_factor"])
+    if name == "no losing trade":
+        assert np.isinf(run.metrics["profit_factor"]) and run.metrics["win_rate"] == 1
+    if name == "no falling bar":
+        assert np.isinf(run.metrics["sortino_ratio"]) and np.isinf(run.metrics["omega_ratio"])
+
+
 def test_sharpe_of_half_a_million_minutes_is_exact():
     """Prefix sums in float64 against the definition in long doubles: 1e-10 of the ratio."""
     bars = 500_000

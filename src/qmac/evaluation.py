@@ -101,12 +101,12 @@ class Evaluator:
         self.stop = np.zeros(1, np.uint8)
         pilot = _pilot(dataset)
         bounded = question.is_bounded(dataset)
-        self.units = reductions.Units.of(1.0, len(dataset.windows))
-        self.scale = self.units.scale(0.0, 0.0, None if bounded else 1.0)  # the same type as below: one compilation
-        scores = self._scores(pilot, replace(question, shared_windows=True))
+        rough = reductions.Units.of(1.0, len(dataset.windows))
+        rough_scale = rough.scale(0.0, 0.0, None if bounded else 1.0)  # of the type of the real one: one compilation
+        scores = _scores(pilot, replace(question, shared_windows=True), rough_scale)
         if scores.size < PILOT_LEAST:
             open_bounds = dict.fromkeys(question.bounds, (-np.inf, np.inf))  # the same statistics, the same kernel
-            scores = self._scores(pilot, replace(question, shared_windows=True, constraints=open_bounds))
+            scores = _scores(pilot, replace(question, shared_windows=True, constraints=open_bounds), rough_scale)
         low, high, furthest = 0.0, 0.0, 1.0
         if scores.size:
             low, high = (float(np.quantile(scores, q)) for q in (PILOT_TAIL, 1 - PILOT_TAIL))
@@ -115,12 +115,6 @@ class Evaluator:
         bound = bound_of(dataset.values.sums.gain) if bounded else max(furthest, 1e-6) * HEADROOM
         self.units = reductions.Units.of(bound, len(dataset.windows))
         self.scale = self.units.scale(low - margin, high + margin, None if bounded else bound)
-
-    def _scores(self, dataset: Dataset, question: Question) -> np.ndarray:
-        most = dataset.rows.order.size * dataset.sells.fast.size
-        pilot = Worker(dataset, replace(question, top=most), self.scale)
-        pilot.evaluate((0, pilot.blocks))
-        return pilot.tally.heap_score[: pilot.tally.heap_size[0]]
 
     @property
     def blocks(self) -> int:
@@ -205,6 +199,14 @@ def _states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> 
         rows(Counts, FIRST.counts, code),
         rows(Trades, FIRST.trades, np.float64),
     )
+
+
+def _scores(dataset: Dataset, question: Question, scale: Scale) -> np.ndarray:
+    """All finite scores of a small dataset."""
+    most = dataset.rows.order.size * dataset.sells.fast.size
+    worker = Worker(dataset, replace(question, top=most), scale)
+    worker.evaluate((0, worker.blocks))
+    return worker.tally.heap_score[: worker.tally.heap_size[0]]
 
 
 def _pilot(dataset: Dataset) -> Dataset:
