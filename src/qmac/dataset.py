@@ -14,8 +14,8 @@ from qmac.errors import GridError, PricesError
 from qmac.grid import Grid
 from qmac.kernels.averages import moving_averages
 from qmac.kernels.crosses import TIE, Crosses, find_crosses, shared_prefixes
+from qmac.kernels.lists import MOST_PAIRS, Lists, equal_lists, gathered, lists_of
 from qmac.kernels.measures import Facts
-from qmac.kernels.sweep import Pairs, Rows
 from qmac.kernels.tables import Stops, Values
 from qmac.prices import Prices, infer_periods_per_year
 from qmac.values import Period, code_dtype, facts_of, values_of
@@ -39,9 +39,9 @@ class Dataset:
     """Everything that a worker needs to sweep one series; arrays only, read only."""
 
     windows: tuple[int, ...]
-    rows: Rows  # buy pairs and their entries
-    sells: Pairs
-    exits: Crosses
+    buys: Lists  # in the order in which they are walked
+    prefixes: np.ndarray  # (N + 1,) int32, see shared_prefixes
+    sells: Lists
     bars: int
     values: Values
     stops: Stops | None
@@ -81,13 +81,14 @@ class Dataset:
         tie: float = TIE,
     ) -> Dataset:
         """The same from any averages ``(W, T)`` of the grid's windows and any values of the trades' ends."""
-        buys = Pairs(*grid.buys.positions(grid.windows))
-        sells = Pairs(*grid.sells.positions(grid.windows))
-        entries = crosses_of(averages, buys.fast, buys.slow, period, delay, mapped, tie)
-        exits = crosses_of(averages, sells.slow, sells.fast, period, delay, mapped, tie)
-        order = walking_order(entries)
-        rows = Rows(order, shared_prefixes(order, entries, DEEPEST), entries, buys)
-        return cls(grid.windows, rows, sells, exits, int(period.close.size), values, stops, facts)
+        buy_fast, buy_slow = grid.buys.positions(grid.windows)
+        sell_fast, sell_slow = grid.sells.positions(grid.windows)
+        entries = crosses_of(averages, buy_fast, buy_slow, period, delay, mapped, tie)
+        exits = crosses_of(averages, sell_slow, sell_fast, period, delay, mapped, tie)
+        buys = distinct(entries, buy_fast, buy_slow, len(grid.windows), walking_order)
+        sells = distinct(exits, sell_fast, sell_slow, len(grid.windows))
+        prefixes = shared_prefixes(buys.crosses, DEEPEST)
+        return cls(grid.windows, buys, prefixes, sells, int(period.close.size), values, stops, facts)
 
 
 def delay_of(rules: Rules) -> int:
@@ -238,8 +239,25 @@ def crosses_of(
     return Crosses(np.concatenate(([0], np.cumsum(sizes))), bars)
 
 
+def distinct(
+    crosses: Crosses,
+    fast: np.ndarray,
+    slow: np.ndarray,
+    windows: int,
+    order_of: Callable[[Crosses], np.ndarray] | None = None,
+) -> Lists:
+    """The lists of the pairs (fast, slow), each once; in the order of their first pairs, or in that of ``order_of``."""
+    ids, heads = equal_lists(crosses, MOST_PAIRS)
+    if order_of is not None:
+        order = order_of(gathered(crosses, heads))
+        ranks = np.empty_like(order)
+        ranks[order] = np.arange(order.size, dtype=order.dtype)
+        ids, heads = ranks[ids], heads[order]
+    return lists_of(gathered(crosses, heads), ids, fast, slow, windows)
+
+
 def walking_order(entries: Crosses) -> np.ndarray:
-    """Rows sorted by their entry lists, ``(P,)`` int32, so that neighbours share a prefix."""
+    """Lists sorted by their entries, ``(N,)`` int32, so that neighbours share a prefix."""
     sizes = np.diff(entries.starts)
     keys = np.zeros((sizes.size, SORTED_ENTRIES), entries.bars.dtype.newbyteorder(">"))
     for k in range(SORTED_ENTRIES):

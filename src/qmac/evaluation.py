@@ -12,10 +12,11 @@ from qmac import reductions
 from qmac.config import Rules
 from qmac.dataset import Dataset
 from qmac.kernels import measures
-from qmac.kernels.crosses import Crosses
 from qmac.kernels.lanes import SUBHISTOGRAMS, allocate
-from qmac.kernels.sweep import Aim, Pairs, Rows, sweep_blocks
-from qmac.kernels.tables import Course, Sums, Tables
+from qmac.kernels.lists import Lists, gathered, lists_of
+from qmac.kernels.shared import Visit
+from qmac.kernels.sweep import Aim, Data, Scratch, sweep_units
+from qmac.kernels.tables import Course, Edge, Sums, Tables
 from qmac.kernels.tally import BINS, Block, Scale, Tally
 from qmac.kernels.walk import FIRST, Counts, Drawdown, State, Trades
 from qmac.objective import MEASURES, Objective, score_of_value
@@ -24,8 +25,11 @@ from qmac.values import bound_of, code_dtype
 LANES = 32
 """Sell pairs side by side. 32 beat 8, 16 and 64 at 2,000 and at 4,700 bars (docs/design.md)."""
 
+TILE_BYTES = 1 << 20
+"""Tables larger than this are cut into tiles of time."""
+
 PILOT_ROWS, PILOT_LANES = 1024, 32
-"""Combinations that place the histogram: at most this many buy pairs by this many sell pairs."""
+"""Combinations that place the histogram: at most this many buy lists by this many sell lists."""
 PILOT_TAIL = 0.002
 """Share of them at each end that may lie far out without stretching the histogram."""
 PILOT_LEAST = 100
@@ -118,66 +122,106 @@ class Evaluator:
 
     @property
     def blocks(self) -> int:
-        """Lane blocks of the dataset."""
-        return -(-self.dataset.sells.fast.size // self.question.lanes)
+        """Pieces of work: lane blocks, and after them one for each window that a combination must not share."""
+        return blocks_of(self.dataset, self.question)
 
     def worker(self) -> Worker:
         """A worker that ends when ``stop`` is set."""
         return Worker(self.dataset, self.question, self.scale, self.stop)
 
 
+def blocks_of(dataset: Dataset, question: Question) -> int:
+    """See ``Evaluator.blocks``."""
+    lists = dataset.sells.starts.size - 1
+    return -(-lists // question.lanes) + (0 if question.shared_windows else len(dataset.windows))
+
+
 class Worker:
     """One thread's scratch memory and its tally of the units it has done."""
 
     def __init__(self, dataset: Dataset, question: Question, scale: Scale, stop: np.ndarray | None = None) -> None:
-        self._dataset, self._aim, self._scale = dataset, question.aim, scale
         self._stop = np.zeros(1, np.uint8) if stop is None else stop
         self._width = (0,) * question.lanes
-        windows, lanes = len(dataset.windows), question.lanes
+        aim, buys, sells = question.aim, dataset.buys, dataset.sells
+        lists = buys.starts.size - 1
         code = code_dtype(dataset.bars)
-        depths = int(dataset.rows.shared.max()) + 1
         statistics = question.statistics
-        self._tables = _tables(dataset.bars + 1, lanes, statistics)
         holds_on = question.rules.has_stops and question.rules.conflict == "ignore"
-        self._states = _states(depths, lanes, statistics | {"own"} if holds_on else statistics, code)
-        self._held = allocate(1, lanes, code) if holds_on else None
-        self._block = Block(
-            keep=allocate(windows, lanes, code),
-            fast_max=allocate(windows, lanes, np.float64),
-            fast_sum=allocate(windows, lanes, np.int64),
-            slow_max=allocate(windows, lanes, np.float64),
-            slow_sum=allocate(windows, lanes, np.int64),
-            histogram=np.zeros((SUBHISTOGRAMS, BINS + 1), np.uint32),
-            squares=allocate(1, lanes, np.int64),
-            lowest=allocate(1, lanes, np.float64),
-            scores=allocate(1, lanes, np.float64),
+        tile = _tile(dataset, question, holds_on)
+        depths = int(dataset.prefixes.max()) + 1 if tile == dataset.bars else lists + 1
+        self._data = Data(
+            buys, dataset.prefixes, sells, dataset.values, dataset.stops, dataset.facts, aim, scale, dataset.bars, tile
+        )
+        self._scratch = Scratch(
+            tables=_tables(tile + 1, question.lanes, statistics, code),
+            edge=Edge(allocate(1, question.lanes, code), allocate(1, question.lanes, np.float64)),
+            states=_states(depths, question.lanes, statistics | {"own"} if holds_on else statistics, code),
+            held=allocate(1, question.lanes, code) if holds_on else None,
+            cursors=np.zeros(lists, np.int64),
+            every=Visit(np.arange(lists, dtype=np.int32), dataset.prefixes, np.zeros(0, np.int64), np.zeros(0, np.int64)),
+            some=Visit(
+                np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros(lists, np.int64), np.zeros(lists, np.int64)
+            ),
+            block=_block(len(dataset.windows), question.lanes, len(aim.metrics), code),
         )
         self.tally: Tally = reductions.empty(
-            windows, dataset.rows.pairs.fast.size, question.top, len(self._aim.metrics)
+            len(dataset.windows), lists, sells.starts.size - 1, question.top, len(aim.metrics)
         )
-        self.blocks = -(-dataset.sells.fast.size // lanes)
+        self.blocks = blocks_of(dataset, question)
 
     def evaluate(self, unit: tuple[int, int]) -> bool:
-        """Add a range of lane blocks to the tally; False if the run was stopped meanwhile."""
-        data = self._dataset
-        return bool(
-            sweep_blocks(
-                self._width, unit, data.rows, data.sells, data.exits, self._aim, data.facts, data.values, data.stops,
-                self._tables, self._held, self._states, self._block, self.tally, self._scale, self._stop,
-            )
-        )  # fmt: skip
+        """Add a range of blocks to the tally; False if the run was stopped meanwhile."""
+        return bool(sweep_units(self._width, unit, self._data, self._scratch, self.tally, self._stop))
 
 
-def _tables(rows: int, lanes: int, statistics: Collection[str]) -> Tables:
+def _tile(dataset: Dataset, question: Question, holds_on: bool) -> int:
+    """Bars of a tile. Drawdowns, and stops of positions held on, look at the whole series."""
+    columns = len(question.statistics & {*Sums._fields, "paid"})
+    row = question.lanes * (code_dtype(dataset.bars)(0).itemsize + 8 * columns)
+    if "worst" in question.statistics or holds_on:
+        return dataset.bars
+    tiles = -(-dataset.bars * row // TILE_BYTES)
+    return -(-dataset.bars // tiles)
+
+
+def _block(windows: int, lanes: int, constraints: int, code: Any) -> Block:
+    return Block(
+        lanes=np.zeros(lanes, np.int32),
+        members=allocate(1, lanes, np.int32),
+        alive=allocate(1, lanes, code),
+        keep=allocate(windows, lanes, code),
+        fast_max=allocate(windows, lanes, np.float64),
+        fast_sum=allocate(windows, lanes, np.int64),
+        slow_max=allocate(windows, lanes, np.float64),
+        slow_sum=allocate(windows, lanes, np.int64),
+        histogram=np.zeros((SUBHISTOGRAMS, BINS + 1), np.uint32),
+        pending=np.zeros(1, np.int64),
+        pairs=np.zeros(1, np.int64),
+        least=np.zeros(1, np.int64),
+        squares=allocate(1, lanes, np.int64),
+        passed=allocate(1, lanes, np.int32),
+        positive=allocate(1, lanes, np.int32),
+        removed=allocate(constraints + 1, lanes, np.int32),
+        scores=allocate(1, lanes, np.float64),
+        clean=allocate(1, lanes, code),
+        weights=allocate(1, lanes, np.int32),
+        units=allocate(1, lanes, np.int64),
+        ones=allocate(1, lanes, np.int64),
+        others=np.zeros(lanes, np.int32),
+        places=np.zeros(windows, np.int32),
+        lane_sum=allocate(2, lanes, np.int64),
+        lane_count=allocate(2, lanes, np.int64),
+    )
+
+
+def _tables(rows: int, lanes: int, statistics: Collection[str], code: Any) -> Tables:
     """Columns of the statistics asked for."""
 
     def column(name: str) -> Any:
         return allocate(rows, lanes, np.float64) if name in statistics else None
 
     course = [column("worst") for _ in Course._fields]
-    return Tables(
-        allocate(rows, lanes, code_dtype(rows - 1)), Sums(*map(column, Sums._fields)), column("paid"), Course(*course)
-    )
+    return Tables(allocate(rows, lanes, code), Sums(*map(column, Sums._fields)), column("paid"), Course(*course))
 
 
 def _states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> State:
@@ -203,26 +247,20 @@ def _states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> 
 
 def _scores(dataset: Dataset, question: Question, scale: Scale) -> np.ndarray:
     """All finite scores of a small dataset."""
-    most = dataset.rows.order.size * dataset.sells.fast.size
+    most = (dataset.buys.starts.size - 1) * (dataset.sells.starts.size - 1)
     worker = Worker(dataset, replace(question, top=most), scale)
     worker.evaluate((0, worker.blocks))
     return worker.tally.heap_score[: worker.tally.heap_size[0]]
 
 
 def _pilot(dataset: Dataset) -> Dataset:
-    """An even sample of the dataset's buy and sell pairs."""
-    rows, sells = dataset.rows, dataset.sells
-    order = rows.order[:: -(-rows.order.size // PILOT_ROWS)]
-    lanes = np.arange(0, sells.fast.size, -(-sells.fast.size // PILOT_LANES))
-    lists = [
-        dataset.exits.bars[a:b]
-        for a, b in zip(dataset.exits.starts[lanes], dataset.exits.starts[lanes + 1], strict=True)
-    ]
-    starts = np.concatenate(([0], np.cumsum([part.size for part in lists])))
-    pilot_rows = Rows(order, np.zeros(order.size + 1, np.int32), rows.entries, rows.pairs)
-    return replace(
-        dataset,
-        rows=pilot_rows,
-        sells=Pairs(sells.fast[lanes], sells.slow[lanes]),
-        exits=Crosses(starts.astype(np.int64), np.concatenate(lists)),
-    )
+    """An even sample of the dataset's lists, as if each had one pair."""
+    windows = len(dataset.windows)
+    buys, sells = _sampled(dataset.buys, PILOT_ROWS, windows), _sampled(dataset.sells, PILOT_LANES, windows)
+    return replace(dataset, buys=buys, prefixes=np.zeros(buys.starts.size, np.int32), sells=sells)
+
+
+def _sampled(lists: Lists, most: int, windows: int) -> Lists:
+    which = np.arange(0, lists.starts.size - 1, -(-(lists.starts.size - 1) // most))
+    fast = np.zeros(which.size, np.int32)
+    return lists_of(gathered(lists.crosses, which), np.arange(which.size, dtype=np.int32), fast, fast + 1, windows)

@@ -146,12 +146,13 @@ def _finish(
     if question.traded:
         removed["total_trades"] = int(tally.removed[0])
     scores, indices = reductions.top_of(tally)
+    cells = reductions.Cells.finish(tally, evaluator.dataset.buys, evaluator.dataset.sells, grid.shared_windows)
     period = trading_period(prices, rules, grid.windows)
     dates = prices.index[period.first + period.start :][: period.bars]
     return Result(
         top=_top_frame(prices, grid, question, averages, scores, indices),
         top_scores=scores * objective.sign + 0.0,  # no minus zero
-        distribution=reductions.Distribution.finish(objective, tally, evaluator.scale, evaluator.units),
+        distribution=reductions.Distribution.finish(objective, tally, cells, evaluator.scale, evaluator.units),
         evaluated=evaluated,
         scored=scored,
         unscored=passed - scored,
@@ -173,7 +174,7 @@ def _finish(
         },
         periods_per_year=evaluator.dataset.facts.per_year,
         hold=simulation.buy_and_hold(prices, rules),
-        maps=reductions.Maps.finish(objective, tally, grid, evaluator.units),
+        maps=reductions.Maps.finish(objective, cells, grid, evaluator.units),
     )
 
 

@@ -10,28 +10,31 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from qmac.errors import OptionError, suggestion
 from qmac.grid import ROLES, Grid
+from qmac.kernels.lists import Lists
 from qmac.kernels.tally import BINS, Scale, Tally, offer
 from qmac.objective import Objective
 
-CROSS_MAPS = (
+PAIRS = (
+    ("buy_fast", "buy_slow"),
     ("sell_fast", "sell_slow"),
     ("buy_fast", "sell_fast"),
     ("buy_fast", "sell_slow"),
     ("buy_slow", "sell_fast"),
     ("buy_slow", "sell_slow"),
 )
-"""Window pairs of ``Tally.map_*``, in the order of its first axis; (buy_fast, buy_slow) are its rows."""
+"""Window pairs of the maps, in the order of their first axis."""
 
 
-def empty(windows: int, rows: int, top: int, constraints: int = 0) -> Tally:
-    """The tally of no combination at all."""
-    maps = (len(CROSS_MAPS), windows, windows)
+def empty(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -> Tally:
+    """The tally of no combination at all, for so many lists of each side."""
+    maps = (len(PAIRS), windows, windows)
     return Tally(
         heap_score=np.full(top, -np.inf),
         heap_index=np.zeros(top, np.int64),
@@ -41,9 +44,12 @@ def empty(windows: int, rows: int, top: int, constraints: int = 0) -> Tally:
         histogram=np.zeros(BINS, np.int64),
         lowest=np.full(1, np.inf),
         squares=np.zeros(2, np.int64),
-        row_max=np.full(rows, -np.inf),
-        row_sum=np.zeros(rows, np.int64),
-        row_count=np.zeros(rows, np.int64),
+        buy_max=np.full(buys, -np.inf),
+        buy_sum=np.zeros(buys, np.int64),
+        buy_count=np.zeros(buys, np.int64),
+        sell_max=np.full(sells, -np.inf),
+        sell_sum=np.zeros(sells, np.int64),
+        sell_count=np.zeros(sells, np.int64),
         map_max=np.full(maps, -np.inf),
         map_sum=np.zeros(maps, np.int64),
         map_count=np.zeros(maps, np.int64),
@@ -54,14 +60,40 @@ def merge(into: Tally, other: Tally) -> Tally:
     """Add ``other`` to ``into``, in place."""
     for k in range(int(other.heap_size[0])):
         offer(into.heap_score, into.heap_index, into.heap_size, other.heap_score[k], other.heap_index[k])
-    for name in ("counts", "removed", "histogram", "squares", "row_sum", "row_count", "map_sum", "map_count"):
+    for name in Tally._fields:
         target = getattr(into, name)
-        np.add(target, getattr(other, name), out=target)
-    for name in ("row_max", "map_max"):
-        target = getattr(into, name)
-        np.maximum(target, getattr(other, name), out=target)
+        if name.endswith("_max"):
+            np.maximum(target, getattr(other, name), out=target)
+        elif name != "lowest" and not name.startswith("heap"):
+            np.add(target, getattr(other, name), out=target)
     np.minimum(into.lowest, other.lowest, out=into.lowest)
     return into
+
+
+class Cells(NamedTuple):
+    """The maps of a tally that is complete; ``(6, W, W)`` each."""
+
+    best: np.ndarray  # float64, as ranked; -inf where nothing is scored
+    sums: np.ndarray  # int64, scores in Units
+    counts: np.ndarray  # int64
+
+    @classmethod
+    def finish(cls, tally: Tally, buys: Lists, sells: Lists, shared_windows: bool) -> Cells:
+        """Give each pair what its list has, and empty the cells of combinations that share a window."""
+        cells = cls(tally.map_max.copy(), tally.map_sum.copy(), tally.map_count.copy())
+        sides = ((buys, tally.buy_max, tally.buy_sum, tally.buy_count),
+                 (sells, tally.sell_max, tally.sell_sum, tally.sell_count))  # fmt: skip
+        for which, (lists, best, sums, counts) in enumerate(sides):
+            sizes = np.diff(lists.starts)
+            pair = which, lists.fast, lists.slow
+            cells.best[pair] = np.maximum(cells.best[pair], np.repeat(best, sizes))
+            cells.sums[pair] += np.repeat(sums, sizes)
+            cells.counts[pair] += np.repeat(counts, sizes)
+        if not shared_windows:
+            same = np.arange(cells.sums.shape[1])
+            cells.sums[2:, same, same] = 0
+            cells.counts[2:, same, same] = 0
+        return cells
 
 
 @dataclass(frozen=True)
@@ -119,14 +151,14 @@ class Distribution:
     limit: float | None
 
     @classmethod
-    def finish(cls, objective: Objective, tally: Tally, scale: Scale, units: Units) -> Distribution:
+    def finish(cls, objective: Objective, tally: Tally, cells: Cells, scale: Scale, units: Units) -> Distribution:
         """The tally ranks ``sign * score``; here are scores again."""
         scored, sign = int(tally.counts[2]), objective.sign
         edges = scale.low + np.arange(BINS + 1) / scale.bins_per_unit if scale.bins_per_unit else np.zeros(BINS + 1)
         counts = tally.histogram
         if sign < 0:
             edges, counts = -edges[::-1], counts[::-1].copy()
-        total = sum(int(part) for part in tally.row_sum)
+        total = (int((cells.sums[0] >> 32).sum()) << 32) + int((cells.sums[0] & 0xFFFFFFFF).sum())
         squares = (int(tally.squares[0]) << 32) + int(tally.squares[1])
         mean = std = low = high = math.nan
         if scored:
@@ -134,7 +166,7 @@ class Distribution:
             exact_square = Fraction(squares, scored) / Fraction(2) ** units.square_bits
             mean = sign * float(exact_mean)
             std = math.sqrt(max(0.0, float(exact_square - exact_mean * exact_mean)))
-            low, high = sorted(sign * float(value) + 0.0 for value in (tally.lowest[0], tally.row_max.max()))
+            low, high = sorted(sign * float(value) + 0.0 for value in (tally.lowest[0], cells.best[0].max()))
         return cls(objective, edges, counts, scored, int(tally.counts[3]), mean, std, low, high, scale.limit)
 
     @property
@@ -194,23 +226,12 @@ class Maps:
     means: np.ndarray  # (6, W, W) scores; NaN where nothing is scored
     counts: np.ndarray  # (6, W, W) int64
 
-    PAIRS = (("buy_fast", "buy_slow"), *CROSS_MAPS)
-
     @classmethod
-    def finish(cls, objective: Objective, tally: Tally, grid: Grid, units: Units) -> Maps:
-        width = len(grid.windows)
-        fast, slow = grid.buys.positions(grid.windows)
-        first = np.full((width, width), -np.inf), np.zeros((width, width), np.int64), np.zeros((width, width), np.int64)
-        for target, values in zip(first, (tally.row_max, tally.row_sum, tally.row_count), strict=True):
-            target[fast, slow] = values
-        maxima, sums, counts = (
-            np.concatenate((head[None], rest))
-            for head, rest in zip(first, (tally.map_max, tally.map_sum, tally.map_count), strict=True)
-        )
-        with np.errstate(invalid="ignore"):
-            means = np.where(counts > 0, sums / counts * (objective.sign * 2.0**-units.score_bits), np.nan)
-        best = np.where(counts > 0, maxima * objective.sign, np.nan)
-        return cls(objective, grid.windows, best, means, counts)
+    def finish(cls, objective: Objective, cells: Cells, grid: Grid, units: Units) -> Maps:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means = cells.sums / cells.counts * (objective.sign * 2.0**-units.score_bits)
+        best = np.where(cells.counts > 0, cells.best * objective.sign, np.nan)
+        return cls(objective, grid.windows, best, np.where(cells.counts > 0, means, np.nan), cells.counts)
 
     def frame(self, grid: Grid, rows: str, columns: str, stat: str) -> pd.DataFrame:
         """One map: index are the windows of ``rows``, columns those of ``columns``; NaN where empty."""
@@ -222,8 +243,8 @@ class Maps:
             raise OptionError(f"stat {stat!r} is not kept. {suggestion(stat, (best, 'mean', 'count'))}")
         if rows == columns:
             raise OptionError(f"a map needs two different windows, but both are {rows!r}.")
-        turned = (rows, columns) not in self.PAIRS
-        which = self.PAIRS.index((columns, rows) if turned else (rows, columns))
+        turned = (rows, columns) not in PAIRS
+        which = PAIRS.index((columns, rows) if turned else (rows, columns))
         if stat == "count":
             values = self.counts[which]
         else:

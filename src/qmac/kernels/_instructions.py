@@ -181,14 +181,6 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         return vector(values, width), generate
 
     @intrinsic
-    def popcount(typing: Any, mask: Any) -> Any:
-        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            word = builder.ctpop(builder.bitcast(args[0], ir.IntType(mask.n)))
-            return builder.zext(word, I64) if mask.n < 64 else word
-
-        return types.int64(mask), generate
-
-    @intrinsic
     def rarely(typing: Any, mask: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             word = builder.bitcast(args[0], ir.IntType(mask.n))
@@ -228,8 +220,10 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         return intrinsic(reduce)
 
     @intrinsic
-    def bump(typing: Any, histogram: Any, bins: Any) -> Any:
+    def bump(typing: Any, histogram: Any, bins: Any, weights: Any, factor: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            factor32 = builder.trunc(args[3], I32)
+            weight = context.make_array(weights)(context, builder, args[2]).data
             array = context.make_array(histogram)(context, builder, args[0])
             stride = builder.extract_value(array.strides, 0)
             start = builder.ptrtoint(array.data, I64)
@@ -246,10 +240,11 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
                     column = builder.lshr(pair, I64(32))
                 address = builder.add(starts[lane % subhistograms], builder.shl(column, I64(2)))
                 counter = builder.inttoptr(address, I32.as_pointer())
-                builder.store(builder.add(builder.load(counter), I32(1)), counter)
+                more = builder.mul(builder.load(builder.gep(weight, [I64(lane)])), factor32)
+                builder.store(builder.add(builder.load(counter), more), counter)
             return context.get_dummy_value()
 
-        return types.none(histogram, bins), generate
+        return types.none(histogram, bins, weights, types.int64), generate
 
     return {
         "load": load,
@@ -262,11 +257,11 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         "bits": conversion("bitcast", types.int64),
         "truncate": conversion("fptosi", types.int32),
         "floats": conversion("uitofp", types.float64),
+        "wide": conversion("sext", types.int64),
         "from_bits": conversion("bitcast", types.float64),
         "sqrt": sqrt,
         "higher": extreme("maxnum"),
         "lower": extreme("minnum"),
-        "popcount": popcount,
         "rarely": rarely,
         "highest": reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)),
         "total": reduction(lambda builder, a, b: builder.add(a, b)),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import jit
+from qmac.kernels._jit import jit, sealed
 
 TIE = 2.0**-48
 """Averages nearer to each other than this share of their size are equal: 16 units in the last
@@ -15,9 +15,9 @@ of two averages of prices in cents is millions of times larger."""
 
 
 class Crosses(NamedTuple):
-    """The crosses of pair ``p`` are ``bars[starts[p]:starts[p + 1]]``, ascending."""
+    """The crosses of pair (or list) ``n`` are ``bars[starts[n]:starts[n + 1]]``, ascending."""
 
-    starts: np.ndarray  # (P + 1,) int64
+    starts: np.ndarray  # (N + 1,) int64
     bars: np.ndarray  # (E,) uint16 or uint32
 
 
@@ -56,18 +56,24 @@ def find_crosses(averages, over, under, first, skipped, delay, tie, sizes, bars)
     return found
 
 
+@sealed
+def prefix(crosses, a, b, deepest):
+    """How many leading crosses two lists have in common, at most ``deepest``."""
+    first, second = crosses.starts[a], crosses.starts[b]
+    most = min(crosses.starts[a + 1] - first, crosses.starts[b + 1] - second, deepest)
+    k = 0
+    while k < most and crosses.bars[first + k] == crosses.bars[second + k]:
+        k += 1
+    return k
+
+
 @jit
-def shared_prefixes(order, crosses, deepest):
-    """How many leading crosses each list has in common with the one before it in ``order``, ``(P,)``.
+def shared_prefixes(crosses, deepest):
+    """How many leading crosses each list has in common with the one before it, ``(N + 1,)``.
 
     At most ``deepest``, the number of states that a walk can go back to.
     """
-    shared = np.zeros(order.size + 1, np.int32)
-    for i in range(1, order.size):
-        a, b = crosses.starts[order[i - 1]], crosses.starts[order[i]]
-        common = min(crosses.starts[order[i - 1] + 1] - a, crosses.starts[order[i] + 1] - b, deepest)
-        k = 0
-        while k < common and crosses.bars[a + k] == crosses.bars[b + k]:
-            k += 1
-        shared[i] = k
+    shared = np.zeros(crosses.starts.size, np.int32)
+    for n in range(1, crosses.starts.size - 1):
+        shared[n] = prefix(crosses, n - 1, n, deepest)
     return shared

@@ -105,10 +105,6 @@ def _from_bits(values: Any) -> Any:
     return values.view(np.float64)
 
 
-def _popcount(mask: Any) -> int:
-    return int(np.count_nonzero(mask))
-
-
 def _rarely(mask: Any) -> bool:
     return bool(mask.any())
 
@@ -121,8 +117,8 @@ def _total(values: Any) -> Any:
     return values.sum()
 
 
-def _bump(histogram: Any, bins: Any) -> None:
-    np.add.at(histogram, (np.arange(bins.size) % SUBHISTOGRAMS, bins), 1)
+def _bump(histogram: Any, bins: Any, weights: Any, factor: int) -> None:
+    np.add.at(histogram, (np.arange(bins.size) % SUBHISTOGRAMS, bins), (weights[0] * factor).astype(np.uint32))
 
 
 PLAIN: dict[str, Any] = {
@@ -136,15 +132,15 @@ PLAIN: dict[str, Any] = {
     "bits": _bits,  # float64 seen as int64
     "truncate": _truncate,  # float64 -> int32, toward zero
     "floats": _floats,  # unsigned -> float64
+    "wide": lambda values: values.astype(np.int64),  # int32 -> int64
     "from_bits": _from_bits,  # int64 seen as float64
     "sqrt": lambda values: NOTHING if values is NOTHING else np.sqrt(values),
     "higher": _extreme(np.maximum),  # of float64, neither NaN; which zero wins is left open
     "lower": _extreme(np.minimum),
-    "popcount": _popcount,  # mask -> number of true lanes
     "rarely": _rarely,  # whether any lane of a mask is true; the compiler takes it that none is
     "highest": _highest,
     "total": _total,
-    "bump": _bump,  # histogram[lane % SUBHISTOGRAMS, bins[lane]] += 1
+    "bump": _bump,  # histogram[lane % SUBHISTOGRAMS, bins[lane]] += weights[0, lane] * factor
 }
 
 if _jit.DISABLED:
@@ -164,11 +160,11 @@ where = VECTORS["where"]
 bits = VECTORS["bits"]
 truncate = VECTORS["truncate"]
 floats = VECTORS["floats"]
+wide = VECTORS["wide"]
 from_bits = VECTORS["from_bits"]
 sqrt = VECTORS["sqrt"]
 higher = VECTORS["higher"]
 lower = VECTORS["lower"]
-popcount = VECTORS["popcount"]
 rarely = VECTORS["rarely"]
 highest = VECTORS["highest"]
 total = VECTORS["total"]

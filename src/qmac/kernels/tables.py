@@ -57,7 +57,7 @@ class Stops(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """One lane block, one row a bar and a spare one: what an entry at this bar does to each lane.
+    """One lane block, one row a bar of a tile and a spare one: what an entry at this bar does to each lane.
 
     ``code``: ``2 * exit bar + conflict``, the next exit after this bar, T where there is none.
     ``conflict`` is 1 where this bar is itself an exit and such a bar changes nothing. The others tell
@@ -65,51 +65,86 @@ class Tables(NamedTuple):
     to be closed here and is held on, as if it had no stop.
     """
 
-    code: Lanes  # (T + 1, L) uint16 or uint32
-    sums: Sums  # of (T + 1, L) float64, what the trade adds
-    brought: Lanes  # (T + 1, L) float64, cash that one unit brings
-    course: Course  # of (T + 1, L) float64, or None; relative to the logarithm of cash before the trade
+    code: Lanes  # (rows, L) uint16 or uint32
+    sums: Sums  # of (rows, L) float64, what the trade adds
+    brought: Lanes  # (rows, L) float64, cash that one unit brings
+    course: Course  # of (rows, L) float64, or None; relative to the logarithm of cash before the trade
+
+
+class Tile(NamedTuple):
+    """Bars whose tables are in memory at a time."""
+
+    begin: int
+    end: int
+    length: int  # T, of the whole series
+
+
+class Edge(NamedTuple):
+    """What lies behind the end of a tile, scratch."""
+
+    code: np.ndarray  # (1, L) as in Tables: the first exit from there on
+    brings: np.ndarray  # (1, L) float64, what that exit brings
 
 
 @sealed
-def fill_tables(width, exits, first, values, stops, ignore, tables):
-    """Tables of the sell pairs ``first ... first + L``; lanes past the last pair never exit."""
-    fill_codes(width, exits, first, ignore, tables.code)
-    fill_column(width, tables.code, values.sums.gain, stops, True, tables.sums.gain)
-    fill_column(width, tables.code, values.sums.returns, stops, True, tables.sums.returns)
-    fill_column(width, tables.code, values.sums.squares, stops, True, tables.sums.squares)
-    fill_column(width, tables.code, values.sums.downside, stops, True, tables.sums.downside)
-    fill_column(width, tables.code, values.sums.losses, stops, True, tables.sums.losses)
-    fill_column(width, tables.code, values.prices, stops, False, tables.brought)
+def fill_tables(width, tile, exits, lanes, values, stops, ignore, tables, edge):
+    """Tables of the exit lists ``lanes (L,)``; a lane without a list, -1, never exits."""
+    fill_codes(width, tile, exits, lanes, ignore, tables.code, edge.code)
+    fill_column(width, tile, tables.code, values.sums.gain, stops, True, edge, tables.sums.gain)
+    fill_column(width, tile, tables.code, values.sums.returns, stops, True, edge, tables.sums.returns)
+    fill_column(width, tile, tables.code, values.sums.squares, stops, True, edge, tables.sums.squares)
+    fill_column(width, tile, tables.code, values.sums.downside, stops, True, edge, tables.sums.downside)
+    fill_column(width, tile, tables.code, values.sums.losses, stops, True, edge, tables.sums.losses)
+    fill_column(width, tile, tables.code, values.prices, stops, False, edge, tables.brought)
     course = tables.course
     fill_course(width, tables.code, values.sums.gain, values.levels, stops, course.lowest, course.highest, course.fall)
-    apply_stops(width, stops, tables.code)
+    apply_stops(width, tile, stops, tables.code)
 
 
 @sealed
-def fill_codes(width, exits, first, ignore, code):
+def first_from(bars, k, last, bar):
+    """Where among the ascending ``bars[k:last]`` the first one is that is not before ``bar``."""
+    while k < last:
+        middle = (k + last) // 2
+        if bars[middle] < bar:
+            k = middle + 1
+        else:
+            last = middle
+    return k
+
+
+@sealed
+def fill_codes(width, tile, exits, lanes, ignore, code, edge):
     """The exits by signal."""
-    length = code.shape[0] - 1
-    code[:] = 0
-    for lane in range(min(len(width), exits.starts.size - 1 - first)):
-        for k in range(exits.starts[first + lane], exits.starts[first + lane + 1]):
-            code[exits.bars[k], lane] = 1
-    following = splat(code.dtype.type(2 * length), width)
-    for t in range(length - 1, -1, -1):
-        exit_here = load(code, t, width) != 0
-        store(code, t, following | where(exit_here, splat(code.dtype.type(ignore), width), 0))
+    code[: tile.end - tile.begin] = 0
+    for lane in range(len(width)):
+        edge[0, lane] = 2 * tile.length
+        if lanes[lane] >= 0:
+            k, last = exits.starts[lanes[lane]], exits.starts[lanes[lane] + 1]
+            k = first_from(exits.bars, k, last, tile.begin)
+            while k < last and exits.bars[k] < tile.end:
+                code[exits.bars[k] - tile.begin, lane] = 1
+                k += 1
+            if k < last:
+                edge[0, lane] = 2 * exits.bars[k]
+    following = load(edge, 0, width)
+    for t in range(tile.end - 1, tile.begin - 1, -1):
+        exit_here = load(code, t - tile.begin, width) != 0
+        store(code, t - tile.begin, following | where(exit_here, splat(code.dtype.type(ignore), width), 0))
         following = where(exit_here, splat(code.dtype.type(2 * t), width), following)
 
 
 @sealed
-def fill_column(width, code, ends, stops, difference, column):
+def fill_column(width, tile, code, ends, stops, difference, edge, column):
     """What a trade from here adds to a statistic; if not ``difference``, what its end alone is worth."""
     if column is not None:
-        length = code.shape[0] - 1
-        brings = splat(ends.last, width)
-        for t in range(length - 1, -1, -1):
-            here = load(code, t, width)
-            if t + 1 < length:
+        for lane in range(len(width)):
+            following = np.int64(edge.code[0, lane]) // 2
+            edge.brings[0, lane] = ends.last if following == tile.length else ends.sell[following]
+        brings = load(edge.brings, 0, width)
+        for t in range(tile.end - 1, tile.begin - 1, -1):
+            here = load(code, t - tile.begin, width)
+            if t + 1 < tile.end:
                 brings = where(here < 2 * (t + 2), splat(ends.sell[t + 1], width), brings)
             conflict = (here & 1) != 0
             value = brings
@@ -117,12 +152,12 @@ def fill_column(width, code, ends, stops, difference, column):
                 value = where(conflict | (here < stops.code[t]), brings, ends.stopped[t])
             if difference:
                 value = value - where(conflict, splat(ends.sell[t], width), ends.buy[t])
-            store(column, t, value)
+            store(column, t - tile.begin, value)
 
 
 @sealed
 def fill_course(width, code, gain, levels, stops, lowest_column, highest_column, fall_column):
-    """Lowest and highest close and deepest fall of the position from here to its exit."""
+    """Lowest and highest close and deepest fall of the position from here to its exit; of a tile that is the series."""
     if lowest_column is not None:
         length = code.shape[0] - 1
         lowest = splat(np.inf, width)
@@ -153,10 +188,10 @@ def fill_course(width, code, gain, levels, stops, lowest_column, highest_column,
 
 
 @sealed
-def apply_stops(width, stops, code):
+def apply_stops(width, tile, stops, code):
     """A stop ends the trade at its bar unless the signal came before it."""
     if stops is not None:
-        for t in range(code.shape[0] - 1):
-            here = load(code, t, width)
+        for t in range(tile.begin, tile.end):
+            here = load(code, t - tile.begin, width)
             by_signal = ((here & 1) != 0) | (here < stops.code[t])
-            store(code, t, where(by_signal, here, stops.code[t]))
+            store(code, t - tile.begin, where(by_signal, here, stops.code[t]))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qmac.kernels._jit import inlined, sealed
-from qmac.kernels.lanes import bits, bump, higher, highest, load, lower, popcount, store, total, truncate, where
+from qmac.kernels.lanes import bits, bump, higher, load, lower, store, truncate, where, wide
 
 BINS = 2048
 
@@ -29,21 +29,47 @@ class Scale(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Summaries of one lane block, folded into the Tally when the block is done."""
+    """Summaries of one lane block, folded into the Tally when the block is done.
 
-    keep: np.ndarray  # (W, L) unsigned, all ones, or 0 where the lane's pair has this window
+    A lane stands for ``members`` sell pairs, a row for as many buy pairs as it has: what is summed
+    here is weighted with the row's, and with the lane's when the block is closed.
+    """
+
+    lanes: np.ndarray  # (L,) int32, the exit list of each lane; -1 for none
+    members: np.ndarray  # (1, L) int32, the pairs of each lane
+    alive: np.ndarray  # (1, L) unsigned, all ones, or 0 in a lane without a list
+    keep: np.ndarray  # (W, L) unsigned, all ones, or 0 where a pair of the lane has this window
     fast_max: np.ndarray  # (W, L) float64 over the rows with this fast window
     fast_sum: np.ndarray  # (W, L) int64, scores and counts
     slow_max: np.ndarray
     slow_sum: np.ndarray
     histogram: np.ndarray  # (SUBHISTOGRAMS, B + 1) uint32; the last bin takes what is not scored
+    pending: np.ndarray  # (1,) int64, combinations in the histogram
+    pairs: np.ndarray  # (1,) int64, the sell pairs of the block
+    least: np.ndarray  # (1,) int64, the lowest sell pair of the block
     squares: np.ndarray  # (1, L) int64
-    lowest: np.ndarray  # (1, L) float64
-    scores: np.ndarray  # (1, L) float64, scratch
+    passed: np.ndarray  # (1, L) int32
+    positive: np.ndarray  # (1, L) int32
+    removed: np.ndarray  # (C + 1, L) int32
+    scores: np.ndarray  # (1, L) float64, of the row at hand
+    clean: np.ndarray  # (1, L) unsigned, not 0 where neither list of it has a window of the other
+    # Only where combinations that share a window are taken off, see shared:
+    weights: np.ndarray  # (1, L) int32, combinations of row and lane
+    units: np.ndarray  # (1, L) int64, scores of the row
+    ones: np.ndarray  # (1, L) int64, 1 where there is a score
+    others: np.ndarray  # (L,) int32, the window of the lane's pair that is not the shared one
+    places: np.ndarray  # (W,) int32, the lane of that window, or -1
+    lane_sum: np.ndarray  # (2, L) int64, by the shared window's role in the buy pair
+    lane_count: np.ndarray  # (2, L) int64
 
 
 class Tally(NamedTuple):
-    """What a worker keeps of all units it has done."""
+    """What a worker keeps of all units it has done.
+
+    Maps are of (buy_fast, buy_slow), (sell_fast, sell_slow) and then of a buy and a sell window, see
+    reductions.PAIRS. What is the same for all pairs of a list is kept by list, and the first two maps
+    hold only what is not.
+    """
 
     heap_score: np.ndarray  # (K,) float64, the worst kept row first
     heap_index: np.ndarray  # (K,) int64, buy pair * S + sell pair
@@ -53,12 +79,15 @@ class Tally(NamedTuple):
     histogram: np.ndarray  # (B,) int64
     lowest: np.ndarray  # (1,) float64
     squares: np.ndarray  # (2,) int64: high and low 32 bits of a sum that may pass 2**63
-    row_max: np.ndarray  # (P,) float64: each buy pair over all sell pairs
-    row_sum: np.ndarray  # (P,) int64
-    row_count: np.ndarray  # (P,) int64
-    map_max: np.ndarray  # (5, W, W) float64, see reductions.CROSS_MAPS
-    map_sum: np.ndarray  # (5, W, W) int64
-    map_count: np.ndarray  # (5, W, W) int64
+    buy_max: np.ndarray  # (N,) float64: each buy list over all sell pairs
+    buy_sum: np.ndarray  # (N,) int64
+    buy_count: np.ndarray  # (N,) int64
+    sell_max: np.ndarray  # of each sell list
+    sell_sum: np.ndarray
+    sell_count: np.ndarray
+    map_max: np.ndarray  # (6, W, W) float64
+    map_sum: np.ndarray  # (6, W, W) int64
+    map_count: np.ndarray  # (6, W, W) int64
 
 
 @sealed
@@ -96,11 +125,6 @@ def offer(heap_score, heap_index, heap_size, score, index):
 
 
 @inlined
-def raise_row(array, row, values):
-    store(array, row, higher(load(array, row, values), values))
-
-
-@inlined
 def add_row(array, row, values):
     store(array, row, load(array, row, values) + values)
 
@@ -113,84 +137,53 @@ def limited(values, limit):
 
 
 @inlined
-def summarise(width, pair, fast, slow, values, scored, block, tally, scale):
-    """Add one row of scores to the summaries of its block; returns the highest."""
-    score = where(scored, values, -np.inf)
-    summed = limited(values, scale.limit)
-    units = where(scored, bits(summed + scale.score) - scale.score_zero, 0)
-    raise_row(block.fast_max, fast, score)
-    raise_row(block.slow_max, slow, score)
-    add_row(block.fast_sum, fast, units)
-    add_row(block.slow_sum, slow, units)
-    add_row(block.squares, 0, where(scored, bits(summed * summed + scale.square) - scale.square_zero, 0))
-    store(block.lowest, 0, lower(load(block.lowest, 0, width), where(scored, values, np.inf)))
-    place = (values - scale.low) * scale.bins_per_unit
-    place = lower(higher(where(scored, place, 0.0), 0.0), BINS - 1.0)
-    bump(block.histogram, where(scored, truncate(place), BINS))
-    best = highest(score)
-    tally.row_max[pair] = max(tally.row_max[pair], best)
-    count = popcount(scored)
-    tally.row_sum[pair] += total(units) - (count << scale.count_shift)
-    tally.row_count[pair] += count
-    store(block.scores, 0, score)
-    return best
-
-
-@sealed
-def open_block(width, sells, first, shared_windows, block):
-    """Empty the summaries and mark which windows each lane must not meet."""
-    lanes = min(len(width), sells.fast.size - first)
-    block.keep[:, :lanes] = ~block.keep.dtype.type(0)
-    block.keep[:, lanes:] = 0
-    if not shared_windows:
-        for lane in range(lanes):
-            block.keep[sells.fast[first + lane], lane] = 0
-            block.keep[sells.slow[first + lane], lane] = 0
-    block.fast_max[:] = -np.inf
-    block.slow_max[:] = -np.inf
-    block.fast_sum[:] = 0
-    block.slow_sum[:] = 0
-    block.histogram[:] = 0
-    block.squares[:] = 0
-    block.lowest[:] = np.inf
-
-
-@inlined
-def fold_cell(tally, which, i, j, best, units, count):
-    tally.map_max[which, i, j] = max(tally.map_max[which, i, j], best)
-    tally.map_sum[which, i, j] += units
-    tally.map_count[which, i, j] += count
-
-
-@inlined
 def parted(packed, shift):
     """Sum of scores and count from the integer that holds both; |sum| is below half a count."""
     count = (packed + (1 << (shift - 1))) >> shift
     return packed - (count << shift), count
 
 
+@inlined
+def add_weighted(counts, weights, factor, passed, scored, positive, values, block, scale):
+    """Add one row of scores to the sums of its block; returns the scores as integers.
+
+    ``counts (L,)`` is the weight of the row in each lane; in the histogram it is ``weights (1, L)`` times ``factor``.
+    """
+    summed = limited(values, scale.limit)
+    none = counts ^ counts
+    add_row(block.passed, 0, where(passed, counts, none))
+    add_row(block.positive, 0, where(positive, counts, none))
+    squares = where(scored, bits(summed * summed + scale.square) - scale.square_zero, 0)
+    add_row(block.squares, 0, squares * wide(counts))
+    place = (values - scale.low) * scale.bins_per_unit
+    place = lower(higher(where(scored, place, 0.0), 0.0), BINS - 1.0)
+    bump(block.histogram, where(scored, truncate(place), BINS), weights, factor)
+    return where(scored, bits(summed + scale.score) - scale.score_zero, 0)
+
+
 @sealed
-def close_block(width, sells, first, block, tally, scale):
-    """Fold the summaries of the block into the tally."""
-    lanes = min(len(width), sells.fast.size - first)
-    for window in range(block.keep.shape[0]):
-        for lane in range(lanes):
-            sell_fast, sell_slow = sells.fast[first + lane], sells.slow[first + lane]
-            units, count = parted(block.fast_sum[window, lane], scale.count_shift)
-            if count:
-                best = block.fast_max[window, lane]
-                fold_cell(tally, 0, sell_fast, sell_slow, best, units, count)
-                fold_cell(tally, 1, window, sell_fast, best, units, count)
-                fold_cell(tally, 2, window, sell_slow, best, units, count)
-            units, count = parted(block.slow_sum[window, lane], scale.count_shift)
-            if count:
-                best = block.slow_max[window, lane]
-                fold_cell(tally, 3, window, sell_fast, best, units, count)
-                fold_cell(tally, 4, window, sell_slow, best, units, count)
-    for lane in range(lanes):
-        tally.squares[0] += block.squares[0, lane] >> 32
-        tally.squares[1] += block.squares[0, lane] & 0xFFFFFFFF
-        tally.lowest[0] = min(tally.lowest[0], block.lowest[0, lane])
+def flush_histogram(block, sign, tally):
+    """Fold the histogram of the block before its 32 bits overflow."""
     for k in range(block.histogram.shape[0]):
         for b in range(tally.histogram.size):
-            tally.histogram[b] += block.histogram[k, b]
+            tally.histogram[b] += sign * np.int64(block.histogram[k, b])
+    block.histogram[:] = 0
+    block.pending[0] = 0
+
+
+@sealed
+def close_sums(width, sign, block, tally):
+    """Fold what both kinds of blocks have, and empty it: counts, squares, histogram."""
+    for lane in range(len(width)):
+        members = sign * np.int64(block.members[0, lane])
+        tally.counts[1] += members * block.passed[0, lane]
+        tally.counts[3] += members * block.positive[0, lane]
+        for k in range(tally.removed.size):
+            tally.removed[k] += members * block.removed[k, lane]
+        tally.squares[0] += members * (block.squares[0, lane] >> 32)
+        tally.squares[1] += members * (block.squares[0, lane] & 0xFFFFFFFF)
+    block.passed[:] = 0
+    block.positive[:] = 0
+    block.removed[:] = 0
+    block.squares[:] = 0
+    flush_histogram(block, sign, tally)

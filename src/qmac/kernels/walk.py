@@ -185,7 +185,7 @@ def meet_stops(at, stops_first, own, entries, first, last, values, stops, tables
 
 
 @inlined
-def enter(entries, first, k, values, stops, tables, held, start, s):
+def enter(tile, entries, first, k, values, stops, tables, held, start, s):
     """The entry ``entries.bars[k]`` of the list from ``first`` on: a flat lane buys, a lane in conflict holds on,
     the others do nothing.
 
@@ -193,7 +193,7 @@ def enter(entries, first, k, values, stops, tables, held, start, s):
     A lane in conflict acts where it is *not* flat: then its exit can only be this very bar.
     """
     bar = item(entries.bars, k)
-    at = load(tables, bar, s.code)
+    at = load(tables, bar - tile.begin, s.code)
     flat = s.code < 2 * bar
     conflict = (at.code & 1) != 0
     acts = flat ^ conflict

@@ -1,0 +1,151 @@
+"""Event lists, each once, and the pairs that have it.
+
+Pairs with neighbouring windows often cross on the very same bars: of 31,375 pairs on 800 bars 7,400 buy
+lists are distinct. What a combination scores depends on its two lists only. Axes: ``N`` lists, ``P``
+pairs, ``I`` slices, ``W`` windows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from qmac.kernels._jit import jit
+from qmac.kernels.crosses import Crosses
+
+MOST_PAIRS = 4096
+"""Pairs of one list: more of them are split, so that the weight of one row in 32 lanes fits 32 bits."""
+
+
+class Slices(NamedTuple):
+    """The pairs of each list by one of their windows, the fast or the slow one.
+
+    Slice ``j`` of list ``n``, ``starts[n] <= j < starts[n + 1]``, are the pairs of ``windows[j]`` and each of
+    ``others[begins[j]:begins[j + 1]]``. Windows are positions among those of the grid.
+    """
+
+    starts: np.ndarray  # (N + 1,) int64
+    windows: np.ndarray  # (I,) int32
+    begins: np.ndarray  # (I + 1,) int64
+    others: np.ndarray  # (P,) int32
+    lists: np.ndarray  # (I,) int32, the list of each slice
+    holding: np.ndarray  # (W + 1,) int64
+    held: np.ndarray  # (I,) int64, slices of window w, by list: held[holding[w]:holding[w + 1]]
+
+
+class Lists(NamedTuple):
+    """One side of the grid: its lists, and pairs in the order of their lists, ascending within one."""
+
+    crosses: Crosses  # of N lists
+    starts: np.ndarray  # (N + 1,) int64, the pairs of list n: starts[n] ... starts[n + 1]
+    pairs: np.ndarray  # (P,) int32
+    fast: np.ndarray  # (P,) int32, windows of each
+    slow: np.ndarray  # (P,) int32
+    by_fast: Slices
+    by_slow: Slices
+
+
+@jit
+def equal_lists(crosses, most):
+    """The list of each pair ``(P,)`` and the first pair of each list ``(N,)``, numbered in the order of first pairs."""
+    pairs = crosses.starts.size - 1
+    places = 16
+    while places < 2 * pairs:
+        places *= 2
+    table = np.full(places, -1, np.int32)  # open addressing, by a hash of the bars
+    ids = np.empty(pairs, np.int32)
+    heads = np.empty(pairs, np.int32)
+    sizes = np.zeros(pairs, np.int32)
+    found = 0
+    for p in range(pairs):
+        begin, end = crosses.starts[p], crosses.starts[p + 1]
+        hashed = np.uint64(end - begin)
+        for k in range(begin, end):
+            hashed = (hashed ^ np.uint64(crosses.bars[k])) * np.uint64(0x9E3779B97F4A7C15)
+            hashed ^= hashed >> np.uint64(29)
+        place = np.int64(hashed & np.uint64(places - 1))
+        while table[place] >= 0:
+            head = crosses.starts[heads[table[place]]]
+            same = crosses.starts[heads[table[place]] + 1] - head == end - begin
+            k = 0
+            while same and k < end - begin:
+                same = crosses.bars[head + k] == crosses.bars[begin + k]
+                k += 1
+            if same:
+                break
+            place = (place + 1) & (places - 1)
+        if table[place] < 0 or sizes[table[place]] == most:
+            table[place] = found
+            heads[found] = p
+            found += 1
+        ids[p] = table[place]
+        sizes[table[place]] += 1
+    return ids, heads[:found].copy()
+
+
+@jit
+def counted(keys, order, size):
+    """``order`` sorted by ``keys[order]``, stable, and where each key begins ``(size + 1,)``."""
+    starts = np.zeros(size + 1, np.int64)
+    for k in range(keys.size):
+        starts[keys[k] + 1] += 1
+    for n in range(size):
+        starts[n + 1] += starts[n]
+    free = starts.copy()
+    done = np.empty(order.size, np.int64)
+    for k in range(order.size):
+        key = keys[order[k]]
+        done[free[key]] = order[k]
+        free[key] += 1
+    return done, starts
+
+
+@jit
+def slices_of(ids, lists, windows, others, size):
+    """Slices of the pairs by ``windows``, and the pairs ``(P,)`` in the order of ``others``."""
+    order, _ = counted(others, np.arange(ids.size), size)
+    order, _ = counted(windows, order, size)
+    order, _ = counted(ids, order, lists)
+    slice_windows = np.empty(ids.size, np.int32)
+    slice_lists = np.empty(ids.size, np.int32)
+    begins = np.empty(ids.size + 1, np.int64)
+    starts = np.zeros(lists + 1, np.int64)
+    found = 0
+    for k in range(ids.size):
+        p = order[k]
+        if k == 0 or ids[order[k - 1]] != ids[p] or windows[order[k - 1]] != windows[p]:
+            slice_windows[found], slice_lists[found], begins[found] = windows[p], ids[p], k
+            starts[ids[p] + 1] += 1
+            found += 1
+    begins[found] = ids.size
+    for n in range(lists):
+        starts[n + 1] += starts[n]
+    slice_windows = slice_windows[:found].copy()
+    held, holding = counted(slice_windows, np.arange(found), size)
+    return (
+        Slices(
+            starts, slice_windows, begins[: found + 1].copy(), others[order], slice_lists[:found].copy(), holding, held
+        ),
+        order.astype(np.int32),
+    )
+
+
+@jit
+def gathered(crosses, which):
+    """The lists ``which (N,)`` of others."""
+    starts = np.zeros(which.size + 1, np.int64)
+    for n in range(which.size):
+        starts[n + 1] = starts[n] + crosses.starts[which[n] + 1] - crosses.starts[which[n]]
+    bars = np.empty(starts[which.size], crosses.bars.dtype)
+    for n in range(which.size):
+        bars[starts[n] : starts[n + 1]] = crosses.bars[crosses.starts[which[n]] : crosses.starts[which[n] + 1]]
+    return Crosses(starts, bars)
+
+
+def lists_of(crosses: Crosses, ids: np.ndarray, fast: np.ndarray, slow: np.ndarray, windows: int) -> Lists:
+    """Lists from the list ``ids (P,)`` of each pair (fast, slow) and the ``crosses`` of each list."""
+    count = crosses.starts.size - 1
+    by_fast, pairs = slices_of(ids, count, fast, slow, windows)
+    by_slow, _ = slices_of(ids, count, slow, fast, windows)
+    return Lists(crosses, by_fast.begins[by_fast.starts], pairs, fast[pairs], by_fast.others, by_fast, by_slow)
