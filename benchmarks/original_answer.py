@@ -79,8 +79,8 @@ def rank_of(prices: qmac.Prices, grid: qmac.Grid, name: str, combination: tuple[
     score = _score(whole, buy, sell)
     evaluator = Evaluator(whole, original.question(grid, 1))
     tally = ThreadExecutor(2).run(evaluator, grid.units(evaluator.blocks), lambda tallies: None)
-    edges = evaluator.scale.low + np.arange(tally.histogram.size) / evaluator.scale.bins_per_unit
-    return score, int(tally.histogram[edges > score].sum())
+    edges = evaluator.scale.low + np.arange(tally.totals.histogram.size) / evaluator.scale.bins_per_unit
+    return score, int(tally.totals.histogram[edges > score].sum())
 
 
 def _score(whole: Dataset, buy: int, sell: int) -> float:

@@ -1,6 +1,7 @@
 """The sweep against the reference: every combination, every metric and rule, every reduction, every tile."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -177,7 +178,7 @@ def check_reductions(result, scores):
     assert distribution.score_min == pytest.approx(values.min(), abs=1e-12)
     assert distribution.score_max == pytest.approx(values.max(), abs=1e-12)
     combinations = {i: dict(zip(qmac.grid.ROLES, grid.combination(i), strict=True)) for i in scores}
-    for rows, columns in (("buy_fast", "buy_slow"), ("sell_slow", "buy_fast"), ("sell_fast", "sell_slow")):
+    for rows, columns in itertools.combinations(qmac.grid.ROLES, 2):
         cells = {}
         for i, score in scores.items():
             cells.setdefault((combinations[i][rows], combinations[i][columns]), []).append(score)

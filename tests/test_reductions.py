@@ -20,20 +20,28 @@ from qmac.prices import Prices
 def same(a, b):
     kept = [reductions.top_of(tally) for tally in (a, b)]
     assert all(np.array_equal(x, y) for x, y in zip(*kept, strict=True))
-    for name in a._fields:
-        if not name.startswith("heap") and name != "squares":
-            assert np.array_equal(getattr(a, name), getattr(b, name)), name
-    assert [(int(t.squares[0]) << 32) + int(t.squares[1]) for t in (a, b)][0] == (int(b.squares[0]) << 32) + int(
-        b.squares[1]
-    )
+    for name in ("counts", "removed", "histogram"):
+        assert np.array_equal(getattr(a.totals, name), getattr(b.totals, name)), name
+    squares = [(int(tally.totals.squares[0]) << 32) + int(tally.totals.squares[1]) for tally in (a, b)]
+    assert squares[0] == squares[1] and a.lowest == b.lowest
+
+
+def whole(evaluator, tally):
+    data = evaluator.dataset
+    return reductions.maps_of(tally, data.buys, data.sells, evaluator.question.shared_windows)
+
+
+def same_maps(evaluator, a, b):
+    for x, y in zip(whole(evaluator, a), whole(evaluator, b), strict=True):
+        assert np.array_equal(x, y)
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.1, 0.5, 0.7, 2.0]), st.integers(0, 50)), max_size=60), st.integers(1, 12))
 def test_heap_keeps_the_best(offers, top):
-    tally = reductions.empty(1, 1, top)
+    tally = reductions.empty(1, 1, 1, top)
     unique = list(dict.fromkeys(offers))
     for score, index in unique:
-        offer(tally.heap_score, tally.heap_index, tally.heap_size, score, index)
+        offer(tally.heap, score, index)
     expected = sorted(unique, key=lambda row: (-row[0], row[1]))[:top]
     assert list(zip(*(array.tolist() for array in reductions.top_of(tally)), strict=True)) == expected
 
@@ -57,17 +65,20 @@ def tallied(evaluator, blocks):
 
 @given(seed=st.integers(0, 1000), parts=st.integers(1, 6))
 def test_any_partition_merges_to_the_same(evaluator, seed, parts):
-    whole = tallied(evaluator, range(evaluator.blocks))
+    expected = tallied(evaluator, range(evaluator.blocks))
     order = np.random.default_rng(seed).permutation(evaluator.blocks)
     merged = copy.deepcopy(tallied(evaluator, []))
     for part in np.array_split(order, parts):
         reductions.merge(merged, tallied(evaluator, part.tolist()))
-    same(merged, whole)
+    same(merged, expected)
+    same_maps(evaluator, merged, expected)
 
 
 def test_merging_nothing_changes_nothing(evaluator):
-    whole = tallied(evaluator, range(evaluator.blocks))
-    same(reductions.merge(copy.deepcopy(whole), tallied(evaluator, [])), whole)
+    expected = tallied(evaluator, range(evaluator.blocks))
+    merged = reductions.merge(copy.deepcopy(expected), tallied(evaluator, []))
+    same(merged, expected)
+    same_maps(evaluator, merged, expected)
 
 
 @pytest.mark.parametrize("windows", [4, 31, 251, 1416, 5000])

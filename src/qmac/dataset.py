@@ -14,7 +14,7 @@ from qmac.errors import GridError, PricesError
 from qmac.grid import Grid
 from qmac.kernels.averages import moving_averages
 from qmac.kernels.crosses import TIE, Crosses, find_crosses, shared_prefixes
-from qmac.kernels.lists import MOST_PAIRS, Lists, equal_lists, gathered, lists_of
+from qmac.kernels.lists import MOST_PAIRS, Lists, equal_lists, gathered, lists_of, most_pairs
 from qmac.kernels.measures import Facts
 from qmac.kernels.tables import Stops, Values
 from qmac.prices import Prices, infer_periods_per_year
@@ -85,8 +85,8 @@ class Dataset:
         sell_fast, sell_slow = grid.sells.positions(grid.windows)
         entries = crosses_of(averages, buy_fast, buy_slow, period, delay, mapped, tie)
         exits = crosses_of(averages, sell_slow, sell_fast, period, delay, mapped, tie)
-        buys = distinct(entries, buy_fast, buy_slow, len(grid.windows), walking_order)
-        sells = distinct(exits, sell_fast, sell_slow, len(grid.windows))
+        buys = distinct(entries, buy_fast, buy_slow, len(grid.windows), MOST_PAIRS, walking_order)
+        sells = distinct(exits, sell_fast, sell_slow, len(grid.windows), most_pairs(len(grid.windows)))
         prefixes = shared_prefixes(buys.crosses, DEEPEST)
         return cls(grid.windows, buys, prefixes, sells, int(period.close.size), values, stops, facts)
 
@@ -244,10 +244,11 @@ def distinct(
     fast: np.ndarray,
     slow: np.ndarray,
     windows: int,
+    most: int,
     order_of: Callable[[Crosses], np.ndarray] | None = None,
 ) -> Lists:
     """The lists of the pairs (fast, slow), each once; in the order of their first pairs, or in that of ``order_of``."""
-    ids, heads = equal_lists(crosses, MOST_PAIRS)
+    ids, heads = equal_lists(crosses, most)
     if order_of is not None:
         order = order_of(gathered(crosses, heads))
         ranks = np.empty_like(order)

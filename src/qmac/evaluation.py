@@ -14,10 +14,11 @@ from qmac.dataset import Dataset
 from qmac.kernels import measures
 from qmac.kernels.lanes import SUBHISTOGRAMS, allocate
 from qmac.kernels.lists import Lists, gathered, lists_of
-from qmac.kernels.shared import Visit
+from qmac.kernels.shared import SharedLanes, Visit
 from qmac.kernels.sweep import Aim, Data, Scratch, sweep_units
 from qmac.kernels.tables import Course, Edge, Sums, Tables
-from qmac.kernels.tally import BINS, Block, Scale, Tally
+from qmac.kernels import tally as kept
+from qmac.kernels.tally import BINS, Scale, Tally
 from qmac.kernels.walk import FIRST, Counts, Drawdown, State, Trades
 from qmac.objective import MEASURES, Objective, score_of_value
 from qmac.values import bound_of, code_dtype
@@ -132,7 +133,7 @@ class Evaluator:
 
 def blocks_of(dataset: Dataset, question: Question) -> int:
     """See ``Evaluator.blocks``."""
-    lists = dataset.sells.starts.size - 1
+    lists = dataset.sells.pairs.starts.size - 1
     return -(-lists // question.lanes) + (0 if question.shared_windows else len(dataset.windows))
 
 
@@ -143,7 +144,7 @@ class Worker:
         self._stop = np.zeros(1, np.uint8) if stop is None else stop
         self._width = (0,) * question.lanes
         aim, buys, sells = question.aim, dataset.buys, dataset.sells
-        lists = buys.starts.size - 1
+        lists = buys.pairs.starts.size - 1
         code = code_dtype(dataset.bars)
         statistics = question.statistics
         holds_on = question.rules.has_stops and question.rules.conflict == "ignore"
@@ -158,14 +159,13 @@ class Worker:
             states=_states(depths, question.lanes, statistics | {"own"} if holds_on else statistics, code),
             held=allocate(1, question.lanes, code) if holds_on else None,
             cursors=np.zeros(lists, np.int64),
-            every=Visit(np.arange(lists, dtype=np.int32), dataset.prefixes, np.zeros(0, np.int64), np.zeros(0, np.int64)),
-            some=Visit(
-                np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros(lists, np.int64), np.zeros(lists, np.int64)
-            ),
-            block=_block(len(dataset.windows), question.lanes, len(aim.metrics), code),
+            floors=np.full(lists, -np.inf),
+            every=Visit(np.arange(lists, dtype=np.int32), dataset.prefixes, np.zeros((2, 0), np.int64)),
+            some=Visit(np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros((2, lists), np.int64)),
+            **_summaries(len(dataset.windows), question.lanes, len(aim.metrics), code),
         )
         self.tally: Tally = reductions.empty(
-            len(dataset.windows), lists, sells.starts.size - 1, question.top, len(aim.metrics)
+            len(dataset.windows), lists, sells.pairs.starts.size - 1, question.top, len(aim.metrics)
         )
         self.blocks = blocks_of(dataset, question)
 
@@ -184,34 +184,27 @@ def _tile(dataset: Dataset, question: Question, holds_on: bool) -> int:
     return -(-dataset.bars // tiles)
 
 
-def _block(windows: int, lanes: int, constraints: int, code: Any) -> Block:
-    return Block(
-        lanes=np.zeros(lanes, np.int32),
-        members=allocate(1, lanes, np.int32),
-        alive=allocate(1, lanes, code),
-        keep=allocate(windows, lanes, code),
-        fast_max=allocate(windows, lanes, np.float64),
-        fast_sum=allocate(windows, lanes, np.int64),
-        slow_max=allocate(windows, lanes, np.float64),
-        slow_sum=allocate(windows, lanes, np.int64),
-        histogram=np.zeros((SUBHISTOGRAMS, BINS + 1), np.uint32),
-        pending=np.zeros(1, np.int64),
-        pairs=np.zeros(1, np.int64),
-        least=np.zeros(1, np.int64),
-        squares=allocate(1, lanes, np.int64),
-        passed=allocate(1, lanes, np.int32),
-        positive=allocate(1, lanes, np.int32),
-        removed=allocate(constraints + 1, lanes, np.int32),
-        scores=allocate(1, lanes, np.float64),
-        clean=allocate(1, lanes, code),
-        weights=allocate(1, lanes, np.int32),
-        units=allocate(1, lanes, np.int64),
-        ones=allocate(1, lanes, np.int64),
-        others=np.zeros(lanes, np.int32),
-        places=np.zeros(windows, np.int32),
-        lane_sum=allocate(2, lanes, np.int64),
-        lane_count=allocate(2, lanes, np.int64),
-    )
+def _summaries(windows: int, lanes: int, constraints: int, code: Any) -> dict[str, Any]:
+    """The summaries of a lane block, empty."""
+
+    def rows(count: int, dtype: Any) -> Any:
+        return allocate(count, lanes, dtype)
+
+    return {
+        "lanes": kept.Lanes(np.zeros(lanes, np.int32), rows(1, np.int32), rows(1, code), rows(windows, code)),
+        "margins": kept.Margins(*(rows(windows, dtype) for dtype in (np.float64, np.int64, np.float64, np.int64))),
+        "sums": kept.Sums(
+            passed=rows(1, np.int32),
+            positive=rows(1, np.int32),
+            removed=rows(constraints + 1, np.int32),
+            squares=rows(1, np.int64),
+            histogram=np.zeros((SUBHISTOGRAMS, BINS + 1), np.uint32),
+        ),
+        "row": kept.Row(rows(1, np.float64), rows(1, np.int32), rows(1, np.int64), rows(1, np.int64)),
+        "shared": SharedLanes(
+            np.zeros(lanes, np.int32), np.zeros(windows, np.int32), rows(2, np.int64), rows(2, np.int64)
+        ),
+    }
 
 
 def _tables(rows: int, lanes: int, statistics: Collection[str], code: Any) -> Tables:
@@ -247,20 +240,20 @@ def _states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> 
 
 def _scores(dataset: Dataset, question: Question, scale: Scale) -> np.ndarray:
     """All finite scores of a small dataset."""
-    most = (dataset.buys.starts.size - 1) * (dataset.sells.starts.size - 1)
+    most = (dataset.buys.pairs.starts.size - 1) * (dataset.sells.pairs.starts.size - 1)
     worker = Worker(dataset, replace(question, top=most), scale)
     worker.evaluate((0, worker.blocks))
-    return worker.tally.heap_score[: worker.tally.heap_size[0]]
+    return worker.tally.heap.score[: worker.tally.heap.size[0]]
 
 
 def _pilot(dataset: Dataset) -> Dataset:
     """An even sample of the dataset's lists, as if each had one pair."""
     windows = len(dataset.windows)
     buys, sells = _sampled(dataset.buys, PILOT_ROWS, windows), _sampled(dataset.sells, PILOT_LANES, windows)
-    return replace(dataset, buys=buys, prefixes=np.zeros(buys.starts.size, np.int32), sells=sells)
+    return replace(dataset, buys=buys, prefixes=np.zeros(buys.pairs.starts.size, np.int32), sells=sells)
 
 
 def _sampled(lists: Lists, most: int, windows: int) -> Lists:
-    which = np.arange(0, lists.starts.size - 1, -(-(lists.starts.size - 1) // most))
+    which = np.arange(0, lists.pairs.starts.size - 1, -(-(lists.pairs.starts.size - 1) // most))
     fast = np.zeros(which.size, np.int32)
     return lists_of(gathered(lists.crosses, which), np.arange(which.size, dtype=np.int32), fast, fast + 1, windows)

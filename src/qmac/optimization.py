@@ -136,23 +136,23 @@ def _finish(
     elapsed: float,
 ) -> Result:
     rules, objective = question.rules, question.objective
-    evaluated, passed, scored = (int(count) for count in tally.counts[:3])
-    if not evaluated == grid.size >= passed >= scored == int(tally.histogram.sum()):
+    evaluated, passed, scored = (int(count) for count in tally.totals.counts[:3])
+    if not evaluated == grid.size >= passed >= scored == int(tally.totals.histogram.sum()):
         raise InternalError(
             f"the books do not balance: grid {grid.size}, evaluated {evaluated}, passed {passed}, scored {scored}, "
-            f"histogram {int(tally.histogram.sum())}."
+            f"histogram {int(tally.totals.histogram.sum())}."
         )
-    removed = dict(zip(question.bounds, tally.removed[1:].tolist(), strict=True))
+    removed = dict(zip(question.bounds, tally.totals.removed[1:].tolist(), strict=True))
     if question.traded:
-        removed["total_trades"] = int(tally.removed[0])
+        removed["total_trades"] = int(tally.totals.removed[0])
     scores, indices = reductions.top_of(tally)
-    cells = reductions.Cells.finish(tally, evaluator.dataset.buys, evaluator.dataset.sells, grid.shared_windows)
+    maps = reductions.maps_of(tally, evaluator.dataset.buys, evaluator.dataset.sells, grid.shared_windows)
     period = trading_period(prices, rules, grid.windows)
     dates = prices.index[period.first + period.start :][: period.bars]
     return Result(
         top=_top_frame(prices, grid, question, averages, scores, indices),
         top_scores=scores * objective.sign + 0.0,  # no minus zero
-        distribution=reductions.Distribution.finish(objective, tally, cells, evaluator.scale, evaluator.units),
+        distribution=reductions.Distribution.finish(objective, tally, maps, evaluator.scale, evaluator.units),
         evaluated=evaluated,
         scored=scored,
         unscored=passed - scored,
@@ -174,7 +174,7 @@ def _finish(
         },
         periods_per_year=evaluator.dataset.facts.per_year,
         hold=simulation.buy_and_hold(prices, rules),
-        maps=reductions.Maps.finish(objective, cells, grid, evaluator.units),
+        maps=reductions.Maps.finish(objective, maps, grid, evaluator.units),
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ import pandas as pd
 from qmac.errors import OptionError, suggestion
 from qmac.grid import ROLES, Grid
 from qmac.kernels.lists import Lists
-from qmac.kernels.tally import BINS, Scale, Tally, offer
+from qmac.kernels.tally import BINS, Cells, Heap, Scale, Tally, Totals, offer
 from qmac.objective import Objective
 
 PAIRS = (
@@ -34,66 +33,54 @@ PAIRS = (
 
 def empty(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -> Tally:
     """The tally of no combination at all, for so many lists of each side."""
-    maps = (len(PAIRS), windows, windows)
     return Tally(
-        heap_score=np.full(top, -np.inf),
-        heap_index=np.zeros(top, np.int64),
-        heap_size=np.zeros(1, np.int64),
-        counts=np.zeros(4, np.int64),
-        removed=np.zeros(constraints + 1, np.int64),
-        histogram=np.zeros(BINS, np.int64),
+        heap=Heap(np.full(top, -np.inf), np.zeros(top, np.int64), np.zeros(1, np.int64)),
+        totals=Totals(
+            np.zeros(4, np.int64), np.zeros(constraints + 1, np.int64), np.zeros(BINS, np.int64), np.zeros(2, np.int64)
+        ),
         lowest=np.full(1, np.inf),
-        squares=np.zeros(2, np.int64),
-        buy_max=np.full(buys, -np.inf),
-        buy_sum=np.zeros(buys, np.int64),
-        buy_count=np.zeros(buys, np.int64),
-        sell_max=np.full(sells, -np.inf),
-        sell_sum=np.zeros(sells, np.int64),
-        sell_count=np.zeros(sells, np.int64),
-        map_max=np.full(maps, -np.inf),
-        map_sum=np.zeros(maps, np.int64),
-        map_count=np.zeros(maps, np.int64),
+        buys=_cells(buys),
+        sells=_cells(sells),
+        maps=_cells(len(PAIRS), windows, windows),
     )
+
+
+def _cells(*shape: int) -> Cells:
+    return Cells(np.full(shape, -np.inf), np.zeros(shape, np.int64), np.zeros(shape, np.int64))
 
 
 def merge(into: Tally, other: Tally) -> Tally:
     """Add ``other`` to ``into``, in place."""
-    for k in range(int(other.heap_size[0])):
-        offer(into.heap_score, into.heap_index, into.heap_size, other.heap_score[k], other.heap_index[k])
-    for name in Tally._fields:
-        target = getattr(into, name)
-        if name.endswith("_max"):
-            np.maximum(target, getattr(other, name), out=target)
-        elif name != "lowest" and not name.startswith("heap"):
-            np.add(target, getattr(other, name), out=target)
+    for k in range(int(other.heap.size[0])):
+        offer(into.heap, other.heap.score[k], other.heap.index[k])
+    for target, source in zip(into.totals, other.totals, strict=True):
+        np.add(target, source, out=target)
+    for name in ("buys", "sells", "maps"):
+        cells, more = getattr(into, name), getattr(other, name)
+        np.maximum(cells.best, more.best, out=cells.best)
+        np.add(cells.sums, more.sums, out=cells.sums)
+        np.add(cells.counts, more.counts, out=cells.counts)
     np.minimum(into.lowest, other.lowest, out=into.lowest)
     return into
 
 
-class Cells(NamedTuple):
-    """The maps of a tally that is complete; ``(6, W, W)`` each."""
+def maps_of(tally: Tally, buys: Lists, sells: Lists, shared_windows: bool) -> Cells:
+    """The maps ``(6, W, W)`` of a tally that is complete.
 
-    best: np.ndarray  # float64, as ranked; -inf where nothing is scored
-    sums: np.ndarray  # int64, scores in Units
-    counts: np.ndarray  # int64
-
-    @classmethod
-    def finish(cls, tally: Tally, buys: Lists, sells: Lists, shared_windows: bool) -> Cells:
-        """Give each pair what its list has, and empty the cells of combinations that share a window."""
-        cells = cls(tally.map_max.copy(), tally.map_sum.copy(), tally.map_count.copy())
-        sides = ((buys, tally.buy_max, tally.buy_sum, tally.buy_count),
-                 (sells, tally.sell_max, tally.sell_sum, tally.sell_count))  # fmt: skip
-        for which, (lists, best, sums, counts) in enumerate(sides):
-            sizes = np.diff(lists.starts)
-            pair = which, lists.fast, lists.slow
-            cells.best[pair] = np.maximum(cells.best[pair], np.repeat(best, sizes))
-            cells.sums[pair] += np.repeat(sums, sizes)
-            cells.counts[pair] += np.repeat(counts, sizes)
-        if not shared_windows:
-            same = np.arange(cells.sums.shape[1])
-            cells.sums[2:, same, same] = 0
-            cells.counts[2:, same, same] = 0
-        return cells
+    Each pair is given what its list has, and cells of combinations that share a window are emptied.
+    """
+    maps = Cells(*(array.copy() for array in tally.maps))
+    for which, (lists, cells) in enumerate(((buys, tally.buys), (sells, tally.sells))):
+        sizes = np.diff(lists.pairs.starts)
+        pair = which, lists.pairs.fast, lists.pairs.slow
+        maps.best[pair] = np.maximum(maps.best[pair], np.repeat(cells.best, sizes))
+        maps.sums[pair] += np.repeat(cells.sums, sizes)
+        maps.counts[pair] += np.repeat(cells.counts, sizes)
+    if not shared_windows:
+        same = np.arange(maps.sums.shape[1])
+        maps.sums[2:, same, same] = 0
+        maps.counts[2:, same, same] = 0
+    return maps
 
 
 @dataclass(frozen=True)
@@ -151,23 +138,23 @@ class Distribution:
     limit: float | None
 
     @classmethod
-    def finish(cls, objective: Objective, tally: Tally, cells: Cells, scale: Scale, units: Units) -> Distribution:
+    def finish(cls, objective: Objective, tally: Tally, maps: Cells, scale: Scale, units: Units) -> Distribution:
         """The tally ranks ``sign * score``; here are scores again."""
-        scored, sign = int(tally.counts[2]), objective.sign
+        scored, sign = int(tally.totals.counts[2]), objective.sign
         edges = scale.low + np.arange(BINS + 1) / scale.bins_per_unit if scale.bins_per_unit else np.zeros(BINS + 1)
-        counts = tally.histogram
+        counts = tally.totals.histogram
         if sign < 0:
             edges, counts = -edges[::-1], counts[::-1].copy()
-        total = (int((cells.sums[0] >> 32).sum()) << 32) + int((cells.sums[0] & 0xFFFFFFFF).sum())
-        squares = (int(tally.squares[0]) << 32) + int(tally.squares[1])
+        total = (int((maps.sums[0] >> 32).sum()) << 32) + int((maps.sums[0] & 0xFFFFFFFF).sum())
+        squares = (int(tally.totals.squares[0]) << 32) + int(tally.totals.squares[1])
         mean = std = low = high = math.nan
         if scored:
             exact_mean = Fraction(total, scored) / Fraction(2) ** units.score_bits
             exact_square = Fraction(squares, scored) / Fraction(2) ** units.square_bits
             mean = sign * float(exact_mean)
             std = math.sqrt(max(0.0, float(exact_square - exact_mean * exact_mean)))
-            low, high = sorted(sign * float(value) + 0.0 for value in (tally.lowest[0], cells.best[0].max()))
-        return cls(objective, edges, counts, scored, int(tally.counts[3]), mean, std, low, high, scale.limit)
+            low, high = sorted(sign * float(value) + 0.0 for value in (tally.lowest[0], maps.best[0].max()))
+        return cls(objective, edges, counts, scored, int(tally.totals.counts[3]), mean, std, low, high, scale.limit)
 
     @property
     def edges(self) -> np.ndarray:
@@ -227,11 +214,11 @@ class Maps:
     counts: np.ndarray  # (6, W, W) int64
 
     @classmethod
-    def finish(cls, objective: Objective, cells: Cells, grid: Grid, units: Units) -> Maps:
+    def finish(cls, objective: Objective, maps: Cells, grid: Grid, units: Units) -> Maps:
         with np.errstate(invalid="ignore", divide="ignore"):
-            means = cells.sums / cells.counts * (objective.sign * 2.0**-units.score_bits)
-        best = np.where(cells.counts > 0, cells.best * objective.sign, np.nan)
-        return cls(objective, grid.windows, best, np.where(cells.counts > 0, means, np.nan), cells.counts)
+            means = maps.sums / maps.counts * (objective.sign * 2.0**-units.score_bits)
+        best = np.where(maps.counts > 0, maps.best * objective.sign, np.nan)
+        return cls(objective, grid.windows, best, np.where(maps.counts > 0, means, np.nan), maps.counts)
 
     def frame(self, grid: Grid, rows: str, columns: str, stat: str) -> pd.DataFrame:
         """One map: index are the windows of ``rows``, columns those of ``columns``; NaN where empty."""
@@ -256,6 +243,6 @@ class Maps:
 
 def top_of(tally: Tally) -> tuple[np.ndarray, np.ndarray]:
     """Scores and indices (buy pair * sell pairs + sell pair) of the kept, best first."""
-    size = int(tally.heap_size[0])
-    order = np.lexsort((tally.heap_index[:size], -tally.heap_score[:size]))
-    return tally.heap_score[:size][order], tally.heap_index[:size][order]
+    size = int(tally.heap.size[0])
+    order = np.lexsort((tally.heap.index[:size], -tally.heap.score[:size]))
+    return tally.heap.score[:size][order], tally.heap.index[:size][order]

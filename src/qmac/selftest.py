@@ -33,12 +33,12 @@ def self_test(question: Question) -> None:
     InternalError : the kernels are wrong on this machine.
     """
     rules = replace(question.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0)
-    constrained = frozenset(question.constraints)
-    _check(type(question), rules, question.objective.metric, constrained, question.lanes)  # type: ignore[arg-type]
+    constrained = frozenset(question.bounds)
+    _check(type(question), rules, question.objective.metric, constrained, question.traded, question.lanes)  # type: ignore[arg-type]
 
 
 @functools.cache
-def _check(kind: type[Question], rules: Rules, metric: str, constrained: frozenset[str], lanes: int) -> None:
+def _check(kind: type[Question], rules: Rules, metric: str, constrained: frozenset[str], traded: bool, lanes: int) -> None:
     close = np.array(CLOSES, np.float64)
     opens = np.concatenate((close[:1], close[:-1]))
     frame = pd.DataFrame(
@@ -46,7 +46,7 @@ def _check(kind: type[Question], rules: Rules, metric: str, constrained: frozens
         index=pd.bdate_range("2001-01-01", periods=close.size),
     )
     prices, grid = Prices.of(frame), Grid(windows=WINDOWS, shared_windows=True)
-    bounds = dict.fromkeys(constrained, (-np.inf, np.inf))
+    bounds = dict.fromkeys(constrained, (-np.inf, np.inf)) | ({"total_trades": (1.0, np.inf)} if traded else {})
     question = kind(rules, Objective(metric, True, close.size / 252), True, grid.size, bounds, lanes)
     dataset = Dataset.build(prices, grid, rules, question.statistics)
     limit = None if question.is_bounded(dataset) else 1e9
@@ -55,6 +55,7 @@ def _check(kind: type[Question], rules: Rules, metric: str, constrained: frozens
     scores, indices = reductions.top_of(worker.tally)
     expected = simulation.evaluate(prices, [grid.combination(i) for i in range(grid.size)], rules)
     undefined = expected[sorted(constrained)].isna().any(axis=1).to_numpy()
+    undefined = undefined | (traded & (expected["total_trades"].to_numpy() == 0))
     values = np.where(undefined, np.nan, expected[metric].to_numpy(np.float64))
     found = np.full(grid.size, np.nan)
     found[indices] = question.objective.values(scores)

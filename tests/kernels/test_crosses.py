@@ -12,6 +12,7 @@ from qmac import reference
 from qmac.dataset import crosses_of, walking_order
 from qmac.kernels.averages import sma
 from qmac.kernels.crosses import TIE, shared_prefixes
+from qmac.kernels.lists import gathered
 from qmac.values import Period
 
 WINDOWS = np.array([1, 2, 3, 5, 8])
@@ -100,8 +101,8 @@ def test_equal_averages_of_ticks_are_ties():
 def test_rows_are_ordered_to_share(close):
     entries = crosses_of(sma(close, WINDOWS), FAST, SLOW, period_of(close))
     order, found = walking_order(entries), lists(entries)
-    shared = shared_prefixes(order, entries, 4)
     assert sorted(order.tolist()) == list(range(FAST.size))
+    shared = shared_prefixes(gathered(entries, order), 4)
     for i in range(1, order.size):
         a, b = found[order[i - 1]], found[order[i]]
         common = next((k for k in range(4) if k >= min(len(a), len(b)) or a[k] != b[k]), 4)

@@ -14,36 +14,58 @@ import numpy as np
 from qmac.kernels._jit import jit
 from qmac.kernels.crosses import Crosses
 
-MOST_PAIRS = 4096
-"""Pairs of one list: more of them are split, so that the weight of one row in 32 lanes fits 32 bits."""
+LEAST_SPLIT, MOST_PAIRS = 16, 4096
+"""A list of more pairs than a quarter of the windows, within these bounds, is kept more than once.
+
+A lane whose pairs have nearly every window would be looked at pair by pair in nearly every row (800 bars: 460
+against 130 ns a row); and the weight of one row in 32 lanes must fit 32 bits.
+"""
+
+
+class Pairs(NamedTuple):
+    """The pairs of each list, list ``n`` having ``starts[n] ... starts[n + 1]``, ascending."""
+
+    starts: np.ndarray  # (N + 1,) int64
+    pairs: np.ndarray  # (P,) int32
+    fast: np.ndarray  # (P,) int32, windows as positions among those of the grid
+    slow: np.ndarray  # (P,) int32
 
 
 class Slices(NamedTuple):
-    """The pairs of each list by one of their windows, the fast or the slow one.
+    """The same by one of their windows, the fast or the slow one.
 
     Slice ``j`` of list ``n``, ``starts[n] <= j < starts[n + 1]``, are the pairs of ``windows[j]`` and each of
-    ``others[begins[j]:begins[j + 1]]``. Windows are positions among those of the grid.
+    ``others[begins[j]:begins[j + 1]]``.
     """
 
     starts: np.ndarray  # (N + 1,) int64
     windows: np.ndarray  # (I,) int32
     begins: np.ndarray  # (I + 1,) int64
     others: np.ndarray  # (P,) int32
+
+
+class Holders(NamedTuple):
+    """The slices of each window, by list: ``slices[starts[w]:starts[w + 1]]``."""
+
+    starts: np.ndarray  # (W + 1,) int64
+    slices: np.ndarray  # (I,) int64
     lists: np.ndarray  # (I,) int32, the list of each slice
-    holding: np.ndarray  # (W + 1,) int64
-    held: np.ndarray  # (I,) int64, slices of window w, by list: held[holding[w]:holding[w + 1]]
 
 
 class Lists(NamedTuple):
-    """One side of the grid: its lists, and pairs in the order of their lists, ascending within one."""
+    """One side of the grid."""
 
     crosses: Crosses  # of N lists
-    starts: np.ndarray  # (N + 1,) int64, the pairs of list n: starts[n] ... starts[n + 1]
-    pairs: np.ndarray  # (P,) int32
-    fast: np.ndarray  # (P,) int32, windows of each
-    slow: np.ndarray  # (P,) int32
+    pairs: Pairs
     by_fast: Slices
     by_slow: Slices
+    fast_holders: Holders
+    slow_holders: Holders
+
+
+def most_pairs(windows: int) -> int:
+    """Pairs of one list."""
+    return min(max(windows // 4, LEAST_SPLIT), MOST_PAIRS)
 
 
 @jit
@@ -103,7 +125,7 @@ def counted(keys, order, size):
 
 @jit
 def slices_of(ids, lists, windows, others, size):
-    """Slices of the pairs by ``windows``, and the pairs ``(P,)`` in the order of ``others``."""
+    """Slices of the pairs by ``windows``, their holders, and the pairs ``(P,)`` in the order of ``others``."""
     order, _ = counted(others, np.arange(ids.size), size)
     order, _ = counted(windows, order, size)
     order, _ = counted(ids, order, lists)
@@ -122,13 +144,10 @@ def slices_of(ids, lists, windows, others, size):
     for n in range(lists):
         starts[n + 1] += starts[n]
     slice_windows = slice_windows[:found].copy()
-    held, holding = counted(slice_windows, np.arange(found), size)
-    return (
-        Slices(
-            starts, slice_windows, begins[: found + 1].copy(), others[order], slice_lists[:found].copy(), holding, held
-        ),
-        order.astype(np.int32),
-    )
+    slice_lists = slice_lists[:found].copy()
+    held, held_starts = counted(slice_windows, np.arange(found), size)
+    slices = Slices(starts, slice_windows, begins[: found + 1].copy(), others[order])
+    return slices, Holders(held_starts, held, slice_lists[held]), order.astype(np.int32)
 
 
 @jit
@@ -146,6 +165,7 @@ def gathered(crosses, which):
 def lists_of(crosses: Crosses, ids: np.ndarray, fast: np.ndarray, slow: np.ndarray, windows: int) -> Lists:
     """Lists from the list ``ids (P,)`` of each pair (fast, slow) and the ``crosses`` of each list."""
     count = crosses.starts.size - 1
-    by_fast, pairs = slices_of(ids, count, fast, slow, windows)
-    by_slow, _ = slices_of(ids, count, slow, fast, windows)
-    return Lists(crosses, by_fast.begins[by_fast.starts], pairs, fast[pairs], by_fast.others, by_fast, by_slow)
+    by_fast, fast_holders, order = slices_of(ids, count, fast, slow, windows)
+    by_slow, slow_holders, _ = slices_of(ids, count, slow, fast, windows)
+    pairs = Pairs(by_fast.begins[by_fast.starts], order, fast[order], by_fast.others)
+    return Lists(crosses, pairs, by_fast, by_slow, fast_holders, slow_holders)

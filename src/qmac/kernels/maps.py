@@ -11,95 +11,66 @@ from __future__ import annotations
 import numpy as np
 
 from qmac.kernels._jit import inlined, sealed
-from qmac.kernels.lanes import higher, highest, item, load, rarely, store, total, where, wide
+from qmac.kernels.lanes import higher, item, load, rarely, store, where
 from qmac.kernels.tally import offer, parted
 
 OWN_BUY, OWN_SELL, CROSSED = 0, 1, 2
-"""Places in ``Tally.map_*``; that of a buy and a sell window is ``CROSSED + 2 * buy role + sell role``, slow being 1."""
+"""Places in ``Tally.maps``; that of a buy and a sell window is ``CROSSED + 2 * buy role + sell role``, slow being 1."""
 
 
 @sealed
-def open_block(width, sells, first, shared_windows, block):
-    """Empty the summaries and mark which windows each lane must not meet."""
-    everywhere = ~block.keep.dtype.type(0)
-    block.keep[:] = everywhere
-    block.alive[:] = 0
-    block.members[:] = 0
-    block.lanes[:] = -1
-    for lane in range(min(len(width), sells.starts.size - 1 - first)):
-        n = first + lane
-        block.lanes[lane] = n
-        block.members[0, lane] = sells.starts[n + 1] - sells.starts[n]
-        block.alive[0, lane] = everywhere
+def open_block(sells, first, shared_windows, lanes, margins):
+    """Lanes for the sell lists from ``first`` on, and empty margins."""
+    everywhere = ~lanes.keep.dtype.type(0)
+    lanes.keep[:] = everywhere
+    lanes.alive[:] = 0
+    lanes.pairs[:] = 0
+    lanes.lists[:] = -1
+    for lane in range(min(lanes.lists.size, sells.starts.size - 1 - first)):
+        begin, end = sells.starts[first + lane], sells.starts[first + lane + 1]
+        lanes.lists[lane] = first + lane
+        lanes.pairs[0, lane] = end - begin
+        lanes.alive[0, lane] = everywhere
         if not shared_windows:
-            for k in range(sells.starts[n], sells.starts[n + 1]):
-                block.keep[sells.fast[k], lane] = 0
-                block.keep[sells.slow[k], lane] = 0
-    block.pairs[0] = block.members.sum()
-    block.least[0] = sells.pairs[sells.starts[first]]  # lists are in the order of their first pairs
-    block.fast_max[:] = -np.inf
-    block.slow_max[:] = -np.inf
-    block.fast_sum[:] = 0
-    block.slow_sum[:] = 0
+            for k in range(begin, end):
+                lanes.keep[sells.fast[k], lane] = 0
+                lanes.keep[sells.slow[k], lane] = 0
+    margins.fast_max[:] = -np.inf
+    margins.slow_max[:] = -np.inf
+    margins.fast_sum[:] = 0
+    margins.slow_sum[:] = 0
 
 
 @inlined
-def add_to_maps(width, row, buys, sells, shared_windows, scored, values, units, block, tally, scale):
-    """Add the scores of a buy list to maps and maxima."""
-    members = load(block.members, 0, width)
-    score = where(scored, values, -np.inf)
-    store(block.scores, 0, score)
-    best = highest(score)
-    count = total(where(scored, members, members ^ members))
-    tally.buy_sum[row] += total(units * wide(members)) - (count << scale.count_shift)
-    tally.buy_count[row] += count
-    clean = load(block.alive, 0, width)
-    clean = add_slices(width, row, buys.by_fast, 0, clean, score, units, block.fast_max, block.fast_sum, sells, block, tally)
-    clean = add_slices(width, row, buys.by_slow, 1, clean, score, units, block.slow_max, block.slow_sum, sells, block, tally)
-    if (
-        best > tally.buy_max[row]
-        or may_enter(best, np.int64(buys.pairs[buys.starts[row]]) * sells.pairs.size + block.least[0], tally)
-        or rarely(scored & (values < tally.lowest[0]))
-    ):
-        store(block.clean, 0, clean)
-        look_closer(row, buys, sells, shared_windows, block, tally)
+def add_slices(width, slices, row, role, score, units, best, sums, sells, lanes, scores, map_best):
+    """Add a row to the margins of its windows in one role.
 
-
-@inlined
-def may_enter(score, index, tally):
-    """Whether a combination from ``index`` on may be among the best."""
-    return score > -np.inf and (
-        tally.heap_size[0] < tally.heap_score.size
-        or score > tally.heap_score[0]
-        or (score == tally.heap_score[0] and index < tally.heap_index[0])  # a win rate of 1 has many ties
-    )
-
-
-@inlined
-def add_slices(width, row, slices, role, clean, score, units, best, sums, sells, block, tally):
-    """Add a row to the maps of one of its windows; returns in which lanes none of the windows is met."""
+    ``best`` takes a lane where one of the row's pairs has its other window for itself, so that only the window
+    of the margin can be one that both sides have: ``close_margins`` knows which.
+    """
     for j in range(item(slices.starts, row), item(slices.starts, row + 1)):
         window, begin, end = item(slices.windows, j), item(slices.begins, j), item(slices.begins, j + 1)
-        kept = load(block.keep, window, width)
-        some = load(block.keep, item(slices.others, begin), width)
+        some = load(lanes.keep, item(slices.others, begin), width)
         for k in range(begin + 1, end):
-            some = some | load(block.keep, item(slices.others, k), width)
+            some = some | load(lanes.keep, item(slices.others, k), width)
         store(sums, window, load(sums, window, width) + units * (end - begin))
-        highest_yet = higher(load(best, window, width), where((kept & some) != 0, score, -np.inf))
+        highest_yet = higher(load(best, window, width), where(some != 0, score, -np.inf))
         store(best, window, highest_yet)
         if rarely(score > highest_yet):
-            raise_maps(window, begin, end, slices.others, role, best, sells, block, tally)
-        clean = clean & kept
-    return clean
+            raise_maps(window, slices.others, begin, end, role, best, sells, lanes.lists, scores, map_best)
 
 
 @sealed
-def raise_maps(window, begin, end, others, role, best, sells, block, tally):
-    """Raise the maps by lanes that share a window with some of the pairs (window, others), but not with all."""
-    for lane in range(block.lanes.size):
-        score = block.scores[0, lane]
+def raise_maps(window, others, begin, end, role, best, sells, lists, scores, map_best):
+    """Raise the maps by lanes that share a window with some of the pairs (window, others), but not with all.
+
+    A margin may then be raised to what all of its cells have by now: no lower score need come here again.
+    """
+    for lane in range(lists.size):
+        score = scores[0, lane]
         if score > best[window, lane]:
-            n = block.lanes[lane]
+            n = lists[lane]
+            floor = np.inf
             for m in range(sells.starts[n], sells.starts[n + 1]):
                 fast, slow = sells.fast[m], sells.slow[m]
                 if window != fast and window != slow:
@@ -107,14 +78,68 @@ def raise_maps(window, begin, end, others, role, best, sells, block, tally):
                     while k < end and (others[k] == fast or others[k] == slow):
                         k += 1
                     if k < end:
-                        raise_cell(tally, OWN_SELL, fast, slow, score)
-                        raise_cell(tally, CROSSED + 2 * role, window, fast, score)
-                        raise_cell(tally, CROSSED + 2 * role + 1, window, slow, score)
+                        raise_cell(map_best, OWN_SELL, fast, slow, score)
+                        raise_cell(map_best, CROSSED + 2 * role, window, fast, score)
+                        raise_cell(map_best, CROSSED + 2 * role + 1, window, slow, score)
+                    floor = min(floor, map_best[OWN_SELL, fast, slow])
+                    floor = min(floor, map_best[CROSSED + 2 * role, window, fast])
+                    floor = min(floor, map_best[CROSSED + 2 * role + 1, window, slow])
+            best[window, lane] = max(best[window, lane], floor)
 
 
 @inlined
-def raise_cell(tally, which, i, j, score):
-    tally.map_max[which, i, j] = max(tally.map_max[which, i, j], score)
+def raise_cell(best, which, i, j, score):
+    best[which, i, j] = max(best[which, i, j], score)
+
+
+@inlined
+def may_enter(score, index, heap):
+    """Whether a combination from ``index`` on may be among the best."""
+    return score > -np.inf and (
+        heap.size[0] < heap.score.size
+        or score > heap.score[0]
+        or (score == heap.score[0] and index < heap.index[0])  # a win rate of 1 has many ties
+    )
+
+
+@sealed
+def look_closer(row, buys, sells, shared_windows, lanes, scores, lowest, buy_best, floors, map_best, heap):
+    """Take in a row that may hold a new extreme: of its list, of all, or one of the best.
+
+    ``floors (N,)`` is what all pairs of a buy list have reached by now.
+    """
+    first, last = buys.starts[row], buys.starts[row + 1]
+    for lane in range(lanes.lists.size):
+        score, n = scores[0, lane], lanes.lists[lane]
+        if score == -np.inf:
+            continue
+        begin, end = sells.starts[n], sells.starts[n + 1]
+        if score > floors[row] or score < lowest[0]:
+            clean = True  # whether no pair of one list has a window of one of the other
+            for k in range(first, last):
+                clean = clean and lanes.keep[buys.fast[k], lane] != 0 and lanes.keep[buys.slow[k], lane] != 0
+            for k in range(first, last):
+                m = begin
+                while not clean and m < end and not disjoint(buys, k, sells, m):
+                    m += 1
+                if m < end:
+                    lowest[0] = min(lowest[0], score)
+                    raise_cell(map_best, OWN_BUY, buys.fast[k], buys.slow[k], score)
+            if clean:
+                buy_best[row] = max(buy_best[row], score)
+            floor = np.inf
+            for k in range(first, last):
+                floor = min(floor, map_best[OWN_BUY, buys.fast[k], buys.slow[k]])
+            floors[row] = max(floor, buy_best[row])
+        for k in range(first, last):  # offer the combinations of the two lists in the order of their indices
+            index = np.int64(buys.pairs[k]) * sells.pairs.size
+            m = begin
+            while m < end and may_enter(score, index + sells.pairs[m], heap):
+                if shared_windows or disjoint(buys, k, sells, m):
+                    offer(heap, score, index + sells.pairs[m])
+                m += 1
+            if m == begin:
+                break
 
 
 @inlined
@@ -129,79 +154,40 @@ def disjoint(buys, k, sells, m):
 
 
 @sealed
-def look_closer(row, buys, sells, shared_windows, block, tally):
-    """Take in a row that may hold a new extreme: of its list, of all, or one of the best."""
-    first, last = buys.starts[row], buys.starts[row + 1]
-    for lane in range(block.lanes.size):
-        if block.clean[0, lane]:
-            tally.buy_max[row] = max(tally.buy_max[row], block.scores[0, lane])
-    for lane in range(block.lanes.size):
-        score, n = block.scores[0, lane], block.lanes[lane]
-        if score == -np.inf:
-            continue
-        clean = block.clean[0, lane] != 0
-        begin, end = sells.starts[n], sells.starts[n + 1]
-        if clean:
-            tally.lowest[0] = min(tally.lowest[0], score)
-        elif score > tally.buy_max[row] or score < tally.lowest[0]:
-            for k in range(first, last):
-                m = begin
-                while m < end and not disjoint(buys, k, sells, m):
-                    m += 1
-                if m < end:
-                    tally.lowest[0] = min(tally.lowest[0], score)
-                    raise_cell(tally, OWN_BUY, buys.fast[k], buys.slow[k], score)
-        offer_all(score, buys, first, last, sells, begin, end, shared_windows, tally)
+def close_margins(role, lanes, best, sums, pairs, by_fast, by_slow, count_shift, counts, cells, maps):
+    """Fold the margins of the buy windows in one role into the maps, and those of the fast into their sell lists."""
+    for window in range(best.shape[0]):
+        for lane in range(lanes.lists.size):
+            packed = sums[window, lane]
+            if packed != 0:
+                n, highest, free = lanes.lists[lane], best[window, lane], lanes.keep[window, lane] != 0
+                units, count = parted(packed, count_shift)
+                if role == 0:  # every buy pair has one fast window
+                    counts[2] += count * lanes.pairs[0, lane]
+                    cells.sums[n] += units
+                    cells.counts[n] += count
+                    if free:
+                        cells.best[n] = max(cells.best[n], highest)
+                    else:
+                        raise_pairs(window, n, pairs, highest, maps.best)
+                fold_slices(CROSSED + 2 * role, window, n, by_fast, free, highest, units, count, maps)
+                fold_slices(CROSSED + 2 * role + 1, window, n, by_slow, free, highest, units, count, maps)
 
 
 @inlined
-def offer_all(score, buys, first, last, sells, begin, end, shared_windows, tally):
-    """Offer the combinations of two lists, in the order of their indices."""
-    for k in range(first, last):
-        index = np.int64(buys.pairs[k]) * sells.pairs.size
-        if not may_enter(score, index + sells.pairs[begin], tally):
-            break
-        for m in range(begin, end):
-            if not may_enter(score, index + sells.pairs[m], tally):
-                break
-            if shared_windows or disjoint(buys, k, sells, m):
-                offer(tally.heap_score, tally.heap_index, tally.heap_size, score, index + sells.pairs[m])
-
-
-@sealed
-def close_maps(width, rows, sells, block, tally, scale):
-    """Fold maps and counts of the block into the tally; it has met ``rows`` buy pairs."""
-    for lane in range(len(width)):
-        tally.counts[0] += np.int64(block.members[0, lane]) * rows
-    for window in range(block.keep.shape[0]):
-        for lane in range(len(width)):
-            n = block.lanes[lane]
-            if n >= 0:
-                best = block.fast_max[window, lane]
-                units, count = parted(block.fast_sum[window, lane], scale.count_shift)
-                if count:  # every buy pair has one fast window
-                    tally.sell_max[n] = max(tally.sell_max[n], best)
-                    tally.sell_sum[n] += units
-                    tally.sell_count[n] += count
-                    tally.counts[2] += count * block.members[0, lane]
-                    fold_row(tally, CROSSED, window, n, sells, best, units, count)
-                best = block.slow_max[window, lane]
-                units, count = parted(block.slow_sum[window, lane], scale.count_shift)
-                if count:
-                    fold_row(tally, CROSSED + 2, window, n, sells, best, units, count)
+def raise_pairs(window, n, pairs, highest, best):
+    """Raise the cells of those pairs of a sell list that do not have the window."""
+    for m in range(pairs.starts[n], pairs.starts[n + 1]):
+        if pairs.fast[m] != window and pairs.slow[m] != window:
+            raise_cell(best, OWN_SELL, pairs.fast[m], pairs.slow[m], highest)
 
 
 @inlined
-def fold_row(tally, which, window, n, sells, best, units, count):
-    """Fold what a buy window and the pairs of a sell list have made into the two maps of that window."""
-    fold_slices(tally, which, window, n, sells.by_fast, best, units, count)
-    fold_slices(tally, which + 1, window, n, sells.by_slow, best, units, count)
-
-
-@inlined
-def fold_slices(tally, which, window, n, slices, best, units, count):
+def fold_slices(which, window, n, slices, free, highest, units, count, maps):
+    """Fold a buy window and a sell list into one map; not ``free``, some of its pairs have the window and raise nothing."""
     for j in range(slices.starts[n], slices.starts[n + 1]):
-        pairs, other = slices.begins[j + 1] - slices.begins[j], slices.windows[j]
-        raise_cell(tally, which, window, other, best)
-        tally.map_sum[which, window, other] += units * pairs
-        tally.map_count[which, window, other] += count * pairs
+        begin, end, other = slices.begins[j], slices.begins[j + 1], slices.windows[j]
+        if free or (other != window and (end - begin > 1 or slices.others[begin] != window)):
+            raise_cell(maps.best, which, window, other, highest)
+        maps.sums[which, window, other] += units * (end - begin)
+        maps.counts[which, window, other] += count * (end - begin)

@@ -1,7 +1,7 @@
 """Combinations that share a window, taken off again from the sums that took them along.
 
 They are swept window by window: all buy pairs with the window against all sell pairs with it, a lane a
-sell pair. A pair of windows that both sides have is met under its fast one.
+sell pair. A pair that both sides have is met under its fast window only.
 """
 
 from __future__ import annotations
@@ -18,141 +18,140 @@ FAST, SLOW = 0, 1
 
 
 class Visit(NamedTuple):
-    """Buy lists to walk, ``R`` of them, and where in each the pairs with a window are; scratch."""
+    """Buy lists to walk, ``R`` of them, and where in each the pairs with a window are."""
 
     rows: np.ndarray  # (N,) int32, ascending
     prefixes: np.ndarray  # (N + 1,) int32, leading entries in common with the row before
-    fast: np.ndarray  # (N,) int64, the slice of ``by_fast`` whose window it is, or -1
-    slow: np.ndarray  # (N,) int64
+    slices: np.ndarray  # (2, N) int64, by role: the slice of this window, or -1
+
+
+class SharedLanes(NamedTuple):
+    """Lanes that each stand for one sell pair with the window."""
+
+    others: np.ndarray  # (L,) int32, its other window
+    places: np.ndarray  # (W,) int32, the lane of each other window, or -1
+    sums: np.ndarray  # (2, L) int64, of scores, by the window's role in the buy pair
+    counts: np.ndarray  # (2, L) int64
 
 
 @sealed
-def visit_window(buys, window, deepest, visit):
-    """Look for the buy lists with a pair of this window; returns how many there are."""
-    fast, slow = buys.by_fast, buys.by_slow
-    i, i_end = fast.holding[window], fast.holding[window + 1]
-    j, j_end = slow.holding[window], slow.holding[window + 1]
+def visit_window(window, crosses, fast, slow, deepest, visit):
+    """Look for the buy lists with a pair of this window, from their holders; returns how many there are."""
+    i, i_end = fast.starts[window], fast.starts[window + 1]
+    j, j_end = slow.starts[window], slow.starts[window + 1]
     found = 0
     while i < i_end or j < j_end:
-        in_fast = fast.held[i] if i < i_end else -1
-        in_slow = slow.held[j] if j < j_end else -1
-        if in_fast >= 0 and in_slow >= 0 and fast.lists[in_fast] != slow.lists[in_slow]:
-            if fast.lists[in_fast] < slow.lists[in_slow]:
-                in_slow = -1
-            else:
-                in_fast = -1
-        i += in_fast >= 0
-        j += in_slow >= 0
-        row = fast.lists[in_fast] if in_fast >= 0 else slow.lists[in_slow]
-        visit.prefixes[found] = 0 if found == 0 else prefix(buys.crosses, visit.rows[found - 1], row, deepest)
-        visit.rows[found], visit.fast[found], visit.slow[found] = row, in_fast, in_slow
+        row = fast.lists[i] if i < i_end else slow.lists[j]
+        if j < j_end:
+            row = min(row, slow.lists[j])
+        visit.rows[found] = row
+        visit.slices[:, found] = -1
+        if i < i_end and fast.lists[i] == row:
+            visit.slices[0, found] = fast.slices[i]
+            i += 1
+        if j < j_end and slow.lists[j] == row:
+            visit.slices[1, found] = slow.slices[j]
+            j += 1
+        visit.prefixes[found] = 0 if found == 0 else prefix(crosses, visit.rows[found - 1], row, deepest)
         found += 1
     visit.prefixes[found] = 0
     return found
 
 
 @sealed
-def open_shared(width, sells, window, role, first, block):
-    """A lane for each sell pair whose ``role`` has this window, from the ``first`` on; False if none is left."""
-    slices = sells.by_fast if role == FAST else sells.by_slow
-    everywhere = ~block.keep.dtype.type(0)
-    block.alive[:] = 0
-    block.members[:] = 0
-    block.lanes[:] = -1
-    block.places[:] = -1
+def open_shared(window, first, slices, holders, lanes, shared):
+    """A lane for each sell pair that ``holders`` says has this window, from the ``first`` on; whether there are any."""
+    lanes.alive[:] = 0
+    lanes.pairs[:] = 0
+    lanes.lists[:] = -1
+    shared.places[:] = -1
+    shared.sums[:] = 0
+    shared.counts[:] = 0
     found = 0
-    for held in range(slices.holding[window], slices.holding[window + 1]):
-        j = slices.held[held]
+    for held in range(holders.starts[window], holders.starts[window + 1]):
+        j = holders.slices[held]
         for k in range(slices.begins[j], slices.begins[j + 1]):
             lane = found - first
-            if 0 <= lane < len(width):
-                block.lanes[lane] = slices.lists[j]
-                block.members[0, lane] = 1
-                block.alive[0, lane] = everywhere
-                block.others[lane] = slices.others[k]
-                block.places[slices.others[k]] = lane
+            if 0 <= lane < lanes.lists.size:
+                lanes.lists[lane] = holders.lists[held]
+                lanes.pairs[0, lane] = 1
+                lanes.alive[0, lane] = ~lanes.alive.dtype.type(0)
+                shared.others[lane] = slices.others[k]
+                shared.places[slices.others[k]] = lane
             found += 1
-    block.lane_sum[:] = 0
-    block.lane_count[:] = 0
     return found > first
 
 
 @sealed
-def weigh_row(i, role, buys, visit, block):
+def weigh_row(i, role, by_fast, by_slow, slices, pairs, places, weights):
     """How many combinations of row and lane share the window: the pairs of the row that have it."""
     weight = 0
-    if visit.fast[i] >= 0:
-        weight += buys.by_fast.begins[visit.fast[i] + 1] - buys.by_fast.begins[visit.fast[i]]
-    if visit.slow[i] >= 0:
-        weight += buys.by_slow.begins[visit.slow[i] + 1] - buys.by_slow.begins[visit.slow[i]]
-    for lane in range(block.lanes.size):
-        block.weights[0, lane] = weight * block.members[0, lane]
-    if role == SLOW and visit.slow[i] >= 0:
-        for k in range(buys.by_slow.begins[visit.slow[i]], buys.by_slow.begins[visit.slow[i] + 1]):
-            lane = block.places[buys.by_slow.others[k]]
+    if slices[FAST, i] >= 0:
+        weight += by_fast.begins[slices[FAST, i] + 1] - by_fast.begins[slices[FAST, i]]
+    if slices[SLOW, i] >= 0:
+        weight += by_slow.begins[slices[SLOW, i] + 1] - by_slow.begins[slices[SLOW, i]]
+    for lane in range(pairs.shape[1]):
+        weights[0, lane] = weight * pairs[0, lane]
+    if role == SLOW and slices[SLOW, i] >= 0:
+        for k in range(by_slow.begins[slices[SLOW, i]], by_slow.begins[slices[SLOW, i] + 1]):
+            lane = places[by_slow.others[k]]
             if lane >= 0:  # the very same pair, met under its fast window
-                block.weights[0, lane] -= 1
+                weights[0, lane] -= 1
 
 
 @sealed
-def take_off_row(i, window, role, buys, visit, block, tally):
-    """Take the row, whose scores are in ``block``, off the counts and maps."""
-    for lane in range(block.lanes.size):
-        tally.counts[0] -= block.weights[0, lane]
-        tally.counts[2] -= block.weights[0, lane] * block.ones[0, lane]
-    if visit.fast[i] >= 0:
-        take_off_slice(visit.fast[i], buys.by_fast, FAST, window, role, block, tally)
-    if visit.slow[i] >= 0:
-        take_off_slice(visit.slow[i], buys.by_slow, SLOW, window, role, block, tally)
+def take_off_row(i, window, role, by_fast, by_slow, slices, row, shared, counts, maps):
+    """Take the row off the counts and maps."""
+    for lane in range(row.weights.shape[1]):
+        counts[0] -= row.weights[0, lane]
+        counts[2] -= row.weights[0, lane] * row.ones[0, lane]
+    for buy_role in range(np.int64(2)):
+        others = by_fast if buy_role == FAST else by_slow
+        j = slices[buy_role, i]
+        if j >= 0:
+            take_off_slice(others.others, others.begins[j], others.begins[j + 1], buy_role, window, role, row, shared, maps)
 
 
 @sealed
-def take_off_slice(j, slices, buy_role, window, role, block, tally):
+def take_off_slice(others, begin, end, buy_role, window, role, row, shared, maps):
     """The pairs (window, others) of the row: fast and slow, or slow and fast."""
-    begin, end = slices.begins[j], slices.begins[j + 1]
     units, ones = 0, 0
-    for lane in range(block.lanes.size):
-        block.lane_sum[buy_role, lane] += (end - begin) * block.units[0, lane]
-        block.lane_count[buy_role, lane] += (end - begin) * block.ones[0, lane]
-        units += block.units[0, lane]
-        ones += block.ones[0, lane]
+    for lane in range(row.units.shape[1]):
+        shared.sums[buy_role, lane] += (end - begin) * row.units[0, lane]
+        shared.counts[buy_role, lane] += (end - begin) * row.ones[0, lane]
+        units += row.units[0, lane]
+        ones += row.ones[0, lane]
     crossed = CROSSED + 2 * (1 - buy_role) + (1 - role)
     for k in range(begin, end):
-        other = slices.others[k]
-        row_units, row_ones = units, ones
-        for lane in range(block.lanes.size):
-            tally.map_sum[crossed, other, block.others[lane]] -= block.units[0, lane]
-            tally.map_count[crossed, other, block.others[lane]] -= block.ones[0, lane]
-        if role == SLOW and buy_role == SLOW and block.places[other] >= 0:
-            same = block.places[other]
-            row_units -= block.units[0, same]
-            row_ones -= block.ones[0, same]
-            block.lane_sum[SLOW, same] -= block.units[0, same]
-            block.lane_count[SLOW, same] -= block.ones[0, same]
-            take_off(tally, crossed, other, other, -block.units[0, same], -block.ones[0, same])
-        take_off(tally, CROSSED + 2 * (1 - buy_role) + role, other, window, row_units, row_ones)
-        if buy_role == FAST:
-            take_off(tally, OWN_BUY, window, other, row_units, row_ones)
-        else:
-            take_off(tally, OWN_BUY, other, window, row_units, row_ones)
+        other, row_units, row_ones = others[k], units, ones
+        for lane in range(row.units.shape[1]):
+            take_off(maps, crossed, other, shared.others[lane], row.units[0, lane], row.ones[0, lane])
+        if role == SLOW and buy_role == SLOW and shared.places[other] >= 0:
+            same = shared.places[other]
+            row_units -= row.units[0, same]
+            row_ones -= row.ones[0, same]
+            shared.sums[SLOW, same] -= row.units[0, same]
+            shared.counts[SLOW, same] -= row.ones[0, same]
+            take_off(maps, crossed, other, other, -row.units[0, same], -row.ones[0, same])
+        take_off(maps, CROSSED + 2 * (1 - buy_role) + role, other, window, row_units, row_ones)
+        fast, slow = (window, other) if buy_role == FAST else (other, window)
+        take_off(maps, OWN_BUY, fast, slow, row_units, row_ones)
 
 
 @inlined
-def take_off(tally, which, i, j, units, count):
-    tally.map_sum[which, i, j] -= units
-    tally.map_count[which, i, j] -= count
+def take_off(maps, which, i, j, units, count):
+    maps.sums[which, i, j] -= units
+    maps.counts[which, i, j] -= count
 
 
 @sealed
-def close_shared(window, role, block, tally):
+def close_shared(window, role, lists, shared, maps):
     """Take what the lanes have summed up off the maps of their own windows."""
-    for lane in range(block.lanes.size):
-        if block.lanes[lane] >= 0:
-            other = block.others[lane]
-            for buy_role in (FAST, SLOW):
-                units, ones = block.lane_sum[buy_role, lane], block.lane_count[buy_role, lane]
-                take_off(tally, CROSSED + 2 * buy_role + 1 - role, window, other, units, ones)
-                if role == FAST:
-                    take_off(tally, OWN_SELL, window, other, units, ones)
-                else:
-                    take_off(tally, OWN_SELL, other, window, units, ones)
+    for lane in range(lists.size):
+        if lists[lane] >= 0:
+            other = shared.others[lane]
+            fast, slow = (window, other) if role == FAST else (other, window)
+            for buy_role in range(np.int64(2)):
+                units, ones = shared.sums[buy_role, lane], shared.counts[buy_role, lane]
+                take_off(maps, CROSSED + 2 * buy_role + 1 - role, window, other, units, ones)
+                take_off(maps, OWN_SELL, fast, slow, units, ones)

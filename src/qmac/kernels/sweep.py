@@ -13,18 +13,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qmac.kernels._jit import inlined, sealed
-from qmac.kernels.lanes import item, load, splat, store, where
+from qmac.kernels.lanes import highest, item, load, rarely, splat, store, total, where, wide
 from qmac.kernels.lists import Lists
-from qmac.kernels.maps import add_to_maps, close_maps, open_block
+from qmac.kernels.maps import add_slices, close_margins, look_closer, may_enter, open_block
 from qmac.kernels.measures import Facts, measure
-from qmac.kernels.shared import FAST, SLOW, Visit, close_shared, open_shared, take_off_row, visit_window, weigh_row
+from qmac.kernels.shared import (
+    FAST,
+    SLOW,
+    SharedLanes,
+    Visit,
+    close_shared,
+    open_shared,
+    take_off_row,
+    visit_window,
+    weigh_row,
+)
 from qmac.kernels.tables import Edge, Stops, Tables, Tile, Values, fill_tables
-from qmac.kernels.tally import Block, Scale, add_row, add_weighted, close_sums, flush_histogram
+from qmac.kernels.tally import Lanes, Margins, Row, Scale, Sums, add_row, add_sums, close_sums, flush_histogram
 from qmac.kernels.walk import State, enter, settle_last
 
-
 MOST_PENDING = 2**32 - 2**30
-"""Combinations in a histogram of 32 bits, before a row of up to 32 * MOST_PAIRS**2 more."""
+"""Combinations in a histogram of 32 bits; a row may bring 64 * MOST_PAIRS**2, a quarter of that."""
 
 
 class Aim(NamedTuple):
@@ -62,65 +71,73 @@ class Scratch(NamedTuple):
     edge: Edge
     states: State  # row 0 before any entry; then after each entry of the row at hand, or of each row of a tile
     held: Any  # see walk.stopped_course
-    cursors: np.ndarray  # (N,) int64, entries of each row before the tile
+    cursors: np.ndarray  # (N,) int64, where the entries of each row go on after a tile
+    floors: np.ndarray  # (N,) float64, see maps.look_closer
     every: Visit  # all rows
     some: Visit  # those with one window
-    block: Block
+    lanes: Lanes
+    margins: Margins
+    sums: Sums
+    row: Row
+    shared: SharedLanes
 
 
 @sealed
 def sweep_units(width, units, data, scratch, tally, stop):
     """Sweep units ``units[0] ... units[1]``: lane blocks, then shared windows; False if ``stop`` was set meanwhile."""
-    blocks = (data.sells.starts.size - 2) // len(width) + 1
-    rows = data.buys.starts.size - 1
-    block = scratch.block
+    buys, sells, lanes, margins = data.buys, data.sells, scratch.lanes, scratch.margins
+    blocks = (sells.pairs.starts.size - 2) // len(width) + 1
     for unit in range(units[0], units[1]):
-        if unit < blocks:
-            open_block(width, data.sells, unit * len(width), data.aim.shared_windows, block)
-            if not sweep_block(width, -1, FAST, rows, scratch.every, data, scratch, tally, stop):
-                return False
-            close_maps(width, data.buys.pairs.size, data.sells, block, tally, data.scale)
-            close_sums(width, 1, block, tally)
-            continue
-        window = unit - blocks
-        found = visit_window(data.buys, window, scratch.states.code.shape[0] - 1, scratch.some)
-        for role in (FAST, SLOW):
-            first = 0
-            while found > 0 and open_shared(width, data.sells, window, role, first, block):
-                if not sweep_block(width, window, role, found, scratch.some, data, scratch, tally, stop):
+        window, role, first = unit - blocks, np.int64(0), np.int64(0)
+        rows, visit = buys.pairs.starts.size - 1, scratch.every
+        if window >= 0:
+            visit = scratch.some
+            deepest = scratch.states.code.shape[0] - 1
+            rows = visit_window(window, buys.crosses, buys.fast_holders, buys.slow_holders, deepest, visit)
+        while True:
+            if window < 0:
+                open_block(sells.pairs, unit * len(width), data.aim.shared_windows, lanes, margins)
+            elif role == 0:
+                if not open_shared(window, first, sells.by_fast, sells.fast_holders, lanes, scratch.shared):
+                    role, first = np.int64(1), np.int64(0)
+                    continue
+            elif not open_shared(window, first, sells.by_slow, sells.slow_holders, lanes, scratch.shared):
+                break
+            begin = np.int64(0)
+            while begin < data.bars:
+                tile = Tile(begin, min(begin + data.tile, data.bars), data.bars)
+                fill_tables(
+                    width, tile, sells.crosses, lanes.lists, data.values, data.stops, data.aim.ignore,
+                    scratch.tables, scratch.edge,
+                )  # fmt: skip
+                if not walk_rows(
+                    width, tile, window, role, rows, visit, data, data.values, data.stops, scratch, scratch.held,
+                    tally, stop,
+                ):  # fmt: skip
                     return False
-                close_shared(window, role, block, tally)
-                close_sums(width, -1, block, tally)
-                first += len(width)
+                begin = tile.end
+            if window < 0:
+                tally.totals.counts[0] += lanes.pairs.sum() * buys.pairs.pairs.size
+                for side in range(np.int64(2)):
+                    best, sums = (margins.fast_max, margins.fast_sum) if side == 0 else (margins.slow_max, margins.slow_sum)
+                    close_margins(
+                        side, lanes, best, sums, sells.pairs, sells.by_fast, sells.by_slow, data.scale.count_shift,
+                        tally.totals.counts, tally.sells, tally.maps,
+                    )  # fmt: skip
+                close_sums(np.int64(1), lanes.pairs, scratch.sums, tally.totals)
+                break
+            close_shared(window, role, lanes.lists, scratch.shared, tally.maps)
+            close_sums(np.int64(-1), lanes.pairs, scratch.sums, tally.totals)
+            first += len(width)
     return True
 
 
-@sealed
-def sweep_block(width, window, role, rows, visit, data, scratch, tally, stop):
-    """Walk the first ``rows`` of a visit against the lanes of the block, tile by tile."""
-    begin = 0
-    while begin < data.bars:
-        tile = Tile(begin, min(begin + data.tile, data.bars), data.bars)
-        fill_tables(
-            width, tile, data.sells.crosses, scratch.block.lanes, data.values, data.stops, data.aim.ignore,
-            scratch.tables, scratch.edge,
-        )  # fmt: skip
-        if not walk_rows(
-            width, tile, window, role, rows, visit, data, data.values, data.stops, scratch.tables, scratch.states,
-            scratch.held, scratch.cursors, scratch.block, tally, stop,
-        ):  # fmt: skip
-            return False
-        begin = tile.end
-    return True
-
-
-@sealed
-def walk_rows(
-    width, tile, window, role, rows, visit, data, values, stops, tables, states, held, cursors, block, tally, stop
-):  # fmt: skip
+@inlined
+def walk_rows(width, tile, window, role, rows, visit, data, values, stops, scratch, held, tally, stop):
     """Walk the entries of a tile and, after the last one, score each row against each lane."""
-    entries, first_bar = data.buys.crosses, data.facts.first
+    entries, states = data.buys.crosses, scratch.states
     whole = tile.end - tile.begin == tile.length
+    pending, most_pending = 0, MOST_PENDING // max(1, scratch.lanes.pairs.sum())
     for i in range(rows):
         if stop[0]:
             return False
@@ -132,55 +149,85 @@ def walk_rows(
         else:
             k, come_back = begin, 0
             if tile.begin > 0:
-                k = item(cursors, i)
+                k = item(scratch.cursors, i)
             state = load(states, i + 1 if tile.begin > 0 else 0, width)
         while k < end and item(entries.bars, k) < tile.end:
-            state = enter(tile, entries, begin, k, values, stops, tables, held, first_bar, state)
+            state = enter(tile, entries, begin, k, values, stops, scratch.tables, held, data.facts.first, state)
             k += 1
             if k <= come_back:  # the next row starts from here
                 store(states, k - begin, state)
         if tile.end < tile.length:
             store(states, i + 1, state)
-            cursors[i] = k
+            scratch.cursors[i] = k
             continue
         state = settle_last(state, tile.length)
-        score_row(width, i, row, window, role, visit, state, tile.length, data, block, tally)
+        pairs = score_row(width, i, row, window, role, visit, state, tile.length, data, scratch, tally)
+        pending += pairs
+        if window < 0 and pending > most_pending:
+            flush_histogram(scratch.sums.histogram, np.int64(1), tally.totals.histogram)
+            pending = pairs
     return True
 
 
 @inlined
-def score_row(width, i, row, window, role, visit, s, length, data, block, tally):
-    """From the state after the last bar to scores, and these into the summaries."""
-    aim, facts, scale = data.aim, data.facts, data.scale
-    factor = item(data.buys.starts, row + 1) - item(data.buys.starts, row)
-    counts, weights = splat(np.int32(factor), width), block.members
+def score_row(width, i, row, window, role, visit, s, length, data, scratch, tally):
+    """From the state after the last bar to scores, and these into the summaries; returns the pairs of the row."""
+    aim, facts, scale, buys, sells, lanes = data.aim, data.facts, data.scale, data.buys, data.sells, scratch.lanes
+    first, last = item(buys.pairs.starts, row), item(buys.pairs.starts, row + 1)
+    factor = last - first
+    counts, weights = splat(np.int32(factor), width), lanes.pairs
     if window >= 0:
-        weigh_row(i, role, data.buys, visit, block)
-        weights, factor = block.weights, 1
+        weights, factor = scratch.row.weights, np.int64(1)
+        weigh_row(
+            i, role, buys.by_fast, buys.by_slow, visit.slices, lanes.pairs, scratch.shared.places, weights
+        )
         counts = load(weights, 0, width)
     none = counts ^ counts
-    alive = load(block.alive, 0, width)
+    alive = load(lanes.alive, 0, width)
     passed = alive != 0
     if aim.traded:
         passed = (alive & s.code) != 0
-        add_row(block.removed, 0, where(passed, none, counts))
+        add_row(scratch.sums.removed, 0, where(passed, none, counts))
     for k in range(aim.metrics.size):
         found = measure(aim.metrics[k], s, length, facts)
         inside = (found >= aim.low[k]) & (found <= aim.high[k])
-        add_row(block.removed, k + 1, where(inside, none, counts))
+        add_row(scratch.sums.removed, k + 1, where(inside, none, counts))
         passed = passed & inside
     metric = measure(aim.measure, s, length, facts)
     scored = passed & (metric - metric == 0.0)
-    positive = scored & (metric > 0.0)
     values = metric * aim.sign + 0.0
-    units = add_weighted(counts, weights, factor, passed, scored, positive, values, block, scale)
-    if window < 0:
-        add_to_maps(width, row, data.buys, data.sells, aim.shared_windows, scored, values, units, block, tally, scale)
-        block.pending[0] += factor * block.pairs[0]
-        if block.pending[0] >= MOST_PENDING:
-            flush_histogram(block, 1, tally)
-    else:
+    units = add_sums(counts, weights, factor, passed, scored, scored & (metric > 0.0), values, scratch.sums, scale)
+    if window >= 0:
         one = splat(np.int64(1), width)
-        store(block.ones, 0, where(scored, one, 0))
-        store(block.units, 0, units - where(scored, splat(np.int64(1) << scale.count_shift, width), 0))
-        take_off_row(i, window, role, data.buys, visit, block, tally)
+        ones = where(scored, one, one ^ one)
+        store(scratch.row.ones, 0, ones)
+        store(scratch.row.units, 0, units - ones * (np.int64(1) << scale.count_shift))
+        take_off_row(
+            i, window, role, buys.by_fast, buys.by_slow, visit.slices, scratch.row, scratch.shared,
+            tally.totals.counts, tally.maps,
+        )  # fmt: skip
+        return factor
+    pairs = load(lanes.pairs, 0, width)
+    score = where(scored, values, -np.inf)
+    store(scratch.row.scores, 0, score)
+    count = total(where(scored, pairs, none))
+    tally.buys.sums[row] += total(units * wide(pairs)) - (count << scale.count_shift)
+    tally.buys.counts[row] += count
+    margins, scores, map_best = scratch.margins, scratch.row.scores, tally.maps.best
+    for role in range(np.int64(2)):
+        slices, top, sums = buys.by_fast, margins.fast_max, margins.fast_sum
+        if role == SLOW:
+            slices, top, sums = buys.by_slow, margins.slow_max, margins.slow_sum
+        add_slices(width, slices, row, role, score, units, top, sums, sells.pairs, lanes, scores, map_best)
+    best = highest(score)
+    lowest_index = np.int64(buys.pairs.pairs[first]) * sells.pairs.pairs.size + sells.pairs.pairs[sells.pairs.starts[lanes.lists[0]]]
+    if (
+        best > scratch.floors[row]
+        or may_enter(best, lowest_index, tally.heap)
+        or rarely(scored & (values < tally.lowest[0]))
+    ):
+        look_closer(
+            row, buys.pairs, sells.pairs, aim.shared_windows, lanes, scores, tally.lowest, tally.buys.best, scratch.floors,
+            map_best, tally.heap,
+        )  # fmt: skip
+    return factor

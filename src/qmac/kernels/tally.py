@@ -28,74 +28,90 @@ class Scale(NamedTuple):
     limit: float | None  # scores further from 0 count as this much in sums; None where none can be
 
 
-class Block(NamedTuple):
-    """Summaries of one lane block, folded into the Tally when the block is done.
+class Lanes(NamedTuple):
+    """Which sell pairs the lanes of a block stand for."""
 
-    A lane stands for ``members`` sell pairs, a row for as many buy pairs as it has: what is summed
-    here is weighted with the row's, and with the lane's when the block is closed.
-    """
-
-    lanes: np.ndarray  # (L,) int32, the exit list of each lane; -1 for none
-    members: np.ndarray  # (1, L) int32, the pairs of each lane
+    lists: np.ndarray  # (L,) int32, the exit list of each lane; -1 for none
+    pairs: np.ndarray  # (1, L) int32, how many sell pairs a lane stands for
     alive: np.ndarray  # (1, L) unsigned, all ones, or 0 in a lane without a list
     keep: np.ndarray  # (W, L) unsigned, all ones, or 0 where a pair of the lane has this window
-    fast_max: np.ndarray  # (W, L) float64 over the rows with this fast window
+
+
+class Margins(NamedTuple):
+    """Each lane over the rows with one window: maps in the making."""
+
+    fast_max: np.ndarray  # (W, L) float64
     fast_sum: np.ndarray  # (W, L) int64, scores and counts
     slow_max: np.ndarray
     slow_sum: np.ndarray
-    histogram: np.ndarray  # (SUBHISTOGRAMS, B + 1) uint32; the last bin takes what is not scored
-    pending: np.ndarray  # (1,) int64, combinations in the histogram
-    pairs: np.ndarray  # (1,) int64, the sell pairs of the block
-    least: np.ndarray  # (1,) int64, the lowest sell pair of the block
-    squares: np.ndarray  # (1, L) int64
+
+
+class Sums(NamedTuple):
+    """Counts of a block, weighted with the pairs of each row; those of a lane come when it is closed."""
+
     passed: np.ndarray  # (1, L) int32
     positive: np.ndarray  # (1, L) int32
     removed: np.ndarray  # (C + 1, L) int32
-    scores: np.ndarray  # (1, L) float64, of the row at hand
-    clean: np.ndarray  # (1, L) unsigned, not 0 where neither list of it has a window of the other
-    # Only where combinations that share a window are taken off, see shared:
-    weights: np.ndarray  # (1, L) int32, combinations of row and lane
-    units: np.ndarray  # (1, L) int64, scores of the row
+    squares: np.ndarray  # (1, L) int64
+    histogram: np.ndarray  # (SUBHISTOGRAMS, B + 1) uint32, with both weights; the last bin takes what is not scored
+
+
+class Row(NamedTuple):
+    """The row at hand, for functions that look at single lanes."""
+
+    scores: np.ndarray  # (1, L) float64
+    weights: np.ndarray  # (1, L) int32, combinations that share the window, see shared
+    units: np.ndarray  # (1, L) int64, scores
     ones: np.ndarray  # (1, L) int64, 1 where there is a score
-    others: np.ndarray  # (L,) int32, the window of the lane's pair that is not the shared one
-    places: np.ndarray  # (W,) int32, the lane of that window, or -1
-    lane_sum: np.ndarray  # (2, L) int64, by the shared window's role in the buy pair
-    lane_count: np.ndarray  # (2, L) int64
+
+
+class Heap(NamedTuple):
+    """The K best combinations, the worst of them first."""
+
+    score: np.ndarray  # (K,) float64
+    index: np.ndarray  # (K,) int64, buy pair * S + sell pair
+    size: np.ndarray  # (1,) int64
+
+
+class Totals(NamedTuple):
+    """Sums over all combinations."""
+
+    counts: np.ndarray  # (4,) int64: evaluated, not filtered, scored, of these above zero as a metric
+    removed: np.ndarray  # (C + 1,) int64: without a trade where one is asked for, then by each constraint
+    histogram: np.ndarray  # (B,) int64
+    squares: np.ndarray  # (2,) int64: high and low 32 bits of a sum that may pass 2**63
+
+
+class Cells(NamedTuple):
+    """The highest score, the sum of scores and their number, for whatever there is one of each."""
+
+    best: np.ndarray  # float64, -inf where nothing is scored
+    sums: np.ndarray  # int64
+    counts: np.ndarray  # int64
 
 
 class Tally(NamedTuple):
     """What a worker keeps of all units it has done.
 
-    Maps are of (buy_fast, buy_slow), (sell_fast, sell_slow) and then of a buy and a sell window, see
-    reductions.PAIRS. What is the same for all pairs of a list is kept by list, and the first two maps
-    hold only what is not.
+    Maps are of the window pairs in ``reductions.PAIRS``. What is the same for all pairs of a list is kept by
+    list; the maps of the two windows of one side hold only what is not.
     """
 
-    heap_score: np.ndarray  # (K,) float64, the worst kept row first
-    heap_index: np.ndarray  # (K,) int64, buy pair * S + sell pair
-    heap_size: np.ndarray  # (1,) int64
-    counts: np.ndarray  # (4,) int64: evaluated, not filtered, scored, of these above zero as a metric
-    removed: np.ndarray  # (C + 1,) int64: without a trade where one is asked for, then by each constraint
-    histogram: np.ndarray  # (B,) int64
+    heap: Heap
+    totals: Totals
     lowest: np.ndarray  # (1,) float64
-    squares: np.ndarray  # (2,) int64: high and low 32 bits of a sum that may pass 2**63
-    buy_max: np.ndarray  # (N,) float64: each buy list over all sell pairs
-    buy_sum: np.ndarray  # (N,) int64
-    buy_count: np.ndarray  # (N,) int64
-    sell_max: np.ndarray  # of each sell list
-    sell_sum: np.ndarray
-    sell_count: np.ndarray
-    map_max: np.ndarray  # (6, W, W) float64
-    map_sum: np.ndarray  # (6, W, W) int64
-    map_count: np.ndarray  # (6, W, W) int64
+    buys: Cells  # (N,) of each buy list, over all sell pairs
+    sells: Cells  # (N,) of each sell list
+    maps: Cells  # (6, W, W)
 
 
 @sealed
-def offer(heap_score, heap_index, heap_size, score, index):
+def offer(heap, score, index):
     """Keep (score, index) if it is among the K best: higher scores first, then lower indices."""
-    n = heap_size[0]
-    if n == heap_score.size:
-        if score < heap_score[0] or (score == heap_score[0] and index > heap_index[0]):
+    scores, indices, size = heap
+    n = size[0]
+    if n == scores.size:
+        if score < scores[0] or (score == scores[0] and index > indices[0]):
             return
         place = 0
         while True:  # take the worst out: sift the hole down
@@ -104,24 +120,23 @@ def offer(heap_score, heap_index, heap_size, score, index):
                 break
             other = child + 1
             if other < n and (
-                heap_score[other] < heap_score[child]
-                or (heap_score[other] == heap_score[child] and heap_index[other] > heap_index[child])
+                scores[other] < scores[child] or (scores[other] == scores[child] and indices[other] > indices[child])
             ):
                 child = other
-            if heap_score[child] > score or (heap_score[child] == score and heap_index[child] < index):
+            if scores[child] > score or (scores[child] == score and indices[child] < index):
                 break
-            heap_score[place], heap_index[place] = heap_score[child], heap_index[child]
+            scores[place], indices[place] = scores[child], indices[child]
             place = child
     else:
         place = n
-        heap_size[0] = n + 1
+        size[0] = n + 1
         while place > 0:
             parent = (place - 1) // 2
-            if heap_score[parent] < score or (heap_score[parent] == score and heap_index[parent] > index):
+            if scores[parent] < score or (scores[parent] == score and indices[parent] > index):
                 break
-            heap_score[place], heap_index[place] = heap_score[parent], heap_index[parent]
+            scores[place], indices[place] = scores[parent], indices[parent]
             place = parent
-    heap_score[place], heap_index[place] = score, index
+    scores[place], indices[place] = score, index
 
 
 @inlined
@@ -144,46 +159,52 @@ def parted(packed, shift):
 
 
 @inlined
-def add_weighted(counts, weights, factor, passed, scored, positive, values, block, scale):
+def parted(packed, shift):
+    """Sum of scores and count from the integer that holds both; |sum| is below half a count."""
+    count = (packed + (1 << (shift - 1))) >> shift
+    return packed - (count << shift), count
+
+
+@inlined
+def add_sums(counts, weights, factor, passed, scored, positive, values, sums, scale):
     """Add one row of scores to the sums of its block; returns the scores as integers.
 
     ``counts (L,)`` is the weight of the row in each lane; in the histogram it is ``weights (1, L)`` times ``factor``.
     """
     summed = limited(values, scale.limit)
     none = counts ^ counts
-    add_row(block.passed, 0, where(passed, counts, none))
-    add_row(block.positive, 0, where(positive, counts, none))
+    add_row(sums.passed, 0, where(passed, counts, none))
+    add_row(sums.positive, 0, where(positive, counts, none))
     squares = where(scored, bits(summed * summed + scale.square) - scale.square_zero, 0)
-    add_row(block.squares, 0, squares * wide(counts))
+    add_row(sums.squares, 0, squares * wide(counts))
     place = (values - scale.low) * scale.bins_per_unit
     place = lower(higher(where(scored, place, 0.0), 0.0), BINS - 1.0)
-    bump(block.histogram, where(scored, truncate(place), BINS), weights, factor)
+    bump(sums.histogram, where(scored, truncate(place), BINS), weights, factor)
     return where(scored, bits(summed + scale.score) - scale.score_zero, 0)
 
 
 @sealed
-def flush_histogram(block, sign, tally):
-    """Fold the histogram of the block before its 32 bits overflow."""
-    for k in range(block.histogram.shape[0]):
-        for b in range(tally.histogram.size):
-            tally.histogram[b] += sign * np.int64(block.histogram[k, b])
-    block.histogram[:] = 0
-    block.pending[0] = 0
+def flush_histogram(histogram, sign, into):
+    """Fold the histogram of a block before its 32 bits overflow."""
+    for k in range(histogram.shape[0]):
+        for b in range(into.size):
+            into[b] += sign * np.int64(histogram[k, b])
+    histogram[:] = 0
 
 
 @sealed
-def close_sums(width, sign, block, tally):
-    """Fold what both kinds of blocks have, and empty it: counts, squares, histogram."""
-    for lane in range(len(width)):
-        members = sign * np.int64(block.members[0, lane])
-        tally.counts[1] += members * block.passed[0, lane]
-        tally.counts[3] += members * block.positive[0, lane]
-        for k in range(tally.removed.size):
-            tally.removed[k] += members * block.removed[k, lane]
-        tally.squares[0] += members * (block.squares[0, lane] >> 32)
-        tally.squares[1] += members * (block.squares[0, lane] & 0xFFFFFFFF)
-    block.passed[:] = 0
-    block.positive[:] = 0
-    block.removed[:] = 0
-    block.squares[:] = 0
-    flush_histogram(block, sign, tally)
+def close_sums(sign, pairs, sums, totals):
+    """Fold the sums of a block and empty them; ``sign`` is -1 where they are to be taken off."""
+    for lane in range(pairs.shape[1]):
+        weight = sign * np.int64(pairs[0, lane])
+        totals.counts[1] += weight * sums.passed[0, lane]
+        totals.counts[3] += weight * sums.positive[0, lane]
+        for k in range(totals.removed.size):
+            totals.removed[k] += weight * sums.removed[k, lane]
+        totals.squares[0] += weight * (sums.squares[0, lane] >> 32)
+        totals.squares[1] += weight * (sums.squares[0, lane] & 0xFFFFFFFF)
+    sums.passed[:] = 0
+    sums.positive[:] = 0
+    sums.removed[:] = 0
+    sums.squares[:] = 0
+    flush_histogram(sums.histogram, sign, totals.histogram)
