@@ -221,8 +221,10 @@ def crosses_of(
     tie: float = TIE,
 ) -> Crosses:
     """Bars ``delay`` after those where each ``averages[over]`` crosses above its ``averages[under]``."""
-    averages = np.ascontiguousarray(averages[:, : period.first + period.close.size])
     from_bar = period.first + period.start
+    before = max(from_bar - 1, 0)  # a cross looks one bar back
+    averages = np.ascontiguousarray(averages[:, before : period.first + period.close.size])
+    over, under = over.astype(np.int32), under.astype(np.int32)
     sizes = np.zeros(over.size, np.int64)
     most = averages.shape[1] // 2 + 1  # a pair cannot cross above on two bars in a row
     at_once = max(1, BUFFERED_BARS // most)
@@ -231,7 +233,7 @@ def crosses_of(
         chunk = slice(begin, begin + at_once)
         bars = np.empty(over[chunk].size * most, code_dtype(period.close.size))
         found = find_crosses(
-            averages, over[chunk], under[chunk], from_bar, period.first, delay, tie, sizes[chunk], bars
+            averages, over[chunk], under[chunk], from_bar - before, period.first - before, delay, tie, sizes[chunk], bars
         )
         return bars[:found].copy()
 

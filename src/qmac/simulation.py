@@ -133,8 +133,8 @@ class _Traded:
         rows = averages_of(prices, tuple(windows.tolist()), rules, averages)
         buys, self._buy = np.unique(places[:, :2], axis=0, return_inverse=True)
         sells, self._sell = np.unique(places[:, 2:], axis=0, return_inverse=True)
-        self._entries = crosses_of(rows, buys[:, 0].copy(), buys[:, 1].copy(), period, delay_of(rules))
-        self._exits = crosses_of(rows, sells[:, 1].copy(), sells[:, 0].copy(), period, delay_of(rules))
+        self._entries = crosses_of(rows, buys[:, 0], buys[:, 1], period, delay_of(rules))
+        self._exits = crosses_of(rows, sells[:, 1], sells[:, 0], period, delay_of(rules))
         self._rules = rules
         self._own = own_exits(period, rules)
         self.close = period.close[period.start :]

@@ -37,7 +37,16 @@ def sealed(function: Function) -> Function:
 
 def inlined(function: Function) -> Function:
     """A sealed helper that is always part of its caller, so that lane values stay in registers."""
-    return numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
+    return numba.njit(
+        nogil=True, error_model="numpy", forceinline=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
+
+
+def inner(function: Function) -> Function:
+    """A sealed function that only kernels call: Python's way in is not compiled."""
+    return numba.njit(nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
+        function
+    )
 
 
 def _kept(compiled: Any, function: Function) -> Any:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import jit, sealed
+from qmac.kernels._jit import inner, jit
 
 TIE = 2.0**-48
 """Averages nearer to each other than this share of their size are equal: 16 units in the last
@@ -56,7 +56,7 @@ def find_crosses(averages, over, under, first, skipped, delay, tie, sizes, bars)
     return found
 
 
-@sealed
+@inner
 def prefix(crosses, a, b, deepest):
     """How many leading crosses two lists have in common, at most ``deepest``."""
     first, second = crosses.starts[a], crosses.starts[b]

@@ -75,7 +75,7 @@ def equal_lists(crosses, most):
     places = 16
     while places < 2 * pairs:
         places *= 2
-    table = np.full(places, -1, np.int32)  # open addressing, by a hash of the bars
+    table = np.zeros(places, np.int32)  # open addressing by a hash of the bars; a list and 1, or 0
     ids = np.empty(pairs, np.int32)
     heads = np.empty(pairs, np.int32)
     sizes = np.zeros(pairs, np.int32)
@@ -87,9 +87,10 @@ def equal_lists(crosses, most):
             hashed = (hashed ^ np.uint64(crosses.bars[k])) * np.uint64(0x9E3779B97F4A7C15)
             hashed ^= hashed >> np.uint64(29)
         place = np.int64(hashed & np.uint64(places - 1))
-        while table[place] >= 0:
-            head = crosses.starts[heads[table[place]]]
-            same = crosses.starts[heads[table[place]] + 1] - head == end - begin
+        while table[place] > 0:
+            other = heads[table[place] - 1]
+            head = crosses.starts[other]
+            same = crosses.starts[other + 1] - head == end - begin
             k = 0
             while same and k < end - begin:
                 same = crosses.bars[head + k] == crosses.bars[begin + k]
@@ -97,12 +98,12 @@ def equal_lists(crosses, most):
             if same:
                 break
             place = (place + 1) & (places - 1)
-        if table[place] < 0 or sizes[table[place]] == most:
-            table[place] = found
+        if table[place] == 0 or sizes[table[place] - 1] == most:
             heads[found] = p
             found += 1
-        ids[p] = table[place]
-        sizes[table[place]] += 1
+            table[place] = found
+        ids[p] = table[place] - 1
+        sizes[ids[p]] += 1
     return ids, heads[:found].copy()
 
 
@@ -158,7 +159,9 @@ def gathered(crosses, which):
         starts[n + 1] = starts[n] + crosses.starts[which[n] + 1] - crosses.starts[which[n]]
     bars = np.empty(starts[which.size], crosses.bars.dtype)
     for n in range(which.size):
-        bars[starts[n] : starts[n + 1]] = crosses.bars[crosses.starts[which[n]] : crosses.starts[which[n] + 1]]
+        begin = crosses.starts[which[n]]
+        for k in range(starts[n + 1] - starts[n]):  # assigning a slice would take two seconds to compile
+            bars[starts[n] + k] = crosses.bars[begin + k]
     return Crosses(starts, bars)
 
 

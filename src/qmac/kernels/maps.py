@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, sealed
+from qmac.kernels._jit import inlined, inner
 from qmac.kernels.lanes import higher, item, load, rarely, store, where
 from qmac.kernels.tally import offer, parted
 
@@ -18,7 +18,7 @@ OWN_BUY, OWN_SELL, CROSSED = 0, 1, 2
 """Places in ``Tally.maps``; that of a buy and a sell window is ``CROSSED + 2 * buy role + sell role``, slow being 1."""
 
 
-@sealed
+@inner
 def open_block(sells, first, shared_windows, lanes, margins):
     """Lanes for the sell lists from ``first`` on, and empty margins."""
     everywhere = ~lanes.keep.dtype.type(0)
@@ -60,7 +60,7 @@ def add_slices(width, slices, row, role, score, units, best, sums, sells, lanes,
             raise_maps(window, slices.others, begin, end, role, best, sells, lanes.lists, scores, map_best)
 
 
-@sealed
+@inner
 def raise_maps(window, others, begin, end, role, best, sells, lists, scores, map_best):
     """Raise the maps by lanes that share a window with some of the pairs (window, others), but not with all.
 
@@ -102,7 +102,7 @@ def may_enter(score, index, heap):
     )
 
 
-@sealed
+@inner
 def look_closer(row, buys, sells, shared_windows, lanes, scores, lowest, buy_best, floors, map_best, heap):
     """Take in a row that may hold a new extreme: of its list, of all, or one of the best.
 
@@ -153,7 +153,7 @@ def disjoint(buys, k, sells, m):
     )
 
 
-@sealed
+@inner
 def close_margins(role, lanes, best, sums, pairs, by_fast, by_slow, count_shift, counts, cells, maps):
     """Fold the margins of the buy windows in one role into the maps, and those of the fast into their sell lists."""
     for window in range(best.shape[0]):

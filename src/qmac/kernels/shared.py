@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, sealed
+from qmac.kernels._jit import inlined, inner
 from qmac.kernels.crosses import prefix
 from qmac.kernels.maps import CROSSED, OWN_BUY, OWN_SELL
 
@@ -34,7 +34,7 @@ class SharedLanes(NamedTuple):
     counts: np.ndarray  # (2, L) int64
 
 
-@sealed
+@inner
 def visit_window(window, crosses, fast, slow, deepest, visit):
     """Look for the buy lists with a pair of this window, from their holders; returns how many there are."""
     i, i_end = fast.starts[window], fast.starts[window + 1]
@@ -58,7 +58,7 @@ def visit_window(window, crosses, fast, slow, deepest, visit):
     return found
 
 
-@sealed
+@inner
 def open_shared(window, first, slices, holders, lanes, shared):
     """A lane for each sell pair that ``holders`` says has this window, from the ``first`` on; whether there are any."""
     lanes.alive[:] = 0
@@ -82,7 +82,7 @@ def open_shared(window, first, slices, holders, lanes, shared):
     return found > first
 
 
-@sealed
+@inner
 def weigh_row(i, role, by_fast, by_slow, slices, pairs, places, weights):
     """How many combinations of row and lane share the window: the pairs of the row that have it."""
     weight = 0
@@ -99,7 +99,7 @@ def weigh_row(i, role, by_fast, by_slow, slices, pairs, places, weights):
                 weights[0, lane] -= 1
 
 
-@sealed
+@inner
 def take_off_row(i, window, role, by_fast, by_slow, slices, row, shared, counts, maps):
     """Take the row off the counts and maps."""
     for lane in range(row.weights.shape[1]):
@@ -112,7 +112,7 @@ def take_off_row(i, window, role, by_fast, by_slow, slices, row, shared, counts,
             take_off_slice(others.others, others.begins[j], others.begins[j + 1], buy_role, window, role, row, shared, maps)
 
 
-@sealed
+@inner
 def take_off_slice(others, begin, end, buy_role, window, role, row, shared, maps):
     """The pairs (window, others) of the row: fast and slow, or slow and fast."""
     units, ones = 0, 0
@@ -144,7 +144,7 @@ def take_off(maps, which, i, j, units, count):
     maps.counts[which, i, j] -= count
 
 
-@sealed
+@inner
 def close_shared(window, role, lists, shared, maps):
     """Take what the lanes have summed up off the maps of their own windows."""
     for lane in range(lists.size):

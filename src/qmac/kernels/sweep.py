@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, sealed
+from qmac.kernels._jit import inlined, inner, sealed
 from qmac.kernels.lanes import highest, item, load, rarely, splat, store, total, where, wide
 from qmac.kernels.lists import Lists
 from qmac.kernels.maps import add_slices, close_margins, look_closer, may_enter, open_block
@@ -117,7 +117,7 @@ def sweep_units(width, units, data, scratch, tally, stop):
                     return False
                 begin = tile.end
             if window < 0:
-                tally.totals.counts[0] += lanes.pairs.sum() * buys.pairs.pairs.size
+                tally.totals.counts[0] += pairs_of(lanes.pairs) * buys.pairs.pairs.size
                 for side in range(np.int64(2)):
                     best, sums = (margins.fast_max, margins.fast_sum) if side == 0 else (margins.slow_max, margins.slow_sum)
                     close_margins(
@@ -132,12 +132,21 @@ def sweep_units(width, units, data, scratch, tally, stop):
     return True
 
 
+@inner
+def pairs_of(pairs):
+    """Sell pairs of a block."""
+    found = 0
+    for lane in range(pairs.shape[1]):
+        found += pairs[0, lane]
+    return found
+
+
 @inlined
 def walk_rows(width, tile, window, role, rows, visit, data, values, stops, scratch, held, tally, stop):
     """Walk the entries of a tile and, after the last one, score each row against each lane."""
     entries, states = data.buys.crosses, scratch.states
     whole = tile.end - tile.begin == tile.length
-    pending, most_pending = 0, MOST_PENDING // max(1, scratch.lanes.pairs.sum())
+    pending, most_pending = 0, MOST_PENDING // max(1, pairs_of(scratch.lanes.pairs))
     for i in range(rows):
         if stop[0]:
             return False

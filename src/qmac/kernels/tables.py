@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import sealed
+from qmac.kernels._jit import inner
 from qmac.kernels.lanes import Lanes, load, splat, store, where
 
 
@@ -86,7 +86,7 @@ class Edge(NamedTuple):
     brings: np.ndarray  # (1, L) float64, what that exit brings
 
 
-@sealed
+@inner
 def fill_tables(width, tile, exits, lanes, values, stops, ignore, tables, edge):
     """Tables of the exit lists ``lanes (L,)``; a lane without a list, -1, never exits."""
     fill_codes(width, tile, exits, lanes, ignore, tables.code, edge.code)
@@ -101,7 +101,7 @@ def fill_tables(width, tile, exits, lanes, values, stops, ignore, tables, edge):
     apply_stops(width, tile, stops, tables.code)
 
 
-@sealed
+@inner
 def first_from(bars, k, last, bar):
     """Where among the ascending ``bars[k:last]`` the first one is that is not before ``bar``."""
     while k < last:
@@ -113,7 +113,7 @@ def first_from(bars, k, last, bar):
     return k
 
 
-@sealed
+@inner
 def fill_codes(width, tile, exits, lanes, ignore, code, edge):
     """The exits by signal."""
     code[: tile.end - tile.begin] = 0
@@ -134,7 +134,7 @@ def fill_codes(width, tile, exits, lanes, ignore, code, edge):
         following = where(exit_here, splat(code.dtype.type(2 * t), width), following)
 
 
-@sealed
+@inner
 def fill_column(width, tile, code, ends, stops, difference, edge, column):
     """What a trade from here adds to a statistic; if not ``difference``, what its end alone is worth."""
     if column is not None:
@@ -155,7 +155,7 @@ def fill_column(width, tile, code, ends, stops, difference, edge, column):
             store(column, t - tile.begin, value)
 
 
-@sealed
+@inner
 def fill_course(width, code, gain, levels, stops, lowest_column, highest_column, fall_column):
     """Lowest and highest close and deepest fall of the position from here to its exit; of a tile that is the series."""
     if lowest_column is not None:
@@ -187,7 +187,7 @@ def fill_course(width, code, gain, levels, stops, lowest_column, highest_column,
             store(fall_column, t, deepest)
 
 
-@sealed
+@inner
 def apply_stops(width, tile, stops, code):
     """A stop ends the trade at its bar unless the signal came before it."""
     if stops is not None:

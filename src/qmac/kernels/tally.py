@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, sealed
+from qmac.kernels._jit import inlined, inner, sealed
 from qmac.kernels.lanes import bits, bump, higher, load, lower, store, truncate, where, wide
 
 BINS = 2048
@@ -183,7 +183,7 @@ def add_sums(counts, weights, factor, passed, scored, positive, values, sums, sc
     return where(scored, bits(summed + scale.score) - scale.score_zero, 0)
 
 
-@sealed
+@inner
 def flush_histogram(histogram, sign, into):
     """Fold the histogram of a block before its 32 bits overflow."""
     for k in range(histogram.shape[0]):
@@ -192,7 +192,7 @@ def flush_histogram(histogram, sign, into):
     histogram[:] = 0
 
 
-@sealed
+@inner
 def close_sums(sign, pairs, sums, totals):
     """Fold the sums of a block and empty them; ``sign`` is -1 where they are to be taken off."""
     for lane in range(pairs.shape[1]):

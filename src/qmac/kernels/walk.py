@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, sealed
+from qmac.kernels._jit import inlined, inner
 from qmac.kernels.lanes import Lanes, added, higher, item, load, lower, rarely, splat, store, where
 from qmac.kernels.tables import Sums, Tables
 
@@ -109,7 +109,7 @@ def stopped_from(bar, mask, own, ends, stopped, further):
     return further
 
 
-@sealed
+@inner
 def patch_course(levels, bar, base, own, lowest, highest, fall):
     """The last row of a course, in lanes with a stop: closes from ``bar`` to it."""
     for lane in range(own.shape[1]):
