@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, inner
+from qmac.kernels._jit import inner, spliced
 from qmac.kernels.lanes import higher, item, load, rarely, store, where
 from qmac.kernels.tally import offer, parted
 
@@ -41,7 +41,7 @@ def open_block(sells, first, shared_windows, lanes, margins):
     margins.slow_sum[:] = 0
 
 
-@inlined
+@spliced
 def add_slices(width, slices, row, role, score, units, best, sums, sells, lanes, scores, map_best):
     """Add a row to the margins of its windows in one role.
 
@@ -87,12 +87,12 @@ def raise_maps(window, others, begin, end, role, best, sells, lists, scores, map
             best[window, lane] = max(best[window, lane], floor)
 
 
-@inlined
+@spliced
 def raise_cell(best, which, i, j, score):
     best[which, i, j] = max(best[which, i, j], score)
 
 
-@inlined
+@spliced
 def may_enter(score, index, heap):
     """Whether a combination from ``index`` on may be among the best."""
     return score > -np.inf and (
@@ -142,7 +142,7 @@ def look_closer(row, buys, sells, shared_windows, lanes, scores, lowest, buy_bes
                 break
 
 
-@inlined
+@spliced
 def disjoint(buys, k, sells, m):
     """Whether buy pair ``k`` and sell pair ``m`` share no window."""
     return (
@@ -174,7 +174,7 @@ def close_margins(role, lanes, best, sums, pairs, by_fast, by_slow, count_shift,
                 fold_slices(CROSSED + 2 * role + 1, window, n, by_slow, free, highest, units, count, maps)
 
 
-@inlined
+@spliced
 def raise_pairs(window, n, pairs, highest, best):
     """Raise the cells of those pairs of a sell list that do not have the window."""
     for m in range(pairs.starts[n], pairs.starts[n + 1]):
@@ -182,7 +182,7 @@ def raise_pairs(window, n, pairs, highest, best):
             raise_cell(best, OWN_SELL, pairs.fast[m], pairs.slow[m], highest)
 
 
-@inlined
+@spliced
 def fold_slices(which, window, n, slices, free, highest, units, count, maps):
     """Fold a buy window and a sell list into one map; not ``free``, some of its pairs have the window and raise nothing."""
     for j in range(slices.starts[n], slices.starts[n + 1]):

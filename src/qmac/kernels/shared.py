@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, inner
+from qmac.kernels._jit import inner, spliced
 from qmac.kernels.crosses import prefix
 from qmac.kernels.maps import CROSSED, OWN_BUY, OWN_SELL
 
@@ -138,7 +138,7 @@ def take_off_slice(others, begin, end, buy_role, window, role, row, shared, maps
         take_off(maps, OWN_BUY, fast, slow, row_units, row_ones)
 
 
-@inlined
+@spliced
 def take_off(maps, which, i, j, units, count):
     maps.sums[which, i, j] -= units
     maps.counts[which, i, j] -= count

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, inner, sealed
+from qmac.kernels._jit import inner, sealed, spliced
 from qmac.kernels.lanes import highest, item, load, rarely, splat, store, total, where, wide
 from qmac.kernels.lists import Lists
 from qmac.kernels.maps import add_slices, close_margins, look_closer, may_enter, open_block
@@ -141,7 +141,7 @@ def pairs_of(pairs):
     return found
 
 
-@inlined
+@spliced
 def walk_rows(width, tile, window, role, rows, visit, data, values, stops, scratch, held, tally, stop):
     """Walk the entries of a tile and, after the last one, score each row against each lane."""
     entries, states = data.buys.crosses, scratch.states
@@ -178,7 +178,7 @@ def walk_rows(width, tile, window, role, rows, visit, data, values, stops, scrat
     return True
 
 
-@inlined
+@spliced
 def score_row(width, i, row, window, role, visit, s, length, data, scratch, tally):
     """From the state after the last bar to scores, and these into the summaries; returns the pairs of the row."""
     aim, facts, scale, buys, sells, lanes = data.aim, data.facts, data.scale, data.buys, data.sells, scratch.lanes

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, inner, sealed
+from qmac.kernels._jit import inlined, inner, sealed, spliced
 from qmac.kernels.lanes import bits, bump, higher, load, lower, store, truncate, where, wide
 
 BINS = 2048
@@ -139,7 +139,7 @@ def offer(heap, score, index):
     scores[place], indices[place] = score, index
 
 
-@inlined
+@spliced
 def add_row(array, row, values):
     store(array, row, load(array, row, values) + values)
 
@@ -151,21 +151,21 @@ def limited(values, limit):
     return values
 
 
-@inlined
+@spliced
 def parted(packed, shift):
     """Sum of scores and count from the integer that holds both; |sum| is below half a count."""
     count = (packed + (1 << (shift - 1))) >> shift
     return packed - (count << shift), count
 
 
-@inlined
+@spliced
 def parted(packed, shift):
     """Sum of scores and count from the integer that holds both; |sum| is below half a count."""
     count = (packed + (1 << (shift - 1))) >> shift
     return packed - (count << shift), count
 
 
-@inlined
+@spliced
 def add_sums(counts, weights, factor, passed, scored, positive, values, sums, scale):
     """Add one row of scores to the sums of its block; returns the scores as integers.
 
