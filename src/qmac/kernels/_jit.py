@@ -38,7 +38,7 @@ def sealed(function: Function) -> Function:
 def inlined(function: Function) -> Function:
     """A sealed helper that is always part of its caller's machine code, so that lane values stay in registers."""
     return numba.njit(
-        nogil=True, error_model="numpy", inline="always", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+        nogil=True, error_model="numpy", forceinline=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
     )(function)
 
 
