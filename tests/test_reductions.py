@@ -22,8 +22,7 @@ def same(a, b):
     assert all(np.array_equal(x, y) for x, y in zip(*kept, strict=True))
     for name in ("counts", "removed", "histogram"):
         assert np.array_equal(getattr(a.totals, name), getattr(b.totals, name)), name
-    squares = [(int(tally.totals.squares[0]) << 32) + int(tally.totals.squares[1]) for tally in (a, b)]
-    assert squares[0] == squares[1] and a.lowest == b.lowest
+    assert reductions.sum_of_squares(a) == reductions.sum_of_squares(b) and a.lowest == b.lowest
 
 
 def whole(evaluator, tally):

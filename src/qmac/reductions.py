@@ -83,6 +83,12 @@ def maps_of(tally: Tally, buys: Lists, sells: Lists, shared_windows: bool) -> Ce
     return maps
 
 
+def sum_of_squares(tally: Tally) -> int:
+    """Of all scores, from its two halves."""
+    high, low = (int(part) for part in tally.totals.squares)
+    return (high << 32) + low
+
+
 @dataclass(frozen=True)
 class Units:
     """How fine scores are as integers, from how large and how many they can be.
@@ -146,7 +152,7 @@ class Distribution:
         if sign < 0:
             edges, counts = -edges[::-1], counts[::-1].copy()
         total = (int((maps.sums[0] >> 32).sum()) << 32) + int((maps.sums[0] & 0xFFFFFFFF).sum())
-        squares = (int(tally.totals.squares[0]) << 32) + int(tally.totals.squares[1])
+        squares = sum_of_squares(tally)
         mean = std = low = high = math.nan
         if scored:
             exact_mean = Fraction(total, scored) / Fraction(2) ** units.score_bits
