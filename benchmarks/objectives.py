@@ -1,55 +1,49 @@
 """Speed of the full grid by objective, with constraints and with stops.
 
-    python -m benchmarks.objectives [--bars 2000] [--rounds 5] [--only 'total_return, ignore']
+    python -m benchmarks.objectives [--rounds 5]
 
-All are interleaved with total_return; every figure is a median with its smallest and largest round.
+All take turns with total_return.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
+from typing import Any
 
 import qmac
-from benchmarks.throughput import GRID, machine
+from benchmarks.measuring import GRID, THREADS, Section, in_turn, ratios, rounds_from, seconds, spread
 from qmac.objective import MEASURES
 
+BARS = 2000
 BOUNDS = {"total_trades": (10, None), "max_drawdown": (-0.25, None)}
 STOPS = {"stop_loss": 0.1, "take_profit": 0.5, "trailing_stop": 0.15, "max_bars": 250}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bars", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--only", default="", help="contenders whose name has this in it, such as 'total_return, ignore'"
+def measure(rounds: int = 3) -> Section:
+    section = Section(
+        "objectives",
+        "By objective, constraint and stop",
+        f"2,000 bars, full grid, {THREADS} threads, all reductions, million combinations/s; beside each the median ratio to the "
+        "same conflict rule without a stop, or to total_return. Bounds are on trades and drawdown.",
+        ("what", "million/s", "over the plain one"),
     )
-    options = parser.parse_args()
-    print(machine(), f"{options.bars} bars, 2 threads")
-    prices = qmac.sample_prices().tail(options.bars)
-    contenders = {metric: {"objective": metric} for metric in MEASURES}
-    contenders["total_return, trades and drawdown bounded"] = {"constraints": BOUNDS}
-    contenders["sharpe_ratio, trades and drawdown bounded"] = {"objective": "sharpe_ratio", "constraints": BOUNDS}
+    asked: dict[str, dict[str, Any]] = {metric: {"objective": metric} for metric in MEASURES}
+    asked["total_return, bounded"] = {"constraints": BOUNDS}
+    asked["sharpe_ratio, bounded"] = {"objective": "sharpe_ratio", "constraints": BOUNDS}
     for conflict in ("ignore", "opposite"):
-        contenders[f"total_return, {conflict}"] = {"rules": qmac.Rules(conflict=conflict)}
+        asked[f'conflict="{conflict}"'] = {"rules": qmac.Rules(conflict=conflict)}
         for name, value in STOPS.items():
-            rules = qmac.Rules(conflict=conflict, **{name: value})
-            contenders[f"total_return, {conflict}, {name}"] = {"rules": rules}
-    contenders = {name: keywords for name, keywords in contenders.items() if options.only in name}
-    for keywords in contenders.values():
-        qmac.optimize(prices, GRID, threads=2, **keywords)
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(options.rounds):
-        for name, keywords in contenders.items():
-            rates[name].append(GRID.size / qmac.optimize(prices, GRID, threads=2, **keywords).elapsed / 1e6)
+            asked[f'conflict="{conflict}", {name}={value}'] = {"rules": qmac.Rules(conflict=conflict, **{name: value})}
+    prices = qmac.sample_prices().tail(BARS)
+    contenders = {
+        name: lambda keywords=keywords: GRID.size / seconds(lambda: qmac.optimize(prices, GRID, **keywords)) / 1e6
+        for name, keywords in asked.items()
+    }
+    rates = in_turn(contenders, rounds)
     for name, found in rates.items():
-        if name.startswith(("total_return, ignore,", "total_return, opposite,")):
-            plain = rates[name.rpartition(", ")[0]]
-            ratios = [a / b for a, b in zip(found, plain, strict=True)]
-            print(f"  {name:45s} {statistics.median(ratios):7.2f} of the speed without a stop")
-        print(f"  {name:45s} {statistics.median(found):7.0f} million/s   ({min(found):.0f} ... {max(found):.0f})")
+        plain = rates[name.partition(",")[0]] if name.startswith("conflict") else rates["total_return"]
+        section.rows.append((name, spread(found), spread(ratios(found, plain), 2)))
+    return section
 
 
 if __name__ == "__main__":
-    main()
+    print(measure(rounds_from(__doc__, 5)).markdown())

@@ -18,7 +18,7 @@ def test_wrong_kernels_are_found(monkeypatch):
 
     def wrong(worker, unit):
         done = evaluate(worker, unit)
-        worker.tally.heap.score[:] += 1e-6
+        worker.tally.heap.scores[:] += 1e-6
         return done
 
     selftest._check.cache_clear()

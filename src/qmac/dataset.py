@@ -233,7 +233,15 @@ def crosses_of(
         chunk = slice(begin, begin + at_once)
         bars = np.empty(over[chunk].size * most, code_dtype(period.close.size))
         found = find_crosses(
-            averages, over[chunk], under[chunk], from_bar - before, period.first - before, delay, tie, sizes[chunk], bars
+            averages,
+            over[chunk],
+            under[chunk],
+            from_bar - before,
+            period.first - before,
+            delay,
+            tie,
+            sizes[chunk],
+            bars,
         )
         return bars[:found].copy()
 

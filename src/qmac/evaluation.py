@@ -12,12 +12,12 @@ from qmac import reductions
 from qmac.config import Rules
 from qmac.dataset import Dataset
 from qmac.kernels import measures
+from qmac.kernels import tally as kept
 from qmac.kernels.lanes import SUBHISTOGRAMS, allocate
 from qmac.kernels.lists import Lists, gathered, lists_of
 from qmac.kernels.shared import SharedLanes, Visit
 from qmac.kernels.sweep import Aim, Data, Scratch, sweep_units
 from qmac.kernels.tables import Course, Edge, Sums, Tables
-from qmac.kernels import tally as kept
 from qmac.kernels.tally import BINS, Scale, Tally
 from qmac.kernels.walk import FIRST, Counts, Drawdown, State, Trades
 from qmac.objective import MEASURES, Objective, score_of_value
@@ -123,7 +123,7 @@ class Evaluator:
 
     @property
     def blocks(self) -> int:
-        """Pieces of work: lane blocks, and after them one for each window that a combination must not share."""
+        """Pieces of work: lane blocks, and after them two for each window that a combination must not share."""
         return blocks_of(self.dataset, self.question)
 
     def worker(self) -> Worker:
@@ -134,7 +134,7 @@ class Evaluator:
 def blocks_of(dataset: Dataset, question: Question) -> int:
     """See ``Evaluator.blocks``."""
     lists = dataset.sells.pairs.starts.size - 1
-    return -(-lists // question.lanes) + (0 if question.shared_windows else len(dataset.windows))
+    return -(-lists // question.lanes) + (0 if question.shared_windows else 2 * len(dataset.windows))
 
 
 class Worker:
@@ -192,7 +192,9 @@ def _summaries(windows: int, lanes: int, constraints: int, code: Any) -> dict[st
 
     return {
         "lanes": kept.Lanes(np.zeros(lanes, np.int32), rows(1, np.int32), rows(1, code), rows(windows, code)),
-        "margins": kept.Margins(*(rows(windows, dtype) for dtype in (np.float64, np.int64, np.float64, np.int64))),
+        "margins": kept.Margins(
+            *(kept.Margin(rows(windows, np.float64), rows(windows, np.int64)) for _ in ("fast", "slow"))
+        ),
         "sums": kept.Sums(
             passed=rows(1, np.int32),
             positive=rows(1, np.int32),
@@ -243,7 +245,7 @@ def _scores(dataset: Dataset, question: Question, scale: Scale) -> np.ndarray:
     most = (dataset.buys.pairs.starts.size - 1) * (dataset.sells.pairs.starts.size - 1)
     worker = Worker(dataset, replace(question, top=most), scale)
     worker.evaluate((0, worker.blocks))
-    return worker.tally.heap.score[: worker.tally.heap.size[0]]
+    return worker.tally.heap.scores[: worker.tally.heap.size[0]]
 
 
 def _pilot(dataset: Dataset) -> Dataset:

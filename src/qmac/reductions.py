@@ -52,7 +52,7 @@ def _cells(*shape: int) -> Cells:
 def merge(into: Tally, other: Tally) -> Tally:
     """Add ``other`` to ``into``, in place."""
     for k in range(int(other.heap.size[0])):
-        offer(into.heap, other.heap.score[k], other.heap.index[k])
+        offer(into.heap, other.heap.scores[k], other.heap.indices[k])
     for target, source in zip(into.totals, other.totals, strict=True):
         np.add(target, source, out=target)
     for name in ("buys", "sells", "maps"):
@@ -250,5 +250,5 @@ class Maps:
 def top_of(tally: Tally) -> tuple[np.ndarray, np.ndarray]:
     """Scores and indices (buy pair * sell pairs + sell pair) of the kept, best first."""
     size = int(tally.heap.size[0])
-    order = np.lexsort((tally.heap.index[:size], -tally.heap.score[:size]))
-    return tally.heap.score[:size][order], tally.heap.index[:size][order]
+    order = np.lexsort((tally.heap.indices[:size], -tally.heap.scores[:size]))
+    return tally.heap.scores[:size][order], tally.heap.indices[:size][order]

@@ -38,7 +38,9 @@ def self_test(question: Question) -> None:
 
 
 @functools.cache
-def _check(kind: type[Question], rules: Rules, metric: str, constrained: frozenset[str], traded: bool, lanes: int) -> None:
+def _check(
+    kind: type[Question], rules: Rules, metric: str, constrained: frozenset[str], traded: bool, lanes: int
+) -> None:
     close = np.array(CLOSES, np.float64)
     opens = np.concatenate((close[:1], close[:-1]))
     frame = pd.DataFrame(

@@ -132,13 +132,14 @@ def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monke
     same(swept(data, question, scale), whole)
 
 
-def test_a_histogram_is_folded_before_it_overflows():
-    """On a constant price all pairs have the empty list: one lane block meets more than 2**32 combinations."""
-    long, short = range(2, 1052), range(2, 182)
+def test_a_histogram_is_folded_before_it_overflows(monkeypatch):
+    """On a constant price all pairs have the empty list: here the one lane meets more than 2**32 combinations."""
+    monkeypatch.setattr(dataset, "most_pairs", lambda windows: MOST_PAIRS)
+    long, short = range(2, 1482), range(2, 92)
     grid = qmac.Grid(buy_fast=long, buy_slow=long, sell_fast=short, sell_slow=short)
-    prices = Prices.of(frame(np.full(1100, 10.0)))
-    result = qmac.optimize(prices, grid, min_trades=0, top=5)
-    assert grid.buys.size * 32 * most_pairs(len(grid.windows)) > 2**32
+    prices = Prices.of(frame(np.full(1500, 10.0)))
+    result = qmac.optimize(prices, grid, rules=qmac.Rules(start=prices.index[-9]), min_trades=0, top=5, threads=1)
+    assert grid.sells.size < MOST_PAIRS and grid.size > 2**32
     assert result.evaluated == result.scored == grid.size == result.distribution.counts.sum()
     assert result.distribution.min == result.distribution.max == 0
     assert [grid.index(row) for row in result.top.iloc[:, :4].to_numpy()] == [0, 1, 2, 3, 4]

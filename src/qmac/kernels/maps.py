@@ -35,19 +35,20 @@ def open_block(sells, first, shared_windows, lanes, margins):
             for k in range(begin, end):
                 lanes.keep[sells.fast[k], lane] = 0
                 lanes.keep[sells.slow[k], lane] = 0
-    margins.fast_max[:] = -np.inf
-    margins.slow_max[:] = -np.inf
-    margins.fast_sum[:] = 0
-    margins.slow_sum[:] = 0
+    margins.fast.best[:] = -np.inf
+    margins.slow.best[:] = -np.inf
+    margins.fast.sums[:] = 0
+    margins.slow.sums[:] = 0
 
 
 @spliced
-def add_slices(width, slices, row, role, score, units, best, sums, sells, lanes, scores, map_best):
+def add_slices(width, slices, row, role, score, units, margin, sells, lanes, scores, map_best):
     """Add a row to the margins of its windows in one role.
 
-    ``best`` takes a lane where one of the row's pairs has its other window for itself, so that only the window
-    of the margin can be one that both sides have: ``close_margins`` knows which.
+    ``margin.best`` takes a lane where one of the row's pairs has its other window for itself, so that only the window
+    of the margin can be one that both sides have: ``close_margin`` knows which.
     """
+    best, sums = margin
     for j in range(item(slices.starts, row), item(slices.starts, row + 1)):
         window, begin, end = item(slices.windows, j), item(slices.begins, j), item(slices.begins, j + 1)
         some = load(lanes.keep, item(slices.others, begin), width)
@@ -73,7 +74,7 @@ def raise_maps(window, others, begin, end, role, best, sells, lists, scores, map
             floor = np.inf
             for m in range(sells.starts[n], sells.starts[n + 1]):
                 fast, slow = sells.fast[m], sells.slow[m]
-                if window != fast and window != slow:
+                if window not in (fast, slow):
                     k = begin
                     while k < end and (others[k] == fast or others[k] == slow):
                         k += 1
@@ -96,9 +97,9 @@ def raise_cell(best, which, i, j, score):
 def may_enter(score, index, heap):
     """Whether a combination from ``index`` on may be among the best."""
     return score > -np.inf and (
-        heap.size[0] < heap.score.size
-        or score > heap.score[0]
-        or (score == heap.score[0] and index < heap.index[0])  # a win rate of 1 has many ties
+        heap.size[0] < heap.scores.size
+        or score > heap.scores[0]
+        or (score == heap.scores[0] and index < heap.indices[0])  # a win rate of 1 has many ties
     )
 
 
@@ -154,8 +155,9 @@ def disjoint(buys, k, sells, m):
 
 
 @inner
-def close_margins(role, lanes, best, sums, pairs, by_fast, by_slow, count_shift, counts, cells, maps):
-    """Fold the margins of the buy windows in one role into the maps, and those of the fast into their sell lists."""
+def close_margin(role, lanes, margin, pairs, by_fast, by_slow, count_shift, counts, cells, maps):
+    """Fold the margin of the buy windows in one role into the maps, and those of the fast into their sell lists."""
+    best, sums = margin
     for window in range(best.shape[0]):
         for lane in range(lanes.lists.size):
             packed = sums[window, lane]

@@ -59,8 +59,11 @@ def visit_window(window, crosses, fast, slow, deepest, visit):
 
 
 @inner
-def open_shared(window, first, slices, holders, lanes, shared):
-    """A lane for each sell pair that ``holders`` says has this window, from the ``first`` on; whether there are any."""
+def open_shared(window, role, first, sells, lanes, shared):
+    """A lane for each sell pair with this window in this role, from the ``first`` on; whether there are any."""
+    slices, holders = sells.by_fast, sells.fast_holders
+    if role == SLOW:
+        slices, holders = sells.by_slow, sells.slow_holders
     lanes.alive[:] = 0
     lanes.pairs[:] = 0
     lanes.lists[:] = -1
@@ -109,7 +112,9 @@ def take_off_row(i, window, role, by_fast, by_slow, slices, row, shared, counts,
         others = by_fast if buy_role == FAST else by_slow
         j = slices[buy_role, i]
         if j >= 0:
-            take_off_slice(others.others, others.begins[j], others.begins[j + 1], buy_role, window, role, row, shared, maps)
+            take_off_slice(
+                others.others, others.begins[j], others.begins[j + 1], buy_role, window, role, row, shared, maps
+            )
 
 
 @inner

@@ -15,19 +15,9 @@ import numpy as np
 from qmac.kernels._jit import inner, sealed, spliced
 from qmac.kernels.lanes import highest, item, load, rarely, splat, store, total, where, wide
 from qmac.kernels.lists import Lists
-from qmac.kernels.maps import add_slices, close_margins, look_closer, may_enter, open_block
+from qmac.kernels.maps import add_slices, close_margin, look_closer, may_enter, open_block
 from qmac.kernels.measures import Facts, measure
-from qmac.kernels.shared import (
-    FAST,
-    SLOW,
-    SharedLanes,
-    Visit,
-    close_shared,
-    open_shared,
-    take_off_row,
-    visit_window,
-    weigh_row,
-)
+from qmac.kernels.shared import SharedLanes, Visit, close_shared, open_shared, take_off_row, visit_window, weigh_row
 from qmac.kernels.tables import Edge, Stops, Tables, Tile, Values, fill_tables
 from qmac.kernels.tally import Lanes, Margins, Row, Scale, Sums, add_row, add_sums, close_sums, flush_histogram
 from qmac.kernels.walk import State, enter, settle_last
@@ -84,26 +74,24 @@ class Scratch(NamedTuple):
 
 @sealed
 def sweep_units(width, units, data, scratch, tally, stop):
-    """Sweep units ``units[0] ... units[1]``: lane blocks, then shared windows; False if ``stop`` was set meanwhile."""
-    buys, sells, lanes, margins = data.buys, data.sells, scratch.lanes, scratch.margins
+    """Sweep units ``units[0] ... units[1]``; False if ``stop`` was set meanwhile.
+
+    A unit is a lane block; after those, a window that combinations must not share, in a role of the sell pair.
+    """
+    buys, sells, lanes = data.buys, data.sells, scratch.lanes
     blocks = (sells.pairs.starts.size - 2) // len(width) + 1
     for unit in range(units[0], units[1]):
-        window, role, first = unit - blocks, np.int64(0), np.int64(0)
+        window, role, first = (unit - blocks) // 2, (unit - blocks) % 2, unit * len(width)
         rows, visit = buys.pairs.starts.size - 1, scratch.every
         if window >= 0:
-            visit = scratch.some
-            deepest = scratch.states.code.shape[0] - 1
+            first, visit, deepest = 0, scratch.some, scratch.states.code.shape[0] - 1
             rows = visit_window(window, buys.crosses, buys.fast_holders, buys.slow_holders, deepest, visit)
         while True:
             if window < 0:
-                open_block(sells.pairs, unit * len(width), data.aim.shared_windows, lanes, margins)
-            elif role == 0:
-                if not open_shared(window, first, sells.by_fast, sells.fast_holders, lanes, scratch.shared):
-                    role, first = np.int64(1), np.int64(0)
-                    continue
-            elif not open_shared(window, first, sells.by_slow, sells.slow_holders, lanes, scratch.shared):
+                open_block(sells.pairs, first, data.aim.shared_windows, lanes, scratch.margins)
+            elif not open_shared(window, role, first, sells, lanes, scratch.shared):
                 break
-            begin = np.int64(0)
+            begin = 0
             while begin < data.bars:
                 tile = Tile(begin, min(begin + data.tile, data.bars), data.bars)
                 fill_tables(
@@ -117,14 +105,7 @@ def sweep_units(width, units, data, scratch, tally, stop):
                     return False
                 begin = tile.end
             if window < 0:
-                tally.totals.counts[0] += pairs_of(lanes.pairs) * buys.pairs.pairs.size
-                for side in range(np.int64(2)):
-                    best, sums = (margins.fast_max, margins.fast_sum) if side == 0 else (margins.slow_max, margins.slow_sum)
-                    close_margins(
-                        side, lanes, best, sums, sells.pairs, sells.by_fast, sells.by_slow, data.scale.count_shift,
-                        tally.totals.counts, tally.sells, tally.maps,
-                    )  # fmt: skip
-                close_sums(np.int64(1), lanes.pairs, scratch.sums, tally.totals)
+                close_block(data, scratch, tally)
                 break
             close_shared(window, role, lanes.lists, scratch.shared, tally.maps)
             close_sums(np.int64(-1), lanes.pairs, scratch.sums, tally.totals)
@@ -132,12 +113,26 @@ def sweep_units(width, units, data, scratch, tally, stop):
     return True
 
 
+@spliced
+def close_block(data, scratch, tally):
+    """Fold the summaries of a lane block into the tally."""
+    lanes, sells = scratch.lanes, data.sells
+    tally.totals.counts[0] += pairs_of(lanes.pairs) * data.buys.pairs.pairs.size
+    for role in range(np.int64(2)):
+        margin = scratch.margins.slow if role else scratch.margins.fast
+        close_margin(
+            role, lanes, margin, sells.pairs, sells.by_fast, sells.by_slow, data.scale.count_shift,
+            tally.totals.counts, tally.sells, tally.maps,
+        )  # fmt: skip
+    close_sums(np.int64(1), lanes.pairs, scratch.sums, tally.totals)
+
+
 @inner
 def pairs_of(pairs):
     """Sell pairs of a block."""
-    found = 0
+    found = np.int64(0)
     for lane in range(pairs.shape[1]):
-        found += pairs[0, lane]
+        found += np.int64(pairs[0, lane])
     return found
 
 
@@ -187,9 +182,7 @@ def score_row(width, i, row, window, role, visit, s, length, data, scratch, tall
     counts, weights = splat(np.int32(factor), width), lanes.pairs
     if window >= 0:
         weights, factor = scratch.row.weights, np.int64(1)
-        weigh_row(
-            i, role, buys.by_fast, buys.by_slow, visit.slices, lanes.pairs, scratch.shared.places, weights
-        )
+        weigh_row(i, role, buys.by_fast, buys.by_slow, visit.slices, lanes.pairs, scratch.shared.places, weights)
         counts = load(weights, 0, width)
     none = counts ^ counts
     alive = load(lanes.alive, 0, width)
@@ -222,14 +215,16 @@ def score_row(width, i, row, window, role, visit, s, length, data, scratch, tall
     count = total(where(scored, pairs, none))
     tally.buys.sums[row] += total(units * wide(pairs)) - (count << scale.count_shift)
     tally.buys.counts[row] += count
-    margins, scores, map_best = scratch.margins, scratch.row.scores, tally.maps.best
-    for role in range(np.int64(2)):
-        slices, top, sums = buys.by_fast, margins.fast_max, margins.fast_sum
-        if role == SLOW:
-            slices, top, sums = buys.by_slow, margins.slow_max, margins.slow_sum
-        add_slices(width, slices, row, role, score, units, top, sums, sells.pairs, lanes, scores, map_best)
+    scores, map_best = scratch.row.scores, tally.maps.best
+    for side in range(np.int64(2)):
+        slices = buys.by_slow if side else buys.by_fast
+        margin = scratch.margins.slow if side else scratch.margins.fast
+        add_slices(width, slices, row, side, score, units, margin, sells.pairs, lanes, scores, map_best)
     best = highest(score)
-    lowest_index = np.int64(buys.pairs.pairs[first]) * sells.pairs.pairs.size + sells.pairs.pairs[sells.pairs.starts[lanes.lists[0]]]
+    lowest_index = (
+        np.int64(buys.pairs.pairs[first]) * sells.pairs.pairs.size
+        + sells.pairs.pairs[sells.pairs.starts[lanes.lists[0]]]
+    )
     if (
         best > scratch.floors[row]
         or may_enter(best, lowest_index, tally.heap)

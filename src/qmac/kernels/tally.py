@@ -37,13 +37,18 @@ class Lanes(NamedTuple):
     keep: np.ndarray  # (W, L) unsigned, all ones, or 0 where a pair of the lane has this window
 
 
-class Margins(NamedTuple):
-    """Each lane over the rows with one window: maps in the making."""
+class Margin(NamedTuple):
+    """Each lane over the rows with one window in one role: maps in the making."""
 
-    fast_max: np.ndarray  # (W, L) float64
-    fast_sum: np.ndarray  # (W, L) int64, scores and counts
-    slow_max: np.ndarray
-    slow_sum: np.ndarray
+    best: np.ndarray  # (W, L) float64
+    sums: np.ndarray  # (W, L) int64, scores and counts
+
+
+class Margins(NamedTuple):
+    """By the role of the window in the buy pair."""
+
+    fast: Margin
+    slow: Margin
 
 
 class Sums(NamedTuple):
@@ -68,8 +73,8 @@ class Row(NamedTuple):
 class Heap(NamedTuple):
     """The K best combinations, the worst of them first."""
 
-    score: np.ndarray  # (K,) float64
-    index: np.ndarray  # (K,) int64, buy pair * S + sell pair
+    scores: np.ndarray  # (K,) float64
+    indices: np.ndarray  # (K,) int64, buy pair * S + sell pair
     size: np.ndarray  # (1,) int64
 
 
@@ -149,13 +154,6 @@ def limited(values, limit):
     if limit is not None:
         return higher(lower(values, limit), -limit)
     return values
-
-
-@spliced
-def parted(packed, shift):
-    """Sum of scores and count from the integer that holds both; |sum| is below half a count."""
-    count = (packed + (1 << (shift - 1))) >> shift
-    return packed - (count << shift), count
 
 
 @spliced

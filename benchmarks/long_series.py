@@ -1,0 +1,55 @@
+"""Cost of a (entry, combination) from 2,000 to 500,000 bars.
+
+python -m benchmarks.long_series [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+import pandas as pd
+
+import qmac
+from benchmarks.measuring import THREADS, Section, entries_per_pair, in_turn, rounds_from, seconds, spread
+
+BARS = (2_000, 20_000, 100_000, 500_000)
+GRID = qmac.Grid(windows=range(2, 253, 3))
+
+
+def minutes(bars: int) -> qmac.Prices:
+    """A random walk in cents, minute by minute."""
+    moves = np.random.default_rng(7).normal(0, 0.0005, bars)
+    index = pd.date_range("2015-01-01", periods=bars, freq="min")
+    return qmac.Prices.of(pd.DataFrame({"Close": np.round(100 * np.exp(np.cumsum(moves)), 2)}, index=index))
+
+
+def measure(rounds: int = 3) -> Section:
+    section = Section(
+        "long_series",
+        "Long series",
+        f"Windows 2:252:3 ({GRID.size:,} combinations), random-walk minutes in cents, total_return, {THREADS} threads, whole "
+        "`qmac.optimize` calls. Cost is core time for one entry of one combination, preparation included.",
+        ("bars", "entries a pair", "seconds", "ns per (entry, combination), a core", "over 2,000 bars"),
+    )
+    first = None
+    for bars in BARS:
+        prices = minutes(bars)
+        entries = entries_per_pair(prices, GRID)
+        times = in_turn({"qmac": lambda prices=prices: seconds(lambda: qmac.optimize(prices, GRID))}, rounds)["qmac"]
+        costs = [time * THREADS * 1e9 / GRID.size / entries for time in times]
+        first = first or statistics.median(costs)
+        section.rows.append(
+            (
+                f"{bars:,}",
+                f"{entries:,.0f}",
+                spread(times, 2),
+                spread(costs, 2),
+                f"{statistics.median(costs) / first:.2f}",
+            )
+        )
+    return section
+
+
+if __name__ == "__main__":
+    print(measure(rounds_from(__doc__, 3)).markdown())

@@ -1,0 +1,102 @@
+"""What every benchmark needs: the machine in words, contenders in turn, medians with their spread."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import llvmlite.binding
+import numba
+import numpy as np
+
+import qmac
+from qmac.config import available_cpus
+
+GRID = qmac.Grid(windows=range(2, 253))
+THREADS = available_cpus()
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of the report."""
+
+    name: str
+    title: str
+    notes: str  # how it was measured, and what it does not show
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return f"## {self.title}\n\n`python -m benchmarks.{self.name}`. {self.notes}\n\n{table}\n"
+
+    def to_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def machine() -> dict[str, str]:
+    """Where and with what it was measured."""
+    return {
+        "CPUs": f"{THREADS} ({numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()}, {cpu_model()})",
+        "Python": platform.python_version(),
+        "NumPy": np.__version__,
+        "Numba": numba.__version__,
+        "qmac": qmac.__version__,
+    }
+
+
+def cpu_model() -> str:
+    try:
+        with Path("/proc/cpuinfo").open() as file:
+            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown"
+
+
+def in_turn(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """What each contender returns, A B C A B C ..., after one call each that does not count."""
+    for contender in contenders.values():
+        contender()
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            found[name].append(contender())
+    return found
+
+
+def seconds(function: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def spread(values: list[float], digits: int = 0) -> str:
+    """Median, and the smallest and largest in brackets."""
+    middle = statistics.median(values)
+    return f"{middle:,.{digits}f} ({min(values):,.{digits}f} - {max(values):,.{digits}f})"
+
+
+def ratios(a: list[float], b: list[float]) -> list[float]:
+    return [x / y for x, y in zip(a, b, strict=True)]
+
+
+def entries_per_pair(prices: qmac.Prices, grid: qmac.Grid = GRID, rules: qmac.Rules | None = None) -> float:
+    """Mean number of crosses of a buy pair."""
+    from qmac.dataset import averages_of, crosses_of, trading_period
+
+    rules = rules or qmac.Rules()
+    period = trading_period(prices, rules, grid.windows)
+    averages = averages_of(prices, grid.windows, rules)
+    return float(crosses_of(averages, *grid.buys.positions(grid.windows), period).starts[-1] / grid.buys.size)
+
+
+def rounds_from(description: str | None, rounds: int) -> int:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    return int(parser.parse_args().rounds)
