@@ -256,6 +256,6 @@ def _pilot(dataset: Dataset) -> Dataset:
 
 
 def _sampled(lists: Lists, most: int, windows: int) -> Lists:
-    which = np.arange(0, lists.pairs.starts.size - 1, -(-(lists.pairs.starts.size - 1) // most))
+    which = np.arange(0, lists.pairs.starts.size - 1, -(-(lists.pairs.starts.size - 1) // most), dtype=np.int32)
     fast = np.zeros(which.size, np.int32)
     return lists_of(gathered(lists.crosses, which), np.arange(which.size, dtype=np.int32), fast, fast + 1, windows)

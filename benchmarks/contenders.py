@@ -1,0 +1,157 @@
+"""Other backtesters on the same combinations: vectorbt on both of its engines, raptorbt, backtesting.py.
+
+    python -m benchmarks.contenders [--rounds 3]
+
+Each is given what it needs to be fast: averages computed once, all combinations in one call where it has one. They
+are timed from averages to total returns; then qmac is timed on the whole grid. One that is not installed says so.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import statistics
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+import qmac
+from benchmarks.measuring import GRID, THREADS, Section, in_turn, ratios, rounds_from, seconds, spread
+from qmac.dataset import averages_of
+from qmac.reference import TIE
+
+BARS, COMBINATIONS, SLOW_COMBINATIONS = 2000, 2000, 20
+RULES = qmac.Rules(fees=0.001, slippage=0.0)
+
+
+class Problem:
+    """The same for all: averages, signals of each combination, what each must return."""
+
+    def __init__(self, combinations: int = COMBINATIONS) -> None:
+        self.prices = qmac.sample_prices().tail(BARS)
+        rng = np.random.default_rng(5)
+        self.rows = [GRID.combination(int(i)) for i in rng.integers(0, GRID.size, combinations)]
+        averages = averages_of(self.prices, GRID.windows, RULES)
+        self.averages = dict(zip(GRID.windows, averages, strict=True))
+        self.expected = qmac.evaluate(self.prices, self.rows, RULES)["total_return"].to_numpy()
+
+    def crosses(self, over: int, under: int) -> np.ndarray:
+        difference = self.averages[over] - self.averages[under]
+        tied = np.abs(difference) <= TIE * np.abs(self.averages[over])
+        signs = np.where(tied, 0.0, np.sign(difference))
+        with np.errstate(invalid="ignore"):
+            return np.concatenate(([False], (signs[1:] > 0) & (signs[:-1] <= 0)))
+
+    def signals(self, row: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """On a bar with both neither acts: that is settled here, for contenders have rules of their own."""
+        entries, exits = self.crosses(row[0], row[1]), self.crosses(row[3], row[2])
+        return entries & ~exits, exits & ~entries
+
+    def both(self) -> tuple[np.ndarray, np.ndarray]:
+        """Entries and exits ``(T, N)``."""
+        entries, exits = zip(*(self.signals(row) for row in self.rows), strict=True)
+        return np.array(entries).T.copy(), np.array(exits).T.copy()
+
+
+def vectorbt(problem: Problem, engine: str) -> np.ndarray:
+    import vectorbt as vbt
+
+    entries, exits = problem.both()
+    close = pd.Series(problem.prices.close, problem.prices.index)
+    portfolio = vbt.Portfolio.from_signals(
+        close, entries, exits, fees=RULES.fees, slippage=0.0, init_cash=100.0, freq="1D", engine=engine
+    )
+    return portfolio.total_return(engine=engine).to_numpy()
+
+
+def raptorbt(problem: Problem, engine: str = "") -> np.ndarray:
+    import raptorbt as rbt
+
+    close = problem.prices.close
+    stamps = problem.prices.index.to_numpy().astype("datetime64[ns]").astype(np.int64)
+    items = [rbt.BatchSingleItem(str(n), *problem.signals(row)) for n, row in enumerate(problem.rows)]
+    config = rbt.BacktestConfig(initial_capital=100.0, fees=RULES.fees, slippage=0.0)
+    found = rbt.batch_single_backtest(stamps, close, close, close, close, np.ones_like(close), items, config)
+    return np.array([result.metrics.total_return_pct / 100 for _, result in found])
+
+
+def backtesting_py(problem: Problem, engine: str = "") -> np.ndarray:
+    from backtesting import Backtest, Strategy
+
+    class Crossings(Strategy):  # type: ignore[misc]
+        entries = exits = None
+
+        def init(self) -> None:
+            pass
+
+        def next(self) -> None:
+            t = len(self.data) - 1
+            if self.position:
+                if self.exits[t]:
+                    self.position.close()
+            elif self.entries[t]:
+                self.buy(size=0.999999)
+
+    close = problem.prices.close
+    frame = pd.DataFrame({name: close for name in ("Open", "High", "Low", "Close")}, index=problem.prices.index)
+    engine_ = Backtest(frame, Crossings, cash=1e9, commission=RULES.fees, trade_on_close=True, finalize_trades=True)
+    returns = []
+    for row in problem.rows:
+        entries, exits = problem.signals(row)
+        returns.append(engine_.run(entries=entries, exits=exits)["Return [%]"] / 100)
+    return np.array(returns)
+
+
+CONTENDERS: dict[str, tuple[Callable[..., np.ndarray], str, str, int]] = {
+    "vectorbt, Numba engine": (vectorbt, "numba", "vectorbt", COMBINATIONS),
+    "vectorbt, Rust engine": (vectorbt, "rust", "vectorbt", COMBINATIONS),
+    f"raptorbt batch, {THREADS} threads": (raptorbt, "", "raptorbt", COMBINATIONS),
+    "backtesting.py": (backtesting_py, "", "backtesting", SLOW_COMBINATIONS),
+}
+
+
+def measure(rounds: int = 3) -> Section:
+    section = Section(
+        "contenders",
+        "Other backtesters, same combinations, same results",
+        f"{BARS:,} bars, random combinations of the full grid ({COMBINATIONS:,}; backtesting.py {SLOW_COMBINATIONS}), fees 0.1 %, from averages "
+        "to total returns; qmac from prices, the whole grid, all reductions. Ratios are medians over rounds in turn, of one qmac "
+        "thread over contenders with one. Where largest differences of total_return are not rounding, the rules differ and the row says so.",
+        ("contender", "version", "combinations/s", "qmac over it", "largest difference"),
+    )
+    prices = Problem(1).prices
+    runs: dict[str, Callable[[], float]] = {}
+    differences: dict[str, str] = {}
+    for name, (run, engine, package, count) in CONTENDERS.items():
+        problem = Problem(count)
+        try:
+            found = run(problem, engine)
+        except Exception as error:  # a contender that cannot run is a row of the table, not the end of it
+            section.rows.append((name, _version(package), f"not measured: {type(error).__name__}: {error}"[:120], "", ""))
+            continue
+        wrong = np.abs(found - problem.expected) / (1 + np.abs(problem.expected))
+        differences[name] = f"{wrong.max():.0e}" + (f", {np.mean(wrong > 1e-6):.1%} above 1e-6" if wrong.max() > 1e-6 else "")
+        runs[name] = lambda run=run, problem=problem, engine=engine, count=count: count / seconds(lambda: run(problem, engine))
+    runs["qmac, 1 thread"] = lambda: GRID.size / seconds(lambda: qmac.optimize(prices, GRID, rules=RULES, threads=1))
+    runs[f"qmac, {THREADS} threads"] = lambda: GRID.size / seconds(lambda: qmac.optimize(prices, GRID, rules=RULES))
+    rates = in_turn(runs, rounds)
+    for name, found in rates.items():
+        if name.startswith("qmac"):
+            section.rows.append((name, qmac.__version__, spread(found), "", ""))
+        else:
+            ours = rates[f"qmac, {THREADS} threads" if "threads" in name else "qmac, 1 thread"]
+            section.rows.append(
+                (name, _version(CONTENDERS[name][2]), spread(found), f"{statistics.median(ratios(ours, found)):,.0f}", differences[name])
+            )
+    return section
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+if __name__ == "__main__":
+    print(measure(rounds_from(__doc__, 3)).markdown())

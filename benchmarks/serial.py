@@ -1,0 +1,87 @@
+"""What of a run does not spread over CPUs, and what that says of 60 of them.
+
+    python -m benchmarks.serial [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import qmac
+from benchmarks.measuring import GRID, Section, rounds_from
+from qmac import reductions
+from qmac.config import Rules
+from qmac.evaluation import Evaluator
+from qmac.objective import check_constraints
+from qmac.optimization import question_of, sweep
+from qmac.run.executors import ThreadExecutor
+
+CPUS = 60
+WIDE = qmac.Grid(windows=range(2, 1421))
+
+
+class Timed(ThreadExecutor):
+    """One thread that knows how long it was in kernels that run side by side on more."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.spread, self.merging = 0.0, 0.0
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Any:
+        began = time.perf_counter()
+        found = super().map(function, items)
+        self.spread += time.perf_counter() - began
+        return found
+
+    def run(self, evaluator: Evaluator, units: Any, report: Any) -> Any:
+        began = time.perf_counter()
+        tally = super().run(evaluator, units, report)
+        self.spread += time.perf_counter() - began
+        began = time.perf_counter()
+        reductions.merge(evaluator.worker().tally, tally)
+        self.merging = time.perf_counter() - began
+        return tally
+
+
+def measure(rounds: int = 3, wide: bool = True) -> Section:
+    section = Section(
+        "serial",
+        f"The serial share, and a projection to {CPUS} CPUs",
+        "One thread, total_return. Serial is all of a `sweep` but the kernels that run side by side (crosses, lane blocks): event lists, "
+        "pilot, maps, the replay of the best 100. Projected: serial + side by side / CPUs + a merge for each doubling of the "
+        "workers. That takes it that cores are as fast together as one alone: tables stay in a core's L2 (about 640 KB), so "
+        "memory is read once a lane block, and two threads here are within noise of twice one. It leaves out clock rates "
+        "that fall with load, and hyper-threads, which share an L2.",
+        ("grid", "bars", "combinations", "one thread, s", "serial, s", "serial share", "merge, ms", f"{CPUS} CPUs, s", f"{CPUS} CPUs over 1"),
+    )  # fmt: skip
+    prices = qmac.sample_prices()
+    cases = [("2:252", GRID, prices.tail(bars), Rules()) for bars in (800, 2000, 5031)]
+    if wide:
+        cases += [("2:1420", WIDE, prices, Rules(start=prices.index[-bars].isoformat())) for bars in (800, 2000)]
+    for name, grid, series, rules in cases:
+        question = question_of(series, grid, rules, "total_return", True, check_constraints(None, 1), 100)
+        found = []
+        for _ in range((1 if grid is WIDE else rounds) + 1):
+            executor = Timed()
+            began = time.perf_counter()
+            sweep(series, grid, question, executor, 1)
+            total = time.perf_counter() - began - executor.merging
+            found.append((total, total - executor.spread, executor.merging))
+        total, serial, merging = (statistics.median(part) for part in zip(*found[1:], strict=True))
+        projected = serial + (total - serial) / CPUS + merging * math.ceil(math.log2(CPUS))
+        bars = len(series) if rules.start is None else len(series) - series.index.searchsorted(rules.start)
+        section.rows.append(
+            (
+                name, f"{bars:,}", f"{grid.size:,}", f"{total:.2f}", f"{serial:.3f}", f"{serial / total:.1%}",
+                f"{merging * 1000:.1f}", f"{projected:.2f}", f"{total / projected:.0f}",
+            )
+        )  # fmt: skip
+    return section
+
+
+if __name__ == "__main__":
+    print(measure(rounds_from(__doc__, 3)).markdown())
