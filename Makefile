@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long lint bench clean
+.PHONY: demo test test-long lint bench bench-full clean
 
 demo: $(VENV)/qmac
 	$(BIN)/qmac optimize --sample --windows 2:252
@@ -20,10 +20,11 @@ lint: $(VENV)/lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/test
-	$(BIN)/python -m benchmarks.throughput
-	$(BIN)/python -m benchmarks.memory
-	$(BIN)/python -m benchmarks.start
+bench: $(VENV)/bench
+	$(BIN)/python -m benchmarks.suite
+
+bench-full: $(VENV)/bench
+	$(BIN)/python -m benchmarks.suite --full
 
 $(VENV)/qmac: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +33,11 @@ $(VENV)/qmac: pyproject.toml constraints.txt
 
 $(VENV)/test: $(VENV)/qmac
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[test]"
+	touch $@
+
+$(VENV)/bench: $(VENV)/qmac
+	for contender in matplotlib vectorbt vectorbt-rust raptorbt backtesting; do \
+		$(BIN)/python -m pip install -q -c constraints.txt $$contender || echo "$$contender cannot be installed"; done
 	touch $@
 
 $(VENV)/lint: $(VENV)/qmac

@@ -134,7 +134,9 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
             "whole": lambda block=block: seconds(lambda: worker.evaluate((block, block + 1))),
             "tables": lambda: seconds(fill),
             "walk": lambda: seconds(
-                lambda: walk_alone(WIDTH, tile, entries, data.prefixes, data.values, scratch.tables, scratch.states, out)
+                lambda: walk_alone(
+                    WIDTH, tile, entries, data.prefixes, data.values, scratch.tables, scratch.states, out
+                )
             ),
             "loads": lambda: seconds(lambda: loads_alone(WIDTH, entries, data.prefixes, scratch.tables, out, codes)),
             "additions": lambda: seconds(lambda: additions_alone(WIDTH, rows, out)),

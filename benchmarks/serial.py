@@ -1,6 +1,6 @@
 """What of a run does not spread over CPUs, and what that says of 60 of them.
 
-    python -m benchmarks.serial [--rounds 3]
+python -m benchmarks.serial [--rounds 3]
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ answers, ``optimization`` is the public call. ``simulation`` does single combina
 Python what all of it means.
 """
 
+import gc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,13 @@ def __getattr__(name: str) -> Any:
     """Import on first use, so that the command line can answer Ctrl-C before half a second of imports."""
     if name not in _PLACES:
         raise AttributeError(f"module 'qmac' has no attribute {name!r}")
-    value = getattr(import_module(f"qmac.{_PLACES[name]}"), name)
+    collecting = gc.isenabled()
+    gc.disable()  # nothing of an import is garbage, and looking for it takes a tenth of a second
+    try:
+        value = getattr(import_module(f"qmac.{_PLACES[name]}"), name)
+    finally:
+        if collecting:
+            gc.enable()
     globals()[name] = value
     return value
 

@@ -8,6 +8,7 @@ its key: there is no index, and what is read is checked.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import os
@@ -22,7 +23,7 @@ from typing import Any
 import llvmlite.binding
 import numba
 import numpy as np
-from numba.core import caching, serialize
+from numba.core import caching, compiler_lock, serialize
 
 try:
     import fcntl
@@ -65,11 +66,11 @@ class Lock:
     """One process at a time; taken again by the same process it is counted. Ends with the process, however it ends."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._depth, self._file = path, 0, -1
+        self._path, self.depth, self._file = path, 0, -1
 
     def acquire(self) -> None:
-        self._depth += 1
-        if self._depth > 1 or fcntl is None:
+        self.depth += 1
+        if self.depth > 1 or fcntl is None:
             return
         try:
             self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -84,8 +85,8 @@ class Lock:
                 time.sleep(POLL_SECONDS)
 
     def release(self) -> None:
-        self._depth -= 1
-        if self._depth == 0 and self._file >= 0:
+        self.depth -= 1
+        if self.depth == 0 and self._file >= 0:
             os.close(self._file)
             self._file = -1
 
@@ -96,6 +97,27 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
     def __init__(self, function: Callable[..., Any], directory: Path, lock: Lock) -> None:
         self._function, self._directory, self._lock = function, directory, lock
         self._impl = caching.CompileResultCacheImpl.__new__(caching.CompileResultCacheImpl)
+
+    def serve(self, dispatcher: Any) -> None:
+        """Be the cache of a function, and let go of the lock if its compilation ends in an exception, such as Ctrl-C.
+
+        Nothing that a compiler makes is garbage before it is done: looking for it takes a tenth of the time.
+        """
+        compile_ = dispatcher.compile
+
+        def compile_once(sig: Any) -> Any:
+            with compiler_lock.global_compiler_lock:
+                depth, collecting = self._lock.depth, gc.isenabled()
+                gc.disable()
+                try:
+                    return compile_(sig)
+                finally:
+                    while self._lock.depth > depth:
+                        self._lock.release()
+                    if collecting:
+                        gc.enable()
+
+        dispatcher._cache, dispatcher.compile = self, compile_once
 
     @property
     def cache_path(self) -> str:

@@ -52,7 +52,7 @@ def inner(function: Function) -> Function:
 def _kept(compiled: Any, function: Function) -> Any:
     """Keep on disk what is compiled."""
     if DIRECTORY and LOCK:
-        compiled._cache = KernelCache(function, DIRECTORY, LOCK)
+        KernelCache(function, DIRECTORY, LOCK).serve(compiled)
     return compiled
 
 

@@ -1,0 +1,77 @@
+"""All benchmarks, one after the other, into docs/benchmarks.md and docs/benchmarks.json.
+
+    python -m benchmarks.suite [--full]
+
+Without ``--full`` with fewer rounds, up to 1e11 combinations: under ten minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import (
+    bound,
+    contenders,
+    long_series,
+    objectives,
+    original_profile,
+    scaling,
+    serial,
+    start,
+    throughput,
+)
+from benchmarks.measuring import Section, machine
+
+DOCS = Path(__file__).parents[1] / "docs"
+QUICK: dict[str, Callable[[], Section]] = {
+    "original_profile": lambda: original_profile.measure(3),
+    "throughput": lambda: throughput.measure(3),
+    "objectives": lambda: objectives.measure(1),
+    "long_series": lambda: long_series.measure(1),
+    "bound": lambda: bound.measure(3),
+    "contenders": lambda: contenders.measure(2),
+    "scaling": lambda: scaling.measure(1, tuple(scaling.WINDOWS)[:-1]),
+    "serial": lambda: serial.measure(1, wide=False),
+    "start": lambda: start.measure(3),
+}
+FULL: dict[str, Callable[[], Section]] = {
+    "original_profile": original_profile.measure,
+    "throughput": throughput.measure,
+    "objectives": objectives.measure,
+    "long_series": long_series.measure,
+    "bound": bound.measure,
+    "contenders": contenders.measure,
+    "scaling": scaling.measure,
+    "serial": serial.measure,
+    "start": start.measure,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true")
+    full = parser.parse_args().full
+    sections = []
+    for name, measure in (FULL if full else QUICK).items():
+        began = time.perf_counter()
+        sections.append(measure())
+        print(f"{name}: {time.perf_counter() - began:.0f} s\n\n{sections[-1].markdown()}", flush=True)
+    facts = machine()
+    head = (
+        "# Benchmarks\n\n"
+        f"Written by `make {'bench-full' if full else 'bench'}`, not by hand. "
+        + "; ".join(f"{name} {value}" for name, value in facts.items())
+        + ".\n\nMedians, with the smallest and the largest in brackets; contenders take turns. The machine is shared and noisy: figures of "
+        "one command differ by 15 % within an hour. What they mean is in [performance.md](performance.md).\n\n"
+    )
+    (DOCS / "benchmarks.md").write_text(head + "\n".join(section.markdown() for section in sections))
+    data = {"machine": facts, "full": full, "sections": [section.to_dict() for section in sections]}
+    (DOCS / "benchmarks.json").write_text(json.dumps(data, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
