@@ -41,9 +41,9 @@ def visit_window(window, crosses, fast, slow, deepest, visit):
     j, j_end = slow.starts[window], slow.starts[window + 1]
     found = 0
     while i < i_end or j < j_end:
-        row = fast.lists[i] if i < i_end else slow.lists[j]
+        row = np.int64(fast.lists[i] if i < i_end else slow.lists[j])
         if j < j_end:
-            row = min(row, slow.lists[j])
+            row = min(row, np.int64(slow.lists[j]))
         visit.rows[found] = row
         visit.slices[:, found] = -1
         if i < i_end and fast.lists[i] == row:
@@ -52,7 +52,7 @@ def visit_window(window, crosses, fast, slow, deepest, visit):
         if j < j_end and slow.lists[j] == row:
             visit.slices[1, found] = slow.slices[j]
             j += 1
-        visit.prefixes[found] = 0 if found == 0 else prefix(crosses, visit.rows[found - 1], row, deepest)
+        visit.prefixes[found] = 0 if found == 0 else prefix(crosses, np.int64(visit.rows[found - 1]), row, deepest)
         found += 1
     visit.prefixes[found] = 0
     return found
