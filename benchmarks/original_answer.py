@@ -15,6 +15,7 @@ from qmac import reductions
 from qmac.dataset import Dataset, averages_of
 from qmac.evaluation import Evaluator
 from qmac.kernels.crosses import TIE
+from qmac.kernels.lists import Lists
 from qmac.kernels.trades import find_trades
 from qmac.run.executors import ThreadExecutor
 
@@ -84,12 +85,18 @@ def rank_of(prices: qmac.Prices, grid: qmac.Grid, name: str, combination: tuple[
 
 
 def _score(whole: Dataset, buy: int, sell: int) -> float:
-    entries = whole.rows.entries.bars[whole.rows.entries.starts[buy] : whole.rows.entries.starts[buy + 1]]
-    exits = whole.exits.bars[whole.exits.starts[sell] : whole.exits.starts[sell + 1]]
+    entries, exits = _events(whole.buys, buy), _events(whole.sells, sell)
     opened, closed, _ = find_trades(entries, exits, np.full(whole.bars, whole.bars), whole.bars, False)
     prices = whole.values.prices
     ends = np.append(prices.sell, prices.last)[closed]
     return float((ends / prices.buy[opened] - 1).sum())
+
+
+def _events(side: Lists, pair: int) -> np.ndarray:
+    """The event list of a pair."""
+    place = int(np.flatnonzero(side.pairs.pairs == pair)[0])
+    n = int(np.searchsorted(side.pairs.starts, place, side="right")) - 1
+    return side.crosses.bars[side.crosses.starts[n] : side.crosses.starts[n + 1]]
 
 
 if __name__ == "__main__":

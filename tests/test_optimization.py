@@ -306,6 +306,15 @@ def test_interrupt_stops_the_kernels(sample):
         qmac.optimize(sample, qmac.Grid(windows=range(2, 253)), progress=interrupt)
 
 
+def test_the_best_so_far_is_the_best_of_all(market):
+    """Also where every pair shares a window with some other pair of its list."""
+    prices, _ = market
+    for series_, grid in ((prices, qmac.Grid(windows=range(2, 8))), (prices.tail(60), qmac.Grid(windows=range(2, 20)))):
+        seen = []
+        result = qmac.optimize(series_, grid, progress=seen.append)
+        assert seen[-1].best == pytest.approx(result.distribution.max)
+
+
 def test_errors_of_workers_are_raised(market, monkeypatch):
     from qmac.evaluation import Worker
 

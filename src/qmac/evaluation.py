@@ -24,7 +24,7 @@ from qmac.objective import MEASURES, Objective, score_of_value
 from qmac.values import bound_of, code_dtype
 
 LANES = 32
-"""Sell pairs side by side. 32 beat 8, 16 and 64 at 2,000 and at 4,700 bars (docs/design.md)."""
+"""Sell lists side by side. 32 beat 8, 16 and 64 at 2,000 and at 4,700 bars (docs/design.md)."""
 
 TILE_BYTES = 1 << 20
 """Tables larger than this are cut into tiles of time."""
@@ -150,9 +150,7 @@ class Worker:
         holds_on = question.rules.has_stops and question.rules.conflict == "ignore"
         tile = _tile(dataset, question, holds_on)
         depths = int(dataset.prefixes.max()) + 1 if tile == dataset.bars else lists + 1
-        self._data = Data(
-            buys, dataset.prefixes, sells, dataset.values, dataset.stops, dataset.facts, aim, scale, dataset.bars, tile
-        )
+        self._data = Data(buys, sells, dataset.values, dataset.stops, dataset.facts, aim, scale, dataset.bars, tile)
         self._scratch = Scratch(
             tables=_tables(tile + 1, question.lanes, statistics, code),
             edge=Edge(allocate(1, question.lanes, code), allocate(1, question.lanes, np.float64)),

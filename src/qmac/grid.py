@@ -192,11 +192,11 @@ class Grid:
         j = bisect_right(slows, rest, key=lambda s: self.sells.avoiding_before(buy, fasts[i], max(s, fasts[i]))) - 1
         return (*buy, fasts[i], slows[j])
 
-    def units(self, blocks: int) -> Iterator[tuple[int, int]]:
-        """Ranges of lane blocks: large ones first, small ones last, so that workers end together."""
+    def units(self, blocks: int, workers: int = 8) -> Iterator[tuple[int, int]]:
+        """Ranges of blocks: large ones first, small ones last, so that workers end together."""
         first = 0
         while first < blocks:
-            last = first + max(1, min(64, (blocks - first) // 32))
+            last = first + max(1, min(64, (blocks - first) // (4 * workers)))
             yield first, last
             first = last
 

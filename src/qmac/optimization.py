@@ -120,7 +120,7 @@ def sweep(
     dataset = Dataset.build(prices, grid, question.rules, question.statistics, averages, executor.map)
     evaluator = Evaluator(dataset, question)
     report = reporter(grid.size, question.objective, progress)
-    tally = executor.run(evaluator, grid.units(evaluator.blocks), report)
+    tally = executor.run(evaluator, grid.units(evaluator.blocks, threads), report)
     elapsed = time.perf_counter() - began
     return _finish(prices, grid, question, threads, averages, evaluator, tally, elapsed)
 

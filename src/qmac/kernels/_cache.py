@@ -81,8 +81,10 @@ class Lock:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
-            except OSError:
+            except BlockingIOError:
                 time.sleep(POLL_SECONDS)
+            except OSError:  # a file system without locks
+                return
 
     def release(self) -> None:
         self.depth -= 1

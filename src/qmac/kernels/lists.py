@@ -15,7 +15,8 @@ from qmac.kernels._jit import jit
 from qmac.kernels.crosses import Crosses
 
 LEAST_SPLIT, MOST_PAIRS = 16, 4096
-"""A list of more pairs than a quarter of the windows, within these bounds, is kept more than once.
+"""A sell list of more pairs than a quarter of the windows, within these bounds, is kept more than once; a buy list from
+the upper one on.
 
 A lane whose pairs have nearly every window would be looked at pair by pair in nearly every row (800 bars: 460
 against 130 ns a row); and the weight of one row in 32 lanes must fit 32 bits.
@@ -64,7 +65,7 @@ class Lists(NamedTuple):
 
 
 def most_pairs(windows: int) -> int:
-    """Pairs of one list."""
+    """Pairs of one sell list."""
     return min(max(windows // 4, LEAST_SPLIT), MOST_PAIRS)
 
 

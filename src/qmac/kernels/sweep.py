@@ -23,7 +23,7 @@ from qmac.kernels.tally import Lanes, Margins, Row, Scale, Sums, add_row, add_su
 from qmac.kernels.walk import State, enter, settle_last
 
 MOST_PENDING = 2**32 - 2**30
-"""Combinations in a histogram of 32 bits; a row may bring 64 * MOST_PAIRS**2, a quarter of that."""
+"""Combinations in a histogram of 32 bits before it is folded; one more row brings up to 2**30, 64 * MOST_PAIRS**2."""
 
 
 class Aim(NamedTuple):
@@ -43,7 +43,6 @@ class Data(NamedTuple):
     """The series, both sides of the grid, and what is asked."""
 
     buys: Lists  # in the order in which they are walked
-    prefixes: np.ndarray  # (N + 1,) int32, leading entries of a buy list in common with the one before
     sells: Lists
     values: Values
     stops: Stops | None

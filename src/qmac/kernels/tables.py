@@ -1,4 +1,4 @@
-"""What happens to a position opened at any bar, for a block of sell pairs side by side.
+"""What happens to a position opened at any bar, for a block of sell lists side by side.
 
 A statistic that nobody asked for is ``None`` wherever it would stand, in ``Values``, ``Tables`` and
 ``walk.State``; its code is then not even compiled. Axes: ``T`` bars, ``L`` lanes.

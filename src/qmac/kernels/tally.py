@@ -1,6 +1,6 @@
 """What is kept of all scores: the best rows, a histogram, maps. Updated row by row, folded block by block.
 
-Axes: ``W`` windows, ``P`` buy pairs, ``L`` lanes (sell pairs of a block), ``K`` kept, ``B`` bins.
+Axes: ``N`` lists, ``W`` windows, ``L`` lanes (sell lists of a block), ``K`` kept, ``B`` bins.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ class ThreadExecutor:
 
     def run(self, evaluator: Evaluator, units: Iterable[Unit], report: Report) -> Tally:
         queue = _Shared(units)
-        workers = [evaluator.worker() for _ in range(min(self.threads, evaluator.blocks))]
+        count = min(self.threads, evaluator.blocks)
+        workers = list(self.map(lambda _: evaluator.worker(), range(count)))  # each fills its maps
         with ThreadPoolExecutor(len(workers)) as pool:
             pending: set[Future[None]] = {pool.submit(_drain, worker, queue) for worker in workers}
             try:

@@ -48,7 +48,7 @@ def reporter(size: int, objective: Objective, listener: Listener | None) -> Call
     def report(tallies: Sequence[Tally]) -> None:
         if listener is not None:
             done = sum(int(tally.totals.counts[0]) for tally in tallies)  # those that share a window are taken off last
-            ranked = max(float(tally.buys.best.max()) for tally in tallies)
+            ranked = max(float(tally.heap.scores.max()) for tally in tallies)
             best = objective.value(ranked * objective.sign) if ranked > -math.inf else math.nan
             seconds = time.perf_counter() - began
             listener(Status(min(done, size), size, seconds, best, process.memory_info().rss))
