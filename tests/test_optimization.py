@@ -91,13 +91,13 @@ def check_equal_to_reference(table, grid, rules, objectives):
         ), name
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(frames, grids, rules_of, st.sampled_from(sorted(MEASURES)))
 def test_every_metric_of_every_combination_equals_the_reference(table, grid, rules, objective):
     check_equal_to_reference(table, grid, rules, [objective, "total_return"])
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(frames, grids, rules_of, stops_of, st.sampled_from(sorted(MEASURES)))
 def test_every_stop_equals_the_reference(table, grid, rules, stops, objective):
     check_equal_to_reference(table, grid, dataclasses.replace(rules, **stops), [objective, "max_drawdown"])
@@ -154,7 +154,7 @@ def test_constraints_equal_the_reference(table, grid, names, conflict):
 
 
 @settings(max_examples=30)
-@given(frames, grids, rules_of, st.integers(0, 3), st.sampled_from([1, 2, 8, 32]))
+@given(frames, grids, rules_of, st.integers(0, 3), st.sampled_from([1, 8, 32]))
 def test_reductions_equal_the_reference(table, grid, rules, min_trades, lanes):
     prices = Prices.of(table)
     expected = reference_metrics(prices, [grid.combination(i) for i in range(grid.size)], rules)
@@ -201,7 +201,7 @@ def test_digest_is_the_same_for_any_threads_and_tiles(market):
     expected = run(prices, grid, qmac.Rules(), top=50).digest
     for threads in (1, 2, 3, 7):
         assert run(prices, grid, qmac.Rules(), ThreadExecutor(threads), top=50).digest == expected
-    for lanes in (1, 2, 8, 16, 64):
+    for lanes in (1, 8, 64):
         assert run(prices, grid, qmac.Rules(), top=50, lanes=lanes).digest == expected
 
 
