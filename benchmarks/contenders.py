@@ -2,7 +2,7 @@
 
     python -m benchmarks.contenders [--rounds 3]
 
-Each is given what it needs to be fast: averages computed once, all combinations in one call where it has one. They
+Averages are computed once, and all combinations go in one call where there is one; NumPy makes the signals of each within the time. They
 are timed from averages to total returns; then qmac is timed on the whole grid. One that is not installed says so.
 """
 

@@ -97,7 +97,7 @@ class Question:
 class Evaluator:
     """Makes workers that share one dataset and one scale.
 
-    The histogram is placed by a pilot: an even sample of the grid, the same for every run of it, so
+    The histogram is placed by a pilot: an even sample of the event lists, the same for every run of it, so
     that edges do not depend on threads or tiles.
     """
 
