@@ -17,6 +17,8 @@ from numba.core.datamodel import models, register_default
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
+from qmac.kernels._templates import FIRST
+
 I32 = ir.IntType(32)
 
 
@@ -53,6 +55,8 @@ def _register(function: Any, emit: Callable[[Any, types.Type, Any, Any], Any], i
 
     @infer_global(function)
     class _Template(AbstractTemplate):  # type: ignore[misc]
+        metadata = FIRST
+
         def generic(self, args: Any, kws: Any) -> Any:
             vectors = [kind for kind in args if isinstance(kind, Vector)]
             if len(args) != 2:
