@@ -85,8 +85,12 @@ class Dataset:
         sell_fast, sell_slow = grid.sells.positions(grid.windows)
         entries = crosses_of(averages, buy_fast, buy_slow, period, delay, mapped, tie)
         exits = crosses_of(averages, sell_slow, sell_fast, period, delay, mapped, tie)
-        buys = distinct(entries, buy_fast, buy_slow, len(grid.windows), MOST_PAIRS, walking_order)
-        sells = distinct(exits, sell_fast, sell_slow, len(grid.windows), most_pairs(len(grid.windows)))
+        windows = len(grid.windows)
+        sides = (
+            (entries, buy_fast, buy_slow, windows, MOST_PAIRS, walking_order),
+            (exits, sell_fast, sell_slow, windows, most_pairs(windows), None),
+        )
+        buys, sells = mapped(lambda side: distinct(*side), sides)
         prefixes = shared_prefixes(buys.crosses, DEEPEST)
         return cls(grid.windows, buys, prefixes, sells, int(period.close.size), values, stops, facts)
 

@@ -1,4 +1,4 @@
-"""Definitions of the metrics, for one combination at a time. Names and definitions are vectorbt's.
+"""Definitions of the metrics, combination by combination. Names and definitions are vectorbt's.
 
 ``r`` are the returns of equity per bar, the first bar's against the cash at the start; ``T`` is the
 number of bars that may trade, ``A`` the periods per year.
@@ -6,6 +6,7 @@ number of bars that may trade, ``A`` the periods per year.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,70 +52,96 @@ class Trades:
         return returns
 
 
-def equity_of(close: np.ndarray, trades: Trades, cash: float) -> np.ndarray:
-    """Value of the account at each close, ``(T,)``, in currency, from ``cash`` at the start."""
-    equity = np.full(close.size, cash)
-    ends = zip(trades.opened.tolist(), trades.closed.tolist(), trades.paid, trades.brought, strict=True)
-    for opened, closed, paid, brought in ends:
-        shares = cash / paid
-        equity[opened:closed] = shares * close[opened:closed]
-        if closed < close.size:
-            cash = shares * brought
-            equity[closed:] = cash
+def equity_of(close: np.ndarray, rows: Sequence[Trades], cash: float) -> np.ndarray:
+    """Value of each account at each close, ``(N, T)``, in currency, from ``cash`` at the start."""
+    values = []
+    for trades in rows:
+        worth = cash
+        values.append(worth)
+        for paid, brought in zip(trades.paid.tolist(), trades.brought.tolist(), strict=True):
+            shares = worth / paid
+            worth = shares * brought
+            values += (shares, worth)
+    held, lengths = _segments(close.size, rows)
+    equity = np.repeat(values, lengths).reshape(len(rows), close.size)
+    np.multiply(equity, close, out=equity, where=held)
     return equity
 
 
-def returns_of(close: np.ndarray, trades: Trades) -> np.ndarray:
-    """Returns of equity per bar, ``(T,)``; from prices, for equity itself may lose its digits near 0."""
-    returns = np.zeros(close.size)
-    moves = close[1:] / close[:-1] - 1
-    ends = zip(trades.opened.tolist(), trades.closed.tolist(), trades.paid, trades.brought, strict=True)
-    for opened, closed, paid, brought in ends:
-        returns[opened] = close[opened] / paid - 1
-        returns[opened + 1 : closed] = moves[opened : closed - 1]
-        if closed < close.size:
-            returns[closed] = brought / close[closed - 1] - 1
+def returns_of(close: np.ndarray, rows: Sequence[Trades]) -> np.ndarray:
+    """Returns of equity per bar, ``(N, T)``; from prices, for equity itself may lose its digits near 0."""
+    held, _ = _segments(close.size, rows)
+    moves = np.concatenate(([0.0], close[1:] / close[:-1] - 1))
+    returns: np.ndarray = np.where(held, moves, 0.0)
+    for row, trades in zip(returns, rows, strict=True):
+        ended = trades.closed < close.size
+        closed = trades.closed[ended]
+        row[closed] = trades.brought[ended] / close[closed - 1] - 1
+        row[trades.opened] = close[trades.opened] / trades.paid - 1
     return returns
 
 
-def metrics_of(close: np.ndarray, trades: Trades, rules: Rules, facts: Facts) -> dict[str, float]:
-    """Every metric of ``METRICS``; definitions and edge cases are in docs/metrics.md."""
-    equity = equity_of(close, trades, rules.init_cash)
-    r = returns_of(close, trades)
-    year, bars = facts.per_year, equity.size
-    total_return = equity[-1] / rules.init_cash - 1
-    annualized = (1 + total_return) ** (year / bars) - 1
-    fall = (equity / np.maximum.accumulate(equity) - 1).min()
-    fall = 0.0 if fall >= NO_FALL else fall
-    spread = np.square(r - r.mean()).sum()
-    varies = bars > 1 and spread > NO_VARIANCE * np.square(r).sum()
-    deviation = np.sqrt(spread / (bars - 1)) if varies else np.nan
-    downside, losses = np.square(np.minimum(r, 0)).sum(), np.maximum(-r, 0).sum()
-    downside = downside if downside > facts.least_downside else 0.0
-    losses = losses if losses > facts.least_losses else 0.0
-    won = np.maximum(r, 0).sum()
-    won = won if won > facts.least_losses else 0.0
-    finished = trades.closed < bars
-    earned = trades.returns
-    growth = np.cumprod(1 + earned[finished])
-    pnl = np.concatenate(([1.0], growth[:-1]))[: growth.size] * earned[finished]
+def _segments(length: int, rows: Sequence[Trades]) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each row holds at each bar ``(N, T)``, and the bars of its turns: flat, held, flat, ..., flat."""
+    ends = [
+        np.concatenate(([0], np.column_stack((trades.opened, trades.closed)).ravel(), [length])) for trades in rows
+    ]
+    lengths = np.concatenate([np.diff(row) for row in ends])
+    holds = np.concatenate([np.arange(row.size - 1) % 2 == 1 for row in ends])
+    return np.repeat(holds, lengths).reshape(len(rows), length), lengths
+
+
+def metrics_of(close: np.ndarray, rows: Sequence[Trades], rules: Rules, facts: Facts) -> dict[str, np.ndarray]:
+    """Every metric of ``METRICS``, ``(N,)`` each; definitions and edge cases are in docs/metrics.md.
+
+    All rows at once: bar by bar in NumPy, one row took 0.14 ms, and the best 100 a third of what is serial in a run.
+    """
+    equity = equity_of(close, rows, rules.init_cash)
+    r = returns_of(close, rows)
+    year, bars = facts.per_year, close.size
+    mean, total_return = r.mean(axis=1), equity[:, -1] / rules.init_cash - 1
+    fall = (equity / np.maximum.accumulate(equity, axis=1) - 1).min(axis=1)
+    fall = np.where(fall >= NO_FALL, 0.0, fall)
+    spread = np.square(r - mean[:, None]).sum(axis=1)
+    varies = (bars > 1) & (spread > NO_VARIANCE * np.square(r).sum(axis=1))
+    below = np.minimum(r, 0)
+    downside, losses = np.square(below).sum(axis=1), -below.sum(axis=1)
+    won = np.maximum(r, 0).sum(axis=1)
+    downside = np.where(downside > facts.least_downside, downside, 0.0)
+    losses, won = (np.where(sums > facts.least_losses, sums, 0.0) for sums in (losses, won))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            "total_return": float(total_return),
-            "annualized_return": float(annualized),
-            "max_drawdown": float(fall),
-            "total_trades": float(trades.opened.size),
-            "win_rate": float(np.divide(np.count_nonzero(earned[finished] > 0), np.count_nonzero(finished))),
-            "exposure": float((trades.closed - trades.opened).sum() / bars),
-            "sharpe_ratio": float(r.mean() / deviation * np.sqrt(year)),
-            "sortino_ratio": float(np.divide(r.mean() * np.sqrt(year), np.sqrt(downside / bars))),
-            "calmar_ratio": float(annualized / -fall) if fall < 0 else np.nan,
-            "omega_ratio": float(np.divide(won, losses)),
-            "profit_factor": float(np.divide(pnl[pnl > 0].sum(), np.abs(pnl[pnl < 0]).sum())),
-            "expectancy": float(np.divide(pnl.sum() * rules.init_cash, np.count_nonzero(finished))),
-            "simple_return": float(earned.sum()),
-            "annualized_volatility": float(deviation * np.sqrt(year)),
-            "best_trade": float(earned[finished].max(initial=-np.inf)) if finished.any() else np.nan,
-            "worst_trade": float(earned[finished].min(initial=np.inf)) if finished.any() else np.nan,
-            "average_bars": float((trades.closed - trades.opened)[finished].mean()) if finished.any() else np.nan,
+        annualized = (1 + total_return) ** (year / bars) - 1
+        deviation = np.where(varies, np.sqrt(spread / max(bars - 1, 1)), np.nan)
+        found = {
+            "total_return": total_return,
+            "annualized_return": annualized,
+            "max_drawdown": fall,
+            "sharpe_ratio": mean / deviation * np.sqrt(year),
+            "sortino_ratio": mean * np.sqrt(year) / np.sqrt(downside / bars),
+            "calmar_ratio": np.where(fall < 0, annualized / -fall, np.nan),
+            "omega_ratio": won / losses,
+            "annualized_volatility": deviation * np.sqrt(year),
         }
+        of_trades = [_of_trades(trades, bars, rules.init_cash) for trades in rows]
+    found |= {name: np.array([row[name] for row in of_trades]) for name in of_trades[0]}
+    return {name: found[name] for name in METRICS}
+
+
+def _of_trades(trades: Trades, bars: int, cash: float) -> dict[str, float]:
+    """The metrics of one row that are made of trades."""
+    earned, held = trades.returns, trades.closed - trades.opened
+    finished = trades.closed < bars
+    done = earned[finished]
+    growth = np.cumprod(1 + done)
+    pnl = np.concatenate(([1.0], growth[:-1]))[: growth.size] * done
+    return {
+        "total_trades": float(earned.size),
+        "win_rate": float(np.divide(np.count_nonzero(done > 0), done.size)),
+        "exposure": float(held.sum() / bars),
+        "profit_factor": float(np.divide(pnl[pnl > 0].sum(), np.abs(pnl[pnl < 0]).sum())),
+        "expectancy": float(np.divide(pnl.sum() * cash, done.size)),
+        "simple_return": float(earned.sum()),
+        "best_trade": float(done.max()) if done.size else np.nan,
+        "worst_trade": float(done.min()) if done.size else np.nan,
+        "average_bars": float(held[finished].mean()) if done.size else np.nan,
+    }

@@ -210,4 +210,4 @@ def _top_frame(
             stacklevel=2,
         )
     frame[objective.metric] = values  # the replay's last bits must not break the order
-    return frame.astype({"total_trades": np.int64})
+    return frame

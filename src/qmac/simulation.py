@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,9 @@ from qmac.kernels.trades import find_trades
 from qmac.metrics import METRICS, Trades, equity_of, metrics_of
 from qmac.prices import Prices
 from qmac.values import facts_of, own_exits
+
+REPLAYED_BARS = 1 << 18
+"""Bars of all combinations that are replayed at once: a few arrays of 2 MiB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +76,13 @@ def evaluate(
     if not wanted:
         return pd.DataFrame(columns=[*ROLES, *METRICS])
     traded = _Traded(prices, wanted, rules, averages)
-    rows = [metrics_of(traded.close, trades, rules, traded.facts) for trades in traded]
-    frame = pd.concat([pd.DataFrame(wanted, columns=list(ROLES)), pd.DataFrame(rows, columns=list(METRICS))], axis=1)
-    return frame.astype({"total_trades": np.int64})
+    at_once, each = max(1, REPLAYED_BARS // traded.close.size), iter(traded)
+    parts = []
+    while rows := list(islice(each, at_once)):
+        parts.append(metrics_of(traded.close, rows, rules, traded.facts))
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
+    columns["total_trades"] = columns["total_trades"].astype(np.int64)
+    return pd.DataFrame(dict(zip(ROLES, np.array(wanted, np.int64).T, strict=True)) | columns)
 
 
 def backtest(
@@ -100,8 +108,8 @@ def backtest(
     wanted = checked_combination(combination)
     traded = _Traded(prices, [wanted], rules, averages)
     trades = next(iter(traded))
-    numbers = metrics_of(traded.close, trades, rules, traded.facts)
-    equity = equity_of(traded.close, trades, rules.init_cash)
+    numbers = _only(metrics_of(traded.close, [trades], rules, traded.facts))
+    equity = equity_of(traded.close, [trades], rules.init_cash)[0]
     return Backtest(
         wanted,
         pd.Series(numbers, name=str(wanted)),
@@ -117,7 +125,12 @@ def buy_and_hold(prices: Prices, rules: Rules) -> dict[str, float]:
     trades = Trades(
         np.zeros(1, np.int64), np.full(1, close.size), np.zeros(1, np.bool_), close[:1] * rules.buy_factor, close[-1:]
     )
-    return metrics_of(close, trades, rules, facts_of(period, rules, periods_per_year(prices, rules)))
+    return _only(metrics_of(close, [trades], rules, facts_of(period, rules, periods_per_year(prices, rules))))
+
+
+def _only(columns: dict[str, np.ndarray]) -> dict[str, float]:
+    """The only row."""
+    return {name: float(column[0]) for name, column in columns.items()}
 
 
 class _Traded:
