@@ -209,5 +209,5 @@ def _top_frame(
             "moves too little beside the rest of the series.",
             stacklevel=2,
         )
-    frame[objective.metric] = values  # the replay's last bits must not break the order
+    frame[objective.metric] = values.astype(frame[objective.metric].dtype)  # the replay's last bits must not break the order
     return frame
