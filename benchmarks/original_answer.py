@@ -17,7 +17,7 @@ from qmac.evaluation import Evaluator
 from qmac.kernels.crosses import TIE
 from qmac.kernels.lists import Lists
 from qmac.kernels.trades import find_trades
-from qmac.run.executors import ThreadExecutor
+from qmac.run.executors import tally_of
 
 KEPT = 1000
 
@@ -67,7 +67,7 @@ def dataset(prices: qmac.Prices, grid: qmac.Grid, name: str) -> Dataset:
 def run(prices: qmac.Prices, grid: qmac.Grid, name: str, top: int) -> tuple[np.ndarray, np.ndarray]:
     """Scores and windows of the best."""
     evaluator = Evaluator(dataset(prices, grid, name), original.question(grid, top))
-    tally = ThreadExecutor(2).run(evaluator, grid.units(evaluator.blocks), lambda tallies: None)
+    tally = tally_of(evaluator, 2)
     scores, indices = reductions.top_of(tally)
     sells = grid.sells.size
     return scores, np.array([(*grid.buys.pair(i // sells), *grid.sells.pair(i % sells)) for i in indices.tolist()])
@@ -79,7 +79,7 @@ def rank_of(prices: qmac.Prices, grid: qmac.Grid, name: str, combination: tuple[
     buy, sell = grid.buys.rank(*combination[:2]), grid.sells.rank(*combination[2:])
     score = _score(whole, buy, sell)
     evaluator = Evaluator(whole, original.question(grid, 1))
-    tally = ThreadExecutor(2).run(evaluator, grid.units(evaluator.blocks), lambda tallies: None)
+    tally = tally_of(evaluator, 2)
     edges = evaluator.scale.low + np.arange(tally.totals.histogram.size) / evaluator.scale.bins_per_unit
     return score, int(tally.totals.histogram[edges > score].sum())
 

@@ -14,8 +14,8 @@ SOURCE = Path(qmac.__file__).parent
 
 def test_public_names():
     assert set(qmac.__all__) == {
-        "Backtest", "Grid", "InputError", "Prices", "QmacError", "Result", "Rules", "__version__",
-        "backtest", "evaluate", "load", "optimize", "read_prices", "sample_prices",
+        "Backtest", "Grid", "InputError", "Limits", "Prices", "QmacError", "Result", "Results", "Rules", "__version__",
+        "backtest", "evaluate", "load", "optimize", "optimize_many", "read_prices", "resume", "sample_prices",
     }  # fmt: skip
     assert all(hasattr(qmac, name) for name in qmac.__all__)
 

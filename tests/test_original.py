@@ -9,7 +9,7 @@ import pytest
 import qmac
 from qmac import reductions
 from qmac.evaluation import Evaluator
-from qmac.run.executors import ThreadExecutor
+from qmac.run.executors import tally_of
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks import original  # noqa: E402
@@ -21,7 +21,7 @@ def test_same_scores_on_a_hundred_thousand_combinations(sample, windows):
     grid = qmac.Grid(windows=windows)
     assert grid.size > 100_000
     evaluator = Evaluator(original.as_dataset(close, grid), original.question(grid, grid.size))
-    tally = ThreadExecutor(2).run(evaluator, grid.units(evaluator.blocks), lambda tallies: None)
+    tally = tally_of(evaluator, 2)
     scores, indices = reductions.top_of(tally)
     assert scores.size == grid.size
     sells = grid.sells.size

@@ -64,8 +64,8 @@ def tallied(evaluator, blocks):
 
 @given(seed=st.integers(0, 1000), parts=st.integers(1, 6))
 def test_any_partition_merges_to_the_same(evaluator, seed, parts):
-    expected = tallied(evaluator, range(evaluator.blocks))
-    order = np.random.default_rng(seed).permutation(evaluator.blocks)
+    expected = tallied(evaluator, range(evaluator.worker().cells))
+    order = np.random.default_rng(seed).permutation(evaluator.worker().cells)
     merged = copy.deepcopy(tallied(evaluator, []))
     for part in np.array_split(order, parts):
         reductions.merge(merged, tallied(evaluator, part.tolist()))
@@ -74,7 +74,7 @@ def test_any_partition_merges_to_the_same(evaluator, seed, parts):
 
 
 def test_merging_nothing_changes_nothing(evaluator):
-    expected = tallied(evaluator, range(evaluator.blocks))
+    expected = tallied(evaluator, range(evaluator.worker().cells))
     merged = reductions.merge(copy.deepcopy(expected), tallied(evaluator, []))
     same(merged, expected)
     same_maps(evaluator, merged, expected)

@@ -7,8 +7,9 @@ The way of the data, which is also the order in which to read the files::
               averages    crosses    tables         sweep
 
 ``values`` says what trades are worth, ``dataset`` makes a series ready, ``objective`` is what is asked of it,
-``evaluation`` sweeps a unit of it, ``run/executors`` spreads units, ``selftest`` asks the kernels for known
-answers, ``optimization`` is the public call. ``simulation`` does single combinations, ``reference`` says in plain
+``evaluation`` sweeps a cell of it, ``run/executors`` spreads cells and ``run/ledger`` keeps the books of them,
+``selftest`` asks the kernels for known answers, ``optimization`` sweeps one series, ``jobs`` many, in a ``run/directory`` in which
+they survive, ``calls`` are the public ones. ``simulation`` does single combinations, ``reference`` says in plain
 Python what all of it means.
 """
 
@@ -19,28 +20,34 @@ from typing import TYPE_CHECKING, Any
 from qmac._version import __version__
 
 if TYPE_CHECKING:
+    from qmac.calls import optimize, optimize_many, resume
     from qmac.config import Rules
     from qmac.errors import InputError, QmacError
     from qmac.grid import Grid
-    from qmac.optimization import optimize
+    from qmac.jobs import Results
     from qmac.prices import Prices, read_prices, sample_prices
     from qmac.result import Result, load
+    from qmac.run.limits import Limits
     from qmac.simulation import Backtest, backtest, evaluate
 
 __all__ = [
     "Backtest",
     "Grid",
     "InputError",
+    "Limits",
     "Prices",
     "QmacError",
     "Result",
+    "Results",
     "Rules",
     "__version__",
     "backtest",
     "evaluate",
     "load",
     "optimize",
+    "optimize_many",
     "read_prices",
+    "resume",
     "sample_prices",
 ]
 
@@ -48,15 +55,19 @@ _PLACES = {
     "Backtest": "simulation",
     "Grid": "grid",
     "InputError": "errors",
+    "Limits": "run.limits",
     "Prices": "prices",
     "QmacError": "errors",
     "Result": "result",
+    "Results": "jobs",
     "Rules": "config",
     "backtest": "simulation",
     "evaluate": "simulation",
     "load": "result",
-    "optimize": "optimization",
+    "optimize": "calls",
+    "optimize_many": "calls",
     "read_prices": "prices",
+    "resume": "calls",
     "sample_prices": "prices",
 }
 

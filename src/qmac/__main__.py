@@ -1,4 +1,4 @@
-"""Where the command line starts: Ctrl-C is answered from here on, before anything heavy is imported."""
+"""Where the command line starts: Ctrl-C and SIGTERM are answered from here on, before anything heavy is imported."""
 
 from __future__ import annotations
 
@@ -6,37 +6,50 @@ import os
 import signal
 import sys
 
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED, EXIT_AGAIN = 130, 75
 
 
 class Interrupted(BaseException):
-    """Ctrl-C. Not KeyboardInterrupt, which typer would turn into a line of its own."""
+    """Ctrl-C or SIGTERM. Not KeyboardInterrupt, which typer would turn into a line of its own."""
 
 
 class State:
     """What the last line says if Ctrl-C comes."""
 
     written = "nothing was written"
+    resume: str | None = None
+    """The command that goes on, once a run directory is there."""
     interrupted = False
 
 
 def _interrupt(*_: object) -> None:
+    if State.interrupted and State.resume:  # the second time: at once
+        os.write(2, f"\nqmac: left at once. Go on with: {State.resume}\n".encode(errors="backslashreplace"))
+        os._exit(EXIT_AGAIN)
     State.interrupted = True
+    if State.resume:
+        os.write(2, b"\nqmac: stopping; what is at hand is finished and saved. Again: at once.\n")
     raise Interrupted
 
 
 def main() -> None:
     """Run the command line; a mistake of the user ends in one clear line, not in a traceback."""
     signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         from qmac.cli import run
 
         code = run()
     except Interrupted:
+        if State.resume:
+            print(f"qmac: interrupted. Go on with: {State.resume}", file=sys.stderr, flush=True)
+            os._exit(EXIT_AGAIN)
         print(f"qmac: interrupted; {State.written}.", file=sys.stderr, flush=True)
         os._exit(EXIT_INTERRUPTED)  # threads still in a kernel leave by themselves; nobody waits for them
     raise SystemExit(code)
 
 
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # python -m qmac: the command line knows this file by its other name
+    from importlib import import_module
+
+    import_module("qmac.__main__").main()

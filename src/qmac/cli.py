@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import io
 import json
 import logging
@@ -12,7 +11,6 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,10 +18,11 @@ import typer
 from rich.console import Console
 
 import qmac
-from qmac.__main__ import Interrupted, State
-from qmac.errors import InputError, OptionError, QmacError
+from qmac.__main__ import EXIT_AGAIN, Interrupted, State
+from qmac.errors import InputError, OptionError, QmacError, Stopped
 from qmac.grid import Grid, parse_windows
 from qmac.objective import parse_conditions
+from qmac.options import takes_limits, takes_rules
 
 app = typer.Typer(
     add_completion=True,
@@ -32,63 +31,24 @@ app = typer.Typer(
     help="A billion backtests in seconds: the Quad Moving Average Crossover, swept over its whole grid.",
 )
 
-EXIT_INPUT, EXIT_OUTPUT, EXIT_PIPE = 2, 74, 141
+EXIT_INPUT, EXIT_LEFT_OUT, EXIT_OUTPUT, EXIT_PIPE = 2, 3, 74, 141
 
-PricesPath = Annotated[Path | None, typer.Argument(metavar="[PRICES]", help="CSV or Parquet file with a Close column.")]
+PricesPaths = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[PRICES]...", help="CSV or Parquet files with a Close column, or directories of them."),
+]
 Sample = Annotated[bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")]
-RULES: dict[str, tuple[Any, Any]] = {
-    "fees": (Annotated[float, typer.Option(help="Share of a trade's value paid at each end; 0.001 is 0.1 %.")], 0.0),
-    "slippage": (Annotated[float, typer.Option(help="Share by which a fill is worse than its price.")], 0.0025),
-    "average": (Annotated[str, typer.Option(help="sma | ema | wma | hma | dema | tema | rma.")], "sma"),
-    "fill": (Annotated[str, typer.Option(help="close (of the signal's bar) | next_open.")], "close"),
-    "conflict": (Annotated[str, typer.Option(help="Entry and exit on one bar: ignore | opposite.")], "ignore"),
-    "start": (
-        Annotated[str | None, typer.Option(help="First date whose signals count; earlier bars only warm up.")],
-        None,
-    ),
-    "end": (Annotated[str | None, typer.Option(help="Last date; later bars are not looked at.")], None),
-    "stop_loss": (Annotated[float | None, typer.Option(help="Fall that closes a position; 0.05 is 5 %.")], None),
-    "take_profit": (Annotated[float | None, typer.Option(help="Rise that closes a position.")], None),
-    "trailing_stop": (
-        Annotated[float | None, typer.Option(help="Fall from the highest high that closes a position.")],
-        None,
-    ),
-    "max_bars": (Annotated[int | None, typer.Option(help="Bars after which a position is closed.")], None),
-    "init_cash": (Annotated[float, typer.Option(help="Cash at the start.")], 100.0),
-    "periods_per_year": (
-        Annotated[float | None, typer.Option(help="Bars in a year; inferred from the dates by default.")],
-        None,
-    ),
-    "fixed_fees": (Annotated[float, typer.Option(help="Refused, with the reason.", hidden=True)], 0.0),
-}
-"""Options that make up the ``Rules``, each with its default."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 
 
-def takes_rules(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of ``RULES`` in place of its parameter ``rules``."""
-
-    @functools.wraps(command)
-    def wrapper(**given: Any) -> None:
-        command(rules=qmac.Rules(**{name: given.pop(name) for name in RULES}), **given)
-
-    signature = inspect.signature(command, eval_str=True)
-    own = [parameter for name, parameter in signature.parameters.items() if name != "rules"]
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default) in RULES.items()
-    ]
-    wrapper.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *options)}
-    return wrapper
-
-
 @app.command()
+@takes_limits
 @takes_rules
 def optimize(
     *,
     rules: qmac.Rules,
-    prices: PricesPath = None,
+    limits: qmac.Limits,
+    prices: PricesPaths = None,
     sample: Sample = False,
     windows: Annotated[
         str | None, typer.Option(help="Windows of the averages: 2:252 (if none are given), 2:252:5 or 5,10,20.")
@@ -105,49 +65,72 @@ def optimize(
     ] = None,
     top: Annotated[int, typer.Option(help="Best combinations to keep.")] = 20,
     min_trades: Annotated[int, typer.Option(help="Filter combinations with fewer trades.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="Threads; all CPUs by default. The answer is the same.")] = None,
-    out: Annotated[Path | None, typer.Option(help="New directory for the result.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="New directory for snapshots and the result; 'qmac resume' goes on with it.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="End at a symbol that cannot be used.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how long it takes, and how much memory.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Backtest every combination of windows and show the best.
+    """Backtest every combination of windows and show the best; of each symbol, if there are many.
 
     Example: qmac optimize --sample --windows 2:252 --top 20 --out runs/first
     """
-    from qmac.result import check_writable
+    from qmac import jobs
 
-    if out is not None:
-        check_writable(out)
     roles = {"buy_fast": buy_fast, "buy_slow": buy_slow, "sell_fast": sell_fast, "sell_slow": sell_slow}
     given = {role: parse_windows(text) for role, text in roles.items() if text is not None}
     common = parse_windows(windows) if windows is not None else None if len(given) == len(roles) else range(2, 253)
     grid = Grid(common, **given, shared_windows=shared_windows)
-    series = _prices(prices, sample)
-    with _progress(objective) as listener:
-        result = qmac.optimize(
-            series, grid, objective, rules, top=top, min_trades=min_trades, threads=threads, progress=listener,
-            maximize=not minimize, constraints=parse_conditions(where or []),
-        )  # fmt: skip
-    if State.interrupted:  # raised where Python could not pass it on
-        raise Interrupted
-    if out is not None:
-        State.written = f"the result is in {result.save(out)}"
-    if as_json:
-        _print_json(result.summary())
+    job = jobs.job_of(
+        _symbols(prices or [], sample), grid, objective, rules, top, min_trades,
+        maximize=not minimize, constraints=parse_conditions(where or []), strict=strict,
+    )  # fmt: skip
+    if dry_run:
+        _show_estimate(job, limits, as_json)
         return
-    from qmac.report.terminal import show_result
+    directory = None if out is None else jobs.begin(job, out)
+    _run(job, directory, limits, top, as_json)
 
-    console = Console()
-    show_result(result, console, rows=top)
-    console.print(f"digest {result.digest}", style="dim", highlight=False, soft_wrap=True)
-    if out is None:
-        console.print("not saved: add --out DIR to keep the result", style="dim", highlight=False, soft_wrap=True)
-    else:
-        console.print(
-            f"saved in {out}; show it again: qmac show {shlex.quote(str(out))}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+
+@app.command()
+@takes_limits
+def resume(
+    *,
+    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' began.")],
+    limits: qmac.Limits,
+    rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a run that was interrupted; what is done is not done again.
+
+    Example: qmac resume runs/first
+    """
+    from qmac import jobs
+    from qmac.run.directory import RunDirectory
+
+    found = RunDirectory.open(directory)
+    _run(jobs.Job.of_directory(found), found, limits, rows, as_json)
+
+
+@app.command()
+def watch(
+    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' began.")],
+    once: Annotated[bool, typer.Option("--once", help="Print the last line and leave.")] = False,
+) -> None:
+    """Follow a run from another terminal, until it ends.
+
+    Example: qmac watch runs/first
+    """
+    from qmac.run.directory import PROGRESS, RunDirectory
+    from qmac.run.progress import follow
+
+    found = RunDirectory.open(directory)
+    with _progress(found.header["asked"]["objective"]) as listener:
+        last = follow(found.path / PROGRESS, listener, once=once)
+    print(f"{directory}: {last}", flush=True)
 
 
 @app.command()
@@ -195,15 +178,9 @@ def show(
 
     Example: qmac show runs/first
     """
-    result = qmac.load(directory)
-    if as_json:
-        _print_json(result.summary())
-        return
-    from qmac.report.terminal import show_result
+    from qmac import jobs
 
-    console = Console()
-    show_result(result, console, rows=rows)
-    console.print(f"digest {result.digest}", style="dim", highlight=False, soft_wrap=True)
+    _show(jobs.read(directory), rows, as_json)
 
 
 @app.callback(invoke_without_command=True)
@@ -211,6 +188,75 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
     if version:
         typer.echo(f"qmac {qmac.__version__}")
         raise typer.Exit
+
+
+def _run(job: Any, directory: Any, limits: qmac.Limits, rows: int, as_json: bool) -> None:
+    """Do what is left of a job and show what it found."""
+    from qmac import jobs
+
+    if directory is not None:
+        State.resume = f"qmac resume {shlex.quote(str(directory.path))}"
+        print(f"qmac: if anything interrupts this run, go on with: {State.resume}", file=sys.stderr, flush=True)
+    with _progress(job.objective) as listener:
+        results = jobs.run(job, directory, limits, jobs.threads_of(limits), listener)
+    if State.interrupted:  # raised where Python could not pass it on
+        raise Interrupted
+    State.resume = None
+    if directory is not None:
+        State.written = f"the result is in {directory.path}"
+    _show(results, rows, as_json, None if directory is None else directory.path, saved=True)
+    if results.left_out:
+        raise typer.Exit(EXIT_LEFT_OUT)
+
+
+def _show(results: Any, rows: int, as_json: bool, path: Path | None = None, *, saved: bool = False) -> None:
+    """One result in full, many as a table of winners."""
+    from qmac.report.terminal import show_result, show_winners
+
+    only = next(iter(results.values())) if len(results) == 1 and not results.left_out else None
+    if as_json:
+        _print_json(only.summary() if only is not None else results.summary())
+        return
+    console = Console()
+    if only is not None:
+        show_result(only, console, rows=rows)
+        console.print(f"digest {only.digest}", style="dim", highlight=False, soft_wrap=True)
+    else:
+        show_winners(results, console)
+    if saved and path is None:
+        console.print("not saved: add --out DIR to keep the result", style="dim", highlight=False, soft_wrap=True)
+    elif saved:
+        console.print(
+            f"saved in {path}; show it again: qmac show {shlex.quote(str(path))}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _show_estimate(job: Any, limits: qmac.Limits, as_json: bool) -> None:
+    from qmac.estimate import estimate
+    from qmac.jobs import threads_of
+
+    found = estimate(job, limits, threads_of(limits))
+    if as_json:
+        _print_json(found.to_dict())
+        return
+    for line in found.lines:
+        print(line)
+
+
+def _symbols(paths: list[Path], sample: bool) -> Any:
+    from qmac.symbols import Symbols, read_symbols
+
+    if sample and paths:
+        raise OptionError(f"both {paths[0]} and --sample are given. Give one of them.")
+    if sample:
+        series = qmac.sample_prices()
+        return Symbols({series.name: series}, {})
+    if not paths:
+        raise OptionError("no prices are given. Name a CSV or Parquet file, or add --sample.")
+    return read_symbols(paths)
 
 
 def _prices(path: Path | None, sample: bool) -> qmac.Prices:
@@ -272,12 +318,20 @@ def run() -> int:
     except InputError as error:
         print(f"qmac: {error}", file=sys.stderr)
         return EXIT_INPUT
+    except Stopped as error:
+        print(f"qmac: {error}{_again()}", file=sys.stderr)
+        return EXIT_AGAIN
     except QmacError as error:
-        print(f"qmac: internal error: {error} Please report it.", file=sys.stderr)
+        print(f"qmac: internal error: {error} Please report it.{_again()}", file=sys.stderr)
     except BrokenPipeError:  # the reader of a pipe has left, as in qmac ... | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE
     except OSError as error:
-        print(f"qmac: {error.filename or 'output'}: {error.strerror or error}.", file=sys.stderr)
+        print(f"qmac: {error.filename or 'output'}: {error.strerror or error}.{_again()}", file=sys.stderr)
         return EXIT_OUTPUT
     return 1
+
+
+def _again() -> str:
+    """How to go on with what was begun."""
+    return f" Go on with: {State.resume}" if State.resume else ""

@@ -8,7 +8,8 @@
     |  |- GridError                   windows and ranges
     |  |- RulesError                  costs, fills, conflicts, periods
     |  |- OptionError                 objective, top, threads, ...
-    |  `- ResultError                 a directory of results
+    |  `- ResultError                 a directory of results or of a run
+    |- Stopped                        a run that ended before it was done, by its limits; exit code 75
     `- InternalError                  the books do not balance: a defect of qmac
 
 A message names the value, the cause and the next step.
@@ -46,6 +47,10 @@ class OptionError(InputError):
 
 class ResultError(InputError):
     """A directory that cannot be read as a result, or cannot be written."""
+
+
+class Stopped(QmacError):
+    """A limit ended the run before it was done; with a directory, it can be resumed."""
 
 
 class InternalError(QmacError):

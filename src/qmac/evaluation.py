@@ -1,4 +1,4 @@
-"""From units of work to tallies: the part of a run that is shipped to workers."""
+"""From cells of work to tallies: the part of a run that is shipped to workers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qmac.kernels import tally as kept
 from qmac.kernels.lanes import SUBHISTOGRAMS, allocate
 from qmac.kernels.lists import Lists, gathered, lists_of
 from qmac.kernels.shared import SharedLanes, Visit
-from qmac.kernels.sweep import Aim, Data, Scratch, sweep_units
+from qmac.kernels.sweep import Aim, Data, Scratch, sweep_cells
 from qmac.kernels.tables import Course, Edge, Sums, Tables
 from qmac.kernels.tally import BINS, Scale, Tally
 from qmac.kernels.walk import FIRST, Counts, Drawdown, State, Trades
@@ -121,24 +121,64 @@ class Evaluator:
         self.units = reductions.Units.of(bound, len(dataset.windows))
         self.scale = self.units.scale(low - margin, high + margin, None if bounded else bound)
 
-    @property
-    def blocks(self) -> int:
-        """Pieces of work: lane blocks, and after them two for each window that a combination must not share."""
-        return blocks_of(self.dataset, self.question)
-
     def worker(self) -> Worker:
         """A worker that ends when ``stop`` is set."""
         return Worker(self.dataset, self.question, self.scale, self.stop)
 
+    @property
+    def worker_bytes(self) -> int:
+        """Memory of one worker."""
+        return self.worker().nbytes
 
-def blocks_of(dataset: Dataset, question: Question) -> int:
-    """See ``Evaluator.blocks``."""
-    lists = dataset.sells.pairs.starts.size - 1
-    return -(-lists // question.lanes) + (0 if question.shared_windows else 2 * len(dataset.windows))
+    def empty(self) -> Tally:
+        """The tally of no cell."""
+        return _empty(self.dataset, self.question)
+
+    def counts(self) -> np.ndarray:
+        """Combinations that each cell adds, ``(C,)`` int64; below 0 where it takes off what shares a window."""
+        buys, sells = self.dataset.buys.pairs, self.dataset.sells.pairs
+        first = np.arange(0, sells.starts.size - 1, self.question.lanes)
+        counts: np.ndarray = np.diff(sells.starts[np.append(first, sells.starts.size - 1)]) * np.int64(buys.pairs.size)
+        if self.question.shared_windows:
+            return counts
+        windows = len(self.dataset.windows)
+        holding = np.bincount(buys.fast, minlength=windows) + np.bincount(buys.slow, minlength=windows)
+        fast, slow = (np.bincount(side, minlength=windows) * holding for side in (sells.fast, sells.slow))
+        both = np.intersect1d(_codes(buys.fast, buys.slow, windows), _codes(sells.fast, sells.slow, windows))
+        slow -= np.bincount(both % windows, minlength=windows)  # the very same pair is met under its fast window
+        return np.concatenate((counts, -np.column_stack((fast, slow)).ravel()))
+
+    def work(self) -> np.ndarray:
+        """Steps of each cell, ``(C,)`` int64: rows times lanes."""
+        dataset, lanes = self.dataset, self.question.lanes
+        sells = dataset.sells.pairs
+        work = np.full(_blocks(dataset, lanes), (dataset.buys.pairs.starts.size - 1) * lanes)
+        if self.question.shared_windows:
+            return work
+        rows = np.diff(dataset.buys.fast_holders.starts) + np.diff(dataset.buys.slow_holders.starts)
+        blocks = [-(-np.bincount(side, minlength=rows.size) // lanes) * lanes for side in (sells.fast, sells.slow)]
+        return np.concatenate((work, (np.column_stack(blocks) * rows[:, None]).ravel()))
+
+
+def _codes(fast: np.ndarray, slow: np.ndarray, windows: int) -> np.ndarray:
+    codes: np.ndarray = fast.astype(np.int64) * windows + slow
+    return codes
+
+
+def _blocks(dataset: Dataset, lanes: int) -> int:
+    return -(-(dataset.sells.pairs.starts.size - 1) // lanes)
+
+
+def _empty(dataset: Dataset, question: Question) -> Tally:
+    buys, sells = (side.pairs.starts.size - 1 for side in (dataset.buys, dataset.sells))
+    return reductions.empty(len(dataset.windows), buys, sells, question.top, len(question.bounds))
 
 
 class Worker:
-    """One thread's scratch memory and its tally of the units it has done."""
+    """One thread's scratch memory and its tally of the cells it has done.
+
+    The cells are the lane blocks, and after them two for each window that a combination must not share.
+    """
 
     def __init__(self, dataset: Dataset, question: Question, scale: Scale, stop: np.ndarray | None = None) -> None:
         self._stop = np.zeros(1, np.uint8) if stop is None else stop
@@ -162,14 +202,27 @@ class Worker:
             some=Visit(np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros((2, lists), np.int64)),
             **_summaries(len(dataset.windows), question.lanes, len(aim.metrics), code),
         )
-        self.tally: Tally = reductions.empty(
-            len(dataset.windows), lists, sells.pairs.starts.size - 1, question.top, len(aim.metrics)
-        )
-        self.blocks = blocks_of(dataset, question)
+        self.tally = _empty(dataset, question)
+        self.cells = _blocks(dataset, question.lanes) + (0 if question.shared_windows else 2 * len(dataset.windows))
 
-    def evaluate(self, unit: tuple[int, int]) -> bool:
-        """Add a range of blocks to the tally; False if the run was stopped meanwhile."""
-        return bool(sweep_units(self._width, unit, self._data, self._scratch, self.tally, self._stop))
+    def evaluate(self, batch: tuple[int, int]) -> bool:
+        """Add a range of cells to the tally; False if the run was stopped meanwhile, and the tally is worth nothing."""
+        return bool(sweep_cells(self._width, batch, self._data, self._scratch, self.tally, self._stop))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        return _nbytes(self._scratch) + _nbytes(self.tally)
+
+    def start_over(self) -> None:
+        """Go on with an empty tally."""
+        reductions.clear(self.tally)
+
+
+def _nbytes(value: Any) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_nbytes, value))
+    return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
 def _tile(dataset: Dataset, question: Question, holds_on: bool) -> int:
@@ -242,7 +295,7 @@ def _scores(dataset: Dataset, question: Question, scale: Scale) -> np.ndarray:
     """All finite scores of a small dataset."""
     most = (dataset.buys.pairs.starts.size - 1) * (dataset.sells.pairs.starts.size - 1)
     worker = Worker(dataset, replace(question, top=most), scale)
-    worker.evaluate((0, worker.blocks))
+    worker.evaluate((0, worker.cells))
     return worker.tally.heap.scores[: worker.tally.heap.size[0]]
 
 

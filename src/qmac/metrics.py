@@ -83,9 +83,7 @@ def returns_of(close: np.ndarray, rows: Sequence[Trades]) -> np.ndarray:
 
 def _segments(length: int, rows: Sequence[Trades]) -> tuple[np.ndarray, np.ndarray]:
     """Whether each row holds at each bar ``(N, T)``, and the bars of its turns: flat, held, flat, ..., flat."""
-    ends = [
-        np.concatenate(([0], np.column_stack((trades.opened, trades.closed)).ravel(), [length])) for trades in rows
-    ]
+    ends = [np.concatenate(([0], np.column_stack((trades.opened, trades.closed)).ravel(), [length])) for trades in rows]
     lengths = np.concatenate([np.diff(row) for row in ends])
     holds = np.concatenate([np.arange(row.size - 1) % 2 == 1 for row in ends])
     return np.repeat(holds, lengths).reshape(len(rows), length), lengths

@@ -1,93 +1,35 @@
-"""The sweep over a whole grid: prices and a grid in, a Result out."""
+"""The sweep over the whole grid of one series: prices and a question in, a Result out."""
 
 from __future__ import annotations
 
 import time
 import warnings
 from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from qmac import reductions, simulation
-from qmac.config import Rules, available_cpus, check_count
+from qmac.config import Rules
 from qmac.dataset import Averages, Dataset, periods_per_year, trading_period
-from qmac.errors import InternalError, OptionError
+from qmac.errors import InternalError
 from qmac.evaluation import Evaluator, Question
 from qmac.grid import ROLES, Combination, Grid
 from qmac.kernels.tally import Tally
 from qmac.metrics import METRICS
-from qmac.objective import Constraints, Objective, check_constraints, check_objective
+from qmac.objective import Objective
 from qmac.prices import Prices
 from qmac.result import Result
-from qmac.run.executors import Executor, ThreadExecutor
-from qmac.run.progress import Listener, reporter
+from qmac.run.executors import Executor, Orders
+from qmac.run.ledger import Ledger
 from qmac.selftest import self_test
 from qmac.values import code_dtype
 
-MOST_KEPT = 1_000_000
-"""Kept rows are held by every thread and replayed bar by bar; more of them is another job."""
 AGREEMENT = 1e-9
 """How far the sweep and the bar-by-bar metrics of a kept row may differ without a word."""
 DISAGREEMENT = 1e-3
 """How far at all: beyond this it is no matter of digits."""
-
-
-def optimize(
-    prices: Prices | pd.DataFrame | pd.Series,
-    grid: Grid,
-    objective: str = "total_return",
-    rules: Rules | None = None,
-    top: int = 100,
-    min_trades: int = 1,
-    threads: int | None = None,
-    progress: Listener | None = None,
-    *,
-    maximize: bool = True,
-    constraints: Constraints | None = None,
-    averages: Averages | None = None,
-) -> Result:
-    """Backtest every combination of the grid.
-
-    Parameters
-    ----------
-    prices : bars with a Close, of which at least one more than the largest window.
-    grid : the window sets.
-    objective : metric to rank by, one of ``qmac.objective.MEASURES``; docs/metrics.md defines them.
-    rules : how signals become trades; ``Rules()`` if None.
-    top : number of best combinations to keep.
-    min_trades : combinations with fewer trades are filtered: counted, neither ranked nor in the distribution.
-    threads : at a time; all CPUs that the process may use if None. The answer does not depend on it.
-    progress : called about ten times a second with a ``Status``.
-    maximize : False to look for the lowest.
-    constraints : (lowest, highest) by metric, None for no bound; combinations outside are filtered, and so are
-        those for which the metric is undefined. ``min_trades=n`` is short for ``{"total_trades": (n, None)}``.
-    averages : your own ``(W, T)``, in the order of ``grid.windows``, or by window; ``rules.average`` if None.
-
-    Raises
-    ------
-    PricesError, GridError, RulesError, OptionError : something that was given cannot be used.
-
-    Examples
-    --------
-    >>> import qmac
-    >>> result = qmac.optimize(qmac.sample_prices(), qmac.Grid(windows=range(10, 101, 10)), top=3)
-    >>> result.evaluated == result.grid.size == 1260
-    True
-    >>> result.best
-    (10, 70, 60, 90)
-    """
-    check_objective(objective)
-    top, min_trades = check_count("top", top, 1, MOST_KEPT), check_count("min_trades", min_trades, 0)
-    threads = available_cpus() if threads is None else check_count("threads", threads, 1)
-    bounds = check_constraints(constraints, min_trades)
-    if not isinstance(grid, Grid):
-        raise OptionError(
-            f"grid is a {type(grid).__name__}, but must be a qmac.Grid, such as Grid(windows=range(2, 253))."
-        )
-    prices, rules = Prices.of(prices), Rules.of(rules)
-    question = question_of(prices, grid, rules, objective, maximize, bounds, min(top, grid.size))
-    return sweep(prices, grid, question, ThreadExecutor(threads), threads, progress, averages)
 
 
 def question_of(
@@ -104,25 +46,60 @@ def question_of(
     return Question(rules, Objective(metric, maximize, years), grid.shared_windows, top, constraints)
 
 
+class Watch(Protocol):
+    """Who looks after a run, see ``run.keeper``."""
+
+    @property
+    def seconds(self) -> float: ...
+
+    def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int, /) -> None: ...
+
+    def __call__(self, ledger: Ledger, /) -> Orders: ...
+
+    def end(self, ledger: Ledger, /) -> list[dict[str, Any]]: ...
+
+
+class Alone:
+    """Nobody does."""
+
+    def __init__(self, threads: int) -> None:
+        self._orders, self._began = Orders(threads), time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    def begin(self, *_: object) -> None: ...
+
+    def __call__(self, *_: object) -> Orders:
+        return self._orders
+
+    def end(self, *_: object) -> list[dict[str, Any]]:
+        return []
+
+
 def sweep(
     prices: Prices,
     grid: Grid,
     question: Question,
     executor: Executor,
     threads: int,
-    progress: Listener | None = None,
+    watch: Watch | None = None,
     averages: Averages | None = None,
 ) -> Result:
-    """``optimize`` for checked arguments, on any executor and tile."""
+    """``qmac.optimize`` for checked arguments, on any executor and tile."""
     if code_dtype(trading_period(prices, question.rules, grid.windows).close.size) is np.uint16:
         self_test(question)  # longer series have kernels of their own
-    began = time.perf_counter()
+    watch = watch or Alone(threads)
     dataset = Dataset.build(prices, grid, question.rules, question.statistics, averages, executor.map)
     evaluator = Evaluator(dataset, question)
-    report = reporter(grid.size, question.objective, progress)
-    tally = executor.run(evaluator, grid.units(evaluator.blocks, threads), report)
-    elapsed = time.perf_counter() - began
-    return _finish(prices, grid, question, threads, averages, evaluator, tally, elapsed)
+    ledger = Ledger(evaluator.counts(), evaluator.work(), evaluator.empty())
+    watch.begin(evaluator, ledger, threads)
+    try:
+        executor.run(evaluator, ledger, watch)
+    finally:
+        degradations = watch.end(ledger)
+    return _finish(prices, grid, question, threads, averages, evaluator, ledger.tally, watch.seconds, degradations)
 
 
 def _finish(
@@ -134,6 +111,7 @@ def _finish(
     evaluator: Evaluator,
     tally: Tally,
     elapsed: float,
+    degradations: list[dict[str, Any]],
 ) -> Result:
     rules, objective = question.rules, question.objective
     evaluated, passed, scored = (int(count) for count in tally.totals.counts[:3])
@@ -175,6 +153,7 @@ def _finish(
         periods_per_year=evaluator.dataset.facts.per_year,
         hold=simulation.buy_and_hold(prices, rules),
         maps=reductions.Maps.finish(objective, maps, grid, evaluator.units),
+        degradations=degradations,
     )
 
 
@@ -198,7 +177,7 @@ def _top_frame(
     frame = simulation.evaluate(prices, kept, question.rules, averages)
     objective = question.objective
     values = objective.values(ranked * objective.sign + 0.0)
-    replayed = frame[objective.metric].to_numpy(np.float64)
+    replayed = np.asarray(frame[objective.metric])
     differences = np.abs(replayed - values) / np.maximum(np.abs(values), 1.0)
     worst = kept[int(differences.argmax())]
     if not differences.max() <= DISAGREEMENT:
@@ -209,5 +188,6 @@ def _top_frame(
             "moves too little beside the rest of the series.",
             stacklevel=2,
         )
-    frame[objective.metric] = values.astype(frame[objective.metric].dtype)  # the replay's last bits must not break the order
+    # the replay's last bits must not break the order
+    frame[objective.metric] = values.astype(np.asarray(frame[objective.metric]).dtype)
     return frame

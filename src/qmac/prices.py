@@ -15,6 +15,7 @@ from qmac.errors import PricesError, suggestion
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
 DATE_NAMES = ("date", "datetime", "time", "timestamp")
+SYMBOL_NAMES = ("symbol", "ticker")
 PARQUET = (".parquet", ".pq")
 SEPARATORS = (";", "\t", "|")
 LEAST_PRICE = 1e-30
@@ -116,6 +117,11 @@ def read_prices(path: str | Path) -> Prices:
     qmac.errors.PricesError: no_such.csv: there is no such file. Check the path, or try --sample for the bundled prices.
     """
     path = Path(path).expanduser()
+    return Prices.of(dated(read_frame(path), str(path)), path.stem)
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """What a CSV or Parquet file holds, unchecked; errors as in ``read_prices``."""
     try:
         if not path.exists():
             raise PricesError(f"{path}: there is no such file. Check the path, or try --sample for the bundled prices.")
@@ -123,7 +129,7 @@ def read_prices(path: str | Path) -> Prices:
             raise PricesError(f"{path} is a directory. Name one CSV or Parquet file in it.")
         if path.is_file() and path.stat().st_size == 0:  # a pipe has no size
             raise PricesError(f"{path} is empty. Give a CSV or Parquet file with dates and a Close column.")
-        frame = _read_parquet(path) if path.suffix.lower() in PARQUET else _read_csv(path)
+        return _read_parquet(path) if path.suffix.lower() in PARQUET else _read_csv(path)
     except PricesError:
         raise
     except (OSError, ValueError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
@@ -132,9 +138,17 @@ def read_prices(path: str | Path) -> Prices:
             f"{path} cannot be read as {'Parquet' if path.suffix.lower() in PARQUET else 'CSV'}: "
             f"{reason}. Give a CSV file (.csv) or a Parquet file (.parquet)."
         ) from None
-    if not isinstance(frame.index, pd.DatetimeIndex):
-        frame = _index_by_date(frame, str(path))
-    return Prices.of(frame, path.stem)
+
+
+def dated(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The frame with its dates as the index, from the column that holds them."""
+    return frame if isinstance(frame.index, pd.DatetimeIndex) else _index_by_date(frame, name)
+
+
+def symbol_column(columns: pd.Index) -> int | None:
+    """Where the column called Symbol or Ticker stands, in any case; None without one."""
+    names = [str(column).strip().lower() for column in columns]
+    return next((names.index(known) for known in SYMBOL_NAMES if known in names), None)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -143,13 +157,19 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """A CSV file; where its head has no comma, another separator is looked for."""
+    options: dict[str, Any] = {"skipinitialspace": True, "index_col": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of columns with mixed types: the check of the values names the row
-        frame = pd.read_csv(path, skipinitialspace=True, index_col=False)
-        head = str(frame.columns[0]) if frame.shape[1] == 1 else ""
-        separator = next((mark for mark in SEPARATORS if mark in head), None)
-        if separator is not None and path.is_file():
-            frame = pd.read_csv(path, skipinitialspace=True, index_col=False, sep=separator)
+        if path.is_file():  # a pipe can be read only once
+            head = pd.read_csv(path, nrows=0, **options).columns
+            separator = next((mark for mark in SEPARATORS if mark in str(head[0])), None) if len(head) == 1 else None
+            if separator is not None:
+                options["sep"] = separator
+                head = pd.read_csv(path, nrows=0, **options).columns
+            symbol = symbol_column(head)
+            if symbol is not None:  # a space before them keeps NA and TRUE texts, and 005930 its zeros
+                options["converters"] = {symbol: " {}".format}
+        frame: pd.DataFrame = pd.read_csv(path, **options)
     return frame
 
 
@@ -186,8 +206,9 @@ def _dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     if not isinstance(index, pd.DatetimeIndex):
-        if pd.api.types.is_integer_dtype(index) and ((index >= 1800_01_01) & (index <= 2200_12_31)).all():
-            index = index.astype(str)  # 20200131
+        numeric = pd.api.types.is_numeric_dtype(index) and not index.hasnans
+        if numeric and ((index >= 1800_01_01) & (index <= 2200_12_31) & (index % 1 == 0)).all():
+            index = index.astype(np.int64).astype(str)  # 20200131, or 20200131.0 where another symbol's date is blank
         if pd.api.types.is_numeric_dtype(index) or isinstance(index, pd.MultiIndex | pd.TimedeltaIndex):
             raise PricesError(
                 f"{name}: the index holds values such as {index[0]}, not dates. "

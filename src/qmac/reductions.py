@@ -49,6 +49,21 @@ def _cells(*shape: int) -> Cells:
     return Cells(np.full(shape, -np.inf), np.zeros(shape, np.int64), np.zeros(shape, np.int64))
 
 
+def arrays_of(tally: Tally) -> dict[str, np.ndarray]:
+    """Every array of a tally by its name, such as ``"heap.scores"``."""
+    found: dict[str, np.ndarray] = {}
+    for name, part in tally._asdict().items():
+        inner = {f"{name}.{field}": array for field, array in part._asdict().items()} if isinstance(part, tuple) else {}  # type: ignore[attr-defined]
+        found |= inner or {name: part}
+    return found
+
+
+def clear(tally: Tally) -> None:
+    """Make a tally that of no combination, in place."""
+    for name, array in arrays_of(tally).items():
+        array.fill(np.inf if name == "lowest" else -np.inf if name.endswith((".best", ".scores")) else 0)
+
+
 def merge(into: Tally, other: Tally) -> Tally:
     """Add ``other`` to ``into``, in place."""
     for k in range(int(other.heap.size[0])):

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from qmac.errors import ResultError
 from qmac.grid import Combination, Grid
 from qmac.objective import Objective, check_constraints
 from qmac.reductions import Distribution, Maps
+from qmac.run.files import sync
 
 FORMAT = 2
 HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
@@ -57,6 +58,8 @@ class Result:
     maps: Maps
     top_scores: np.ndarray
     """Scores of the top rows ``(K,)``, bit for bit as the sweep summed them."""
+    degradations: list[dict[str, Any]] = field(default_factory=list)
+    """What the governor did: when, what level, how many threads, why. None of it changes the answer."""
 
     @property
     def best(self) -> Combination | None:
@@ -113,6 +116,7 @@ class Result:
             "filtered_by": self.filtered_by,
             "digest": self.digest,
             "elapsed": self.elapsed,
+            "degradations": self.degradations,
             "combinations_per_second": self.combinations_per_second,
             "objective": self.objective,
             "maximize": self.maximize,
@@ -145,6 +149,7 @@ class Result:
                     os.replace(scratch / name, directory / name)
             else:
                 os.replace(scratch, directory)
+            sync(inside)
         except OSError as error:
             raise ResultError(
                 f"{directory} cannot be written: {error.strerror or error}. Name another directory."
@@ -191,11 +196,14 @@ class Result:
             "filtered": self.filtered,
             "filtered_by": self.filtered_by,
             "elapsed": self.elapsed,
+            "degradations": self.degradations,
             "digest": self.digest,
             "checksums": {name: _checksum(directory / name) for name in (TOP, ARRAYS)},
         }
         header["checksum"] = _header_checksum(header)
         (directory / HEADER).write_text(json.dumps(header, indent=2, allow_nan=False) + "\n")
+        for name in (TOP, ARRAYS, HEADER):
+            sync(directory / name)
 
 
 def load(directory: str | Path) -> Result:
@@ -211,6 +219,11 @@ def load(directory: str | Path) -> Result:
         known = (directory / HEADER).is_file()
     except OSError as error:
         raise ResultError(f"{directory} cannot be read: {error.strerror}. Name another directory.") from None
+    parts = [] if known else sorted(directory.glob(f"results/*/{HEADER}"))
+    if len(parts) == 1:  # a run of one symbol
+        return load(parts[0].parent)
+    if parts:
+        raise ResultError(f"{directory} holds {len(parts)} results. Name one, such as {parts[0].parent}.")
     if not known:
         raise ResultError(
             f"{directory} holds no result: there is no {HEADER}. Name a directory that 'qmac optimize --out' wrote."
@@ -253,6 +266,7 @@ def _from_parts(header: dict[str, Any], top: pd.DataFrame, arrays: dict[str, np.
         constraints=check_constraints(header["constraints"], 0),
         top_scores=arrays["top_scores"],
         maps=Maps(objective, grid.windows, arrays["map_best"], arrays["map_mean"], arrays["map_count"]),
+        degradations=list(header.get("degradations", [])),
         **{
             name: header[name]
             for name in (

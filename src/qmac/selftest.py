@@ -53,7 +53,7 @@ def _check(
     dataset = Dataset.build(prices, grid, rules, question.statistics)
     limit = None if question.is_bounded(dataset) else 1e9
     worker = Worker(dataset, question, reductions.Units.of(1.0, len(WINDOWS)).scale(-1.0, 1.0, limit))
-    worker.evaluate((0, worker.blocks))
+    worker.evaluate((0, worker.cells))
     scores, indices = reductions.top_of(worker.tally)
     expected = simulation.evaluate(prices, [grid.combination(i) for i in range(grid.size)], rules)
     undefined = expected[sorted(constrained)].isna().any(axis=1).to_numpy()

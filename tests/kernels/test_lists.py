@@ -65,7 +65,7 @@ def test_weights_of_a_row_fit_their_integers():
 
 def swept(data, question, scale, lanes=8):
     worker = Worker(data, replace(question, lanes=lanes), scale)
-    worker.evaluate((0, worker.blocks))
+    worker.evaluate((0, worker.cells))
     return worker.tally, reductions.maps_of(worker.tally, data.buys, data.sells, question.shared_windows)
 
 

@@ -72,15 +72,15 @@ class Scratch(NamedTuple):
 
 
 @sealed
-def sweep_units(width, units, data, scratch, tally, stop):
-    """Sweep units ``units[0] ... units[1]``; False if ``stop`` was set meanwhile.
+def sweep_cells(width, batch, data, scratch, tally, stop):
+    """Sweep the cells ``batch[0] ... batch[1]``; False if ``stop`` was set meanwhile.
 
-    A unit is a lane block; after those, a window that combinations must not share, in a role of the sell pair.
+    A cell is a lane block; after those, a window that combinations must not share, in a role of the sell pair.
     """
     buys, sells, lanes = data.buys, data.sells, scratch.lanes
     blocks = (sells.pairs.starts.size - 2) // len(width) + 1
-    for unit in range(units[0], units[1]):
-        window, role, first = (unit - blocks) // 2, (unit - blocks) % 2, unit * len(width)
+    for cell in range(batch[0], batch[1]):
+        window, role, first = (cell - blocks) // 2, (cell - blocks) % 2, cell * len(width)
         rows, visit = buys.pairs.starts.size - 1, scratch.every
         if window >= 0:
             first, visit, deepest = 0, scratch.some, scratch.states.code.shape[0] - 1

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from qmac.config import Rules
 from qmac.grid import ROLES, shown_windows
+from qmac.jobs import Results
 from qmac.objective import LOGARITHMS
 from qmac.reductions import Distribution
 from qmac.result import Result
@@ -88,6 +89,26 @@ def show_result(result: Result, console: Console, rows: int = 20) -> None:
     console.print(_top_table(result.top.head(rows), result.objective, console))
     console.print(_distribution(result, console))
     console.print(_beside_hold(result))
+
+
+def show_winners(results: Results, console: Console) -> None:
+    """The best combination of each symbol."""
+    winners = results.winners
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("symbol", no_wrap=True)
+    objective = next(iter(results.values())).objective
+    metrics = list(dict.fromkeys((objective, "total_return", "max_drawdown", "sharpe_ratio", "total_trades")))
+    for name in (*ROLES, *metrics):
+        table.add_column(HEADINGS[name], justify="right", no_wrap=True)
+    table.add_column("buy & hold", justify="right", no_wrap=True)
+    for row in winners.reset_index().to_dict("records"):
+        found = not pd.isna(row.get(ROLES[0]))
+        windows = [str(row[role]) if found else "-" for role in ROLES]
+        values = [number(name, float(row[name])) if found else "-" for name in metrics]
+        table.add_row(Text(str(row["symbol"])), *windows, *values, number("total_return", row["buy_and_hold"]))
+    console.print(table)
+    for name, reason in results.left_out.items():
+        console.print(Text(f"left out: {name}: {reason}"), soft_wrap=True)
 
 
 def asked(result: Result) -> str:

@@ -1,49 +1,67 @@
-"""Where units are evaluated. Every executor gives the same tally; only the speed differs."""
+"""Where cells are evaluated. Every executor fills the ledger with the same answer; only the speed differs."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from qmac import reductions
 from qmac.evaluation import Evaluator, Worker
 from qmac.kernels.tally import Tally
+from qmac.run.ledger import Batch, Ledger
 
-Unit = tuple[int, int]
-Report = Callable[[Sequence[Tally]], None]
 Value = TypeVar("Value")
 POLL_SECONDS = 0.1
+PATIENCE = 4.0
+"""Seconds that a stop waits for the batches at hand; then the kernels leave at their next row, and those are lost."""
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What workers are to do from now on."""
+
+    threads: int
+    pause: bool = False
+    stop: bool = False
+
+
+Watch = Callable[[Ledger], Orders]
+"""Called about ten times a second by the thread that waits: shows, saves, and says how to go on."""
 
 
 class Executor(Protocol):
-    """Evaluates units and spreads small calls."""
+    """Evaluates cells and spreads small calls."""
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]: ...
 
-    def run(self, evaluator: Evaluator, units: Iterable[Unit], report: Report) -> Tally: ...
+    def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None: ...
 
 
 class SerialExecutor:
-    """One unit after the other in the calling thread: what the others must equal."""
+    """One batch after the other in the calling thread: what the others must equal."""
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
         return map(function, items)
 
-    def run(self, evaluator: Evaluator, units: Iterable[Unit], report: Report) -> Tally:
-        worker = evaluator.worker()
-        for unit in units:
-            worker.evaluate(unit)
-            report([worker.tally])
-        return worker.tally
+    def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None:
+        worker, batches = evaluator.worker(), []
+        while not watch(ledger).stop and (batch := ledger.take(0.0, 1)):
+            worker.evaluate(batch)
+            batches.append(batch)
+            ledger.swept(batch, float(worker.tally.heap.scores.max()))
+        ledger.settle(worker.tally, batches)
 
 
 class ThreadExecutor:
     """Kernels release the GIL, so threads share one copy of the data and run side by side.
 
-    The calling thread only waits and reports, so that Ctrl-C is seen at once; the kernels then leave
-    at their next row.
+    The calling thread only waits and watches, so that Ctrl-C is seen at once. Whatever ends a run, batches at hand
+    are finished and settled if that takes no longer than ``PATIENCE``. Only pool threads change the ledger: Ctrl-C
+    may break into the calling thread between any two steps.
     """
 
     def __init__(self, threads: int) -> None:
@@ -53,45 +71,105 @@ class ThreadExecutor:
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(function, items))
 
-    def run(self, evaluator: Evaluator, units: Iterable[Unit], report: Report) -> Tally:
-        queue = _Shared(units)
-        count = min(self.threads, evaluator.blocks)
-        workers = list(self.map(lambda _: evaluator.worker(), range(count)))  # each fills its maps
-        with ThreadPoolExecutor(len(workers)) as pool:
-            pending: set[Future[None]] = {pool.submit(_drain, worker, queue) for worker in workers}
+    def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None:
+        count = min(self.threads, int(ledger.done.size - ledger.done.sum()))
+        crew = _Crew(watch(ledger), evaluator, ledger)
+        with ThreadPoolExecutor(max(count, 1)) as pool:
+            workers = [pool.submit(_work, crew, number) for number in range(count)]
+            pending: set[Future[Any]] = set(workers)
             try:
-                while pending:
+                while pending and not crew.orders.stop:
                     done, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                     for future in done:
                         future.result()
-                    report([worker.tally for worker in workers])
-            except BaseException:
-                evaluator.stop[0] = 1
-                raise
-        return self._merged([worker.tally for worker in workers])
-
-    def _merged(self, tallies: list[Tally]) -> Tally:
-        """Two by two, side by side: a merge of 1,419 windows takes most of a second, and 59 in a row would wait."""
-        while len(tallies) > 1:
-            half = (len(tallies) + 1) // 2
-            pairs = zip(tallies, tallies[half:], strict=False)
-            self.map(lambda pair: reductions.merge(*pair), pairs)
-            tallies = tallies[:half]
-        return tallies[0]
+                    crew.say(watch(ledger))
+            finally:
+                crew.say(Orders(count, stop=True))
+                _, late = wait(workers, timeout=PATIENCE)
+                evaluator.stop[0] = 1 if late else 0
+                wait(workers)
+                _settle([worker.result() for worker in workers if worker.exception() is None], ledger, pool)
 
 
-def _drain(worker: Worker, queue: _Shared) -> None:
-    for unit in queue:
-        if not worker.evaluate(unit):
-            return
+def tally_of(evaluator: Evaluator, threads: int = 1) -> Tally:
+    """All of a grid in one call, with nobody watching."""
+    ledger = Ledger(evaluator.counts(), evaluator.work(), evaluator.empty())
+    ThreadExecutor(threads).run(evaluator, ledger, lambda _: Orders(threads))
+    return ledger.tally
 
 
-class _Shared(Iterator[Unit]):
-    """An iterator that several threads may draw from."""
+def _settle(shares: list[_Share | None], ledger: Ledger, pool: ThreadPoolExecutor) -> None:
+    """Two by two, side by side: a merge of 1,419 windows takes most of a second, and 59 in a row would wait."""
+    left = [share for share in shares if share is not None]
+    while len(left) > 1:
+        half = (len(left) + 1) // 2
+        list(pool.map(_Share.add, left, left[half:]))
+        left = left[:half]
+    for share in left:
+        pool.submit(share.settle, ledger).result()
 
-    def __init__(self, items: Iterable[Unit]) -> None:
-        self._items, self._lock = iter(items), threading.Lock()
 
-    def __next__(self) -> Unit:
-        with self._lock:
-            return next(self._items)
+@dataclass
+class _Share:
+    """What one worker has done since it last settled."""
+
+    number: int
+    worker: Worker
+    batches: list[Batch] = field(default_factory=list)
+
+    def add(self, other: _Share) -> None:
+        reductions.merge(self.worker.tally, other.worker.tally)
+        self.batches += other.batches
+
+    def settle(self, ledger: Ledger) -> None:
+        if self.batches:
+            ledger.settle(self.worker.tally, self.batches, self.number)
+            self.worker.start_over()
+            self.batches = []
+
+
+class _Crew:
+    """What the workers of a run have in common."""
+
+    def __init__(self, orders: Orders, evaluator: Evaluator, ledger: Ledger) -> None:
+        self.orders, self.evaluator, self.ledger = orders, evaluator, ledger
+        self.changed = threading.Condition()
+
+    def say(self, orders: Orders) -> None:
+        with self.changed:
+            self.orders = orders
+            self.changed.notify_all()
+
+    def wants(self, number: int) -> bool:
+        """Whether worker ``number`` is to sweep."""
+        return not self.orders.stop and not self.orders.pause and number < self.orders.threads
+
+    def wait_for(self, number: int) -> None:
+        """Until the worker is to sweep, or all are to stop."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.wants(number) or self.orders.stop or self.ledger.nothing_left)
+
+
+def _work(crew: _Crew, number: int) -> _Share | None:
+    """Sweep batches until none are left; None if what was not settled is lost."""
+    ledger, share = crew.ledger, None
+    epoch, speed = ledger.epoch, 0.0
+    while True:
+        if not crew.wants(number) and not crew.orders.stop:
+            if share is not None:
+                share.settle(ledger)
+                share = None  # its tables are freed while it waits
+            crew.wait_for(number)
+        batch = None if crew.orders.stop else ledger.take(speed, max(1, crew.orders.threads))
+        if batch is None:
+            return share
+        share = share or _Share(number, crew.evaluator.worker())
+        began = time.perf_counter()
+        if not share.worker.evaluate(batch):
+            return None
+        speed = (batch[1] - batch[0]) / max(time.perf_counter() - began, 1e-9)
+        share.batches.append(batch)
+        ledger.swept(batch, float(share.worker.tally.heap.scores.max()))
+        if ledger.epoch != epoch:
+            epoch = ledger.epoch
+            share.settle(ledger)

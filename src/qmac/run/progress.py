@@ -2,65 +2,61 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Self, TextIO
 
-import psutil
-
-from qmac.kernels.tally import Tally
-from qmac.objective import Objective
+from qmac.run.files import write_whole
 
 LINE_SECONDS = 2.0
+LOG_BYTES = 1 << 20
+SILENT_SECONDS = 30.0
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Status:
     """A moment of a run."""
 
-    done: int  # combinations evaluated
+    done: int  # combinations, by the share of the work that is behind
     size: int
     seconds: float
     best: float  # objective of the best so far, NaN before the first
     memory: int  # bytes that the process holds
-
-    @property
-    def rate(self) -> float:
-        """Combinations per second."""
-        return self.done / self.seconds if self.seconds > 0 else 0.0
+    rate: float  # combinations a second
+    name: str = ""  # of the symbol
+    part: int = 1  # the how manieth symbol
+    parts: int = 1
+    threads: int = 0  # active
+    level: str = "normal"  # of the governor
+    limit: int | None = None  # bytes that may be used
 
     @property
     def left(self) -> float:
-        """Seconds to go at the present rate."""
-        return (self.size - self.done) / self.rate if self.done else float("inf")
+        """Seconds to go at the present rate, on this symbol."""
+        return (self.size - self.done) / self.rate if self.rate > 0 else math.inf
+
+    @property
+    def text(self) -> str:
+        """What is said beside the share that is done, but for the best score."""
+        memory = f"{self.memory / 2**20:,.0f} MiB" + (f" of {self.limit / 2**20:,.0f}" if self.limit else "")
+        calm = "" if self.level in ("", "normal") else f"  {self.level}"
+        return f"{millions(self.rate)}  {duration(self.left)} left  {memory}  {self.threads} threads{calm}"
 
 
 Listener = Callable[[Status], None]
-
-
-def reporter(size: int, objective: Objective, listener: Listener | None) -> Callable[[Sequence[Tally]], None]:
-    """Turn the tallies of the workers, read while they run, into a Status for the listener."""
-    began, process = time.perf_counter(), psutil.Process()
-
-    def report(tallies: Sequence[Tally]) -> None:
-        if listener is not None:
-            done = sum(int(tally.totals.counts[0]) for tally in tallies)  # those that share a window are taken off last
-            ranked = max(float(tally.heap.scores.max()) for tally in tallies)
-            best = objective.value(ranked * objective.sign) if ranked > -math.inf else math.nan
-            seconds = time.perf_counter() - began
-            listener(Status(min(done, size), size, seconds, best, process.memory_info().rss))
-
-    return report
 
 
 class Lines:
     """Plain lines every few seconds, for pipes and logs."""
 
     def __init__(self, shown: Callable[[float], str], stream: TextIO | None = None) -> None:
-        self._shown, self._stream, self._next = shown, stream or sys.stderr, LINE_SECONDS
+        self._shown, self._stream, self._next = shown, stream or sys.stderr, time.monotonic() + LINE_SECONDS
 
     def __enter__(self) -> Self:
         return self
@@ -69,12 +65,14 @@ class Lines:
         return None
 
     def __call__(self, status: Status) -> None:
-        if status.seconds < self._next:
+        now = time.monotonic()
+        if now < self._next:
             return
-        self._next = status.seconds + LINE_SECONDS
+        self._next = now + LINE_SECONDS
+        symbol = f"{status.name} ({status.part} of {status.parts})  " if status.parts > 1 else ""
         print(
-            f"{status.done / status.size:6.1%}  {status.done:,} of {status.size:,}  {millions(status.rate)}  "
-            f"{status.left:.0f} s left  best {self._shown(status.best)}  {status.memory / 2**20:.0f} MiB",
+            f"{symbol}{status.done / status.size:6.1%}  {status.done:,} of {status.size:,}  "
+            f"best {self._shown(status.best)}  {status.text}",
             file=self._stream,
             flush=True,
         )
@@ -104,11 +102,77 @@ class Bar:
         self._progress.stop()
 
     def __call__(self, status: Status) -> None:
-        state = (
-            f"{millions(status.rate)}  {status.left:.0f} s left  best {self._shown(status.best)}  "
-            f"{status.memory / 2**20:.0f} MiB"
-        )
+        symbol = f"{status.name} ({status.part}/{status.parts})  " if status.parts > 1 else ""
+        state = f"{symbol}best {self._shown(status.best)}  {status.text}"
         self._progress.update(self._task, completed=status.done / status.size, state=state)
+
+
+class Log:
+    """A line of JSON every few seconds in a run's directory, for ``follow`` and for programs; bounded in size."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._next = path, 0.0
+
+    def __call__(self, status: Status) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + LINE_SECONDS
+            self.write({"state": "running", **asdict(status)})
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Add a line; a full disk is no reason to stop."""
+        plain = {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in line.items()
+        }
+        text = json.dumps({"time": round(time.time(), 3), **plain}) + "\n"
+        try:
+            if self._path.exists() and self._path.stat().st_size > LOG_BYTES:
+                newer = self._path.read_bytes()[-LOG_BYTES // 2 :]
+                write_whole(self._path, [newer[newer.index(b"\n") + 1 :]])
+            with self._path.open("a") as file:
+                file.write(text)
+        except OSError:
+            pass
+
+
+def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
+    """Show the lines of a ``Log`` as they come, until the run ends; returns how it did."""
+    while True:
+        line = _last_line(path)
+        if line is None:
+            state = "no line yet"
+        else:
+            state, fields = str(line.get("state")), Status.__dataclass_fields__
+            if state == "running":
+                known = {key: math.nan if value is None else value for key, value in line.items() if key in fields}
+                listener(Status(**known | {"limit": line.get("limit")}))
+                if time.time() - float(line["time"]) > SILENT_SECONDS:
+                    return f"nothing was heard of it for {SILENT_SECONDS:.0f} s: its process may be gone"
+            else:
+                return state
+        if once:
+            return state
+        time.sleep(POLL_SECONDS)
+
+
+def _last_line(path: Path) -> dict[str, Any] | None:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4096))
+            lines = file.read().splitlines()
+        return dict(json.loads(lines[-1])) if lines else None
+    except (OSError, ValueError):
+        return None
+
+
+def duration(seconds: float) -> str:
+    """``"45 s"``, ``"12 min"``, ``"3 h 20 min"``; ``"?"`` where it is not known."""
+    if not math.isfinite(seconds):
+        return "? s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
 def millions(rate: float) -> str:

@@ -1,0 +1,123 @@
+"""What a job will take, from a second or two of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qmac.dataset import Dataset
+from qmac.evaluation import Evaluator, Question, Worker
+from qmac.grid import Grid
+from qmac.jobs import Job
+from qmac.prices import Prices
+from qmac.run.governor import admit
+from qmac.run.limits import Limits, shown_bytes
+from qmac.run.probes import Probe
+from qmac.run.progress import duration, millions
+from qmac.selftest import self_test
+
+MEASURED_SECONDS = 1.0
+SLACK = 0.25
+"""Share by which a run may be quicker; it may take twice that longer: other programs, slower clocks under load."""
+SNAPSHOTS = 4  # three kept, and one being written
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job will take: seconds, and bytes at most."""
+
+    combinations: int
+    symbols: int
+    cells: int
+    rate: float  # combinations a second, all threads
+    seconds: float
+    memory: int
+    disk: int
+    threads: int
+
+    @property
+    def lines(self) -> list[str]:
+        """For people."""
+        low, high = self.seconds * (1 - SLACK), self.seconds * (1 + 2 * SLACK)
+        symbols = f" on {self.symbols:,} symbols" if self.symbols > 1 else ""
+        return [
+            f"combinations  {self.combinations:,}{symbols}, in {self.cells:,} cells",
+            f"time          {duration(self.seconds)} ({duration(low)} to {duration(high)}) on {self.threads} threads",
+            f"speed         {millions(self.rate)}",
+            f"memory        {shown_bytes(self.memory)}",
+            f"disk          {shown_bytes(self.disk)} with --out",
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return dataclasses.asdict(self)
+
+
+def estimate(job: Job, limits: Limits, threads: int) -> Estimate:
+    """What the job will take: its series of middle length is measured for a second or two, the others count by their bars.
+
+    Raises
+    ------
+    OptionError : it does not fit into the memory limit.
+    """
+    bars = {name: len(series) for name, series in job.prices.items()}
+    middle = sorted(bars, key=lambda name: bars[name])[len(bars) // 2]
+    series, probe = job.prices[middle], Probe()
+    reading = probe.read()
+    one = _measured(series, job.grid, job.question(series), threads, reading.rss or 0)
+    admit(limits, reading, one.memory - (reading.rss or 0), 0, threads)
+    return _of_many(one, len(bars), bars[middle] / sum(bars.values()))
+
+
+def _measured(series: Prices, grid: Grid, question: Question, threads: int, held: int) -> Estimate:
+    """For one series: sweeps cells of both kinds, spread over the grid, for a second. ``held`` bytes are in use already."""
+    self_test(question)
+    began = time.perf_counter()
+    dataset = Dataset.build(series, grid, question.rules, question.statistics)
+    evaluator = Evaluator(dataset, question)
+    preparing = time.perf_counter() - began
+    worker, work = evaluator.worker(), evaluator.work()
+    kinds = np.split(np.arange(work.size), np.flatnonzero(np.diff(evaluator.counts() < 0)) + 1)
+    seconds = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
+    tally = worker.tally
+    files = sum(array.nbytes for array in tally.maps) + dataset.buys.pairs.pairs.nbytes * 8
+    return Estimate(
+        combinations=grid.size,
+        symbols=1,
+        cells=work.size,
+        rate=grid.size * threads / seconds,
+        seconds=preparing + seconds / threads,
+        memory=held + threads * worker.nbytes + 2 * files,
+        disk=SNAPSHOTS * files,
+        threads=threads,
+    )
+
+
+def _of_many(one: Estimate, symbols: int, share: float) -> Estimate:
+    """For ``symbols`` series, of which the measured one has ``share`` of all bars; they run one after the other."""
+    return dataclasses.replace(
+        one,
+        combinations=one.combinations * symbols,
+        symbols=symbols,
+        cells=one.cells * symbols,
+        rate=one.rate * symbols * share,
+        seconds=one.seconds / share,
+        disk=one.disk + symbols * one.disk // SNAPSHOTS,
+    )
+
+
+def _seconds(worker: Worker, work: np.ndarray, cells: np.ndarray, most: float) -> float:
+    """Seconds that the cells would take one after the other."""
+    order = np.random.default_rng(0).permutation(cells)  # the same cells every time
+    worker.evaluate((int(order[0]), int(order[0]) + 1))  # memory is touched for the first time
+    began, swept = time.perf_counter(), 0
+    for cell in order.tolist():
+        worker.evaluate((cell, cell + 1))
+        swept += int(work[cell])
+        if time.perf_counter() - began > most:
+            break
+    return (time.perf_counter() - began) * float(work[cells].sum()) / max(swept, 1)

@@ -1,0 +1,352 @@
+"""Jobs: one series or many, in memory or in a directory in which they survive.
+
+A job is one question asked of every series, each over the whole grid, one after the other. With a directory it survives
+whatever happens to its process, see ``run.directory``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from qmac.config import Rules, available_cpus, check_count
+from qmac.dataset import Averages, averages_of
+from qmac.errors import OptionError, PricesError, ResultError, Stopped
+from qmac.evaluation import LANES, Question
+from qmac.grid import ROLES, Grid
+from qmac.objective import Constraints, check_constraints, check_objective
+from qmac.optimization import question_of, sweep
+from qmac.prices import Prices
+from qmac.result import HEADER as RESULT
+from qmac.result import Result, check_writable, load
+from qmac.run.directory import HEADER, PROGRESS, RunDirectory, changes, kernel_sources, own_averages, prices_checksum
+from qmac.run.executors import ThreadExecutor
+from qmac.run.governor import Governor
+from qmac.run.keeper import Keeper
+from qmac.run.limits import Limits
+from qmac.run.probes import Probe
+from qmac.run.progress import Listener, Log, Status
+from qmac.symbols import Symbols
+
+MOST_KEPT = 1_000_000
+"""Kept rows are held by every thread and replayed bar by bar; more of them is another job."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked, of which series."""
+
+    prices: Mapping[str, Prices]
+    grid: Grid
+    rules: Rules
+    objective: str
+    maximize: bool
+    constraints: dict[str, tuple[float, float]]
+    top: int
+    averages: Averages | None = None
+    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def question(self, series: Prices) -> Question:
+        return question_of(
+            series,
+            self.grid,
+            self.rules,
+            self.objective,
+            self.maximize,
+            self.constraints,
+            min(self.top, self.grid.size),
+        )
+
+    @property
+    def own(self) -> np.ndarray | None:
+        """The user's own averages as an array, checked."""
+        if self.averages is None:
+            return None
+        return averages_of(next(iter(self.prices.values())), self.grid.windows, self.rules, self.averages)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """All that the answer follows from but the prices, as plain values; with them it is the run's fingerprint."""
+        return {
+            "grid": self.grid.to_dict(),
+            "rules": self.rules.to_dict(),
+            "objective": self.objective,
+            "maximize": self.maximize,
+            "constraints": {
+                metric: [None if np.isinf(bound) else bound for bound in bounds]
+                for metric, bounds in self.constraints.items()
+            },
+            "top": self.top,
+            "averages": self.rules.average if self.own is None else own_averages(self.own),
+            "lanes": LANES,
+            "kernels": kernel_sources(),
+        }
+
+    @classmethod
+    def of_directory(cls, directory: RunDirectory) -> Job:
+        """What a run was asked.
+
+        Raises
+        ------
+        ResultError : it cannot go on here.
+        """
+        asked = directory.header["asked"]
+        for name, here in (("kernels", kernel_sources()), ("lanes", LANES)):
+            if asked[name] != here:
+                raise ResultError(
+                    f"{directory.path} was begun by qmac {directory.header['qmac']}, whose kernels are not those of this "
+                    "one. Go on with that version, or begin anew in another directory."
+                )
+        return cls(
+            _Stored(directory), Grid(**asked["grid"]), Rules(**asked["rules"]), asked["objective"], asked["maximize"],
+            check_constraints(asked["constraints"], 0), asked["top"], directory.averages(), directory.header["left_out"],
+        )  # fmt: skip
+
+
+class _Stored(Mapping[str, Prices]):
+    """The prices of a run, read when they are needed: 500 symbols of minute bars are gigabytes."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._directory = directory
+
+    def __getitem__(self, name: str) -> Prices:
+        return self._directory.prices(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._directory.names)
+
+    def __len__(self) -> int:
+        return len(self._directory.names)
+
+
+class Results(Mapping[str, Result]):
+    """The results of a job by symbol; from a directory, each is read when it is asked for."""
+
+    def __init__(self, read: Mapping[str, Callable[[], Result]], left_out: Mapping[str, str]) -> None:
+        self._read = dict(read)
+        self.left_out = dict(left_out)
+        """Symbols that could not be used, and why."""
+
+    def __getitem__(self, name: str) -> Result:
+        return self._read[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    @property
+    def winners(self) -> pd.DataFrame:
+        """The best combination of each symbol with all its metrics, and what buy & hold returned; index ``symbol``."""
+        rows = []
+        for name, result in self.items():
+            best = {} if result.top.empty else result.top.iloc[0].to_dict()
+            rows.append({"symbol": name, **best, "buy_and_hold": result.hold["total_return"]})
+        frame = pd.DataFrame(rows).set_index("symbol")
+        return frame.astype({column: "Int64" for column in (*ROLES, "total_trades") if column in frame})
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for JSON: the winner of each symbol, and what was left out."""
+        winners = self.winners.reset_index().astype(object)
+        digests = {name: result.digest for name, result in self.items()}
+        return {
+            "winners": winners.where(winners.notna(), None).to_dict("records"),
+            "digests": digests,
+            "left_out": self.left_out,
+        }
+
+
+def job_of(
+    symbols: Symbols,
+    grid: Grid,
+    objective: str,
+    rules: Rules | None,
+    top: int,
+    min_trades: int,
+    *,
+    maximize: bool = True,
+    constraints: Constraints | None = None,
+    averages: Averages | None = None,
+    strict: bool = False,
+) -> Job:
+    """Everything checked. Series that cannot be used, or are too short for windows and dates, are left out with a warning."""
+    check_objective(objective)
+    top, min_trades = check_count("top", top, 1, MOST_KEPT), check_count("min_trades", min_trades, 0)
+    bounds = check_constraints(constraints, min_trades)
+    if not isinstance(grid, Grid):
+        raise OptionError(
+            f"grid is a {type(grid).__name__}, but must be a qmac.Grid, such as Grid(windows=range(2, 253))."
+        )
+    job = Job(symbols.prices, grid, Rules.of(rules), objective, bool(maximize), bounds, top, averages)
+    left_out, usable = dict(symbols.bad), {}
+    for name, series in symbols.prices.items():
+        try:
+            job.question(series)
+            usable[name] = series
+        except PricesError as error:
+            left_out[name] = error
+    if left_out and (strict or not usable):
+        raise next(iter(left_out.values()))
+    reasons = {name: str(reason) for name, reason in left_out.items()}
+    for name, reason in reasons.items():
+        warnings.warn(f"{name} is left out: {reason}", stacklevel=3)
+    return dataclasses.replace(job, prices=usable, left_out=reasons)
+
+
+def begin(job: Job, path: Path) -> RunDirectory:
+    """A new run directory for the job.
+
+    Raises
+    ------
+    ResultError : it cannot be written, or there is something in it: this run, to be resumed, or another.
+    """
+    path = path.expanduser()
+    asked = job.asked
+    if (path / HEADER).exists():
+        found = RunDirectory.open(path)
+        prices = {name: prices_checksum(series) for name, series in job.prices.items()}
+        kept = {name: entry["sha256"] for name, entry in found.header["prices"].items()}
+        different = changes(found.header["asked"], asked) + changes(kept, prices, "prices")
+        if different:
+            more = f", and {len(different) - 1} more" if len(different) > 1 else ""
+            raise ResultError(
+                f"{path} holds another run: {different[0]}{more}. Name another directory, or go on with that one: "
+                f"qmac resume {path}"
+            )
+        raise ResultError(f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}")
+    path = check_writable(path)
+    try:
+        return RunDirectory.create(path, asked, job.prices, job.own, job.left_out)
+    except OSError as error:
+        raise ResultError(f"{path} cannot be written: {error.strerror or error}. Name another directory.") from None
+
+
+def run(
+    job: Job,
+    directory: RunDirectory | None,
+    limits: Limits,
+    threads: int,
+    progress: Listener | None = None,
+) -> Results:
+    """Do what is left of a job."""
+    if directory is None:
+        return _run(job, None, limits, threads, progress)
+    with directory.locked():
+        log = Log(directory.path / PROGRESS)
+        state = "interrupted"
+        try:
+            results = _run(job, directory, limits, threads, _both(log, progress))
+            state = "finished"
+        except Stopped as error:
+            state = str(error)
+            raise
+        finally:
+            log.write({"state": state})
+        return results
+
+
+def _run(job: Job, directory: RunDirectory | None, limits: Limits, threads: int, progress: Listener | None) -> Results:
+    read: dict[str, Callable[[], Result]] = {}
+    governor = Governor(limits, Probe(None if directory is None else directory.path), threads)
+    executor = ThreadExecutor(threads)
+    for part, name in enumerate(job.prices, 1):
+        if directory is not None and _is_done(directory, name):
+            read[name] = _reader(directory, name)
+            continue
+        series = job.prices[name]
+        question = job.question(series)
+        listener = None if progress is None else _Part(progress, part, len(job.prices))
+        keeper = Keeper(name, question.objective, job.grid.size, governor, listener, directory)
+        result = sweep(series, job.grid, question, executor, threads, keeper, job.averages)
+        if directory is None:
+            read[name] = functools.partial(_itself, result)
+            continue
+        result.save(directory.result(name))
+        directory.drop_snapshots()
+        read[name] = _reader(directory, name)
+    return Results(read, job.left_out)
+
+
+def _both(log: Log, progress: Listener | None) -> Listener:
+    def tell(status: Status) -> None:
+        log(status)
+        if progress is not None:
+            progress(status)
+
+    return tell
+
+
+@dataclass
+class _Part:
+    """A listener to one symbol of many."""
+
+    listener: Listener
+    part: int
+    parts: int
+
+    def __call__(self, status: Status) -> None:
+        self.listener(dataclasses.replace(status, part=self.part, parts=self.parts))
+
+
+def _itself(result: Result) -> Result:
+    return result
+
+
+def _reader(directory: RunDirectory, name: str) -> Callable[[], Result]:
+    return lambda: load(directory.result(name))
+
+
+def _is_done(directory: RunDirectory, name: str) -> bool:
+    """Whether there is a sound result; one that is not is done again."""
+    if not (directory.result(name) / RESULT).exists():
+        directory.drop_result(name)
+        return False
+    try:
+        load(directory.result(name))
+    except ResultError as error:
+        warnings.warn(f"{error} {name} is done again.", stacklevel=2)
+        directory.drop_result(name)
+        return False
+    return True
+
+
+def read(path: str | Path) -> Results:
+    """The results in a directory, of one series or of a run, finished or not.
+
+    Raises
+    ------
+    ResultError : there are none, or they are damaged.
+    """
+    path = Path(path).expanduser()
+    if not (path / HEADER).exists():
+        result = load(path)
+        return Results({result.prices["name"]: lambda: result}, {})
+    found = RunDirectory.open(path)
+    done = [name for name in found.names if (found.result(name) / RESULT).exists()]
+    if not done:
+        raise ResultError(f"{path} holds no result yet. Go on with it: qmac resume {path}")
+    return Results({name: _reader(found, name) for name in done}, found.header["left_out"])
+
+
+def threads_of(limits: Limits, threads: int | None = None) -> int:
+    """Threads that a run starts with."""
+    if threads is None:
+        threads = limits.threads or available_cpus()
+    return check_count("threads", threads, 1)
+
+
+def limits_of(limits: Limits | None) -> Limits:
+    if limits is not None and not isinstance(limits, Limits):
+        raise OptionError(
+            f"limits are a {type(limits).__name__}, but must be qmac.Limits, such as Limits(memory='4GiB')."
+        )
+    return limits or Limits()

@@ -1,0 +1,252 @@
+"""A run on disk: what was asked, the prices, snapshots of the dataset at hand, results of those that are done.
+
+::
+
+    DIR/run.json             what was asked, and the checksums of the prices; never changed
+        prices/SPY.parquet   the very prices, so that a run can go on wherever its directory is
+        snapshots/00000012   the newest three
+        results/SPY/         a result, written once
+        progress.jsonl       a line every few seconds
+        lock                 held by the process that runs it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from qmac import kernels
+from qmac._version import __version__
+from qmac.errors import ResultError
+from qmac.prices import Prices
+from qmac.run import snapshot
+from qmac.run.files import sync, write_whole
+from qmac.run.ledger import Ledger
+from qmac.symbols import safe_name
+
+try:
+    import fcntl
+except ImportError:  # Windows: two drivers of one directory are not told apart
+    fcntl = None  # type: ignore[assignment]
+
+FORMAT = 1
+HEADER, PROGRESS = "run.json", "progress.jsonl"
+GENERATIONS = 3
+
+
+class RunDirectory:
+    """See above. Every file is whole or not there, and checked when it is read."""
+
+    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+        self.path, self.header = path, header
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        asked: dict[str, Any],
+        prices: Mapping[str, Prices],
+        averages: np.ndarray | None,
+        left_out: Mapping[str, str],
+    ) -> RunDirectory:
+        """A new run; the header comes last, so a directory with one is complete."""
+        files = {}
+        for folder in ("prices", "snapshots", "results"):
+            (path / folder).mkdir(parents=True, exist_ok=True)
+        for name, series in prices.items():
+            text = io.BytesIO()
+            series.frame.to_parquet(text)
+            write_whole(path / "prices" / f"{safe_name(name)}.parquet", [text.getvalue()])
+            files[name] = {"bars": len(series), "sha256": prices_checksum(series)}
+        if averages is not None:
+            text = io.BytesIO()
+            np.save(text, averages, allow_pickle=False)
+            write_whole(path / "averages.npy", [text.getvalue()])
+        header = {"format": FORMAT, "qmac": __version__, "asked": asked, "prices": files, "left_out": dict(left_out)}
+        header["checksum"] = _checksum(header)
+        write_whole(path / HEADER, [json.dumps(header, indent=2).encode()])
+        sync(path.parent)
+        return cls(path, header)
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """A run that is there.
+
+        Raises
+        ------
+        ResultError : there is none, or it is damaged, or of a newer qmac.
+        """
+        try:
+            header = json.loads((path / HEADER).read_bytes())
+        except FileNotFoundError:
+            raise ResultError(
+                f"{path} holds no run: there is no {HEADER}. Name a directory that 'qmac optimize --out' began."
+            ) from None
+        except OSError as error:
+            raise ResultError(f"{path} cannot be read: {error.strerror or error}. Name another directory.") from None
+        except ValueError:
+            raise ResultError(f"{path / HEADER} is damaged. Begin the run anew in another directory.") from None
+        if not isinstance(header, dict) or header.get("checksum") != _checksum(header):
+            raise ResultError(f"{path / HEADER} was changed: its checksum differs. Begin the run anew elsewhere.")
+        if header["format"] > FORMAT:
+            raise ResultError(f"{path} was written by qmac {header['qmac']}. Update qmac to go on with it.")
+        return cls(path, header)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory; the lock ends with the process, however that ends.
+
+        Raises
+        ------
+        ResultError : another process holds it.
+        """
+        descriptor = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o644)
+        try:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "another process"
+                    raise ResultError(
+                        f"{self.path} is being run by {holder}. Wait for it, or watch it: qmac watch {self.path}"
+                    ) from None
+                except OSError:  # a file system without locks
+                    pass
+            os.truncate(descriptor, 0)
+            os.pwrite(
+                descriptor,
+                f"process {os.getpid()} on {os.uname().nodename if hasattr(os, 'uname') else '?'}\n".encode(),
+                0,
+            )
+            yield
+        finally:
+            os.close(descriptor)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.header["prices"])
+
+    def prices(self, name: str) -> Prices:
+        """The prices of a symbol, as they were given."""
+        path = self.path / "prices" / f"{safe_name(name)}.parquet"
+        try:
+            series = Prices(pd.read_parquet(path), name)
+            same = prices_checksum(series) == self.header["prices"][name]["sha256"]
+        except Exception as error:  # a damaged file can fail in any way
+            raise ResultError(f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere.") from None
+        if not same:
+            raise ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
+        return series
+
+    def averages(self) -> np.ndarray | None:
+        """The user's own averages, if there were any."""
+        path = self.path / "averages.npy"
+        if not self.header["asked"]["averages"].startswith("own"):
+            return None
+        try:
+            found: np.ndarray = np.load(path, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise ResultError(f"{path} is damaged ({error}). Begin the run anew elsewhere.") from None
+        if own_averages(found) != self.header["asked"]["averages"]:
+            raise ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
+        return found
+
+    def result(self, name: str) -> Path:
+        """Where the result of a symbol is, or is to be."""
+        return self.path / "results" / safe_name(name)
+
+    def save_snapshot(self, about: dict[str, Any], ledger: Ledger) -> None:
+        """Write the next generation and remove what is older than the newest three."""
+        paths = self._snapshots()
+        number = int(paths[0].name) + 1 if paths else 1
+        parts = snapshot.encoded(about, snapshot.arrays_of(ledger), ledger.lock)
+        write_whole(self.path / "snapshots" / f"{number:08}", parts)
+        for old in paths[GENERATIONS - 1 :]:
+            old.unlink(missing_ok=True)
+
+    def load_snapshot(self, ledger: Ledger, fits: dict[str, Any]) -> tuple[dict[str, Any] | None, list[str]]:
+        """Restore the newest sound snapshot of what ``fits`` says; what it is about (None if there is none), and what
+        was wrong with newer ones."""
+        damaged = []
+        for path in self._snapshots():
+            try:
+                about, arrays = snapshot.decoded(path)
+                if any(about.get(key) != value for key, value in fits.items()):
+                    continue
+                snapshot.restore(ledger, arrays)
+            except ResultError as error:
+                damaged.append(str(error))
+                continue
+            return about, damaged
+        return None, damaged
+
+    def drop_snapshots(self) -> None:
+        """Of a dataset that is done."""
+        for path in self._snapshots():
+            path.unlink(missing_ok=True)
+
+    def drop_result(self, name: str) -> None:
+        shutil.rmtree(self.result(name), ignore_errors=True)
+
+    def _snapshots(self) -> list[Path]:
+        """The newest first."""
+        folder = self.path / "snapshots"
+        try:
+            return sorted((path for path in folder.iterdir() if path.name.isdigit()), key=lambda p: -int(p.name))
+        except FileNotFoundError:
+            return []
+
+
+def prices_checksum(series: Prices) -> str:
+    """Of every date and price."""
+    digest = hashlib.sha256(f"{series.index.tz} {list(series.frame.columns)}".encode())
+    digest.update(series.index.as_unit("us").asi8.astype("<i8").tobytes())  # Parquet knows no whole seconds
+    for column in series.frame:
+        digest.update(series.frame[column].to_numpy("<f8").tobytes())
+    return digest.hexdigest()
+
+
+def own_averages(averages: np.ndarray) -> str:
+    """How a header names the user's own averages."""
+    return f"own {hashlib.sha256(np.ascontiguousarray(averages, '<f8').tobytes()).hexdigest()}"
+
+
+def changes(kept: Any, asked: Any, name: str = "") -> list[str]:
+    """What differs between two headers: ``["rules.fees is 0.001, asked is 0.0"]``."""
+    if isinstance(kept, dict) and isinstance(asked, dict):
+        found: list[str] = []
+        for key in [*kept, *(key for key in asked if key not in kept)]:
+            inner = f"{name}.{key}" if name else str(key)
+            found += changes(kept.get(key), asked.get(key), inner)
+        return found
+    if kept == asked:
+        return []
+    return [f"{name} is {_short(kept)}, asked is {_short(asked)}"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:40]} ... ({len(text)} characters)"
+
+
+def _checksum(header: dict[str, Any]) -> str:
+    rest = {key: value for key, value in header.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def kernel_sources() -> str:
+    """Checksum of the kernels' sources: what they keep in a snapshot, others may not go on with."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(kernels.__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()

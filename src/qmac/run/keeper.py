@@ -1,0 +1,154 @@
+"""Keeps a dataset's run: shows it, asks the governor, takes snapshots. The thread that waits calls it ten times a second."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from qmac.errors import Stopped
+from qmac.evaluation import Evaluator
+from qmac.objective import Objective
+from qmac.run.directory import RunDirectory
+from qmac.run.executors import Orders
+from qmac.run.governor import Decision, Governor, admit
+from qmac.run.ledger import Ledger
+from qmac.run.progress import Status
+
+SNAPSHOT_SECONDS = 10.0
+"""A run of fewer seconds writes none."""
+SNAPSHOT_COST = 0.01
+"""Share of the time that snapshots may take."""
+CALL_SECONDS = 3.0
+"""A snapshot waits this long at most for workers to settle; without them it is as true, only older."""
+
+
+class Keeper:
+    """Of one dataset, ``name``, in a directory or in none."""
+
+    def __init__(
+        self, name: str, objective: Objective, size: int, governor: Governor,
+        listener: Callable[[Status], None] | None = None, directory: RunDirectory | None = None,
+    ) -> None:  # fmt: skip
+        self.name, self.size, self.objective = name, size, objective
+        self.governor, self.listener, self.directory = governor, listener, directory
+        self.seconds_before = 0.0
+        """Of earlier processes on this dataset."""
+        self.decision: Decision | None = None
+        self._fitting = 1
+        self._began = self._saved = time.perf_counter()
+        self._interval, self._called, self._share_before = SNAPSHOT_SECONDS, False, 0.0
+        self._fits: dict[str, Any] = {}
+
+    @property
+    def seconds(self) -> float:
+        """On this dataset so far."""
+        return self.seconds_before + time.perf_counter() - self._began
+
+    def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
+        """Let in as many threads as fit, and go on from the newest snapshot, if there is one.
+
+        Raises
+        ------
+        OptionError : not even one thread fits into the memory limit.
+        """
+        self._began = self._saved = time.perf_counter()
+        maps = sum(array.nbytes for array in ledger.tally.maps)  # made of them once more when the run is done
+        self._fitting = admit(self.governor.limits, self.governor.reading, maps, evaluator.worker_bytes, threads)
+        if self.directory is None:
+            return
+        self._fits = {"name": self.name, "dataset": _digest(evaluator)}
+        about, damaged = self.directory.load_snapshot(ledger, self._fits)
+        for message in damaged:
+            warnings.warn(f"{message} Going on from {'an older one' if about else 'the start'}.", stacklevel=2)
+        if about is not None:
+            self.seconds_before = float(about["seconds"])
+            self._share_before = ledger.share
+
+    def __call__(self, ledger: Ledger) -> Orders:
+        self.decision = decision = self.governor.tick()
+        self._show(ledger)
+        threads = min(decision.threads, self._fitting)
+        self._save_if_due(ledger, threads)
+        return Orders(threads, decision.pause, decision.stop is not None)
+
+    def end(self, ledger: Ledger) -> list[dict[str, Any]]:
+        """The last snapshot, unless all is done; what the governor did.
+
+        Raises
+        ------
+        Stopped : the governor ended the run.
+        """
+        self._show(ledger)
+        if not ledger.complete:
+            if self.directory is not None and ledger.done.any():
+                self._save(ledger)
+            if self.decision is not None and self.decision.stop is not None:
+                raise Stopped(f"stopped at {ledger.share:.1%}: {self.decision.reason}.")
+        return self.governor.degradations
+
+    def _show(self, ledger: Ledger) -> None:
+        if self.listener is None:
+            return
+        best, decision = ledger.best, self.decision
+        self.listener(
+            Status(
+                done=round(self.size * ledger.share),
+                size=self.size,
+                seconds=self.seconds,
+                best=self.objective.value(best * self.objective.sign) if best > -np.inf else np.nan,
+                memory=self.governor.reading.rss or 0,
+                rate=self.size * (ledger.share - self._share_before) / max(time.perf_counter() - self._began, 1e-9),
+                name=self.name,
+                threads=min(decision.threads, self._fitting) if decision else 0,
+                level=decision.level.name.lower() if decision else "",
+                limit=self.governor.memory_limit,
+            )
+        )
+
+    def _save_if_due(self, ledger: Ledger, threads: int) -> None:
+        if self.directory is None or time.perf_counter() - self._saved < self._interval:
+            return
+        if not self._called:
+            ledger.call_in()
+            self._called = True
+        settled = len(ledger.settled_by) >= threads
+        if settled or time.perf_counter() - self._saved > self._interval + CALL_SECONDS:
+            self._save(ledger)
+
+    def _save(self, ledger: Ledger) -> None:
+        assert self.directory is not None
+        ledger.check()
+        began = time.perf_counter()
+        try:
+            self.directory.save_snapshot(self._fits | {"seconds": self.seconds}, ledger)
+        except OSError as error:
+            warnings.warn(
+                f"no snapshot could be written ({error.strerror or error}); the last one is untouched, and computing goes on.",
+                stacklevel=2,
+            )
+        self._saved, self._called = time.perf_counter(), False
+        self._interval = max(SNAPSHOT_SECONDS, (self._saved - began) / SNAPSHOT_COST)
+
+
+def _digest(evaluator: Evaluator) -> str:
+    """Of what the kernels are given: a library that rounds a logarithm otherwise gives another dataset."""
+    dataset = evaluator.dataset
+    digest = hashlib.sha256(repr((dataset.bars, evaluator.scale, evaluator.question.lanes)).encode())
+
+    def add(value: Any) -> None:
+        if isinstance(value, tuple):
+            for inner in value:
+                add(inner)
+        elif isinstance(value, np.ndarray):
+            digest.update(np.ascontiguousarray(value).tobytes())
+        elif value is not None:
+            digest.update(repr(value).encode())
+
+    for part in (dataset.buys, dataset.sells, dataset.values, dataset.stops, dataset.facts):
+        add(part)
+    return digest.hexdigest()

@@ -1,0 +1,124 @@
+"""Which cells of a dataset are done, and the reductions of exactly those.
+
+A cell is what the kernels sweep in one go (``Evaluator.cells``) and the atom of accounting: it is done or not,
+whoever does it, in whatever batch. The ledger is consistent at any moment, so a snapshot may be taken at any.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable
+
+import numpy as np
+
+from qmac import reductions
+from qmac.errors import InternalError
+from qmac.kernels.tally import Tally
+
+Batch = tuple[int, int]
+"""Cells from the first to before the second."""
+
+BATCH_SECONDS = 0.25
+"""A batch is work for so long: what a stop waits for, and what a killed worker loses beside a snapshot."""
+SMALLEST_SHARE = 4
+"""Near the end, batches are at most this part of what is left for each worker, so that workers end together."""
+
+
+class Ledger:
+    """The books of one dataset: ``counts (C,)`` combinations and ``work (C,)`` steps of each cell."""
+
+    def __init__(self, counts: np.ndarray, work: np.ndarray, tally: Tally) -> None:
+        self.counts, self.work, self.tally = counts, work, tally
+        self.done = np.zeros(counts.size, np.bool_)
+        self.lock = threading.Lock()
+        self.best = -math.inf
+        """The highest score so far, of settled batches and others."""
+        self.epoch = 0
+        """Workers settle when it has changed."""
+        self.settled_by: set[int] = set()
+        """Who has, since."""
+        self._taken = self.done.copy()
+        self._next = 0
+        self._worked = 0
+        self._all_work = int(work.sum())
+
+    def restore(self, done: np.ndarray) -> None:
+        """Go on from a snapshot, whose reductions ``tally`` holds."""
+        self.done[:] = done
+        self._taken[:] = done
+        self._worked = int(self.work[done].sum())
+        self.best = float(self.tally.heap.scores.max(initial=-math.inf))
+        self.check()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every cell is done."""
+        return bool(self.done.all())
+
+    @property
+    def nothing_left(self) -> bool:
+        """Whether every cell is done or being done."""
+        return bool(self._taken.all())
+
+    @property
+    def share(self) -> float:
+        """Share of the work that is behind, from 0 to 1; settled or not."""
+        return self._worked / self._all_work if self._all_work else 1.0
+
+    def take(self, speed: float, workers: int) -> Batch | None:
+        """The next cells for a worker that does ``speed`` cells a second (0 if it does not know); None if none are left."""
+        with self.lock:
+            free = np.flatnonzero(~self._taken[self._next :])
+            if not free.size:
+                return None
+            first = self._next + int(free[0])
+            most = max(1, min(int(speed * BATCH_SECONDS), free.size // (SMALLEST_SHARE * workers)))
+            together = free[:most] - free[0] == np.arange(min(most, free.size))
+            last = first + int(together.sum())
+            self._taken[first:last] = True
+            self._next = last
+            return first, last
+
+    def swept(self, batch: Batch, best: float) -> None:
+        """A batch is in a worker's tally; it is done when the tally is settled."""
+        with self.lock:
+            self._worked += int(self.work[slice(*batch)].sum())
+            self.best = max(self.best, best)
+
+    def settle(self, tally: Tally, batches: Iterable[Batch], worker: int = -1) -> None:
+        """Merge what a worker has done since it last settled. Never called where Ctrl-C may be raised: see executors."""
+        cells = np.zeros(self.done.size, np.bool_)
+        for first, last in batches:
+            cells[first:last] = True
+        counted, expected = int(tally.totals.counts[0]), int(self.counts[cells].sum())
+        if counted != expected:
+            raise InternalError(
+                f"the books do not balance: {counted} combinations counted in {int(cells.sum())} cells that hold {expected}."
+            )
+        with self.lock:
+            if (cells & self.done).any():
+                raise InternalError(f"cell {int(np.flatnonzero(cells & self.done)[0])} was done twice.")
+            reductions.merge(self.tally, tally)
+            self.done |= cells
+            self.settled_by.add(worker)
+
+    def call_in(self) -> None:
+        """Ask the workers to settle after the batch at hand."""
+        with self.lock:
+            self.epoch += 1
+            self.settled_by = set()
+
+    def check(self) -> None:
+        """The books balance: counted are the combinations of the cells that are done.
+
+        Raises
+        ------
+        InternalError : they do not.
+        """
+        counted, expected = int(self.tally.totals.counts[0]), int(self.counts[self.done].sum())
+        if counted != expected:
+            raise InternalError(
+                f"the books do not balance: {counted} combinations counted, but the {int(self.done.sum())} cells done "
+                f"hold {expected}."
+            )

@@ -1,0 +1,113 @@
+"""A ledger as one file: both what is done and the reductions of it, so that nothing is lost or counted twice.
+
+::
+
+    magic, 8 bytes | size of the index, 8 bytes, little-endian | index, JSON | the arrays, one after the other | SHA-256 of all before
+
+The index says what the snapshot is of, and name, type, shape and checksum of each array. It holds data only: no pickles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qmac import reductions
+from qmac.errors import ResultError
+from qmac.run.ledger import Ledger
+
+MAGIC = b"QMACRUN1"
+CHECKSUM_BYTES = 32
+
+
+def arrays_of(ledger: Ledger) -> dict[str, np.ndarray]:
+    """What a snapshot holds of a ledger."""
+    return {"done": ledger.done, **reductions.arrays_of(ledger.tally)}
+
+
+def encoded(about: dict[str, Any], arrays: dict[str, np.ndarray], lock: AbstractContextManager[Any]) -> Iterator[Any]:
+    """The parts of the file, to be written one after the other. The arrays do not change meanwhile: ``lock`` is held."""
+    with lock:
+        index = {
+            "about": about,
+            "arrays": [
+                {
+                    "name": name,
+                    "type": array.dtype.newbyteorder("<").str,
+                    "shape": list(array.shape),
+                    "sha256": hashlib.sha256(_bytes(array)).hexdigest(),
+                }
+                for name, array in arrays.items()
+            ],
+        }
+        text = json.dumps(index).encode()
+        whole = hashlib.sha256()
+        for part in (MAGIC, len(text).to_bytes(8, "little"), text, *(_bytes(array) for array in arrays.values())):
+            whole.update(part)
+            yield part
+        yield whole.digest()
+
+
+def decoded(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What a snapshot is of, and its arrays.
+
+    Raises
+    ------
+    ResultError : the file is damaged: any byte of it.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ResultError(f"{path} cannot be read: {error.strerror or error}.") from None
+    body, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
+    if body[:8] != MAGIC or hashlib.sha256(body).digest() != checksum:
+        raise ResultError(f"{path} is damaged: its checksum differs.")
+    try:
+        end = 16 + int.from_bytes(body[8:16], "little")
+        index = json.loads(body[16:end])
+        arrays = {}
+        for part in index["arrays"]:
+            kind, shape = np.dtype(part["type"]), tuple(int(size) for size in part["shape"])
+            if kind.hasobject or any(size < 0 for size in shape):
+                raise ValueError(f"array {part['name']}")
+            begin, end = end, end + kind.itemsize * math.prod(shape)
+            if end > len(body) or hashlib.sha256(body[begin:end]).hexdigest() != part["sha256"]:
+                raise ValueError(f"array {part['name']}")
+            arrays[str(part["name"])] = np.frombuffer(body[begin:end], kind).reshape(shape)
+        if end != len(body):
+            raise ValueError("bytes that belong to nothing")
+        return dict(index["about"]), arrays
+    except (KeyError, TypeError, ValueError) as error:  # a stranger's file, with checksums that fit
+        raise ResultError(f"{path} is no snapshot ({error}).") from None
+
+
+def restore(ledger: Ledger, arrays: dict[str, np.ndarray]) -> None:
+    """Go on from the arrays of a snapshot.
+
+    Raises
+    ------
+    ResultError : they are of another ledger.
+    InternalError : the books do not balance.
+    """
+    own = arrays_of(ledger)
+    for name, array in own.items():
+        found = arrays.get(name)
+        if found is None or found.shape != array.shape or found.dtype != array.dtype.newbyteorder("<"):
+            raise ResultError(f"the snapshot does not fit this run: {name}.")
+    if arrays.keys() != own.keys() or not 0 <= int(arrays["heap.size"][0]) <= own["heap.scores"].size:
+        raise ResultError("the snapshot does not fit this run.")
+    for name, array in reductions.arrays_of(ledger.tally).items():
+        array[...] = arrays[name]
+    ledger.restore(arrays["done"])
+
+
+def _bytes(array: np.ndarray) -> Any:
+    """Its memory, not a copy."""
+    return memoryview(np.ascontiguousarray(array).data).cast("B") if array.size else b""
