@@ -113,7 +113,7 @@ def optimize_many(
     >>> sample = qmac.sample_prices()
     >>> results = qmac.optimize_many({"all": sample, "late": sample.tail(2000)}, qmac.Grid(windows=range(10, 101, 10)))
     >>> results.winners["buy_slow"].tolist()
-    [70, 80]
+    [70, 40]
     """
     symbols = of_frames(prices)
     job = job_of(

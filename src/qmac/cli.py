@@ -20,9 +20,7 @@ from rich.console import Console
 import qmac
 from qmac.__main__ import EXIT_AGAIN, Interrupted, State
 from qmac.errors import InputError, OptionError, QmacError, Stopped
-from qmac.grid import Grid, parse_windows
-from qmac.objective import parse_conditions
-from qmac.options import takes_limits, takes_rules
+from qmac.options import AsJson, Sample, takes_job, takes_limits, takes_rules
 
 app = typer.Typer(
     add_completion=True,
@@ -33,42 +31,22 @@ app = typer.Typer(
 
 EXIT_INPUT, EXIT_LEFT_OUT, EXIT_OUTPUT, EXIT_PIPE = 2, 3, 74, 141
 
-PricesPaths = Annotated[
-    list[Path] | None,
-    typer.Argument(metavar="[PRICES]...", help="CSV or Parquet files with a Close column, or directories of them."),
+PrometheusFile = Annotated[
+    Path | None, typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom.")
 ]
-Sample = Annotated[bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 
 
 @app.command()
 @takes_limits
-@takes_rules
+@takes_job
 def optimize(
     *,
-    rules: qmac.Rules,
+    job: Any,
     limits: qmac.Limits,
-    prices: PricesPaths = None,
-    sample: Sample = False,
-    windows: Annotated[
-        str | None, typer.Option(help="Windows of the averages: 2:252 (if none are given), 2:252:5 or 5,10,20.")
-    ] = None,
-    buy_fast: Annotated[str | None, typer.Option(help="Windows of one average; overrides --windows.")] = None,
-    buy_slow: Annotated[str | None, typer.Option(help="As --buy-fast.")] = None,
-    sell_fast: Annotated[str | None, typer.Option(help="As --buy-fast.")] = None,
-    sell_slow: Annotated[str | None, typer.Option(help="As --buy-fast.")] = None,
-    shared_windows: Annotated[bool, typer.Option("--shared-windows", help="Let buy and sell share a window.")] = False,
-    objective: Annotated[str, typer.Option(help="Metric to rank by, such as sharpe_ratio.")] = "total_return",
-    minimize: Annotated[bool, typer.Option("--minimize", help="Look for the lowest instead.")] = False,
-    where: Annotated[
-        list[str] | None, typer.Option(help="Keep only what holds: 'total_trades >= 10'. May be given again.")
-    ] = None,
-    top: Annotated[int, typer.Option(help="Best combinations to keep.")] = 20,
-    min_trades: Annotated[int, typer.Option(help="Filter combinations with fewer trades.")] = 1,
     out: Annotated[
         Path | None, typer.Option(help="New directory for snapshots and the result; 'qmac resume' goes on with it.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="End at a symbol that cannot be used.")] = False,
+    prometheus_file: PrometheusFile = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how long it takes, and how much memory.")
     ] = False,
@@ -80,19 +58,22 @@ def optimize(
     """
     from qmac import jobs
 
-    roles = {"buy_fast": buy_fast, "buy_slow": buy_slow, "sell_fast": sell_fast, "sell_slow": sell_slow}
-    given = {role: parse_windows(text) for role, text in roles.items() if text is not None}
-    common = parse_windows(windows) if windows is not None else None if len(given) == len(roles) else range(2, 253)
-    grid = Grid(common, **given, shared_windows=shared_windows)
-    job = jobs.job_of(
-        _symbols(prices or [], sample), grid, objective, rules, top, min_trades,
-        maximize=not minimize, constraints=parse_conditions(where or []), strict=strict,
-    )  # fmt: skip
     if dry_run:
         _show_estimate(job, limits, as_json)
         return
     directory = None if out is None else jobs.begin(job, out)
-    _run(job, directory, limits, top, as_json)
+    _run(job, directory, limits, job.top, prometheus_file, as_json)
+
+
+@app.command()
+@takes_limits
+@takes_job
+def estimate(*, job: Any, limits: qmac.Limits, as_json: AsJson = False) -> None:
+    """Measure a second or two of a run and say what the whole takes: time, memory, disk.
+
+    Example: qmac estimate --sample --windows 2:500
+    """
+    _show_estimate(job, limits, as_json)
 
 
 @app.command()
@@ -102,6 +83,7 @@ def resume(
     directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' began.")],
     limits: qmac.Limits,
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    prometheus_file: PrometheusFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was interrupted; what is done is not done again.
@@ -112,7 +94,7 @@ def resume(
     from qmac.run.directory import RunDirectory
 
     found = RunDirectory.open(directory)
-    _run(jobs.Job.of_directory(found), found, limits, rows, as_json)
+    _run(jobs.Job.of_directory(found), found, limits, rows, prometheus_file, as_json)
 
 
 @app.command()
@@ -190,14 +172,16 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-def _run(job: Any, directory: Any, limits: qmac.Limits, rows: int, as_json: bool) -> None:
+def _run(job: Any, directory: Any, limits: qmac.Limits, rows: int, prometheus_file: Path | None, as_json: bool) -> None:
     """Do what is left of a job and show what it found."""
     from qmac import jobs
+    from qmac.run.prometheus import Prometheus
 
     if directory is not None:
-        State.resume = f"qmac resume {shlex.quote(str(directory.path))}"
+        State.resume = f"qmac resume {shlex.quote(str(directory.path.resolve()))}"
         print(f"qmac: if anything interrupts this run, go on with: {State.resume}", file=sys.stderr, flush=True)
-    with _progress(job.objective) as listener:
+    with _progress(job.objective) as shown:
+        listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
         results = jobs.run(job, directory, limits, jobs.threads_of(limits), listener)
     if State.interrupted:  # raised where Python could not pass it on
         raise Interrupted
@@ -244,19 +228,6 @@ def _show_estimate(job: Any, limits: qmac.Limits, as_json: bool) -> None:
         return
     for line in found.lines:
         print(line)
-
-
-def _symbols(paths: list[Path], sample: bool) -> Any:
-    from qmac.symbols import Symbols, read_symbols
-
-    if sample and paths:
-        raise OptionError(f"both {paths[0]} and --sample are given. Give one of them.")
-    if sample:
-        series = qmac.sample_prices()
-        return Symbols({series.name: series}, {})
-    if not paths:
-        raise OptionError("no prices are given. Name a CSV or Parquet file, or add --sample.")
-    return read_symbols(paths)
 
 
 def _prices(path: Path | None, sample: bool) -> qmac.Prices:

@@ -46,7 +46,7 @@ class Estimate:
         symbols = f" on {self.symbols:,} symbols" if self.symbols > 1 else ""
         return [
             f"combinations  {self.combinations:,}{symbols}, in {self.cells:,} cells",
-            f"time          {duration(self.seconds)} ({duration(low)} to {duration(high)}) on {self.threads} threads",
+            f"time          {_shown(self.seconds)} ({_shown(low)} to {_shown(high)}) on {self.threads} threads",
             f"speed         {millions(self.rate)}",
             f"memory        {shown_bytes(self.memory)}",
             f"disk          {shown_bytes(self.disk)} with --out",
@@ -55,6 +55,10 @@ class Estimate:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return dataclasses.asdict(self)
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
 def estimate(job: Job, limits: Limits, threads: int) -> Estimate:

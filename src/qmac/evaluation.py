@@ -144,8 +144,10 @@ class Evaluator:
         windows = len(self.dataset.windows)
         holding = np.bincount(buys.fast, minlength=windows) + np.bincount(buys.slow, minlength=windows)
         fast, slow = (np.bincount(side, minlength=windows) * holding for side in (sells.fast, sells.slow))
-        both = np.intersect1d(_codes(buys.fast, buys.slow, windows), _codes(sells.fast, sells.slow, windows))
-        slow -= np.bincount(both % windows, minlength=windows)  # the very same pair is met under its fast window
+        bought = np.zeros((windows, windows), np.bool_)
+        bought[buys.fast, buys.slow] = True
+        both = sells.slow[bought[sells.fast, sells.slow]]
+        slow -= np.bincount(both, minlength=windows)  # the very same pair is met under its fast window
         return np.concatenate((counts, -np.column_stack((fast, slow)).ravel()))
 
     def work(self) -> np.ndarray:
@@ -158,11 +160,6 @@ class Evaluator:
         rows = np.diff(dataset.buys.fast_holders.starts) + np.diff(dataset.buys.slow_holders.starts)
         blocks = [-(-np.bincount(side, minlength=rows.size) // lanes) * lanes for side in (sells.fast, sells.slow)]
         return np.concatenate((work, (np.column_stack(blocks) * rows[:, None]).ravel()))
-
-
-def _codes(fast: np.ndarray, slow: np.ndarray, windows: int) -> np.ndarray:
-    codes: np.ndarray = fast.astype(np.int64) * windows + slow
-    return codes
 
 
 def _blocks(dataset: Dataset, lanes: int) -> int:

@@ -339,9 +339,7 @@ def read(path: str | Path) -> Results:
 
 def threads_of(limits: Limits, threads: int | None = None) -> int:
     """Threads that a run starts with."""
-    if threads is None:
-        threads = limits.threads or available_cpus()
-    return check_count("threads", threads, 1)
+    return check_count("threads", (limits.threads or available_cpus()) if threads is None else threads, 1)
 
 
 def limits_of(limits: Limits | None) -> Limits:

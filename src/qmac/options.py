@@ -1,15 +1,22 @@
-"""Options that several commands take: rules and limits."""
+"""Options that several commands take, and what they make: rules, limits, a job."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import qmac
+from qmac.errors import OptionError
+from qmac.grid import ROLES, Grid, parse_windows
+from qmac.objective import parse_conditions
+
+Sample = Annotated[bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 
 RULES: dict[str, tuple[Any, Any]] = {
     "fees": (Annotated[float, typer.Option(help="Share of a trade's value paid at each end; 0.001 is 0.1 %.")], 0.0),
@@ -52,13 +59,75 @@ LIMITS: dict[str, tuple[Any, Any]] = {
 """Options that make up the ``Limits``."""
 
 
-def takes(name: str, made_by: str, options: dict[str, tuple[Any, Any]]) -> Callable[..., Any]:
-    """Give a command ``options`` in place of its parameter ``name``, which gets ``qmac.<made_by>`` of them."""
+JOB: dict[str, tuple[Any, Any]] = {
+    "prices": (
+        Annotated[
+            list[Path] | None,
+            typer.Argument(
+                metavar="PRICES", help="CSV or Parquet files with a Close column, or directories of them."
+            ),
+        ],
+        None,
+    ),
+    "sample": (Sample, False),
+    "windows": (
+        Annotated[
+            str | None, typer.Option(help="Windows of the averages: 2:252 (if none are given), 2:252:5 or 5,10,20.")
+        ],
+        None,
+    ),
+    "buy_fast": (Annotated[str | None, typer.Option(help="Windows of one average; overrides --windows.")], None),
+    **{role: (Annotated[str | None, typer.Option(help="As --buy-fast.")], None) for role in ROLES[1:]},
+    "shared_windows": (
+        Annotated[bool, typer.Option("--shared-windows", help="Let buy and sell share a window.")],
+        False,
+    ),
+    "objective": (Annotated[str, typer.Option(help="Metric to rank by, such as sharpe_ratio.")], "total_return"),
+    "minimize": (Annotated[bool, typer.Option("--minimize", help="Look for the lowest instead.")], False),
+    "where": (
+        Annotated[
+            list[str] | None, typer.Option(help="Keep only what holds: 'total_trades >= 10'. May be given again.")
+        ],
+        None,
+    ),
+    "top": (Annotated[int, typer.Option(help="Best combinations to keep.")], 20),
+    "min_trades": (Annotated[int, typer.Option(help="Filter combinations with fewer trades.")], 1),
+    "strict": (Annotated[bool, typer.Option("--strict", help="End at a symbol that cannot be used.")], False),
+    **RULES,
+}
+"""Options that make up a job."""
+
+
+def _job(
+    *, prices: list[Path] | None, sample: bool, windows: str | None, shared_windows: bool, objective: str, minimize: bool,
+    where: list[str] | None, top: int, min_trades: int, strict: bool, **rest: Any,
+) -> Any:  # fmt: skip
+    from qmac.jobs import job_of
+    from qmac.symbols import Symbols, read_symbols
+
+    rules = qmac.Rules(**{name: rest[name] for name in RULES})
+    given = {role: parse_windows(rest[role]) for role in ROLES if rest[role] is not None}
+    common = parse_windows(windows) if windows is not None else None if len(given) == len(ROLES) else range(2, 253)
+    grid = Grid(common, **given, shared_windows=shared_windows)
+    if sample and prices:
+        raise OptionError(f"both {prices[0]} and --sample are given. Give one of them.")
+    if not sample and not prices:
+        raise OptionError("no prices are given. Name a CSV or Parquet file, or add --sample.")
+    series = qmac.sample_prices() if sample else None
+    symbols = read_symbols(prices or []) if series is None else Symbols({series.name: series}, {})
+    return job_of(
+        symbols, grid, objective, rules, top, min_trades,
+        maximize=not minimize, constraints=parse_conditions(where or []), strict=strict,
+    )  # fmt: skip
+
+
+def takes(name: str, made_by: Callable[..., Any], options: dict[str, tuple[Any, Any]]) -> Callable[..., Any]:
+    """Give a command ``options`` in place of its parameter ``name``, which gets what ``made_by`` makes of them."""
 
     def decorator(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def wrapper(**given: Any) -> None:
-            made = getattr(qmac, made_by)(**{option: given.pop(option) for option in options})
+            made = made_by(**{option: given.pop(option) for option in options})
             command(**{name: made}, **given)
 
         signature = inspect.signature(command, eval_str=True)
@@ -74,5 +143,6 @@ def takes(name: str, made_by: str, options: dict[str, tuple[Any, Any]]) -> Calla
     return decorator
 
 
-takes_rules = takes("rules", "Rules", RULES)
-takes_limits = takes("limits", "Limits", LIMITS)
+takes_rules = takes("rules", lambda **given: qmac.Rules(**given), RULES)
+takes_limits = takes("limits", lambda **given: qmac.Limits(**given), LIMITS)
+takes_job = takes("job", _job, JOB)
