@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from qmac.config import Rules
     from qmac.errors import InputError, QmacError
     from qmac.grid import Grid
-    from qmac.jobs import Results
     from qmac.prices import Prices, read_prices, sample_prices
     from qmac.result import Result, load
+    from qmac.results import Results
     from qmac.run.limits import Limits
     from qmac.simulation import Backtest, backtest, evaluate
 
@@ -59,7 +59,7 @@ _PLACES = {
     "Prices": "prices",
     "QmacError": "errors",
     "Result": "result",
-    "Results": "jobs",
+    "Results": "results",
     "Rules": "config",
     "backtest": "simulation",
     "evaluate": "simulation",

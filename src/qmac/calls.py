@@ -10,10 +10,11 @@ import pandas as pd
 from qmac.config import Rules
 from qmac.dataset import Averages
 from qmac.grid import Grid
-from qmac.jobs import Job, Results, begin, job_of, limits_of, run, threads_of
+from qmac.jobs import Job, job_of, kept_in, limits_of, run, threads_of
 from qmac.objective import Constraints
 from qmac.prices import Prices
 from qmac.result import Result
+from qmac.results import Results
 from qmac.run.directory import RunDirectory
 from qmac.run.limits import Limits
 from qmac.run.progress import Listener
@@ -34,6 +35,7 @@ def optimize(
     constraints: Constraints | None = None,
     averages: Averages | None = None,
     out: str | Path | None = None,
+    save_grid: str | None = None,
     limits: Limits | None = None,
 ) -> Result:
     """Backtest every combination of the grid.
@@ -53,6 +55,7 @@ def optimize(
         those for which the metric is undefined. ``min_trades=n`` is short for ``{"total_trades": (n, None)}``.
     averages : your own ``(W, T)``, in the order of ``grid.windows``, or by window; ``rules.average`` if None.
     out : new directory for snapshots and the result; ``resume`` goes on with it if anything happens.
+    save_grid : ``"float32"`` or ``"float64"`` to keep every score in ``out``, read by ``result.scores``.
     limits : what the run may use of the machine; ``Limits()`` if None.
 
     Raises
@@ -78,7 +81,7 @@ def optimize(
     )  # fmt: skip
     limits = limits_of(limits)
     threads = threads_of(limits, threads)
-    directory = None if out is None else begin(job, Path(out))
+    directory = kept_in(job, out, save_grid)
     return next(iter(run(job, directory, limits, threads, progress).values()))
 
 
@@ -95,6 +98,7 @@ def optimize_many(
     maximize: bool = True,
     constraints: Constraints | None = None,
     out: str | Path | None = None,
+    save_grid: str | None = None,
     limits: Limits | None = None,
     strict: bool = False,
 ) -> Results:
@@ -121,7 +125,7 @@ def optimize_many(
     )
     limits = limits_of(limits)
     threads = threads_of(limits, threads)
-    directory = None if out is None else begin(job, Path(out))
+    directory = kept_in(job, out, save_grid)
     return run(job, directory, limits, threads, progress)
 
 

@@ -46,6 +46,9 @@ def optimize(
     out: Annotated[
         Path | None, typer.Option(help="New directory for snapshots and the result; 'qmac resume' goes on with it.")
     ] = None,
+    save_grid: Annotated[
+        str | None, typer.Option(help="Keep every score in --out, as float32 or float64.", metavar="TYPE")
+    ] = None,
     prometheus_file: PrometheusFile = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how long it takes, and how much memory.")
@@ -61,8 +64,7 @@ def optimize(
     if dry_run:
         _show_estimate(job, limits, as_json)
         return
-    directory = None if out is None else jobs.begin(job, out)
-    _run(job, directory, limits, job.top, prometheus_file, as_json)
+    _run(job, jobs.kept_in(job, out, save_grid), limits, job.top, prometheus_file, as_json)
 
 
 @app.command()

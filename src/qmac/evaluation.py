@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,6 +37,10 @@ PILOT_LEAST = 100
 """Fewer scores than this tell nothing: then the pilot is swept without bounds."""
 HEADROOM = 16.0
 """Scores further out than this many times the furthest of the pilot count as that much in means."""
+
+
+Sink = Callable[[int, np.ndarray], None]
+"""Takes the number of a lane block and its scores ``(N, L)``, which the next block overwrites."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,8 @@ class Evaluator:
     def __init__(self, dataset: Dataset, question: Question) -> None:
         self.dataset, self.question = dataset, question
         self.stop = np.zeros(1, np.uint8)
+        self.sink: Sink | None = None
+        """Takes every score, if it is set before the workers are made."""
         pilot = _pilot(dataset)
         bounded = question.is_bounded(dataset)
         rough = reductions.Units.of(1.0, len(dataset.windows))
@@ -123,7 +129,7 @@ class Evaluator:
 
     def worker(self) -> Worker:
         """A worker that ends when ``stop`` is set."""
-        return Worker(self.dataset, self.question, self.scale, self.stop)
+        return Worker(self.dataset, self.question, self.scale, self.stop, self.sink)
 
     @property
     def worker_bytes(self) -> int:
@@ -177,7 +183,14 @@ class Worker:
     The cells are the lane blocks, and after them two for each window that a combination must not share.
     """
 
-    def __init__(self, dataset: Dataset, question: Question, scale: Scale, stop: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        question: Question,
+        scale: Scale,
+        stop: np.ndarray | None = None,
+        sink: Sink | None = None,
+    ) -> None:
         self._stop = np.zeros(1, np.uint8) if stop is None else stop
         self._width = (0,) * question.lanes
         aim, buys, sells = question.aim, dataset.buys, dataset.sells
@@ -197,13 +210,25 @@ class Worker:
             floors=np.full(lists, -np.inf),
             every=Visit(np.arange(lists, dtype=np.int32), dataset.prefixes, np.zeros((2, 0), np.int64)),
             some=Visit(np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros((2, lists), np.int64)),
+            scores=None if sink is None else allocate(lists, question.lanes, np.float64),
             **_summaries(len(dataset.windows), question.lanes, len(aim.metrics), code),
         )
-        self.tally = _empty(dataset, question)
-        self.cells = _blocks(dataset, question.lanes) + (0 if question.shared_windows else 2 * len(dataset.windows))
+        self.tally, self._sink = _empty(dataset, question), sink
+        self._blocks = _blocks(dataset, question.lanes)
+        self.cells = self._blocks + (0 if question.shared_windows else 2 * len(dataset.windows))
 
     def evaluate(self, batch: tuple[int, int]) -> bool:
         """Add a range of cells to the tally; False if the run was stopped meanwhile, and the tally is worth nothing."""
+        if self._sink is None:
+            return self._sweep(batch)
+        for cell in range(*batch):
+            if not self._sweep((cell, cell + 1)):
+                return False
+            if cell < self._blocks:
+                self._sink(cell, self._scratch.scores)
+        return True
+
+    def _sweep(self, batch: tuple[int, int]) -> bool:
         return bool(sweep_cells(self._width, batch, self._data, self._scratch, self.tally, self._stop))
 
     @property

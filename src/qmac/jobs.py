@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from qmac.config import Rules, available_cpus, check_count
 from qmac.dataset import Averages, averages_of
-from qmac.errors import OptionError, PricesError, ResultError, Stopped
+from qmac.errors import OptionError, PricesError, ResultError, Stopped, suggestion
 from qmac.evaluation import LANES, Question
-from qmac.grid import ROLES, Grid
+from qmac.grid import Grid
 from qmac.objective import Constraints, check_constraints, check_objective
 from qmac.optimization import question_of, sweep
 from qmac.prices import Prices
 from qmac.result import HEADER as RESULT
 from qmac.result import Result, check_writable, load
+from qmac.results import Results
 from qmac.run.directory import HEADER, PROGRESS, RunDirectory, changes, kernel_sources, own_averages, prices_checksum
 from qmac.run.executors import ThreadExecutor
 from qmac.run.governor import Governor
@@ -34,6 +34,7 @@ from qmac.run.keeper import Keeper
 from qmac.run.limits import Limits
 from qmac.run.probes import Probe
 from qmac.run.progress import Listener, Log, Status
+from qmac.run.scores import DTYPES
 from qmac.symbols import Symbols
 
 MOST_KEPT = 1_000_000
@@ -127,44 +128,6 @@ class _Stored(Mapping[str, Prices]):
         return len(self._directory.names)
 
 
-class Results(Mapping[str, Result]):
-    """The results of a job by symbol; from a directory, each is read when it is asked for."""
-
-    def __init__(self, read: Mapping[str, Callable[[], Result]], left_out: Mapping[str, str]) -> None:
-        self._read = dict(read)
-        self.left_out = dict(left_out)
-        """Symbols that could not be used, and why."""
-
-    def __getitem__(self, name: str) -> Result:
-        return self._read[name]()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read)
-
-    def __len__(self) -> int:
-        return len(self._read)
-
-    @property
-    def winners(self) -> pd.DataFrame:
-        """The best combination of each symbol with all its metrics, and what buy & hold returned; index ``symbol``."""
-        rows = []
-        for name, result in self.items():
-            best = {} if result.top.empty else result.top.iloc[0].to_dict()
-            rows.append({"symbol": name, **best, "buy_and_hold": result.hold["total_return"]})
-        frame = pd.DataFrame(rows).set_index("symbol")
-        return frame.astype({column: "Int64" for column in (*ROLES, "total_trades") if column in frame})
-
-    def summary(self) -> dict[str, Any]:
-        """Plain values for JSON: the winner of each symbol, and what was left out."""
-        winners = self.winners.reset_index().astype(object)
-        digests = {name: result.digest for name, result in self.items()}
-        return {
-            "winners": winners.where(winners.notna(), None).to_dict("records"),
-            "digests": digests,
-            "left_out": self.left_out,
-        }
-
-
 def job_of(
     symbols: Symbols,
     grid: Grid,
@@ -202,8 +165,8 @@ def job_of(
     return dataclasses.replace(job, prices=usable, left_out=reasons)
 
 
-def begin(job: Job, path: Path) -> RunDirectory:
-    """A new run directory for the job.
+def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
+    """A new run directory for the job; ``save_grid`` is the type of scores to keep, float32 or float64.
 
     Raises
     ------
@@ -225,9 +188,22 @@ def begin(job: Job, path: Path) -> RunDirectory:
         raise ResultError(f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}")
     path = check_writable(path)
     try:
-        return RunDirectory.create(path, asked, job.prices, job.own, job.left_out)
+        return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
     except OSError as error:
         raise ResultError(f"{path} cannot be written: {error.strerror or error}. Name another directory.") from None
+
+
+def kept_in(job: Job, out: str | Path | None, save_grid: str | None = None) -> RunDirectory | None:
+    """A new run directory, or none."""
+    if save_grid is not None and save_grid not in DTYPES:
+        raise OptionError(f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}")
+    if out is None:
+        if save_grid is not None:
+            raise OptionError(
+                "save_grid keeps every score on disk, but no directory is given. Give one: out, or --out."
+            )
+        return None
+    return begin(job, Path(out), save_grid)
 
 
 def run(
@@ -271,6 +247,7 @@ def _run(job: Job, directory: RunDirectory | None, limits: Limits, threads: int,
             read[name] = functools.partial(_itself, result)
             continue
         result.save(directory.result(name))
+        directory.keep_scores(name)
         directory.drop_snapshots()
         read[name] = _reader(directory, name)
     return Results(read, job.left_out)

@@ -63,9 +63,7 @@ JOB: dict[str, tuple[Any, Any]] = {
     "prices": (
         Annotated[
             list[Path] | None,
-            typer.Argument(
-                metavar="PRICES", help="CSV or Parquet files with a Close column, or directories of them."
-            ),
+            typer.Argument(metavar="PRICES", help="CSV or Parquet files with a Close column, or directories of them."),
         ],
         None,
     ),

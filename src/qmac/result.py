@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from qmac.grid import Combination, Grid
 from qmac.objective import Objective, check_constraints
 from qmac.reductions import Distribution, Maps
 from qmac.run.files import sync
+from qmac.run.scores import SCORES, ScoreGrid
 
 FORMAT = 2
 HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
@@ -60,6 +61,8 @@ class Result:
     """Scores of the top rows ``(K,)``, bit for bit as the sweep summed them."""
     degradations: list[dict[str, Any]] = field(default_factory=list)
     """What the governor did: when, what level, how many threads, why. None of it changes the answer."""
+    scores: ScoreGrid | None = None
+    """Every score, where the run kept them (``save_grid``)."""
 
     @property
     def best(self) -> Combination | None:
@@ -248,6 +251,9 @@ def load(directory: str | Path) -> Result:
         raise ResultError(
             f"{directory} is damaged: its digest is {result.digest}, not {header['digest']}. Run it again."
         )
+    if (directory / SCORES).is_dir():
+        scores = ScoreGrid(directory / SCORES, result.grid, result.distribution.objective)
+        return replace(result, scores=scores)
     return result
 
 

@@ -69,6 +69,7 @@ class Scratch(NamedTuple):
     sums: Sums
     row: Row
     shared: SharedLanes
+    scores: Any  # (N, L) float64, of a lane block, where they are kept; NaN where there is none
 
 
 @sealed
@@ -211,6 +212,7 @@ def score_row(width, i, row, window, role, visit, s, length, data, scratch, tall
     pairs = load(lanes.pairs, 0, width)
     score = where(scored, values, -np.inf)
     store(scratch.row.scores, 0, score)
+    store(scratch.scores, row, where(scored, metric, np.nan))
     count = total(where(scored, pairs, none))
     tally.buys.sums[row] += total(units * wide(pairs)) - (count << scale.count_shift)
     tally.buys.counts[row] += count

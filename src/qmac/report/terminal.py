@@ -15,10 +15,10 @@ from rich.text import Text
 
 from qmac.config import Rules
 from qmac.grid import ROLES, shown_windows
-from qmac.jobs import Results
 from qmac.objective import LOGARITHMS
 from qmac.reductions import Distribution
 from qmac.result import Result
+from qmac.results import Results
 from qmac.run.progress import millions
 from qmac.simulation import Backtest
 

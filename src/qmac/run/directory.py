@@ -6,6 +6,7 @@
         prices/SPY.parquet   the very prices, so that a run can go on wherever its directory is
         snapshots/00000012   the newest three
         results/SPY/         a result, written once
+        scores/SPY/          with --save-grid, until they move into the result
         progress.jsonl       a line every few seconds
         lock                 held by the process that runs it
 """
@@ -17,6 +18,7 @@ import io
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,7 @@ from qmac.prices import Prices
 from qmac.run import snapshot
 from qmac.run.files import sync, write_whole
 from qmac.run.ledger import Ledger
+from qmac.run.scores import SCORES, is_complete
 from qmac.symbols import safe_name
 
 try:
@@ -58,6 +61,7 @@ class RunDirectory:
         prices: Mapping[str, Prices],
         averages: np.ndarray | None,
         left_out: Mapping[str, str],
+        save_grid: str | None = None,
     ) -> RunDirectory:
         """A new run; the header comes last, so a directory with one is complete."""
         files = {}
@@ -72,7 +76,14 @@ class RunDirectory:
             text = io.BytesIO()
             np.save(text, averages, allow_pickle=False)
             write_whole(path / "averages.npy", [text.getvalue()])
-        header = {"format": FORMAT, "qmac": __version__, "asked": asked, "prices": files, "left_out": dict(left_out)}
+        header = {
+            "format": FORMAT,
+            "qmac": __version__,
+            "asked": asked,
+            "prices": files,
+            "left_out": dict(left_out),
+            "save_grid": save_grid,
+        }
         header["checksum"] = _checksum(header)
         write_whole(path / HEADER, [json.dumps(header, indent=2).encode()])
         sync(path.parent)
@@ -164,6 +175,25 @@ class RunDirectory:
     def result(self, name: str) -> Path:
         """Where the result of a symbol is, or is to be."""
         return self.path / "results" / safe_name(name)
+
+    @property
+    def save_grid(self) -> str | None:
+        """The type of the scores that are kept, if they are."""
+        return None if self.header.get("save_grid") is None else str(self.header["save_grid"])
+
+    def scores(self, name: str) -> Path:
+        """Where the scores of a symbol are written; they move into its result."""
+        return self.path / "scores" / safe_name(name)
+
+    def keep_scores(self, name: str) -> None:
+        """Put the scores of a symbol that is done beside its result; those that are not whole are removed."""
+        if not self.save_grid:
+            return
+        if is_complete(self.scores(name)):
+            os.replace(self.scores(name), self.result(name) / SCORES)
+        else:
+            warnings.warn(f"the scores of {name} are not whole and were removed; see degradations.", stacklevel=2)
+            shutil.rmtree(self.scores(name), ignore_errors=True)
 
     def save_snapshot(self, about: dict[str, Any], ledger: Ledger) -> None:
         """Write the next generation and remove what is older than the newest three."""

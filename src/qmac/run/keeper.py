@@ -18,6 +18,7 @@ from qmac.run.executors import Orders
 from qmac.run.governor import Decision, Governor, admit
 from qmac.run.ledger import Ledger
 from qmac.run.progress import Status
+from qmac.run.scores import ScoreWriter
 
 SNAPSHOT_SECONDS = 10.0
 """A run of fewer seconds writes none."""
@@ -43,6 +44,7 @@ class Keeper:
         self._began = self._saved = time.perf_counter()
         self._interval, self._called, self._share_before = SNAPSHOT_SECONDS, False, 0.0
         self._fits: dict[str, Any] = {}
+        self._writer: ScoreWriter | None = None
 
     @property
     def seconds(self) -> float:
@@ -57,6 +59,11 @@ class Keeper:
         OptionError : not even one thread fits into the memory limit.
         """
         self._began = self._saved = time.perf_counter()
+        if self.directory is not None and self.directory.save_grid:
+            self._writer = ScoreWriter(
+                self.directory.scores(self.name), evaluator.dataset, evaluator.question.lanes, self.directory.save_grid
+            )
+            evaluator.sink = self._writer
         maps = sum(array.nbytes for array in ledger.tally.maps)  # made of them once more when the run is done
         self._fitting = admit(self.governor.limits, self.governor.reading, maps, evaluator.worker_bytes, threads)
         if self.directory is None:
@@ -72,6 +79,8 @@ class Keeper:
     def __call__(self, ledger: Ledger) -> Orders:
         self.decision = decision = self.governor.tick()
         self._show(ledger)
+        if self._writer is not None and not decision.optional_outputs:
+            self._writer.drop(decision.reason)
         threads = min(decision.threads, self._fitting)
         self._save_if_due(ledger, threads)
         return Orders(threads, decision.pause, decision.stop is not None)
@@ -89,7 +98,11 @@ class Keeper:
                 self._save(ledger)
             if self.decision is not None and self.decision.stop is not None:
                 raise Stopped(f"stopped at {ledger.share:.1%}: {self.decision.reason}.")
-        return self.governor.degradations
+        dropped = self._writer.dropped if self._writer is not None else None
+        return [
+            *self.governor.degradations,
+            *([] if dropped is None else [{"reason": f"scores were not kept: {dropped}"}]),
+        ]
 
     def _show(self, ledger: Ledger) -> None:
         if self.listener is None:

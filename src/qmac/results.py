@@ -1,0 +1,49 @@
+"""The results of a job: one of each symbol, and the table of winners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from qmac.grid import ROLES
+from qmac.result import Result
+
+
+class Results(Mapping[str, Result]):
+    """The results of a job by symbol; from a directory, each is read when it is asked for."""
+
+    def __init__(self, read: Mapping[str, Callable[[], Result]], left_out: Mapping[str, str]) -> None:
+        self._read = dict(read)
+        self.left_out = dict(left_out)
+        """Symbols that could not be used, and why."""
+
+    def __getitem__(self, name: str) -> Result:
+        return self._read[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    @property
+    def winners(self) -> pd.DataFrame:
+        """The best combination of each symbol with all its metrics, and what buy & hold returned; index ``symbol``."""
+        rows = []
+        for name, result in self.items():
+            best = {} if result.top.empty else result.top.iloc[0].to_dict()
+            rows.append({"symbol": name, **best, "buy_and_hold": result.hold["total_return"]})
+        frame = pd.DataFrame(rows).set_index("symbol")
+        return frame.astype({column: "Int64" for column in (*ROLES, "total_trades") if column in frame})
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for JSON: the winner of each symbol, and what was left out."""
+        winners = self.winners.reset_index().astype(object)
+        digests = {name: result.digest for name, result in self.items()}
+        return {
+            "winners": winners.where(winners.notna(), None).to_dict("records"),
+            "digests": digests,
+            "left_out": self.left_out,
+        }

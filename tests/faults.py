@@ -1,0 +1,52 @@
+"""Runs that are slow enough to be broken into, and what breaks into them."""
+
+import contextlib
+import time
+
+import pytest
+from conftest import frame, series
+
+import qmac
+from qmac.evaluation import Worker
+from qmac.run import executors, keeper, ledger
+
+GRID = qmac.Grid(windows=range(2, 22))
+"""46 cells."""
+PRICES = frame(series("random", 300, 4))
+LONG = pytest.mark.skipif("config.getoption('--hypothesis-profile') != 'long'", reason="only in make test-long")
+
+
+class Halt(Exception):
+    """Somebody pulls the plug of a run in this process."""
+
+
+def halting(share):
+    """A listener that does when so much is done."""
+
+    def listen(status):
+        if status.done >= share * status.size:
+            raise Halt
+
+    return listen
+
+
+def slow(monkeypatch, seconds=0.002, snapshots=0.0):
+    """Every cell is a batch and takes so long; snapshots are written as often as they can be."""
+    evaluate = Worker.evaluate
+
+    def slowly(worker, batch):
+        time.sleep(seconds)
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", slowly)
+    monkeypatch.setattr(ledger, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(executors, "POLL_SECONDS", 0.005)
+    monkeypatch.setattr(keeper, "SNAPSHOT_SECONDS", snapshots)
+    monkeypatch.setattr(keeper, "SNAPSHOT_COST", 1.0)
+
+
+def halted(path, share=0.5, prices=PRICES, grid=GRID, **asked):
+    """A run directory with about so much of it done; needs ``slow``."""
+    with contextlib.suppress(Halt):
+        qmac.optimize(prices, grid, out=path, top=20, threads=2, progress=halting(share), **asked)
+    return path
