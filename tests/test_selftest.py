@@ -29,6 +29,23 @@ def test_wrong_kernels_are_found(monkeypatch):
     assert optimize(objective="win_rate", min_trades=0).evaluated
 
 
+@pytest.mark.parametrize("part", ["sums", "counts"])
+def test_wrong_maps_are_found(monkeypatch, part):
+    """Such as combinations that share a window and were not taken off."""
+    evaluate = Worker.evaluate
+
+    def wrong(worker, batch):
+        done = evaluate(worker, batch)
+        getattr(worker.tally.maps, part)[3, 1, 2] += 1 << 40
+        return done
+
+    selftest._check.cache_clear()
+    monkeypatch.setattr(Worker, "evaluate", wrong)
+    with pytest.raises(InternalError, match="wrong answers"):
+        optimize()
+    selftest._check.cache_clear()
+
+
 def test_it_is_done_once_for_a_question(monkeypatch):
     selftest._check.cache_clear()
     optimize()

@@ -21,12 +21,16 @@ CLOSES = (
     10, 11, 9, 12, 13, 11, 10, 12, 14, 15, 13, 12, 11, 13, 16, 15, 14, 12, 10, 9, 11, 13, 12, 14, 17, 18, 16, 13, 12, 11,
     12, 15, 14, 13, 16, 19, 17, 15, 12, 14,
 )  # fmt: skip
-WINDOWS = (1, 2, 3, 5)
+WINDOWS = (1, 2, 3, 5, 8)
 TOLERANCE = 1e-9
+LARGEST = 2.0**10
+"""Scores beyond it count as this in sums."""
 
 
 def self_test(question: Question) -> None:
-    """Sweep a small series with the kernels of ``question`` and hold it against the bar-by-bar metrics; about 10 ms.
+    """Sweep a small series with the kernels of ``question`` and hold scores, counts and maps against the bar-by-bar metrics.
+
+    About 10 ms. Windows are not shared, so what is taken off again is tested with it.
 
     Raises
     ------
@@ -47,12 +51,12 @@ def _check(
         {"Open": opens, "High": np.maximum(opens, close) + 0.5, "Low": np.minimum(opens, close) - 0.5, "Close": close},
         index=pd.bdate_range("2001-01-01", periods=close.size),
     )
-    prices, grid = Prices.of(frame), Grid(windows=WINDOWS, shared_windows=True)
+    prices, grid = Prices.of(frame), Grid(windows=WINDOWS)
     bounds = dict.fromkeys(constrained, (-np.inf, np.inf)) | ({"total_trades": (1.0, np.inf)} if traded else {})
-    question = kind(rules, Objective(metric, True, close.size / 252), True, grid.size, bounds, lanes)
+    question = kind(rules, Objective(metric, True, close.size / 252), False, grid.size, bounds, lanes)
     dataset = Dataset.build(prices, grid, rules, question.statistics)
-    limit = None if question.is_bounded(dataset) else 1e9
-    worker = Worker(dataset, question, reductions.Units.of(1.0, len(WINDOWS)).scale(-1.0, 1.0, limit))
+    units, limit = reductions.Units.of(LARGEST, len(WINDOWS)), None if question.is_bounded(dataset) else LARGEST
+    worker = Worker(dataset, question, units.scale(-1.0, 1.0, limit))
     worker.evaluate((0, worker.cells))
     scores, indices = reductions.top_of(worker.tally)
     expected = simulation.evaluate(prices, [grid.combination(i) for i in range(grid.size)], rules)
@@ -60,9 +64,23 @@ def _check(
     undefined = undefined | (traded & (expected["total_trades"].to_numpy() == 0))
     values = np.where(undefined, np.nan, expected[metric].to_numpy(np.float64))
     found = np.full(grid.size, np.nan)
-    found[indices] = question.objective.values(scores)
-    if not np.allclose(found, np.where(np.isfinite(values), values, np.nan), TOLERANCE, TOLERANCE, equal_nan=True):
+    found[[_place(grid, int(index)) for index in indices]] = question.objective.values(scores)
+    values = np.where(np.isfinite(values), values, np.nan)
+    maps = reductions.maps_of(worker.tally, dataset.buys, dataset.sells, grid.shared_windows)
+    totals = np.clip(scores, -LARGEST, LARGEST).sum() * 2.0**units.score_bits
+    counts = (grid.size, scores.size, *(scores.size for _ in reductions.PAIRS))
+    if (
+        not np.allclose(found, values, TOLERANCE, TOLERANCE, equal_nan=True)
+        or counts != (*worker.tally.totals.counts[[0, 2]].tolist(), *maps.counts.sum(axis=(1, 2)).tolist())
+        or np.abs(maps.sums.sum(axis=(1, 2)) - totals).max() > scores.size
+    ):
         raise InternalError(
             f"the compiled kernels give wrong answers for {metric} on this machine. Remove the directory of compiled "
             "kernels ($QMAC_CACHE_DIR, or qmac in the user's cache directory) and run again."
         )
+
+
+def _place(grid: Grid, index: int) -> int:
+    """From the kernels' index, buy pair times sell pairs plus sell pair, to that of the grid."""
+    buy, sell = divmod(index, grid.sells.size)
+    return grid.index((*grid.buys.pair(buy), *grid.sells.pair(sell)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -51,5 +52,8 @@ def sync(path: Path) -> None:
         return
     try:
         os.fsync(descriptor)
+    except OSError as error:  # some network file systems know it of files only
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)

@@ -63,7 +63,7 @@ def decoded(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     ResultError : the file is damaged: any byte of it.
     """
     try:
-        data = path.read_bytes()
+        data = memoryview(path.read_bytes())  # parts of it are no copies
     except OSError as error:
         raise ResultError(f"{path} cannot be read: {error.strerror or error}.") from None
     body, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
@@ -71,7 +71,7 @@ def decoded(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise ResultError(f"{path} is damaged: its checksum differs.")
     try:
         end = 16 + int.from_bytes(body[8:16], "little")
-        index = json.loads(body[16:end])
+        index = json.loads(bytes(body[16:end]))
         arrays = {}
         for part in index["arrays"]:
             kind, shape = np.dtype(part["type"]), tuple(int(size) for size in part["shape"])
@@ -84,17 +84,16 @@ def decoded(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         if end != len(body):
             raise ValueError("bytes that belong to nothing")
         return dict(index["about"]), arrays
-    except (KeyError, TypeError, ValueError) as error:  # a stranger's file, with checksums that fit
-        raise ResultError(f"{path} is no snapshot ({error}).") from None
+    except Exception as error:  # a stranger's file, with checksums that fit, can fail in any way
+        raise ResultError(f"{path} is no snapshot ({type(error).__name__}: {error}).") from None
 
 
 def restore(ledger: Ledger, arrays: dict[str, np.ndarray]) -> None:
-    """Go on from the arrays of a snapshot.
+    """Go on from the arrays of a snapshot. Nothing is changed where they cannot be used.
 
     Raises
     ------
-    ResultError : they are of another ledger.
-    InternalError : the books do not balance.
+    ResultError : they are of another ledger, or their books do not balance.
     """
     own = arrays_of(ledger)
     for name, array in own.items():
@@ -103,9 +102,13 @@ def restore(ledger: Ledger, arrays: dict[str, np.ndarray]) -> None:
             raise ResultError(f"the snapshot does not fit this run: {name}.")
     if arrays.keys() != own.keys() or not 0 <= int(arrays["heap.size"][0]) <= own["heap.scores"].size:
         raise ResultError("the snapshot does not fit this run.")
+    done = arrays["done"]
+    counted, truths = int(arrays["totals.counts"][0]), done.view(np.uint8).max(initial=0) <= 1
+    if not truths or counted != int(ledger.counts[done].sum()):
+        raise ResultError("the snapshot does not fit this run: its books do not balance.")
     for name, array in reductions.arrays_of(ledger.tally).items():
         array[...] = arrays[name]
-    ledger.restore(arrays["done"])
+    ledger.restore(done)
 
 
 def _bytes(array: np.ndarray) -> Any:

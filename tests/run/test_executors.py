@@ -1,0 +1,196 @@
+"""One conformance suite over all executors: the same answer, however the work is spread, broken off or paused."""
+
+import itertools
+import threading
+import time
+
+import pytest
+from conftest import frame, series
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_ledger import asked, done, evaluator_of, ledger_of
+
+import qmac
+from qmac.errors import InternalError
+from qmac.evaluation import Worker
+from qmac.optimization import Alone, sweep
+from qmac.prices import Prices
+from qmac.run import executors
+from qmac.run import ledger as books
+from qmac.run.executors import Orders, SerialExecutor, ThreadExecutor, tally_of
+
+PRICES = Prices.of(frame(series("random", 300, 4)))
+GRID = qmac.Grid(windows=range(2, 22))
+EXECUTORS = [SerialExecutor(), *map(ThreadExecutor, (1, 2, 3, 64))]
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch):
+    monkeypatch.setattr(executors, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(books, "BATCH_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="module")
+def digest():
+    return sweep(PRICES, GRID, asked(PRICES, GRID), SerialExecutor(), 1).digest
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Each cell takes 2 ms."""
+    evaluate = Worker.evaluate
+
+    def slowly(worker, batch):
+        time.sleep(0.002)
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", slowly)
+
+
+class Told(Alone):
+    """A watch that says what it is told to, again and again."""
+
+    def __init__(self, orders):
+        super().__init__(1)
+        self.orders, self.ledger = itertools.cycle(orders), None
+
+    def __call__(self, ledger):
+        self.ledger = ledger
+        if ledger.share > 0.3:
+            ledger.call_in()
+        return next(self.orders)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS, ids=lambda e: f"{type(e).__name__}-{getattr(e, 'threads', 1)}")
+def test_conformance(executor, digest):
+    assert list(executor.map(abs, range(-3, 3))) == [3, 2, 1, 0, 1, 2]
+    assert sweep(PRICES, GRID, asked(PRICES, GRID), executor, 1).digest == digest
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger = ledger_of(evaluator)
+    ledger.settle(done(evaluator, (1, 4), (40, 46)), [(1, 4), (40, 46)])
+    ledger.restore(ledger.done.copy())  # it goes on with what is left
+    executor.run(evaluator, ledger, Alone(2))
+    assert ledger.complete and ledger.share == 1.0
+    ledger.check()
+
+
+@settings(max_examples=10)
+@given(st.lists(st.builds(Orders, st.integers(1, 3), st.booleans()), max_size=12), st.integers(1, 3))
+def test_orders_that_change_while_it_runs(digest, orders, threads):
+    watch = Told([*orders, Orders(2), Orders(1)])
+    with pytest.MonkeyPatch.context() as patch:
+        evaluate = Worker.evaluate
+        patch.setattr(Worker, "evaluate", lambda *a: time.sleep(0.001) or evaluate(*a))
+        assert sweep(PRICES, GRID, asked(PRICES, GRID), ThreadExecutor(threads), threads, watch).digest == digest
+    watch.ledger.check()
+
+
+def test_a_pause_lets_the_batches_at_hand_end_and_settles_them(slow):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger, seen = ledger_of(evaluator), []
+
+    def watch(ledger):
+        seen.append((ledger.share, int(ledger.done.sum())))
+        paused = ledger.share > 0.3 and len(seen) < 400
+        return Orders(2, pause=paused)
+
+    ThreadExecutor(2).run(evaluator, ledger, watch)
+    assert ledger.complete
+    waiting = [at for at in seen[:399] if at == seen[398]]
+    assert len(waiting) > 50 and 0 < waiting[0][1] < 46  # nothing moved, and all that was swept was in the books
+    assert waiting[0][0] == pytest.approx(evaluator.work()[: waiting[0][1]].sum() / evaluator.work().sum())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_stop_settles_what_is_at_hand(slow, threads):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger = ledger_of(evaluator)
+    ThreadExecutor(threads).run(evaluator, ledger, lambda ledger: Orders(threads, stop=ledger.share > 0.3))
+    assert 0 < ledger.done.sum() < 46
+    assert ledger.share == pytest.approx(evaluator.work()[ledger.done].sum() / evaluator.work().sum())
+    ledger.check()
+    ThreadExecutor(threads).run(evaluator, ledger, Alone(threads))
+    assert ledger.complete
+
+
+def test_nobody_starts_after_a_stop():
+    evaluator = evaluator_of(PRICES, GRID)
+    for executor in EXECUTORS:
+        ledger = ledger_of(evaluator)
+        executor.run(evaluator, ledger, lambda _: Orders(2, stop=True))
+        assert ledger.done.sum() == 0
+
+
+@pytest.mark.parametrize("raiser", ["worker", "watch"])
+def test_an_error_keeps_what_others_have_done(slow, monkeypatch, raiser):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger, names, evaluate = ledger_of(evaluator), [], Worker.evaluate
+
+    def fails(worker, batch):
+        names.append(threading.get_ident())
+        if raiser == "worker" and batch[0] == 30:
+            raise ZeroDivisionError
+        return evaluate(worker, batch)
+
+    def watch(ledger):
+        if raiser == "watch" and ledger.share > 0.5:
+            raise ZeroDivisionError
+        return Orders(3)
+
+    monkeypatch.setattr(Worker, "evaluate", fails)
+    with pytest.raises(ZeroDivisionError):
+        ThreadExecutor(3).run(evaluator, ledger, watch)
+    assert len(set(names)) == 3
+    assert 8 < ledger.done.sum() < 46 and not ledger.done[30 if raiser == "worker" else 45]
+    ledger.check()
+
+
+def test_an_error_of_the_last_batch_is_raised(monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger, evaluate = ledger_of(evaluator), Worker.evaluate
+
+    def fails(worker, batch):
+        if batch[1] == 46:
+            time.sleep(0.05)
+            raise ZeroDivisionError
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", fails)
+    with pytest.raises(ZeroDivisionError):
+        ThreadExecutor(2).run(evaluator, ledger, Alone(2))
+    assert not ledger.complete
+
+
+def test_books_that_do_not_balance_end_the_run(monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    counts = evaluator.counts()
+    counts[3] += 1
+    with pytest.raises(InternalError, match="do not balance"):
+        ThreadExecutor(2).run(evaluator, books.Ledger(counts, evaluator.work(), evaluator.empty()), Alone(2))
+
+
+def test_kernels_that_are_late_leave_at_their_next_row(monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger, evaluate, entered = ledger_of(evaluator), Worker.evaluate, threading.Event()
+
+    def late(worker, batch):
+        if batch[0] == 20:
+            entered.set()
+            while not evaluator.stop[0]:  # a kernel with rows of hours
+                time.sleep(0.001)
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", late)
+    monkeypatch.setattr(executors, "PATIENCE", 0.2)
+    began = time.perf_counter()
+    ThreadExecutor(2).run(evaluator, ledger, lambda _: Orders(2, stop=entered.is_set()))
+    assert time.perf_counter() - began < 2
+    assert not ledger.done[20]
+    ledger.check()
+    ThreadExecutor(2).run(evaluator, ledger, lambda _: Orders(2, stop=True))  # and the stop is not left over
+    assert evaluator.stop[0] == 0
+
+
+def test_all_of_a_grid_in_one_call():
+    tally = tally_of(evaluator_of(PRICES, GRID), threads=2)
+    assert tally.totals.counts[0] == GRID.size
