@@ -2,8 +2,8 @@
 
     python -m benchmarks.contenders [--rounds 3]
 
-Averages are computed once, and all combinations go in one call where there is one; NumPy makes the signals of each within the time. They
-are timed from averages to total returns; then qmac is timed on the whole grid. One that is not installed says so.
+Their entries and exits are made beforehand, and all combinations go in one call where there is one: they are timed from signals to total
+returns, qmac from prices, on the whole grid. One that is not installed says so.
 """
 
 from __future__ import annotations
@@ -36,33 +36,30 @@ class Problem:
         self.rows = [GRID.combination(int(i)) for i in rng.integers(0, GRID.size, combinations)]
         averages = averages_of(self.prices, GRID.windows, RULES)
         self.averages = dict(zip(GRID.windows, averages, strict=True))
+        self.signals = [self._signals(row) for row in self.rows]
+        entries, exits = zip(*self.signals, strict=True)
+        self.entries, self.exits = (np.array(side).T.copy() for side in (entries, exits))  # (T, N)
         self.expected = qmac.evaluate(self.prices, self.rows, RULES)["total_return"].to_numpy()
 
-    def crosses(self, over: int, under: int) -> np.ndarray:
+    def _crosses(self, over: int, under: int) -> np.ndarray:
         difference = self.averages[over] - self.averages[under]
         tied = np.abs(difference) <= TIE * np.abs(self.averages[over])
         signs = np.where(tied, 0.0, np.sign(difference))
         with np.errstate(invalid="ignore"):
             return np.concatenate(([False], (signs[1:] > 0) & (signs[:-1] <= 0)))
 
-    def signals(self, row: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    def _signals(self, row: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """On a bar with both neither acts: that is settled here, for contenders have rules of their own."""
-        entries, exits = self.crosses(row[0], row[1]), self.crosses(row[3], row[2])
+        entries, exits = self._crosses(row[0], row[1]), self._crosses(row[3], row[2])
         return entries & ~exits, exits & ~entries
-
-    def both(self) -> tuple[np.ndarray, np.ndarray]:
-        """Entries and exits ``(T, N)``."""
-        entries, exits = zip(*(self.signals(row) for row in self.rows), strict=True)
-        return np.array(entries).T.copy(), np.array(exits).T.copy()
 
 
 def vectorbt(problem: Problem, engine: str) -> np.ndarray:
     import vectorbt as vbt
 
-    entries, exits = problem.both()
     close = pd.Series(problem.prices.close, problem.prices.index)
     portfolio = vbt.Portfolio.from_signals(
-        close, entries, exits, fees=RULES.fees, slippage=0.0, init_cash=100.0, freq="1D", engine=engine
+        close, problem.entries, problem.exits, fees=RULES.fees, slippage=0.0, init_cash=100.0, freq="1D", engine=engine
     )
     return portfolio.total_return(engine=engine).to_numpy()
 
@@ -72,7 +69,7 @@ def raptorbt(problem: Problem, engine: str = "") -> np.ndarray:
 
     close = problem.prices.close
     stamps = problem.prices.index.to_numpy().astype("datetime64[ns]").astype(np.int64)
-    items = [rbt.BatchSingleItem(str(n), *problem.signals(row)) for n, row in enumerate(problem.rows)]
+    items = [rbt.BatchSingleItem(str(n), *signals) for n, signals in enumerate(problem.signals)]
     config = rbt.BacktestConfig(initial_capital=100.0, fees=RULES.fees, slippage=0.0)
     found = rbt.batch_single_backtest(stamps, close, close, close, close, np.ones_like(close), items, config)
     return np.array([result.metrics.total_return_pct / 100 for _, result in found])
@@ -101,8 +98,7 @@ def backtesting_py(problem: Problem, engine: str = "") -> np.ndarray:
     returns = []
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():  # a progress bar; open trades at the end
         warnings.simplefilter("ignore")
-        for row in problem.rows:
-            entries, exits = problem.signals(row)
+        for entries, exits in problem.signals:
             returns.append(backtest.run(entries=entries, exits=exits)["Return [%]"] / 100)
     return np.array(returns)
 
@@ -119,7 +115,7 @@ def measure(rounds: int = 3) -> Section:
     section = Section(
         "contenders",
         "Other backtesters, same combinations, same results",
-        f"{BARS:,} bars, random combinations of the full grid ({COMBINATIONS:,}; backtesting.py {SLOW_COMBINATIONS}), fees 0.1 %, from averages "
+        f"{BARS:,} bars, random combinations of the full grid ({COMBINATIONS:,}; backtesting.py {SLOW_COMBINATIONS}), fees 0.1 %, from signals "
         "to total returns; qmac from prices, the whole grid, all reductions. Ratios are medians over rounds in turn, of one qmac "
         "thread over contenders with one. Largest difference is that of the growth of cash; backtesting.py buys whole shares.",
         ("contender", "version", "combinations/s", "qmac over it", "largest difference"),

@@ -107,8 +107,8 @@ def show_winners(results: Results, console: Console) -> None:
         values = [number(name, float(row[name])) if found else "-" for name in metrics]
         table.add_row(Text(str(row["symbol"])), *windows, *values, number("total_return", row["buy_and_hold"]))
     console.print(table)
-    for name, reason in results.left_out.items():
-        console.print(Text(f"left out: {name}: {reason}"), soft_wrap=True)
+    for reason in results.left_out.values():
+        console.print(Text(f"left out: {reason}"), soft_wrap=True)
 
 
 def asked(result: Result) -> str:
