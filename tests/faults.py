@@ -3,17 +3,18 @@
 import contextlib
 import time
 
-import pytest
 from conftest import frame, series
+from hypothesis import settings
 
 import qmac
 from qmac.evaluation import Worker
 from qmac.run import executors, keeper, ledger
 
-GRID = qmac.Grid(windows=range(2, 22))
-"""46 cells."""
+GRID = qmac.Grid(windows=range(2, 42), shared_windows=True)
+"""25 cells."""
 PRICES = frame(series("random", 300, 4))
-LONG = pytest.mark.skipif("config.getoption('--hypothesis-profile') != 'long'", reason="only in make test-long")
+LONG = settings.default.max_examples > 100
+"""Whether it is ``make test-long``."""
 
 
 class Halt(Exception):
@@ -30,7 +31,7 @@ def halting(share):
     return listen
 
 
-def slow(monkeypatch, seconds=0.002, snapshots=0.0):
+def slow(monkeypatch, seconds=0.006, snapshots=0.005):
     """Every cell is a batch and takes so long; snapshots are written as often as they can be."""
     evaluate = Worker.evaluate
 

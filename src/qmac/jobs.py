@@ -18,7 +18,7 @@ import numpy as np
 
 from qmac.config import Rules, available_cpus, check_count
 from qmac.dataset import Averages, averages_of
-from qmac.errors import OptionError, PricesError, ResultError, Stopped, suggestion
+from qmac.errors import InputError, OptionError, PricesError, ResultError, Stopped, suggestion
 from qmac.evaluation import LANES, Question
 from qmac.grid import Grid
 from qmac.objective import Constraints, check_constraints, check_objective
@@ -101,15 +101,21 @@ class Job:
         """
         asked = directory.header["asked"]
         for name, here in (("kernels", kernel_sources()), ("lanes", LANES)):
-            if asked[name] != here:
+            if asked.get(name) != here:
                 raise ResultError(
                     f"{directory.path} was begun by qmac {directory.header['qmac']}, whose kernels are not those of this "
                     "one. Go on with that version, or begin anew in another directory."
                 )
-        return cls(
-            _Stored(directory), Grid(**asked["grid"]), Rules(**asked["rules"]), asked["objective"], asked["maximize"],
-            check_constraints(asked["constraints"], 0), asked["top"], directory.averages(), directory.header["left_out"],
-        )  # fmt: skip
+        try:
+            return cls(
+                _Stored(directory), Grid(**asked["grid"]), Rules(**asked["rules"]), check_objective(asked["objective"]),
+                asked["maximize"], check_constraints(asked["constraints"], 0), check_count("top", asked["top"], 1, MOST_KEPT),
+                directory.averages(), directory.header["left_out"],
+            )  # fmt: skip
+        except ResultError:
+            raise
+        except (KeyError, TypeError, InputError) as error:  # a stranger's, with a checksum that fits
+            raise ResultError(f"{directory.path / HEADER} asks for what cannot be ({error}). Begin the run anew.") from None
 
 
 class _Stored(Mapping[str, Prices]):
@@ -160,8 +166,8 @@ def job_of(
     if left_out and (strict or not usable):
         raise next(iter(left_out.values()))
     reasons = {name: str(reason) for name, reason in left_out.items()}
-    for name, reason in reasons.items():
-        warnings.warn(f"{name} is left out: {reason}", stacklevel=3)
+    for reason in reasons.values():
+        warnings.warn(f"left out: {reason}", stacklevel=3)
     return dataclasses.replace(job, prices=usable, left_out=reasons)
 
 
@@ -242,7 +248,8 @@ def _run(job: Job, directory: RunDirectory | None, limits: Limits, threads: int,
         question = job.question(series)
         listener = None if progress is None else _Part(progress, part, len(job.prices))
         keeper = Keeper(name, question.objective, job.grid.size, governor, listener, directory)
-        result = sweep(series, job.grid, question, executor, threads, keeper, job.averages)
+        with keeper.admitted(series, job.grid, question, job.averages):
+            result = sweep(series, job.grid, question, executor, threads, keeper, job.averages)
         if directory is None:
             read[name] = functools.partial(_itself, result)
             continue

@@ -17,10 +17,11 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,10 @@ except ImportError:  # Windows: two drivers of one directory are not told apart
     fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
-HEADER, PROGRESS = "run.json", "progress.jsonl"
+HEADER, PROGRESS, AVERAGES = "run.json", "progress.jsonl", "averages.npy"
+FOLDERS = ("prices", "snapshots", "results")
+ENTRIES = {"format": int, "qmac": str, "asked": dict, "prices": dict, "left_out": dict}
+"""Of a header, and their types."""
 GENERATIONS = 3
 
 
@@ -63,31 +67,20 @@ class RunDirectory:
         left_out: Mapping[str, str],
         save_grid: str | None = None,
     ) -> RunDirectory:
-        """A new run; the header comes last, so a directory with one is complete."""
-        files = {}
-        for folder in ("prices", "snapshots", "results"):
-            (path / folder).mkdir(parents=True, exist_ok=True)
-        for name, series in prices.items():
-            text = io.BytesIO()
-            series.frame.to_parquet(text)
-            write_whole(path / "prices" / f"{safe_name(name)}.parquet", [text.getvalue()])
-            files[name] = {"bars": len(series), "sha256": prices_checksum(series)}
-        if averages is not None:
-            text = io.BytesIO()
-            np.save(text, averages, allow_pickle=False)
-            write_whole(path / "averages.npy", [text.getvalue()])
-        header = {
-            "format": FORMAT,
-            "qmac": __version__,
-            "asked": asked,
-            "prices": files,
-            "left_out": dict(left_out),
-            "save_grid": save_grid,
-        }
-        header["checksum"] = _checksum(header)
-        write_whole(path / HEADER, [json.dumps(header, indent=2).encode()])
-        sync(path.parent)
-        return cls(path, header)
+        """A new run in a new or empty directory, or nothing; the header comes last, so a directory with one is complete."""
+        existed = path.is_dir()
+        try:
+            return cls(path, _written(path, asked, prices, averages, left_out, save_grid))
+        except BaseException:  # Ctrl-C too: what is left would be in the way of another try
+            for name in (HEADER, AVERAGES):
+                with suppress(OSError):
+                    (path / name).unlink(missing_ok=True)
+            for name in FOLDERS:
+                shutil.rmtree(path / name, ignore_errors=True)
+            if not existed:
+                with suppress(OSError):
+                    path.rmdir()
+            raise
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
@@ -105,12 +98,14 @@ class RunDirectory:
             ) from None
         except OSError as error:
             raise ResultError(f"{path} cannot be read: {error.strerror or error}. Name another directory.") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ResultError(f"{path / HEADER} is damaged. Begin the run anew in another directory.") from None
         if not isinstance(header, dict) or header.get("checksum") != _checksum(header):
             raise ResultError(f"{path / HEADER} was changed: its checksum differs. Begin the run anew elsewhere.")
-        if header["format"] > FORMAT:
-            raise ResultError(f"{path} was written by qmac {header['qmac']}. Update qmac to go on with it.")
+        if isinstance(header.get("format"), int) and header["format"] > FORMAT:
+            raise ResultError(f"{path} was written by qmac {header.get('qmac')}. Update qmac to go on with it.")
+        if not all(isinstance(header.get(name), kind) for name, kind in ENTRIES.items()):
+            raise ResultError(f"{path / HEADER} is no header of a run. Begin the run anew in another directory.")
         return cls(path, header)
 
     @contextmanager
@@ -161,13 +156,13 @@ class RunDirectory:
 
     def averages(self) -> np.ndarray | None:
         """The user's own averages, if there were any."""
-        path = self.path / "averages.npy"
+        path = self.path / AVERAGES
         if not self.header["asked"]["averages"].startswith("own"):
             return None
         try:
             found: np.ndarray = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise ResultError(f"{path} is damaged ({error}). Begin the run anew elsewhere.") from None
+        except Exception as error:  # a damaged file can fail in any way
+            raise ResultError(f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere.") from None
         if own_averages(found) != self.header["asked"]["averages"]:
             raise ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
         return found
@@ -199,8 +194,9 @@ class RunDirectory:
         """Write the next generation and remove what is older than the newest three."""
         paths = self._snapshots()
         number = int(paths[0].name) + 1 if paths else 1
-        parts = snapshot.encoded(about, snapshot.arrays_of(ledger), ledger.lock)
-        write_whole(self.path / "snapshots" / f"{number:08}", parts)
+        # closed, for an error holds on to what it came through: to the lock, for which workers would wait for ever
+        with closing(snapshot.encoded(about, snapshot.arrays_of(ledger), ledger.lock)) as parts:
+            write_whole(self.path / "snapshots" / f"{number:08}", parts)
         for old in paths[GENERATIONS - 1 :]:
             old.unlink(missing_ok=True)
 
@@ -222,19 +218,58 @@ class RunDirectory:
 
     def drop_snapshots(self) -> None:
         """Of a dataset that is done."""
-        for path in self._snapshots():
+        for path in [*self._snapshots(), *(self.path / "snapshots").glob(".*.part")]:
             path.unlink(missing_ok=True)
 
     def drop_result(self, name: str) -> None:
-        shutil.rmtree(self.result(name), ignore_errors=True)
+        """What there is of it, and what a killed process left beside it."""
+        place = self.result(name)
+        left = re.compile(rf"\.{re.escape(place.name[:100])}-[0-9]+")
+        for path in [place, *(path for path in place.parent.glob(".*") if left.fullmatch(path.name))]:
+            shutil.rmtree(path, ignore_errors=True)
 
     def _snapshots(self) -> list[Path]:
         """The newest first."""
         folder = self.path / "snapshots"
         try:
-            return sorted((path for path in folder.iterdir() if path.name.isdigit()), key=lambda p: -int(p.name))
+            return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda p: -int(p.name))
         except FileNotFoundError:
             return []
+
+
+def _written(
+    path: Path,
+    asked: dict[str, Any],
+    prices: Mapping[str, Prices],
+    averages: np.ndarray | None,
+    left_out: Mapping[str, str],
+    save_grid: str | None,
+) -> dict[str, Any]:
+    """Write the files of a new run; its header."""
+    files = {}
+    for folder in FOLDERS:
+        (path / folder).mkdir(parents=True, exist_ok=True)
+    for name, series in prices.items():
+        text = io.BytesIO()
+        series.frame.to_parquet(text)
+        write_whole(path / "prices" / f"{safe_name(name)}.parquet", [text.getvalue()])
+        files[name] = {"bars": len(series), "sha256": prices_checksum(series)}
+    if averages is not None:
+        text = io.BytesIO()
+        np.save(text, averages, allow_pickle=False)
+        write_whole(path / AVERAGES, [text.getvalue()])
+    header = {
+        "format": FORMAT,
+        "qmac": __version__,
+        "asked": asked,
+        "prices": files,
+        "left_out": dict(left_out),
+        "save_grid": save_grid,
+    }
+    header["checksum"] = _checksum(header)
+    write_whole(path / HEADER, [json.dumps(header, indent=2).encode()])
+    sync(path.parent)
+    return header
 
 
 def prices_checksum(series: Prices) -> str:
@@ -242,7 +277,8 @@ def prices_checksum(series: Prices) -> str:
     digest = hashlib.sha256(f"{series.index.tz} {list(series.frame.columns)}".encode())
     digest.update(series.index.as_unit("us").asi8.astype("<i8").tobytes())  # Parquet knows no whole seconds
     for column in series.frame:
-        digest.update(series.frame[column].to_numpy("<f8").tobytes())
+        values = series.frame[column].to_numpy("<f8")
+        digest.update(np.where(np.isnan(values), np.nan, values).tobytes())  # Parquet knows one NaN
     return digest.hexdigest()
 
 

@@ -268,14 +268,19 @@ def admit(limits: Limits, reading: Reading, base_bytes: int, bytes_per_thread: i
     4
     """
     for free, limit, name in _rooms(limits, reading):
-        if name == MACHINE:  # what others hold of it is theirs: a busy machine slows a run down, and refuses none
+        machine = name == MACHINE
+        if machine:  # what others hold of it is theirs: a busy machine slows a run down, and refuses none
             limit, name = free, "what this machine has available"
         used, spare = limit - free, FILL * limit - (limit - free) - base_bytes
         if spare < bytes_per_thread:
+            needed = used + base_bytes + bytes_per_thread
+            advice = (
+                "End other programs" if machine else f"Raise the limit to {-(-needed // FILL) // 2**20 + 1:.0f} MiB"
+            )
             raise OptionError(
-                f"The run needs {shown_bytes(used + base_bytes + bytes_per_thread)} with one thread, of which "
-                f"{shown_bytes(used)} are in use already, but {shown_bytes(limit)} is {name} and "
-                f"{shown_bytes(FILL * limit)} of it may be used. Raise the limit or use fewer windows."
+                f"The run needs {shown_bytes(needed)} with one thread, of which {shown_bytes(used)} are in use already, "
+                f"but {shown_bytes(limit)} is {name} and {shown_bytes(FILL * limit)} of it may be used. {advice}, or use "
+                "fewer windows."
             )
         threads = min(threads, int(spare // bytes_per_thread)) if bytes_per_thread else threads
     return threads
@@ -316,12 +321,23 @@ class Governor:
         return None if room is None else room.limit
 
     @property
+    def memory_used(self) -> int:
+        """Bytes that count against it; of the machine's limit and of none, those that the process holds."""
+        room = headroom(self.limits, self.reading)
+        return self.reading.rss or 0 if room is None or room.name == MACHINE else room.limit - room.free
+
+    @property
     def degradations(self) -> list[dict[str, Any]]:
         """Every change as plain values: seconds since the start, level, threads, reason, and whether only observed.
 
         The first 100 and the last 100; ``omitted`` counts those between.
         """
         return [*self._first, *self._last]
+
+    def look(self) -> Reading:
+        """A reading of now, whatever the time: what was allocated since the last one must not be let in twice."""
+        self.reading = replace(self._probe.read(), moment=self._clock())
+        return self.reading
 
     def tick(self) -> Decision:
         """The decision of now; between readings, the last one. That costs 0.2 us, a reading 0.3 ms."""

@@ -5,18 +5,24 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from qmac import reductions
+from qmac.dataset import Averages
 from qmac.errors import Stopped
-from qmac.evaluation import Evaluator
+from qmac.evaluation import Evaluator, Question
+from qmac.grid import Grid
 from qmac.objective import Objective
+from qmac.prices import Prices
 from qmac.run.directory import RunDirectory
 from qmac.run.executors import Orders
 from qmac.run.governor import Decision, Governor, admit
 from qmac.run.ledger import Ledger
+from qmac.run.needs import COMPILING, before_compiling, dataset_bytes, loading_bytes, tallies_bytes
 from qmac.run.progress import Status
 from qmac.run.scores import ScoreWriter
 
@@ -42,7 +48,7 @@ class Keeper:
         self.decision: Decision | None = None
         self._fitting = 1
         self._began = self._saved = time.perf_counter()
-        self._interval, self._called, self._share_before = SNAPSHOT_SECONDS, False, 0.0
+        self._interval, self._called, self._share_before, self._spent = SNAPSHOT_SECONDS, False, 0.0, 0.0
         self._fits: dict[str, Any] = {}
         self._writer: ScoreWriter | None = None
 
@@ -50,6 +56,23 @@ class Keeper:
     def seconds(self) -> float:
         """On this dataset so far."""
         return self.seconds_before + time.perf_counter() - self._began
+
+    @contextmanager
+    def admitted(self, series: Prices, grid: Grid, question: Question, averages: Averages | None) -> Iterator[None]:
+        """Refuse before memory is used: the series made ready, the least that is swept with, kernels to be compiled.
+
+        Raises
+        ------
+        OptionError : it does not fit into the memory limit.
+        """
+        with before_compiling(lambda: self._admit(COMPILING)):
+            self._admit(loading_bytes())
+            needed = max(dataset_bytes(series, grid, question.rules, averages), tallies_bytes(grid))
+            self._admit(loading_bytes() + needed)
+            yield
+
+    def _admit(self, needed: int, each: int = 0, threads: int = 1) -> int:
+        return admit(self.governor.limits, self.governor.look(), needed, each, threads)
 
     def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
         """Let in as many threads as fit, and go on from the newest snapshot, if there is one.
@@ -64,8 +87,10 @@ class Keeper:
                 self.directory.scores(self.name), evaluator.dataset, evaluator.question.lanes, self.directory.save_grid
             )
             evaluator.sink = self._writer
-        maps = sum(array.nbytes for array in ledger.tally.maps)  # made of them once more when the run is done
-        self._fitting = admit(self.governor.limits, self.governor.reading, maps, evaluator.worker_bytes, threads)
+        # that the maps are made of it once more is after the workers have gone
+        tally = sum(array.nbytes for array in reductions.arrays_of(ledger.tally).values())
+        self._fitting = self._admit(tally, evaluator.worker_bytes, threads)
+        reductions.clear(ledger.tally)  # the kernel gives pages when they are written: now, not when threads are shed
         if self.directory is None:
             return
         self._fits = {"name": self.name, "dataset": _digest(evaluator)}
@@ -73,7 +98,8 @@ class Keeper:
         for message in damaged:
             warnings.warn(f"{message} Going on from {'an older one' if about else 'the start'}.", stacklevel=2)
         if about is not None:
-            self.seconds_before = float(about["seconds"])
+            seconds = about.get("seconds")
+            self.seconds_before = float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < np.inf else 0.0
             self._share_before = ledger.share
 
     def __call__(self, ledger: Ledger) -> Orders:
@@ -92,12 +118,11 @@ class Keeper:
         ------
         Stopped : the governor ended the run.
         """
-        self._show(ledger)
-        if not ledger.complete:
-            if self.directory is not None and ledger.done.any():
-                self._save(ledger)
-            if self.decision is not None and self.decision.stop is not None:
-                raise Stopped(f"stopped at {ledger.share:.1%}: {self.decision.reason}.")
+        if not ledger.complete and self.directory is not None and ledger.done.any():
+            self._save(ledger)
+        self._show(ledger)  # after what must not be lost: a listener may fail, and fail again
+        if not ledger.complete and self.decision is not None and self.decision.stop is not None:
+            raise Stopped(f"stopped at {ledger.share:.1%}: {self.decision.reason}.")
         dropped = self._writer.dropped if self._writer is not None else None
         return [
             *self.governor.degradations,
@@ -114,7 +139,7 @@ class Keeper:
                 size=self.size,
                 seconds=self.seconds,
                 best=self.objective.value(best * self.objective.sign) if best > -np.inf else np.nan,
-                memory=self.governor.reading.rss or 0,
+                memory=self.governor.memory_used,
                 rate=self.size * (ledger.share - self._share_before) / max(time.perf_counter() - self._began, 1e-9),
                 name=self.name,
                 threads=min(decision.threads, self._fitting) if decision else 0,
@@ -145,7 +170,9 @@ class Keeper:
                 stacklevel=2,
             )
         self._saved, self._called = time.perf_counter(), False
-        self._interval = max(SNAPSHOT_SECONDS, (self._saved - began) / SNAPSHOT_COST)
+        self._spent += self._saved - began
+        due = self._began + (self._spent + self._saved - began) / SNAPSHOT_COST  # when one more will be within the cost
+        self._interval = max(SNAPSHOT_SECONDS, due - self._saved)
 
 
 def _digest(evaluator: Evaluator) -> str:

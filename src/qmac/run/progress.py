@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, NamedTuple, Self, TextIO
 
 from qmac.run.files import write_whole
 
 LINE_SECONDS = 2.0
 LOG_BYTES = 1 << 20
+TAIL_BYTES = 1 << 16
+"""In which the last line is looked for."""
 SILENT_SECONDS = 30.0
 POLL_SECONDS = 0.5
 
@@ -128,41 +132,58 @@ class Log:
         try:
             if self._path.exists() and self._path.stat().st_size > LOG_BYTES:
                 newer = self._path.read_bytes()[-LOG_BYTES // 2 :]
-                write_whole(self._path, [newer[newer.index(b"\n") + 1 :]])
-            with self._path.open("a") as file:
-                file.write(text)
+                write_whole(self._path, [newer.partition(b"\n")[2]])
+            with self._path.open("a+b") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+                torn = file.read() not in (b"", b"\n")  # half a line, of a process that was killed
+                file.write(b"\n" * torn + text.encode())
         except OSError:
             pass
 
 
 def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
-    """Show the lines of a ``Log`` as they come, until the run ends; returns how it did."""
+    """Show the lines of a ``Log`` as they come, until the run ends; returns how it did, or with ``once``, how it does."""
     while True:
         line = _last_line(path)
-        if line is None:
-            state = "no line yet"
-        else:
-            state, fields = str(line.get("state")), Status.__dataclass_fields__
-            if state == "running":
-                known = {key: math.nan if value is None else value for key, value in line.items() if key in fields}
-                listener(Status(**known | {"limit": line.get("limit")}))
-                if time.time() - float(line["time"]) > SILENT_SECONDS:
-                    return f"nothing was heard of it for {SILENT_SECONDS:.0f} s: its process may be gone"
-            else:
-                return state
+        if line is not None:
+            if line.status is None:
+                return line.words
+            listener(line.status)
+            if time.time() - line.time > SILENT_SECONDS:
+                return f"nothing was heard of it for {SILENT_SECONDS:.0f} s: its process may be gone"
         if once:
-            return state
+            return "no line yet" if line is None else line.words
         time.sleep(POLL_SECONDS)
 
 
-def _last_line(path: Path) -> dict[str, Any] | None:
+class _Line(NamedTuple):
+    time: float
+    words: str
+    status: Status | None  # None when the run has ended
+
+
+def _last_line(path: Path) -> _Line | None:
+    """The last one that is whole."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 4096))
-            lines = file.read().splitlines()
-        return dict(json.loads(lines[-1])) if lines else None
-    except (OSError, ValueError):
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            texts = file.read().splitlines()
+    except OSError:
         return None
+    for text in reversed(texts):
+        with suppress(Exception):  # a damaged line can fail in any way
+            return _line_of(json.loads(text))
+    return None
+
+
+def _line_of(line: dict[str, Any]) -> _Line:
+    state, moment = str(line["state"]), float(line["time"])
+    if state != "running":
+        return _Line(moment, state, None)
+    known = {key: line[key] for key in Status.__dataclass_fields__ if key in line}
+    numbers = {key: math.nan if known[key] is None else float(known[key]) for key in ("best", "rate", "seconds")}
+    status = Status(**known | numbers)
+    return _Line(moment, f"{state}, {status.done / status.size:.1%} done  {status.text}", status)
 
 
 def duration(seconds: float) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ def arrays_of(ledger: Ledger) -> dict[str, np.ndarray]:
     return {"done": ledger.done, **reductions.arrays_of(ledger.tally)}
 
 
-def encoded(about: dict[str, Any], arrays: dict[str, np.ndarray], lock: AbstractContextManager[Any]) -> Iterator[Any]:
+def encoded(about: dict[str, Any], arrays: dict[str, np.ndarray], lock: AbstractContextManager[Any]) -> Generator[Any]:
     """The parts of the file, to be written one after the other. The arrays do not change meanwhile: ``lock`` is held."""
     with lock:
         index = {

@@ -1,0 +1,94 @@
+"""What a run needs of memory, said before it is taken. Estimates from above: a refusal costs less than a kill."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from qmac.config import Rules
+from qmac.dataset import Averages, averages_of, crosses_of, delay_of, trading_period
+from qmac.grid import Grid, PairSet
+from qmac.kernels.sweep import sweep_cells
+from qmac.prices import Prices
+from qmac.values import Period, code_dtype
+
+LOADING = 80 * 2**20
+"""Kernels read from disk, and what their first call brings along. Measured: 72 MiB."""
+COMPILING = 300 * 2**20
+"""Kernels that are compiled. Measured: 230 to 302 MiB, the most of it for drawdowns with stops."""
+SAMPLED_PAIRS = 512
+SAMPLED_BYTES = 16 * 2**20
+"""Averages that are held at once to count the crosses of the sample."""
+CROSS_BYTES, PAIR_BYTES = 24, 60
+"""While lists are told apart, beyond the crosses themselves: places of 8 bytes, three times; and pairs in order.
+Measured at 252 to 1,000 windows and up to 40,000 bars: 0.5 to 0.85 of what this makes."""
+MAP_BYTES = 6 * 24
+"""Of two windows in a tally: a best, a sum and a count in each of the six maps."""
+
+
+def dataset_bytes(series: Prices, grid: Grid, rules: Rules, averages: Averages | None = None) -> int:
+    """Bytes that ``Dataset.build`` needs at its peak, the averages included; from the crosses of a sample of the pairs.
+
+    Examples
+    --------
+    >>> import qmac
+    >>> round(dataset_bytes(qmac.sample_prices(), Grid(windows=range(2, 253)), Rules()) / 2**20)
+    66
+    """
+    period = trading_period(series, rules, grid.windows)
+    whole = period.first == 0 and period.close.size == len(series)  # else the part that is looked at is copied
+    held = 8 * len(grid.windows) * (len(series) + (0 if whole else period.close.size))
+    crosses = sum(_crosses(series, grid, side, period, rules, averages) for side in (grid.buys, grid.sells))
+    code = np.dtype(code_dtype(period.close.size)).itemsize
+    return held + crosses * (CROSS_BYTES + 2 * code) + PAIR_BYTES * (grid.buys.size + grid.sells.size)
+
+
+def loading_bytes() -> int:
+    """Bytes that the kernels take once they are loaded; 0 if they are."""
+    return 0 if getattr(sweep_cells, "signatures", True) else LOADING
+
+
+def tallies_bytes(grid: Grid) -> int:
+    """Bytes at least of a run's tally and that of one thread: what their maps take."""
+    return 2 * MAP_BYTES * len(grid.windows) ** 2
+
+
+def _crosses(series: Prices, grid: Grid, side: PairSet, period: Period, rules: Rules, averages: Averages | None) -> int:
+    """Of all pairs of a side, by an even sample of them."""
+    count = min(SAMPLED_PAIRS, side.size)
+    sample = ((2 * np.arange(count) + 1) * side.size) // (2 * count)  # middles: the first pair crosses most of all
+    fast, slow = (places[sample] for places in side.positions(grid.windows))
+    at_once, found = max(1, SAMPLED_BYTES // (16 * len(series))), 0
+    for begin in range(0, sample.size, at_once):
+        pairs = np.column_stack((fast, slow))[begin : begin + at_once]
+        used, places = np.unique(pairs, return_inverse=True)
+        over, under = places.reshape(pairs.shape).T
+        own = None if averages is None else averages_of(series, grid.windows, rules, averages)[used]
+        rows = averages_of(series, tuple(grid.windows[k] for k in used), rules, own)
+        found += int(crosses_of(rows, over, under, period, delay_of(rules)).starts[-1])
+    return found * side.size // sample.size
+
+
+@contextmanager
+def before_compiling(ask: Callable[[], object]) -> Iterator[None]:
+    """Call ``ask`` when a kernel is about to be compiled for the first time; what it raises goes through."""
+    compiler, asked = logging.getLogger("qmac.compiler"), False
+    level, shown = compiler.level, compiler.isEnabledFor(logging.INFO)
+
+    def at_note(_: logging.LogRecord) -> bool:
+        nonlocal asked
+        if not asked:
+            asked = True
+            ask()
+        return shown
+
+    compiler.setLevel(logging.INFO)
+    compiler.addFilter(at_note)
+    try:
+        yield
+    finally:
+        compiler.removeFilter(at_note)
+        compiler.setLevel(level)

@@ -1,0 +1,62 @@
+"""Many jobs and resumes in one process: nothing may grow. Half an hour in ``make test-long``, seconds in ``make test``."""
+
+import gc
+import os
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from faults import GRID, LONG, PRICES, Halt, halting
+
+import qmac
+from qmac.run import executors, keeper, ledger
+
+MIB = 2**20
+SECONDS = float(os.environ.get("QMAC_ENDURANCE_SECONDS", "1800" if LONG else "20"))
+WARM = min(0.3 * SECONDS, 60.0)
+GROWTH, PER_HOUR = 4.0, 2.0
+"""MiB in all beyond the warm-up, or an hour: the first counts in a short run, whose slope is noise."""
+
+
+def rounds(path):
+    """A job that is halted, resumed twice and deleted; one without a directory; one of two symbols."""
+    out = path / "run"
+    for share in (0.3, 0.6):
+        with pytest.raises(Halt):
+            if out.exists():
+                qmac.resume(out, threads=2, progress=halting(share), limits=qmac.Limits(disk_free=None))
+            else:
+                qmac.optimize(PRICES, GRID, out=out, top=20, threads=2, progress=halting(share))
+    digest = next(iter(qmac.resume(out, threads=2).values())).digest
+    shutil.rmtree(out)
+    assert qmac.optimize(PRICES, GRID, top=20, threads=2).digest == digest
+    assert len(qmac.optimize_many({"a": PRICES, "b": PRICES.tail(200)}, GRID, out=out, top=5, threads=2).winners) == 2
+    shutil.rmtree(out)
+
+
+def test_nothing_grows(tmp_path, monkeypatch):
+    monkeypatch.setattr(ledger, "BATCH_SECONDS", 0.0)  # every cell a batch, a look and a snapshot after each
+    monkeypatch.setattr(executors, "POLL_SECONDS", 0.0002)
+    monkeypatch.setattr(keeper, "SNAPSHOT_SECONDS", 0.0)
+    monkeypatch.setattr(keeper, "SNAPSHOT_COST", 1e9)
+    process = psutil.Process()
+    rounds(tmp_path)
+    files, threads = process.num_fds(), threading.active_count()
+    began, measured = time.monotonic(), []
+    while time.monotonic() - began < SECONDS:
+        rounds(tmp_path)
+        gc.collect()
+        measured.append((time.monotonic() - began, process.memory_info().rss / MIB))
+        assert process.num_fds() <= files
+        assert threading.active_count() <= threads
+    assert list(tmp_path.iterdir()) == []
+    moments, sizes = np.array(measured)[[moment > WARM for moment, _ in measured]].T
+    slope = float(np.polyfit(moments, sizes, 1)[0]) * 3600
+    growth = slope / 3600 * float(moments[-1] - moments[0])
+    print(f"{len(measured)} rounds, {sizes[0]:.1f} to {sizes[-1]:.1f} MiB, {slope:.1f} MiB/h, {growth:.2f} MiB in all")
+    assert growth < GROWTH or slope < PER_HOUR
+    assert not [path for path in Path("/proc/self/fd").iterdir() if str(tmp_path) in os.path.realpath(path)]

@@ -1,0 +1,262 @@
+import logging
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from faults import GRID
+from faults import PRICES as FRAME
+
+import qmac
+from qmac import reductions
+from qmac.dataset import Dataset, averages_of, crosses_of, trading_period
+from qmac.errors import OptionError, Stopped
+from qmac.evaluation import Evaluator
+from qmac.objective import check_constraints
+from qmac.optimization import question_of, sweep
+from qmac.run import keeper as keepers
+from qmac.run import needs
+from qmac.run.directory import RunDirectory
+from qmac.run.executors import SerialExecutor
+from qmac.run.governor import Governor
+from qmac.run.keeper import Keeper
+from qmac.run.ledger import Ledger
+from qmac.run.limits import Limits
+from qmac.run.probes import Reading
+
+PRICES = qmac.Prices.of(FRAME)
+MIB = 2**20
+LIMIT = 600 * MIB
+
+
+class Machine:
+    """A probe of a machine that is told how much is in use."""
+
+    def __init__(self, used=100 * MIB):
+        self.used, self.reads = used, 0
+
+    def read(self):
+        self.reads += 1
+        return Reading(
+            moment=0, cpus=8.0, affinity=8, rss=50 * MIB, memory_limit=LIMIT, memory_used=self.used,
+            total=2**40, available=2**39,
+        )  # fmt: skip
+
+
+def question(grid=GRID):
+    return question_of(PRICES, grid, qmac.Rules(), "total_return", True, check_constraints(None, 1), 20)
+
+
+@pytest.fixture(scope="module")
+def evaluator():
+    asked = question()
+    return Evaluator(Dataset.build(PRICES, GRID, asked.rules, asked.statistics), asked)
+
+
+def ledger_of(evaluator):
+    return Ledger(evaluator.counts(), evaluator.work(), evaluator.empty())
+
+
+def keeper_of(machine=None, limits=None, directory=None, listener=None, threads=8):
+    governor = Governor(limits or Limits(), machine or Machine(), threads)
+    return Keeper("close", question().objective, GRID.size, governor, listener, directory)
+
+
+class Folder:
+    """A run directory that only counts."""
+
+    save_grid = None
+
+    def __init__(self, error=None):
+        self.error, self.saved = error, 0
+
+    def save_snapshot(self, about, ledger):
+        self.saved += 1
+        if self.error:
+            raise self.error
+
+    def load_snapshot(self, ledger, fits):
+        return None, []
+
+
+# What is let in
+
+
+def test_what_was_allocated_since_the_last_reading_counts(evaluator):
+    machine = Machine()
+    keeper = keeper_of(machine)
+    ledger = ledger_of(evaluator)
+    keeper.begin(evaluator, ledger, 8)
+    assert keeper(ledger).threads == 8
+    tally = sum(array.nbytes for array in reductions.arrays_of(ledger.tally).values())
+    machine.used = int(0.9 * LIMIT) - tally - 3 * evaluator.worker_bytes - 1000
+    keeper.begin(evaluator, ledger, 8)
+    assert keeper(ledger).threads <= 3
+    machine.used += 3 * evaluator.worker_bytes
+    with pytest.raises(OptionError, match="The run needs .* with one thread"):
+        keeper.begin(evaluator, ledger, 8)
+
+
+def test_refused_before_anything_is_built(monkeypatch):
+    built = []
+    monkeypatch.setattr(Dataset, "build", lambda *_, **__: built.append(1))
+    wide = qmac.Grid(windows=range(2, 299))
+    keeper = keeper_of(Machine(int(0.88 * LIMIT)))
+    with (
+        pytest.raises(OptionError, match="Raise the limit to"),
+        keeper.admitted(PRICES, wide, question(wide), None),
+    ):
+        sweep(PRICES, wide, question(wide), SerialExecutor(), 1, keeper)
+    assert not built
+
+
+def test_a_kernel_to_be_compiled_is_asked_for_once(capsys):
+    keeper = keeper_of(machine := Machine(int(0.6 * LIMIT)))
+    compiler = logging.getLogger("qmac.compiler")
+    before = compiler.level, list(compiler.filters)
+    with keeper.admitted(PRICES, GRID, question(), None):
+        reads = machine.reads
+        with pytest.raises(OptionError, match="needs 660 MiB"):
+            compiler.info("compiling %s", "sweep_cells")
+        machine.used = LIMIT  # by the compiler itself
+        compiler.info("compiling %s", "another")
+        assert machine.reads == reads + 1
+    assert (compiler.level, compiler.filters) == before
+    assert "another" not in capsys.readouterr().err  # what was silent stays so
+
+
+def test_the_tally_is_held_from_the_start(evaluator):
+    ledger = ledger_of(evaluator)
+    for array in reductions.arrays_of(ledger.tally).values():
+        array[...] = 7
+    keeper_of().begin(evaluator, ledger, 1)
+    for name, array in reductions.arrays_of(evaluator.empty()).items():
+        assert np.array_equal(reductions.arrays_of(ledger.tally)[name], array), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "bars", "windows"), [("sma", 300, 100), ("ema", 300, 60), ("sma", 2000, 250), ("wma", 5000, 250)]
+)
+def test_the_estimate_of_a_dataset_is_from_above(kind, bars, windows, sample):
+    prices, rules = sample.tail(bars), qmac.Rules(average=kind)
+    grid = qmac.Grid(windows=range(2, windows))
+    period = trading_period(prices, rules, grid.windows)
+    rows = averages_of(prices, grid.windows, rules)
+    for side in (grid.buys, grid.sells):
+        crosses = int(crosses_of(rows, *side.positions(grid.windows), period).starts[-1])
+        estimated = needs._crosses(prices, grid, side, period, rules, None)
+        assert 0.8 * crosses < estimated < 1.25 * crosses
+        assert needs._crosses(prices, grid, side, period, rules, rows) == estimated  # the same averages as one's own
+    built = Dataset.build(prices, grid, rules, {"gain"})
+    held = sum(nbytes(part) for part in (built.buys, built.sells, rows))
+    assert held < needs.dataset_bytes(prices, grid, rules) < 8 * held + MIB
+    # a part of the bars: the averages are copied
+    half = replace(rules, start=str(prices.index[bars // 2]))
+    assert needs.dataset_bytes(prices, grid, half) > 8 * len(grid.windows) * bars * 1.5
+
+
+def nbytes(value):
+    return sum(map(nbytes, value)) if isinstance(value, tuple) else value.nbytes
+
+
+# What it writes, and when
+
+
+def clocked(monkeypatch):
+    """Seconds that a test sets."""
+    now = [1000.0]
+    monkeypatch.setattr(keepers.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_snapshots_wait_for_workers_but_not_for_ever(evaluator, monkeypatch):
+    now, ledger = clocked(monkeypatch), ledger_of(evaluator)
+    keeper = keeper_of(directory=(folder := Folder()), threads=2)
+    keeper.begin(evaluator, ledger, 2)
+    now[0] += keepers.SNAPSHOT_SECONDS - 0.1
+    keeper(ledger)
+    assert (folder.saved, ledger.epoch) == (0, 0)
+    now[0] += 0.2
+    keeper(ledger)
+    assert (folder.saved, ledger.epoch) == (0, 1)
+    ledger.settled_by = {0, 1}
+    keeper(ledger)
+    assert folder.saved == 1
+    now[0] += keepers.SNAPSHOT_SECONDS
+    keeper(ledger)
+    now[0] += keepers.CALL_SECONDS + 0.1
+    keeper(ledger)  # nobody has settled
+    assert folder.saved == 2
+
+
+def test_slow_snapshots_are_rare(evaluator, monkeypatch):
+    now, ledger, folder = clocked(monkeypatch), ledger_of(evaluator), Folder()
+    keeper = keeper_of(directory=folder)
+    keeper.begin(evaluator, ledger, 1)
+
+    shares = []
+
+    def slow(*_):
+        now[0] += 2.0
+        shares.append(2.0 * (len(shares) + 1) / (now[0] - 1000))
+
+    folder.save_snapshot = slow
+    for _ in range(20_000):
+        now[0] += 0.1
+        ledger.settled_by = set(range(8))
+        keeper(ledger)
+    assert len(shares) > 5
+    assert max(shares[1:]) <= keepers.SNAPSHOT_COST  # the first tells how long they take
+
+
+def test_a_snapshot_that_cannot_be_written_does_not_end_the_run(evaluator, monkeypatch):
+    now, ledger = clocked(monkeypatch), ledger_of(evaluator)
+    keeper = keeper_of(directory=(folder := Folder(OSError(28, "No space left on device"))))
+    keeper.begin(evaluator, ledger, 1)
+    now[0] += keepers.SNAPSHOT_SECONDS + keepers.CALL_SECONDS + 1
+    for number in (1, 2):
+        with pytest.warns(UserWarning, match="No space left on device.*computing goes on"):
+            keeper(ledger)
+        assert folder.saved == number
+        now[0] += keepers.SNAPSHOT_SECONDS + keepers.CALL_SECONDS + 1
+
+
+def test_stopped_at_the_end(evaluator):
+    keeper = keeper_of(directory=(folder := Folder()), limits=Limits(max_time=1e-9))
+    ledger = ledger_of(evaluator)
+    keeper.begin(evaluator, ledger, 1)
+    assert keeper(ledger).stop
+    with pytest.raises(Stopped, match="max_time"):
+        keeper.end(ledger)
+    assert folder.saved == 0  # nothing is done yet
+    ledger.done[:] = True
+    assert keeper.end(ledger)[-1]["reason"].startswith("max_time")
+
+
+def test_what_is_shown_of_memory_is_what_counts_against_the_limit(evaluator):
+    said = []
+    keeper = keeper_of(listener=said.append)
+    ledger = ledger_of(evaluator)
+    keeper.begin(evaluator, ledger, 2)
+    keeper(ledger)
+    assert (said[-1].memory, said[-1].limit, said[-1].threads) == (100 * MIB, LIMIT, 2 if keeper._fitting == 2 else 8)
+    assert Governor(Limits(memory=200 * MIB), Machine(), 1).memory_used == 50 * MIB
+    assert Governor(Limits(), Machine(), 1).memory_limit == LIMIT
+
+
+def test_time_and_work_of_earlier_processes_count(evaluator, tmp_path):
+    asked = {"averages": "sma"}
+    directory = RunDirectory.create(tmp_path / "run", asked, {"close": PRICES}, None, {})
+    first, ledger = keeper_of(directory=directory, threads=1), ledger_of(evaluator)
+    first.begin(evaluator, ledger, 1)
+    first.seconds_before = 100.0
+    worker = evaluator.worker()
+    worker.evaluate((0, 3))
+    ledger.swept((0, 3), 0.0)
+    ledger.settle(worker.tally, [(0, 3)])
+    first.end(ledger)
+    again, restored = keeper_of(directory=directory), ledger_of(evaluator)
+    again.begin(evaluator, restored, 1)
+    assert 100 <= again.seconds < 200
+    assert restored.done[:3].all() and restored.share == ledger.share > 0
+    assert threading.active_count() >= 1
