@@ -292,7 +292,7 @@ def run() -> int:
         print(f"qmac: {error}", file=sys.stderr)
         return EXIT_INPUT
     except Stopped as error:
-        print(f"qmac: {error}{_again()}", file=sys.stderr)
+        print(f"qmac: {error}{_again() or ' Nothing was kept: add --out DIR.'}", file=sys.stderr)
         return EXIT_AGAIN
     except QmacError as error:
         print(f"qmac: internal error: {error} Please report it.{_again()}", file=sys.stderr)

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from qmac import reductions
 from qmac.dataset import Dataset
 from qmac.evaluation import Evaluator, Question, Worker
-from qmac.grid import Grid
 from qmac.jobs import Job
+from qmac.kernels.tally import Tally
 from qmac.prices import Prices
-from qmac.run.governor import admit
+from qmac.run.headroom import admit
 from qmac.run.limits import Limits, shown_bytes
+from qmac.run.needs import admitted
 from qmac.run.probes import Probe
 from qmac.run.progress import duration, millions
 from qmac.selftest import self_test
@@ -71,34 +73,41 @@ def estimate(job: Job, limits: Limits, threads: int) -> Estimate:
     bars = {name: len(series) for name, series in job.prices.items()}
     middle = sorted(bars, key=lambda name: bars[name])[len(bars) // 2]
     series, probe = job.prices[middle], Probe()
-    reading = probe.read()
-    one = _measured(series, job.grid, job.question(series), threads, reading.rss or 0)
-    admit(limits, reading, one.memory - (reading.rss or 0), 0, threads)
+    question = job.question(series)
+    with admitted(limits, probe.read, series, job.grid, question.rules, job.averages):
+        one = _measured(series, job, question, limits, threads, probe)
     return _of_many(one, len(bars), bars[middle] / sum(bars.values()))
 
 
-def _measured(series: Prices, grid: Grid, question: Question, threads: int, held: int) -> Estimate:
-    """For one series: sweeps cells of both kinds, spread over the grid, for a second. ``held`` bytes are in use already."""
+def _measured(series: Prices, job: Job, question: Question, limits: Limits, threads: int, probe: Probe) -> Estimate:
+    """For one series, on as many threads as fit: sweeps cells of both kinds, spread over the grid, for a second."""
+    grid = job.grid
     self_test(question)
     began = time.perf_counter()
-    dataset = Dataset.build(series, grid, question.rules, question.statistics)
+    dataset = Dataset.build(series, grid, question.rules, question.statistics, job.averages)
     evaluator = Evaluator(dataset, question)
     preparing = time.perf_counter() - began
+    worker_bytes, reading = evaluator.worker_bytes, probe.read()
+    threads = admit(limits, reading, _nbytes(evaluator.empty()), worker_bytes, threads)
     worker, work = evaluator.worker(), evaluator.work()
     kinds = np.split(np.arange(work.size), np.flatnonzero(np.diff(evaluator.counts() < 0)) + 1)
     seconds = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
-    tally = worker.tally
-    files = sum(array.nbytes for array in tally.maps) + dataset.buys.pairs.pairs.nbytes * 8
+    files = _nbytes(worker.tally)
     return Estimate(
         combinations=grid.size,
         symbols=1,
         cells=work.size,
         rate=grid.size * threads / seconds,
         seconds=preparing + seconds / threads,
-        memory=held + threads * worker.nbytes + 2 * files,
+        memory=(reading.rss or 0) + threads * worker_bytes + files,
         disk=SNAPSHOTS * files,
         threads=threads,
     )
+
+
+def _nbytes(tally: Tally) -> int:
+    """Of a run's tally, and of a snapshot of it."""
+    return sum(array.nbytes for array in reductions.arrays_of(tally).values())
 
 
 def _of_many(one: Estimate, symbols: int, share: float) -> Estimate:

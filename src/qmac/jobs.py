@@ -115,7 +115,9 @@ class Job:
         except ResultError:
             raise
         except (KeyError, TypeError, InputError) as error:  # a stranger's, with a checksum that fits
-            raise ResultError(f"{directory.path / HEADER} asks for what cannot be ({error}). Begin the run anew.") from None
+            raise ResultError(
+                f"{directory.path / HEADER} asks for what cannot be ({error}). Begin the run anew."
+            ) from None
 
 
 class _Stored(Mapping[str, Prices]):

@@ -48,7 +48,7 @@ def test_threads_follow_a_quota_and_affinity(tmp_path):
 @needs_two_cpus
 def test_observing_leaves_the_threads_alone(tmp_path):
     out, one = tmp_path / "out", str(min(os.sched_getaffinity(0)))
-    words = ("optimize", "--sample", "--windows", "2:150", "--threads", "2", "--governor", "observe", "--out", out)
+    words = ("optimize", "--sample", "--windows", "2:120", "--threads", "2", "--governor", "observe", "--out", out)
     with Run(*words, before=("taskset", "-c", one)) as child:
         assert child.end() == 0, child.err
     assert {line["threads"] for line in child.lines[:-1]} == {2}
@@ -59,7 +59,7 @@ def test_observing_leaves_the_threads_alone(tmp_path):
 @needs_two_cpus
 def test_polite_makes_way_and_says_so(tmp_path):
     out = tmp_path / "out"
-    words = ("optimize", "--sample", "--windows", "2:160", "--polite", "--threads", "2", "--out", out)
+    words = ("optimize", "--sample", "--windows", "2:180", "--polite", "--threads", "2", "--out", out)
     with busy(max(os.sched_getaffinity(0))), Run(*words) as child:
         assert child.end() == 0, child.err
     assert {line["threads"] for line in child.lines[1:-1]} == {1}
@@ -101,7 +101,7 @@ def test_a_full_disk(kib, tmp_path, monkeypatch):
 
 def test_the_last_snapshot_outlives_a_disk_that_fills_up(tmp_path, monkeypatch):
     plain = qmac.optimize(PRICES, GRID, top=20)
-    slow(monkeypatch)
+    slow(monkeypatch, seconds=0.03)
     with disk(tmp_path / "disk", "1m") as place:
         out = halted(place / "run", 0.4, limits=LIMITS)
         newest = max((out / "snapshots").iterdir())

@@ -16,7 +16,7 @@ import qmac
 from qmac.run import executors, keeper, ledger
 
 MIB = 2**20
-SECONDS = float(os.environ.get("QMAC_ENDURANCE_SECONDS", "1800" if LONG else "20"))
+SECONDS = float(os.environ.get("QMAC_ENDURANCE_SECONDS", "1800" if LONG else "15"))
 WARM = min(0.3 * SECONDS, 60.0)
 GROWTH, PER_HOUR = 4.0, 2.0
 """MiB in all beyond the warm-up, or an hour: the first counts in a short run, whose slope is noise."""

@@ -17,10 +17,9 @@ from qmac.run.governor import (
     Governor,
     Level,
     State,
-    admit,
     decide,
-    headroom,
 )
+from qmac.run.headroom import admit, headroom
 from qmac.run.limits import Limits
 from qmac.run.probes import Probe, Reading
 

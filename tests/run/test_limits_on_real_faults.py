@@ -9,6 +9,8 @@ import pytest
 from faults import LONG
 from machine import MIB, Run, counter, group, held
 
+import qmac
+
 SHARE = 0.9  # of a limit that a run may fill
 
 
@@ -44,7 +46,7 @@ def admitted(tmp_path, first, *words, extra=1.1):
 
 
 def test_the_least_memory_that_is_admitted(tmp_path):
-    child, limit, refusals = admitted(tmp_path, 210, "--windows", "2:160")
+    child, limit, refusals = admitted(tmp_path, 210, "--windows", "2:120")
     assert child.code == 0, child.err
     assert refusals[0].peak < 190 * MIB  # refused before it was used
     assert len(refusals) == 1 and limit < 400
@@ -98,9 +100,9 @@ def test_the_limit_asked_for(tmp_path):
     assert needed(child) > 250
 
 
-def test_max_time_ends_with_a_snapshot_that_is_gone_on_with(tmp_path):
+def test_max_time_ends_with_a_snapshot_that_is_gone_on_with(tmp_path, sample):
     out = tmp_path / "out"
-    first = run(600, out, "--windows", "2:252", "--threads", "1", "--max-time", "3s")
+    first = run(600, out, "--windows", "2:220", "--threads", "1", "--max-time", "3s")
     assert first.code == 75 and "max_time: 3 s are over" in first.err and f"qmac resume {out}" in first.err
     assert list((out / "snapshots").iterdir())
     share = first.lines[-2]["done"] / first.lines[-2]["size"]
@@ -111,7 +113,7 @@ def test_max_time_ends_with_a_snapshot_that_is_gone_on_with(tmp_path):
     began = next(k for k, line in enumerate(lines) if line["state"].startswith("stopped"))
     assert lines[began + 1]["done"] / lines[began + 1]["size"] >= share
     header = json.loads(next((out / "results").glob("*/result.json")).read_text())
-    assert header["digest"].startswith("999981257f953715")  # of the sample, whatever happened
+    assert header["digest"] == qmac.optimize(sample, qmac.Grid(windows=range(2, 221)), top=20).digest
 
 
 def test_a_shock(tmp_path):
@@ -132,7 +134,7 @@ def test_a_shock(tmp_path):
                 assert time.monotonic() - began < 2, ("nothing was freed within 2 s", child.lines[-3:])
                 time.sleep(0.02)
             shed = time.monotonic() - began
-            time.sleep(10 if LONG else 3)
+            time.sleep(10 if LONG else 2)
             assert child.process.poll() is None, child.process.communicate()
         back = child.wait_for(lambda line: line["threads"] == 2 and line["level"] == "normal", 60)
         assert back <= 60

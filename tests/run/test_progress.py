@@ -39,7 +39,7 @@ def lines(path):
         ({"rate": 0.0}, math.inf, ["? s left"]),
         ({"rate": math.nan}, math.inf, ["? s left"]),
         ({"rate": 3e8, "size": 10**12}, (10**12 - 500) / 3e8, ["300 million/s", "56 min left"]),
-        ({"level": "pause"}, 15, ["2 threads  pause"]),
+        ({"level": "pause"}, 15, ["pause  15 s left"]),
         ({"level": ""}, 15, ["2 threads"]),
         ({"done": 2000}, 0, ["0 s left"]),
     ],
@@ -68,7 +68,7 @@ def test_lines(monkeypatch):
         time.sleep(0.06)
         listener(Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "best": math.nan})))
     first, second = stream.getvalue().splitlines()
-    assert first.startswith(" 25.0%  500 of 2,000  best +25.0%  0.00 million/s")
+    assert first.startswith(" 25.0%  500 of 2,000  best +25.0%  15 s left  0.00 million/s")
     assert second.startswith("SPY (2 of 3)   25.0%  500 of 2,000  best +nan%")
 
 
@@ -79,7 +79,16 @@ def test_bar():
         listener(STATUS)
         listener(Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "done": 2000, "level": "shed"})))
         listener._progress.refresh()
-    assert all(words in stream.getvalue() for words in ("100%", "SPY (2/3)  best +25.0%", "2 threads  shed"))
+    assert all(words in stream.getvalue() for words in ("100%", "SPY (2/3)  best +25.0%  shed", "2 threads"))
+
+
+def test_bar_says_what_there_is_room_for():
+    stream = io.StringIO()
+    with Bar("{:+.1%}".format, Console(file=stream, force_terminal=True, width=60)) as listener:
+        listener(STATUS)
+        listener._progress.refresh()
+    assert all(words in stream.getvalue() for words in ("25%", "best +25.0%  15 s left"))
+    assert "threads" not in stream.getvalue() and "…" not in stream.getvalue()
 
 
 # -- the log

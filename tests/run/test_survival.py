@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are f
 GRID = qmac.Grid(windows=range(2, 42))
 """105 cells."""
 FRAMES = {"SPY": frame(series("random", 300, 4)), "QQQ": ohlc("random", 300, 4), "GLD": frame(series("ticks", 300, 1))}
-KILLS = 100 if LONG else 15
+KILLS, ROUNDS = 15, 7 if LONG else 1
 SLOW = """
 import os, sys, threading, time
 import qmac
@@ -79,6 +79,7 @@ while code != 0:
     heard = []
     pid = forked(lambda: run(first))
     print("pid", pid, flush=True)
+    sys.stdin.readline()  # until then it may be killed: its number is not given to another
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     print("code", code, flush=True)
 """
@@ -116,7 +117,7 @@ class Child:
     def __init__(self, code, *arguments, **environment):
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)], text=True, bufsize=1, env={**ENVIRONMENT, **environment},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE if code.endswith("main()\n") else None, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE if code.endswith("main()\n") else None, start_new_session=True,
         )  # fmt: skip
         self.lines = []
 
@@ -153,29 +154,32 @@ def check(path, digests, count=1):
 # -- kill -9
 
 
-@pytest.mark.parametrize(("count", "kills", "cell"), [(1, KILLS, 0.06), (3, KILLS, 0.005)])
-def test_killed_again_and_again(tmp_path, digests, count, kills, cell):
-    dice = random.Random(None if LONG else count)
+@pytest.mark.parametrize("seed", range(ROUNDS))
+@pytest.mark.parametrize(("count", "cell"), [(1, 0.06), (3, 0.005)])
+def test_killed_again_and_again(tmp_path, digests, count, cell, seed):
+    dice = random.Random(seed)
     path, began = tmp_path / "run", []
-    with Child(DRIVER, path, count, CELL_SECONDS=str(cell * kills / 15)) as child:
+    with Child(DRIVER, path, count, CELL_SECONDS=str(cell)) as child:
         done = 0
         for line in child.process.stdout:
             kind, *words = line.split()
             if kind == "at":
                 began.append((words[0], float(words[1])))
-            elif kind == "pid" and done < kills:
-                time.sleep(dice.choice([0.02, 0.1, 0.3, 0.5]) * dice.random() + 0.1 * (done == 0))
-                os.kill(int(words[0]), signal.SIGKILL)
-                done += 1
+            elif kind == "pid":
+                if done < KILLS:
+                    time.sleep(dice.choice([0.02, 0.1, 0.3, 0.5]) * dice.random() + 0.1 * (done == 0))
+                    os.kill(int(words[0]), signal.SIGKILL)
+                child.process.stdin.write("\n")
             elif kind == "code":
-                assert words == ["0"] or (words == ["-9"]), words
+                assert words in (["0"], ["-9"]), words
+                done += words == ["-9"]
         assert child.process.wait() == 0
-    assert done == kills
+    assert done >= KILLS * 2 // 3  # some are done before
     check(path, digests, count)
-    assert sum(share > 0 for _, share in began) >= kills // 4  # what was done was not done again
-    assert len({began[0], *began}) >= kills // 4
-    if count > 1:
-        assert len({name for name, _ in began}) > 1
+    kept = sum(share > 0 for _, share in began)
+    assert kept >= (KILLS // 4 if count == 1 else 1)  # what was done was not done again
+    assert len(set(began)) > KILLS // 4
+    assert len({name for name, _ in began}) >= min(count, 2)
 
 
 # -- the machine stops at any step of a write
@@ -351,7 +355,9 @@ def test_while_a_directory_is_begun(tmp_path, csv):
 
 def test_while_kernels_are_compiled(tmp_path, csv, answer):
     path = tmp_path / "run"
-    with Child(CLI, "optimize", csv, "--windows", "2:41", "--out", path, QMAC_CACHE_DIR=str(tmp_path / "cache")) as child:
+    with Child(
+        CLI, "optimize", csv, "--windows", "2:41", "--out", path, QMAC_CACHE_DIR=str(tmp_path / "cache")
+    ) as child:
         child.wait_for("qmac: compiling")
         time.sleep(1.0)
         code, _, errors, seconds = child.send(signal.SIGINT)
@@ -391,7 +397,7 @@ optimization.Dataset.build = built
 def test_where_python_cannot_pass_it_on(tmp_path, csv, answer, number, then):
     path, code = tmp_path / "run", SWALLOWED.format(number=int(number), then=then)
     with Child(CLI.replace(SLOW, SLOW + code), "optimize", csv, "--windows", "2:41", "--out", path,
-               CELL_SECONDS="0.3") as child:  # fmt: skip
+               CELL_SECONDS="0.1") as child:  # fmt: skip
         out, errors = child.process.communicate(timeout=60)
     assert (child.process.returncode, out) == (75, "")
     assert "Traceback" not in errors and errors.splitlines()[-1].endswith(f"Go on with: qmac resume {path}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,10 @@ from qmac.objective import Objective
 from qmac.prices import Prices
 from qmac.run.directory import RunDirectory
 from qmac.run.executors import Orders
-from qmac.run.governor import Decision, Governor, admit
+from qmac.run.governor import Decision, Governor
+from qmac.run.headroom import admit
 from qmac.run.ledger import Ledger
-from qmac.run.needs import COMPILING, before_compiling, dataset_bytes, loading_bytes, tallies_bytes
+from qmac.run.needs import admitted
 from qmac.run.progress import Status
 from qmac.run.scores import ScoreWriter
 
@@ -57,22 +58,11 @@ class Keeper:
         """On this dataset so far."""
         return self.seconds_before + time.perf_counter() - self._began
 
-    @contextmanager
-    def admitted(self, series: Prices, grid: Grid, question: Question, averages: Averages | None) -> Iterator[None]:
-        """Refuse before memory is used: the series made ready, the least that is swept with, kernels to be compiled.
-
-        Raises
-        ------
-        OptionError : it does not fit into the memory limit.
-        """
-        with before_compiling(lambda: self._admit(COMPILING)):
-            self._admit(loading_bytes())
-            needed = max(dataset_bytes(series, grid, question.rules, averages), tallies_bytes(grid))
-            self._admit(loading_bytes() + needed)
-            yield
-
-    def _admit(self, needed: int, each: int = 0, threads: int = 1) -> int:
-        return admit(self.governor.limits, self.governor.look(), needed, each, threads)
+    def admitted(
+        self, series: Prices, grid: Grid, question: Question, averages: Averages | None
+    ) -> AbstractContextManager[None]:
+        """See ``needs.admitted``."""
+        return admitted(self.governor.limits, self.governor.look, series, grid, question.rules, averages)
 
     def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
         """Let in as many threads as fit, and go on from the newest snapshot, if there is one.
@@ -89,7 +79,8 @@ class Keeper:
             evaluator.sink = self._writer
         # that the maps are made of it once more is after the workers have gone
         tally = sum(array.nbytes for array in reductions.arrays_of(ledger.tally).values())
-        self._fitting = self._admit(tally, evaluator.worker_bytes, threads)
+        each = evaluator.worker_bytes
+        self._fitting = admit(self.governor.limits, self.governor.look(), tally, each, threads)
         reductions.clear(ledger.tally)  # the kernel gives pages when they are written: now, not when threads are shed
         if self.directory is None:
             return

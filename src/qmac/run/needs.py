@@ -13,6 +13,9 @@ from qmac.dataset import Averages, averages_of, crosses_of, delay_of, trading_pe
 from qmac.grid import Grid, PairSet
 from qmac.kernels.sweep import sweep_cells
 from qmac.prices import Prices
+from qmac.run.headroom import admit
+from qmac.run.limits import Limits
+from qmac.run.probes import Reading
 from qmac.values import Period, code_dtype
 
 LOADING = 80 * 2**20
@@ -35,8 +38,8 @@ def dataset_bytes(series: Prices, grid: Grid, rules: Rules, averages: Averages |
     Examples
     --------
     >>> import qmac
-    >>> round(dataset_bytes(qmac.sample_prices(), Grid(windows=range(2, 253)), Rules()) / 2**20)
-    66
+    >>> 40 < dataset_bytes(qmac.sample_prices(), Grid(windows=range(2, 253)), Rules()) / 2**20 < 80
+    True
     """
     period = trading_period(series, rules, grid.windows)
     whole = period.first == 0 and period.close.size == len(series)  # else the part that is looked at is copied
@@ -70,6 +73,28 @@ def _crosses(series: Prices, grid: Grid, side: PairSet, period: Period, rules: R
         rows = averages_of(series, tuple(grid.windows[k] for k in used), rules, own)
         found += int(crosses_of(rows, over, under, period, delay_of(rules)).starts[-1])
     return found * side.size // sample.size
+
+
+@contextmanager
+def admitted(
+    limits: Limits, look: Callable[[], Reading], series: Prices, grid: Grid, rules: Rules,
+    averages: Averages | None = None,
+) -> Iterator[None]:  # fmt: skip
+    """Refuse before memory is used: the series made ready, the least that is swept with, kernels to be compiled.
+
+    Raises
+    ------
+    OptionError : it does not fit into a memory limit, as ``look`` reads it.
+    """
+
+    def ask(needed: int) -> None:
+        admit(limits, look(), needed, 0, 1)
+
+    with before_compiling(lambda: ask(COMPILING)):
+        ask(loading_bytes())
+        needed = max(dataset_bytes(series, grid, rules, averages), tallies_bytes(grid))
+        ask(loading_bytes() + needed)
+        yield
 
 
 @contextmanager

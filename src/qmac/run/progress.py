@@ -20,6 +20,8 @@ LOG_BYTES = 1 << 20
 TAIL_BYTES = 1 << 16
 """In which the last line is looked for."""
 SILENT_SECONDS = 30.0
+LEAST_BAR = 18
+"""Columns of a terminal for the bar and the share; as much is said beside it as there is room for."""
 POLL_SECONDS = 0.5
 
 
@@ -46,11 +48,16 @@ class Status:
         return (self.size - self.done) / self.rate if self.rate > 0 else math.inf
 
     @property
-    def text(self) -> str:
-        """What is said beside the share that is done, but for the best score."""
+    def words(self) -> list[str]:
+        """What is said beside the share that is done, but for the best score; what matters most comes first."""
         memory = f"{self.memory / 2**20:,.0f} MiB" + (f" of {self.limit / 2**20:,.0f}" if self.limit else "")
-        calm = "" if self.level in ("", "normal") else f"  {self.level}"
-        return f"{millions(self.rate)}  {duration(self.left)} left  {memory}  {self.threads} threads{calm}"
+        level = [] if self.level in ("", "normal") else [self.level]
+        return [*level, f"{duration(self.left)} left", millions(self.rate), memory, f"{self.threads} threads"]
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "  ".join(self.words)
 
 
 Listener = Callable[[Status], None]
@@ -106,9 +113,11 @@ class Bar:
         self._progress.stop()
 
     def __call__(self, status: Status) -> None:
-        symbol = f"{status.name} ({status.part}/{status.parts})  " if status.parts > 1 else ""
-        state = f"{symbol}best {self._shown(status.best)}  {status.text}"
-        self._progress.update(self._task, completed=status.done / status.size, state=state)
+        symbol = [f"{status.name} ({status.part}/{status.parts})"] if status.parts > 1 else []
+        words = [*symbol, f"best {self._shown(status.best)}", *status.words]
+        while len(words) > 1 and len("  ".join(words)) > self._progress.console.width - LEAST_BAR:
+            words.pop()
+        self._progress.update(self._task, completed=status.done / status.size, state="  ".join(words))
 
 
 class Log:
