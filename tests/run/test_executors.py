@@ -113,6 +113,20 @@ def test_a_stop_settles_what_is_at_hand(slow, threads):
     assert ledger.complete
 
 
+def test_a_call_before_anybody_has_started_is_heard(slow):
+    evaluator = evaluator_of(PRICES, GRID)
+    seen = []
+
+    def watch(ledger):
+        if not seen:
+            ledger.call_in()
+        seen.append((len(ledger.settled_by), ledger.share))
+        return Orders(2)
+
+    ThreadExecutor(2).run(evaluator, ledger_of(evaluator), watch)
+    assert min(share for settled, share in seen if settled == 2) < 0.9
+
+
 def test_nobody_starts_after_a_stop():
     evaluator = evaluator_of(PRICES, GRID)
     for executor in EXECUTORS:

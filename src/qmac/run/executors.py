@@ -153,7 +153,7 @@ class _Crew:
 def _work(crew: _Crew, number: int) -> _Share | None:
     """Sweep batches until none are left; None if what was not settled is lost."""
     ledger, share = crew.ledger, None
-    epoch, speed = ledger.epoch, 0.0
+    epoch, speed = 0, 0.0  # a call that came before it started is for it too
     while True:
         if not crew.wants(number) and not crew.orders.stop:
             if share is not None:
