@@ -19,7 +19,7 @@ from rich.console import Console
 
 import qmac
 from qmac.__main__ import EXIT_AGAIN, Interrupted, State
-from qmac.errors import InputError, OptionError, QmacError, Stopped
+from qmac.errors import InputError, OptionError, QmacError, Stopped, WriteError
 from qmac.options import AsJson, Sample, takes_job, takes_limits, takes_rules
 
 app = typer.Typer(
@@ -288,6 +288,9 @@ def run() -> int:
         app()
     except SystemExit as leaving:  # how typer says that it is done
         return leaving.code if isinstance(leaving.code, int) else 0
+    except WriteError as error:
+        print(f"qmac: {error}{_again()}", file=sys.stderr)
+        return EXIT_OUTPUT
     except InputError as error:
         print(f"qmac: {error}", file=sys.stderr)
         return EXIT_INPUT

@@ -9,6 +9,7 @@
     |  |- RulesError                  costs, fills, conflicts, periods
     |  |- OptionError                 objective, top, threads, ...
     |  `- ResultError                 a directory of results or of a run
+    |     `- WriteError               that cannot be written; exit code 74
     |- Stopped                        a run that ended before it was done, by its limits; exit code 75
     `- InternalError                  the books do not balance: a defect of qmac
 
@@ -47,6 +48,10 @@ class OptionError(InputError):
 
 class ResultError(InputError):
     """A directory that cannot be read as a result, or cannot be written."""
+
+
+class WriteError(ResultError):
+    """A file that the system would not write, such as on a full disk."""
 
 
 class Stopped(QmacError):

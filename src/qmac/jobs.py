@@ -18,7 +18,7 @@ import numpy as np
 
 from qmac.config import Rules, available_cpus, check_count
 from qmac.dataset import Averages, averages_of
-from qmac.errors import InputError, OptionError, PricesError, ResultError, Stopped, suggestion
+from qmac.errors import InputError, OptionError, PricesError, ResultError, Stopped, WriteError, suggestion
 from qmac.evaluation import LANES, Question
 from qmac.grid import Grid
 from qmac.objective import Constraints, check_constraints, check_objective
@@ -198,7 +198,9 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
     try:
         return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
     except OSError as error:
-        raise ResultError(f"{path} cannot be written: {error.strerror or error}. Name another directory.") from None
+        raise WriteError(
+            f"{path} cannot be written: {error.strerror or error}. Make room, or name another directory."
+        ) from None
 
 
 def kept_in(job: Job, out: str | Path | None, save_grid: str | None = None) -> RunDirectory | None:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from qmac._version import __version__
 from qmac.config import Rules
-from qmac.errors import ResultError
+from qmac.errors import ResultError, WriteError
 from qmac.grid import Combination, Grid
 from qmac.objective import Objective, check_constraints
 from qmac.reductions import Distribution, Maps
@@ -154,8 +154,8 @@ class Result:
                 os.replace(scratch, directory)
             sync(inside)
         except OSError as error:
-            raise ResultError(
-                f"{directory} cannot be written: {error.strerror or error}. Name another directory."
+            raise WriteError(
+                f"{directory} cannot be written: {error.strerror or error}. Make room, or name another directory."
             ) from None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
