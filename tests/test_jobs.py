@@ -89,6 +89,25 @@ def test_a_run_that_is_complete_is_only_read(tmp_path, digest, monkeypatch):
     assert not list(tmp_path.glob("**/*.part")) and not list(tmp_path.glob("run/results/.*"))
 
 
+def test_a_listener_that_fails_and_fails_again_costs_nothing(tmp_path, monkeypatch):
+    slow(monkeypatch, snapshots=1e9)
+    assert len(snapshots(halted(tmp_path / "run"))) == 1  # the last one
+
+
+def test_killed_after_a_result_and_before_all_else(tmp_path, copy):
+    job = jobs.job_of(jobs.Symbols({"SPY": qmac.Prices.of(BARS, "SPY")}, {}), SMALL, "total_return", None, 20, 1)
+    directory = jobs.kept_in(job, tmp_path / "run", "float32")
+    whole = jobs.run(job, directory, qmac.Limits(), 2)["SPY"].digest
+    (scores,) = (path for path in directory.result("SPY").iterdir() if path.is_dir())
+    files_of = sorted(path.name for path in scores.iterdir())
+    directory.scores("SPY").parent.mkdir(exist_ok=True)
+    place = scores.rename(directory.scores("SPY"))
+    shutil.copy(snapshots(copy)[0], tmp_path / "run" / "snapshots")
+    assert qmac.resume(tmp_path / "run")["SPY"].digest == whole
+    assert sorted(path.name for path in scores.iterdir()) == files_of and not place.exists()
+    assert snapshots(tmp_path / "run") == []
+
+
 def test_broken_off_again_and_again(tmp_path, slowly, digest):
     path = halted(tmp_path / "run", 0.2)
     for share in (0.4, 0.6, 0.8):

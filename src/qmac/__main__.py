@@ -32,16 +32,33 @@ def _interrupt(*_: object) -> None:
     raise Interrupted
 
 
+def _again(*_: object) -> None:
+    raise Interrupted
+
+
+def _swallowed(exception: sys.UnraisableHookArgs) -> None:
+    """A compiler's callback cannot pass it on, so it comes again a little later."""
+    if exception.exc_type is not Interrupted:
+        sys.__unraisablehook__(exception)
+    elif hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+
 def main() -> None:
     """Run the command line; a mistake of the user ends in one clear line, not in a traceback."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, _again)
+    sys.unraisablehook = _swallowed
     try:
         from qmac.cli import run
 
         code = run()
-    except Interrupted:
-        if State.resume:
+    except BaseException:
+        if not State.interrupted:
+            raise
+        if State.resume:  # Interrupted, or what came of it where it was swallowed
             print(f"qmac: interrupted. Go on with: {State.resume}", file=sys.stderr, flush=True)
             os._exit(EXIT_AGAIN)
         print(f"qmac: interrupted; {State.written}.", file=sys.stderr, flush=True)

@@ -184,15 +184,24 @@ def _run(job: Any, directory: Any, limits: qmac.Limits, rows: int, prometheus_fi
         print(f"qmac: if anything interrupts this run, go on with: {State.resume}", file=sys.stderr, flush=True)
     with _progress(job.objective) as shown:
         listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
-        results = jobs.run(job, directory, limits, jobs.threads_of(limits), listener)
-    if State.interrupted:  # raised where Python could not pass it on
-        raise Interrupted
+        results = jobs.run(job, directory, limits, jobs.threads_of(limits), _heeding(listener))
     State.resume = None
     if directory is not None:
         State.written = f"the result is in {directory.path}"
     _show(results, rows, as_json, None if directory is None else directory.path, saved=True)
     if results.left_out:
         raise typer.Exit(EXIT_LEFT_OUT)
+
+
+def _heeding(listener: Any) -> Any:
+    """The listener of a run that ends although Ctrl-C was raised where Python could not pass it on."""
+
+    def heed(status: Any) -> None:
+        if State.interrupted:
+            raise Interrupted
+        listener(status)
+
+    return heed
 
 
 def _show(results: Any, rows: int, as_json: bool, path: Path | None = None, *, saved: bool = False) -> None:

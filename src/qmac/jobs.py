@@ -246,6 +246,8 @@ def _run(job: Job, directory: RunDirectory | None, limits: Limits, threads: int,
     executor = ThreadExecutor(threads)
     for part, name in enumerate(job.prices, 1):
         if directory is not None and _is_done(directory, name):
+            if directory.scores(name).exists():  # a process was killed when only the result was there
+                directory.keep_scores(name)
             read[name] = _reader(directory, name)
             continue
         series = job.prices[name]
@@ -261,6 +263,8 @@ def _run(job: Job, directory: RunDirectory | None, limits: Limits, threads: int,
         directory.keep_scores(name)
         directory.drop_snapshots()
         read[name] = _reader(directory, name)
+    if directory is not None:
+        directory.drop_snapshots()  # those that a killed process could not
     return Results(read, job.left_out)
 
 

