@@ -37,14 +37,14 @@ class Timed(ThreadExecutor):
         self.spread += time.perf_counter() - began
         return found
 
-    def run(self, evaluator: Evaluator, units: Any, report: Any) -> Any:
+    def run(self, evaluator: Evaluator, ledger: Any, watch: Any) -> None:
         began = time.perf_counter()
-        tally = super().run(evaluator, units, report)
+        super().run(evaluator, ledger, watch)
         self.spread += time.perf_counter() - began
+        empty = evaluator.empty()
         began = time.perf_counter()
-        reductions.merge(evaluator.worker().tally, tally)
+        reductions.merge(empty, ledger.tally)
         self.merging = time.perf_counter() - began
-        return tally
 
 
 def measure(rounds: int = 3, wide: bool = True) -> Section:

@@ -18,10 +18,10 @@ import sys, time
 import qmac
 from qmac.run import executors
 class Reached(Exception): pass
-def reached(worker, queue):
+def reached(crew, number):
     sys.stdout.write(f"{time.time():.6f}\\n")
     raise Reached
-executors._drain = reached
+executors._work = reached
 try:
     qmac.optimize(qmac.sample_prices().tail(2000), qmac.Grid(windows=range(2, 253)))
 except Reached:

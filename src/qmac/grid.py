@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any
 
@@ -191,14 +191,6 @@ class Grid:
         i = bisect_right(fasts, rest, key=lambda f: self.sells.avoiding_before(buy, f, f)) - 1
         j = bisect_right(slows, rest, key=lambda s: self.sells.avoiding_before(buy, fasts[i], max(s, fasts[i]))) - 1
         return (*buy, fasts[i], slows[j])
-
-    def units(self, blocks: int, workers: int = 8) -> Iterator[tuple[int, int]]:
-        """Ranges of blocks: large ones first, small ones last, so that workers end together."""
-        first = 0
-        while first < blocks:
-            last = first + max(1, min(64, (blocks - first) // (4 * workers)))
-            yield first, last
-            first = last
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; ``Grid(**grid.to_dict()) == grid``."""
