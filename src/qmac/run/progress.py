@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
@@ -41,6 +41,7 @@ class Status:
     threads: int = 0  # active
     level: str = "normal"  # of the governor
     limit: int | None = None  # bytes that may be used
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a cluster, see ``run.node.NodeReading``
 
     @property
     def left(self) -> float:
@@ -51,8 +52,10 @@ class Status:
     def words(self) -> list[str]:
         """What is said beside the share that is done, but for the best score; what matters most comes first."""
         memory = f"{self.memory / 2**20:,.0f} MiB" + (f" of {self.limit / 2**20:,.0f}" if self.limit else "")
-        level = [] if self.level in ("", "normal") else [self.level]
-        return [*level, f"{duration(self.left)} left", millions(self.rate), memory, f"{self.threads} threads"]
+        levels = [self.level, *(f"{name} {node.get('level')}" for name, node in self.nodes.items())]
+        level = [level for level in levels if level not in ("", "normal") and not level.endswith(" normal")]
+        where = f" on {len(self.nodes)} nodes" if self.nodes else ""
+        return [*level, f"{duration(self.left)} left", millions(self.rate), memory, f"{self.threads} threads{where}"]
 
     @property
     def text(self) -> str:
