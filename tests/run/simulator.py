@@ -74,7 +74,7 @@ class World:
                 self.at(self.dice.random() * self.reach, "event", event)
 
     def run(self):
-        self.at(0.5, "tick")
+        self.at(1.0, "tick")
         if self.driver_dies:
             self.at(self.dice.random() * 60, "driver dies")
         while not self.machine.finished:
@@ -85,9 +85,11 @@ class World:
         return self.machine
 
     def step(self, event):
-        for action in self.machine.step(event, self.now):
+        actions = self.machine.step(event, self.now)
+        for action in actions:
             self.do(action)
-        self.check()
+        if actions or not isinstance(event, ms.Tick):
+            self.check()
 
     def check(self):
         """Every cell is in exactly one place."""
@@ -132,7 +134,7 @@ class World:
 
     def on_tick(self):
         self.step(ms.Tick(hold=self.dice.random() < 0.05))
-        self.at(0.5, "tick")
+        self.at(1.0, "tick")
 
     def on_joined(self, crew):
         self.crews[crew.name] = crew
@@ -186,6 +188,6 @@ class World:
     def on_driver_dies(self):
         self.driver_dies -= 1
         self.begin()
-        self.at(0.5, "tick")
+        self.at(1.0, "tick")
         if self.driver_dies:
             self.at(self.dice.random() * 60, "driver dies")

@@ -85,6 +85,16 @@ def test_a_lease_is_ten_seconds_of_its_nodes_work_and_less_near_the_end():
     }
 
 
+def test_leases_are_short_where_nodes_are_lost_often():
+    board = machine(10_000)
+    for number in range(3):
+        board.step(Joined(f"n{number}", 1), 5.0 * number)
+        board.step(Lost(f"n{number}", "killed"), 5.0 * number + 5)
+    (lease,) = leases(board.step(Joined("a", 1), 15.0))
+    given = leases(board.step(whole(lease, (lease.last - lease.first) / 100), 16.0))
+    assert [lease.last - lease.first for lease in given if not board._nodes["a"].held[0].piece.whole] == [133, 133]
+
+
 def test_a_result_counts_once():
     board = machine()
     (lease,) = leases(board.step(Joined("a", 1), 0.0))

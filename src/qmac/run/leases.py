@@ -42,7 +42,9 @@ from qmac.run.messages import (
 
 LEASE_SECONDS = 10.0
 LEAST_SECONDS = 0.5
-"""A lease is so much work for its node, less near the end."""
+"""A lease is so much work for its node; less near the end, and where nodes are lost often."""
+LEASES_A_LOSS = 4
+"""So many leases at least between two losses of nodes, or most work would be lost with them."""
 IN_FLIGHT = 2
 """Leases of a node: one at hand, one that waits, so that no node waits for the driver."""
 FIRST_SHARE = 64
@@ -106,6 +108,7 @@ class Leases:
         self._nodes: dict[str, _Node] = {}
         self._number = 0
         self._hold = self._stop = False
+        self._began: float | None = None
         self.failed: dict[int, str] = {}
         """Cells that cannot be swept, and why."""
         self.late = 0
@@ -140,6 +143,7 @@ class Leases:
 
     def step(self, event: Event, now: float) -> list[Action]:
         """What follows from an event; ``now`` never goes back."""
+        self._began = now if self._began is None else self._began
         match event:
             case Joined():
                 actions = self._lose(event.node, "it joined anew") if event.node in self._nodes else []
@@ -255,7 +259,7 @@ class Leases:
         for wanted in range(1, IN_FLIGHT + 1):  # one for each before a second for any
             for name, node in self._nodes.items():
                 most = wanted if node.speed else 1
-                if len(node.held) < most and (piece := self._cut(name, node)) is not None:
+                if len(node.held) < most and (piece := self._cut(name, node, now)) is not None:
                     self._number += 1
                     lease = Lease(self._number, name, piece.first, piece.last)
                     held = _Held(lease, piece, self._work(piece.first, piece.last))
@@ -265,28 +269,29 @@ class Leases:
                     actions.append(Grant(lease))
         return actions
 
-    def _cut(self, name: str, node: _Node) -> _Piece | None:
+    def _cut(self, name: str, node: _Node, now: float) -> _Piece | None:
         """Free cells for a node, taken out; None if there are none for it."""
         for place, piece in enumerate(self._free):
             if name in piece.tried and not set(self._nodes) <= piece.tried:
                 continue  # another is to try it
             last = piece.last
             if not piece.whole:
-                limit = self._before[piece.first] + self._amount(node)
+                limit = self._before[piece.first] + self._amount(node, now)
                 last = min(max(int(np.searchsorted(self._before, limit, "right")) - 1, piece.first + 1), piece.last)
             rest = [] if last == piece.last else [replace(piece, first=last)]
             self._free[place : place + 1] = rest
             return replace(piece, last=last)
         return None
 
-    def _amount(self, node: _Node) -> float:
+    def _amount(self, node: _Node, now: float) -> float:
         """Work of a lease: so long that few are needed, so short that nodes end together."""
         left = sum(self._work(piece.first, piece.last) for piece in self._free)
         speeds = [other.speed for other in self._nodes.values() if other.speed]
         if not node.speed:
             return float(left) / (FIRST_SHARE * len(self._nodes))
         together = sum(speeds) * len(self._nodes) / len(speeds)
-        return node.speed * max(LEAST_SECONDS, min(LEASE_SECONDS, left / together / 2))
+        between = (now - (self._began or 0.0)) / self.lost if self.lost else math.inf
+        return node.speed * max(LEAST_SECONDS, min(LEASE_SECONDS, left / together / 2, between / LEASES_A_LOSS))
 
     def _patience(self, node: _Node, held: _Held) -> float:
         if held.swept >= held.work:
