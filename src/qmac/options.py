@@ -12,8 +12,6 @@ import typer
 
 import qmac
 from qmac.errors import OptionError
-from qmac.grid import ROLES, Grid, parse_windows
-from qmac.objective import parse_conditions
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
@@ -75,7 +73,9 @@ JOB: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "buy_fast": (Annotated[str | None, typer.Option(help="Windows of one average; overrides --windows.")], None),
-    **{role: (Annotated[str | None, typer.Option(help="As --buy-fast.")], None) for role in ROLES[1:]},
+    "buy_slow": (Annotated[str | None, typer.Option(help="As --buy-fast.")], None),
+    "sell_fast": (Annotated[str | None, typer.Option(help="As --buy-fast.")], None),
+    "sell_slow": (Annotated[str | None, typer.Option(help="As --buy-fast.")], None),
     "shared_windows": (
         Annotated[bool, typer.Option("--shared-windows", help="Let buy and sell share a window.")],
         False,
@@ -100,7 +100,9 @@ def _job(
     *, prices: list[Path] | None, sample: bool, windows: str | None, shared_windows: bool, objective: str, minimize: bool,
     where: list[str] | None, top: int, min_trades: int, strict: bool, **rest: Any,
 ) -> Any:  # fmt: skip
+    from qmac.grid import ROLES, Grid, parse_windows  # here: NumPy and Numba are half of a start
     from qmac.jobs import job_of
+    from qmac.objective import parse_conditions
     from qmac.symbols import Symbols, read_symbols
 
     rules = qmac.Rules(**{name: rest[name] for name in RULES})
