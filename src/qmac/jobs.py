@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from qmac import jobfile
 from qmac.config import Rules, available_cpus, check_count
 from qmac.dataset import Averages, averages_of
 from qmac.errors import InputError, OptionError, PricesError, ResultError, Stopped, WriteError, suggestion
@@ -29,6 +30,7 @@ from qmac.result import Result, check_writable, load
 from qmac.results import Results
 from qmac.run.directory import HEADER, PROGRESS, RunDirectory, changes, kernel_sources, own_averages, prices_checksum
 from qmac.run.executors import ThreadExecutor
+from qmac.run.files import write_whole
 from qmac.run.governor import Governor
 from qmac.run.keeper import Keeper
 from qmac.run.limits import Limits
@@ -196,7 +198,9 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
         raise ResultError(f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}")
     path = check_writable(path)
     try:
-        return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
+        directory = RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
+        write_whole(path / jobfile.NAME, [jobfile.of_run(directory.header).encode()])
+        return directory
     except OSError as error:
         raise WriteError(
             f"{path} cannot be written: {error.strerror or error}. Make room, or name another directory."

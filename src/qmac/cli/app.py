@@ -8,11 +8,12 @@ import typer
 
 from qmac._version import __version__
 from qmac.cli import exits, streams
-from qmac.cli.combinations import backtest
-from qmac.cli.results import show
-from qmac.cli.runs import estimate, optimize, resume, watch
+from qmac.cli.checks import doctor, verify
+from qmac.cli.combinations import backtest, evaluate
+from qmac.cli.results import export, show
+from qmac.cli.runs import estimate, optimize, resume, runs, watch
 
-COMMANDS = (optimize, backtest, resume, watch, show, estimate)
+COMMANDS = (optimize, backtest, evaluate, resume, watch, runs, show, export, verify, estimate, doctor)
 """In the order of ``qmac --help``."""
 
 app = typer.Typer(

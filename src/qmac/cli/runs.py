@@ -12,13 +12,14 @@ import qmac
 from qmac.__main__ import Interrupted, State
 from qmac.cli import exits, streams
 from qmac.cli.results import print_results
-from qmac.options import AsJson, takes_job, takes_limits
+from qmac.options import AsJson, takes_file, takes_job, takes_limits
 
 PrometheusFile = Annotated[
     Path | None, typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom.")
 ]
 
 
+@takes_file
 @takes_limits
 @takes_job
 def optimize(
@@ -40,6 +41,8 @@ def optimize(
     """Backtest every combination of windows and show the best; of each symbol, if there are many.
 
     Example: qmac optimize --sample --windows 2:252 --top 20 --out runs/first
+
+    Example: qmac optimize job.toml --threads 2
     """
     from qmac import jobs
 
@@ -49,6 +52,7 @@ def optimize(
     _run(job, jobs.kept_in(job, out, save_grid), limits, job.top, prometheus_file, as_json)
 
 
+@takes_file
 @takes_limits
 @takes_job
 def estimate(*, job: Any, limits: qmac.Limits, as_json: AsJson = False) -> None:
@@ -81,19 +85,50 @@ def resume(
 
 def watch(
     directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' began.")],
-    once: Annotated[bool, typer.Option("--once", help="Print the last line and leave.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print how it does and leave.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Follow a run from another terminal, until it ends.
 
     Example: qmac watch runs/first
     """
+    from qmac.inventory import look_at
     from qmac.run.directory import PROGRESS, RunDirectory
-    from qmac.run.progress import follow
+    from qmac.run.progress import GONE, follow
 
-    found = RunDirectory.open(directory)
+    found = RunDirectory.open(directory.expanduser())
     with streams.progress(found.header["asked"]["objective"]) as listener:
         last = follow(found.path / PROGRESS, listener, once=once)
-    print(f"{directory}: {last}", flush=True)
+    if as_json:
+        streams.print_json({**look_at(found.path).to_dict(), "said": last})
+        return
+    onward = f"; go on with: qmac resume {shlex.quote(str(directory))}" if last == GONE else ""
+    print(f"{directory}: {last}{onward}", flush=True)
+
+
+def runs(
+    directories: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR", help="Where to look, and below; here, if none is given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs and results below directories: what was asked, how far they are, the best.
+
+    Example: qmac runs runs/ /mnt/old-runs
+    """
+    from qmac.inventory import find
+
+    places = directories or [Path()]
+    entries = list(find(places))
+    if as_json:
+        streams.print_json({"runs": [entry.to_dict() for entry in entries]})
+        return
+    if not entries:
+        streams.say(f"there is no run or result below {', '.join(map(str, places))}.")
+        return
+    from qmac.report.tables import show_runs
+
+    show_runs(entries, streams.console())
 
 
 def _run(job: Any, directory: Any, limits: qmac.Limits, rows: int, prometheus_file: Path | None, as_json: bool) -> None:
