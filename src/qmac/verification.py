@@ -125,10 +125,10 @@ def _beside_vectorbt(
             continue
         theirs = expected[metric].copy()
         said = note
-        if metric in witness.INFINITE:
-            nothing = rows[metric].isna().to_numpy() & np.isinf(theirs.to_numpy())
+        if metric in witness.WITHOUT_VARIANCE:
+            nothing = rows[metric].isna().to_numpy() & (theirs.abs() == witness.WITHOUT_VARIANCE[metric]).to_numpy()
             theirs[nothing] = np.nan
-            said = "no variance: infinite in vectorbt, undefined here" if nothing.any() else note
+            said = "no variance: infinite or 0 in vectorbt, undefined here" if nothing.any() else note
         found.append(dataclasses.replace(_largest(metric, "vectorbt", rows, theirs, of), note=said))
     return found
 

@@ -5,6 +5,7 @@ What it defines otherwise is not asked of it (docs/metrics.md, "Where vectorbt d
 
 from __future__ import annotations
 
+import math
 from importlib.util import find_spec
 
 import numpy as np
@@ -15,8 +16,13 @@ from qmac.metrics import METRICS
 
 OVER_THE_PRICE = ("simple_return", "best_trade", "worst_trade")
 """Returns of trades: vectorbt's are over the price, ours over what was paid, which is more where there are fees."""
-INFINITE = ("sharpe_ratio", "sortino_ratio", "omega_ratio")
-"""Where nothing varies, vectorbt's are infinite and ours undefined."""
+WITHOUT_VARIANCE = {
+    "sharpe_ratio": math.inf,
+    "sortino_ratio": math.inf,
+    "omega_ratio": math.inf,
+    "annualized_volatility": 0.0,
+}
+"""Where nothing varies, vectorbt's metrics are these, or these with a minus, and ours undefined."""
 
 
 def is_installed() -> bool:

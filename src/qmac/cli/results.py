@@ -79,7 +79,7 @@ def export(
     if as_json:
         streams.print_json({"file": str(written), "what": what, "format": kind, "rows": len(frame)})
     else:
-        print(f"{written}: {what}, {len(frame):,} rows of {len(frame.columns)} columns, {kind}")
+        print(f"{written}: {what} as {kind}, {len(frame):,} x {len(frame.columns)} (rows x columns)")
 
 
 def print_results(results: Any, rows: int, as_json: bool, path: Path | None = None, *, saved: bool = False) -> None:

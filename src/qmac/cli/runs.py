@@ -92,17 +92,18 @@ def watch(
 
     Example: qmac watch runs/first
     """
-    from qmac.inventory import look_at
+    from qmac.inventory import INTERRUPTED, look_at
     from qmac.run.directory import PROGRESS, RunDirectory
-    from qmac.run.progress import GONE, follow
+    from qmac.run.progress import follow
 
     found = RunDirectory.open(directory.expanduser())
     with streams.progress(found.header["asked"]["objective"]) as listener:
         last = follow(found.path / PROGRESS, listener, once=once)
+    entry = look_at(found.path)
     if as_json:
-        streams.print_json({**look_at(found.path).to_dict(), "said": last})
+        streams.print_json({**entry.to_dict(), "said": last})
         return
-    onward = f"; go on with: qmac resume {shlex.quote(str(directory))}" if last == GONE else ""
+    onward = f"; go on with: qmac resume {shlex.quote(str(directory))}" if entry.state == INTERRUPTED else ""
     print(f"{directory}: {last}{onward}", flush=True)
 
 
