@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from qmac.result import Result, load
     from qmac.results import Results
     from qmac.run.limits import Limits
-    from qmac.run.ray_executor import RayExecutor  # noqa: F401
+    from qmac.run.ray_executor import RayExecutor as RayExecutor
     from qmac.simulation import Backtest, backtest, evaluate
 
 __all__ = [

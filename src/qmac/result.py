@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from qmac import jobfile
 from qmac._version import __version__
 from qmac.config import Rules
 from qmac.errors import ResultError, WriteError
@@ -135,6 +136,18 @@ class Result:
             "top": top.to_dict("records"),
         }
 
+    @property
+    def job(self) -> str:
+        """The job file that would repeat it on the same prices, as text: ``qmac optimize job.toml PRICES``."""
+        asked = {
+            "grid": self.grid.to_dict(),
+            "rules": self.rules.to_dict(),
+            "objective": self.objective,
+            "maximize": self.maximize,
+            "constraints": self.constraints,
+        }
+        return jobfile.of_result(asked, max(len(self.top), 1), self.prices)
+
     def save(self, directory: str | Path) -> Path:
         """Write the result into a new or empty directory, all or nothing: JSON, Parquet and arrays.
 
@@ -205,6 +218,7 @@ class Result:
             "degradations": self.degradations,
             "failed": self.failed,
             "digest": self.digest,
+            "job": self.job,
             "checksums": {name: _checksum(directory / name) for name in (TOP, ARRAYS)},
         }
         header["checksum"] = _header_checksum(header)
