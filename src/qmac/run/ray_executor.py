@@ -316,8 +316,8 @@ class RayExecutor(ClusterExecutor):
         except (ConnectionError, RayError, RuntimeError, ValueError) as error:
             where = "on this machine" if self.address is None else f"at {self.address}"
             raise OptionError(
-                f"no Ray cluster could be joined {where} ({str(error).splitlines()[0]}). Start one with 'ray start --head', "
-                "or leave the address out."
+                f"no Ray cluster could be joined {where} ({str(error).splitlines()[0]}). Start one with 'ray start --head'; "
+                "where one runs that asks for a token, as newer releases do, set RAY_AUTH_MODE=token here."
             ) from None
         finally:  # Ray takes SIGTERM, which is ours: a snapshot, and the end
             if threading.current_thread() is threading.main_thread():
