@@ -145,6 +145,8 @@ def _converted(path: Path, key: str, name: str, value: Any, kind: Any) -> Any:
     def wrong(must: str) -> OptionError:
         return OptionError(f"{path}: {key} is {_shown(value)}, but must be {must}.")
 
+    if kind is Any:
+        return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is bool:
         if not isinstance(value, bool):

@@ -111,7 +111,7 @@ def _beside_vectorbt(
         return [_not_compared(metric, "vectorbt knows no max_bars") for metric in METRICS]
     conflict = (signals[:, 0] & signals[:, 1]).any(axis=0) & (rules.conflict == "opposite")
     kept = np.flatnonzero(~conflict)
-    note = f"{conflict.sum()} rows left out: an entry while flat that is an exit too" if conflict.any() else ""
+    note = f"{conflict.sum()} of {len(top)} rows left out: entry and exit on one bar" if conflict.any() else ""
     if not kept.size:
         return [_not_compared(metric, note) for metric in METRICS]
     plain = dataclasses.replace(rules, conflict="ignore")

@@ -54,10 +54,22 @@ def export(
     directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' wrote.")],
     kind: Annotated[
         str | None,
-        typer.Option("--format", metavar="csv|parquet|json|xlsx", help="Without it, what the file's ending says."),
+        typer.Option(
+            "--format",
+            metavar="csv|parquet|json|xlsx",
+            help="Without it, what the file's ending says.",
+            autocompletion=lambda: ["csv", "parquet", "json", "xlsx"],
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file; without it, CSV or JSON on standard output.")] = None,
-    what: Annotated[str, typer.Option(metavar="top|winners|maps|distribution", help="Which table.")] = "top",
+    what: Annotated[
+        str,
+        typer.Option(
+            metavar="top|winners|maps|distribution",
+            help="Which table.",
+            autocompletion=lambda: ["top", "winners", "maps", "distribution"],
+        ),
+    ] = "top",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
