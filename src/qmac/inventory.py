@@ -18,7 +18,7 @@ from qmac.config import Rules
 from qmac.errors import OptionError
 from qmac.grid import ROLES, Grid, shown_windows
 from qmac.result import HEADER as RESULT
-from qmac.result import TOP
+from qmac.result import ARRAYS, TOP
 from qmac.run.directory import HEADER as RUN
 from qmac.run.directory import PROGRESS, RunDirectory
 from qmac.run.progress import LOCK, is_held, last_line
@@ -75,8 +75,8 @@ def find(directories: Iterable[Path]) -> Iterator[Entry]:
             reason = "is a file" if top.exists() else "is not there"
             raise OptionError(f"{top} {reason}. Name directories in which to look for runs.")
         for place, folders, files in os.walk(top):
-            if RUN in files or RESULT in files:
-                folders.clear()
+            if (RUN in files and "prices" in folders) or (RESULT in files and not {TOP, ARRAYS}.isdisjoint(files)):
+                folders.clear()  # other programs have files of these names too
                 yield look_at(Path(place))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
 

@@ -13,10 +13,24 @@ import typer
 
 import qmac
 from qmac.config import AVERAGES, CONFLICTS, FILLS
-from qmac.errors import OptionError
+from qmac.errors import OptionError, ResultError
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
+
+
+def _there(path: Path) -> Path:
+    """A directory that a command looks into."""
+    path = path.expanduser()
+    if not path.is_dir():
+        reason = "is a file, not a directory" if path.exists() else "is not there"
+        raise ResultError(f"{path} {reason}. Name a directory that 'qmac optimize --out' made; 'qmac runs' lists them.")
+    return path
+
+
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A directory that 'qmac optimize --out' made.", callback=_there)
+]
 
 RULES: dict[str, tuple[Any, Any]] = {
     "fees": (Annotated[float, typer.Option(help="Share of a trade's value paid at each end; 0.001 is 0.1 %.")], 0.0),

@@ -54,9 +54,9 @@ SMALL = ["--sample", "--windows", "2:9"]
         (["optimize", "--sample", "--windows"], "requires an argument"),
         (["optimize", *SMALL, "--objective", "totalreturn"], "Did you mean"),
         (["optimize", *SMALL, "--fees", "1"], "fees is 1"),
-        (["optimize", *SMALL, "--fees", "much"], "'--fees'"),
+        (["optimize", *SMALL, "--fees", "much"], "--fees is 'much', but must be a number."),
         (["optimize", *SMALL, "--top", "0"], "top is 0"),
-        (["optimize", *SMALL, "--top", "1.5"], "'--top'"),
+        (["optimize", *SMALL, "--top", "1.5"], "--top is '1.5', but must be a whole number."),
         (["optimize", *SMALL, "--threads", "0"], "threads is 0"),
         (["optimize", *SMALL, "--out", "."], "not empty"),
         (["optimize", *SMALL, "--memory", "4 cups"], "unit"),
@@ -84,10 +84,10 @@ SMALL = ["--sample", "--windows", "2:9"]
         (["evaluate", "--sample", "1", "2", "3", "4", "--csv", "--json"], "Give one of them"),
         (["evaluate", "--sample", "1", "2", "3", "9999"], "needs at least 10000"),
         (["show", "."], "holds no result"),
-        (["show", "nowhere"], "holds no result"),
-        (["show", "nowhere", "--toml"], "holds no result"),
+        (["show", "nowhere"], "nowhere is not there"),
+        (["verify", __file__], "is a file"),
         (["show"], "Missing argument"),
-        (["show", ".", "--rows", "0"], "'--rows'"),
+        (["show", ".", "--rows", "0"], "--rows is '0', but must be at least 1."),
         (["resume", "."], "holds no run"),
         (["watch", "."], "holds no run"),
         (["verify", "."], "holds no run"),
@@ -151,6 +151,7 @@ def test_a_reader_that_leaves(csv):
 @pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colours_on_a_terminal_only(tmp_path, environment, coloured):
     pty = pytest.importorskip("pty")
+    (tmp_path / "prices").mkdir()
     (tmp_path / "run.json").write_text("damaged, and so red")
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "qmac", "runs", str(tmp_path)]

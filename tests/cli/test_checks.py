@@ -92,7 +92,7 @@ def test_what_vectorbt_defines_otherwise():
     pytest.importorskip("vectorbt")
     prices = qmac.Prices.of(frame(np.array([30.0, 5.0, 11.0, 10.0, 12.0, 9.0, 12.0, 13.0])))
     rules = qmac.Rules(conflict="opposite")
-    top = qmac.evaluate(prices, [(1, 3, 1, 2), (1, 3, 2, 4)], rules)
+    top = qmac.evaluate(prices, [(1, 3, 1, 2), (1, 2, 3, 4)], rules)
     notes = {entry.note for entry in differences(top, Replay(prices, rules)) if entry.against == "vectorbt"}
     assert any("1 of 2 rows left out" in note for note in notes)
     flat = qmac.Prices.of(frame(series("up", 40, 1)))

@@ -151,10 +151,13 @@ def test_watch_in_a_pipe_says_nothing_twice(begun, monkeypatch):
 def test_runs(one_run, run_of_many, begun, tmp_path):
     wrong = tmp_path / "wrong"
     for name, content in (("cut", '{"format": 1'), ("other", '{"checksum": "0"}'), ("nul", "\0" * 500)):
-        (wrong / name).mkdir(parents=True)
+        (wrong / name / "prices").mkdir(parents=True)
         (wrong / name / HEADER).write_text(content)
     (wrong / "result").mkdir()
     (wrong / "result" / "result.json").write_text("[]")
+    (wrong / "result" / "top.parquet").touch()
+    (wrong / "stranger").mkdir()
+    (wrong / "stranger" / "result.json").write_text('{"of": "another program"}')
     done = inside("runs", one_run.parent, run_of_many.parent, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("finished") == 2 and done.stdout.count("interrupted") == 1

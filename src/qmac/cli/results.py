@@ -11,11 +11,11 @@ import typer
 
 from qmac.cli import streams
 from qmac.errors import OptionError
-from qmac.options import AsJson
+from qmac.options import AsJson, Directory
 
 
 def show(
-    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' wrote.")],
+    directory: Directory,
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
     as_toml: Annotated[
         bool, typer.Option("--toml", help="Print the job file that repeats it: qmac optimize job.toml")
@@ -44,14 +44,13 @@ def _job_text(path: Path) -> str:
     from qmac.result import load
     from qmac.run.directory import HEADER, RunDirectory
 
-    path = path.expanduser()
     if (path / HEADER).exists():
         return jobfile.of_run(RunDirectory.open(path).header, path)
     return load(path).job
 
 
 def export(
-    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' wrote.")],
+    directory: Directory,
     kind: Annotated[
         str | None,
         typer.Option(
