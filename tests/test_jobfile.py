@@ -1,7 +1,9 @@
 """Job files: what they say is what is asked; a run repeats itself; the command line overrides."""
 
 import json
+import re
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ QUESTIONS = {
     "four roles": ["--buy-fast", "2:6", "--buy-slow", "7,9,14", "--sell-fast", "3:9:3", "--sell-slow", "10:20:5"],
     "shared": ["--windows", "3:9", "--shared-windows", "--minimize", "--objective", "max_drawdown"],
     "where": ["--where", "win_rate >= 0.2", "--where", "max_drawdown > -0.3", "--where", "win_rate < 0.9", "--min-trades", "2"],
-    "order": ["--where", "total_trades <= 9", "--where", "win_rate >= -inf", "--min-trades", "0"],
+    "order": ["--where", "total_trades <= 9", "--where", "win_rate >= -inf", "--where", "max_drawdown <= 0", "--min-trades", "0"],
     "rules": ["--fees", "0.001", "--average", "wma", "--fill", "close", "--conflict", "opposite", "--stop-loss", "0.1",
               "--take-profit", "0.3", "--max-bars", "30", "--start", "2001-03-01", "--end", "2001-12-03 00:00", "--init-cash", "1e-05"],
 }  # fmt: skip
@@ -78,33 +80,43 @@ def job(csv, tmp_path):
     return written
 
 
-def asked(*arguments):
-    done = inside(*arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture
+def asked(monkeypatch):
+    """What a command would run: the job, the limits, the directory that it would be kept in."""
+    found = []
+    monkeypatch.setattr("qmac.cli.runs._run", lambda job, kept, limits, *_: found.append((job, limits, kept)))
+    monkeypatch.setattr("qmac.cli.runs._print_estimate", lambda job, limits, _: found.append((job, limits, None)))
+
+    def ask(*arguments):
+        done = inside(*arguments)
+        assert done.returncode == 0, done.stderr
+        return found.pop()
+
+    return ask
 
 
-def test_the_command_line_overrides(job, csv, tmp_path):
+def test_the_command_line_overrides(job, asked, csv, tmp_path):
     path = job(
         'prices = "spy.csv"\nwindows = [2, 5, "7:9"]\nbuy_fast = 3\ntop = 3\nfees = 0\nwhere = "win_rate > 0.1"\n'
-        'threads = 1\nstart = 2001-02-01\nout = "kept"\n'
+        'threads = 1\nstart = 2001-02-01\nout = "kept"\npolite = true\n'
     )
-    plain = asked("optimize", path)
-    assert plain["grid"]["buy_slow"] == [2, 5, 7, 8, 9] and plain["grid"]["buy_fast"] == [3]
-    assert len(plain["top"]) == 3 and plain["rules"]["start"] == "2001-02-01" and plain["rules"]["fees"] == 0
-    assert list(plain["constraints"]) == ["win_rate", "total_trades"]
-    assert (tmp_path / "kept" / "run.json").exists()
-    over = asked("optimize", path, "--windows", "2:6", "--top", 20, "--fees", "0.01", "--where", "exposure > 0",
-                 "--start", "2001-01-01", "--out", tmp_path / "other")  # fmt: skip
-    assert over["grid"]["buy_fast"] == [2, 3, 4, 5, 6] and over["rules"]["fees"] == 0.01
-    assert list(over["constraints"]) == ["exposure", "total_trades"] and over["rules"]["start"] == "2001-01-01"
-    assert (
-        asked("optimize", path, "--sample", "--windows", "2:6", "--out", tmp_path / "third")["prices"]["name"]
-        == "sp500"
-    )
-    assert asked("estimate", path)["threads"] == 1
+    plain, limits, kept = asked("optimize", path)
+    assert plain.grid.buys.slow == (2, 5, 7, 8, 9) and plain.grid.buys.fast == (3,)
+    assert (plain.top, plain.rules.start, plain.rules.fees, list(plain.prices)) == (3, "2001-02-01", 0.0, ["spy"])
+    assert list(plain.constraints) == ["win_rate", "total_trades"] and kept.path == tmp_path / "kept"
+    assert (limits.threads, limits.polite) == (1, True)
+    over, _, kept = asked(
+        "optimize", path, "--windows", "2:6", "--top", 20, "--fees", "0.01", "--where", "exposure > 0",
+        "--start", "2001-01-01", "--out", tmp_path / "other",
+    )  # fmt: skip
+    assert over.grid == qmac.Grid(range(2, 7)) and (over.rules.fees, over.top) == (0.01, 20)
+    assert list(over.constraints) == ["exposure", "total_trades"] and over.rules.start == "2001-01-01"
+    assert kept.path == tmp_path / "other"
+    assert list(asked("estimate", path, "--sample")[0].prices) == ["sp500"]
+    assert asked("optimize", path, "--dry-run")[1].threads == 1
     path = job('sample = true\nwindows = "2:6"\n')
-    assert asked("optimize", path, csv)["prices"]["name"] == "spy"
+    assert list(asked("optimize", path, csv)[0].prices) == ["spy"]
+    assert list(asked("optimize", path)[0].prices) == ["sp500"]
 
 
 @pytest.mark.parametrize(
@@ -153,3 +165,17 @@ def test_a_result_says_what_repeats_it():
     )
     told = tomllib.loads(result.job)
     assert told["averages"] == "own" and told["windows"] == "2:8" and "prices" not in told
+
+
+def test_the_documented_job_file(csv, asked, tmp_path, monkeypatch):
+    """All keys of docs/command-line.md are known, and mean what they say."""
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parent.parent / "docs" / "command-line.md").read_text()
+    text = re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "job.toml").write_text(text.replace("2010", "2001").replace("2:252:5", "2:32:5"))
+    (tmp_path / "more").mkdir()
+    for name in ("spy", "more/qqq"):
+        (tmp_path / f"{name}.csv").write_bytes(csv.read_bytes())
+    found, _, kept = asked("optimize", "job.toml")
+    assert list(found.prices) == ["spy", "qqq"] and kept.path == tmp_path / "runs" / "spy"
+    assert (found.rules.stop_loss, found.rules.start, found.top) == (0.1, "2001-01-04", 100)

@@ -77,7 +77,7 @@ def frame_of(results: Results, what: str = "top") -> pd.DataFrame:
     >>> sample = qmac.sample_prices()
     >>> results = qmac.optimize_many({"SPX": sample}, qmac.Grid(windows=range(10, 101, 10)), top=2)
     >>> frame_of(results).iloc[:, :6].to_numpy().tolist()
-    [['SPX', 1, 10, 70, 60, 90], ['SPX', 2, 10, 70, 50, 90]]
+    [['SPX', 1, 10, 70, 60, 90], ['SPX', 2, 10, 70, 50, 80]]
     """
     if what not in WHAT:
         raise OptionError(f"what {what!r} is not known. {suggestion(what, WHAT)}")

@@ -17,8 +17,8 @@ import pandas as pd
 from qmac.config import Rules
 from qmac.errors import OptionError
 from qmac.grid import ROLES, Grid, shown_windows
-from qmac.result import HEADER as RESULT
 from qmac.result import ARRAYS, TOP
+from qmac.result import HEADER as RESULT
 from qmac.run.directory import HEADER as RUN
 from qmac.run.directory import PROGRESS, RunDirectory
 from qmac.run.progress import LOCK, is_held, last_line

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,7 +200,8 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
     path = check_writable(path)
     try:
         directory = RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
-        write_whole(path / jobfile.NAME, [jobfile.of_run(directory.header).encode()])
+        with suppress(OSError):  # a full disk: the header says the same
+            write_whole(path / jobfile.NAME, [jobfile.of_run(directory.header).encode()])
         return directory
     except OSError as error:
         raise WriteError(
