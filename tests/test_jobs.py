@@ -20,7 +20,7 @@ import qmac
 from qmac import jobs
 from qmac.errors import ResultError, Stopped
 from qmac.run import executors, files, keeper, ledger
-from qmac.run.directory import HEADER, PROGRESS, _checksum
+from qmac.run.directory import HEADER, PROGRESS, RunDirectory, _checksum
 
 BARS = ohlc("random", 300, 4)
 SMALL = qmac.Grid(windows=range(2, 12))

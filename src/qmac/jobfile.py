@@ -10,7 +10,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ def of_run(header: Mapping[str, Any], directory: Path | None = None) -> str:
     own = str(asked["averages"]).startswith(OWN)
     left_out = [f"# left out: {_comment(reason)}" for reason in header["left_out"].values()]
     head = ["# Repeats a run: qmac optimize job.toml --out NEW", *left_out]
+    if header.get("save_grid"):
+        head.append(f"# It kept every score, which needs a directory: --save-grid {header['save_grid']}")
     table = ["", "[prices]", *(f"{_text(name)} = {_text(file)}" for name, file in files.items()), ""]
     return "\n".join([*head, *lines_of(asked, asked["top"], own=own), *table])
 
@@ -180,7 +182,7 @@ def _converted(path: Path, key: str, name: str, value: Any, kind: Any) -> Any:
         return ",".join(map(str, value))
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, str) or (number and not isinstance(value, time)):
+    if isinstance(value, str) or number:
         return str(value)
     raise wrong('a text in quotes, such as "2:252"' if name in WINDOWS else "a text in quotes")
 

@@ -21,6 +21,12 @@ def test_the_commands():
     assert sorted(wanted.split()) == NAMES
 
 
+def test_the_commands_are_documented():
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    table = page.partition("| command |")[2].partition("\n\n")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == NAMES
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help_has_an_example_and_json(name):
     done = inside(name, "--help")

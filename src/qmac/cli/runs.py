@@ -97,6 +97,7 @@ def watch(
     from qmac.run.progress import follow
 
     found = RunDirectory.open(directory)
+    State.written = "the run itself goes on"  # what Ctrl-C leaves
     with streams.progress(found.header["asked"]["objective"]) as listener:
         last = follow(found.path / PROGRESS, listener, once=once)
     entry = look_at(found.path)
