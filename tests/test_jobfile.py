@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -179,3 +180,21 @@ def test_the_documented_job_file(csv, asked, tmp_path, monkeypatch):
     found, _, kept = asked("optimize", "job.toml")
     assert list(found.prices) == ["spy", "qqq"] and kept.path == tmp_path / "runs" / "spy"
     assert (found.rules.stop_loss, found.rules.start, found.top) == (0.1, "2001-01-04", 100)
+
+
+def test_a_run_goes_on_without_its_job_file(one_run, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(one_run, run)
+    text = (run / "job.toml").read_text()
+    (run / "job.toml").unlink()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("qmac.jobfile.os.replace", full)
+        assert inside("resume", run).returncode == 0
+    assert not list(run.glob("*job.toml*"))
+    assert str(run) in inside("show", run, "--toml").stdout
+    assert inside("resume", run).returncode == 0
+    assert (run / "job.toml").read_text() == text

@@ -7,8 +7,10 @@ Keys are the names of the command line's options, with dashes or underscores. Pa
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -44,6 +46,19 @@ def of_run(header: Mapping[str, Any], directory: Path | None = None) -> str:
         head.append(f"# It kept every score, which needs a directory: --save-grid {header['save_grid']}")
     table = ["", "[prices]", *(f"{_text(name)} = {_text(file)}" for name, file in files.items()), ""]
     return "\n".join([*head, *lines_of(asked, asked["top"], own=own), *table])
+
+
+def keep(directory: Path, header: Mapping[str, Any]) -> None:
+    """Put the job file of a run into its directory, if it is not there; the header says the same, so a full disk may refuse."""
+    path, scratch = directory / NAME, directory / f".{NAME}.part"
+    if path.exists():
+        return
+    try:
+        scratch.write_text(of_run(header), "utf-8")
+        os.replace(scratch, path)
+    except OSError:
+        with suppress(OSError):
+            scratch.unlink()
 
 
 def of_result(asked: Mapping[str, Any], top: int, prices: Mapping[str, Any]) -> str:

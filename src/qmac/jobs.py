@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,6 @@ from qmac.result import Result, check_writable, load
 from qmac.results import Results
 from qmac.run.directory import HEADER, PROGRESS, RunDirectory, changes, kernel_sources, own_averages, prices_checksum
 from qmac.run.executors import ThreadExecutor
-from qmac.run.files import write_whole
 from qmac.run.governor import Governor
 from qmac.run.keeper import Keeper
 from qmac.run.limits import Limits
@@ -199,10 +197,7 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
         raise ResultError(f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}")
     path = check_writable(path)
     try:
-        directory = RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
-        with suppress(OSError):  # a full disk: the header says the same
-            write_whole(path / jobfile.NAME, [jobfile.of_run(directory.header).encode()])
-        return directory
+        return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
     except OSError as error:
         raise WriteError(
             f"{path} cannot be written: {error.strerror or error}. Make room, or name another directory."
@@ -233,6 +228,7 @@ def run(
     if directory is None:
         return _run(job, None, limits, threads, progress)
     with directory.locked():
+        jobfile.keep(directory.path, directory.header)
         log = Log(directory.path / PROGRESS)
         state = "interrupted"
         try:

@@ -154,6 +154,13 @@ def test_a_reader_that_leaves(csv):
     assert done.stdout == f"{exits.PIPE}\n" and done.stderr == ""
 
 
+@pytest.mark.parametrize(("where", "code"), [("> /dev/full", exits.OUTPUT), (">&-", exits.DONE), ("2>&-", exits.DONE)])
+def test_streams_that_take_nothing(one_run, where, code):
+    command = f"{sys.executable} -m qmac runs {one_run} {where}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == code and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colours_on_a_terminal_only(tmp_path, environment, coloured):
     pty = pytest.importorskip("pty")
