@@ -119,8 +119,9 @@ def _vectors() -> Finding:
     )
     words, verdict = f"{width} bits, {width // 64} combinations at a time", OK
     if width < wide:
-        words += f"; the CPU has {wide}, which LLVM thinks slower here"
-        verdict = NOTE if SETTINGS.CPU_NAME else OK
+        told = bool(SETTINGS.CPU_NAME)
+        words += f"; the CPU has {wide}" + ("" if told else ", which LLVM takes for slower here")
+        verdict = NOTE if told else OK
     return Finding("vectors", verdict, words, {"bits": width, "widest": wide})
 
 

@@ -95,7 +95,7 @@ def differences(top: pd.DataFrame, replay: Replay, told: Told | None = None) -> 
             told(k, len(combinations))
         rows.append(replay.metrics(combination))
         signals.append(replay.signals(combination))
-    expected = pd.DataFrame(rows)
+    expected = pd.DataFrame(rows, columns=METRICS)
     found = [_largest(metric, "reference", top, expected[metric], combinations) for metric in METRICS]
     if witness.is_installed() and combinations:
         found += _beside_vectorbt(top, combinations, np.stack(signals, axis=2), replay)

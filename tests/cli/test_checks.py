@@ -57,6 +57,21 @@ def test_verify_finds_what_is_wrong(csv, tmp_path, monkeypatch, without):
     assert inside("verify", tmp_path / "run", "--rows", 1).returncode == 0
 
 
+def test_a_vectorbt_that_cannot_be_imported(one_run, monkeypatch):
+    def broken(name):
+        raise AttributeError(f"{name} needs a NumPy of its own\nand more")
+
+    monkeypatch.setattr(witness, "find_spec", lambda name: True)
+    monkeypatch.setattr(witness, "import_module", broken)
+    witness.is_installed.cache_clear()
+    try:
+        done = inside("verify", one_run, "--rows", 1)
+    finally:
+        witness.is_installed.cache_clear()
+    assert done.returncode == 0 and "agree with the reference to" in done.stdout
+    assert done.stderr.count("\n") == 1 and "vectorbt needs a NumPy of its own). It is not asked." in done.stderr
+
+
 def test_a_result_without_prices(csv, tmp_path):
     qmac.optimize(qmac.read_prices(csv), qmac.Grid(windows=[2, 5, 9, 14])).save(tmp_path / "result")
     done = inside("verify", tmp_path / "result")
@@ -111,6 +126,22 @@ def test_own_averages_replay(tmp_path):
     assert answer["agrees"] and answer["rows"] == 4
     done = inside("optimize", tmp_path / "run" / "job.toml")
     assert done.returncode == 2 and "averages of its own" in done.stderr
+
+
+def test_a_result_without_rows(tmp_path):
+    """Nothing is left to replay, or to export; the columns and their types are there."""
+    frame(series("constant", 60, 1)).to_csv(tmp_path / "flat.csv")
+    assert inside("optimize", tmp_path / "flat.csv", "--windows", "2:9", "--out", tmp_path / "run").returncode == 0
+    done = inside("verify", tmp_path / "run")
+    assert (done.returncode, done.stderr) == (0, "") and "nothing to replay" in done.stdout
+    assert json.loads(inside("verify", tmp_path / "run", "--json").stdout)["rows"] == 0
+    full = qmac.optimize(frame(series("random", 60, 1)), qmac.Grid(windows=[2, 3, 5, 8])).top
+    for kind in ("csv", "parquet", "json"):
+        assert inside("export", tmp_path / "run", "--out", tmp_path / f"top.{kind}").returncode == 0
+    empty = pd.read_parquet(next((tmp_path / "run").glob("results/*/top.parquet")))
+    assert empty.dtypes.to_dict() == full.dtypes.to_dict()
+    assert pd.read_parquet(tmp_path / "top.parquet").dtypes.iloc[2:].to_dict() == full.dtypes.to_dict()
+    assert "finished" in inside("runs", tmp_path).stdout
 
 
 # -- doctor

@@ -51,6 +51,9 @@ def verify(
     else:
         from qmac.report.tables import show_differences
 
+        if not replayed:
+            print("No combination is left in the result, so there is nothing to replay.")
+            return
         show_differences(found, streams.console())
         if not wrong:
             print(f"{replayed} rows agree with {' and '.join(witnesses)} to {TOLERANCE:g} in every metric compared.")

@@ -91,6 +91,8 @@ def show_differences(found: Sequence[tuple[str, Difference]], console: Console) 
     for note, metrics in notes.items():
         shown = "every metric" if len(metrics) == len(METRICS) else ", ".join(metrics)
         console.print(Text(f"{note} ({shown})"), soft_wrap=True, style="dim")
+    if any(note.startswith("vectorbt") for note in notes):
+        console.print(Text('see docs/metrics.md, "Where vectorbt differs"'), style="dim")
 
 
 def _apart(relative: float) -> str:
