@@ -13,7 +13,7 @@ import typer
 
 import qmac
 from qmac.config import AVERAGES, CONFLICTS, FILLS
-from qmac.errors import OptionError, ResultError
+from qmac.errors import OptionError, ResultError, suggestion
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
@@ -87,6 +87,20 @@ LIMITS: dict[str, tuple[Any, Any]] = {
     "governor": (Annotated[str, typer.Option(help="act | observe (only write down what it would do).")], "act"),
 }
 """Options that make up the ``Limits``."""
+EXECUTOR: dict[str, tuple[Any, Any]] = {
+    "executor": (
+        Annotated[str, typer.Option(help="threads (of this process) | ray (a cluster, or Ray here).")],
+        "threads",
+    ),
+    "ray_address": (
+        Annotated[
+            str | None, typer.Option(help="Of a running Ray cluster, auto or HOST:PORT; one is started if not given.")
+        ],
+        None,
+    ),
+    "ray_dashboard": (Annotated[bool, typer.Option("--ray-dashboard", help="Show that of a Ray started here.")], False),
+}
+"""Options that say where a run is swept."""
 
 
 JOB: dict[str, tuple[Any, Any]] = {
@@ -170,6 +184,22 @@ def _job(
     )  # fmt: skip
 
 
+def _executor(executor: str, ray_address: str | None, ray_dashboard: bool) -> Any:
+    """Makes the executor for limits; None for threads of this process."""
+    known = ("threads", "ray")
+    if executor not in known:
+        raise OptionError(f"executor {executor!r} is not known. {suggestion(executor, known)}")
+    if executor == "threads":
+        if ray_address or ray_dashboard:
+            raise OptionError("an option of Ray is given, but the executor is threads. Add --executor ray.")
+        return lambda _: None
+
+    def made(limits: qmac.Limits) -> Any:
+        return qmac.RayExecutor(ray_address, limits.threads, limits, dashboard=ray_dashboard)
+
+    return made
+
+
 def takes(name: str, made_by: Callable[..., Any], options: dict[str, tuple[Any, Any]]) -> Callable[..., Any]:
     """Give a command ``options`` in place of its parameter ``name``, which gets what ``made_by`` makes of them."""
 
@@ -195,9 +225,10 @@ def takes(name: str, made_by: Callable[..., Any], options: dict[str, tuple[Any, 
 takes_rules = takes("rules", lambda **given: qmac.Rules(**given), RULES)
 takes_limits = takes("limits", lambda **given: qmac.Limits(**given), LIMITS)
 takes_job = takes("job", _job, JOB)
+takes_executor = takes("executor", _executor, EXECUTOR)
 
 
-OF_OPTIMIZE = ("out", "save_grid", "prometheus_file", "dry_run")
+OF_OPTIMIZE = ("out", "save_grid", "prometheus_file", "dry_run", "executor", "ray_address", "ray_dashboard")
 """Keys of a job file that only ``optimize`` heeds; other commands pass over them."""
 
 

@@ -62,6 +62,8 @@ class Result:
     """Scores of the top rows ``(K,)``, bit for bit as the sweep summed them."""
     degradations: list[dict[str, Any]] = field(default_factory=list)
     """What the governor did: when, what level, how many threads, why. None of it changes the answer."""
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    """Cells that no node of a cluster could sweep: number, combinations, why. What they hold is in no count and no map."""
     scores: ScoreGrid | None = None
     """Every score, where the run kept them (``save_grid``)."""
 
@@ -121,6 +123,7 @@ class Result:
             "digest": self.digest,
             "elapsed": self.elapsed,
             "degradations": self.degradations,
+            "failed": self.failed,
             "combinations_per_second": self.combinations_per_second,
             "objective": self.objective,
             "maximize": self.maximize,
@@ -213,6 +216,7 @@ class Result:
             "filtered_by": self.filtered_by,
             "elapsed": self.elapsed,
             "degradations": self.degradations,
+            "failed": self.failed,
             "digest": self.digest,
             "job": self.job,
             "checksums": {name: _checksum(directory / name) for name in (TOP, ARRAYS)},
@@ -287,6 +291,7 @@ def _from_parts(header: dict[str, Any], top: pd.DataFrame, arrays: dict[str, np.
         top_scores=arrays["top_scores"],
         maps=Maps(objective, grid.windows, arrays["map_best"], arrays["map_mean"], arrays["map_count"]),
         degradations=list(header.get("degradations", [])),
+        failed=list(header.get("failed", [])),
         **{
             name: header[name]
             for name in (

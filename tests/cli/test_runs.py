@@ -1,7 +1,9 @@
 """Commands that begin runs, go on with them, and look at them."""
 
+import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -186,3 +188,14 @@ def test_no_runs(tmp_path):
     done = inside("runs", tmp_path)
     assert (done.returncode, done.stdout) == (0, "") and "no run or result below" in done.stderr
     assert json.loads(inside("runs", tmp_path, "--json").stdout) == {"runs": []}
+
+
+def test_a_result_of_which_cells_failed(one_run, tmp_path):
+    failed = [{"cell": 3, "reason": "a cosmic ray"}]
+    dataclasses.replace(api.load(one_run), failed=failed).save(tmp_path / "result")
+    shutil.copytree(one_run, tmp_path / "run")
+    place = next((tmp_path / "run" / "results").iterdir())
+    shutil.rmtree(place)
+    shutil.copytree(tmp_path / "result", place)
+    answer = json.loads(inside("runs", tmp_path, "--json").stdout)["runs"]
+    assert [entry["state"] for entry in answer] == ["incomplete"] * 2

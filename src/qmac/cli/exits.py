@@ -12,7 +12,7 @@ import typer
 from qmac.__main__ import EXIT_AGAIN, EXIT_INTERRUPTED, State
 from qmac.errors import InputError, QmacError, Stopped, WriteError
 
-DONE, DEFECT, INPUT, LEFT_OUT, OUTPUT, PIPE = 0, 1, 2, 3, 74, 141
+DONE, DEFECT, INPUT, LEFT_OUT, INCOMPLETE, OUTPUT, PIPE = 0, 1, 2, 3, 4, 74, 141
 AGAIN, INTERRUPTED = EXIT_AGAIN, EXIT_INTERRUPTED
 
 MEANINGS = {
@@ -20,6 +20,7 @@ MEANINGS = {
     DEFECT: "a defect: `verify` or `doctor` found a difference, or qmac failed a promise of its own",
     INPUT: "something that was given cannot be used; nothing was written",
     LEFT_OUT: "done, but symbols were left out",
+    INCOMPLETE: "done, but cells failed on every node of a cluster that tried them; the result names them",
     OUTPUT: "output cannot be written",
     AGAIN: "stopped; run it again with `qmac resume DIR`",
     INTERRUPTED: "interrupted, and nothing was kept",

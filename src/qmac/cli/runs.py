@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import qmac
 from qmac.__main__ import Interrupted, State
 from qmac.cli import exits, streams
 from qmac.cli.results import print_results
-from qmac.options import AsJson, Directory, takes_file, takes_job, takes_limits
+from qmac.options import AsJson, Directory, takes_executor, takes_file, takes_job, takes_limits
 
 PrometheusFile = Annotated[
     Path | None, typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom.")
@@ -20,12 +21,14 @@ PrometheusFile = Annotated[
 
 
 @takes_file
+@takes_executor
 @takes_limits
 @takes_job
 def optimize(
     *,
     job: Any,
     limits: qmac.Limits,
+    executor: Any,
     out: Annotated[
         Path | None, typer.Option(help="New directory for snapshots and the result; 'qmac resume' goes on with it.")
     ] = None,
@@ -49,7 +52,8 @@ def optimize(
     if dry_run:
         _print_estimate(job, limits, as_json)
         return
-    _run(job, jobs.kept_in(job, out, save_grid), limits, job.top, prometheus_file, as_json)
+    place = executor(limits)
+    _run(job, jobs.kept_in(job, out, save_grid), limits, place, job.top, prometheus_file, as_json)
 
 
 @takes_file
@@ -63,9 +67,11 @@ def estimate(*, job: Any, limits: qmac.Limits, as_json: AsJson = False) -> None:
     _print_estimate(job, limits, as_json)
 
 
+@takes_executor
 @takes_limits
 def resume(
     *,
+    executor: Any,
     directory: Directory,
     limits: qmac.Limits,
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
@@ -80,7 +86,7 @@ def resume(
     from qmac.run.directory import RunDirectory
 
     found = RunDirectory.open(directory)
-    _run(jobs.Job.of_directory(found), found, limits, rows, prometheus_file, as_json)
+    _run(jobs.Job.of_directory(found), found, limits, executor(limits), rows, prometheus_file, as_json)
 
 
 def watch(
@@ -133,7 +139,9 @@ def runs(
     show_runs(entries, streams.console())
 
 
-def _run(job: Any, directory: Any, limits: qmac.Limits, rows: int, prometheus_file: Path | None, as_json: bool) -> None:
+def _run(
+    job: Any, directory: Any, limits: qmac.Limits, executor: Any, rows: int, prometheus_file: Path | None, as_json: bool
+) -> None:
     """Do what is left of a job and show what it found."""
     from qmac import jobs
     from qmac.run.prometheus import Prometheus
@@ -141,15 +149,22 @@ def _run(job: Any, directory: Any, limits: qmac.Limits, rows: int, prometheus_fi
     if directory is not None:
         State.resume = f"qmac resume {shlex.quote(str(directory.path.resolve()))}"
         streams.say(f"if anything interrupts this run, go on with: {State.resume}")
-    with streams.progress(job.objective) as shown:
+    with executor or nullcontext(), streams.progress(job.objective) as shown:
         listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
-        results = jobs.run(job, directory, limits, jobs.threads_of(limits), _heeding(listener))
+        results = jobs.run(job, directory, limits, jobs.threads_of(limits), _heeding(listener), executor)
     State.resume = None
     if directory is not None:
         State.written = f"the result is in {directory.path}"
     print_results(results, rows, as_json, None if directory is None else directory.path, saved=True)
-    if results.left_out:
-        raise typer.Exit(exits.LEFT_OUT)
+    incomplete = [name for name, result in results.items() if result.failed]
+    for name in incomplete:
+        failed = results[name].failed
+        cells = ", ".join(str(cell["cell"]) for cell in failed[:5]) + (", ..." if len(failed) > 5 else "")
+        streams.say(
+            f"{name} is incomplete: {len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}"
+        )
+    if incomplete or results.left_out:
+        raise typer.Exit(exits.INCOMPLETE if incomplete else exits.LEFT_OUT)
 
 
 def _heeding(listener: Any) -> Any:

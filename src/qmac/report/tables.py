@@ -19,7 +19,7 @@ from qmac.report.terminal import number, top_table
 from qmac.verification import Difference
 
 FEW = 5  # metrics that a note names
-STYLES = {"running": "green", "interrupted": "yellow", "finished": "", DAMAGED: "red"}
+STYLES = {"running": "green", "interrupted": "yellow", "finished": "", "incomplete": "yellow", DAMAGED: "red"}
 
 
 def show_runs(entries: Sequence[Entry], console: Console) -> None:

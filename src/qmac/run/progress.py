@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
@@ -48,6 +48,7 @@ class Status:
     threads: int = 0  # active
     level: str = "normal"  # of the governor
     limit: int | None = None  # bytes that may be used
+    nodes: dict[str, dict[str, Any]] | None = None  # of a cluster, see ``run.node.NodeReading``
 
     @property
     def left(self) -> float:
@@ -58,8 +59,11 @@ class Status:
     def words(self) -> list[str]:
         """What is said beside the share that is done, but for the best score; what matters most comes first."""
         memory = f"{self.memory / 2**20:,.0f} MiB" + (f" of {self.limit / 2**20:,.0f}" if self.limit else "")
-        level = [] if self.level in ("", "normal") else [self.level]
-        return [*level, f"{duration(self.left)} left", millions(self.rate), memory, f"{self.threads} threads"]
+        levels = [self.level, *(f"{name} {node.get('level')}" for name, node in (self.nodes or {}).items())]
+        level = [level for level in levels if level not in ("", "normal") and not level.endswith(" normal")]
+        count = len(self.nodes or ())
+        where = "" if self.nodes is None else f" on {count} node{'s' * (count != 1)}"
+        return [*level, f"{duration(self.left)} left", millions(self.rate), memory, f"{self.threads} threads{where}"]
 
     @property
     def text(self) -> str:
@@ -68,6 +72,30 @@ class Status:
 
 
 Listener = Callable[[Status], None]
+
+
+def both(first: Listener, second: Listener | None) -> Listener:
+    """Tell two listeners, or the first alone."""
+    if second is None:
+        return first
+
+    def tell(status: Status) -> None:
+        first(status)
+        second(status)
+
+    return tell
+
+
+@dataclass
+class Part:
+    """A listener to one symbol of many."""
+
+    listener: Listener
+    part: int
+    parts: int
+
+    def __call__(self, status: Status) -> None:
+        self.listener(replace(status, part=self.part, parts=self.parts))
 
 
 class Lines:
