@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from terminal import inside
 
 import qmac
 from qmac.verification import Replay
@@ -82,6 +81,8 @@ def csv(tmp_path_factory):
 @pytest.fixture(scope="session")
 def one_run(csv, tmp_path_factory):
     """The directory of a finished run of one symbol."""
+    from terminal import inside
+
     out = tmp_path_factory.mktemp("runs") / "one"
     done = inside("optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 7, "--min-trades", 3)
     assert done.returncode == 0, done.stderr
@@ -91,6 +92,8 @@ def one_run(csv, tmp_path_factory):
 @pytest.fixture(scope="session")
 def run_of_many(tmp_path_factory):
     """The directory of a finished run of two symbols; a third was left out."""
+    from terminal import inside
+
     folder = tmp_path_factory.mktemp("many")
     data, out = folder / "data", folder / "runs" / "two"
     data.mkdir()

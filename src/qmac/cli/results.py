@@ -13,6 +13,9 @@ from qmac.cli import streams
 from qmac.errors import OptionError
 from qmac.options import AsJson, Directory
 
+SLOW_ROWS = 50_000
+"""Of a sheet of Excel, about six seconds."""
+
 
 def show(
     directory: Directory,
@@ -82,6 +85,8 @@ def export(
     if out is None and (as_json or kind not in ("csv", "json")):
         raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
     frame = exports.frame_of(jobs.read(directory), what)
+    if kind == "xlsx" and len(frame) > SLOW_ROWS:
+        streams.say(f"{len(frame):,} rows take Excel's format a while; parquet and csv take a second.")
     content = exports.encoded(frame, kind)
     if out is None:
         sys.stdout.write(content.decode())
