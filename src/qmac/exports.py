@@ -178,12 +178,13 @@ def read_combinations(path: Path) -> list[list[int]]:
     """
     path = path.expanduser()
     try:
+        content = path.read_bytes()  # once: a pipe cannot be read again
         if path.suffix.lower() in PARQUET:
-            frame = pd.read_parquet(path)
+            frame = pd.read_parquet(io.BytesIO(content))
         else:
-            frame = pd.read_csv(path, skipinitialspace=True)
+            frame = pd.read_csv(io.BytesIO(content), skipinitialspace=True)
             if not set(ROLES) <= set(frame.columns) and _is_row(list(frame.columns)):
-                frame = pd.read_csv(path, header=None, names=list(ROLES), skipinitialspace=True)
+                frame = pd.read_csv(io.BytesIO(content), header=None, names=list(ROLES), skipinitialspace=True)
     except FileNotFoundError:
         raise GridError(f"{path}: there is no such file. Name a CSV or Parquet file of combinations.") from None
     except (OSError, ValueError) as error:  # pandas' and pyarrow's parser errors are ValueErrors

@@ -66,7 +66,7 @@ def test_tables(run_of_many):
 def test_on_standard_output(one_run):
     text = inside("export", one_run).stdout
     assert text == encoded(frame_of(jobs.read(one_run)), "csv").decode()
-    assert len(json.loads(inside("export", one_run, "--format", "json").stdout)) == 7
+    assert len(json.loads(inside("export", one_run, "--format", "json", "--out", "-").stdout)) == 7
 
 
 def test_nothing_is_replaced_unless_asked(one_run, tmp_path):

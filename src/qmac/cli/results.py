@@ -81,6 +81,7 @@ def export(
     """
     from qmac import exports, jobs
 
+    out = None if out == Path("-") else out
     kind = exports.format_of(out, kind)
     if out is None and (as_json or kind not in ("csv", "json")):
         raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
