@@ -69,3 +69,39 @@ frames = st.builds(ohlc, st.sampled_from(KINDS), st.integers(14, 90), st.integer
 @pytest.fixture(scope="session")
 def sample() -> qmac.Prices:
     return qmac.sample_prices()
+
+
+@pytest.fixture(scope="session")
+def csv(tmp_path_factory):
+    path = tmp_path_factory.mktemp("prices") / "spy.csv"
+    frame(series("random", 300, 4)).to_csv(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def one_run(csv, tmp_path_factory):
+    """The directory of a finished run of one symbol."""
+    from terminal import inside
+
+    out = tmp_path_factory.mktemp("runs") / "one"
+    done = inside("optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 7, "--min-trades", 3)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="session")
+def run_of_many(tmp_path_factory):
+    """The directory of a finished run of two symbols; a third was left out."""
+    from terminal import inside
+
+    folder = tmp_path_factory.mktemp("many")
+    data, out = folder / "data", folder / "runs" / "two"
+    data.mkdir()
+    for name, seed in (("AAA", 1), ("b c", 2)):
+        frame(series("random", 200, seed)).to_csv(data / f"{name}.csv")
+    (data / "BAD.csv").write_text("Date,Close\n2001-01-01,-1\n")
+    done = inside(
+        "optimize", data, "--windows", "2:12", "--objective", "sharpe_ratio", "--where", "win_rate > 0.1", "--out", out
+    )
+    assert done.returncode == 3, done.stderr
+    return out

@@ -1,10 +1,34 @@
-"""The command line as its users meet it: a process, two streams, an exit code."""
+"""The command line as its users meet it: two streams and an exit code."""
 
+import contextlib
+import io
 import subprocess
 import sys
+import warnings
+from typing import NamedTuple
+
+from qmac.cli import exits, streams
+from qmac.cli.app import app
+
+
+class Ended(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 def qmac(*arguments, **options):
+    """In a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "qmac", *map(str, arguments)], capture_output=True, text=True, timeout=120, **options
     )
+
+
+def inside(*arguments):
+    """In this process, which has imported everything: a second less."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = streams._show_warning
+        code = exits.code_of(lambda: app(list(map(str, arguments)), prog_name="qmac", standalone_mode=False))
+    return Ended(code, out.getvalue(), err.getvalue())

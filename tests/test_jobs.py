@@ -20,7 +20,7 @@ import qmac
 from qmac import jobs
 from qmac.errors import ResultError, Stopped
 from qmac.run import executors, files, keeper, ledger
-from qmac.run.directory import HEADER, PROGRESS, _checksum
+from qmac.run.directory import HEADER, PROGRESS, RunDirectory, _checksum
 
 BARS = ohlc("random", 300, 4)
 SMALL = qmac.Grid(windows=range(2, 12))
@@ -554,9 +554,11 @@ def test_exit_codes_of_many(tmp_path):
 
 
 def test_watch_once(copy, tmp_path):
-    assert command("watch", copy, "--once").stdout == f"{copy}: interrupted\n"
+    assert command("watch", copy, "--once").stdout == f"{copy}: interrupted; go on with: qmac resume {copy}\n"
     lines = (copy / PROGRESS).read_text().splitlines()
     (copy / PROGRESS).write_text(re.sub(r'"time": [0-9.]+', f'"time": {time.time()}', lines[0]) + "\n")
-    done = command("watch", copy, "--once")
+    assert "its process is gone" in command("watch", copy, "--once").stdout
+    with RunDirectory.open(copy).locked():
+        done = command("watch", copy, "--once")
     assert re.fullmatch(rf"{copy}: running, \d+\.\d% done  .* threads\n", done.stdout), done.stdout
     assert command("watch", tmp_path).returncode == 2

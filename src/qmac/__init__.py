@@ -10,7 +10,8 @@ The way of the data, which is also the order in which to read the files::
 ``evaluation`` sweeps a cell of it, ``run/executors`` spreads cells and ``run/ledger`` keeps the books of them,
 ``selftest`` asks the kernels for known answers, ``optimization`` sweeps one series, ``jobs`` many, in a ``run/directory`` in which
 they survive, ``calls`` are the public ones. ``simulation`` does single combinations, ``reference`` says in plain
-Python what all of it means.
+Python what all of it means, ``verification`` holds a result against it and against vectorbt (``witness``). ``jobfile`` says in
+TOML what was asked, ``inventory`` lists runs, ``exports`` writes tables, ``diagnosis`` looks at the machine; ``cli/`` prints.
 """
 
 import gc

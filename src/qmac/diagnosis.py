@@ -79,13 +79,13 @@ def findings() -> Iterator[Finding]:
 
 def _python() -> Finding:
     bits, build = 64 if sys.maxsize > 2**32 else 32, platform.python_implementation()
-    words = f"{platform.python_version()}, {build}, {bits} bits, {platform.platform(terse=True)}"
+    words = f"{platform.python_version()}, {build}, {bits} bits, {platform.system()} {platform.machine()}"
     facts = {"version": platform.python_version(), "executable": sys.executable, "platform": platform.platform()}
     return Finding("Python", OK if bits == 64 else BAD, words, facts)
 
 
 def _packages() -> Iterator[Finding]:
-    yield Finding("qmac", OK, f"{__version__}, {Path(__file__).parent}", {"version": __version__})
+    yield Finding("qmac", OK, f"{__version__}, {_short(Path(__file__).parent)}", {"version": __version__})
     for name in ("numba", "llvmlite", "numpy", "pandas", "pyarrow"):
         yield Finding(name, OK, version(name), {"version": version(name)})
 
@@ -119,8 +119,9 @@ def _vectors() -> Finding:
     )
     words, verdict = f"{width} bits, {width // 64} combinations at a time", OK
     if width < wide:
-        words += f"; the CPU has {wide}, which LLVM thinks slower here"
-        verdict = NOTE if SETTINGS.CPU_NAME else OK
+        told = bool(SETTINGS.CPU_NAME)
+        words += f"; the CPU has {wide}" + ("" if told else ", which LLVM takes for slower here")
+        verdict = NOTE if told else OK
     return Finding("vectors", verdict, words, {"bits": width, "widest": wide})
 
 
@@ -158,9 +159,17 @@ def _cache() -> Finding:
     facts = {"directory": str(place), "bytes": size, "bytes_of_all_versions": every, "writable": writable}
     if not writable and not _jit.DISABLED:
         return Finding(
-            "kernels", NOTE, f"{place} cannot be written: compiled anew each time. Set QMAC_CACHE_DIR", facts
+            "kernels", NOTE, f"{_short(place)} cannot be written: compiled anew each time. Set QMAC_CACHE_DIR", facts
         )
-    return Finding("kernels", OK, f"{place}, {shown_bytes(size)} of {shown_bytes(every)} of all versions", facts)
+    return Finding("kernels", OK, f"{_short(place)}, {shown_bytes(size)} (with others {shown_bytes(every)})", facts)
+
+
+def _short(path: Path) -> str:
+    """A path as people write it."""
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):  # elsewhere, or a user without a home
+        return str(path)
 
 
 def _limits() -> Iterator[Finding]:

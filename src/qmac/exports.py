@@ -77,7 +77,7 @@ def frame_of(results: Results, what: str = "top") -> pd.DataFrame:
     >>> sample = qmac.sample_prices()
     >>> results = qmac.optimize_many({"SPX": sample}, qmac.Grid(windows=range(10, 101, 10)), top=2)
     >>> frame_of(results).iloc[:, :6].to_numpy().tolist()
-    [['SPX', 1, 10, 70, 60, 90], ['SPX', 2, 10, 70, 50, 90]]
+    [['SPX', 1, 10, 70, 60, 90], ['SPX', 2, 10, 70, 50, 80]]
     """
     if what not in WHAT:
         raise OptionError(f"what {what!r} is not known. {suggestion(what, WHAT)}")
@@ -178,12 +178,13 @@ def read_combinations(path: Path) -> list[list[int]]:
     """
     path = path.expanduser()
     try:
+        content = path.read_bytes()  # once: a pipe cannot be read again
         if path.suffix.lower() in PARQUET:
-            frame = pd.read_parquet(path)
+            frame = pd.read_parquet(io.BytesIO(content))
         else:
-            frame = pd.read_csv(path, skipinitialspace=True)
+            frame = pd.read_csv(io.BytesIO(content), skipinitialspace=True)
             if not set(ROLES) <= set(frame.columns) and _is_row(list(frame.columns)):
-                frame = pd.read_csv(path, header=None, names=list(ROLES), skipinitialspace=True)
+                frame = pd.read_csv(io.BytesIO(content), header=None, names=list(ROLES), skipinitialspace=True)
     except FileNotFoundError:
         raise GridError(f"{path}: there is no such file. Name a CSV or Parquet file of combinations.") from None
     except (OSError, ValueError) as error:  # pandas' and pyarrow's parser errors are ValueErrors

@@ -17,13 +17,13 @@ import pandas as pd
 from qmac.config import Rules
 from qmac.errors import OptionError
 from qmac.grid import ROLES, Grid, shown_windows
+from qmac.result import ARRAYS, TOP
 from qmac.result import HEADER as RESULT
-from qmac.result import TOP
 from qmac.run.directory import HEADER as RUN
 from qmac.run.directory import PROGRESS, RunDirectory
 from qmac.run.progress import LOCK, is_held, last_line
 
-RUNNING, INTERRUPTED, FINISHED, DAMAGED = "running", "interrupted", "finished", "damaged"
+RUNNING, INTERRUPTED, FINISHED, INCOMPLETE, DAMAGED = "running", "interrupted", "finished", "incomplete", "damaged"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Entry:
 
     path: Path
     state: str
-    """``"running"``, ``"interrupted"``, ``"finished"`` or ``"damaged"``."""
+    """``"running"``, ``"interrupted"``, ``"finished"``, ``"incomplete"`` (cells failed everywhere) or ``"damaged"``."""
     asked: str = ""
     objective: str = ""
     symbols: int = 0
@@ -75,8 +75,8 @@ def find(directories: Iterable[Path]) -> Iterator[Entry]:
             reason = "is a file" if top.exists() else "is not there"
             raise OptionError(f"{top} {reason}. Name directories in which to look for runs.")
         for place, folders, files in os.walk(top):
-            if RUN in files or RESULT in files:
-                folders.clear()
+            if (RUN in files and "prices" in folders) or (RESULT in files and not {TOP, ARRAYS}.isdisjoint(files)):
+                folders.clear()  # other programs have files of these names too
                 yield look_at(Path(place))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
 
@@ -99,7 +99,8 @@ def _of_run(path: Path) -> Entry:
     if held:
         state, said = RUNNING, "" if line is None or line.status is None else line.words
     elif len(done) == len(directory.names):
-        state, said = FINISHED, ""
+        failed = [name for name in done if json.loads((directory.result(name) / RESULT).read_bytes()).get("failed")]
+        state, said = (INCOMPLETE, f"cells failed of {', '.join(failed)}") if failed else (FINISHED, "")
     elif held is None and line is not None and line.status is not None:  # no lock to ask
         state, said = RUNNING, line.words
     else:
@@ -117,7 +118,7 @@ def _of_result(path: Path) -> Entry:
     header = json.loads((path / RESULT).read_bytes())
     best, combination = _first(path, header["objective"])
     return Entry(
-        path, FINISHED, _words(header), header["objective"], 1, 1, math.nan, best, combination,
+        path, INCOMPLETE if header.get("failed") else FINISHED, _words(header), header["objective"], 1, 1, math.nan, best, combination,
         str(header["prices"]["name"]), (path / RESULT).stat().st_mtime,
     )  # fmt: skip
 

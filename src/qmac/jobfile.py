@@ -7,10 +7,12 @@ Keys are the names of the command line's options, with dashes or underscores. Pa
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,23 @@ def of_run(header: Mapping[str, Any], directory: Path | None = None) -> str:
     own = str(asked["averages"]).startswith(OWN)
     left_out = [f"# left out: {_comment(reason)}" for reason in header["left_out"].values()]
     head = ["# Repeats a run: qmac optimize job.toml --out NEW", *left_out]
+    if header.get("save_grid"):
+        head.append(f"# It kept every score, which needs a directory: --save-grid {header['save_grid']}")
     table = ["", "[prices]", *(f"{_text(name)} = {_text(file)}" for name, file in files.items()), ""]
     return "\n".join([*head, *lines_of(asked, asked["top"], own=own), *table])
+
+
+def keep(directory: Path, header: Mapping[str, Any]) -> None:
+    """Put the job file of a run into its directory, if it is not there; the header says the same, so a full disk may refuse."""
+    path, scratch = directory / NAME, directory / f".{NAME}.part"
+    if path.exists():
+        return
+    try:
+        scratch.write_text(of_run(header), "utf-8")
+        os.replace(scratch, path)
+    except OSError:
+        with suppress(OSError):
+            scratch.unlink()
 
 
 def of_result(asked: Mapping[str, Any], top: int, prices: Mapping[str, Any]) -> str:
@@ -145,6 +162,8 @@ def _converted(path: Path, key: str, name: str, value: Any, kind: Any) -> Any:
     def wrong(must: str) -> OptionError:
         return OptionError(f"{path}: {key} is {_shown(value)}, but must be {must}.")
 
+    if kind is Any:
+        return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is bool:
         if not isinstance(value, bool):
@@ -178,7 +197,7 @@ def _converted(path: Path, key: str, name: str, value: Any, kind: Any) -> Any:
         return ",".join(map(str, value))
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, str) or (number and not isinstance(value, time)):
+    if isinstance(value, str) or number:
         return str(value)
     raise wrong('a text in quotes, such as "2:252"' if name in WINDOWS else "a text in quotes")
 

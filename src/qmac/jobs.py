@@ -31,7 +31,6 @@ from qmac.results import Results
 from qmac.run.cluster import ClusterExecutor
 from qmac.run.directory import HEADER, PROGRESS, RunDirectory, changes, kernel_sources, own_averages, prices_checksum
 from qmac.run.executors import Executor, ThreadExecutor
-from qmac.run.files import write_whole
 from qmac.run.governor import Governor
 from qmac.run.keeper import Keeper
 from qmac.run.limits import Limits
@@ -199,9 +198,7 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
         raise ResultError(f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}")
     path = check_writable(path)
     try:
-        directory = RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
-        write_whole(path / jobfile.NAME, [jobfile.of_run(directory.header).encode()])
-        return directory
+        return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
     except OSError as error:
         raise WriteError(
             f"{path} cannot be written: {error.strerror or error}. Make room, or name another directory."
@@ -238,6 +235,7 @@ def run(
             "scores are written where they are found, and a cluster has no such place. Leave out save_grid."
         )
     with directory.locked():
+        jobfile.keep(directory.path, directory.header)
         log = Log(directory.path / PROGRESS)
         state = "interrupted"
         try:

@@ -15,8 +15,7 @@ from qmac.config import Rules
 from qmac.dataset import Averages, Dataset, periods_per_year, trading_period
 from qmac.errors import InternalError
 from qmac.evaluation import Evaluator, Question
-from qmac.grid import ROLES, Combination, Grid
-from qmac.metrics import METRICS
+from qmac.grid import Combination, Grid
 from qmac.objective import Objective
 from qmac.prices import Prices
 from qmac.result import Result
@@ -174,7 +173,7 @@ def _top_frame(
         for buy, sell in (divmod(int(index), grid.sells.size) for index in indices)
     ]
     if not kept:
-        return pd.DataFrame(columns=[*ROLES, *METRICS])
+        return simulation.no_rows()
     if isinstance(averages, np.ndarray):
         averages = dict(zip(grid.windows, averages, strict=True))
     frame = simulation.evaluate(prices, kept, question.rules, averages)

@@ -12,17 +12,48 @@ from typing import Annotated, Any, get_args
 import typer
 
 import qmac
-from qmac.errors import OptionError, suggestion
+from qmac.config import AVERAGES, CONFLICTS, FILLS
+from qmac.errors import OptionError, ResultError, suggestion
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
 
+
+def _there(path: Path) -> Path:
+    """A directory that a command looks into."""
+    path = path.expanduser()
+    if not path.is_dir():
+        reason = "is a file, not a directory" if path.exists() else "is not there"
+        raise ResultError(f"{path} {reason}. Name a directory that 'qmac optimize --out' made; 'qmac runs' lists them.")
+    return path
+
+
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A directory that 'qmac optimize --out' made.", callback=_there)
+]
+
 RULES: dict[str, tuple[Any, Any]] = {
     "fees": (Annotated[float, typer.Option(help="Share of a trade's value paid at each end; 0.001 is 0.1 %.")], 0.0),
     "slippage": (Annotated[float, typer.Option(help="Share by which a fill is worse than its price.")], 0.0025),
-    "average": (Annotated[str, typer.Option(help="sma | ema | wma | hma | dema | tema | rma.")], "sma"),
-    "fill": (Annotated[str, typer.Option(help="close (of the signal's bar) | next_open.")], "close"),
-    "conflict": (Annotated[str, typer.Option(help="Entry and exit on one bar: ignore | opposite.")], "ignore"),
+    "average": (
+        Annotated[
+            str, typer.Option(help="sma | ema | wma | hma | dema | tema | rma.", autocompletion=lambda: list(AVERAGES))
+        ],
+        "sma",
+    ),
+    "fill": (
+        Annotated[
+            str, typer.Option(help="close (of the signal's bar) | next_open.", autocompletion=lambda: list(FILLS))
+        ],
+        "close",
+    ),
+    "conflict": (
+        Annotated[
+            str,
+            typer.Option(help="Entry and exit on one bar: ignore | opposite.", autocompletion=lambda: list(CONFLICTS)),
+        ],
+        "ignore",
+    ),
     "start": (
         Annotated[str | None, typer.Option(help="First date whose signals count; earlier bars only warm up.")],
         None,
@@ -98,7 +129,12 @@ JOB: dict[str, tuple[Any, Any]] = {
         Annotated[bool, typer.Option("--shared-windows", help="Let buy and sell share a window.")],
         False,
     ),
-    "objective": (Annotated[str, typer.Option(help="Metric to rank by, such as sharpe_ratio.")], "total_return"),
+    "objective": (
+        Annotated[
+            str, typer.Option(help="Metric to rank by, such as sharpe_ratio.", autocompletion=lambda: _metrics())
+        ],
+        "total_return",
+    ),
     "minimize": (Annotated[bool, typer.Option("--minimize", help="Look for the lowest instead.")], False),
     "where": (
         Annotated[
@@ -112,6 +148,12 @@ JOB: dict[str, tuple[Any, Any]] = {
     **RULES,
 }
 """Options that make up a job."""
+
+
+def _metrics() -> list[str]:
+    from qmac.objective import MEASURES
+
+    return list(MEASURES)
 
 
 def _job(
@@ -186,6 +228,10 @@ takes_job = takes("job", _job, JOB)
 takes_executor = takes("executor", _executor, EXECUTOR)
 
 
+OF_OPTIMIZE = ("out", "save_grid", "prometheus_file", "dry_run", "executor", "ray_address", "ray_dashboard")
+"""Keys of a job file that only ``optimize`` heeds; other commands pass over them."""
+
+
 def takes_file(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take a job file among its prices; what stands on the command line overrides what it says."""
     signature = inspect.signature(command)
@@ -201,7 +247,7 @@ def takes_file(command: Callable[..., None]) -> Callable[..., None]:
             given["prices"] = [path for path in given["prices"] if path not in files]
             said = {name for name in given if _is_said(context, name)} - (set() if given["prices"] else {"prices"})
             found = read(files[0], _keys(signature))
-            given |= {name: value for name, value in found.items() if name not in _overridden(said)}
+            given |= {name: value for name, value in found.items() if name in set(given) - _overridden(said)}
         command(**given)
 
     added = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -226,10 +272,11 @@ def _keys(signature: inspect.Signature) -> dict[str, Any]:
     """The options of a command by the keys of a job file: ``json`` for what the parameter ``as_json`` takes."""
     from qmac.jobfile import Option
 
-    keys = {}
+    keys = {key: Option(key, Any) for key in OF_OPTIMIZE}
     for parameter in signature.parameters.values():
         kind, option = get_args(parameter.annotation)[:2]
         kinds = [inner for inner in get_args(kind) if inner is not NoneType] if isinstance(kind, UnionType) else [kind]
-        spelled = next((name for name in option.param_decls or () if name.startswith("--")), parameter.name)
-        keys[spelled.lstrip("-").replace("-", "_")] = Option(parameter.name, kinds[0])
+        spelled = [name for name in (option.default, *(option.param_decls or ())) if str(name).startswith("--")]
+        key = spelled[0].lstrip("-") if spelled else parameter.name
+        keys[key.replace("-", "_")] = Option(parameter.name, kinds[0])
     return keys

@@ -74,7 +74,7 @@ def evaluate(
         combinations = combinations[list(ROLES)].to_numpy()
     wanted = [checked_combination(combination) for combination in combinations]
     if not wanted:
-        return pd.DataFrame(columns=[*ROLES, *METRICS])
+        return no_rows()
     traded = _Traded(prices, wanted, rules, averages)
     at_once, each = max(1, REPLAYED_BARS // traded.close.size), iter(traded)
     parts = []
@@ -83,6 +83,12 @@ def evaluate(
     columns = {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
     columns["total_trades"] = columns["total_trades"].astype(np.int64)
     return pd.DataFrame(dict(zip(ROLES, np.array(wanted, np.int64).T, strict=True)) | columns)
+
+
+def no_rows() -> pd.DataFrame:
+    """The table of no combination, with the types that it has with some."""
+    whole = {*ROLES, "total_trades"}
+    return pd.DataFrame({name: np.zeros(0, np.int64 if name in whole else np.float64) for name in (*ROLES, *METRICS)})
 
 
 def backtest(

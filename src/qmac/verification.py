@@ -95,7 +95,7 @@ def differences(top: pd.DataFrame, replay: Replay, told: Told | None = None) -> 
             told(k, len(combinations))
         rows.append(replay.metrics(combination))
         signals.append(replay.signals(combination))
-    expected = pd.DataFrame(rows)
+    expected = pd.DataFrame(rows, columns=METRICS)
     found = [_largest(metric, "reference", top, expected[metric], combinations) for metric in METRICS]
     if witness.is_installed() and combinations:
         found += _beside_vectorbt(top, combinations, np.stack(signals, axis=2), replay)
@@ -111,7 +111,7 @@ def _beside_vectorbt(
         return [_not_compared(metric, "vectorbt knows no max_bars") for metric in METRICS]
     conflict = (signals[:, 0] & signals[:, 1]).any(axis=0) & (rules.conflict == "opposite")
     kept = np.flatnonzero(~conflict)
-    note = f"{conflict.sum()} rows left out: an entry while flat that is an exit too" if conflict.any() else ""
+    note = f"{conflict.sum()} of {len(top)} rows left out: entry and exit on one bar" if conflict.any() else ""
     if not kept.size:
         return [_not_compared(metric, note) for metric in METRICS]
     plain = dataclasses.replace(rules, conflict="ignore")

@@ -5,7 +5,10 @@ What it defines otherwise is not asked of it (docs/metrics.md, "Where vectorbt d
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -25,9 +28,21 @@ WITHOUT_VARIANCE = {
 """Where nothing varies, vectorbt's metrics are these, or these with a minus, and ours undefined."""
 
 
+@functools.cache
 def is_installed() -> bool:
-    """Whether there is a vectorbt to ask."""
-    return find_spec("vectorbt") is not None
+    """Whether there is a vectorbt to ask; one that cannot be imported counts as none, with a warning."""
+    if find_spec("vectorbt") is None:
+        return False
+    try:
+        import_module("vectorbt")
+    except Exception as error:  # of another NumPy or Numba, it fails in any way
+        reason = (str(error).splitlines() or [""])[0]
+        warnings.warn(
+            f"vectorbt is installed, but cannot be imported ({type(error).__name__}: {reason}). It is not asked.",
+            stacklevel=2,
+        )
+        return False
+    return True
 
 
 def metrics_of(

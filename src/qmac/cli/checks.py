@@ -12,14 +12,14 @@ import typer
 
 from qmac.cli import exits, streams
 from qmac.errors import ResultError, suggestion
-from qmac.options import AsJson
+from qmac.options import AsJson, Directory
 
 SAID_AFTER = 2.0
 """Seconds after which a replay says how far it is."""
 
 
 def verify(
-    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' wrote.")],
+    directory: Directory,
     symbol: Annotated[str | None, typer.Option(help="Only this one of a job of many.")] = None,
     rows: Annotated[int, typer.Option(help="Best rows of each symbol to replay.", min=1)] = 10,
     as_json: AsJson = False,
@@ -32,7 +32,7 @@ def verify(
     from qmac.verification import TOLERANCE, differences
 
     found, replayed = [], 0
-    for name, top, replay in _replays(directory.expanduser(), symbol, rows):
+    for name, top, replay in _replays(directory, symbol, rows):
         replayed += len(top)
         found += [(name, difference) for difference in differences(top, replay, _told(name))]
     wrong = [(name, difference) for name, difference in found if not difference.agrees]
@@ -51,6 +51,9 @@ def verify(
     else:
         from qmac.report.tables import show_differences
 
+        if not replayed:
+            print("No combination is left in the result, so there is nothing to replay.")
+            return
         show_differences(found, streams.console())
         if not wrong:
             print(f"{replayed} rows agree with {' and '.join(witnesses)} to {TOLERANCE:g} in every metric compared.")

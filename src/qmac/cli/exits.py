@@ -28,6 +28,13 @@ MEANINGS = {
 }
 """As docs/command-line.md has them."""
 
+KINDS = {
+    "float_parsing": "a number",
+    "int_parsing": "a whole number",
+    "greater_than_equal": "at least 1",
+}
+"""What a value must be, by the type of pydantic's error, which newer typers raise."""
+
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer brings its own click, or the user's
 ClickException: type[Exception] = UsageError.__bases__[0]
 
@@ -65,11 +72,20 @@ def _said(words: str, code: int) -> int:
 
 def _misused(error: Any) -> int:
     """An option or a command that is not known, or a value of the wrong kind, in one line."""
-    context, words = getattr(error, "ctx", None), " ".join(error.format_message().split())
+    context, words = getattr(error, "ctx", None), _wrong_kind(error) or " ".join(error.format_message().split())
     if type(error).__name__ == "NoArgsIsHelpError":  # the help stands there already
         return INPUT
     see = f" See: {context.command_path} --help" if context is not None else ""
     return _said(f"{words if words.endswith(('.', '?')) else f'{words}.'}{see}", INPUT)
+
+
+def _wrong_kind(error: Any) -> str:
+    """The value and what it must be, where typer's own words do not name the value."""
+    found: list[dict[str, Any]] = getattr(error.__cause__ or error.__context__, "errors", list)()
+    option = getattr(getattr(error, "param", None), "opts", ["it"])[0]
+    for kind in (first for first in found[:1] if first["type"] in KINDS):
+        return f"{option} is {kind['input']!r}, but must be {KINDS[kind['type']]}."
+    return ""
 
 
 def _left_alone() -> int:

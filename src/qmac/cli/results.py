@@ -11,11 +11,14 @@ import typer
 
 from qmac.cli import streams
 from qmac.errors import OptionError
-from qmac.options import AsJson
+from qmac.options import AsJson, Directory
+
+SLOW_ROWS = 50_000
+"""Of a sheet of Excel, about six seconds."""
 
 
 def show(
-    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' wrote.")],
+    directory: Directory,
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
     as_toml: Annotated[
         bool, typer.Option("--toml", help="Print the job file that repeats it: qmac optimize job.toml")
@@ -44,20 +47,31 @@ def _job_text(path: Path) -> str:
     from qmac.result import load
     from qmac.run.directory import HEADER, RunDirectory
 
-    path = path.expanduser()
     if (path / HEADER).exists():
         return jobfile.of_run(RunDirectory.open(path).header, path)
     return load(path).job
 
 
 def export(
-    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' wrote.")],
+    directory: Directory,
     kind: Annotated[
         str | None,
-        typer.Option("--format", metavar="csv|parquet|json|xlsx", help="Without it, what the file's ending says."),
+        typer.Option(
+            "--format",
+            metavar="csv|parquet|json|xlsx",
+            help="Without it, what the file's ending says.",
+            autocompletion=lambda: ["csv", "parquet", "json", "xlsx"],
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file; without it, CSV or JSON on standard output.")] = None,
-    what: Annotated[str, typer.Option(metavar="top|winners|maps|distribution", help="Which table.")] = "top",
+    what: Annotated[
+        str,
+        typer.Option(
+            metavar="top|winners|maps|distribution",
+            help="Which table.",
+            autocompletion=lambda: ["top", "winners", "maps", "distribution"],
+        ),
+    ] = "top",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -67,10 +81,13 @@ def export(
     """
     from qmac import exports, jobs
 
+    out = None if out == Path("-") else out
     kind = exports.format_of(out, kind)
     if out is None and (as_json or kind not in ("csv", "json")):
         raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
     frame = exports.frame_of(jobs.read(directory), what)
+    if kind == "xlsx" and len(frame) > SLOW_ROWS:
+        streams.say(f"{len(frame):,} rows take Excel's format a while; parquet and csv take a second.")
     content = exports.encoded(frame, kind)
     if out is None:
         sys.stdout.write(content.decode())

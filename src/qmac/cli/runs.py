@@ -13,7 +13,7 @@ import qmac
 from qmac.__main__ import Interrupted, State
 from qmac.cli import exits, streams
 from qmac.cli.results import print_results
-from qmac.options import AsJson, takes_executor, takes_file, takes_job, takes_limits
+from qmac.options import AsJson, Directory, takes_executor, takes_file, takes_job, takes_limits
 
 PrometheusFile = Annotated[
     Path | None, typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom.")
@@ -72,7 +72,7 @@ def estimate(*, job: Any, limits: qmac.Limits, as_json: AsJson = False) -> None:
 def resume(
     *,
     executor: Any,
-    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' began.")],
+    directory: Directory,
     limits: qmac.Limits,
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
     prometheus_file: PrometheusFile = None,
@@ -90,7 +90,7 @@ def resume(
 
 
 def watch(
-    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' began.")],
+    directory: Directory,
     once: Annotated[bool, typer.Option("--once", help="Print how it does and leave.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -102,7 +102,8 @@ def watch(
     from qmac.run.directory import PROGRESS, RunDirectory
     from qmac.run.progress import follow
 
-    found = RunDirectory.open(directory.expanduser())
+    found = RunDirectory.open(directory)
+    State.written = "the run itself goes on"  # what Ctrl-C leaves
     with streams.progress(found.header["asked"]["objective"]) as listener:
         last = follow(found.path / PROGRESS, listener, once=once)
     entry = look_at(found.path)

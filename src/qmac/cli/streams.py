@@ -7,8 +7,10 @@ import io
 import json
 import logging
 import math
+import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 
@@ -19,6 +21,9 @@ def prepare() -> None:
     compiler.setLevel(logging.INFO)
     compiler.propagate = False
     compiler.addHandler(_CompilerNote())
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed, as in qmac ... >&-
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file's name in a terminal that cannot show it

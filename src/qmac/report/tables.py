@@ -18,7 +18,8 @@ from qmac.metrics import METRICS
 from qmac.report.terminal import number, top_table
 from qmac.verification import Difference
 
-STYLES = {"running": "green", "interrupted": "yellow", "finished": "", DAMAGED: "red"}
+FEW = 5  # metrics that a note names
+STYLES = {"running": "green", "interrupted": "yellow", "finished": "", "incomplete": "yellow", DAMAGED: "red"}
 
 
 def show_runs(entries: Sequence[Entry], console: Console) -> None:
@@ -89,8 +90,10 @@ def show_differences(found: Sequence[tuple[str, Difference]], console: Console) 
         table.add_row(metric, *cells, Text(f"{symbol} {where}" if several and where else where))
     console.print(table)
     for note, metrics in notes.items():
-        shown = "every metric" if len(metrics) == len(METRICS) else ", ".join(metrics)
+        shown = ", ".join(metrics) if len(metrics) <= FEW else f"{len(metrics)} of {len(METRICS)} metrics"
         console.print(Text(f"{note} ({shown})"), soft_wrap=True, style="dim")
+    if any(note.startswith("vectorbt") for note in notes):
+        console.print(Text('see docs/metrics.md, "Where vectorbt differs"'), style="dim")
 
 
 def _apart(relative: float) -> str:

@@ -1,0 +1,144 @@
+"""Exports: what other programs read is what the result holds; no file is lost, and none is half there."""
+
+import json
+import math
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
+import pytest
+from terminal import inside
+
+import qmac
+from qmac import jobs
+from qmac.errors import OptionError
+from qmac.exports import SHEET_ROWS, encoded, frame_of
+from qmac.run import files
+
+READERS = {
+    "csv": pd.read_csv,
+    "parquet": pd.read_parquet,
+    "json": lambda path: pd.DataFrame(json.loads(path.read_text())),
+    "xlsx": pd.read_excel,
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("what", ["top", "winners", "maps", "distribution"])
+def test_what_is_written_is_read(run_of_many, tmp_path, kind, what):
+    if kind == "xlsx":
+        pytest.importorskip("openpyxl")
+    path = tmp_path / f"table.{kind}"
+    done = inside("export", run_of_many, "--out", path, "--what", what)
+    assert done.returncode == 0, done.stderr
+    expected = frame_of(jobs.read(run_of_many), what)
+    found = READERS[kind](path)
+    assert list(found.columns) == list(expected.columns)
+    assert found["symbol"].tolist() == expected["symbol"].tolist()
+    for column in expected.columns[1:]:
+        if not pd.api.types.is_numeric_dtype(expected[column]):
+            assert found[column].tolist() == expected[column].tolist()
+            continue
+        wanted, values = (
+            frame[column].to_numpy(np.float64, na_value=np.nan) for frame in (expected, found.replace("inf", np.inf))
+        )
+        if kind == "json":
+            wanted = np.where(np.isinf(wanted), np.nan, wanted)
+        digits = 1e-14 if kind == "xlsx" else 0  # a sheet has 16 digits
+        assert np.allclose(values, wanted, digits, 0, equal_nan=True), column
+
+
+def test_tables(run_of_many):
+    results = jobs.read(run_of_many)
+    result = results["AAA"]
+    top, maps, bins = (frame_of(results, what).query("symbol == 'AAA'") for what in ("top", "maps", "distribution"))
+    assert top["rank"].tolist() == list(range(1, len(result.top) + 1))
+    assert bins["count"].sum() == result.scored
+    for (rows, columns), part in maps.groupby(["rows", "columns"]):
+        assert part["count"].sum() == result.scored
+        best = result.map(rows, columns)
+        assert all(best.loc[row.row_window, row.column_window] == row.best for row in part.itertuples())
+
+
+def test_on_standard_output(one_run):
+    text = inside("export", one_run).stdout
+    assert text == encoded(frame_of(jobs.read(one_run)), "csv").decode()
+    assert len(json.loads(inside("export", one_run, "--format", "json", "--out", "-").stdout)) == 7
+
+
+def test_nothing_is_replaced_unless_asked(one_run, tmp_path):
+    path = tmp_path / "top.csv"
+    path.write_text("mine")
+    done = inside("export", one_run, "--out", path)
+    assert done.returncode == 2 and "--force" in done.stderr and path.read_text() == "mine"
+    answer = json.loads(inside("export", one_run, "--out", path, "--force", "--json").stdout)
+    assert answer == {"file": str(path), "what": "top", "format": "csv", "rows": 7}
+    assert inside("export", one_run, "--out", tmp_path, "--format", "csv").returncode == 2
+    assert inside("export", one_run, "--out", tmp_path / "no" / "top.csv").returncode == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["top.csv"]
+
+
+@pytest.mark.parametrize("step", ["open", "write", "fsync", "rename"])
+def test_a_full_disk_leaves_what_was_there(one_run, tmp_path, monkeypatch, step):
+    path = tmp_path / "top.parquet"
+    path.write_text("mine")
+
+    def full(now):
+        if now == step:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "step", full)
+    done = inside("export", one_run, "--out", path, "--force")
+    assert done.returncode == 74 and "Make room" in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["top.parquet"] and path.read_text() == "mine"
+
+
+def test_without_openpyxl(one_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    monkeypatch.setattr("qmac.exports.find_spec", lambda name: None)
+    done = inside("export", one_run, "--out", tmp_path / "top.xlsx")
+    assert done.returncode == 2 and "pip install 'qmac[xlsx]'" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_more_rows_than_a_sheet_has():
+    pytest.importorskip("openpyxl")
+    with pytest.raises(OptionError, match="more than a sheet has"):
+        encoded(pd.DataFrame({"a": np.zeros(SHEET_ROWS + 1)}), "xlsx")
+
+
+def test_numbers_that_json_has_not():
+    frame = pd.DataFrame({"a": [1.5, math.nan, math.inf], "b": pd.array([1, None, 3], "Int64"), "c": ["x", "y", "é"]})
+    assert json.loads(encoded(frame, "json")) == [
+        {"a": 1.5, "b": 1, "c": "x"}, {"a": None, "b": None, "c": "y"}, {"a": None, "b": 3, "c": "é"},
+    ]  # fmt: skip
+
+
+def test_the_schema_of_the_best_rows_is_documented(one_run):
+    """docs/results.md has every column of top.parquet, in order, with its type."""
+    page = (
+        (Path(__file__).parents[2] / "docs" / "results.md")
+        .read_text()
+        .partition("## top.parquet")[2]
+        .partition("\n## ")[0]
+    )
+    documented = [
+        (name, kind)
+        for names, kind in re.findall(r"^\| (`[^|]*) \| (\w+) \|", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    ]
+    schema = pyarrow.parquet.read_schema(next(one_run.glob("results/*/top.parquet")))
+    assert documented == [(field.name, str(field.type)) for field in schema]
+
+
+def test_show_says_what_repeats_it(one_run, run_of_many, csv, tmp_path):
+    inside_run = next(one_run.glob("results/*"))
+    for path, more in ((one_run, []), (inside_run, [csv])):
+        (tmp_path / "again.toml").write_text(inside("show", path, "--toml").stdout)
+        done = inside("optimize", tmp_path / "again.toml", *more, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["digest"] == qmac.load(one_run).digest
+    answer = json.loads(inside("show", run_of_many, "--toml", "--json").stdout)
+    assert "[prices]" in answer["toml"] and "left out: " in answer["toml"]

@@ -1,0 +1,201 @@
+"""Commands that begin runs, go on with them, and look at them."""
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from terminal import inside, qmac
+
+import qmac as api
+from qmac.run.directory import HEADER, RunDirectory
+from qmac.run.progress import Log, Status
+
+
+def test_optimize_show_json(csv, tmp_path):
+    out = tmp_path / "run"
+    done = qmac("optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 5)
+    assert done.returncode == 0, done.stderr
+    for words in ("profitable", "quantiles", "buy & hold", f"qmac show {out}", "digest"):
+        assert words in done.stdout
+    shown = inside("show", out)
+    assert shown.returncode == 0
+    assert shown.stdout.splitlines()[2:-1] == done.stdout.splitlines()[2:-2]
+    answer = json.loads(inside("show", out, "--json").stdout)
+    again = json.loads(inside("optimize", csv, "--windows", "2:30:3", "--json", "--top", 5, "--threads", 1).stdout)
+    assert answer["digest"] == again["digest"]
+    assert set(again) >= {
+        "evaluated", "scored", "unscored", "digest", "elapsed", "combinations_per_second", "best", "top"
+    }  # fmt: skip
+    assert len(again["top"]) == 5
+
+
+def test_objectives_constraints_and_stops(csv, tmp_path):
+    done = inside(
+        "optimize", csv, "--windows", "2:30:3", "--objective", "sharpe_ratio", "--where", "total_trades >= 3",
+        "--where", "max_drawdown > -0.5", "--stop-loss", 0.1, "--max-bars", 40, "--average", "ema", "--out", tmp_path / "r",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "highest sharpe_ratio",
+        "stop_loss 0.1",
+        "max_bars 40",
+        "ema",
+        "total_trades >= 3",
+        "max_drawdown >= -0.5",
+    ):
+        assert words in done.stdout
+    answer = json.loads(inside("show", tmp_path / "r", "--json").stdout)
+    assert answer["filtered"] == answer["evaluated"] - answer["scored"] - answer["unscored"]
+    assert set(answer["filtered_by"]) == {"total_trades", "max_drawdown"}
+    assert all(row["total_trades"] >= 3 and row["max_drawdown"] > -0.5 for row in answer["top"])
+    assert answer["rules"]["stop_loss"] == 0.1
+
+
+def test_nothing_is_written_on_bad_input(tmp_path):
+    assert inside("optimize", "--sample", "--windows", "2:9000", "--out", tmp_path / "run").returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupt(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "qmac",
+        "optimize",
+        "--sample",
+        "--slippage",
+        "0.001",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    process = subprocess.Popen(
+        [*command, "--windows", "2:700"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    lines = iter(process.stderr.readline, "")
+    assert any("left" in line for line in lines)  # the sweep runs
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - began < 1.5
+    assert process.returncode == 75
+    assert f"Go on with: qmac resume {tmp_path / 'run'}" in errors and "Traceback" not in errors
+
+
+def test_small_terminal(csv):
+    done = qmac("optimize", csv, "--windows", "2:30:3", env={**os.environ, "COLUMNS": "40"})
+    assert done.returncode == 0
+    assert "…" not in done.stdout.split("quantiles")[0]  # the windows above all
+    assert max(map(len, done.stdout.splitlines()[3:-2])) <= 60
+
+
+def test_without_a_writable_cache(csv):
+    done = qmac("optimize", csv, "--windows", "5,10,20,40", env={**os.environ, "QMAC_CACHE_DIR": "/proc/none"})
+    assert done.returncode == 0, done.stderr
+
+
+# -- watch
+
+
+STATUS = Status(done=500, size=2000, seconds=3.5, best=0.25, memory=2**20, rate=100.0, threads=2)
+
+
+@pytest.fixture
+def begun(csv, tmp_path):
+    """A run that was begun, and whose process is gone."""
+    job = {
+        "grid": {role: [2, 3, 4, 5] for role in ("buy_fast", "buy_slow", "sell_fast", "sell_slow")}
+        | {"shared_windows": False}
+    }
+    job |= {"rules": api.Rules().to_dict(), "objective": "total_return", "maximize": True, "constraints": {}, "top": 3}
+    RunDirectory.create(tmp_path / "run", job | {"averages": "sma"}, {"spy": api.read_prices(csv)}, None, {})
+    (tmp_path / "run" / "lock").touch()
+    return tmp_path / "run"
+
+
+def test_watch_says_at_once_that_the_process_is_gone(begun):
+    Log(begun / "progress.jsonl")(STATUS)
+    began = time.monotonic()
+    done = inside("watch", begun)
+    assert time.monotonic() - began < 5
+    assert done.returncode == 0
+    assert done.stdout == f"{begun}: its process is gone; go on with: qmac resume {begun}\n"
+    answer = json.loads(inside("watch", begun, "--json", "--once").stdout)
+    assert (answer["state"], answer["said"], answer["share"]) == ("interrupted", "its process is gone", 0.25)
+
+
+def test_watch_in_a_pipe_says_nothing_twice(begun, monkeypatch):
+    """While the process lives and says nothing new."""
+    monkeypatch.setattr("qmac.run.progress.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("qmac.run.progress.POLL_SECONDS", 0.01)
+    log = Log(begun / "progress.jsonl")
+    with RunDirectory.open(begun).locked():
+        log(STATUS)
+        ending = threading.Timer(0.5, lambda: log.write({"state": "max_time is over"}))
+        ending.start()
+        leaving = threading.Timer(1.0, lambda: (begun / "lock").rename(begun / "held"))  # as if it had ended
+        leaving.start()
+        done = inside("watch", begun)
+        (begun / "held").rename(begun / "lock")
+    assert done.stderr.count("500 of 2,000") == 1
+    assert done.stdout.startswith(f"{begun}: max_time is over")
+
+
+# -- runs
+
+
+def test_runs(one_run, run_of_many, begun, tmp_path):
+    wrong = tmp_path / "wrong"
+    for name, content in (("cut", '{"format": 1'), ("other", '{"checksum": "0"}'), ("nul", "\0" * 500)):
+        (wrong / name / "prices").mkdir(parents=True)
+        (wrong / name / HEADER).write_text(content)
+    (wrong / "result").mkdir()
+    (wrong / "result" / "result.json").write_text("[]")
+    (wrong / "result" / "top.parquet").touch()
+    (wrong / "stranger").mkdir()
+    (wrong / "stranger" / "result.json").write_text('{"of": "another program"}')
+    done = inside("runs", one_run.parent, run_of_many.parent, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("finished") == 2 and done.stdout.count("interrupted") == 1
+    for name in ("cut", "other", "nul", "result"):
+        assert f"\n{wrong / name}: " in done.stdout
+    answer = json.loads(inside("runs", one_run.parent, run_of_many.parent, tmp_path, "--json").stdout)["runs"]
+    entries = {entry["path"]: entry for entry in answer}
+    assert len(entries) == len(answer) == 7
+    one, many = entries[str(one_run)], entries[str(run_of_many)]
+    result = api.load(one_run)
+    assert (one["best"], tuple(one["combination"]), one["symbols"]) == (
+        result.top["total_return"].iloc[0],
+        result.best,
+        1,
+    )
+    assert one["asked"] == "total_return, 2:29:3"
+    winners = json.loads(inside("show", run_of_many, "--json").stdout)["winners"]
+    best = max(winners, key=lambda row: row["sharpe_ratio"])
+    assert (many["best"], many["symbol"], many["done"]) == (best["sharpe_ratio"], best["symbol"], 2)
+    assert (entries[str(begun)]["state"], entries[str(begun)]["done"]) == ("interrupted", 0)
+    with RunDirectory.open(begun).locked():
+        assert json.loads(inside("runs", begun, "--json").stdout)["runs"][0]["state"] == "running"
+
+
+def test_no_runs(tmp_path):
+    done = inside("runs", tmp_path)
+    assert (done.returncode, done.stdout) == (0, "") and "no run or result below" in done.stderr
+    assert json.loads(inside("runs", tmp_path, "--json").stdout) == {"runs": []}
+
+
+def test_a_result_of_which_cells_failed(one_run, tmp_path):
+    failed = [{"cell": 3, "reason": "a cosmic ray"}]
+    dataclasses.replace(api.load(one_run), failed=failed).save(tmp_path / "result")
+    shutil.copytree(one_run, tmp_path / "run")
+    place = next((tmp_path / "run" / "results").iterdir())
+    shutil.rmtree(place)
+    shutil.copytree(tmp_path / "result", place)
+    answer = json.loads(inside("runs", tmp_path, "--json").stdout)["runs"]
+    assert [entry["state"] for entry in answer] == ["incomplete"] * 2
