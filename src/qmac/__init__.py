@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from qmac.errors import InputError, QmacError
     from qmac.grid import Grid
     from qmac.prices import Prices, read_prices, sample_prices
-    from qmac.result import Result, load
+    from qmac.result import Result
     from qmac.results import Results
     from qmac.run.limits import Limits
     from qmac.simulation import Backtest, backtest, evaluate
+    from qmac.stored import load
 
 __all__ = [
     "Backtest",
@@ -63,7 +64,7 @@ _PLACES = {
     "Rules": "config",
     "backtest": "simulation",
     "evaluate": "simulation",
-    "load": "result",
+    "load": "stored",
     "optimize": "calls",
     "optimize_many": "calls",
     "read_prices": "prices",

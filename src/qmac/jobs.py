@@ -25,7 +25,7 @@ from qmac.objective import Constraints, check_constraints, check_objective
 from qmac.optimization import question_of, sweep
 from qmac.prices import Prices
 from qmac.result import HEADER as RESULT
-from qmac.result import Result, check_writable, load
+from qmac.result import Result
 from qmac.results import Results
 from qmac.run.directory import HEADER, PROGRESS, RunDirectory, changes, kernel_sources, own_averages, prices_checksum
 from qmac.run.executors import ThreadExecutor
@@ -35,7 +35,9 @@ from qmac.run.limits import Limits
 from qmac.run.probes import Probe
 from qmac.run.progress import Listener, Log, Status
 from qmac.run.scores import DTYPES
+from qmac.stored import load
 from qmac.symbols import Symbols
+from qmac.writable import check_writable
 
 MOST_KEPT = 1_000_000
 """Kept rows are held by every thread and replayed bar by bar; more of them is another job."""
@@ -259,7 +261,7 @@ def _run(job: Job, directory: RunDirectory | None, limits: Limits, threads: int,
         if directory is None:
             read[name] = functools.partial(_itself, result)
             continue
-        result.save(directory.result(name))
+        dataclasses.replace(result, source=None).save(directory.result(name))  # the prices are in the directory
         directory.keep_scores(name)
         directory.drop_snapshots()
         read[name] = _reader(directory, name)
