@@ -21,6 +21,7 @@ import qmac
 from qmac.__main__ import EXIT_AGAIN, Interrupted, State
 from qmac.errors import InputError, OptionError, QmacError, Stopped, WriteError
 from qmac.options import AsJson, Sample, takes_job, takes_limits, takes_rules
+from qmac.report.command import RankBy, check_rank, report
 
 app = typer.Typer(
     add_completion=True,
@@ -28,6 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A billion backtests in seconds: the Quad Moving Average Crossover, swept over its whole grid.",
 )
+
+app.command()(report)
 
 EXIT_INPUT, EXIT_LEFT_OUT, EXIT_OUTPUT, EXIT_PIPE = 2, 3, 74, 141
 
@@ -53,6 +56,7 @@ def optimize(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how long it takes, and how much memory.")
     ] = False,
+    rank_by: RankBy = "objective",
     as_json: AsJson = False,
 ) -> None:
     """Backtest every combination of windows and show the best; of each symbol, if there are many.
@@ -64,7 +68,8 @@ def optimize(
     if dry_run:
         _show_estimate(job, limits, as_json)
         return
-    _run(job, jobs.kept_in(job, out, save_grid), limits, job.top, prometheus_file, as_json)
+    check_rank(rank_by)
+    _run(job, jobs.kept_in(job, out, save_grid), limits, job.top, prometheus_file, as_json, rank_by)
 
 
 @app.command()
@@ -156,6 +161,7 @@ def backtest(
 def show(
     directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' wrote.")],
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    rank_by: RankBy = "objective",
     as_json: AsJson = False,
 ) -> None:
     """Show a saved result again.
@@ -164,7 +170,8 @@ def show(
     """
     from qmac import jobs
 
-    _show(jobs.read(directory), rows, as_json)
+    check_rank(rank_by)
+    _show(jobs.read(directory), rows, as_json, rank_by=rank_by)
 
 
 @app.callback(invoke_without_command=True)
@@ -174,7 +181,15 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-def _run(job: Any, directory: Any, limits: qmac.Limits, rows: int, prometheus_file: Path | None, as_json: bool) -> None:
+def _run(
+    job: Any,
+    directory: Any,
+    limits: qmac.Limits,
+    rows: int,
+    prometheus_file: Path | None,
+    as_json: bool,
+    rank_by: str = "objective",
+) -> None:
     """Do what is left of a job and show what it found."""
     from qmac import jobs
     from qmac.run.prometheus import Prometheus
@@ -188,7 +203,7 @@ def _run(job: Any, directory: Any, limits: qmac.Limits, rows: int, prometheus_fi
     State.resume = None
     if directory is not None:
         State.written = f"the result is in {directory.path}"
-    _show(results, rows, as_json, None if directory is None else directory.path, saved=True)
+    _show(results, rows, as_json, None if directory is None else directory.path, saved=True, rank_by=rank_by)
     if results.left_out:
         raise typer.Exit(EXIT_LEFT_OUT)
 
@@ -204,17 +219,19 @@ def _heeding(listener: Any) -> Any:
     return heed
 
 
-def _show(results: Any, rows: int, as_json: bool, path: Path | None = None, *, saved: bool = False) -> None:
+def _show(
+    results: Any, rows: int, as_json: bool, path: Path | None = None, *, saved: bool = False, rank_by: str = "objective"
+) -> None:
     """One result in full, many as a table of winners."""
     from qmac.report.terminal import show_result, show_winners
 
     only = next(iter(results.values())) if len(results) == 1 and not results.left_out else None
     if as_json:
-        _print_json(only.summary() if only is not None else results.summary())
+        _print_json(only.summary(rank_by) if only is not None else results.summary())
         return
     console = Console()
     if only is not None:
-        show_result(only, console, rows=rows)
+        show_result(only, console, rows=rows, rank_by=rank_by)
         console.print(f"digest {only.digest}", style="dim", highlight=False, soft_wrap=True)
     else:
         show_winners(results, console)

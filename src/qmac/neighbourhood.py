@@ -91,9 +91,7 @@ def neighbours(grid: Grid, combination: Sequence[int], radius: int = RADIUS) -> 
     return found[order], steps[order]
 
 
-def around(
-    series: Series, grid: Grid, rules: Rules, combination: Sequence[int], radius: int = RADIUS
-) -> pd.DataFrame:
+def around(series: Series, grid: Grid, rules: Rules, combination: Sequence[int], radius: int = RADIUS) -> pd.DataFrame:
     """All metrics of a combination and its neighbours: the four windows, ``steps``, then every metric."""
     found, steps = neighbours(grid, combination, radius)
     frame = evaluate(series.prices, found.tolist(), rules, series.averages)

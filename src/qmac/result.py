@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from qmac._version import __version__
 from qmac import neighbourhood
+from qmac._version import __version__
 from qmac.config import Rules
 from qmac.errors import OptionError, ResultError, WriteError, suggestion
 from qmac.grid import ROLES, Combination, Grid
@@ -153,7 +153,9 @@ class Result:
         """
         combination = self.best if combination is None else combination
         if combination is None:
-            raise ResultError("no combination was scored, so there is no best. Name one: neighbourhood((10, 50, 20, 100)).")
+            raise ResultError(
+                "no combination was scored, so there is no best. Name one: neighbourhood((10, 50, 20, 100))."
+            )
         return neighbourhood.around(self.series, self.grid, self.rules, combination, radius)
 
     def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:

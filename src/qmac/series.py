@@ -54,7 +54,10 @@ class Series:
         if top.empty:
             return
         row = top[list(ROLES)].iloc[:1].to_numpy(np.int64).tolist()
-        replayed, found = float(evaluate(self.prices, row, rules, self.averages)[objective].iloc[0]), top[objective].iloc[0]
+        replayed, found = (
+            float(evaluate(self.prices, row, rules, self.averages)[objective].iloc[0]),
+            top[objective].iloc[0],
+        )
         if not abs(replayed - found) <= SAME * max(1.0, abs(found)):
             raise ResultError(
                 f"these are not the prices of this result: the best combination makes {objective} {replayed:g} of them, "

@@ -53,8 +53,8 @@ class Backtest:
 
     def plot(self) -> Figure:
         """Price with averages and trades, equity beside buy & hold, drawdown: a Plotly figure (``qmac[report]``)."""
-        from qmac.report.figures import plot_backtest
         from qmac.report.course import course_of
+        from qmac.report.figures import plot_backtest
 
         return plot_backtest(course_of(self))
 

@@ -108,8 +108,10 @@ def rules_in_words(result: Result) -> list[str]:
     """The semantics of docs/strategy.md that this result was found under."""
     rules = result.rules
     sentences = [
-        f"Bought when the fast buy average crosses above the slow one, sold when the fast sell average crosses below its "
-        f"slow one, on {AVERAGES[result.prices['averages']]} of the close. Long only, all cash in, all out.",
+        (
+            f"Bought when the fast buy average crosses above the slow one, sold when the fast sell average crosses below its "
+            f"slow one, on {AVERAGES[result.prices['averages']]} of the close. Long only, all cash in, all out."
+        ),
         FILLS[rules.fill],
         CONFLICTS[rules.conflict],
         _costs(rules),
@@ -123,7 +125,9 @@ def rules_in_words(result: Result) -> list[str]:
     if result.grid.shared_windows:
         sentences.append("A buy and a sell average may have the same window.")
     how = "set" if rules.periods_per_year else "inferred from the dates"
-    sentences.append(f"Annualised with {result.periods_per_year:.6g} bars a year ({how}). Cash at the start {rules.init_cash:g}.")
+    sentences.append(
+        f"Annualised with {result.periods_per_year:.6g} bars a year ({how}). Cash at the start {rules.init_cash:g}."
+    )
     return sentences
 
 

@@ -36,7 +36,9 @@ class Caution:
     text: str
 
 
-def cautions_of(result: Result, run: Backtest | None, strategies: Strategies, outcomes: Outcomes | None) -> tuple[Caution, ...]:
+def cautions_of(
+    result: Result, run: Backtest | None, strategies: Strategies, outcomes: Outcomes | None
+) -> tuple[Caution, ...]:
     """The cautions that a result calls for, the gravest first."""
     if run is None or outcomes is None:
         return ()
@@ -130,7 +132,9 @@ def _edge(result: Result) -> Caution | None:
         windows = result.grid.roles[role]
         steps = min(windows.index(window), len(windows) - 1 - windows.index(window))
         if len(windows) > 1 and steps <= THRESHOLDS["edge"]:
-            at.append(f"{role.replace('_', ' ')} {window} is the {'first' if window == windows[0] else 'last'} of its windows")
+            at.append(
+                f"{role.replace('_', ' ')} {window} is the {'first' if window == windows[0] else 'last'} of its windows"
+            )
     if not at:
         return None
     return Caution(

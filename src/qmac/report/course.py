@@ -58,7 +58,9 @@ def course_of(run: Backtest) -> Course:
     edges, counts = _histogram(trades["return"].to_numpy())
     years, months, year_returns = _months(run.equity, float(run.equity.iloc[0]))
     dates = wall_clock(index)
-    averages = {int(window): run.bars[window].to_numpy()[drawn] for window in run.bars if window not in ("close", "hold")}
+    averages = {
+        int(str(window)): run.bars[window].to_numpy()[drawn] for window in run.bars if window not in ("close", "hold")
+    }
     return Course(
         combination=run.combination,
         bars=len(index),

@@ -63,7 +63,7 @@ def plain(value: Any) -> Any:
         if value.dtype.kind == "M":
             return [text.removesuffix("T00:00:00") for text in np.datetime_as_string(value).tolist()]
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            return np.where(np.isfinite(value), value, None).tolist()
+            return [plain(inner) for inner in value.tolist()]
         return value.tolist()
     if isinstance(value, dict):
         return {str(key): plain(inner) for key, inner in value.items()}

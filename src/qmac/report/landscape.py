@@ -126,7 +126,7 @@ def _coarse(result: Result, values: np.ndarray, counts: np.ndarray, stat: str, b
 
     total = blocks(counts, 0).sum(axis=(1, 3))
     if stat == "count":
-        return total
+        return np.asarray(total)
     if stat != "mean":
         found = blocks(values, -np.inf).max(axis=(1, 3)) if stat == "max" else blocks(values, np.inf).min(axis=(1, 3))
         return np.where(np.isfinite(found), found, np.nan)
@@ -142,7 +142,7 @@ def _scores(result: Result, values: np.ndarray) -> np.ndarray:
     unit = objective.values(np.array([0.0, 1.0]))
     if unit[0] == 0.0 and unit[1] == 1.0:  # the metric itself
         return values
-    return np.log1p(values) / np.log1p(unit[1])
+    return np.asarray(np.log1p(values) / np.log1p(unit[1]))
 
 
 def _profile(result: Result, role: str) -> Profile:

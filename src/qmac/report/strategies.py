@@ -40,8 +40,6 @@ class Strategies:
     looked_around: int
     """Of how many strategies the surroundings are known."""
     rows: tuple[Strategy, ...]
-    best_values: tuple[float, ...]
-    """Objective of each neighbour of the first within 2 steps, sorted, undefined ones left out."""
 
 
 def strategies_of(result: Result, series: Series) -> Strategies:
@@ -51,9 +49,7 @@ def strategies_of(result: Result, series: Series) -> Strategies:
     groups = [np.flatnonzero(numbers == number) for number in range(int(numbers.max(initial=-1)) + 1)]
     heads = [rows[group[0]] for group in groups]
     affordable = _affordable(result, heads)
-    near = surroundings(
-        series, result.grid, result.rules, heads[:affordable], result.objective, result.maximize, RADII
-    )
+    near = surroundings(series, result.grid, result.rules, heads[:affordable], result.objective, result.maximize, RADII)
     metrics = result.top[list(METRICS)].to_dict("records")
     return Strategies(
         kept=len(rows),
@@ -68,7 +64,6 @@ def strategies_of(result: Result, series: Series) -> Strategies:
             )
             for k, group in enumerate(groups)
         ),
-        best_values=_values(result, heads[0]) if affordable else (),
     )
 
 
@@ -80,8 +75,3 @@ def _affordable(result: Result, heads: list[Combination]) -> int:
         if len(seen) * result.prices["bars"] > MOST_STEPS:
             return max(k, 1)
     return len(heads)
-
-
-def _values(result: Result, head: Combination) -> tuple[float, ...]:
-    values = result.neighbourhood(head, max(RADII))[result.objective].to_numpy(np.float64)[1:]
-    return tuple(np.sort(values[np.isfinite(values)]).tolist())

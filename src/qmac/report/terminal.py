@@ -50,6 +50,7 @@ HEADINGS = {
     "best_trade": "best",
     "worst_trade": "worst",
     "average_bars": "bars",
+    "plateau": "plateau",
 }
 PROFITS = ("total_return", "annualized_return", "simple_return", "expectancy")
 BARS = 16
@@ -66,8 +67,8 @@ def number(name: str, value: float) -> str:
     return f"{value:.0f}" if name == "total_trades" else f"{value:.2f}"
 
 
-def show_result(result: Result, console: Console, rows: int = 20) -> None:
-    """The whole answer: top rows, distribution, winner beside buy & hold."""
+def show_result(result: Result, console: Console, rows: int = 20, rank_by: str = "objective") -> None:
+    """The whole answer: top rows, in the order of ``rank_by``, distribution, winner beside buy & hold."""
     prices = result.prices
     console.print(
         f"{result.evaluated:,} combinations on {prices['name']}, {prices['bars']:,} bars "
@@ -86,7 +87,7 @@ def show_result(result: Result, console: Console, rows: int = 20) -> None:
             soft_wrap=True,
         )
         return
-    console.print(_top_table(result.top.head(rows), result.objective, console))
+    console.print(_top_table(result.ranked(rank_by).head(rows), result.objective, console))
     console.print(_distribution(result, console))
     console.print(_beside_hold(result))
 
@@ -130,22 +131,24 @@ def asked(result: Result) -> str:
 
 def _top_table(top: pd.DataFrame, objective: str, console: Console) -> RenderableType:
     """As many metrics as the terminal is wide, the objective first, the windows always."""
-    metrics = [objective, *(name for name in top.columns if name not in (*ROLES, objective))]
+    first = [objective] + ["plateau"] * ("plateau" in top)
+    metrics = [*first, *(name for name in top.columns if name not in (*ROLES, *first))]
     unbounded = console.options.update(width=10_000)
     while True:
-        table = _rows_table(top, metrics)
+        table = _rows_table(top, metrics, objective)
         if len(metrics) == 1 or console.measure(table, options=unbounded).maximum <= console.width:
             return table
         metrics.pop()
 
 
-def _rows_table(top: pd.DataFrame, metrics: list[str]) -> Table:
+def _rows_table(top: pd.DataFrame, metrics: list[str], objective: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in (*ROLES, *metrics):
         table.add_column(HEADINGS[name], justify="right", no_wrap=True)
+    units = dict(zip(metrics, metrics, strict=True)) | {"plateau": objective}
     for row in top.to_dict("records"):
         windows = [str(int(row[role])) for role in ROLES]
-        table.add_row(*windows, *(number(str(name), row[name]) for name in metrics))
+        table.add_row(*windows, *(number(units[name], row[name]) for name in metrics))
     return table
 
 
