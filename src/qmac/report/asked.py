@@ -134,10 +134,9 @@ def rules_in_words(result: Result) -> list[str]:
 def _costs(rules: Rules) -> str:
     if not rules.fees and not rules.slippage:
         return "Trading costs nothing."
-    parts = [f"a fill is {rules.slippage:.4%} worse than its price"] * (rules.slippage > 0)
-    parts += [f"fees are {rules.fees:.4%} of a trade's value at each end"] * (rules.fees > 0)
-    text = " and ".join(parts)
-    return f"Costs: {text}.".replace("00%", "%").replace("00%", "%")
+    parts = [f"a fill is {100 * rules.slippage:.4g} % worse than its price"] * (rules.slippage > 0)
+    parts += [f"fees are {100 * rules.fees:.4g} % of a trade's value at each end"] * (rules.fees > 0)
+    return f"Costs: {' and '.join(parts)}."
 
 
 def _exits(rules: Rules) -> list[str]:

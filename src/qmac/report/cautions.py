@@ -49,7 +49,7 @@ def cautions_of(
         _edge(result),
         _behind_hold(result),
         _short(result),
-        _few_positive(outcomes),
+        _few_positive(outcomes) if result.maximize else None,
     ]
     return tuple(caution for caution in found if caution is not None)
 
@@ -137,16 +137,17 @@ def _edge(result: Result) -> Caution | None:
             )
     if not at:
         return None
+    text = "; ".join(at)
     return Caution(
         "edge",
         "The winner is at the edge of the grid",
-        f"{'; '.join(at)}. Better ones may lie beyond: widen the range.".capitalize(),
+        f"{text[0].upper()}{text[1:]}. Better ones may lie beyond: widen the range.",
     )
 
 
 def _behind_hold(result: Result) -> Caution | None:
     made, hold = float(result.top["total_return"].iloc[0]), result.hold["total_return"]
-    if made >= hold:
+    if made >= hold or not result.maximize:
         return None
     return Caution(
         "behind_hold",

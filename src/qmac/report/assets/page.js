@@ -14,6 +14,8 @@ const OPTIONS = {
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
 };
 
+const PAPER = 690;  // pixels across a printed page
+
 function isDark() {
   const chosen = document.documentElement.dataset.theme;
   return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -116,12 +118,15 @@ function listen() {
   addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;
     document.documentElement.dataset.theme = "light";
-    retheme();
+    for (const plot of plots()) {
+      const width = plot.closest(".maps, .columns") ? PAPER / 2 - 10 : PAPER;
+      Plotly.relayout(plot, { template: template(), width, autosize: false });
+    }
   });
   addEventListener("afterprint", () => {
     if (before) document.documentElement.dataset.theme = before;
     else delete document.documentElement.dataset.theme;
-    retheme();
+    for (const plot of plots()) Plotly.relayout(plot, { template: template(), width: null, autosize: true });
   });
 }
 
