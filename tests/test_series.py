@@ -27,7 +27,10 @@ def test_saved_and_read_again(tmp_path):
 
 def test_own_averages(tmp_path):
     result = qmac.optimize(PRICES, GRID, averages=OWN, top=3)
-    for again in (qmac.load(result.save(tmp_path / "a")), qmac.optimize(PRICES, GRID, averages=OWN, top=3, out=tmp_path / "b")):
+    for again in (
+        qmac.load(result.save(tmp_path / "a")),
+        qmac.optimize(PRICES, GRID, averages=OWN, top=3, out=tmp_path / "b"),
+    ):
         near = again.neighbourhood(radius=1)
         assert near["total_return"].iloc[0] == pytest.approx(result.top["total_return"].iloc[0])
         assert again.series.averages.keys() == set(GRID.windows)

@@ -35,7 +35,11 @@ def test_outcomes(swept, every):
     counts = np.histogram(values, np.concatenate(([-1], inner, [np.inf])))[0]
     assert np.abs(np.cumsum(found.counts) - np.cumsum(counts)).max() <= 2  # where a value is an edge but for rounding
     assert (found.winner, found.hold) == (swept.top["total_return"].iloc[0], swept.hold["total_return"])
-    assert (np.diff(found.curve) >= 0).all() and found.curve[0] == found.low and found.curve[-1] == pytest.approx(found.high)
+    assert (
+        (np.diff(found.curve) >= 0).all()
+        and found.curve[0] == found.low
+        and found.curve[-1] == pytest.approx(found.high)
+    )
 
 
 @pytest.mark.parametrize("maximize", [True, False])
@@ -90,7 +94,9 @@ def test_landscape(named, every, most, metric, monkeypatch):
 
 
 def test_a_map_says_what_was_aggregated(swept):
-    assert map_of(swept, "buy_fast", "sell_slow").text.startswith("highest total return over all buy slow and sell fast")
+    assert map_of(swept, "buy_fast", "sell_slow").text.startswith(
+        "highest total return over all buy slow and sell fast"
+    )
     assert "luck" in map_of(swept, "buy_fast", "sell_slow").text
     assert map_of(swept, "buy_fast", "buy_slow", "mean").text == "mean total return over all sell fast and sell slow"
 
@@ -182,5 +188,11 @@ def test_plain_values_for_json(swept):
 )
 def test_nothing_scored(prices, metric):
     report = report_of(qmac.optimize(frame(prices), qmac.Grid(windows=range(2, 8)), metric))
-    assert (report.course, report.outcomes, report.landscape, report.metrics, report.cautions) == (None, None, None, (), ())
+    assert (report.course, report.outcomes, report.landscape, report.metrics, report.cautions) == (
+        None,
+        None,
+        None,
+        (),
+        (),
+    )
     assert json.dumps(plain(report), allow_nan=False)

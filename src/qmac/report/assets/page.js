@@ -106,8 +106,9 @@ function listen() {
   document.querySelectorAll("[data-scale]").forEach((button) =>
     button.addEventListener("click", () => {
       press(button);
-      const plot = document.getElementById(button.dataset.of);
-      Plotly.relayout(plot, { "yaxis.type": button.dataset.scale, "yaxis.autorange": true });
+      for (const plot of plots().filter((each) => each.id === button.dataset.of)) {
+        Plotly.relayout(plot, { "yaxis.type": button.dataset.scale, "yaxis.autorange": true });
+      }
     }));
   document.getElementById("theme").addEventListener("click", () => {
     document.documentElement.dataset.theme = isDark() ? "light" : "dark";
