@@ -9,8 +9,8 @@ The way of the data, which is also the order in which to read the files::
 ``values`` says what trades are worth, ``dataset`` makes a series ready, ``objective`` is what is asked of it,
 ``evaluation`` sweeps a cell of it, ``run/executors`` spreads cells and ``run/ledger`` keeps the books of them,
 ``selftest`` asks the kernels for known answers, ``optimization`` sweeps one series, ``jobs`` many, in a ``run/directory`` in which
-they survive, ``calls`` are the public ones. ``simulation`` does single combinations, ``reference`` says in plain
-Python what all of it means.
+they survive, ``calls`` are the public ones. ``simulation`` does single combinations, ``neighbourhood`` those around one,
+``report/`` shows what was found, ``reference`` says in plain Python what all of it means.
 """
 
 import gc

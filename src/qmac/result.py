@@ -149,7 +149,7 @@ class Result:
         >>> result = qmac.optimize(qmac.sample_prices(), qmac.Grid(windows=range(10, 101, 10)))
         >>> near = result.neighbourhood(radius=1)
         >>> len(near), bool((near["total_return"] > 0).all())
-        (41, True)
+        (36, True)
         """
         combination = self.best if combination is None else combination
         if combination is None:

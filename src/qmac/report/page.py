@@ -138,8 +138,11 @@ def _library() -> str:
 
 
 def packed(data: bytes) -> str:
-    """Compressed, as text that needs no escaping: Plotly alone is 4.8 MB otherwise, and 2 MB so."""
-    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
+    """Compressed, as text that needs no escaping: Plotly alone is 4.8 MB otherwise, and 2 MB so.
+
+    Level 9 took twice the time of 6 for 0.8 % less.
+    """
+    return base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
 
 
 def _json(plots: dict[str, Any]) -> str:
