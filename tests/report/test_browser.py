@@ -12,8 +12,6 @@ import pytest
 from conftest import frame, series
 
 import qmac
-from qmac.report.page import write_page
-from qmac.report.winners import page, winners_of
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -80,7 +78,7 @@ def pages(named, report):
     files = {"wide": report, "phone": report, "old": report}
     files |= {name: result.report(folder / f"{name}.html") for name, result in results.items()}
     many = qmac.optimize_many({"<b>X</b>": named, "late": named.tail(300)}, grid, top=5)
-    files["many"] = write_page(folder / "many.html", lambda: page(winners_of(many, "runs")))
+    files["many"] = many.report(folder / "many.html")
     frames = ""
     for name, path in files.items():
         text = path.read_text().replace("</body>", PROBE).replace("<html ", f'<html data-name="{name}" ')

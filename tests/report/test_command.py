@@ -10,6 +10,7 @@ from test_cli import qmac as command
 import qmac
 from qmac.errors import OptionError, ResultError
 from qmac.report.command import check_rank, report
+from qmac.symbols import safe_name
 
 GRID = qmac.Grid(windows=(3, 5, 8, 13, 21))
 
@@ -37,6 +38,9 @@ def test_many_symbols(tmp_path, named, capsys):
     qmac.optimize_many({"SPY": named, "late": named.tail(300)}, GRID, top=5, out=path)
     report(path)
     assert "late" in (path / "report.html").read_text() and str(path) in capsys.readouterr().out
+    report(path, symbol="late")
+    assert f"report-{safe_name('late')}.html" in capsys.readouterr().out
+    assert "<h1>late" in (path / f"report-{safe_name('late')}.html").read_text()
     report(path, symbol="late", as_json=True)
     one = json.loads(capsys.readouterr().out)
     assert one["asked"]["name"] == "late" and one["asked"]["bars"] == 300

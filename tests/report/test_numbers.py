@@ -122,8 +122,10 @@ def test_strategies_are_folded(sample):
 def test_a_long_series_is_looked_around_in_part(swept, monkeypatch):
     from qmac.report import strategies
 
-    monkeypatch.setattr(strategies, "MOST_STEPS", 200 * swept.prices["bars"])
+    monkeypatch.setattr(strategies, "MOST_STEPS", 200 * (swept.prices["bars"] + strategies.OVERHEAD))
+    monkeypatch.setattr(strategies, "MOST_ROWS", 50)
     found = strategies_of(swept, swept.series)
+    assert (found.kept, found.folded) == (60, 50) and sum(len(row.window_sets) for row in found.rows) == 50
     assert 1 <= found.looked_around < len(found.rows)
     assert [bool(row.near) for row in found.rows] == [k < found.looked_around for k in range(len(found.rows))]
 

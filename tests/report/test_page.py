@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import sys
+from dataclasses import replace
 from html import unescape
 
 import numpy as np
@@ -99,6 +100,10 @@ def test_figures_have_the_numbers(text, swept):
     counts = drawn["histogram"]["data"][0]
     assert array(counts["y"]).sum() == swept.scored
     assert {note["text"] for note in drawn["histogram"]["layout"]["annotations"]} == {"winner", "buy & hold", "median"}
+    far = figures.plot_outcomes(replace(report.outcomes, winner=1e6)).layout
+    assert [note.text for note in far.annotations] == ["winner \u2192", "buy & hold", "median"] and far.xaxis.range[
+        1
+    ] < 10
     own = next(trace for trace in drawn["surroundings"]["data"] if trace["name"] == "itself")
     assert array(own["y"])[0] == pytest.approx(swept.top["total_return"].iloc[0])
 

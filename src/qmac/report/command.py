@@ -33,7 +33,8 @@ def check_rank(rank_by: str) -> str:
 def report(
     directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' or Result.save wrote.")],
     out: Annotated[
-        Path | None, typer.Option(help="The page to write; report.html in the directory by default.")
+        Path | None,
+        typer.Option(help="The page to write; by default report.html, or report-SYMBOL.html, in the directory."),
     ] = None,
     symbol: Annotated[
         str | None, typer.Option(help="Of a run of many symbols: this one. Without it, a page of all winners.")
@@ -53,6 +54,7 @@ def report(
     from qmac import jobs
     from qmac.report import page, winners
     from qmac.report.info import plain, report_of
+    from qmac.symbols import safe_name
 
     made: Any
     render: Any
@@ -71,7 +73,8 @@ def report(
             result = result.with_prices(read_prices(prices))
         made, render = report_of(result), page.page
     if not as_json or out is not None:
-        place = out or directory.expanduser() / PAGE
+        name = PAGE if symbol is None else f"report-{safe_name(symbol)}.html"  # not in place of the page of winners
+        place = out or directory.expanduser() / name
         page.write_page(place, lambda: render(made))
         shown = sys.stderr if as_json else sys.stdout
         print(

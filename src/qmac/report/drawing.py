@@ -18,6 +18,8 @@ WINDOWS = (GREEN, PINK, SKY, RED)
 DIGITS = 15
 """Bits of a map's cell that are kept: four decimal places, and they compress to half."""
 HEIGHT = 400
+FAR = 3
+"""Times the width of the bulk beyond which a value does not stretch an axis."""
 
 
 def graph_objects() -> Any:
@@ -55,6 +57,18 @@ def value_format(metric: str) -> str:
 def axis(metric: str, **more: Any) -> dict[str, Any]:
     form = value_format(metric).replace(".1%", ".1~%")
     return {"title": {"text": metric.replace("_", " ")}, "tickformat": form, **more}
+
+
+def near(low: float, high: float, *values: float) -> list[float] | None:
+    """The range of an axis from ``low`` to ``high`` and those of ``values`` that are not far out: a ratio can be a million
+    where all others are below three."""
+    span = high - low
+    if span <= 0:
+        return None
+    shown = [value for value in values if low - FAR * span <= value <= high + FAR * span]
+    ends = min([low, *shown]), max([high, *shown])
+    margin = 0.03 * (ends[1] - ends[0])
+    return [ends[0] - margin, ends[1] + margin]
 
 
 def light(values: np.ndarray) -> np.ndarray:

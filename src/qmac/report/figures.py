@@ -21,6 +21,7 @@ from qmac.report.drawing import (
     figure,
     graph_objects,
     light,
+    near,
     rounded,
     value_format,
 )  # fmt: skip
@@ -201,38 +202,38 @@ def plot_outcomes(outcomes: Outcomes) -> Figure:
         customdata=np.column_stack((edges[:-1], edges[1:], outcomes.counts / outcomes.scored)),
         hovertemplate=f"%{{customdata[0]:{form}}} to %{{customdata[1]:{form}}}<br>%{{y:,}} combinations (%{{customdata[2]:.2%}})<extra></extra>",
     )  # fmt: skip
-    shapes, notes = [], []
     lines = (
         ("winner", outcomes.winner, RED, 1.0),
         ("buy & hold", outcomes.hold, HOLD, 0.9),
         ("median", dict(outcomes.quantiles)[0.5], GREEN, 0.8),
     )
+    values = [value for _, value, _, _ in lines if np.isfinite(value)]
+    span = near(float(edges[0]), float(edges[-1]), *values)
+    shapes, notes = [], []
     for name, value, color, height in lines:
-        if np.isfinite(value):
-            shapes.append(
-                {
-                    "type": "line",
-                    "x0": value,
-                    "x1": value,
-                    "y0": 0,
-                    "y1": 1,
-                    "yref": "paper",
-                    "line": {"color": color, "width": 2},
-                }
-            )
-            notes.append(
-                {
-                    "x": value,
-                    "y": height,
-                    "yref": "paper",
-                    "text": name,
-                    "showarrow": False,
-                    "xanchor": "right",
-                    "font": {"color": color},
-                }
-            )
+        if not np.isfinite(value):
+            continue
+        place, text = value, name
+        if span and not span[0] <= value <= span[1]:  # far out: said, not drawn
+            place, text = (span[1], f"{name} \u2192") if value > span[1] else (span[0], f"\u2190 {name}")
+        else:
+            line = {"color": color, "width": 2}
+            shapes.append({"type": "line", "x0": value, "x1": value, "y0": 0, "y1": 1, "yref": "paper", "line": line})
+        side = "left" if span and place < (span[0] + span[1]) / 2 else "right"
+        notes.append(
+            {
+                "x": place,
+                "y": height,
+                "yref": "paper",
+                "text": text,
+                "showarrow": False,
+                "xanchor": side,
+                "font": {"color": color},
+            }
+        )
     return figure(
-        bars, hovermode="closest", xaxis=axis(outcomes.objective), yaxis={"title": {"text": "combinations"}, "tickformat": "~s"},
+        bars, hovermode="closest", xaxis=axis(outcomes.objective, range=span),
+        yaxis={"title": {"text": "combinations"}, "tickformat": "~s" if outcomes.counts.max() >= 1000 else ",d"},
         shapes=shapes, annotations=notes, bargap=0,
     )  # fmt: skip
 
@@ -260,7 +261,7 @@ def plot_curve(outcomes: Outcomes) -> Figure:
             )
     return figure(
         *traces, height=340, hovermode="closest", xaxis={"title": {"text": "share of all combinations"}, "tickformat": ".0%"},
-        yaxis=axis(outcomes.objective),
+        yaxis=axis(outcomes.objective, range=near(*(float(value) for value in outcomes.curve[[4, -5]]), outcomes.low, outcomes.high)),
     )  # fmt: skip
 
 

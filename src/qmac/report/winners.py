@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from qmac.errors import ResultError
 from qmac.grid import Combination
 from qmac.metrics import METRICS
 from qmac.report import figures
-from qmac.report.asked import Asked, asked_of
+from qmac.report.asked import Asked, asked_of, day
 from qmac.report.outcomes import outcomes_of
-from qmac.report.page import COLUMNS, rendered
+from qmac.report.page import COLUMNS, rendered, write_page
 from qmac.results import Results
 
 
@@ -37,26 +38,27 @@ class Winners:
     """The winners of a job."""
 
     directory: str
+    """Where the job is; empty where it is in memory."""
     asked: Asked
     """Of the first symbol: question and rules are those of all."""
     rows: tuple[Winner, ...]
     left_out: tuple[str, ...]
 
 
-def winners_of(results: Results, directory: str) -> Winners:
+def winners_of(results: Results, directory: str = "") -> Winners:
     """The winners of a job; each result is read once."""
     rows, asked = [], None
     for symbol, result in results.items():
         asked = asked or asked_of(result)
-        outcomes, prices = outcomes_of(result), asked_of(result)
+        outcomes, prices = outcomes_of(result), result.prices
         metrics = {} if result.best is None else {name: float(result.top[name].iloc[0]) for name in METRICS}
         nan = float("nan")
         rows.append(
             Winner(
                 symbol=symbol,
-                bars=prices.bars,
-                first=prices.first,
-                last=prices.last,
+                bars=int(prices["bars"]),
+                first=day(prices["first"]),
+                last=day(prices["last"]),
                 combination=result.best,
                 metrics=metrics,
                 hold=result.hold[result.objective],
@@ -67,8 +69,13 @@ def winners_of(results: Results, directory: str) -> Winners:
             )
         )
     if asked is None:
-        raise ResultError(f"{directory} holds no result yet. Go on with it: qmac resume {directory}")
+        raise ResultError("there is no result yet to make a page of. Go on with the job: qmac.resume(directory).")
     return Winners(directory, asked, tuple(rows), tuple(results.left_out.values()))
+
+
+def write_winners(results: Results, path: Path) -> Path:
+    """Write the page of a job's winners; errors as in ``Results.report``."""
+    return write_page(path, lambda: page(winners_of(results)))
 
 
 def page(winners: Winners) -> str:
