@@ -235,11 +235,13 @@ def _show(
         console.print(f"digest {only.digest}", style="dim", highlight=False, soft_wrap=True)
     else:
         show_winners(results, console)
+        if rank_by != "objective":
+            warnings.warn(f"--rank-by {rank_by} is of the rows of one symbol; winners are by objective.", stacklevel=2)
     if saved and path is None:
         console.print("not saved: add --out DIR to keep the result", style="dim", highlight=False, soft_wrap=True)
     elif saved:
         console.print(
-            f"saved in {path}; show it again: qmac show {shlex.quote(str(path))}",
+            f"saved in {path}; show it again: qmac show {shlex.quote(str(path))}; as a page: qmac report {shlex.quote(str(path))}",
             highlight=False,
             markup=False,
             soft_wrap=True,

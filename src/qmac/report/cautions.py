@@ -11,6 +11,7 @@ from qmac.config import Rules
 from qmac.grid import ROLES
 from qmac.report.outcomes import Outcomes
 from qmac.report.strategies import Strategies
+from qmac.report.terminal import number
 from qmac.result import Result
 from qmac.simulation import Backtest
 
@@ -180,6 +181,4 @@ def _few_positive(outcomes: Outcomes) -> Caution | None:
 
 
 def _shown(result: Result, value: float) -> str:
-    from qmac.report.terminal import number
-
     return number(result.objective, value)

@@ -204,8 +204,8 @@ def plot_outcomes(outcomes: Outcomes) -> Figure:
     )  # fmt: skip
     lines = (
         ("winner", outcomes.winner, RED, 1.0),
-        ("buy & hold", outcomes.hold, HOLD, 0.9),
-        ("median", dict(outcomes.quantiles)[0.5], GREEN, 0.8),
+        ("buy & hold", outcomes.hold, HOLD, 1.07),
+        ("median", dict(outcomes.quantiles)[0.5], GREEN, 1.14),
     )
     values = [value for _, value, _, _ in lines if np.isfinite(value)]
     span = near(float(edges[0]), float(edges[-1]), *values)
@@ -234,7 +234,7 @@ def plot_outcomes(outcomes: Outcomes) -> Figure:
     return figure(
         bars, hovermode="closest", xaxis=axis(outcomes.objective, range=span),
         yaxis={"title": {"text": "combinations"}, "tickformat": "~s" if outcomes.counts.max() >= 1000 else ",d"},
-        shapes=shapes, annotations=notes, bargap=0,
+        shapes=shapes, annotations=notes, bargap=0, margin={"l": 60, "r": 20, "t": 85, "b": 45},
     )  # fmt: skip
 
 

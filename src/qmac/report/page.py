@@ -7,6 +7,7 @@ import functools
 import gzip
 import json
 import math
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,10 @@ HOTTEST = 0.15
 
 def write_report(result: Result, path: Path) -> Path:
     """Write the report of a result, all or nothing; errors as in ``Result.report``."""
-    return write_page(path, functools.partial(_page_of_result, result))
+    return write_page(path, lambda: page(report_of(result)))
 
 
-def write_page(path: Path, make: Any) -> Path:
+def write_page(path: Path, make: Callable[[], str]) -> Path:
     """Write what ``make()`` returns, a page; that it can be drawn and written is looked at first."""
     drawing.graph_objects()
     path = path.expanduser()
@@ -60,10 +61,6 @@ def write_page(path: Path, make: Any) -> Path:
     except OSError as error:
         raise WriteError(f"{path} cannot be written: {error.strerror or error}. Name another file.") from None
     return path
-
-
-def _page_of_result(result: Result) -> str:
-    return page(report_of(result))
 
 
 def page(report: Report) -> str:
