@@ -225,6 +225,7 @@ def plot_outcomes(outcomes: Outcomes) -> Figure:
                 "x": place,
                 "y": height,
                 "yref": "paper",
+                "yanchor": "bottom",
                 "text": text,
                 "showarrow": False,
                 "xanchor": side,
