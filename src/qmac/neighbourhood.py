@@ -120,3 +120,14 @@ def surroundings(
         begin += len(windows)
         found.append([Surroundings.of(here[(steps > 0) & (steps <= radius)], maximize) for radius in radii])
     return found
+
+
+def by_plateau(
+    series: Series, grid: Grid, rules: Rules, top: pd.DataFrame, objective: str, maximize: bool, radius: int = RADIUS
+) -> pd.DataFrame:
+    """The rows of ``top`` with the column ``plateau``, the median of the objective around them, best first."""
+    rows: list[Combination] = [tuple(row) for row in top[list(ROLES)].to_numpy(np.int64).tolist()]
+    found = surroundings(series, grid, rules, rows, objective, maximize, (radius,))
+    frame = top.copy()
+    frame.insert(len(ROLES), "plateau", [each[0].median for each in found])
+    return frame.sort_values("plateau", ascending=not maximize, kind="stable", ignore_index=True)

@@ -20,7 +20,7 @@ from qmac import neighbourhood
 from qmac._version import __version__
 from qmac.config import Rules
 from qmac.errors import OptionError, ResultError, WriteError, suggestion
-from qmac.grid import ROLES, Combination, Grid
+from qmac.grid import Combination, Grid
 from qmac.prices import Prices
 from qmac.reductions import Distribution, Maps
 from qmac.run.files import sync
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
-PRICES, AVERAGES = "prices.parquet", "averages.npy"
-"""Beside them where a result holds its prices; in a run directory they lie there once."""
 RANKS = ("objective", "plateau")
 
 
@@ -172,12 +170,8 @@ class Result:
             raise OptionError(f"rank by {by!r} is not known. {suggestion(str(by), RANKS)}")
         if by == "objective" or self.top.empty:
             return self.top
-        rows = [tuple(row) for row in self.top[list(ROLES)].to_numpy(np.int64).tolist()]
-        asked = (self.series, self.grid, self.rules, rows, self.objective, self.maximize, (radius,))
-        plateaus = [found[0].median for found in neighbourhood.surroundings(*asked)]
-        frame = self.top.copy()
-        frame.insert(len(ROLES), "plateau", plateaus)
-        return frame.sort_values("plateau", ascending=not self.maximize, kind="stable", ignore_index=True)
+        asked = (self.grid, self.rules, self.top, self.objective, self.maximize, radius)
+        return neighbourhood.by_plateau(self.series, *asked)
 
     def report(self, path: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None) -> Path:
         """Write a page that shows all of it, in one HTML file; ``prices`` where they were not kept (docs/report.md).
@@ -279,12 +273,7 @@ class Result:
         """The names of the files, the header last."""
         names = [TOP, ARRAYS]
         if self.source is not None:
-            series = self.series
-            series.prices.frame.to_parquet(directory / PRICES)
-            names.append(PRICES)
-            if series.averages is not None:
-                np.save(directory / AVERAGES, np.array([series.averages[window] for window in self.grid.windows]))
-                names.append(AVERAGES)
+            names += self.series.write(directory)
         self.top.to_parquet(directory / TOP)
         distribution, maps = self.distribution, self.maps
         numbers = (distribution.score_mean, distribution.score_std, distribution.score_min, distribution.score_max)

@@ -16,13 +16,12 @@ from qmac.config import Rules
 from qmac.errors import ResultError
 from qmac.grid import Grid
 from qmac.objective import Objective, check_constraints
-from qmac.prices import Prices
 from qmac.reductions import Distribution, Maps
-from qmac.result import ARRAYS, AVERAGES, FORMAT, HEADER, PRICES, TOP, Result, checksum, header_checksum
+from qmac.result import ARRAYS, FORMAT, HEADER, TOP, Result, checksum, header_checksum
 from qmac.run.directory import HEADER as RUN
 from qmac.run.directory import RunDirectory
 from qmac.run.scores import SCORES, ScoreGrid
-from qmac.series import Series
+from qmac.series import AVERAGES, PRICES, Series
 
 
 def load(directory: str | Path) -> Result:
@@ -78,19 +77,11 @@ def _source(directory: Path, header: dict[str, Any], result: Result) -> Callable
     """Where its prices are: beside the result, or in the run directory that it lies in; read when they are asked for."""
     name, windows = result.prices["name"], result.grid.windows
     if PRICES in header["checksums"]:
-        return functools.partial(_beside, directory, name, AVERAGES in header["checksums"], windows)
+        return functools.partial(Series.read, directory, name, AVERAGES in header["checksums"])
     run = directory.resolve().parent.parent
     if (run / RUN).is_file():
         return functools.partial(_of_run, run, name, windows)
     return None
-
-
-def _beside(directory: Path, name: str, own: bool, windows: tuple[int, ...]) -> Series:
-    try:
-        averages = np.load(directory / AVERAGES, allow_pickle=False) if own else None
-        return Series.of(Prices(pd.read_parquet(directory / PRICES), name), averages, windows)
-    except Exception as error:  # a damaged file can fail in any way; all of them mean the same
-        raise ResultError(f"{directory / PRICES} is damaged ({type(error).__name__}). Run it again.") from None
 
 
 def _of_run(run: Path, name: str, windows: tuple[int, ...]) -> Series:
