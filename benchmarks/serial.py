@@ -68,7 +68,7 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
         for _ in range((1 if grid is WIDE else rounds) + 1):
             executor = Timed()
             began = time.perf_counter()
-            sweep(series, grid, question, executor, 1)
+            sweep(series, grid, question, executor)
             total = time.perf_counter() - began - executor.merging
             found.append((total, total - executor.spread, executor.merging))
         total, serial, merging = (statistics.median(part) for part in zip(*found[1:], strict=True))

@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import qmac
-from qmac import reference
-from qmac.dataset import periods_per_year
+from qmac.verification import Replay
 
 settings.register_profile(
     "push", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
@@ -59,20 +58,8 @@ def ohlc(kind: str, bars: int, seed: int) -> pd.DataFrame:
 
 def reference_metrics(prices: qmac.Prices, combinations, rules: qmac.Rules) -> list[dict[str, float]]:
     """Every metric of each combination, by the reference."""
-    index = prices.index
-    first = 0 if rules.start is None else int(index.searchsorted(rules.start))
-    stop = len(index) if rules.end is None else int(index.searchsorted(rules.end, side="right"))
-    columns = {
-        name.lower(): prices.column(name)[:stop].tolist()
-        for name in ("Close", "Open", "High", "Low")
-        if name in prices.frame
-    }
-    bars, year = reference.Bars(**columns), periods_per_year(prices, rules)
-    averages: reference.Averages = {}
-    for window in {int(window) for combination in combinations for window in combination}:
-        averages[window] = reference.average(rules.average, bars.close, window)
-    courses = (reference.simulate(bars, c, rules, first, averages) for c in combinations)
-    return [reference.metrics(course, rules, year) for course in courses]
+    replay = Replay(prices, rules)
+    return [replay.metrics(tuple(map(int, combination))) for combination in combinations]
 
 
 closes = st.builds(series, st.sampled_from(KINDS), st.integers(12, 90), st.integers(0, 10_000))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import frame, ohlc, series
 from faults import GRID, PRICES, Halt, halted, halting, slow
-from test_cli import qmac as command
+from terminal import qmac as command
 
 import qmac
 from qmac import jobs

@@ -38,7 +38,7 @@ def run(prices, grid, rules, executor=None, lanes=LANES, whole=False, **asked):
     posed = dataclasses.replace(question(prices, grid, rules, **asked), lanes=lanes)
     if whole:
         posed = Whole(**{field.name: getattr(posed, field.name) for field in dataclasses.fields(posed)})
-    return sweep(prices, grid, posed, executor or SerialExecutor(), 1)
+    return sweep(prices, grid, posed, executor or SerialExecutor())
 
 
 rules_of = st.builds(

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import frames, ohlc, series
+from conftest import frame, frames, ohlc, series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qmac
-from qmac import reference
+from qmac import reference, witness
 from qmac.metrics import METRICS
 from qmac.prices import Prices
 from qmac.simulation import buy_and_hold
@@ -109,7 +109,7 @@ def test_equal_to_vectorbt(sample, name):
 
     Only ``conflict="ignore"``: vectorbt's "opposite" ignores a conflict while flat, ours enters.
     """
-    vbt = pytest.importorskip("vectorbt")
+    pytest.importorskip("vectorbt")
     rules = qmac.Rules(**CONFIGURATIONS[name], periods_per_year=365)
     prices, rng = sample.tail(2000), np.random.default_rng(len(name))
     if name == "closes":
@@ -124,53 +124,20 @@ def test_equal_to_vectorbt(sample, name):
         difference = a * under - b * over
         return (difference[1:] > 0) & (difference[:-1] <= 0)
 
-    late = int(rules.fill == "next_open")
-    signals = np.zeros((2, 2000 + late, COMBINATIONS), bool)
+    signals = np.zeros((2, 2000, COMBINATIONS), bool)
     for column, (a, b, c, d) in enumerate(combinations):
-        signals[0, 1 + late :, column], signals[1, 1 + late :, column] = above(a, b), above(d, c)
-    index = [str(i) for i in range(COMBINATIONS)]
-
-    def columns(of):
-        return pd.concat([prices.frame[of]] * COMBINATIONS, axis=1, keys=index)
-
-    known = {of.lower(): columns(of) for of in ("Open", "High", "Low") if of in prices.frame}
-    options = {"price": columns("Open"), "stop_entry_price": "price"} if late else {}
-    portfolio = vbt.Portfolio.from_signals(
-        columns("Close"),
-        *(pd.DataFrame(signal[:2000], prices.index, index) for signal in signals),
-        fees=rules.fees, slippage=rules.slippage, init_cash=100, freq="1D",
-        sl_stop=rules.stop_loss or rules.trailing_stop, sl_trail=rules.trailing_stop is not None,
-        tp_stop=rules.take_profit, **known, **options,
-    )  # fmt: skip
+        signals[0, 1:, column], signals[1, 1:, column] = above(a, b), above(d, c)
+    theirs = witness.metrics_of(prices.frame, *signals, rules, 365)
     ours = qmac.evaluate(prices, combinations, rules)
-    closed = portfolio.trades.closed
-    theirs = {
-        "total_return": portfolio.total_return(),
-        "annualized_return": portfolio.annualized_return(),
-        "annualized_volatility": portfolio.annualized_volatility(),
-        "max_drawdown": portfolio.max_drawdown(),
-        "total_trades": portfolio.trades.count(),
-        "win_rate": closed.win_rate(),
-        "sharpe_ratio": portfolio.sharpe_ratio(),
-        "sortino_ratio": portfolio.sortino_ratio(),
-        "calmar_ratio": portfolio.calmar_ratio(),
-        "omega_ratio": portfolio.omega_ratio(),
-        "profit_factor": closed.profit_factor(),
-        "expectancy": closed.expectancy(),
-        "average_bars": closed.duration.mean(),
-        "exposure": (portfolio.assets() > 0).mean(),
-    }
-    if rules.fees == 0:  # vectorbt's return of a trade is over the price, ours over what was paid
-        theirs["simple_return"] = portfolio.trades.returns.sum()
-        theirs["best_trade"], theirs["worst_trade"] = closed.returns.max(), closed.returns.min()
-        assert set(theirs) == set(METRICS)
-    for metric, values in theirs.items():
+    left_out = set() if rules.fees == 0 else set(witness.OVER_THE_PRICE)
+    assert set(theirs) == set(METRICS) - left_out
+    for metric in theirs:
         found = ours[metric].to_numpy()
-        assert found == pytest.approx(values.to_numpy(np.float64), rel=1e-9, abs=1e-9, nan_ok=True), metric
+        assert found == pytest.approx(theirs[metric].to_numpy(), rel=1e-9, abs=1e-9, nan_ok=True), metric
 
 
-EDGES = {  # closes, trades by averages of 1 and 2 bars in, 3 bars out; metrics in which vectorbt is infinite and we are NaN
-    "no trade": ([7.3] * 12, {"sharpe_ratio", "sortino_ratio", "omega_ratio"}),
+EDGES = {  # closes, trades by averages of 1 and 2 bars in, 3 bars out; metrics that vectorbt defines and we do not
+    "no trade": ([7.3] * 12, set(witness.WITHOUT_VARIANCE)),
     "no falling bar": ([10, 9, 12, 13, 14, 15, 16, 17, 18], set()),
     "no losing trade": ([10, 9, 12, 16, 20, 14, 15, 15, 15], set()),
     "a trade that breaks even": ([4, 2, 4, 7, 6, 4, 3, 2, 2], set()),
@@ -180,27 +147,18 @@ EDGES = {  # closes, trades by averages of 1 and 2 bars in, 3 bars out; metrics 
 @pytest.mark.parametrize("name", EDGES)
 def test_edge_cases_beside_vectorbt(name):
     """What docs/metrics.md says of them."""
-    vbt = pytest.importorskip("vectorbt")
+    pytest.importorskip("vectorbt")
     closes, undefined = EDGES[name]
-    close = pd.Series(np.array(closes, np.float64), pd.bdate_range("2001-01-01", periods=len(closes)))
-    run = qmac.backtest(close, (1, 2, 1, 3), qmac.Rules(slippage=0, periods_per_year=365))
+    close = frame(np.array(closes, np.float64))
+    rules = qmac.Rules(slippage=0, periods_per_year=365)
+    run = qmac.backtest(close, (1, 2, 1, 3), rules)
     finished = run.trades[run.trades["exit"] != "open"]
-    signals = [close.index.isin(days) for days in (run.trades["entry_date"], finished["exit_date"])]
-    portfolio = vbt.Portfolio.from_signals(close, *signals, init_cash=100, freq="1D")
-    closed = portfolio.trades.closed
-    theirs = {
-        "sharpe_ratio": portfolio.sharpe_ratio(),
-        "sortino_ratio": portfolio.sortino_ratio(),
-        "omega_ratio": portfolio.omega_ratio(),
-        "calmar_ratio": portfolio.calmar_ratio(),
-        "max_drawdown": portfolio.max_drawdown(),
-        "win_rate": closed.win_rate(),
-        "profit_factor": closed.profit_factor(),
-        "expectancy": closed.expectancy(),
-    }
+    signals = [close.index.isin(days)[:, None] for days in (run.trades["entry_date"], finished["exit_date"])]
+    theirs = witness.metrics_of(close, *signals, rules, 365).iloc[0]
+    assert undefined <= set(witness.WITHOUT_VARIANCE)
     for metric, value in theirs.items():
         if metric in undefined:
-            assert np.isinf(value) and np.isnan(run.metrics[metric]), metric
+            assert abs(value) == witness.WITHOUT_VARIANCE[metric] and np.isnan(run.metrics[metric]), metric
         else:
             assert run.metrics[metric] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), metric
     if name == "a trade that breaks even":

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from qmac.result import Result
     from qmac.results import Results
     from qmac.run.limits import Limits
+    from qmac.run.ray_executor import RayExecutor as RayExecutor
     from qmac.simulation import Backtest, backtest, evaluate
     from qmac.stored import load
 
@@ -52,13 +53,14 @@ __all__ = [
     "sample_prices",
 ]
 
-_PLACES = {
+_PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Backtest": "simulation",
     "Grid": "grid",
     "InputError": "errors",
     "Limits": "run.limits",
     "Prices": "prices",
     "QmacError": "errors",
+    "RayExecutor": "run.ray_executor",
     "Result": "result",
     "Results": "results",
     "Rules": "config",

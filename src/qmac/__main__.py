@@ -52,7 +52,7 @@ def main() -> None:
         signal.signal(signal.SIGALRM, _again)
     sys.unraisablehook = _swallowed
     try:
-        from qmac.cli import run
+        from qmac.cli.app import run
 
         code = run()
     except BaseException:

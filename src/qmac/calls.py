@@ -16,6 +16,7 @@ from qmac.prices import Prices
 from qmac.result import Result
 from qmac.results import Results
 from qmac.run.directory import RunDirectory
+from qmac.run.executors import Executor
 from qmac.run.limits import Limits
 from qmac.run.progress import Listener
 from qmac.symbols import Symbols, of_frames
@@ -37,6 +38,7 @@ def optimize(
     out: str | Path | None = None,
     save_grid: str | None = None,
     limits: Limits | None = None,
+    executor: Executor | None = None,
 ) -> Result:
     """Backtest every combination of the grid.
 
@@ -57,6 +59,7 @@ def optimize(
     out : new directory for snapshots and the result; ``resume`` goes on with it if anything happens.
     save_grid : ``"float32"`` or ``"float64"`` to keep every score in ``out``, read by ``result.scores``.
     limits : what the run may use of the machine; ``Limits()`` if None.
+    executor : where it is swept, such as ``qmac.RayExecutor()``; threads of this process if None.
 
     Raises
     ------
@@ -82,7 +85,7 @@ def optimize(
     limits = limits_of(limits)
     threads = threads_of(limits, threads)
     directory = kept_in(job, out, save_grid)
-    return next(iter(run(job, directory, limits, threads, progress).values()))
+    return next(iter(run(job, directory, limits, threads, progress, executor).values()))
 
 
 def optimize_many(
@@ -100,6 +103,7 @@ def optimize_many(
     out: str | Path | None = None,
     save_grid: str | None = None,
     limits: Limits | None = None,
+    executor: Executor | None = None,
     strict: bool = False,
 ) -> Results:
     """``optimize`` for many series by name, one after the other, each over the whole grid.
@@ -126,7 +130,7 @@ def optimize_many(
     limits = limits_of(limits)
     threads = threads_of(limits, threads)
     directory = kept_in(job, out, save_grid)
-    return run(job, directory, limits, threads, progress)
+    return run(job, directory, limits, threads, progress, executor)
 
 
 def resume(
@@ -134,6 +138,7 @@ def resume(
     threads: int | None = None,
     progress: Listener | None = None,
     limits: Limits | None = None,
+    executor: Executor | None = None,
 ) -> Results:
     """Go on with a run that was interrupted; what is done is not done again. A run that is complete is only read.
 
@@ -143,4 +148,4 @@ def resume(
     """
     found = RunDirectory.open(Path(directory).expanduser())
     limits = limits_of(limits)
-    return run(Job.of_directory(found), found, limits, threads_of(limits, threads), progress)
+    return run(Job.of_directory(found), found, limits, threads_of(limits, threads), progress, executor)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,15 +13,14 @@ from qmac import reductions
 from qmac.config import Rules
 from qmac.dataset import Dataset
 from qmac.kernels import measures
-from qmac.kernels import tally as kept
-from qmac.kernels.lanes import SUBHISTOGRAMS, allocate
+from qmac.kernels.lanes import allocate
 from qmac.kernels.lists import Lists, gathered, lists_of
-from qmac.kernels.shared import SharedLanes, Visit
+from qmac.kernels.shared import Visit
 from qmac.kernels.sweep import Aim, Data, Scratch, sweep_cells
-from qmac.kernels.tables import Course, Edge, Sums, Tables
-from qmac.kernels.tally import BINS, Scale, Tally
-from qmac.kernels.walk import FIRST, Counts, Drawdown, State, Trades
+from qmac.kernels.tables import Edge, Sums
+from qmac.kernels.tally import Scale, Tally
 from qmac.objective import MEASURES, Objective, score_of_value
+from qmac.scratch import states, summaries, tables
 from qmac.values import bound_of, code_dtype
 
 LANES = 32
@@ -136,6 +136,15 @@ class Evaluator:
         """Memory of one worker."""
         return self.worker().nbytes
 
+    @property
+    def checksum(self) -> str:
+        """Of what the kernels are given: a library that rounds a logarithm otherwise gives another dataset."""
+        dataset = self.dataset
+        digest = hashlib.sha256(repr((dataset.bars, self.scale, self.question.lanes)).encode())
+        for part in (dataset.buys, dataset.sells, dataset.values, dataset.stops, dataset.facts):
+            _add(digest, part)
+        return digest.hexdigest()
+
     def empty(self) -> Tally:
         """The tally of no cell."""
         return _empty(self.dataset, self.question)
@@ -166,6 +175,16 @@ class Evaluator:
         rows = np.diff(dataset.buys.fast_holders.starts) + np.diff(dataset.buys.slow_holders.starts)
         blocks = [-(-np.bincount(side, minlength=rows.size) // lanes) * lanes for side in (sells.fast, sells.slow)]
         return np.concatenate((work, (np.column_stack(blocks) * rows[:, None]).ravel()))
+
+
+def _add(digest: Any, value: Any) -> None:
+    if isinstance(value, tuple):
+        for inner in value:
+            _add(digest, inner)
+    elif isinstance(value, np.ndarray):
+        digest.update(np.ascontiguousarray(value).tobytes())
+    elif value is not None:
+        digest.update(repr(value).encode())
 
 
 def _blocks(dataset: Dataset, lanes: int) -> int:
@@ -202,16 +221,16 @@ class Worker:
         depths = int(dataset.prefixes.max()) + 1 if tile == dataset.bars else lists + 1
         self._data = Data(buys, sells, dataset.values, dataset.stops, dataset.facts, aim, scale, dataset.bars, tile)
         self._scratch = Scratch(
-            tables=_tables(tile + 1, question.lanes, statistics, code),
+            tables=tables(tile + 1, question.lanes, statistics, code),
             edge=Edge(allocate(1, question.lanes, code), allocate(1, question.lanes, np.float64)),
-            states=_states(depths, question.lanes, statistics | {"own"} if holds_on else statistics, code),
+            states=states(depths, question.lanes, statistics | {"own"} if holds_on else statistics, code),
             held=allocate(1, question.lanes, code) if holds_on else None,
             cursors=np.zeros(lists, np.int64),
             floors=np.full(lists, -np.inf),
             every=Visit(np.arange(lists, dtype=np.int32), dataset.prefixes, np.zeros((2, 0), np.int64)),
             some=Visit(np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros((2, lists), np.int64)),
             scores=None if sink is None else allocate(lists, question.lanes, np.float64),
-            **_summaries(len(dataset.windows), question.lanes, len(aim.metrics), code),
+            **summaries(len(dataset.windows), question.lanes, len(aim.metrics), code),
         )
         self.tally, self._sink = _empty(dataset, question), sink
         self._blocks = _blocks(dataset, question.lanes)
@@ -255,62 +274,6 @@ def _tile(dataset: Dataset, question: Question, holds_on: bool) -> int:
         return dataset.bars
     tiles = -(-dataset.bars * row // TILE_BYTES)
     return -(-dataset.bars // tiles)
-
-
-def _summaries(windows: int, lanes: int, constraints: int, code: Any) -> dict[str, Any]:
-    """The summaries of a lane block, empty."""
-
-    def rows(count: int, dtype: Any) -> Any:
-        return allocate(count, lanes, dtype)
-
-    return {
-        "lanes": kept.Lanes(np.zeros(lanes, np.int32), rows(1, np.int32), rows(1, code), rows(windows, code)),
-        "margins": kept.Margins(
-            *(kept.Margin(rows(windows, np.float64), rows(windows, np.int64)) for _ in ("fast", "slow"))
-        ),
-        "sums": kept.Sums(
-            passed=rows(1, np.int32),
-            positive=rows(1, np.int32),
-            removed=rows(constraints + 1, np.int32),
-            squares=rows(1, np.int64),
-            histogram=np.zeros((SUBHISTOGRAMS, BINS + 1), np.uint32),
-        ),
-        "row": kept.Row(rows(1, np.float64), rows(1, np.int32), rows(1, np.int64), rows(1, np.int64)),
-        "shared": SharedLanes(
-            np.zeros(lanes, np.int32), np.zeros(windows, np.int32), rows(2, np.int64), rows(2, np.int64)
-        ),
-    }
-
-
-def _tables(rows: int, lanes: int, statistics: Collection[str], code: Any) -> Tables:
-    """Columns of the statistics asked for."""
-
-    def column(name: str) -> Any:
-        return allocate(rows, lanes, np.float64) if name in statistics else None
-
-    course = [column("worst") for _ in Course._fields]
-    return Tables(allocate(rows, lanes, code), Sums(*map(column, Sums._fields)), column("paid"), Course(*course))
-
-
-def _states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> State:
-    """A state for each depth, the first one filled."""
-
-    def rows(kind: Any, first: Any, dtype: Any) -> Any:
-        kept = (allocate(depths, lanes, dtype) if name in statistics else None for name in kind._fields)
-        made = kind(*kept)
-        for array, value in zip(made, first, strict=True):
-            if array is not None:
-                array[0] = value
-        return made
-
-    return State(
-        allocate(depths, lanes, code),
-        allocate(depths, lanes, code) if "own" in statistics else None,
-        rows(Sums, FIRST.sums, np.float64),
-        rows(Drawdown, FIRST.drawdown, np.float64),
-        rows(Counts, FIRST.counts, code),
-        rows(Trades, FIRST.trades, np.float64),
-    )
 
 
 def _scores(dataset: Dataset, question: Question, scale: Scale) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from qmac import jobfile
 from qmac.config import Rules, available_cpus, check_count
 from qmac.dataset import Averages, averages_of
 from qmac.errors import InputError, OptionError, PricesError, ResultError, Stopped, WriteError, suggestion
@@ -27,13 +28,15 @@ from qmac.prices import Prices
 from qmac.result import HEADER as RESULT
 from qmac.result import Result
 from qmac.results import Results
+from qmac.run.cluster import ClusterExecutor
 from qmac.run.directory import HEADER, PROGRESS, RunDirectory, changes, kernel_sources, own_averages, prices_checksum
-from qmac.run.executors import ThreadExecutor
+from qmac.run.executors import Executor, ThreadExecutor
+from qmac.run.files import write_whole
 from qmac.run.governor import Governor
 from qmac.run.keeper import Keeper
 from qmac.run.limits import Limits
 from qmac.run.probes import Probe
-from qmac.run.progress import Listener, Log, Status
+from qmac.run.progress import Listener, Log, Part, both
 from qmac.run.scores import DTYPES
 from qmac.stored import load
 from qmac.symbols import Symbols
@@ -198,7 +201,9 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
         raise ResultError(f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}")
     path = check_writable(path)
     try:
-        return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
+        directory = RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
+        write_whole(path / jobfile.NAME, [jobfile.of_run(directory.header).encode()])
+        return directory
     except OSError as error:
         raise WriteError(
             f"{path} cannot be written: {error.strerror or error}. Make room, or name another directory."
@@ -224,15 +229,21 @@ def run(
     limits: Limits,
     threads: int,
     progress: Listener | None = None,
+    executor: Executor | None = None,
 ) -> Results:
-    """Do what is left of a job."""
+    """Do what is left of a job, on threads of this process or on another executor."""
+    executor = executor or ThreadExecutor(threads)
     if directory is None:
-        return _run(job, None, limits, threads, progress)
+        return _run(job, None, limits, executor, progress)
+    if directory.save_grid and isinstance(executor, ClusterExecutor):
+        raise OptionError(
+            "scores are written where they are found, and a cluster has no such place. Leave out save_grid."
+        )
     with directory.locked():
         log = Log(directory.path / PROGRESS)
         state = "interrupted"
         try:
-            results = _run(job, directory, limits, threads, _both(log, progress))
+            results = _run(job, directory, limits, executor, both(log, progress))
             state = "finished"
         except Stopped as error:
             state = str(error)
@@ -242,10 +253,11 @@ def run(
         return results
 
 
-def _run(job: Job, directory: RunDirectory | None, limits: Limits, threads: int, progress: Listener | None) -> Results:
+def _run(
+    job: Job, directory: RunDirectory | None, limits: Limits, executor: Executor, progress: Listener | None
+) -> Results:
     read: dict[str, Callable[[], Result]] = {}
-    governor = Governor(limits, Probe(None if directory is None else directory.path), threads)
-    executor = ThreadExecutor(threads)
+    governor = Governor(limits, Probe(None if directory is None else directory.path), executor.threads)
     for part, name in enumerate(job.prices, 1):
         if directory is not None and _is_done(directory, name):
             if directory.scores(name).exists():  # a process was killed when only the result was there
@@ -254,10 +266,10 @@ def _run(job: Job, directory: RunDirectory | None, limits: Limits, threads: int,
             continue
         series = job.prices[name]
         question = job.question(series)
-        listener = None if progress is None else _Part(progress, part, len(job.prices))
+        listener = None if progress is None else Part(progress, part, len(job.prices))
         keeper = Keeper(name, question.objective, job.grid.size, governor, listener, directory)
         with keeper.admitted(series, job.grid, question, job.averages):
-            result = sweep(series, job.grid, question, executor, threads, keeper, job.averages)
+            result = sweep(series, job.grid, question, executor, keeper, job.averages)
         if directory is None:
             read[name] = functools.partial(_itself, result)
             continue
@@ -268,27 +280,6 @@ def _run(job: Job, directory: RunDirectory | None, limits: Limits, threads: int,
     if directory is not None:
         directory.drop_snapshots()  # those that a killed process could not
     return Results(read, job.left_out)
-
-
-def _both(log: Log, progress: Listener | None) -> Listener:
-    def tell(status: Status) -> None:
-        log(status)
-        if progress is not None:
-            progress(status)
-
-    return tell
-
-
-@dataclass
-class _Part:
-    """A listener to one symbol of many."""
-
-    listener: Listener
-    part: int
-    parts: int
-
-    def __call__(self, status: Status) -> None:
-        self.listener(dataclasses.replace(status, part=self.part, parts=self.parts))
 
 
 def _itself(result: Result) -> Result:

@@ -17,7 +17,6 @@ from qmac.dataset import Averages, Dataset, averages_of, periods_per_year, tradi
 from qmac.errors import InternalError
 from qmac.evaluation import Evaluator, Question
 from qmac.grid import ROLES, Combination, Grid
-from qmac.kernels.tally import Tally
 from qmac.machine import machine
 from qmac.metrics import METRICS
 from qmac.objective import Objective
@@ -57,7 +56,7 @@ class Watch(Protocol):
 
     def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int, /) -> None: ...
 
-    def __call__(self, ledger: Ledger, /) -> Orders: ...
+    def __call__(self, ledger: Ledger, nodes: Mapping[str, Any] = ..., /) -> Orders: ...
 
     def end(self, ledger: Ledger, /) -> list[dict[str, Any]]: ...
 
@@ -86,23 +85,22 @@ def sweep(
     grid: Grid,
     question: Question,
     executor: Executor,
-    threads: int,
     watch: Watch | None = None,
     averages: Averages | None = None,
 ) -> Result:
     """``qmac.optimize`` for checked arguments, on any executor and tile."""
     if code_dtype(trading_period(prices, question.rules, grid.windows).close.size) is np.uint16:
         self_test(question)  # longer series have kernels of their own
-    watch = watch or Alone(threads)
+    watch = watch or Alone(executor.threads)
     dataset = Dataset.build(prices, grid, question.rules, question.statistics, averages, executor.map)
     evaluator = Evaluator(dataset, question)
     ledger = Ledger(evaluator.counts(), evaluator.work(), evaluator.empty())
-    watch.begin(evaluator, ledger, threads)
+    watch.begin(evaluator, ledger, executor.threads)
     try:
         executor.run(evaluator, ledger, watch)
     finally:
         degradations = watch.end(ledger)
-    return _finish(prices, grid, question, threads, averages, evaluator, ledger.tally, watch.seconds, degradations)
+    return _finish(prices, grid, question, executor.workers, averages, evaluator, ledger, watch.seconds, degradations)
 
 
 def _finish(
@@ -112,15 +110,16 @@ def _finish(
     threads: int,
     averages: Averages | None,
     evaluator: Evaluator,
-    tally: Tally,
+    ledger: Ledger,
     elapsed: float,
     degradations: list[dict[str, Any]],
 ) -> Result:
-    rules, objective = question.rules, question.objective
+    rules, objective, tally = question.rules, question.objective, ledger.tally
+    size = grid.size - sum(int(ledger.counts[cell]) for cell in ledger.failed)
     evaluated, passed, scored = (int(count) for count in tally.totals.counts[:3])
-    if not evaluated == grid.size >= passed >= scored == int(tally.totals.histogram.sum()):
+    if not evaluated == size >= passed >= scored == int(tally.totals.histogram.sum()):
         raise InternalError(
-            f"the books do not balance: grid {grid.size}, evaluated {evaluated}, passed {passed}, scored {scored}, "
+            f"the books do not balance: grid {size}, evaluated {evaluated}, passed {passed}, scored {scored}, "
             f"histogram {int(tally.totals.histogram.sum())}."
         )
     removed = dict(zip(question.bounds, tally.totals.removed[1:].tolist(), strict=True))
@@ -160,6 +159,10 @@ def _finish(
         degradations=degradations,
         machine=machine(),
         source=functools.partial(Series.of, prices, own, grid.windows),
+        failed=[
+            {"cell": cell, "combinations": int(ledger.counts[cell]), "reason": why}
+            for cell, why in sorted(ledger.failed.items())
+        ],
     )
 
 

@@ -6,14 +6,13 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, get_args
 
 import typer
 
 import qmac
-from qmac.errors import OptionError
-from qmac.grid import ROLES, Grid, parse_windows
-from qmac.objective import parse_conditions
+from qmac.errors import OptionError, suggestion
 
 Sample = Annotated[bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")]
@@ -57,13 +56,30 @@ LIMITS: dict[str, tuple[Any, Any]] = {
     "governor": (Annotated[str, typer.Option(help="act | observe (only write down what it would do).")], "act"),
 }
 """Options that make up the ``Limits``."""
+EXECUTOR: dict[str, tuple[Any, Any]] = {
+    "executor": (
+        Annotated[str, typer.Option(help="threads (of this process) | ray (a cluster, or Ray here).")],
+        "threads",
+    ),
+    "ray_address": (
+        Annotated[
+            str | None, typer.Option(help="Of a running Ray cluster, auto or HOST:PORT; one is started if not given.")
+        ],
+        None,
+    ),
+    "ray_dashboard": (Annotated[bool, typer.Option("--ray-dashboard", help="Show that of a Ray started here.")], False),
+}
+"""Options that say where a run is swept."""
 
 
 JOB: dict[str, tuple[Any, Any]] = {
     "prices": (
         Annotated[
             list[Path] | None,
-            typer.Argument(metavar="PRICES", help="CSV or Parquet files with a Close column, or directories of them."),
+            typer.Argument(
+                metavar="PRICES",
+                help="CSV or Parquet files with a Close column, or directories of them; or a job file, job.toml.",
+            ),
         ],
         None,
     ),
@@ -75,7 +91,9 @@ JOB: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "buy_fast": (Annotated[str | None, typer.Option(help="Windows of one average; overrides --windows.")], None),
-    **{role: (Annotated[str | None, typer.Option(help="As --buy-fast.")], None) for role in ROLES[1:]},
+    "buy_slow": (Annotated[str | None, typer.Option(help="As --buy-fast.")], None),
+    "sell_fast": (Annotated[str | None, typer.Option(help="As --buy-fast.")], None),
+    "sell_slow": (Annotated[str | None, typer.Option(help="As --buy-fast.")], None),
     "shared_windows": (
         Annotated[bool, typer.Option("--shared-windows", help="Let buy and sell share a window.")],
         False,
@@ -97,26 +115,47 @@ JOB: dict[str, tuple[Any, Any]] = {
 
 
 def _job(
-    *, prices: list[Path] | None, sample: bool, windows: str | None, shared_windows: bool, objective: str, minimize: bool,
+    *, prices: list[Path] | dict[str, Path] | None, sample: bool, windows: str | None, shared_windows: bool, objective: str, minimize: bool,
     where: list[str] | None, top: int, min_trades: int, strict: bool, **rest: Any,
 ) -> Any:  # fmt: skip
+    from qmac.grid import ROLES, Grid, parse_windows  # here: NumPy and Numba are half of a start
     from qmac.jobs import job_of
-    from qmac.symbols import Symbols, read_symbols
+    from qmac.objective import parse_conditions
+    from qmac.symbols import Symbols, read_named, read_symbols
 
     rules = qmac.Rules(**{name: rest[name] for name in RULES})
     given = {role: parse_windows(rest[role]) for role in ROLES if rest[role] is not None}
     common = parse_windows(windows) if windows is not None else None if len(given) == len(ROLES) else range(2, 253)
     grid = Grid(common, **given, shared_windows=shared_windows)
     if sample and prices:
-        raise OptionError(f"both {prices[0]} and --sample are given. Give one of them.")
+        raise OptionError(f"both {next(iter(prices))} and --sample are given. Give one of them.")
     if not sample and not prices:
         raise OptionError("no prices are given. Name a CSV or Parquet file, or add --sample.")
     series = qmac.sample_prices() if sample else None
-    symbols = read_symbols(prices or []) if series is None else Symbols({series.name: series}, {})
+    if series is not None:
+        symbols = Symbols({series.name: series}, {})
+    else:
+        symbols = read_named(prices) if isinstance(prices, dict) else read_symbols(prices or [])
     return job_of(
         symbols, grid, objective, rules, top, min_trades,
         maximize=not minimize, constraints=parse_conditions(where or []), strict=strict,
     )  # fmt: skip
+
+
+def _executor(executor: str, ray_address: str | None, ray_dashboard: bool) -> Any:
+    """Makes the executor for limits; None for threads of this process."""
+    known = ("threads", "ray")
+    if executor not in known:
+        raise OptionError(f"executor {executor!r} is not known. {suggestion(executor, known)}")
+    if executor == "threads":
+        if ray_address or ray_dashboard:
+            raise OptionError("an option of Ray is given, but the executor is threads. Add --executor ray.")
+        return lambda _: None
+
+    def made(limits: qmac.Limits) -> Any:
+        return qmac.RayExecutor(ray_address, limits.threads, limits, dashboard=ray_dashboard)
+
+    return made
 
 
 def takes(name: str, made_by: Callable[..., Any], options: dict[str, tuple[Any, Any]]) -> Callable[..., Any]:
@@ -144,3 +183,53 @@ def takes(name: str, made_by: Callable[..., Any], options: dict[str, tuple[Any, 
 takes_rules = takes("rules", lambda **given: qmac.Rules(**given), RULES)
 takes_limits = takes("limits", lambda **given: qmac.Limits(**given), LIMITS)
 takes_job = takes("job", _job, JOB)
+takes_executor = takes("executor", _executor, EXECUTOR)
+
+
+def takes_file(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take a job file among its prices; what stands on the command line overrides what it says."""
+    signature = inspect.signature(command)
+
+    @functools.wraps(command)
+    def wrapper(*, context: typer.Context, **given: Any) -> None:
+        files = [path for path in given["prices"] or () if path.suffix.lower() == ".toml"]
+        if len(files) > 1:
+            raise OptionError(f"both {files[0]} and {files[1]} are given. Give one job file.")
+        if files:
+            from qmac.jobfile import read
+
+            given["prices"] = [path for path in given["prices"] if path not in files]
+            said = {name for name in given if _is_said(context, name)} - (set() if given["prices"] else {"prices"})
+            found = read(files[0], _keys(signature))
+            given |= {name: value for name, value in found.items() if name not in _overridden(said)}
+        command(**given)
+
+    added = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    wrapper.__signature__ = signature.replace(parameters=[added, *signature.parameters.values()])  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {"context": typer.Context, **wrapper.__annotations__}
+    return wrapper
+
+
+def _is_said(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _overridden(said: set[str]) -> set[str]:
+    """What of a job file does not count: what is said, and what would contradict it."""
+    more = {"prices", "sample"} if said & {"prices", "sample"} else set()
+    return said | more | ({"buy_fast", "buy_slow", "sell_fast", "sell_slow"} if "windows" in said else set())
+
+
+def _keys(signature: inspect.Signature) -> dict[str, Any]:
+    """The options of a command by the keys of a job file: ``json`` for what the parameter ``as_json`` takes."""
+    from qmac.jobfile import Option
+
+    keys = {}
+    for parameter in signature.parameters.values():
+        kind, option = get_args(parameter.annotation)[:2]
+        kinds = [inner for inner in get_args(kind) if inner is not NoneType] if isinstance(kind, UnionType) else [kind]
+        spelled = next((name for name in option.param_decls or () if name.startswith("--")), parameter.name)
+        keys[spelled.lstrip("-").replace("-", "_")] = Option(parameter.name, kinds[0])
+    return keys

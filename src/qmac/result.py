@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from qmac import neighbourhood
+from qmac import jobfile, neighbourhood
 from qmac._version import __version__
 from qmac.config import Rules
 from qmac.errors import OptionError, ResultError, WriteError, suggestion
@@ -70,6 +70,8 @@ class Result:
     """Scores of the top rows ``(K,)``, bit for bit as the sweep summed them."""
     degradations: list[dict[str, Any]] = field(default_factory=list)
     """What the governor did: when, what level, how many threads, why. None of it changes the answer."""
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    """Cells that no node of a cluster could sweep: number, combinations, why. What they hold is in no count and no map."""
     scores: ScoreGrid | None = None
     """Every score, where the run kept them (``save_grid``)."""
     machine: str = ""
@@ -151,9 +153,7 @@ class Result:
         """
         combination = self.best if combination is None else combination
         if combination is None:
-            raise ResultError(
-                "no combination was scored, so there is no best. Name one: neighbourhood((10, 50, 20, 100))."
-            )
+            raise ResultError("no combination was scored, so there is no best. Name one, such as (10, 50, 20, 100).")
         return neighbourhood.around(self.series, self.grid, self.rules, combination, radius)
 
     def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:
@@ -170,8 +170,9 @@ class Result:
             raise OptionError(f"rank by {by!r} is not known. {suggestion(str(by), RANKS)}")
         if by == "objective" or self.top.empty:
             return self.top
-        asked = (self.grid, self.rules, self.top, self.objective, self.maximize, radius)
-        return neighbourhood.by_plateau(self.series, *asked)
+        return neighbourhood.by_plateau(
+            self.series, self.grid, self.rules, self.top, self.objective, self.maximize, radius
+        )
 
     def report(self, path: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None) -> Path:
         """Write a page that shows all of it, in one HTML file; ``prices`` where they were not kept (docs/report.md).
@@ -228,6 +229,7 @@ class Result:
             "elapsed": self.elapsed,
             "degradations": self.degradations,
             "machine": self.machine,
+            "failed": self.failed,
             "combinations_per_second": self.combinations_per_second,
             "objective": self.objective,
             "maximize": self.maximize,
@@ -239,6 +241,18 @@ class Result:
             "best": list(self.best) if self.best else None,
             "top": top.to_dict("records"),
         }
+
+    @property
+    def job(self) -> str:
+        """The job file that would repeat it on the same prices, as text: ``qmac optimize job.toml PRICES``."""
+        asked = {
+            "grid": self.grid.to_dict(),
+            "rules": self.rules.to_dict(),
+            "objective": self.objective,
+            "maximize": self.maximize,
+            "constraints": self.constraints,
+        }
+        return jobfile.of_result(asked, max(len(self.top), 1), self.prices)
 
     def save(self, directory: str | Path) -> Path:
         """Write the result into a new or empty directory, all or nothing: JSON, Parquet, arrays, and its prices.
@@ -313,7 +327,9 @@ class Result:
             "elapsed": self.elapsed,
             "degradations": self.degradations,
             "machine": self.machine,
+            "failed": self.failed,
             "digest": self.digest,
+            "job": self.job,
             "checksums": {name: checksum(directory / name) for name in names},
         }
         header["checksum"] = header_checksum(header)

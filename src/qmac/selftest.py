@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -27,10 +28,11 @@ LARGEST = 2.0**10
 """Scores beyond it count as this in sums."""
 
 
-def self_test(question: Question) -> None:
+def self_test(question: Question) -> str:
     """Sweep a small series with the kernels of ``question`` and hold scores, counts and maps against the bar-by-bar metrics.
 
-    About 10 ms. Windows are not shared, so what is taken off again is tested with it.
+    About 10 ms. Windows are not shared, so what is taken off again is tested with it. Returns the SHA-256 of all that the
+    kernels found, which is the same on every machine.
 
     Raises
     ------
@@ -38,13 +40,13 @@ def self_test(question: Question) -> None:
     """
     rules = replace(question.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0)
     constrained = frozenset(question.bounds)
-    _check(type(question), rules, question.objective.metric, constrained, question.traded, question.lanes)  # type: ignore[arg-type]
+    return _check(type(question), rules, question.objective.metric, constrained, question.traded, question.lanes)  # type: ignore[arg-type]
 
 
 @functools.cache
 def _check(
     kind: type[Question], rules: Rules, metric: str, constrained: frozenset[str], traded: bool, lanes: int
-) -> None:
+) -> str:
     close = np.array(CLOSES, np.float64)
     opens = np.concatenate((close[:1], close[:-1]))
     frame = pd.DataFrame(
@@ -78,6 +80,10 @@ def _check(
             f"the compiled kernels give wrong answers for {metric} on this machine. Remove the directory of compiled "
             "kernels ($QMAC_CACHE_DIR, or qmac in the user's cache directory) and run again."
         )
+    digest = hashlib.sha256()
+    for array in reductions.arrays_of(worker.tally).values():
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _place(grid: Grid, index: int) -> int:

@@ -105,6 +105,7 @@ def _from_parts(header: dict[str, Any], top: pd.DataFrame, arrays: dict[str, np.
         top_scores=arrays["top_scores"],
         maps=Maps(objective, grid.windows, arrays["map_best"], arrays["map_mean"], arrays["map_count"]),
         degradations=list(header.get("degradations", [])),
+        failed=list(header.get("failed", [])),
         machine=str(header.get("machine", "")),
         **{
             name: header[name]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from qmac.errors import PricesError
-from qmac.prices import DATE_NAMES, PARQUET, SYMBOL_NAMES, Prices, dated, read_frame, symbol_column
+from qmac.prices import DATE_NAMES, PARQUET, SYMBOL_NAMES, Prices, dated, read_frame, read_prices, symbol_column
 
 ENDINGS = (".csv", ".csv.gz", *PARQUET)
 PLAIN = re.compile(r"[A-Z0-9_][A-Z0-9_.-]{0,39}(?<!\.)")
@@ -59,6 +59,18 @@ def read_symbols(paths: str | Path | Sequence[str | Path]) -> Symbols:
     paths = [paths] if isinstance(paths, str | Path) else paths
     files = [file for path in paths for file in _files(Path(path).expanduser())]
     return _gathered(found for file in files for found in _in_file(file))
+
+
+def read_named(files: Mapping[str, Path]) -> Symbols:
+    """Prices of symbols whose names and files are given, one symbol a file.
+
+    Raises
+    ------
+    PricesError : none can be used, or a name is empty.
+    """
+    if not all(files):
+        raise PricesError("a symbol has no name. Give each file a name that is not empty.")
+    return _gathered(_found(name, str(path), read_prices, path) for name, path in files.items())
 
 
 def of_frames(frames: Mapping[str, Prices | pd.DataFrame | pd.Series]) -> Symbols:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from conftest import frame, series
-from test_cli import qmac as command
+from terminal import qmac as command
 
 import qmac
 from qmac.errors import OptionError, ResultError

@@ -20,6 +20,7 @@ from qmac.report.drawing import rounded
 from qmac.report.info import report_of
 from qmac.report.landscape import map_of
 from qmac.report.notebook import html_of_backtest, html_of_result
+from qmac.report.page import page as page_of
 from qmac.report.winners import page, winners_of
 
 
@@ -74,6 +75,12 @@ def test_the_text_says_it(text, swept):
         "Reasons to doubt", f"{swept.best[0]} / {swept.best[1]}", "buy & hold", "hides luck", "total trades at least 1", "within 2 steps",
     ):  # fmt: skip
         assert expected in words, expected
+
+
+def test_incomplete(swept):
+    failed = [{"cell": 1, "combinations": 1234, "reason": "x"}]
+    shown = page_of(report_of(replace(swept, failed=failed)))
+    assert "incomplete" in shown and "1 cell of the grid failed" in shown
 
 
 def test_tables(text, swept):

@@ -32,7 +32,7 @@ def small_steps(monkeypatch):
 
 @pytest.fixture(scope="module")
 def digest():
-    return sweep(PRICES, GRID, asked(PRICES, GRID), SerialExecutor(), 1).digest
+    return sweep(PRICES, GRID, asked(PRICES, GRID), SerialExecutor()).digest
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ class Told(Alone):
 @pytest.mark.parametrize("executor", EXECUTORS, ids=lambda e: f"{type(e).__name__}-{getattr(e, 'threads', 1)}")
 def test_conformance(executor, digest):
     assert list(executor.map(abs, range(-3, 3))) == [3, 2, 1, 0, 1, 2]
-    assert sweep(PRICES, GRID, asked(PRICES, GRID), executor, 1).digest == digest
+    assert sweep(PRICES, GRID, asked(PRICES, GRID), executor).digest == digest
     evaluator = evaluator_of(PRICES, GRID)
     ledger = ledger_of(evaluator)
     ledger.settle(done(evaluator, (1, 4), (40, 46)), [(1, 4), (40, 46)])
@@ -81,7 +81,7 @@ def test_orders_that_change_while_it_runs(digest, orders, threads):
     with pytest.MonkeyPatch.context() as patch:
         evaluate = Worker.evaluate
         patch.setattr(Worker, "evaluate", lambda *a: time.sleep(0.001) or evaluate(*a))
-        assert sweep(PRICES, GRID, asked(PRICES, GRID), ThreadExecutor(threads), threads, watch).digest == digest
+        assert sweep(PRICES, GRID, asked(PRICES, GRID), ThreadExecutor(threads), watch).digest == digest
     watch.ledger.check()
 
 

@@ -106,7 +106,7 @@ def test_refused_before_anything_is_built(monkeypatch):
         pytest.raises(OptionError, match="Raise the limit to"),
         keeper.admitted(PRICES, wide, question(wide), None),
     ):
-        sweep(PRICES, wide, question(wide), SerialExecutor(), 1, keeper)
+        sweep(PRICES, wide, question(wide), SerialExecutor(), keeper)
     assert not built
 
 

@@ -78,6 +78,7 @@ class Shuffled:
     """Batches cut anywhere, done by anyone, merged in any order."""
 
     map = SerialExecutor.map
+    threads = workers = 1
 
     def __init__(self, data):
         self.data = data
@@ -98,8 +99,8 @@ class Shuffled:
 @given(SERIES, GRIDS, st.data())
 def test_any_partition_in_any_order_gives_the_same(prices, grid, data):
     question = asked(prices, grid)
-    whole = sweep(prices, grid, question, SerialExecutor(), 1)
-    assert sweep(prices, grid, question, Shuffled(data), 1).digest == whole.digest
+    whole = sweep(prices, grid, question, SerialExecutor())
+    assert sweep(prices, grid, question, Shuffled(data)).digest == whole.digest
 
 
 def test_a_tally_of_anything_else_is_refused(evaluator):

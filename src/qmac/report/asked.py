@@ -59,6 +59,8 @@ class Asked:
     version: str
     digest: str
     degradations: tuple[str, ...]
+    failed: int
+    """Cells that no machine could do: what they hold is in none of the figures."""
 
 
 def asked_of(result: Result) -> Asked:
@@ -89,6 +91,7 @@ def asked_of(result: Result) -> Asked:
         version=__version__,
         digest=result.digest,
         degradations=tuple(_degradation(entry) for entry in result.degradations),
+        failed=len(result.failed),
     )
 
 

@@ -87,7 +87,7 @@ def show_result(result: Result, console: Console, rows: int = 20, rank_by: str =
             soft_wrap=True,
         )
         return
-    console.print(_top_table(result.ranked(rank_by).head(rows), result.objective, console))
+    console.print(top_table(result.ranked(rank_by).head(rows), result.objective, console))
     console.print(_distribution(result, console))
     console.print(_beside_hold(result))
 
@@ -129,7 +129,7 @@ def asked(result: Result) -> str:
     return ", ".join(parts)
 
 
-def _top_table(top: pd.DataFrame, objective: str, console: Console) -> RenderableType:
+def top_table(top: pd.DataFrame, objective: str, console: Console) -> RenderableType:
     """As many metrics as the terminal is wide, the objective first, the windows always."""
     first = [objective] + ["plateau"] * ("plateau" in top)
     metrics = [*first, *(name for name in top.columns if name not in (*ROLES, *first))]

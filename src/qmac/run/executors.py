@@ -29,12 +29,18 @@ class Orders:
     stop: bool = False
 
 
-Watch = Callable[[Ledger], Orders]
-"""Called about ten times a second by the thread that waits: shows, saves, and says how to go on."""
+Watch = Callable[..., Orders]
+"""Called about ten times a second by the thread that waits, with the ledger, and with readings of nodes by name where there
+are nodes: shows, saves, and says how to go on."""
 
 
 class Executor(Protocol):
     """Evaluates cells and spreads small calls."""
+
+    threads: int
+    """That sweep in this process, at most."""
+    workers: int
+    """Threads that sweep, wherever they are."""
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]: ...
 
@@ -43,6 +49,8 @@ class Executor(Protocol):
 
 class SerialExecutor:
     """One batch after the other in the calling thread: what the others must equal."""
+
+    threads = workers = 1
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
         return map(function, items)
@@ -65,7 +73,7 @@ class ThreadExecutor:
     """
 
     def __init__(self, threads: int) -> None:
-        self.threads = threads
+        self.threads = self.workers = threads
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
         with ThreadPoolExecutor(self.threads) as pool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 import warnings
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from qmac.run.governor import Decision, Governor
 from qmac.run.headroom import admit
 from qmac.run.ledger import Ledger
 from qmac.run.needs import admitted
+from qmac.run.node import NodeReading
 from qmac.run.progress import Status
 from qmac.run.scores import ScoreWriter
 
@@ -31,6 +33,8 @@ SNAPSHOT_SECONDS = 10.0
 """A run of fewer seconds writes none."""
 SNAPSHOT_COST = 0.01
 """Share of the time that snapshots may take."""
+RATE_SECONDS = 10.0
+"""Of the rate that is shown: the speed of now, and not that of before a pause."""
 CALL_SECONDS = 3.0
 """A snapshot waits this long at most for workers to settle; without them it is as true, only older."""
 
@@ -49,9 +53,11 @@ class Keeper:
         self.decision: Decision | None = None
         self._fitting = 1
         self._began = self._saved = time.perf_counter()
-        self._interval, self._called, self._share_before, self._spent = SNAPSHOT_SECONDS, False, 0.0, 0.0
+        self._interval, self._called, self._spent = SNAPSHOT_SECONDS, False, 0.0
         self._fits: dict[str, Any] = {}
         self._writer: ScoreWriter | None = None
+        self._nodes: dict[str, NodeReading] = {}
+        self._shares: deque[tuple[float, float]] = deque()
 
     @property
     def seconds(self) -> float:
@@ -82,19 +88,21 @@ class Keeper:
         each = evaluator.worker_bytes
         self._fitting = admit(self.governor.limits, self.governor.look(), tally, each, threads)
         reductions.clear(ledger.tally)  # the kernel gives pages when they are written: now, not when threads are shed
+        self._shares.append((self._began, 0.0))
         if self.directory is None:
             return
-        self._fits = {"name": self.name, "dataset": _digest(evaluator)}
+        self._fits = {"name": self.name, "dataset": evaluator.checksum}
         about, damaged = self.directory.load_snapshot(ledger, self._fits)
         for message in damaged:
             warnings.warn(f"{message} Going on from {'an older one' if about else 'the start'}.", stacklevel=2)
         if about is not None:
             seconds = about.get("seconds")
+            self._shares[0] = (self._began, ledger.share)
             self.seconds_before = float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < np.inf else 0.0
-            self._share_before = ledger.share
 
-    def __call__(self, ledger: Ledger) -> Orders:
+    def __call__(self, ledger: Ledger, nodes: Mapping[str, NodeReading] | None = None) -> Orders:
         self.decision = decision = self.governor.tick()
+        self._nodes = dict(nodes or {})
         self._show(ledger)
         if self._writer is not None and not decision.optional_outputs:
             self._writer.drop(decision.reason)
@@ -123,7 +131,8 @@ class Keeper:
     def _show(self, ledger: Ledger) -> None:
         if self.listener is None:
             return
-        best, decision = ledger.best, self.decision
+        best, decision, nodes = ledger.best, self.decision, self._nodes
+        threads = min(decision.threads, self._fitting) if decision else 0
         self.listener(
             Status(
                 done=round(self.size * ledger.share),
@@ -131,13 +140,23 @@ class Keeper:
                 seconds=self.seconds,
                 best=self.objective.value(best * self.objective.sign) if best > -np.inf else np.nan,
                 memory=self.governor.memory_used,
-                rate=self.size * (ledger.share - self._share_before) / max(time.perf_counter() - self._began, 1e-9),
+                rate=self.size * self._speed(ledger.share),
                 name=self.name,
-                threads=min(decision.threads, self._fitting) if decision else 0,
+                threads=sum(node.threads for node in nodes.values()) if nodes else threads,
                 level=decision.level.name.lower() if decision else "",
                 limit=self.governor.memory_limit,
+                nodes={name: asdict(node) for name, node in nodes.items()},
             )
         )
+
+    def _speed(self, share: float) -> float:
+        """Share of the work a second, of the last ``RATE_SECONDS``."""
+        now = time.perf_counter()
+        self._shares.append((now, share))
+        while len(self._shares) > 2 and self._shares[1][0] <= now - RATE_SECONDS:
+            self._shares.popleft()
+        began, before = self._shares[0]
+        return max(share - before, 0.0) / max(now - began, 1e-9)
 
     def _save_if_due(self, ledger: Ledger, threads: int) -> None:
         if self.directory is None or time.perf_counter() - self._saved < self._interval:
@@ -164,22 +183,3 @@ class Keeper:
         self._spent += self._saved - began
         due = self._began + (self._spent + self._saved - began) / SNAPSHOT_COST  # when one more will be within the cost
         self._interval = max(SNAPSHOT_SECONDS, due - self._saved)
-
-
-def _digest(evaluator: Evaluator) -> str:
-    """Of what the kernels are given: a library that rounds a logarithm otherwise gives another dataset."""
-    dataset = evaluator.dataset
-    digest = hashlib.sha256(repr((dataset.bars, evaluator.scale, evaluator.question.lanes)).encode())
-
-    def add(value: Any) -> None:
-        if isinstance(value, tuple):
-            for inner in value:
-                add(inner)
-        elif isinstance(value, np.ndarray):
-            digest.update(np.ascontiguousarray(value).tobytes())
-        elif value is not None:
-            digest.update(repr(value).encode())
-
-    for part in (dataset.buys, dataset.sells, dataset.values, dataset.stops, dataset.facts):
-        add(part)
-    return digest.hexdigest()

@@ -32,6 +32,10 @@ class Ledger:
         self.counts, self.work, self.tally = counts, work, tally
         self.done = np.zeros(counts.size, np.bool_)
         self.lock = threading.Lock()
+        self.failed: dict[int, str] = {}
+        """Cells that cannot be swept, and why: given up after others have tried."""
+        self.ahead = 0
+        """Work that is swept elsewhere, and not settled."""
         self.best = -math.inf
         """The highest score so far, of settled batches and others."""
         self.epoch = 0
@@ -51,6 +55,17 @@ class Ledger:
         self.best = float(self.tally.heap.scores.max(initial=-math.inf))
         self.check()
 
+    def only(self, first: int, last: int) -> None:
+        """Leave cells before ``first`` and from ``last`` on to others."""
+        self._taken[:] = True
+        self._taken[first:last] = False
+        self._next = first
+
+    @property
+    def worked(self) -> int:
+        """Work of the batches that are behind, settled or not."""
+        return self._worked
+
     @property
     def complete(self) -> bool:
         """Whether every cell is done."""
@@ -64,7 +79,7 @@ class Ledger:
     @property
     def share(self) -> float:
         """Share of the work that is behind, from 0 to 1; settled or not."""
-        return self._worked / self._all_work if self._all_work else 1.0
+        return min(1.0, (self._worked + self.ahead) / self._all_work) if self._all_work else 1.0
 
     def take(self, speed: float, workers: int) -> Batch | None:
         """The next cells for a worker that does ``speed`` cells a second (0 if it does not know); None if none are left."""

@@ -9,12 +9,19 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
 from qmac.run.files import write_whole
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = "lock"
+GONE = "its process is gone"
 LINE_SECONDS = 2.0
 LOG_BYTES = 1 << 20
 TAIL_BYTES = 1 << 16
@@ -41,6 +48,7 @@ class Status:
     threads: int = 0  # active
     level: str = "normal"  # of the governor
     limit: int | None = None  # bytes that may be used
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a cluster, see ``run.node.NodeReading``
 
     @property
     def left(self) -> float:
@@ -51,8 +59,10 @@ class Status:
     def words(self) -> list[str]:
         """What is said beside the share that is done, but for the best score; what matters most comes first."""
         memory = f"{self.memory / 2**20:,.0f} MiB" + (f" of {self.limit / 2**20:,.0f}" if self.limit else "")
-        level = [] if self.level in ("", "normal") else [self.level]
-        return [*level, f"{duration(self.left)} left", millions(self.rate), memory, f"{self.threads} threads"]
+        levels = [self.level, *(f"{name} {node.get('level')}" for name, node in self.nodes.items())]
+        level = [level for level in levels if level not in ("", "normal") and not level.endswith(" normal")]
+        where = f" on {len(self.nodes)} nodes" if self.nodes else ""
+        return [*level, f"{duration(self.left)} left", millions(self.rate), memory, f"{self.threads} threads{where}"]
 
     @property
     def text(self) -> str:
@@ -61,6 +71,30 @@ class Status:
 
 
 Listener = Callable[[Status], None]
+
+
+def both(first: Listener, second: Listener | None) -> Listener:
+    """Tell two listeners, or the first alone."""
+    if second is None:
+        return first
+
+    def tell(status: Status) -> None:
+        first(status)
+        second(status)
+
+    return tell
+
+
+@dataclass
+class Part:
+    """A listener to one symbol of many."""
+
+    listener: Listener
+    part: int
+    parts: int
+
+    def __call__(self, status: Status) -> None:
+        self.listener(replace(status, part=self.part, parts=self.parts))
 
 
 class Lines:
@@ -151,27 +185,67 @@ class Log:
 
 
 def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
-    """Show the lines of a ``Log`` as they come, until the run ends; returns how it did, or with ``once``, how it does."""
+    """Show the lines of a ``Log`` as they come, until the run ends; returns how it did, or with ``once``, how it does.
+
+    The lock beside the log says at once whether its process lives; where it cannot be asked, silence has to do.
+    """
+    shown, began = None, time.time()
     while True:
-        line = _last_line(path)
-        if line is not None:
-            if line.status is None:
-                return line.words
+        held = is_held(path.with_name(LOCK))
+        line = last_line(path)  # after the lock: what a process said before it let go is seen
+        if line is not None and line.status is not None and line != shown:
+            shown = line
             listener(line.status)
-            if time.time() - line.time > SILENT_SECONDS:
-                return f"nothing was heard of it for {SILENT_SECONDS:.0f} s: its process may be gone"
         if once:
-            return "no line yet" if line is None else line.words
+            return _now(line, held)
+        if line is not None and line.status is None and not held:  # held: it goes on, and has not said so yet
+            return line.words
+        silent = time.time() - (began if line is None else line.time) > SILENT_SECONDS
+        if line is not None and held is False:
+            return GONE
+        if silent and not held:
+            return f"nothing was heard of it for {SILENT_SECONDS:.0f} s: its process may be gone"
         time.sleep(POLL_SECONDS)
 
 
-class _Line(NamedTuple):
+def _now(line: Line | None, held: bool | None) -> str:
+    """How a run does."""
+    if line is None:
+        return "no line yet"
+    return GONE if line.status is not None and held is False else line.words
+
+
+def is_held(lock: Path) -> bool | None:
+    """Whether a process runs a directory, by its lock; None where that cannot be told.
+
+    The lock is taken for a moment, shared with others who look; a process that begins at that very moment is refused.
+    """
+    if fcntl is None:
+        return None
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return None
+    finally:
+        os.close(descriptor)
+    return False
+
+
+class Line(NamedTuple):
+    """Of a ``Log``."""
+
     time: float
     words: str
     status: Status | None  # None when the run has ended
 
 
-def _last_line(path: Path) -> _Line | None:
+def last_line(path: Path) -> Line | None:
     """The last one that is whole."""
     try:
         with path.open("rb") as file:
@@ -185,14 +259,14 @@ def _last_line(path: Path) -> _Line | None:
     return None
 
 
-def _line_of(line: dict[str, Any]) -> _Line:
+def _line_of(line: dict[str, Any]) -> Line:
     state, moment = str(line["state"]), float(line["time"])
     if state != "running":
-        return _Line(moment, state, None)
+        return Line(moment, state, None)
     known = {key: line[key] for key in Status.__dataclass_fields__ if key in line}
     numbers = {key: math.nan if known[key] is None else float(known[key]) for key in ("best", "rate", "seconds")}
     status = Status(**known | numbers)
-    return _Line(moment, f"{state}, {status.done / status.size:.1%} done  {status.text}", status)
+    return Line(moment, f"{state}, {status.done / status.size:.1%} done  {status.text}", status)
 
 
 def duration(seconds: float) -> str:

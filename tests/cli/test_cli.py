@@ -9,12 +9,7 @@ import time
 
 import pytest
 from conftest import frame, series
-
-
-def qmac(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "qmac", *map(str, arguments)], capture_output=True, text=True, timeout=120, **options
-    )
+from terminal import qmac
 
 
 @pytest.fixture(scope="module")

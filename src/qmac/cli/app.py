@@ -1,0 +1,40 @@
+"""The list of commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qmac._version import __version__
+from qmac.cli import exits, streams
+from qmac.cli.checks import doctor, verify
+from qmac.cli.combinations import backtest, evaluate
+from qmac.cli.results import export, show
+from qmac.cli.runs import estimate, optimize, resume, runs, watch
+from qmac.report.command import report
+
+COMMANDS = (optimize, backtest, evaluate, resume, watch, runs, show, report, export, verify, estimate, doctor)
+"""In the order of ``qmac --help``."""
+
+app = typer.Typer(
+    add_completion=True,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A billion backtests in seconds: the Quad Moving Average Crossover, swept over its whole grid.",
+)
+for _command in COMMANDS:
+    app.command()(_command)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    if version:
+        typer.echo(f"qmac {__version__}")
+        raise typer.Exit
+
+
+def run() -> int:
+    """Run the command line and return its exit code; errors become one line on standard error."""
+    streams.prepare()
+    return exits.code_of(lambda: app(standalone_mode=False))

@@ -1,0 +1,83 @@
+"""Exit codes, and the line on standard error that goes with each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from qmac.__main__ import EXIT_AGAIN, EXIT_INTERRUPTED, State
+from qmac.errors import InputError, QmacError, Stopped, WriteError
+
+DONE, DEFECT, INPUT, LEFT_OUT, INCOMPLETE, OUTPUT, PIPE = 0, 1, 2, 3, 4, 74, 141
+AGAIN, INTERRUPTED = EXIT_AGAIN, EXIT_INTERRUPTED
+
+MEANINGS = {
+    DONE: "done",
+    DEFECT: "a defect: `verify` or `doctor` found a difference, or qmac failed a promise of its own",
+    INPUT: "something that was given cannot be used; nothing was written",
+    LEFT_OUT: "done, but symbols were left out",
+    INCOMPLETE: "done, but cells failed on every node of a cluster that tried them; the result names them",
+    OUTPUT: "output cannot be written",
+    AGAIN: "stopped; run it again with `qmac resume DIR`",
+    INTERRUPTED: "interrupted, and nothing was kept",
+    PIPE: "the reader of a pipe has left",
+}
+"""As docs/command-line.md has them."""
+
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer brings its own click, or the user's
+ClickException: type[Exception] = UsageError.__bases__[0]
+
+
+def code_of(call: Callable[[], Any]) -> int:
+    """Call the app; errors become one line on standard error and an exit code."""
+    try:
+        code = call()
+        sys.stdout.flush()
+    except SystemExit as leaving:  # how typer leaves where the reader of a pipe has
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return _left_alone()
+        return leaving.code if isinstance(leaving.code, int) else DONE
+    except ClickException as error:
+        return _misused(error)
+    except WriteError as error:
+        return _said(f"{error}{_again()}", OUTPUT)
+    except InputError as error:
+        return _said(str(error), INPUT)
+    except Stopped as error:
+        return _said(f"{error}{_again() or ' Nothing was kept: add --out DIR.'}", AGAIN)
+    except QmacError as error:
+        return _said(f"internal error: {error} Please report it.{_again()}", DEFECT)
+    except BrokenPipeError:
+        return _left_alone()
+    except OSError as error:
+        return _said(f"{error.filename or 'output'}: {error.strerror or error}.{_again()}", OUTPUT)
+    return code if isinstance(code, int) else DONE
+
+
+def _said(words: str, code: int) -> int:
+    print(f"qmac: {words}", file=sys.stderr)
+    return code
+
+
+def _misused(error: Any) -> int:
+    """An option or a command that is not known, or a value of the wrong kind, in one line."""
+    context, words = getattr(error, "ctx", None), " ".join(error.format_message().split())
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help stands there already
+        return INPUT
+    see = f" See: {context.command_path} --help" if context is not None else ""
+    return _said(f"{words if words.endswith(('.', '?')) else f'{words}.'}{see}", INPUT)
+
+
+def _left_alone() -> int:
+    """The reader of a pipe has left, as in ``qmac ... | head``."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return PIPE
+
+
+def _again() -> str:
+    """How to go on with what was begun."""
+    return f" Go on with: {State.resume}" if State.resume else ""

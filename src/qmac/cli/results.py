@@ -1,0 +1,114 @@
+"""Commands about results that are there."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from qmac.cli import streams
+from qmac.errors import OptionError
+from qmac.options import AsJson
+from qmac.report.command import RankBy, check_rank
+
+
+def show(
+    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' wrote.")],
+    rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    as_toml: Annotated[
+        bool, typer.Option("--toml", help="Print the job file that repeats it: qmac optimize job.toml")
+    ] = False,
+    rank_by: RankBy = "objective",
+    as_json: AsJson = False,
+) -> None:
+    """Show a saved result again.
+
+    Example: qmac show runs/first
+    """
+    from qmac import jobs
+
+    if as_toml:
+        text = _job_text(directory)
+        if as_json:
+            streams.print_json({"toml": text})
+        else:
+            print(text, end="")
+        return
+    check_rank(rank_by)
+    print_results(jobs.read(directory), rows, as_json, rank_by=rank_by)
+
+
+def _job_text(path: Path) -> str:
+    """The job file of a run, with the paths of its prices; of a result, with those of the run that it lies in."""
+    from qmac import jobfile
+    from qmac.run.directory import HEADER, RunDirectory
+    from qmac.stored import load
+
+    path = path.expanduser()
+    if (path / HEADER).exists():
+        return jobfile.of_run(RunDirectory.open(path).header, path)
+    return load(path).job
+
+
+def export(
+    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' wrote.")],
+    kind: Annotated[
+        str | None,
+        typer.Option("--format", metavar="csv|parquet|json|xlsx", help="Without it, what the file's ending says."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The file; without it, CSV or JSON on standard output.")] = None,
+    what: Annotated[str, typer.Option(metavar="top|winners|maps|distribution", help="Which table.")] = "top",
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a table of a result as a file that spreadsheets, DuckDB and pandas read.
+
+    Example: qmac export runs/first --out top.xlsx
+    """
+    from qmac import exports, jobs
+
+    kind = exports.format_of(out, kind)
+    if out is None and (as_json or kind not in ("csv", "json")):
+        raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
+    frame = exports.frame_of(jobs.read(directory), what)
+    content = exports.encoded(frame, kind)
+    if out is None:
+        sys.stdout.write(content.decode())
+        return
+    written = exports.write(content, out, force=force)
+    if as_json:
+        streams.print_json({"file": str(written), "what": what, "format": kind, "rows": len(frame)})
+    else:
+        print(f"{written}: {what} as {kind}, {len(frame):,} x {len(frame.columns)} (rows x columns)")
+
+
+def print_results(
+    results: Any, rows: int, as_json: bool, path: Path | None = None, *, saved: bool = False, rank_by: str = "objective"
+) -> None:
+    """One result in full, many as a table of winners."""
+    from qmac.report.terminal import show_result, show_winners
+
+    only = next(iter(results.values())) if len(results) == 1 and not results.left_out else None
+    if as_json:
+        streams.print_json(only.summary(rank_by) if only is not None else results.summary())
+        return
+    console = streams.console()
+    if only is not None:
+        show_result(only, console, rows=rows, rank_by=rank_by)
+        console.print(f"digest {only.digest}", style="dim", highlight=False, soft_wrap=True)
+    else:
+        show_winners(results, console)
+        if rank_by != "objective":
+            streams.say(f"note: --rank-by {rank_by} is of the rows of one symbol; winners are by objective.")
+    if saved and path is None:
+        console.print("not saved: add --out DIR to keep the result", style="dim", highlight=False, soft_wrap=True)
+    elif saved:
+        console.print(
+            f"saved in {path}; show it again: qmac show {shlex.quote(str(path))}; as a page: qmac report {shlex.quote(str(path))}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,200 @@
+"""Commands that begin runs, go on with them, and look at them."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import qmac
+from qmac.__main__ import Interrupted, State
+from qmac.cli import exits, streams
+from qmac.cli.results import print_results
+from qmac.options import AsJson, takes_executor, takes_file, takes_job, takes_limits
+from qmac.report.command import RankBy, check_rank
+
+PrometheusFile = Annotated[
+    Path | None, typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom.")
+]
+
+
+@takes_file
+@takes_executor
+@takes_limits
+@takes_job
+def optimize(
+    *,
+    job: Any,
+    limits: qmac.Limits,
+    executor: Any,
+    out: Annotated[
+        Path | None, typer.Option(help="New directory for snapshots and the result; 'qmac resume' goes on with it.")
+    ] = None,
+    save_grid: Annotated[
+        str | None, typer.Option(help="Keep every score in --out, as float32 or float64.", metavar="TYPE")
+    ] = None,
+    prometheus_file: PrometheusFile = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how long it takes, and how much memory.")
+    ] = False,
+    rank_by: RankBy = "objective",
+    as_json: AsJson = False,
+) -> None:
+    """Backtest every combination of windows and show the best; of each symbol, if there are many.
+
+    Example: qmac optimize --sample --windows 2:252 --top 20 --out runs/first
+
+    Example: qmac optimize job.toml --threads 2
+    """
+    from qmac import jobs
+
+    if dry_run:
+        _print_estimate(job, limits, as_json)
+        return
+    check_rank(rank_by)
+    place = executor(limits)
+    _run(job, jobs.kept_in(job, out, save_grid), limits, place, job.top, prometheus_file, as_json, rank_by)
+
+
+@takes_file
+@takes_limits
+@takes_job
+def estimate(*, job: Any, limits: qmac.Limits, as_json: AsJson = False) -> None:
+    """Measure a second or two of a run and say what the whole takes: time, memory, disk.
+
+    Example: qmac estimate --sample --windows 2:500
+    """
+    _print_estimate(job, limits, as_json)
+
+
+@takes_executor
+@takes_limits
+def resume(
+    *,
+    executor: Any,
+    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' began.")],
+    limits: qmac.Limits,
+    rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    prometheus_file: PrometheusFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a run that was interrupted; what is done is not done again.
+
+    Example: qmac resume runs/first
+    """
+    from qmac import jobs
+    from qmac.run.directory import RunDirectory
+
+    found = RunDirectory.open(directory)
+    _run(jobs.Job.of_directory(found), found, limits, executor(limits), rows, prometheus_file, as_json)
+
+
+def watch(
+    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' began.")],
+    once: Annotated[bool, typer.Option("--once", help="Print how it does and leave.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Follow a run from another terminal, until it ends.
+
+    Example: qmac watch runs/first
+    """
+    from qmac.inventory import INTERRUPTED, look_at
+    from qmac.run.directory import PROGRESS, RunDirectory
+    from qmac.run.progress import follow
+
+    found = RunDirectory.open(directory.expanduser())
+    with streams.progress(found.header["asked"]["objective"]) as listener:
+        last = follow(found.path / PROGRESS, listener, once=once)
+    entry = look_at(found.path)
+    if as_json:
+        streams.print_json({**entry.to_dict(), "said": last})
+        return
+    onward = f"; go on with: qmac resume {shlex.quote(str(directory))}" if entry.state == INTERRUPTED else ""
+    print(f"{directory}: {last}{onward}", flush=True)
+
+
+def runs(
+    directories: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR", help="Where to look, and below; here, if none is given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs and results below directories: what was asked, how far they are, the best.
+
+    Example: qmac runs runs/ /mnt/old-runs
+    """
+    from qmac.inventory import find
+
+    places = directories or [Path()]
+    entries = list(find(places))
+    if as_json:
+        streams.print_json({"runs": [entry.to_dict() for entry in entries]})
+        return
+    if not entries:
+        streams.say(f"there is no run or result below {', '.join(map(str, places))}.")
+        return
+    from qmac.report.tables import show_runs
+
+    show_runs(entries, streams.console())
+
+
+def _run(
+    job: Any,
+    directory: Any,
+    limits: qmac.Limits,
+    executor: Any,
+    rows: int,
+    prometheus_file: Path | None,
+    as_json: bool,
+    rank_by: str = "objective",
+) -> None:
+    """Do what is left of a job and show what it found."""
+    from qmac import jobs
+    from qmac.run.prometheus import Prometheus
+
+    if directory is not None:
+        State.resume = f"qmac resume {shlex.quote(str(directory.path.resolve()))}"
+        streams.say(f"if anything interrupts this run, go on with: {State.resume}")
+    with executor or nullcontext(), streams.progress(job.objective) as shown:
+        listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
+        results = jobs.run(job, directory, limits, jobs.threads_of(limits), _heeding(listener), executor)
+    State.resume = None
+    if directory is not None:
+        State.written = f"the result is in {directory.path}"
+    place = None if directory is None else directory.path
+    print_results(results, rows, as_json, place, saved=True, rank_by=rank_by)
+    incomplete = [name for name, result in results.items() if result.failed]
+    for name in incomplete:
+        failed = results[name].failed
+        cells = ", ".join(str(cell["cell"]) for cell in failed[:5]) + (", ..." if len(failed) > 5 else "")
+        streams.say(
+            f"{name} is incomplete: {len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}"
+        )
+    if incomplete or results.left_out:
+        raise typer.Exit(exits.INCOMPLETE if incomplete else exits.LEFT_OUT)
+
+
+def _heeding(listener: Any) -> Any:
+    """The listener of a run that ends although Ctrl-C was raised where Python could not pass it on."""
+
+    def heed(status: Any) -> None:
+        if State.interrupted:
+            raise Interrupted
+        listener(status)
+
+    return heed
+
+
+def _print_estimate(job: Any, limits: qmac.Limits, as_json: bool) -> None:
+    from qmac.estimate import estimate
+    from qmac.jobs import threads_of
+
+    found = estimate(job, limits, threads_of(limits))
+    if as_json:
+        streams.print_json(found.to_dict())
+        return
+    for line in found.lines:
+        print(line)

@@ -1,0 +1,71 @@
+"""What is printed where: the answer on standard output, progress and notes on standard error."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import logging
+import math
+import sys
+import warnings
+from typing import Any
+
+
+def prepare() -> None:
+    """Warnings and the compiler's notes become lines on standard error; no character ends in a traceback."""
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    compiler = logging.getLogger("qmac.compiler")
+    compiler.setLevel(logging.INFO)
+    compiler.propagate = False
+    compiler.addHandler(_CompilerNote())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name in a terminal that cannot show it
+
+
+def console(*, stderr: bool = False) -> Any:
+    """For tables and colours; without colours in a pipe and under NO_COLOR."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def say(words: str) -> None:
+    """A line for people, beside the answer."""
+    print(f"qmac: {words}", file=sys.stderr, flush=True)
+
+
+def progress(metric: str) -> Any:
+    """A bar on a terminal, lines in a pipe; always on standard error."""
+    from qmac.report.terminal import number
+    from qmac.run.progress import Bar, Lines
+
+    errors, shown = console(stderr=True), functools.partial(number, metric)
+    return Bar(shown, errors) if errors.is_terminal else Lines(shown)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One object on one line; what JSON has no number for is null."""
+    print(json.dumps(plain(value), allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """Values that JSON knows."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class _CompilerNote(logging.Handler):
+    """Says once why nothing happens for some seconds."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logging.getLogger(record.name).removeHandler(self)
+        say("compiling the kernels for this question; some seconds, once.")
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    print(f"qmac: note: {message}", file=sys.stderr)

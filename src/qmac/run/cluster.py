@@ -1,0 +1,134 @@
+"""Drives nodes: between ``leases``, which decides, and ``Nodes``, which are somewhere. What Ray does is one kind of them."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+from qmac.config import available_cpus
+from qmac.errors import InputError, Stopped
+from qmac.evaluation import Evaluator
+from qmac.run.executors import PATIENCE, POLL_SECONDS, Orders, ThreadExecutor, Value, Watch
+from qmac.run.leases import Leases
+from qmac.run.ledger import Ledger
+from qmac.run.messages import Accept, Action, Event, Reject, Tick
+from qmac.run.node import NodeReading
+
+ALONE_SECONDS = 60.0
+"""A run without a single node ends after so long."""
+RETURN_SECONDS = 1.0
+"""For results on their way, beyond the patience of the nodes, when a run is stopped."""
+
+
+class Nodes(ABC):
+    """Where leases are swept. One thread calls them."""
+
+    @abstractmethod
+    def begin(self, evaluator: Evaluator) -> None:
+        """From now on it is about this dataset; what comes of another one is dropped."""
+
+    @abstractmethod
+    def poll(self, seconds: float) -> Iterable[Event]:
+        """What happened; waits so long at most for something to happen."""
+
+    @abstractmethod
+    def do(self, action: Action) -> None:
+        """Grant, ping, recall, expel. What follows from it comes as events."""
+
+    @property
+    @abstractmethod
+    def refused(self) -> Mapping[str, str]:
+        """Nodes that cannot be used, and why."""
+
+
+class ClusterExecutor:
+    """Sweeps on ``nodes``. The books, snapshots and the answer are those of every other executor."""
+
+    threads = 1
+    workers = 0
+
+    def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
+        """On this machine: what is small is not sent."""
+        return ThreadExecutor(available_cpus()).map(function, items)
+
+    def nodes(self) -> Nodes:
+        """Those of this executor."""
+        raise NotImplementedError
+
+    def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None:
+        """As ``ThreadExecutor.run``: the calling thread watches, another changes the ledger."""
+        course = Course(self.nodes(), evaluator, ledger)
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(course.follow)
+            try:
+                while not future.done() and not course.orders.stop:
+                    wait([future], timeout=POLL_SECONDS)
+                    course.orders = watch(ledger, course.readings)
+            finally:
+                course.orders = Orders(0, stop=True)
+                wait([future])
+                self.workers = course.threads
+        future.result()
+
+
+class Course:
+    """Of one dataset through a cluster."""
+
+    def __init__(self, nodes: Nodes, evaluator: Evaluator, ledger: Ledger) -> None:
+        self.orders = Orders(0)
+        self.leases = Leases(ledger.work, ledger.done)
+        self._nodes, self._evaluator, self._ledger = nodes, evaluator, ledger
+        self.readings: dict[str, NodeReading] = {}
+        """The last one of each node."""
+        self.threads = 0
+        """Most that were there at a time."""
+
+    def follow(self) -> None:
+        """Until all is done or given up; after a stop, until what is out has come back or ``PATIENCE`` is over.
+
+        Raises
+        ------
+        InputError : no node can be used.
+        Stopped : none is there any more.
+        """
+        leases, nodes, ledger = self.leases, self._nodes, self._ledger
+        nodes.begin(self._evaluator)
+        heard, stopping = time.monotonic(), 0.0
+        while not leases.finished:
+            for event in [*nodes.poll(POLL_SECONDS), Tick(self.orders.pause, self.orders.stop)]:
+                for action in leases.step(event, time.monotonic()):
+                    self._follow(action)
+            ledger.ahead, self.threads = leases.ahead, max(self.threads, leases.threads)
+            self.readings = {name: reading for name, reading in leases.nodes.items() if reading is not None}
+            now = time.monotonic()
+            if self.orders.stop:
+                stopping = stopping or now
+                if now - stopping > PATIENCE + RETURN_SECONDS:
+                    break
+            elif leases.nodes:
+                heard = now
+            elif now - heard > ALONE_SECONDS:
+                self._alone()
+        ledger.ahead = 0
+        ledger.failed = dict(leases.failed)
+        if leases.late:
+            warnings.warn(f"{leases.late} results came late or twice, and were not counted.", stacklevel=2)
+
+    def _follow(self, action: Action) -> None:
+        if isinstance(action, Accept):
+            share = action.partial
+            self._ledger.settle(share.tally, action.cells)
+            for batch in action.cells:
+                self._ledger.swept(batch, float(share.tally.heap.scores.max(initial=-float("inf"))))
+        elif not isinstance(action, Reject):
+            self._nodes.do(action)
+
+    def _alone(self) -> None:
+        refused = [f"{name}: {why}" for name, why in self._nodes.refused.items()]
+        if refused:
+            raise InputError(f"no node of the cluster can be used. {' '.join(refused)}")
+        raise Stopped(f"no node of the cluster was there for {ALONE_SECONDS:.0f} s.")

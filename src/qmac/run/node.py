@@ -1,0 +1,134 @@
+"""A node of a cluster: the threads, kernels and governor of one machine, at work on leases of a driver elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from qmac import reductions
+from qmac._version import __version__
+from qmac.errors import OptionError, Stopped
+from qmac.evaluation import Evaluator, Question
+from qmac.kernels.tally import Tally
+from qmac.run.directory import kernel_sources
+from qmac.run.executors import Orders, ThreadExecutor
+from qmac.run.governor import Governor
+from qmac.run.headroom import admit
+from qmac.run.leases import ranges_of
+from qmac.run.ledger import Batch, Ledger
+from qmac.run.limits import Limits
+from qmac.run.messages import Lease
+from qmac.run.probes import Probe
+from qmac.selftest import self_test
+from qmac.values import code_dtype
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a node swept of a lease: the cells, in how many seconds, and their tally, None without cells."""
+
+    cells: tuple[Batch, ...]
+    seconds: float
+    tally: Tally | None
+
+
+@dataclass(frozen=True)
+class NodeReading:
+    """How a node is: active threads, its governor's level, bytes held and allowed, work swept of the lease at hand."""
+
+    threads: int
+    level: str
+    memory: int
+    limit: int | None
+    lease: int = 0
+    swept: int = 0
+    paused: bool = False
+
+
+def passport(question: Question, bars: int) -> dict[str, str]:
+    """What must be equal on every machine that sweeps one grid: version, kernels, and known answers to the last bit.
+
+    Raises
+    ------
+    InternalError : the kernels give wrong answers here.
+    """
+    answers = self_test(question) if code_dtype(bars) is np.uint16 else "not asked for"  # longer series: other kernels
+    return {"version": __version__, "kernels": kernel_sources(), "known answers": answers}
+
+
+class Node:
+    """Sweeps leases, one at a time, on ``threads`` threads. One thread calls ``work``, any the others."""
+
+    def __init__(self, limits: Limits, threads: int) -> None:
+        self.threads = threads
+        self._governor = Governor(limits, Probe(None), threads)
+        self._checksum, self._generation, self._recalled = "", 0, False
+        self._lease: Lease | None = None
+        self._ledger: Ledger | None = None
+        self._orders = Orders(threads)
+
+    def work(self, lease: Lease, generation: int, checksum: str, evaluator: Callable[[], Evaluator]) -> Share:
+        """Sweep the cells of a lease; fewer of them after ``recall``, until the generation is another one.
+
+        ``evaluator`` is called when the dataset, named by its checksum, is not the one at hand.
+
+        Raises
+        ------
+        OptionError : the dataset does not fit into the memory of this node, or is not what was sent.
+        Stopped : this node has no memory left.
+        """
+        if checksum != self._checksum:
+            self._load(evaluator(), checksum)
+        if generation != self._generation:
+            self._generation, self._recalled = generation, False
+        decision = self._governor.tick()
+        if decision.stop is not None:
+            raise Stopped(decision.reason)
+        if self._recalled:
+            return Share((), 0.0, None)
+        began = time.perf_counter()
+        ledger = Ledger(self._counts, self._work, self._evaluator.empty())
+        ledger.only(lease.first, lease.last)
+        self._lease, self._ledger = lease, ledger
+        ThreadExecutor(self.threads).run(self._evaluator, ledger, self._watch)
+        ledger.check()
+        cells = tuple(ranges_of(ledger.done))
+        return Share(cells, time.perf_counter() - began, ledger.tally if cells else None)
+
+    def recall(self) -> None:
+        """Let the lease at hand end after the batches at hand, and those that wait at once."""
+        self._recalled = True
+
+    def reading(self) -> NodeReading:
+        """How it is now."""
+        governor, lease, ledger = self._governor, self._lease, self._ledger
+        decision = governor.tick()
+        return NodeReading(
+            threads=self._orders.threads,
+            level=decision.level.name.lower(),
+            memory=governor.memory_used,
+            limit=governor.memory_limit,
+            lease=0 if lease is None else lease.number,
+            swept=0 if ledger is None else ledger.worked,
+            paused=decision.pause,
+        )
+
+    def _load(self, evaluator: Evaluator, checksum: str) -> None:
+        if evaluator.checksum != checksum:
+            raise OptionError(
+                "what arrived of the dataset is not what was sent. Look for a fault of this node's memory."
+            )
+        tally = sum(array.nbytes for array in reductions.arrays_of(evaluator.empty()).values())
+        limits, reading = self._governor.limits, self._governor.look()
+        self._fitting = admit(limits, reading, tally, evaluator.worker_bytes, self.threads)
+        self._evaluator, self._checksum = evaluator, checksum
+        self._counts, self._work = evaluator.counts(), evaluator.work()
+
+    def _watch(self, _: Ledger) -> Orders:
+        decision = self._governor.tick()
+        stop = self._recalled or decision.stop is not None
+        self._orders = Orders(min(decision.threads, self._fitting), decision.pause, stop)
+        return self._orders

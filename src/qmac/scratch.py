@@ -1,0 +1,71 @@
+"""The arrays that a worker sweeps with: tables, states, and the summaries of a lane block. ``L`` lanes side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from qmac.kernels import tally as kept
+from qmac.kernels.lanes import SUBHISTOGRAMS, allocate
+from qmac.kernels.shared import SharedLanes
+from qmac.kernels.tables import Course, Sums, Tables
+from qmac.kernels.tally import BINS
+from qmac.kernels.walk import FIRST, Counts, Drawdown, State, Trades
+
+
+def summaries(windows: int, lanes: int, constraints: int, code: Any) -> dict[str, Any]:
+    """The summaries of a lane block, empty."""
+
+    def rows(count: int, dtype: Any) -> Any:
+        return allocate(count, lanes, dtype)
+
+    return {
+        "lanes": kept.Lanes(np.zeros(lanes, np.int32), rows(1, np.int32), rows(1, code), rows(windows, code)),
+        "margins": kept.Margins(
+            *(kept.Margin(rows(windows, np.float64), rows(windows, np.int64)) for _ in ("fast", "slow"))
+        ),
+        "sums": kept.Sums(
+            passed=rows(1, np.int32),
+            positive=rows(1, np.int32),
+            removed=rows(constraints + 1, np.int32),
+            squares=rows(1, np.int64),
+            histogram=np.zeros((SUBHISTOGRAMS, BINS + 1), np.uint32),
+        ),
+        "row": kept.Row(rows(1, np.float64), rows(1, np.int32), rows(1, np.int64), rows(1, np.int64)),
+        "shared": SharedLanes(
+            np.zeros(lanes, np.int32), np.zeros(windows, np.int32), rows(2, np.int64), rows(2, np.int64)
+        ),
+    }
+
+
+def tables(rows: int, lanes: int, statistics: Collection[str], code: Any) -> Tables:
+    """Columns of the statistics asked for, each ``(rows, L)``; the others are None."""
+
+    def column(name: str) -> Any:
+        return allocate(rows, lanes, np.float64) if name in statistics else None
+
+    course = [column("worst") for _ in Course._fields]
+    return Tables(allocate(rows, lanes, code), Sums(*map(column, Sums._fields)), column("paid"), Course(*course))
+
+
+def states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> State:
+    """A state for each depth, the first one filled."""
+
+    def rows(kind: Any, first: Any, dtype: Any) -> Any:
+        kept = (allocate(depths, lanes, dtype) if name in statistics else None for name in kind._fields)
+        made = kind(*kept)
+        for array, value in zip(made, first, strict=True):
+            if array is not None:
+                array[0] = value
+        return made
+
+    return State(
+        allocate(depths, lanes, code),
+        allocate(depths, lanes, code) if "own" in statistics else None,
+        rows(Sums, FIRST.sums, np.float64),
+        rows(Drawdown, FIRST.drawdown, np.float64),
+        rows(Counts, FIRST.counts, code),
+        rows(Trades, FIRST.trades, np.float64),
+    )

@@ -1,0 +1,85 @@
+"""The second witness: vectorbt, where it is installed, on the same signals. Nothing else of qmac imports it.
+
+What it defines otherwise is not asked of it (docs/metrics.md, "Where vectorbt differs").
+"""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+
+from qmac.config import Rules
+from qmac.metrics import METRICS
+
+OVER_THE_PRICE = ("simple_return", "best_trade", "worst_trade")
+"""Returns of trades: vectorbt's are over the price, ours over what was paid, which is more where there are fees."""
+WITHOUT_VARIANCE = {
+    "sharpe_ratio": math.inf,
+    "sortino_ratio": math.inf,
+    "omega_ratio": math.inf,
+    "annualized_volatility": 0.0,
+}
+"""Where nothing varies, vectorbt's metrics are these, or these with a minus, and ours undefined."""
+
+
+def is_installed() -> bool:
+    """Whether there is a vectorbt to ask."""
+    return find_spec("vectorbt") is not None
+
+
+def metrics_of(
+    bars: pd.DataFrame, entries: np.ndarray, exits: np.ndarray, rules: Rules, periods_per_year: float
+) -> pd.DataFrame:
+    """Metrics of N strategies by vectorbt, a row each; those that it defines otherwise are left out.
+
+    Parameters
+    ----------
+    bars : Close, and of Open, High, Low those that are known, from the first bar that may trade; T rows.
+    entries, exits : whether the pairs cross at a bar, ``(T, N)``; with ``fill="next_open"`` they act on the next one.
+    rules : ``conflict="ignore"`` and no ``max_bars``: vectorbt has no such rules as ours.
+    """
+    import vectorbt as vbt
+
+    count = entries.shape[1]
+    names = [str(place) for place in range(count)]
+    if rules.fill == "next_open":
+        none = np.zeros((1, count), np.bool_)
+        entries, exits = (np.concatenate((none, signals[:-1])) for signals in (entries, exits))
+
+    def columns(of: str) -> pd.DataFrame:
+        return pd.concat([bars[of]] * count, axis=1, keys=names)
+
+    known = {of.lower(): columns(of) for of in ("Open", "High", "Low") if of in bars}
+    at_open = {"price": columns("Open"), "stop_entry_price": "price"} if rules.fill == "next_open" else {}
+    portfolio = vbt.Portfolio.from_signals(
+        columns("Close"),
+        *(pd.DataFrame(signals, bars.index, names) for signals in (entries, exits)),
+        fees=rules.fees, slippage=rules.slippage, init_cash=rules.init_cash, freq="1min",
+        sl_stop=rules.stop_loss or rules.trailing_stop, sl_trail=rules.trailing_stop is not None,
+        tp_stop=rules.take_profit, **known, **at_open,
+    )  # fmt: skip
+    year = {"year_freq": pd.Timedelta(minutes=periods_per_year)}
+    closed = portfolio.trades.closed
+    found = {
+        "total_return": portfolio.total_return(),
+        "annualized_return": portfolio.annualized_return(**year),
+        "annualized_volatility": portfolio.annualized_volatility(**year),
+        "max_drawdown": portfolio.max_drawdown(),
+        "total_trades": portfolio.trades.count(),
+        "win_rate": closed.win_rate(),
+        "sharpe_ratio": portfolio.sharpe_ratio(**year),
+        "sortino_ratio": portfolio.sortino_ratio(**year),
+        "calmar_ratio": portfolio.calmar_ratio(**year),
+        "omega_ratio": portfolio.omega_ratio(**year),
+        "profit_factor": closed.profit_factor(),
+        "expectancy": closed.expectancy(),
+        "average_bars": closed.duration.mean(),
+        "exposure": (portfolio.assets() > 0).mean(),
+    }
+    if rules.fees == 0:
+        found["simple_return"] = portfolio.trades.returns.sum()
+        found["best_trade"], found["worst_trade"] = closed.returns.max(), closed.returns.min()
+    return pd.DataFrame({name: found[name].to_numpy(np.float64) for name in METRICS if name in found})

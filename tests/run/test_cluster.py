@@ -1,0 +1,184 @@
+"""What drives nodes, on nodes that are threads of this process. Those of Ray are in test_ray.py."""
+
+import time
+import warnings
+
+import numpy as np
+import pytest
+from conftest import frame, series
+from nodes import HereExecutor
+from test_ledger import evaluator_of
+
+import qmac
+from qmac.errors import InputError, OptionError, Stopped
+from qmac.evaluation import Worker
+from qmac.run import cluster, leases, node
+from qmac.run.limits import Limits
+from qmac.run.messages import Grant, Lease
+
+GRID = qmac.Grid(windows=range(2, 42))
+PRICES = frame(series("random", 300, 4))
+
+
+@pytest.fixture(scope="module")
+def digest():
+    return qmac.optimize(PRICES, GRID, top=20).digest
+
+
+def slowly(monkeypatch, seconds=0.01):
+    evaluate = Worker.evaluate
+
+    def slow(worker, batch):
+        time.sleep(seconds * (batch[1] - batch[0]))
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", slow)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("seconds", [0.001, 0.05, 10.0])
+def test_digest_is_that_of_threads_for_any_nodes_and_leases(monkeypatch, digest, count, seconds):
+    monkeypatch.setattr(leases, "LEASE_SECONDS", seconds)
+    monkeypatch.setattr(leases, "LEAST_SECONDS", min(seconds, 0.5))
+    executor = HereExecutor(count, threads=2)
+    result = qmac.optimize(PRICES, GRID, top=20, executor=executor)
+    assert result.digest == digest and result.threads == 2 * count and not result.failed
+
+
+def test_nodes_serve_one_dataset_after_the_other():
+    frames = {"a": PRICES, "b": frame(series("ticks", 300, 2))}
+    executor = HereExecutor(2)
+    results = qmac.optimize_many(frames, GRID, executor=executor)
+    for name, prices in frames.items():
+        assert results[name].digest == qmac.optimize(prices, GRID).digest
+
+
+def test_faults_of_every_kind_change_nothing(monkeypatch, digest):
+    monkeypatch.setattr(leases, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(leases, "STUCK_SECONDS", 0.5)
+    monkeypatch.setattr(leases, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "LEAST_SECONDS", 0.02)
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 0.05)
+    slowly(monkeypatch, 0.002)
+    faults = {3: "gone", 5: "mute", 8: "twice", 12: "gone", 13: "twice"}
+    executor = HereExecutor(3, fault=lambda name, lease: faults.get(lease.number))
+    with pytest.warns(UserWarning, match="came late or twice"):
+        result = qmac.optimize(PRICES, GRID, top=20, executor=executor)
+    assert result.digest == digest
+    assert executor.here.made >= 6
+
+
+def test_a_cell_that_fails_everywhere_is_named_and_the_rest_is_done(monkeypatch, tmp_path, digest):
+    bad = 2
+
+    def fault(name, lease):
+        if lease.first <= bad < lease.last:
+            raise ArithmeticError("a bit fell over")
+
+    result = qmac.optimize(PRICES, GRID, top=20, executor=HereExecutor(2, fault=fault), out=tmp_path / "run")
+    (failed,) = result.failed
+    assert failed["cell"] == bad and failed["reason"] == "a bit fell over"
+    assert result.evaluated == GRID.size - failed["combinations"]
+    assert result.digest != digest
+    kept = qmac.resume(tmp_path / "run")
+    assert next(iter(kept.values())).failed == result.failed
+
+
+def test_a_stop_keeps_what_nodes_have_and_resumes(monkeypatch, tmp_path, digest):
+    slowly(monkeypatch, 0.02)
+    with pytest.raises(Stopped, match="max_time"):
+        qmac.optimize(
+            PRICES, GRID, top=20, executor=HereExecutor(2), out=tmp_path / "run", limits=Limits(max_time="0.7s")
+        )
+    shares = []
+    results = qmac.resume(
+        tmp_path / "run", executor=HereExecutor(1), progress=lambda status: shares.append(status.done / status.size)
+    )
+    assert shares[0] > 0.1  # a recall brings home what is swept, not only leases that are whole
+    assert next(iter(results.values())).digest == digest
+
+
+def test_progress_tells_of_every_node(monkeypatch, tmp_path):
+    slowly(monkeypatch, 0.02)
+    monkeypatch.setattr(leases, "PING_SECONDS", 0.1)
+    seen = []
+    qmac.optimize(PRICES, GRID, executor=HereExecutor(2), progress=seen.append)
+    full = [status for status in seen if len(status.nodes) == 2]
+    assert full and full[-1].threads == 2 and "2 threads on 2 nodes" in full[-1].text
+    shares = [status.done for status in seen]
+    assert len(set(shares)) > 6  # what is swept on the nodes shows before a lease is done
+
+
+def test_without_nodes_it_ends_with_the_reason(monkeypatch):
+    monkeypatch.setattr(cluster, "ALONE_SECONDS", 0.3)
+    with pytest.raises(Stopped, match="no node of the cluster"):
+        qmac.optimize(PRICES, GRID, executor=HereExecutor(0))
+    executor = HereExecutor(0)
+    executor.here.refused = {"10.0.0.1:abc": "differs in version 0.0, here 0.1.0"}
+    with pytest.raises(InputError, match=r"10\.0\.0\.1:abc: differs in version"):
+        qmac.optimize(PRICES, GRID, executor=executor)
+
+
+def test_scores_are_not_kept_by_a_cluster(tmp_path):
+    with pytest.raises(OptionError, match="save_grid"):
+        qmac.optimize(PRICES, GRID, executor=HereExecutor(1), out=tmp_path / "run", save_grid="float32")
+
+
+def test_the_ledger_merges_many_times_what_sixty_cpus_send():
+    """A lease is ten seconds: a node of 60 CPUs sends one in ten seconds, and merging one takes a hundredth of a second."""
+    executor, taken = HereExecutor(1), []
+    settle = cluster.Ledger.settle
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr(leases, "LEASE_SECONDS", 0.001)
+        patch.setattr(leases, "LEAST_SECONDS", 0.001)
+
+        def timed(*args):
+            began = time.perf_counter()
+            settle(*args)
+            taken.append(time.perf_counter() - began)
+
+        patch.setattr(cluster.Ledger, "settle", timed)
+        qmac.optimize(PRICES, GRID, executor=executor)
+    assert len([action for action in executor.here.asked if isinstance(action, Grant)]) >= 10
+    assert np.median(taken) < leases.LEASE_SECONDS / 10
+
+
+# -- a node
+
+
+def evaluator():
+    return evaluator_of(qmac.Prices.of(PRICES), GRID)
+
+
+def test_a_node_sweeps_the_cells_of_its_lease_and_no_others():
+    found = evaluator()
+    there = node.Node(Limits(), 2)
+    share = there.work(Lease(7, "a", 3, 9), 1, found.checksum, lambda: found)
+    assert share.cells == ((3, 9),)
+    assert int(share.tally.totals.counts[0]) == int(found.counts()[3:9].sum())
+    reading = there.reading()
+    assert reading.lease == 7 and reading.swept == int(found.work()[3:9].sum()) and reading.threads >= 1
+
+
+def test_a_node_refuses_what_was_not_sent_and_what_does_not_fit():
+    found = evaluator()
+    with pytest.raises(OptionError, match="not what was sent"):
+        node.Node(Limits(), 1).work(Lease(1, "a", 0, 1), 1, "0" * 64, lambda: found)
+    with pytest.raises(OptionError, match="needs"):
+        node.Node(Limits(memory="10MiB"), 1).work(Lease(1, "a", 0, 1), 1, found.checksum, lambda: found)
+
+
+def test_a_node_that_was_recalled_works_again_for_the_next_run():
+    found = evaluator()
+    there = node.Node(Limits(), 1)
+    there.work(Lease(1, "a", 0, 1), 1, found.checksum, lambda: found)
+    there.recall()
+    assert there.work(Lease(2, "a", 1, 2), 1, found.checksum, lambda: found).cells == ()
+    assert there.work(Lease(1, "a", 1, 2), 2, found.checksum, lambda: found).cells == ((1, 2),)
+
+
+def test_a_passport_tells_kernels_and_answers():
+    found = evaluator()
+    first, long = (node.passport(found.question, bars) for bars in (300, 40_000))
+    assert len(first["known answers"]) == 64 and long["known answers"] == "not asked for"
+    assert first["version"] == qmac.__version__ and len(first["kernels"]) == 64
