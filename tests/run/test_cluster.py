@@ -103,7 +103,7 @@ def test_progress_tells_of_every_node(monkeypatch, tmp_path):
     monkeypatch.setattr(leases, "PING_SECONDS", 0.1)
     seen = []
     qmac.optimize(PRICES, GRID, executor=HereExecutor(2), progress=seen.append)
-    full = [status for status in seen if len(status.nodes) == 2]
+    full = [status for status in seen if len(status.nodes or ()) == 2]
     assert full and full[-1].threads == 2 and "2 threads on 2 nodes" in full[-1].text
     shares = [status.done for status in seen]
     assert len(set(shares)) > 6  # what is swept on the nodes shows before a lease is done

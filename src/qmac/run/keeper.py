@@ -56,7 +56,7 @@ class Keeper:
         self._interval, self._called, self._spent = SNAPSHOT_SECONDS, False, 0.0
         self._fits: dict[str, Any] = {}
         self._writer: ScoreWriter | None = None
-        self._nodes: dict[str, NodeReading] = {}
+        self._nodes: dict[str, NodeReading] | None = None  # of a cluster, if it is one
         self._shares: deque[tuple[float, float]] = deque()
 
     @property
@@ -102,7 +102,7 @@ class Keeper:
 
     def __call__(self, ledger: Ledger, nodes: Mapping[str, NodeReading] | None = None) -> Orders:
         self.decision = decision = self.governor.tick()
-        self._nodes = dict(nodes or {})
+        self._nodes = nodes if nodes is None else dict(nodes)
         self._show(ledger)
         if self._writer is not None and not decision.optional_outputs:
             self._writer.drop(decision.reason)
@@ -142,10 +142,10 @@ class Keeper:
                 memory=self.governor.memory_used,
                 rate=self.size * self._speed(ledger.share),
                 name=self.name,
-                threads=sum(node.threads for node in nodes.values()) if nodes else threads,
+                threads=threads if nodes is None else sum(node.threads for node in nodes.values()),
                 level=decision.level.name.lower() if decision else "",
                 limit=self.governor.memory_limit,
-                nodes={name: asdict(node) for name, node in nodes.items()},
+                nodes=None if nodes is None else {name: asdict(node) for name, node in nodes.items()},
             )
         )
 
@@ -165,6 +165,8 @@ class Keeper:
             ledger.call_in()
             self._called = True
         settled = len(ledger.settled_by) >= threads
+        if not ledger.done.any():
+            return  # a snapshot of nothing
         if settled or time.perf_counter() - self._saved > self._interval + CALL_SECONDS:
             self._save(ledger)
 

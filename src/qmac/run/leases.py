@@ -49,7 +49,8 @@ IN_FLIGHT = 2
 """Leases of a node: one at hand, one that waits, so that no node waits for the driver."""
 FIRST_SHARE = 64
 """The first lease of a node, whose speed is not known, is such a part of what is left for each."""
-PING_SECONDS = 5.0
+PING_SECONDS = 2.0
+"""What a node answers is also what a bar shows of it."""
 SILENCE_SECONDS = 11.0
 STUCK_SECONDS = 30.0
 """A lease on which nothing was swept for so long, or three times as long as it was to take, is past its due."""
@@ -147,7 +148,7 @@ class Leases:
         match event:
             case Joined():
                 actions = self._lose(event.node, "it joined anew") if event.node in self._nodes else []
-                self._nodes[event.node] = _Node(event.threads, now, now)
+                self._nodes[event.node] = _Node(event.threads, now, pinged=-math.inf)
             case Lost():
                 actions = self._lose(event.node, event.why)
             case Heard():

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
@@ -48,7 +48,7 @@ class Status:
     threads: int = 0  # active
     level: str = "normal"  # of the governor
     limit: int | None = None  # bytes that may be used
-    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)  # of a cluster, see ``run.node.NodeReading``
+    nodes: dict[str, dict[str, Any]] | None = None  # of a cluster, see ``run.node.NodeReading``
 
     @property
     def left(self) -> float:
@@ -59,9 +59,10 @@ class Status:
     def words(self) -> list[str]:
         """What is said beside the share that is done, but for the best score; what matters most comes first."""
         memory = f"{self.memory / 2**20:,.0f} MiB" + (f" of {self.limit / 2**20:,.0f}" if self.limit else "")
-        levels = [self.level, *(f"{name} {node.get('level')}" for name, node in self.nodes.items())]
+        levels = [self.level, *(f"{name} {node.get('level')}" for name, node in (self.nodes or {}).items())]
         level = [level for level in levels if level not in ("", "normal") and not level.endswith(" normal")]
-        where = f" on {len(self.nodes)} nodes" if self.nodes else ""
+        count = len(self.nodes or ())
+        where = "" if self.nodes is None else f" on {count} node{'s' * (count != 1)}"
         return [*level, f"{duration(self.left)} left", millions(self.rate), memory, f"{self.threads} threads{where}"]
 
     @property

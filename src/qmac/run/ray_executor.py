@@ -11,6 +11,7 @@ import copy
 import itertools
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -42,6 +43,7 @@ REST_SECONDS, MOST_REST_SECONDS = 1.0, 30.0
 """Before another actor is started on a node that lost one; doubled each time it is lost soon."""
 STORE_BYTES = 512 * 2**20
 """Object store of a Ray of our own: one dataset and a few results."""
+CONNECT_SECONDS = 5.0
 KEPT_REFERENCES = 256
 """Of calls to nodes that were given up."""
 
@@ -273,6 +275,7 @@ class RayExecutor(ClusterExecutor):
         self, address: str | None = None, threads: int | None = None, limits: Limits | None = None, *, dashboard: bool = False
     ) -> None:  # fmt: skip
         self.address, self.dashboard = address, dashboard
+        _check(address)
         threads = None if threads is None else check_count("threads", threads, 1)
         self._nodes, self._started = RayNodes(limits or Limits(), threads), False
 
@@ -321,3 +324,18 @@ class RayExecutor(ClusterExecutor):
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
         self._started = True
+
+
+def _check(address: str | None) -> None:
+    """Whether somebody listens there: Ray itself would try for many minutes."""
+    if address is None or address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        raise OptionError(f"a Ray cluster's address is auto or HOST:PORT, such as 10.0.0.1:6379, but got {address!r}.")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise OptionError(
+            f"no Ray cluster answers at {address} ({error}). Start one there: ray start --head --port {port}"
+        ) from None
