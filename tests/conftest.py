@@ -62,15 +62,6 @@ def reference_metrics(prices: qmac.Prices, combinations, rules: qmac.Rules) -> l
     return [replay.metrics(tuple(map(int, combination))) for combination in combinations]
 
 
-closes = st.builds(series, st.sampled_from(KINDS), st.integers(12, 90), st.integers(0, 10_000))
-frames = st.builds(ohlc, st.sampled_from(KINDS), st.integers(14, 90), st.integers(0, 10_000))
-
-
-@pytest.fixture(scope="session")
-def sample() -> qmac.Prices:
-    return qmac.sample_prices()
-
-
 @pytest.fixture(scope="session")
 def named() -> qmac.Prices:
     """Prices whose name a page must escape."""
@@ -86,3 +77,12 @@ def swept(named: qmac.Prices) -> qmac.Result:
 def every(named: qmac.Prices, swept: qmac.Result) -> pd.DataFrame:
     """All metrics of all combinations of ``swept``, one by one."""
     return qmac.evaluate(named, [swept.grid.combination(index) for index in range(swept.grid.size)], swept.rules)
+
+
+closes = st.builds(series, st.sampled_from(KINDS), st.integers(12, 90), st.integers(0, 10_000))
+frames = st.builds(ohlc, st.sampled_from(KINDS), st.integers(14, 90), st.integers(0, 10_000))
+
+
+@pytest.fixture(scope="session")
+def sample() -> qmac.Prices:
+    return qmac.sample_prices()
