@@ -12,14 +12,16 @@ import typer
 
 from qmac.errors import OptionError, suggestion
 
+RANKS = ("objective", "plateau")
 RankBy = Annotated[
     str,
     typer.Option(
-        help="Order of the table: objective | plateau (median of the objective over all window sets within two steps)."
+        metavar="objective|plateau",
+        help="Order of the table; plateau: the median of the objective over all window sets within two steps.",
+        autocompletion=lambda: list(RANKS),
     ),
 ]
 """Option of the commands that show rows; goes to ``show_result`` and ``Result.summary``."""
-RANKS = ("objective", "plateau")
 PAGE = "report.html"
 
 
