@@ -53,15 +53,23 @@ HEADINGS = {
     "plateau": "plateau",
 }
 PROFITS = ("total_return", "annualized_return", "simple_return", "expectancy")
+LARGE = 1e6
+"""From here on, digits say less than an exponent."""
 BARS = 16
 SHADES = " ▏▎▍▌▋▊▉█"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def number(name: str, value: float) -> str:
-    """A metric with its unit; a dash where it is undefined."""
+    """A metric with its unit; a dash where it is undefined. Minutes annualised may need an exponent.
+
+    >>> number("annualized_return", 0.0848), number("annualized_return", 2.2e19), number("profit_factor", math.inf)
+    ('8.5%', '2.2e+21%', 'inf')
+    """
     if math.isnan(value):
         return "-"
+    if abs(value) >= LARGE:
+        return f"{100 * value:.2g}%" if name in PERCENT and math.isfinite(100 * value) else f"{value:.3g}"
     if name in PERCENT:
         return f"{value:.1%}"
     return f"{value:.0f}" if name == "total_trades" else f"{value:.2f}"
