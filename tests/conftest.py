@@ -62,6 +62,23 @@ def reference_metrics(prices: qmac.Prices, combinations, rules: qmac.Rules) -> l
     return [replay.metrics(tuple(map(int, combination))) for combination in combinations]
 
 
+@pytest.fixture(scope="session")
+def named() -> qmac.Prices:
+    """Prices whose name a page must escape."""
+    return qmac.Prices.of(frame(series("random", 500, 12)), "<script>alert(1)</script>&\"'")
+
+
+@pytest.fixture(scope="session")
+def swept(named: qmac.Prices) -> qmac.Result:
+    return qmac.optimize(named, qmac.Grid(windows=(2, 3, 5, 8, 13, 21, 34)), top=60)
+
+
+@pytest.fixture(scope="session")
+def every(named: qmac.Prices, swept: qmac.Result) -> pd.DataFrame:
+    """All metrics of all combinations of ``swept``, one by one."""
+    return qmac.evaluate(named, [swept.grid.combination(index) for index in range(swept.grid.size)], swept.rules)
+
+
 closes = st.builds(series, st.sampled_from(KINDS), st.integers(12, 90), st.integers(0, 10_000))
 frames = st.builds(ohlc, st.sampled_from(KINDS), st.integers(14, 90), st.integers(0, 10_000))
 

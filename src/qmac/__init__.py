@@ -9,9 +9,11 @@ The way of the data, which is also the order in which to read the files::
 ``values`` says what trades are worth, ``dataset`` makes a series ready, ``objective`` is what is asked of it,
 ``evaluation`` sweeps a cell of it, ``run/executors`` spreads cells and ``run/ledger`` keeps the books of them,
 ``selftest`` asks the kernels for known answers, ``optimization`` sweeps one series, ``jobs`` many, in a ``run/directory`` in which
-they survive, ``calls`` are the public ones. ``simulation`` does single combinations, ``reference`` says in plain
-Python what all of it means, ``verification`` holds a result against it and against vectorbt (``witness``). ``jobfile`` says in
-TOML what was asked, ``inventory`` lists runs, ``exports`` writes tables, ``diagnosis`` looks at the machine; ``cli/`` prints.
+they survive, ``calls`` are the public ones. ``simulation`` does single combinations, ``neighbourhood`` those around one,
+``reference`` says in plain Python what all of it means, ``verification`` holds a result against it and against vectorbt
+(``witness``). ``jobfile`` says in TOML what was asked, ``inventory`` lists runs, ``exports`` writes tables, ``diagnosis`` looks
+at the machine, ``report/`` shows what was found; ``cli/`` prints. ``run/leases`` gives cells to ``run/node``s of a
+``run/cluster``, such as that of ``run/ray_executor``.
 """
 
 import gc
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
     from qmac.errors import InputError, QmacError
     from qmac.grid import Grid
     from qmac.prices import Prices, read_prices, sample_prices
-    from qmac.result import Result, load
+    from qmac.result import Result
     from qmac.results import Results
     from qmac.run.limits import Limits
     from qmac.run.ray_executor import RayExecutor as RayExecutor
     from qmac.simulation import Backtest, backtest, evaluate
+    from qmac.stored import load
 
 __all__ = [
     "Backtest",
@@ -66,7 +69,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Rules": "config",
     "backtest": "simulation",
     "evaluate": "simulation",
-    "load": "result",
+    "load": "stored",
     "optimize": "calls",
     "optimize_many": "calls",
     "read_prices": "prices",

@@ -26,7 +26,7 @@ from qmac.objective import Constraints, check_constraints, check_objective
 from qmac.optimization import question_of, sweep
 from qmac.prices import Prices
 from qmac.result import HEADER as RESULT
-from qmac.result import Result, check_writable, load
+from qmac.result import Result
 from qmac.results import Results
 from qmac.run.cluster import ClusterExecutor
 from qmac.run.directory import HEADER, PROGRESS, RunDirectory, changes, kernel_sources, own_averages, prices_checksum
@@ -37,7 +37,9 @@ from qmac.run.limits import Limits
 from qmac.run.probes import Probe
 from qmac.run.progress import Listener, Log, Part, both
 from qmac.run.scores import DTYPES
+from qmac.stored import load
 from qmac.symbols import Symbols
+from qmac.writable import check_writable
 
 MOST_KEPT = 1_000_000
 """Kept rows are held by every thread and replayed bar by bar; more of them is another job."""
@@ -269,7 +271,7 @@ def _run(
         if directory is None:
             read[name] = functools.partial(_itself, result)
             continue
-        result.save(directory.result(name))
+        dataclasses.replace(result, source=None).save(directory.result(name))  # the prices are in the directory
         directory.keep_scores(name)
         directory.drop_snapshots()
         read[name] = _reader(directory, name)

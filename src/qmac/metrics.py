@@ -107,7 +107,7 @@ def metrics_of(close: np.ndarray, rows: Sequence[Trades], rules: Rules, facts: F
     won = np.maximum(r, 0).sum(axis=1)
     downside = np.where(downside > facts.least_downside, downside, 0.0)
     losses, won = (np.where(sums > facts.least_losses, sums, 0.0) for sums in (losses, won))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # two days, carried on over a year
         annualized = (1 + total_return) ** (year / bars) - 1
         deviation = np.where(varies, np.sqrt(spread / max(bars - 1, 1)), np.nan)
         found = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from collections.abc import Mapping
@@ -12,16 +13,18 @@ import pandas as pd
 
 from qmac import reductions, simulation
 from qmac.config import Rules
-from qmac.dataset import Averages, Dataset, periods_per_year, trading_period
+from qmac.dataset import Averages, Dataset, averages_of, periods_per_year, trading_period
 from qmac.errors import InternalError
 from qmac.evaluation import Evaluator, Question
 from qmac.grid import Combination, Grid
+from qmac.machine import machine
 from qmac.objective import Objective
 from qmac.prices import Prices
 from qmac.result import Result
 from qmac.run.executors import Executor, Orders
 from qmac.run.ledger import Ledger
 from qmac.selftest import self_test
+from qmac.series import Series
 from qmac.values import code_dtype
 
 AGREEMENT = 1e-9
@@ -125,6 +128,7 @@ def _finish(
     maps = reductions.maps_of(tally, evaluator.dataset.buys, evaluator.dataset.sells, grid.shared_windows)
     period = trading_period(prices, rules, grid.windows)
     dates = prices.index[period.first + period.start :][: period.bars]
+    own = None if averages is None else averages_of(prices, grid.windows, rules, averages)
     return Result(
         top=_top_frame(prices, grid, question, averages, scores, indices),
         top_scores=scores * objective.sign + 0.0,  # no minus zero
@@ -152,6 +156,8 @@ def _finish(
         hold=simulation.buy_and_hold(prices, rules),
         maps=reductions.Maps.finish(objective, maps, grid, evaluator.units),
         degradations=degradations,
+        machine=machine(),
+        source=functools.partial(Series.of, prices, own, grid.windows),
         failed=[
             {"cell": cell, "combinations": int(ledger.counts[cell]), "reason": why}
             for cell, why in sorted(ledger.failed.items())

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from qmac import jobfile
+from qmac import jobfile, neighbourhood
 from qmac._version import __version__
 from qmac.config import Rules
-from qmac.errors import ResultError, WriteError
+from qmac.errors import OptionError, ResultError, WriteError, suggestion
 from qmac.grid import Combination, Grid
-from qmac.objective import Objective, check_constraints
+from qmac.prices import Prices
 from qmac.reductions import Distribution, Maps
 from qmac.run.files import sync
-from qmac.run.scores import SCORES, ScoreGrid
+from qmac.run.scores import ScoreGrid
+from qmac.series import Series
+from qmac.writable import check_writable
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 FORMAT = 2
 HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
+RANKS = ("objective", "plateau")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +74,10 @@ class Result:
     """Cells that no node of a cluster could sweep: number, combinations, why. What they hold is in no count and no map."""
     scores: ScoreGrid | None = None
     """Every score, where the run kept them (``save_grid``)."""
+    machine: str = ""
+    """What it was computed with."""
+    source: Callable[[], Series] | None = field(default=None, repr=False)
+    """Gives the prices it was found on; None where they were not kept. Neighbourhoods and reports are made with them."""
 
     @property
     def best(self) -> Combination | None:
@@ -95,6 +107,98 @@ class Result:
         return self.maps.frame(self.grid, rows, columns, stat)
 
     @property
+    def series(self) -> Series:
+        """The prices that were swept, and the user's own averages.
+
+        Raises
+        ------
+        ResultError : they were not kept with the result.
+        """
+        if self.source is None:
+            raise ResultError(
+                f"the prices of {self.prices['name']} are not with this result. Give them: result.with_prices(prices), "
+                "report(path, prices=...), or qmac report DIR --prices FILE."
+            )
+        return self.source()
+
+    def with_prices(self, prices: Prices | pd.DataFrame | pd.Series, averages: np.ndarray | None = None) -> Result:
+        """The same with its prices, where they were not kept; ``averages`` if it was found on your own.
+
+        Raises
+        ------
+        ResultError : the result was found on other prices.
+        """
+        source = functools.partial(Series.of, Prices.of(prices, self.prices["name"]), averages, self.grid.windows)
+        source().check(self.prices, self.grid, self.rules, self.top, self.objective)
+        return replace(self, source=source)
+
+    def neighbourhood(self, combination: Sequence[int] | None = None, radius: int = 2) -> pd.DataFrame:
+        """Every window set within ``radius`` steps of a combination (the best, if None), exactly.
+
+        Returns a frame like ``top`` with the column ``steps``, 0 for the combination itself, which comes first. A step is
+        from a window to the next one in the grid.
+
+        Raises
+        ------
+        GridError : the combination is not in the grid.
+        ResultError : nothing was scored, or the prices were not kept with the result.
+
+        Examples
+        --------
+        >>> import qmac
+        >>> result = qmac.optimize(qmac.sample_prices(), qmac.Grid(windows=range(10, 101, 10)))
+        >>> near = result.neighbourhood(radius=1)
+        >>> len(near), bool((near["total_return"] > 0).all())
+        (36, True)
+        """
+        combination = self.best if combination is None else combination
+        if combination is None:
+            raise ResultError("no combination was scored, so there is no best. Name one, such as (10, 50, 20, 100).")
+        return neighbourhood.around(self.series, self.grid, self.rules, combination, radius)
+
+    def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:
+        """``top`` with the column ``plateau``, in its order: the median of the objective over the neighbourhood.
+
+        Neighbours without a finite objective count as the worst. ``by="objective"`` is ``top`` itself.
+
+        Raises
+        ------
+        OptionError : another ``by``.
+        ResultError : the prices were not kept with the result.
+        """
+        if by not in RANKS:
+            raise OptionError(f"rank by {by!r} is not known. {suggestion(str(by), RANKS)}")
+        if by == "objective" or self.top.empty:
+            return self.top
+        return neighbourhood.by_plateau(
+            self.series, self.grid, self.rules, self.top, self.objective, self.maximize, radius
+        )
+
+    def report(self, path: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None) -> Path:
+        """Write a page that shows all of it, in one HTML file; ``prices`` where they were not kept (docs/report.md).
+
+        Raises
+        ------
+        ResultError : the prices are missing or others, or the file cannot be written.
+        OptionError : Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+        """
+        from qmac.report.page import write_report
+
+        return write_report(self if prices is None else self.with_prices(prices), Path(path))
+
+    def plot_map(self, rows: str, columns: str, stat: str = "max") -> Figure:
+        """``map`` as a Plotly figure; it says what was aggregated. Errors as in ``map`` and ``report``."""
+        from qmac.report.figures import plot_map
+        from qmac.report.landscape import map_of
+
+        return plot_map(map_of(self, rows, columns, stat))
+
+    def _repr_html_(self) -> str:
+        from qmac.report.notebook import html_of_result
+
+        return html_of_result(self)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of every count, score and map: equal for any threads, tiles or machine."""
         digest = hashlib.sha256(f"{self.evaluated} {self.scored} {self.unscored} {self.filtered_by}".encode())
@@ -111,9 +215,10 @@ class Result:
             digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
         return digest.hexdigest()
 
-    def summary(self) -> dict[str, Any]:
-        """Plain values for JSON: counts, digest, speed, best and top."""
-        top = self.top.astype(object).where(self.top.notna(), None)
+    def summary(self, rank_by: str = "objective") -> dict[str, Any]:
+        """Plain values for JSON: counts, digest, speed, best and top; ``rank_by`` as in ``ranked``."""
+        ranked = self.ranked(rank_by)
+        top = ranked.astype(object).where(ranked.notna(), None)
         return {
             "evaluated": self.evaluated,
             "scored": self.scored,
@@ -123,6 +228,7 @@ class Result:
             "digest": self.digest,
             "elapsed": self.elapsed,
             "degradations": self.degradations,
+            "machine": self.machine,
             "failed": self.failed,
             "combinations_per_second": self.combinations_per_second,
             "objective": self.objective,
@@ -149,7 +255,7 @@ class Result:
         return jobfile.of_result(asked, max(len(self.top), 1), self.prices)
 
     def save(self, directory: str | Path) -> Path:
-        """Write the result into a new or empty directory, all or nothing: JSON, Parquet and arrays.
+        """Write the result into a new or empty directory, all or nothing: JSON, Parquet, arrays, and its prices.
 
         Raises
         ------
@@ -162,9 +268,9 @@ class Result:
         try:
             inside.mkdir(parents=True, exist_ok=True)
             scratch.mkdir()
-            self._write(scratch)
+            names = self._write(scratch)
             if existed:  # a shell may stand in it, so it is filled, not replaced; without a header it is no result
-                for name in (TOP, ARRAYS, HEADER):
+                for name in names:
                     os.replace(scratch / name, directory / name)
             else:
                 os.replace(scratch, directory)
@@ -177,7 +283,11 @@ class Result:
             shutil.rmtree(scratch, ignore_errors=True)
         return directory
 
-    def _write(self, directory: Path) -> None:
+    def _write(self, directory: Path) -> list[str]:
+        """The names of the files, the header last."""
+        names = [TOP, ARRAYS]
+        if self.source is not None:
+            names += self.series.write(directory)
         self.top.to_parquet(directory / TOP)
         distribution, maps = self.distribution, self.maps
         numbers = (distribution.score_mean, distribution.score_std, distribution.score_min, distribution.score_max)
@@ -216,117 +326,25 @@ class Result:
             "filtered_by": self.filtered_by,
             "elapsed": self.elapsed,
             "degradations": self.degradations,
+            "machine": self.machine,
             "failed": self.failed,
             "digest": self.digest,
             "job": self.job,
-            "checksums": {name: _checksum(directory / name) for name in (TOP, ARRAYS)},
+            "checksums": {name: checksum(directory / name) for name in names},
         }
-        header["checksum"] = _header_checksum(header)
+        header["checksum"] = header_checksum(header)
         (directory / HEADER).write_text(json.dumps(header, indent=2, allow_nan=False) + "\n")
-        for name in (TOP, ARRAYS, HEADER):
+        names.append(HEADER)
+        for name in names:
             sync(directory / name)
+        return names
 
 
-def load(directory: str | Path) -> Result:
-    """A result that ``Result.save`` or ``qmac optimize --out`` wrote.
-
-    Raises
-    ------
-    ResultError : the directory holds no result, a damaged one, or one of a newer qmac.
-    """
-    directory = Path(directory)
-    directory = directory.expanduser()
-    try:
-        known = (directory / HEADER).is_file()
-    except OSError as error:
-        raise ResultError(f"{directory} cannot be read: {error.strerror}. Name another directory.") from None
-    parts = [] if known else sorted(directory.glob(f"results/*/{HEADER}"))
-    if len(parts) == 1:  # a run of one symbol
-        return load(parts[0].parent)
-    if parts:
-        raise ResultError(f"{directory} holds {len(parts)} results. Name one, such as {parts[0].parent}.")
-    if not known:
-        raise ResultError(
-            f"{directory} holds no result: there is no {HEADER}. Name a directory that 'qmac optimize --out' wrote."
-        )
-    try:
-        header = json.loads((directory / HEADER).read_text())
-        if header["format"] > FORMAT:
-            raise ResultError(f"{directory} was written by qmac {header['qmac']}. Update qmac to read it.")
-        if _header_checksum(header) != header.get("checksum"):
-            raise ResultError(f"{directory / HEADER} was changed: its checksum differs. Run it again.")
-        for name in (TOP, ARRAYS):
-            if _checksum(directory / name) != header["checksums"][name]:
-                raise ResultError(f"{directory / name} is damaged: its checksum differs. Run it again.")
-        top = pd.read_parquet(directory / TOP)
-        with np.load(directory / ARRAYS, allow_pickle=False) as arrays:
-            result = _from_parts(header, top, dict(arrays))
-    except ResultError:
-        raise
-    except Exception as error:  # a damaged file can fail in any way; all of them mean the same
-        raise ResultError(f"{directory} is damaged ({type(error).__name__}: {error}). Run it again.") from None
-    if result.digest != header["digest"]:
-        raise ResultError(
-            f"{directory} is damaged: its digest is {result.digest}, not {header['digest']}. Run it again."
-        )
-    if (directory / SCORES).is_dir():
-        scores = ScoreGrid(directory / SCORES, result.grid, result.distribution.objective)
-        return replace(result, scores=scores)
-    return result
-
-
-def _from_parts(header: dict[str, Any], top: pd.DataFrame, arrays: dict[str, np.ndarray]) -> Result:
-    grid = Grid(**header["grid"])
-    mean, std, low, high = (float(number) for number in arrays["scores"])
-    positive = int(arrays["positive"])
-    objective = Objective(header["objective"], header["maximize"], header["years"])
-    counts = (arrays["counts"], header["scored"], positive)
-    return Result(
-        top=top,
-        distribution=Distribution(objective, arrays["edges"], *counts, mean, std, low, high, header["limit"]),
-        grid=grid,
-        rules=Rules(**header["rules"]),
-        hold={name: float(value) for name, value in header["hold"].items()},
-        constraints=check_constraints(header["constraints"], 0),
-        top_scores=arrays["top_scores"],
-        maps=Maps(objective, grid.windows, arrays["map_best"], arrays["map_mean"], arrays["map_count"]),
-        degradations=list(header.get("degradations", [])),
-        failed=list(header.get("failed", [])),
-        **{
-            name: header[name]
-            for name in (
-                "evaluated", "scored", "unscored", "filtered", "filtered_by", "elapsed",
-                "objective", "maximize", "threads", "prices", "periods_per_year",
-            )
-        },
-    )  # fmt: skip
-
-
-def _header_checksum(header: dict[str, Any]) -> str:
+def header_checksum(header: dict[str, Any]) -> str:
     """Checksum of everything in the header but itself."""
     rest = {name: value for name, value in header.items() if name != "checksum"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def _checksum(path: Path) -> str:
+def checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def check_writable(directory: str | Path) -> Path:
-    """The directory, absolute, if a result may be written there; found out by writing."""
-    directory = Path(directory).expanduser()
-    try:
-        directory = directory.resolve()
-        if directory.exists() and not directory.is_dir():
-            raise ResultError(f"{directory} is a file. Name a new directory.")
-        if directory.is_dir() and any(directory.iterdir()):
-            raise ResultError(f"{directory} exists and is not empty. Name a new directory, or empty it first.")
-        above = next(parent for parent in (directory, *directory.parents) if parent.is_dir())
-        probe = above / f".{directory.name}-{os.getpid()}"  # as long as the name to come, at least
-        probe.mkdir()
-        probe.rmdir()
-    except OSError as error:
-        raise ResultError(
-            f"{directory} cannot be written: {error.strerror or error}. Name another directory."
-        ) from None
-    return directory

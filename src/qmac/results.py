@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -37,6 +38,18 @@ class Results(Mapping[str, Result]):
             rows.append({"symbol": name, **best, "buy_and_hold": result.hold["total_return"]})
         frame = pd.DataFrame(rows).set_index("symbol")
         return frame.astype({column: "Int64" for column in (*ROLES, "total_trades") if column in frame})
+
+    def report(self, path: str | Path) -> Path:
+        """Write a page of the winners, in one HTML file; ``results["SPY"].report(path)`` is that of one symbol in full.
+
+        Raises
+        ------
+        ResultError : there is no result, or the file cannot be written.
+        OptionError : Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+        """
+        from qmac.report.winners import write_winners
+
+        return write_winners(self, Path(path))
 
     def summary(self) -> dict[str, Any]:
         """Plain values for JSON: the winner of each symbol, and what was left out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,9 @@ from qmac.metrics import METRICS, Trades, equity_of, metrics_of
 from qmac.prices import Prices
 from qmac.values import facts_of, own_exits
 
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
 REPLAYED_BARS = 1 << 18
 """Bars of all combinations that are replayed at once: a few arrays of 2 MiB."""
 
@@ -43,6 +47,21 @@ class Backtest:
 
     ``exit`` is ``"signal"``, ``"stop"`` (a stop or the holding time) or ``"open"``.
     """
+    bars: pd.DataFrame
+    """What it was made of: ``close``, the averages by window (``10``, ``50``, ...), and ``hold``, the equity of buying at
+    the first close and holding; ``(T, ...)`` by date."""
+
+    def plot(self) -> Figure:
+        """Price with averages and trades, equity beside buy & hold, drawdown: a Plotly figure (``qmac[report]``)."""
+        from qmac.report.course import course_of
+        from qmac.report.figures import plot_backtest
+
+        return plot_backtest(course_of(self))
+
+    def _repr_html_(self) -> str:
+        from qmac.report.notebook import html_of_backtest
+
+        return html_of_backtest(self)
 
 
 def evaluate(
@@ -115,23 +134,41 @@ def backtest(
     traded = _Traded(prices, [wanted], rules, averages)
     trades = next(iter(traded))
     numbers = _only(metrics_of(traded.close, [trades], rules, traded.facts))
-    equity = equity_of(traded.close, [trades], rules.init_cash)[0]
+    equity, hold = equity_of(traded.close, [trades, _held_throughout(traded.close, rules)], rules.init_cash)
     return Backtest(
         wanted,
         pd.Series(numbers, name=str(wanted)),
         pd.Series(equity, traded.index, name="equity"),
         _trade_table(traded, trades, rules),
+        pd.DataFrame({"close": traded.close, **traded.averages, "hold": hold}, traded.index),
     )
+
+
+def same_trades(
+    prices: Prices, combinations: Sequence[Combination], rules: Rules, averages: Averages | None = None
+) -> np.ndarray:
+    """Which combinations make the very same trades: ``(N,)`` whole numbers, equal where they do, by first appearance."""
+    numbers: dict[bytes, int] = {}
+    found = [
+        numbers.setdefault(np.concatenate((trades.opened, trades.closed)).tobytes(), len(numbers))
+        for trades in (_Traded(prices, combinations, rules, averages) if combinations else ())
+    ]
+    return np.array(found, np.int64)
 
 
 def buy_and_hold(prices: Prices, rules: Rules) -> dict[str, float]:
     """Metrics of buying at the first close that may trade, with its costs, and holding to the end."""
     period = trading_period(prices, rules, (0,))
     close = period.close[period.start :]
-    trades = Trades(
+    trades = _held_throughout(close, rules)
+    return _only(metrics_of(close, [trades], rules, facts_of(period, rules, periods_per_year(prices, rules))))
+
+
+def _held_throughout(close: np.ndarray, rules: Rules) -> Trades:
+    """One trade, from the first close on."""
+    return Trades(
         np.zeros(1, np.int64), np.full(1, close.size), np.zeros(1, np.bool_), close[:1] * rules.buy_factor, close[-1:]
     )
-    return _only(metrics_of(close, [trades], rules, facts_of(period, rules, periods_per_year(prices, rules))))
 
 
 def _only(columns: dict[str, np.ndarray]) -> dict[str, float]:
@@ -158,7 +195,9 @@ class _Traded:
         self._own = own_exits(period, rules)
         self.close = period.close[period.start :]
         self.fill = period.fill[period.start :]
-        self.index = prices.index[period.first + period.start : period.first + period.close.size]
+        traded = slice(period.first + period.start, period.first + period.close.size)
+        self.index = prices.index[traded]
+        self.averages = dict(zip(windows.tolist(), rows[:, traded], strict=True))
         self.facts = facts_of(period, rules, periods_per_year(prices, rules))
 
     def __iter__(self) -> Iterator[Trades]:

@@ -17,7 +17,7 @@ NAMES = sorted(command.__name__ for command in COMMANDS)
 
 
 def test_the_commands():
-    wanted = "optimize backtest evaluate resume watch show verify estimate runs export doctor"
+    wanted = "optimize backtest evaluate resume watch show report verify estimate runs export doctor"
     assert sorted(wanted.split()) == NAMES
 
 

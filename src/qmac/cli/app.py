@@ -12,8 +12,9 @@ from qmac.cli.checks import doctor, verify
 from qmac.cli.combinations import backtest, evaluate
 from qmac.cli.results import export, show
 from qmac.cli.runs import estimate, optimize, resume, runs, watch
+from qmac.report.command import report
 
-COMMANDS = (optimize, backtest, evaluate, resume, watch, runs, show, export, verify, estimate, doctor)
+COMMANDS = (optimize, backtest, evaluate, resume, watch, runs, show, report, export, verify, estimate, doctor)
 """In the order of ``qmac --help``."""
 
 app = typer.Typer(

@@ -72,8 +72,8 @@ def verify(
 def _replays(path: Path, symbol: str | None, rows: int) -> Iterator[tuple[str, Any, Any]]:
     """Name, best rows and what replays them, of each symbol that is done."""
     from qmac.result import HEADER as RESULT
-    from qmac.result import load
     from qmac.run.directory import HEADER, RunDirectory
+    from qmac.stored import load
     from qmac.verification import Replay
 
     if (path / RESULT).exists() and not (path / HEADER).exists():

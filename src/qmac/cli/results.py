@@ -12,6 +12,7 @@ import typer
 from qmac.cli import streams
 from qmac.errors import OptionError
 from qmac.options import AsJson, Directory
+from qmac.report.command import RankBy, check_rank
 
 SLOW_ROWS = 50_000
 """Of a sheet of Excel, about six seconds."""
@@ -23,6 +24,7 @@ def show(
     as_toml: Annotated[
         bool, typer.Option("--toml", help="Print the job file that repeats it: qmac optimize job.toml")
     ] = False,
+    rank_by: RankBy = "objective",
     as_json: AsJson = False,
 ) -> None:
     """Show a saved result again.
@@ -38,14 +40,15 @@ def show(
         else:
             print(text, end="")
         return
-    print_results(jobs.read(directory), rows, as_json)
+    check_rank(rank_by)
+    print_results(jobs.read(directory), rows, as_json, rank_by=rank_by)
 
 
 def _job_text(path: Path) -> str:
     """The job file of a run, with the paths of its prices; of a result, with those of the run that it lies in."""
     from qmac import jobfile
-    from qmac.result import load
     from qmac.run.directory import HEADER, RunDirectory
+    from qmac.stored import load
 
     if (path / HEADER).exists():
         return jobfile.of_run(RunDirectory.open(path).header, path)
@@ -99,25 +102,29 @@ def export(
         print(f"{written}: {what} as {kind}, {len(frame):,} x {len(frame.columns)} (rows x columns)")
 
 
-def print_results(results: Any, rows: int, as_json: bool, path: Path | None = None, *, saved: bool = False) -> None:
+def print_results(
+    results: Any, rows: int, as_json: bool, path: Path | None = None, *, saved: bool = False, rank_by: str = "objective"
+) -> None:
     """One result in full, many as a table of winners."""
     from qmac.report.terminal import show_result, show_winners
 
     only = next(iter(results.values())) if len(results) == 1 and not results.left_out else None
     if as_json:
-        streams.print_json(only.summary() if only is not None else results.summary())
+        streams.print_json(only.summary(rank_by) if only is not None else results.summary())
         return
     console = streams.console()
     if only is not None:
-        show_result(only, console, rows=rows)
+        show_result(only, console, rows=rows, rank_by=rank_by)
         console.print(f"digest {only.digest}", style="dim", highlight=False, soft_wrap=True)
     else:
         show_winners(results, console)
+        if rank_by != "objective":
+            streams.say(f"note: --rank-by {rank_by} is of the rows of one symbol; winners are by objective.")
     if saved and path is None:
         console.print("not saved: add --out DIR to keep the result", style="dim", highlight=False, soft_wrap=True)
     elif saved:
         console.print(
-            f"saved in {path}; show it again: qmac show {shlex.quote(str(path))}",
+            f"saved in {path}; show it again: qmac show {shlex.quote(str(path))}; as a page: qmac report {shlex.quote(str(path))}",
             highlight=False,
             markup=False,
             soft_wrap=True,

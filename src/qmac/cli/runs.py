@@ -14,6 +14,7 @@ from qmac.__main__ import Interrupted, State
 from qmac.cli import exits, streams
 from qmac.cli.results import print_results
 from qmac.options import AsJson, Directory, takes_executor, takes_file, takes_job, takes_limits
+from qmac.report.command import RankBy, check_rank
 
 PrometheusFile = Annotated[
     Path | None, typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom.")
@@ -39,6 +40,7 @@ def optimize(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how long it takes, and how much memory.")
     ] = False,
+    rank_by: RankBy = "objective",
     as_json: AsJson = False,
 ) -> None:
     """Backtest every combination of windows and show the best; of each symbol, if there are many.
@@ -52,8 +54,9 @@ def optimize(
     if dry_run:
         _print_estimate(job, limits, as_json)
         return
+    check_rank(rank_by)
     place = executor(limits)
-    _run(job, jobs.kept_in(job, out, save_grid), limits, place, job.top, prometheus_file, as_json)
+    _run(job, jobs.kept_in(job, out, save_grid), limits, place, job.top, prometheus_file, as_json, rank_by)
 
 
 @takes_file
@@ -140,7 +143,14 @@ def runs(
 
 
 def _run(
-    job: Any, directory: Any, limits: qmac.Limits, executor: Any, rows: int, prometheus_file: Path | None, as_json: bool
+    job: Any,
+    directory: Any,
+    limits: qmac.Limits,
+    executor: Any,
+    rows: int,
+    prometheus_file: Path | None,
+    as_json: bool,
+    rank_by: str = "objective",
 ) -> None:
     """Do what is left of a job and show what it found."""
     from qmac import jobs
@@ -155,7 +165,8 @@ def _run(
     State.resume = None
     if directory is not None:
         State.written = f"the result is in {directory.path}"
-    print_results(results, rows, as_json, None if directory is None else directory.path, saved=True)
+    place = None if directory is None else directory.path
+    print_results(results, rows, as_json, place, saved=True, rank_by=rank_by)
     incomplete = [name for name, result in results.items() if result.failed]
     for name in incomplete:
         failed = results[name].failed

@@ -50,24 +50,33 @@ HEADINGS = {
     "best_trade": "best",
     "worst_trade": "worst",
     "average_bars": "bars",
+    "plateau": "plateau",
 }
 PROFITS = ("total_return", "annualized_return", "simple_return", "expectancy")
+LARGE = 1e6
+"""From here on, digits say less than an exponent."""
 BARS = 16
 SHADES = " ▏▎▍▌▋▊▉█"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def number(name: str, value: float) -> str:
-    """A metric with its unit; a dash where it is undefined."""
+    """A metric with its unit; a dash where it is undefined. Minutes annualised may need an exponent.
+
+    >>> number("annualized_return", 0.0848), number("annualized_return", 2.2e19), number("profit_factor", math.inf)
+    ('8.5%', '2.2e+21%', 'inf')
+    """
     if math.isnan(value):
         return "-"
+    if abs(value) >= LARGE:
+        return f"{100 * value:.2g}%" if name in PERCENT and math.isfinite(100 * value) else f"{value:.3g}"
     if name in PERCENT:
         return f"{value:.1%}"
     return f"{value:.0f}" if name == "total_trades" else f"{value:.2f}"
 
 
-def show_result(result: Result, console: Console, rows: int = 20) -> None:
-    """The whole answer: top rows, distribution, winner beside buy & hold."""
+def show_result(result: Result, console: Console, rows: int = 20, rank_by: str = "objective") -> None:
+    """The whole answer: top rows, in the order of ``rank_by``, distribution, winner beside buy & hold."""
     prices = result.prices
     console.print(
         f"{result.evaluated:,} combinations on {prices['name']}, {prices['bars']:,} bars "
@@ -86,7 +95,7 @@ def show_result(result: Result, console: Console, rows: int = 20) -> None:
             soft_wrap=True,
         )
         return
-    console.print(top_table(result.top.head(rows), result.objective, console))
+    console.print(top_table(result.ranked(rank_by).head(rows), result.objective, console))
     console.print(_distribution(result, console))
     console.print(_beside_hold(result))
 
@@ -130,22 +139,24 @@ def asked(result: Result) -> str:
 
 def top_table(top: pd.DataFrame, objective: str, console: Console) -> RenderableType:
     """As many metrics as the terminal is wide, the objective first, the windows always."""
-    metrics = [objective, *(name for name in top.columns if name not in (*ROLES, objective))]
+    first = [objective] + ["plateau"] * ("plateau" in top)
+    metrics = [*first, *(name for name in top.columns if name not in (*ROLES, *first))]
     unbounded = console.options.update(width=10_000)
     while True:
-        table = _rows_table(top, metrics)
+        table = _rows_table(top, metrics, objective)
         if len(metrics) == 1 or console.measure(table, options=unbounded).maximum <= console.width:
             return table
         metrics.pop()
 
 
-def _rows_table(top: pd.DataFrame, metrics: list[str]) -> Table:
+def _rows_table(top: pd.DataFrame, metrics: list[str], objective: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in (*ROLES, *metrics):
         table.add_column(HEADINGS[name], justify="right", no_wrap=True)
+    units = dict(zip(metrics, metrics, strict=True)) | {"plateau": objective}
     for row in top.to_dict("records"):
         windows = [str(int(row[role])) for role in ROLES]
-        table.add_row(*windows, *(number(str(name), row[name]) for name in metrics))
+        table.add_row(*windows, *(number(units[name], row[name]) for name in metrics))
     return table
 
 

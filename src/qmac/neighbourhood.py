@@ -1,0 +1,133 @@
+"""What lies around a combination: every window set within a few steps of it, computed exactly.
+
+The highest of a billion scores is high by luck, too. Where the window sets beside it do nearly as well it stands on a
+plateau; where they do not it is a spike, and the next year will not find it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from qmac.config import Rules, check_count
+from qmac.grid import ROLES, Combination, Grid
+from qmac.series import Series
+from qmac.simulation import evaluate
+
+RADIUS = 2
+"""Steps that are looked at unless told otherwise: 624 neighbours."""
+MOST_STEPS = 10
+"""194,481 window sets around one combination."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The objective over the neighbours of a combination, itself left out.
+
+    Neighbours without a finite objective count as the worst of all; where they are more than half, ``median`` is NaN.
+    """
+
+    neighbours: int
+    undefined: int
+    worst: float
+    """Of those that are defined."""
+    median: float
+    best: float
+    share_positive: float
+
+    @classmethod
+    def of(cls, values: np.ndarray, maximize: bool) -> Surroundings:
+        """From the objective of each neighbour, ``(N,)``."""
+        defined = values[np.isfinite(values)]
+        if defined.size == 0:
+            return cls(values.size, values.size, np.nan, np.nan, np.nan, np.nan)
+        sign = 1.0 if maximize else -1.0
+        ranked = np.where(np.isfinite(values), sign * values, -np.inf)
+        median = sign * float(np.median(ranked))
+        ends = float(defined.min()), float(defined.max())
+        worst, best = ends if maximize else ends[::-1]
+        share = float(np.count_nonzero(defined > 0) / values.size)
+        return cls(
+            values.size, values.size - defined.size, worst, median if np.isfinite(median) else np.nan, best, share
+        )
+
+
+def neighbours(grid: Grid, combination: Sequence[int], radius: int = RADIUS) -> tuple[np.ndarray, np.ndarray]:
+    """The window sets of the grid at most ``radius`` steps away in each window, ``(N, 4)``, and the steps ``(N,)``.
+
+    A step is from a window to the next one that the grid has for that average. The combination itself comes first, then
+    the nearest; the steps of a window set are those of its furthest window.
+
+    Raises
+    ------
+    GridError : the combination is not in the grid.
+    OptionError : a radius below 0, or above 10.
+
+    Examples
+    --------
+    >>> windows, steps = neighbours(Grid(windows=range(10, 101, 10)), (10, 50, 20, 100), radius=1)
+    >>> windows[:2].tolist(), steps.shape, int(steps.sum())
+    ([[10, 50, 20, 100], [10, 40, 20, 90]], (24,), 23)
+    """
+    check_count("radius", radius, 0, MOST_STEPS)
+    grid.index(combination)
+    sides, moves = [], []
+    for role, window in zip(ROLES, combination, strict=True):
+        windows = np.array(grid.roles[role], np.int64)
+        place = int(np.searchsorted(windows, window))
+        near = np.arange(max(0, place - radius), min(windows.size, place + radius + 1))
+        sides.append(windows[near])
+        moves.append(np.abs(near - place))
+    found = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 4)
+    steps = np.stack(np.meshgrid(*moves, indexing="ij"), axis=-1).reshape(-1, 4).max(axis=1)
+    kept = (found[:, 0] < found[:, 1]) & (found[:, 2] < found[:, 3])
+    if not grid.shared_windows:
+        kept &= (found[:, :2, None] != found[:, None, 2:]).all(axis=(1, 2))
+    found, steps = found[kept], steps[kept]
+    order = np.argsort(steps, kind="stable")
+    return found[order], steps[order]
+
+
+def around(series: Series, grid: Grid, rules: Rules, combination: Sequence[int], radius: int = RADIUS) -> pd.DataFrame:
+    """All metrics of a combination and its neighbours: the four windows, ``steps``, then every metric."""
+    found, steps = neighbours(grid, combination, radius)
+    frame = evaluate(series.prices, found.tolist(), rules, series.averages)
+    frame.insert(len(ROLES), "steps", steps)
+    return frame
+
+
+def surroundings(
+    series: Series,
+    grid: Grid,
+    rules: Rules,
+    combinations: Sequence[Combination],
+    objective: str,
+    maximize: bool,
+    radii: Sequence[int] = (1, RADIUS),
+) -> list[list[Surroundings]]:
+    """For each combination its surroundings within each of ``radii``; neighbours of several are computed once."""
+    blocks = [neighbours(grid, combination, max(radii)) for combination in combinations]
+    if not blocks:
+        return []
+    every, places = np.unique(np.concatenate([windows for windows, _ in blocks]), axis=0, return_inverse=True)
+    values = evaluate(series.prices, every.tolist(), rules, series.averages)[objective].to_numpy(np.float64)
+    found, begin = [], 0
+    for windows, steps in blocks:
+        here = values[places.ravel()[begin : begin + len(windows)]]
+        begin += len(windows)
+        found.append([Surroundings.of(here[(steps > 0) & (steps <= radius)], maximize) for radius in radii])
+    return found
+
+
+def by_plateau(
+    series: Series, grid: Grid, rules: Rules, top: pd.DataFrame, objective: str, maximize: bool, radius: int = RADIUS
+) -> pd.DataFrame:
+    """The rows of ``top`` with the column ``plateau``, the median of the objective around them, best first."""
+    rows: list[Combination] = [tuple(row) for row in top[list(ROLES)].to_numpy(np.int64).tolist()]
+    found = surroundings(series, grid, rules, rows, objective, maximize, (radius,))
+    frame = top.copy()
+    frame.insert(len(ROLES), "plateau", [each[0].median for each in found])
+    return frame.sort_values("plateau", ascending=not maximize, kind="stable", ignore_index=True)

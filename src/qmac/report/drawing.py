@@ -1,0 +1,86 @@
+"""What all figures share: colours, axes, and how numbers are embedded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qmac.errors import OptionError
+from qmac.report.terminal import PERCENT
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+WINNER, HOLD, GREEN, RED, PINK, SKY, GREY = "#2f86d6", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#888888"
+"""Told apart by the colour-blind (Okabe and Ito), readable on white and on black."""
+WINDOWS = (GREEN, PINK, SKY, RED)
+DIGITS = 15
+"""Bits of a map's cell that are kept: four decimal places, and they compress to half."""
+HEIGHT = 400
+FAR = 3
+"""Times the width of the bulk beyond which a value does not stretch an axis."""
+
+
+def graph_objects() -> Any:
+    """Plotly, imported when something is drawn.
+
+    Raises
+    ------
+    OptionError : it is not installed.
+    """
+    try:
+        import plotly.graph_objects as go
+    except ImportError:
+        raise OptionError('figures are drawn by Plotly, which is not installed: pip install "qmac[report]"') from None
+    return go
+
+
+def figure(*traces: Any, height: int = HEIGHT, **layout: Any) -> Figure:
+    go = graph_objects()
+    usual = {
+        "height": height,
+        "margin": {"l": 60, "r": 20, "t": 40, "b": 45},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "hovermode": "x unified",
+    }
+    return go.Figure(list(traces), usual | layout)
+
+
+def value_format(metric: str) -> str:
+    """How an axis writes a metric."""
+    if metric in PERCENT:
+        return ".1%"
+    return ",.0f" if metric == "total_trades" else ".3~g"
+
+
+def axis(metric: str, **more: Any) -> dict[str, Any]:
+    form = value_format(metric).replace(".1%", ".1~%")
+    return {"title": {"text": metric.replace("_", " ")}, "tickformat": form, **more}
+
+
+def near(low: float, high: float, *values: float) -> list[float] | None:
+    """The range of an axis from ``low`` to ``high`` and those of ``values`` that are not far out: a ratio can be a million
+    where all others are below three."""
+    span = high - low
+    if span <= 0:
+        return None
+    shown = [value for value in values if low - FAR * span <= value <= high + FAR * span]
+    ends = min([low, *shown]), max([high, *shown])
+    margin = 0.03 * (ends[1] - ends[0])
+    return [ends[0] - margin, ends[1] + margin]
+
+
+def light(values: np.ndarray) -> np.ndarray:
+    """As float32, which Plotly embeds in half the room."""
+    return np.asarray(values, np.float32)
+
+
+def rounded(values: np.ndarray, bits: int = DIGITS) -> np.ndarray:
+    """As float32 with ``bits`` of mantissa, which compress well; NaN stays."""
+    whole = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    drop = np.uint32(23 - bits)
+    half = np.uint32(1) << (drop - np.uint32(1))
+    kept = ((whole + half) >> drop) << drop
+    finite = np.isfinite(values)
+    return np.where(finite, kept.view(np.float32), np.float32(np.nan))
