@@ -72,8 +72,8 @@ class _Piece:
 
     @property
     def whole(self) -> bool:
-        """Whether it is under suspicion, and must not be cut or joined but by halving."""
-        return bool(self.failures or self.losses)
+        """Whether it is under suspicion, and cut by halving only."""
+        return bool(self.failures)
 
     def halves(self) -> list[_Piece]:
         middle = (self.first + self.last) // 2
