@@ -198,6 +198,7 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
                 f"qmac resume {path}"
             )
         raise ResultError(f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}")
+    RunDirectory.clear_start(path)
     path = check_writable(path)
     try:
         return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)

@@ -21,7 +21,17 @@ import qmac
 from qmac.errors import ResultError
 from qmac.prices import Prices
 from qmac.run import files
-from qmac.run.directory import GENERATIONS, HEADER, RunDirectory, _checksum, changes, own_averages, prices_checksum
+from qmac.run.directory import (
+    GENERATIONS,
+    HEADER,
+    STARTING,
+    RunDirectory,
+    _checksum,
+    _held,
+    changes,
+    own_averages,
+    prices_checksum,
+)  # fmt: skip
 from qmac.run.snapshot import arrays_of, encoded
 
 PRICES = Prices.of(ohlc("random", 300, 4), "SPY")
@@ -55,6 +65,22 @@ def test_created_is_opened(tmp_path):
         assert found.prices(name).frame.equals(PRICES.frame) and found.prices(name).name == name
     assert len(list((tmp_path / "run" / "prices").iterdir())) == len(prices)
     assert found.averages() is None and not list(tmp_path.glob("**/*.part"))
+
+
+def test_what_a_killed_start_left_is_removed_and_what_a_stranger_left_is_not(tmp_path):
+    path = tmp_path / "run"
+    (path / "prices").mkdir(parents=True)
+    (path / "prices" / "SPY.parquet").write_text("half of it")
+    (path / ".run.json.part").write_text("{")
+    RunDirectory.clear_start(path)
+    assert (path / "prices" / "SPY.parquet").exists()  # nobody said that it was ours
+    (path / STARTING).touch()
+    with _held(path / STARTING, path), pytest.raises(ResultError, match="is being run by process"):
+        RunDirectory.clear_start(path)  # a start that is alive
+    RunDirectory.clear_start(path)
+    assert list(path.iterdir()) == []
+    created(path)
+    assert not (path / STARTING).exists()
 
 
 INDICES = {

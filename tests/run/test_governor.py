@@ -491,3 +491,15 @@ def test_ticks_are_cheap():
         governor.tick()
     reading = (time.process_time() - began) / 50
     assert 2 * reading + 8 * between < 5e-3
+
+
+def test_degradations_since_a_moment_say_what_was_in_force():
+    governor = Governor(Limits(), Probe(), 2, clock=lambda: 100.0)
+    records = [(1, "SHED", 1), (5, "NORMAL", 2), (9, "PAUSE", 1), (20, "NORMAL", 2)]
+    governor._first = [
+        {"seconds": s, "level": level, "threads": threads, "reason": ""} for s, level, threads in records
+    ]
+    told = {
+        moment: [record["seconds"] for record in governor.degradations_since(moment)] for moment in (0, 3, 6, 12, 30)
+    }
+    assert told == {0: [1, 5, 9, 20], 3: [1, 5, 9, 20], 6: [9, 20], 12: [9, 20], 30: []}

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -179,10 +180,12 @@ def test_a_driver_that_is_killed_goes_on_elsewhere(digest, tmp_path):
     asked = ["optimize", str(csv), "--windows", "2:41", "--executor", "ray", "--out", str(out)]
     process = subprocess.Popen([sys.executable, "-c", code, *asked], env=environment, stderr=subprocess.DEVNULL)
     for _ in range(1200):
-        if list(out.glob("snapshots/0*")):
+        lines = (out / "progress.jsonl").read_text().splitlines() if (out / "progress.jsonl").exists() else []
+        if lines and json.loads(lines[-1])["done"]:
             break
         assert process.poll() is None
         time.sleep(0.05)
+    time.sleep(2)  # leases of half a second, and as many snapshots
     family = psutil.Process(process.pid).children(recursive=True)
     heavy = [child for child in family if child.name() in ("raylet", "gcs_server") or "Actor" in child.name()]
     process.kill()

@@ -61,8 +61,7 @@ def forked(work):
     return pid
 
 def run(listen=None):
-    if not os.path.exists(path + "/run.json"):
-        shutil.rmtree(path, ignore_errors=True)  # of one that was killed before it had begun
+    if not os.path.exists(path + "/run.json"):  # one that was killed before it had begun is begun again
         qmac.optimize_many(dict(list(FRAMES.items())[:count]), GRID, top=20, threads=2, out=path, progress=listen)
     qmac.resume(path, threads=2, progress=listen)
 """
@@ -82,7 +81,7 @@ while code != 0 or more:
     heard = []
     pid = forked(lambda: run(first))
     print("pid", pid, flush=True)
-    more = sys.stdin.readline() == "more\n"  # until then it may be killed: its number is not given to another
+    more = sys.stdin.readline().strip() == "more"  # until then it may be killed: its number is not given to another
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     print("code", code, flush=True)
 """
@@ -235,8 +234,7 @@ def test_a_machine_that_stops_at_any_step(tmp_path, digests, kind):
             assert nth == 0 or STEPS.index(at) < STEPS.index("renamed")
             with pytest.raises(ResultError, match="holds no run"):
                 qmac.resume(path)
-            with pytest.raises(ResultError, match="is not empty. Name a new directory, or empty it first"):
-                qmac.optimize(FRAMES["SPY"], GRID, top=20, out=path)
+            assert qmac.optimize(FRAMES["SPY"], GRID, top=20, out=path).digest == digests["SPY"]  # it is not in the way
             continue
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("warnings.warn", lambda *_, **__: None)

@@ -45,6 +45,8 @@ except ImportError:  # Windows: two drivers of one directory are not told apart
 
 FORMAT = 1
 HEADER, PROGRESS, AVERAGES = "run.json", "progress.jsonl", "averages.npy"
+STARTING = "starting"
+"""Held while a directory is begun; one that nobody holds is of a start that was killed."""
 FOLDERS = ("prices", "snapshots", "results")
 ENTRIES = {"format": int, "qmac": str, "asked": dict, "prices": dict, "left_out": dict}
 """Of a header, and their types."""
@@ -69,18 +71,30 @@ class RunDirectory:
     ) -> RunDirectory:
         """A new run in a new or empty directory, or nothing; the header comes last, so a directory with one is complete."""
         existed = path.is_dir()
+        path.mkdir(parents=True, exist_ok=True)
         try:
-            return cls(path, _written(path, asked, prices, averages, left_out, save_grid))
+            with _held(path / STARTING, path):
+                made = cls(path, _written(path, asked, prices, averages, left_out, save_grid))
+            (path / STARTING).unlink()
+            return made
         except BaseException:  # Ctrl-C too: what is left would be in the way of another try
-            for name in (HEADER, AVERAGES):
-                with suppress(OSError):
-                    (path / name).unlink(missing_ok=True)
-            for name in FOLDERS:
-                shutil.rmtree(path / name, ignore_errors=True)
+            _clear(path)
             if not existed:
                 with suppress(OSError):
                     path.rmdir()
             raise
+
+    @staticmethod
+    def clear_start(path: Path) -> None:
+        """Remove what a start left that was killed, if there is such.
+
+        Raises
+        ------
+        ResultError : another process begins a run there.
+        """
+        if (path / STARTING).exists() and not (path / HEADER).exists():
+            with _held(path / STARTING, path):
+                _clear(path)
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
@@ -116,27 +130,8 @@ class RunDirectory:
         ------
         ResultError : another process holds it.
         """
-        descriptor = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o644)
-        try:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "another process"
-                    raise ResultError(
-                        f"{self.path} is being run by {holder}. Wait for it, or watch it: qmac watch {self.path}"
-                    ) from None
-                except OSError:  # a file system without locks
-                    pass
-            os.truncate(descriptor, 0)
-            os.pwrite(
-                descriptor,
-                f"process {os.getpid()} on {os.uname().nodename if hasattr(os, 'uname') else '?'}\n".encode(),
-                0,
-            )
+        with _held(self.path / "lock", self.path):
             yield
-        finally:
-            os.close(descriptor)
 
     @property
     def names(self) -> list[str]:
@@ -235,6 +230,38 @@ class RunDirectory:
             return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda p: -int(p.name))
         except FileNotFoundError:
             return []
+
+
+@contextmanager
+def _held(file: Path, path: Path) -> Iterator[None]:
+    """Hold a file of the directory ``path``, made if there is none."""
+    descriptor = os.open(file, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o644)
+    try:
+        if fcntl is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "another process"
+                raise ResultError(
+                    f"{path} is being run by {holder}. Wait for it, or watch it: qmac watch {path}"
+                ) from None
+            except OSError:  # a file system without locks
+                pass
+        os.truncate(descriptor, 0)
+        host = os.uname().nodename if hasattr(os, "uname") else "?"
+        os.pwrite(descriptor, f"process {os.getpid()} on {host}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _clear(path: Path) -> None:
+    """Remove what ``_written`` writes."""
+    for name in FOLDERS:
+        shutil.rmtree(path / name, ignore_errors=True)
+    for file in (path / HEADER, path / AVERAGES, *path.glob(".*.part"), path / STARTING):
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def _written(

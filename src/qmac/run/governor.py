@@ -254,6 +254,18 @@ class Governor:
         """
         return [*self._first, *self._last]
 
+    @property
+    def seconds(self) -> float:
+        """Since the run was started."""
+        return self._clock() - self._began
+
+    def degradations_since(self, seconds: float) -> list[dict[str, Any]]:
+        """Those since a moment of the run, and what was in force then, if it was not NORMAL with all threads."""
+        before = [record for record in self.degradations if record["seconds"] < seconds][-1:]
+        full = ("NORMAL", self._state.asked)
+        in_force = [record for record in before if (record["level"], record["threads"]) != full]
+        return in_force + [record for record in self.degradations if record["seconds"] >= seconds]
+
     def look(self) -> Reading:
         """A reading of now, whatever the time: what was allocated since the last one must not be let in twice."""
         self.reading = replace(self._probe.read(), moment=self._clock())

@@ -51,7 +51,7 @@ class Keeper:
         self.seconds_before = 0.0
         """Of earlier processes on this dataset."""
         self.decision: Decision | None = None
-        self._fitting = 1
+        self._fitting, self._since = 1, 0.0
         self._began = self._saved = time.perf_counter()
         self._interval, self._called, self._spent = SNAPSHOT_SECONDS, False, 0.0
         self._fits: dict[str, Any] = {}
@@ -78,6 +78,7 @@ class Keeper:
         OptionError : not even one thread fits into the memory limit.
         """
         self._began = self._saved = time.perf_counter()
+        self._since = self.governor.seconds
         if self.directory is not None and self.directory.save_grid:
             self._writer = ScoreWriter(
                 self.directory.scores(self.name), evaluator.dataset, evaluator.question.lanes, self.directory.save_grid
@@ -124,7 +125,7 @@ class Keeper:
             raise Stopped(f"stopped at {ledger.share:.1%}: {self.decision.reason}.")
         dropped = self._writer.dropped if self._writer is not None else None
         return [
-            *self.governor.degradations,
+            *self.governor.degradations_since(self._since),
             *([] if dropped is None else [{"reason": f"scores were not kept: {dropped}"}]),
         ]
 
@@ -165,8 +166,6 @@ class Keeper:
             ledger.call_in()
             self._called = True
         settled = len(ledger.settled_by) >= threads
-        if not ledger.done.any():
-            return  # a snapshot of nothing
         if settled or time.perf_counter() - self._saved > self._interval + CALL_SECONDS:
             self._save(ledger)
 
