@@ -244,6 +244,21 @@ def test_what_is_shown_of_memory_is_what_counts_against_the_limit(evaluator):
     assert Governor(Limits(), Machine(), 1).memory_limit == LIMIT
 
 
+def test_the_rate_is_that_of_now(evaluator, monkeypatch):
+    now, ledger, said = clocked(monkeypatch), ledger_of(evaluator), []
+    keeper = keeper_of(listener=said.append)
+    keeper.begin(evaluator, ledger, 1)
+    for cell in range(ledger.done.size // 2):  # half of it, a cell a second
+        now[0] += 1.0
+        ledger.swept((cell, cell + 1), 0.0)
+        keeper(ledger)
+    assert said[-1].rate == pytest.approx(GRID.size * ledger.work[0] / ledger.work.sum(), rel=0.2)
+    for _ in range(120):  # and then a pause
+        now[0] += 0.1
+        keeper(ledger)
+    assert said[-1].rate == 0
+
+
 def test_time_and_work_of_earlier_processes_count(evaluator, tmp_path):
     asked = {"averages": "sma"}
     directory = RunDirectory.create(tmp_path / "run", asked, {"close": PRICES}, None, {})
