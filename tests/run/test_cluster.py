@@ -113,6 +113,7 @@ def test_without_nodes_it_ends_with_the_reason(monkeypatch):
     monkeypatch.setattr(cluster, "ALONE_SECONDS", 0.3)
     with pytest.raises(Stopped, match="no node of the cluster"):
         qmac.optimize(PRICES, GRID, executor=HereExecutor(0))
+    monkeypatch.setattr(cluster, "REFUSED_SECONDS", 0.3)
     executor = HereExecutor(0)
     executor.here.refused = {"10.0.0.1:abc": "differs in version 0.0, here 0.1.0"}
     with pytest.raises(InputError, match=r"10\.0\.0\.1:abc: differs in version"):

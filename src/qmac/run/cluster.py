@@ -19,7 +19,8 @@ from qmac.run.messages import Accept, Action, Event, Reject, Tick
 from qmac.run.node import NodeReading
 
 ALONE_SECONDS = 60.0
-"""A run without a single node ends after so long."""
+REFUSED_SECONDS = 10.0
+"""A run without a single node ends after so long; sooner, if some were there and cannot be used."""
 RETURN_SECONDS = 1.0
 """For results on their way, beyond the patience of the nodes, when a run is stopped."""
 
@@ -111,7 +112,7 @@ class Course:
                     break
             elif leases.nodes:
                 heard = now
-            elif now - heard > ALONE_SECONDS:
+            elif now - heard > (REFUSED_SECONDS if nodes.refused else ALONE_SECONDS):
                 self._alone()
         ledger.ahead = 0
         ledger.failed = dict(leases.failed)

@@ -40,7 +40,7 @@ LOOK_SECONDS = 1.0
 JOIN_SECONDS = 60.0
 """An actor that has not answered for so long is ended."""
 REST_SECONDS, MOST_REST_SECONDS = 1.0, 30.0
-"""Before another actor is started on a node that lost one; doubled each time it is lost soon."""
+"""Before another actor is started on a node where one ended before it had joined; doubled each time."""
 STORE_BYTES = 512 * 2**20
 """Object store of a Ray of our own: one dataset and a few results."""
 CONNECT_SECONDS = 5.0
@@ -145,7 +145,8 @@ class RayNodes(Nodes):
     def do(self, action: Action) -> None:
         match action:
             case Grant(lease):
-                member = self._members[lease.node]
+                if (member := self._members.get(lease.node)) is None:
+                    return  # it is lost, which is the next event but one
                 call = member.actor.work.remote(lease, self._generation, self._checksum, self._dataset)
                 self._calls[call] = _Call(member, "work", lease.number)
             case Ping(node):
@@ -193,8 +194,7 @@ class RayNodes(Nodes):
             return
         now = time.monotonic()
         _, before = self._rest.get(member.place, (0.0, 0.0))
-        rest = REST_SECONDS if now - member.since > 2 * MOST_REST_SECONDS else max(REST_SECONDS, 2 * before)
-        rest = min(rest, MOST_REST_SECONDS)
+        rest = 0.0 if member.joined else min(max(REST_SECONDS, 2 * before), MOST_REST_SECONDS)
         self._rest[member.place] = (float("inf") if for_good else now + rest, rest)
         with suppress(RayError):
             ray.kill(member.actor, no_restart=True)
