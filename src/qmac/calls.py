@@ -59,7 +59,8 @@ def optimize(
     out : new directory for snapshots and the result; ``resume`` goes on with it if anything happens.
     save_grid : ``"float32"`` or ``"float64"`` to keep every score in ``out``, read by ``result.scores``.
     limits : what the run may use of the machine; ``Limits()`` if None.
-    executor : where it is swept, such as ``qmac.RayExecutor()``; threads of this process if None.
+    executor : where it is swept, such as ``qmac.RayExecutor()``, which has threads and limits of its own for each node;
+        threads of this process if None.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def optimize(
     )  # fmt: skip
     limits = limits_of(limits)
     threads = threads_of(limits, threads)
-    directory = kept_in(job, out, save_grid)
+    directory = kept_in(job, out, save_grid, executor)
     return next(iter(run(job, directory, limits, threads, progress, executor).values()))
 
 
@@ -129,7 +130,7 @@ def optimize_many(
     )
     limits = limits_of(limits)
     threads = threads_of(limits, threads)
-    directory = kept_in(job, out, save_grid)
+    directory = kept_in(job, out, save_grid, executor)
     return run(job, directory, limits, threads, progress, executor)
 
 

@@ -208,8 +208,20 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
         ) from None
 
 
-def kept_in(job: Job, out: str | Path | None, save_grid: str | None = None) -> RunDirectory | None:
-    """A new run directory, or none."""
+def _check_place(executor: Executor | None, save_grid: str | None) -> None:
+    if save_grid and isinstance(executor, ClusterExecutor):
+        raise OptionError(
+            "scores are written where they are found, and a cluster has no such place. Leave out save_grid."
+        )
+
+
+def kept_in(
+    job: Job, out: str | Path | None, save_grid: str | None = None, executor: Executor | None = None
+) -> RunDirectory | None:
+    """A new run directory, or none; nothing is written for an executor that cannot be had."""
+    _check_place(executor, save_grid)
+    if isinstance(executor, ClusterExecutor):
+        executor.connect()
     if save_grid is not None and save_grid not in DTYPES:
         raise OptionError(f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}")
     if out is None:
@@ -233,10 +245,7 @@ def run(
     executor = executor or ThreadExecutor(threads)
     if directory is None:
         return _run(job, None, limits, executor, progress)
-    if directory.save_grid and isinstance(executor, ClusterExecutor):
-        raise OptionError(
-            "scores are written where they are found, and a cluster has no such place. Leave out save_grid."
-        )
+    _check_place(executor, directory.save_grid)
     with directory.locked():
         jobfile.keep(directory.path, directory.header)
         log = Log(directory.path / PROGRESS)
@@ -256,7 +265,8 @@ def _run(
     job: Job, directory: RunDirectory | None, limits: Limits, executor: Executor, progress: Listener | None
 ) -> Results:
     read: dict[str, Callable[[], Result]] = {}
-    governor = Governor(limits, Probe(None if directory is None else directory.path), executor.threads)
+    probe = Probe(None if directory is None else directory.path, children=not isinstance(executor, ClusterExecutor))
+    governor = Governor(limits, probe, executor.threads)
     for part, name in enumerate(job.prices, 1):
         if directory is not None and _is_done(directory, name):
             if directory.scores(name).exists():  # a process was killed when only the result was there

@@ -14,7 +14,7 @@ import pandas as pd
 from qmac import reductions, simulation
 from qmac.config import Rules
 from qmac.dataset import Averages, Dataset, averages_of, periods_per_year, trading_period
-from qmac.errors import InternalError
+from qmac.errors import InternalError, Stopped
 from qmac.evaluation import Evaluator, Question
 from qmac.grid import Combination, Grid
 from qmac.machine import machine
@@ -114,6 +114,10 @@ def _finish(
     degradations: list[dict[str, Any]],
 ) -> Result:
     rules, objective, tally = question.rules, question.objective, ledger.tally
+    if ledger.failed and (not ledger.done.any() or any(ledger.counts[cell] < 0 for cell in ledger.failed)):
+        # of cells that take off what shares a window, none may be missing
+        cell, why = next(iter(sorted(ledger.failed.items(), key=lambda item: ledger.counts[item[0]])))
+        raise Stopped(f"cell {cell} failed on every node that tried ({why}), and without it there is no answer.")
     size = grid.size - sum(int(ledger.counts[cell]) for cell in ledger.failed)
     evaluated, passed, scored = (int(count) for count in tally.totals.counts[:3])
     if not evaluated == size >= passed >= scored == int(tally.totals.histogram.sum()):

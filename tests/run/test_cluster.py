@@ -84,6 +84,20 @@ def test_a_cell_that_fails_everywhere_is_named_and_the_rest_is_done(monkeypatch,
     assert next(iter(kept.values())).failed == result.failed
 
 
+def test_without_a_cell_that_takes_off_there_is_no_answer(tmp_path):
+    cells = evaluator().counts()
+    assert cells[-1] <= 0
+    last = cells.size - 1
+
+    def bad(name, lease):
+        if lease.last > last:
+            raise ArithmeticError("a bit fell over")
+
+    with pytest.raises(Stopped, match=f"cell {last} failed on every node .*a bit fell over"):
+        qmac.optimize(PRICES, GRID, top=20, executor=HereExecutor(2, fault=bad), out=tmp_path / "run")
+    qmac.resume(tmp_path / "run")  # elsewhere it can be swept
+
+
 def test_a_stop_keeps_what_nodes_have_and_resumes(monkeypatch, tmp_path, digest):
     slowly(monkeypatch, 0.02)
     with pytest.raises(Stopped, match="max_time"):
@@ -123,6 +137,7 @@ def test_without_nodes_it_ends_with_the_reason(monkeypatch):
 def test_scores_are_not_kept_by_a_cluster(tmp_path):
     with pytest.raises(OptionError, match="save_grid"):
         qmac.optimize(PRICES, GRID, executor=HereExecutor(1), out=tmp_path / "run", save_grid="float32")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_ledger_merges_many_times_what_sixty_cpus_send():
@@ -173,6 +188,7 @@ def test_a_node_that_was_recalled_works_again_for_the_next_run():
     found = evaluator()
     there = node.Node(Limits(), 1)
     there.work(Lease(1, "a", 0, 1), 1, found.checksum, lambda: found)
+    assert there.reading().generation == 1
     there.recall()
     assert there.work(Lease(2, "a", 1, 2), 1, found.checksum, lambda: found).cells == ()
     assert there.work(Lease(1, "a", 1, 2), 2, found.checksum, lambda: found).cells == ((1, 2),)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qmac.cli import streams
+from qmac.cli import exits, streams
 from qmac.errors import OptionError
 from qmac.options import AsJson, Directory
 from qmac.report.command import RankBy, check_rank
@@ -41,7 +41,10 @@ def show(
             print(text, end="")
         return
     check_rank(rank_by)
-    print_results(jobs.read(directory), rows, as_json, rank_by=rank_by)
+    results = jobs.read(directory)
+    print_results(results, rows, as_json, rank_by=rank_by)
+    if print_failed(results):
+        raise typer.Exit(exits.INCOMPLETE)
 
 
 def _job_text(path: Path) -> str:
@@ -100,6 +103,18 @@ def export(
         streams.print_json({"file": str(written), "what": what, "format": kind, "rows": len(frame)})
     else:
         print(f"{written}: {what} as {kind}, {len(frame):,} x {len(frame.columns)} (rows x columns)")
+
+
+def print_failed(results: Any) -> bool:
+    """Say which results are incomplete; whether any is."""
+    incomplete = {name: result.failed for name, result in results.items() if result.failed}
+    for name, failed in incomplete.items():
+        cells = ", ".join(str(cell["cell"]) for cell in failed[:5]) + (", ..." if len(failed) > 5 else "")
+        streams.say(
+            f"{name} is incomplete: {len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}. "
+            "To try again, begin the run in another directory."
+        )
+    return bool(incomplete)
 
 
 def print_results(

@@ -12,7 +12,7 @@ import typer
 import qmac
 from qmac.__main__ import Interrupted, State
 from qmac.cli import exits, streams
-from qmac.cli.results import print_results
+from qmac.cli.results import print_failed, print_results
 from qmac.options import AsJson, Directory, takes_executor, takes_file, takes_job, takes_limits
 from qmac.report.command import RankBy, check_rank
 
@@ -56,7 +56,7 @@ def optimize(
         return
     check_rank(rank_by)
     place = executor(limits)
-    _run(job, jobs.kept_in(job, out, save_grid), limits, place, job.top, prometheus_file, as_json, rank_by)
+    _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, job.top, prometheus_file, as_json, rank_by)
 
 
 @takes_file
@@ -167,13 +167,7 @@ def _run(
         State.written = f"the result is in {directory.path}"
     place = None if directory is None else directory.path
     print_results(results, rows, as_json, place, saved=True, rank_by=rank_by)
-    incomplete = [name for name, result in results.items() if result.failed]
-    for name in incomplete:
-        failed = results[name].failed
-        cells = ", ".join(str(cell["cell"]) for cell in failed[:5]) + (", ..." if len(failed) > 5 else "")
-        streams.say(
-            f"{name} is incomplete: {len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}"
-        )
+    incomplete = print_failed(results)
     if incomplete or results.left_out:
         raise typer.Exit(exits.INCOMPLETE if incomplete else exits.LEFT_OUT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import warnings
 from abc import ABC, abstractmethod
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 from qmac.config import available_cpus
-from qmac.errors import InputError, Stopped
+from qmac.errors import InputError, OptionError, Stopped
 from qmac.evaluation import Evaluator
 from qmac.run.executors import PATIENCE, POLL_SECONDS, Orders, ThreadExecutor, Value, Watch
 from qmac.run.leases import Leases
@@ -19,9 +20,10 @@ from qmac.run.messages import Accept, Action, Event, Reject, Tick
 from qmac.run.node import NodeReading
 
 ALONE_SECONDS = 60.0
+CONNECT_SECONDS = 5.0
 REFUSED_SECONDS = 10.0
 """A run without a single node ends after so long; sooner, if some were there and cannot be used."""
-RETURN_SECONDS = 1.0
+HOMEWARD_SECONDS = 1.0
 """For results on their way, beyond the patience of the nodes, when a run is stopped."""
 
 
@@ -55,6 +57,9 @@ class ClusterExecutor:
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
         """On this machine: what is small is not sent."""
         return ThreadExecutor(available_cpus()).map(function, items)
+
+    def connect(self) -> None:
+        """Find out whether there is a cluster, before anything is written."""
 
     def nodes(self) -> Nodes:
         """Those of this executor."""
@@ -108,7 +113,7 @@ class Course:
             now = time.monotonic()
             if self.orders.stop:
                 stopping = stopping or now
-                if now - stopping > PATIENCE + RETURN_SECONDS:
+                if now - stopping > PATIENCE + HOMEWARD_SECONDS:
                     break
             elif leases.nodes:
                 heard = now
@@ -132,4 +137,21 @@ class Course:
         refused = [f"{name}: {why}" for name, why in self._nodes.refused.items()]
         if refused:
             raise InputError(f"no node of the cluster can be used. {' '.join(refused)}")
-        raise Stopped(f"no node of the cluster was there for {ALONE_SECONDS:.0f} s.")
+        raise Stopped(
+            f"no node of the cluster was ready for {ALONE_SECONDS:.0f} s. Look whether there are any, and whether others hold their CPUs."
+        )
+
+
+def check_address(address: str | None) -> None:
+    """Whether somebody listens there: Ray itself would try for many minutes."""
+    if address is None or address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        raise OptionError(f"a Ray cluster's address is auto or HOST:PORT, such as 10.0.0.1:6379, but got {address!r}.")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise OptionError(
+            f"no Ray cluster answers at {address} ({error}). Start one there: ray start --head --port {port}"
+        ) from None

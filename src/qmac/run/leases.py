@@ -15,7 +15,6 @@ A node is lost when it says so, or has said nothing for ``SILENCE_SECONDS`` thou
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,13 +46,18 @@ LEASES_A_LOSS = 4
 """So many leases at least between two losses of nodes, or most work would be lost with them."""
 IN_FLIGHT = 2
 """Leases of a node: one at hand, one that waits, so that no node waits for the driver."""
-FIRST_SHARE = 64
-"""The first lease of a node, whose speed is not known, is such a part of what is left for each."""
+FIRST_SHARE, FIRST_CELLS = 64, 2
+"""The first lease of a node, whose speed is not known, is such a part of what is left for each, and so many cells a thread at
+most: where nodes die often, each begins with one."""
 PING_SECONDS = 2.0
 """What a node answers is also what a bar shows of it."""
 SILENCE_SECONDS = 11.0
 STUCK_SECONDS = 30.0
 """A lease on which nothing was swept for so long, or three times as long as it was to take, is past its due."""
+PAUSE_SECONDS = 120.0
+"""A node that pauses keeps its lease for so long."""
+STALL_SECONDS = 3.0
+"""Without a tick for so long it was the driver that stood still, and no node is to blame."""
 RETURN_SECONDS = 10.0
 """One that is swept must be back after so long."""
 MOST_LOSSES, MOST_LOSSES_OF_A_CELL = 3, 8
@@ -71,7 +75,7 @@ class _Piece:
     tried: frozenset[str] = frozenset()
 
     @property
-    def whole(self) -> bool:
+    def suspect(self) -> bool:
         """Whether it is under suspicion, and cut by halving only."""
         return bool(self.failures)
 
@@ -96,6 +100,7 @@ class _Node:
     pinged: float
     speed: float = 0.0  # work a second; 0 until its first lease is done
     recalled: bool = False
+    paused: float | None = None  # since when
     held: list[_Held] = field(default_factory=list)
     reading: Any = None
 
@@ -110,6 +115,7 @@ class Leases:
         self._number = 0
         self._hold = self._stop = False
         self._began: float | None = None
+        self._ticked: float | None = None
         self.failed: dict[int, str] = {}
         """Cells that cannot be swept, and why."""
         self.late = 0
@@ -167,10 +173,12 @@ class Leases:
         if (node := self._nodes.get(event.node)) is None:
             return []
         node.heard, node.reading = now, event.reading
+        node.paused = None if not event.paused else now if node.paused is None else node.paused
         if node.held:
             held = node.held[0]
-            if event.paused or (event.number == held.lease.number and event.swept > held.swept):
-                held.swept = min(max(held.swept, event.swept), held.work)
+            swept = min(event.swept, held.work) if event.number == held.lease.number else 0
+            if swept > held.swept or (node.paused is not None and now - node.paused < PAUSE_SECONDS):
+                held.swept = max(held.swept, swept)
                 held.due = now + self._patience(node, held)
         return []
 
@@ -196,12 +204,13 @@ class Leases:
             self.late += 1
             return [Reject(event.node, event.number)]
         piece = replace(held.piece, failures=held.piece.failures + 1, tried=held.piece.tried | {event.node})
-        self._return(piece, event.why, again=piece.failures < 2, hopeless=piece.failures >= 2)
+        self._return(piece, event.why, again=piece.failures < 2)
         return []
 
     def _tick(self, event: Tick, now: float) -> list[Action]:
         actions: list[Action] = []
         self._hold, self._stop = event.hold, self._stop or event.stop
+        self._excuse(now)
         for name, node in list(self._nodes.items()):
             stuck = bool(node.held) and now > node.held[0].due
             if stuck or now - node.heard > SILENCE_SECONDS:
@@ -216,6 +225,17 @@ class Leases:
                 actions.append(Recall(name))
         return actions
 
+    def _excuse(self, now: float) -> None:
+        """What was not heard while the driver stood still (Ctrl-Z, a disk that hangs) is held against nobody."""
+        stall = now - self._ticked if self._ticked is not None else 0.0
+        self._ticked = now
+        if stall > STALL_SECONDS:
+            for node in self._nodes.values():
+                node.heard = max(node.heard, min(now, node.heard + stall))
+                node.pinged = -math.inf
+                for held in node.held[:1]:
+                    held.due += stall
+
     def _lose(self, name: str, why: str) -> list[Action]:
         if (node := self._nodes.pop(name, None)) is None:
             return []
@@ -227,7 +247,7 @@ class Leases:
             piece = replace(held.piece, losses=held.piece.losses + 1)
             alone = piece.last - piece.first == 1
             again = piece.losses < (MOST_LOSSES_OF_A_CELL if alone else MOST_LOSSES)
-            self._return(piece, f"{piece.losses} nodes were lost with it: {why}", again, hopeless=not again)
+            self._return(piece, f"{piece.losses} nodes were lost with it: {why}", again)
         return [Expel(name, why)]
 
     def _end(self, name: str, number: int, now: float) -> _Held | None:
@@ -243,12 +263,13 @@ class Leases:
                 return held
         return None
 
-    def _return(self, piece: _Piece, why: str, again: bool, hopeless: bool) -> None:
+    def _return(self, piece: _Piece, why: str, again: bool) -> None:
+        """Free again; or in halves, or given up."""
         if again:
             self._free.insert(0, piece)
         elif piece.last - piece.first > 1:
             self._free = piece.halves() + self._free
-        elif hopeless:
+        else:
             self.failed[piece.first] = why
 
     # -- grants
@@ -260,7 +281,7 @@ class Leases:
         for wanted in range(1, IN_FLIGHT + 1):  # one for each before a second for any
             for name, node in self._nodes.items():
                 most = wanted if node.speed else 1
-                if len(node.held) < most and (piece := self._cut(name, node, now)) is not None:
+                if node.paused is None and len(node.held) < most and (piece := self._cut(name, node, now)) is not None:
                     self._number += 1
                     lease = Lease(self._number, name, piece.first, piece.last)
                     held = _Held(lease, piece, self._work(piece.first, piece.last))
@@ -276,7 +297,7 @@ class Leases:
             if name in piece.tried and not set(self._nodes) <= piece.tried:
                 continue  # another is to try it
             last = piece.last
-            if not piece.whole:
+            if not piece.suspect:
                 limit = self._before[piece.first] + self._amount(node, now)
                 last = min(max(int(np.searchsorted(self._before, limit, "right")) - 1, piece.first + 1), piece.last)
             rest = [] if last == piece.last else [replace(piece, first=last)]
@@ -289,7 +310,8 @@ class Leases:
         left = sum(self._work(piece.first, piece.last) for piece in self._free)
         speeds = [other.speed for other in self._nodes.values() if other.speed]
         if not node.speed:
-            return float(left) / (FIRST_SHARE * len(self._nodes))
+            cells = FIRST_CELLS * node.threads * self._before[-1] / (self._before.size - 1)
+            return float(min(left / (FIRST_SHARE * len(self._nodes)), cells))
         together = sum(speeds) * len(self._nodes) / len(speeds)
         between = (now - (self._began or 0.0)) / self.lost if self.lost else math.inf
         return node.speed * max(LEAST_SECONDS, min(LEASE_SECONDS, left / together / 2, between / LEASES_A_LOSS))
@@ -313,8 +335,3 @@ def ranges_of(cells: np.ndarray) -> list[Batch]:
     """
     edges = np.flatnonzero(np.diff(np.concatenate(([False], cells, [False])).astype(np.int8)))
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
-
-
-def cells_in(batches: Iterable[Batch]) -> int:
-    """How many cells ranges hold."""
-    return sum(last - first for first, last in batches)

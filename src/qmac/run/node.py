@@ -46,6 +46,7 @@ class NodeReading:
     lease: int = 0
     swept: int = 0
     paused: bool = False
+    generation: int = 0
 
 
 def passport(question: Question, bars: int) -> dict[str, str]:
@@ -83,7 +84,7 @@ class Node:
         if checksum != self._checksum:
             self._load(evaluator(), checksum)
         if generation != self._generation:
-            self._generation, self._recalled = generation, False
+            self._generation, self._recalled, self._lease, self._ledger = generation, False, None, None
         decision = self._governor.tick()
         if decision.stop is not None:
             raise Stopped(decision.reason)
@@ -114,6 +115,7 @@ class Node:
             lease=0 if lease is None else lease.number,
             swept=0 if ledger is None else ledger.worked,
             paused=decision.pause,
+            generation=self._generation,
         )
 
     def _load(self, evaluator: Evaluator, checksum: str) -> None:

@@ -52,6 +52,7 @@ class Probe:
     ----------
     directory : of the run, for ``disk_free``; None for none.
     proc, cgroups : where the kernel shows its files; tests give trees of their own.
+    children : whether theirs counts as ours; not where they are a cluster, whose nodes look after themselves.
 
     Examples
     --------
@@ -60,7 +61,10 @@ class Probe:
     (True, True, None)
     """
 
-    def __init__(self, directory: Path | None = None, proc: Path = PROC, cgroups: Path = CGROUPS) -> None:
+    def __init__(
+        self, directory: Path | None = None, proc: Path = PROC, cgroups: Path = CGROUPS, *, children: bool = True
+    ) -> None:  # fmt: skip
+        self._with_children = children
         self._directory, self._proc, self._root = directory, proc, cgroups
         self._process = psutil.Process()
         self._children: list[psutil.Process] = []
@@ -119,7 +123,7 @@ class Probe:
             self._membership = membership
 
     def _find_children(self, moment: float) -> None:
-        if not _has_children():
+        if not self._with_children or not _has_children():
             self._children = []
         elif not self._children or moment >= self._children_due:
             self._children, self._children_due = _descendants(self._process), moment + CHILDREN_SECONDS

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from qmac.config import available_cpus, check_count
 from qmac.errors import InputError, OptionError, Stopped
 from qmac.evaluation import Evaluator, Question
-from qmac.run.cluster import ClusterExecutor, Nodes
+from qmac.run.cluster import ClusterExecutor, Nodes, check_address
 from qmac.run.limits import Limits
 from qmac.run.messages import Action, Done, Event, Expel, Failed, Grant, Heard, Joined, Lease, Lost, Ping, Recall
 from qmac.run.node import Node, NodeReading, Share, passport
@@ -43,7 +43,6 @@ REST_SECONDS, MOST_REST_SECONDS = 1.0, 30.0
 """Before another actor is started on a node where one ended before it had joined; doubled each time."""
 STORE_BYTES = 512 * 2**20
 """Object store of a Ray of our own: one dataset and a few results."""
-CONNECT_SECONDS = 5.0
 KEPT_REFERENCES = 256
 """Of calls to nodes that were given up."""
 
@@ -105,7 +104,7 @@ class RayNodes(Nodes):
     """Nodes of a Ray cluster; they come and go while it runs."""
 
     def __init__(self, limits: Limits, threads: int | None = None) -> None:
-        self._limits, self._threads = limits, threads
+        self._limits, self._threads = replace(limits, max_time=None), threads  # the driver ends the run
         self._members: dict[str, _Member] = {}
         self._calls: dict[ray.ObjectRef, _Call] = {}
         self._rest: dict[str, tuple[float, float]] = {}
@@ -120,6 +119,7 @@ class RayNodes(Nodes):
     def begin(self, evaluator: Evaluator) -> None:
         self._generation += 1
         self._calls, self._refused = {}, {}
+        self._rest = {place: rest for place, rest in self._rest.items() if rest[0] < math.inf}  # this one may fit
         self._question, self._bars = evaluator.question, evaluator.dataset.bars
         self._passport = passport(self._question, self._bars)
         self._checksum, self._dataset = evaluator.checksum, [ray.put(evaluator)]
@@ -131,7 +131,7 @@ class RayNodes(Nodes):
         events: list[Event] = []
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
-            events += self._look()
+            self._look()
         if not self._calls:
             time.sleep(seconds)
             return events
@@ -162,12 +162,17 @@ class RayNodes(Nodes):
         """End all actors."""
         for name in list(self._members):
             self._end(name)
+        self.forget()
+
+    def forget(self) -> None:
+        """Those of a Ray that is gone."""
+        self._members, self._calls, self._rest = {}, {}, {}
 
     # -- members
 
-    def _look(self) -> list[Event]:
+    def _look(self) -> None:
         """Start an actor on each node that has none; give up those that do not answer."""
-        now, events = time.monotonic(), list[Event]()
+        now = time.monotonic()
         taken = {member.place for member in self._members.values()}
         for node in ray.nodes():
             place, cpus = node["NodeID"], int(node["Resources"].get("CPU", 0))
@@ -177,7 +182,6 @@ class RayNodes(Nodes):
         for member in list(self._members.values()):
             if not member.joined and now - member.since > JOIN_SECONDS:
                 self._end(member.name)
-        return events
 
     def _start(self, place: str, address: str, cpus: int) -> None:
         here = NodeAffinitySchedulingStrategy(place, soft=False)
@@ -195,7 +199,7 @@ class RayNodes(Nodes):
         now = time.monotonic()
         _, before = self._rest.get(member.place, (0.0, 0.0))
         rest = 0.0 if member.joined else min(max(REST_SECONDS, 2 * before), MOST_REST_SECONDS)
-        self._rest[member.place] = (float("inf") if for_good else now + rest, rest)
+        self._rest[member.place] = (math.inf if for_good else now + rest, rest)
         with suppress(RayError):
             ray.kill(member.actor, no_restart=True)
         gone = [reference for reference, call in self._calls.items() if call.member.name not in self._members]
@@ -221,7 +225,8 @@ class RayNodes(Nodes):
         if not there:
             return []
         if call.kind == "reading":
-            return [Heard(name, answer.lease, answer.swept, answer.paused, answer)]
+            swept = answer.swept if answer.generation == self._generation else 0
+            return [Heard(name, answer.lease, swept, answer.paused, answer)]
         theirs, threads = answer
         different = [
             f"{key} {theirs.get(key)}, here {value}"
@@ -275,7 +280,7 @@ class RayExecutor(ClusterExecutor):
         self, address: str | None = None, threads: int | None = None, limits: Limits | None = None, *, dashboard: bool = False
     ) -> None:  # fmt: skip
         self.address, self.dashboard = address, dashboard
-        _check(address)
+        check_address(address)
         threads = None if threads is None else check_count("threads", threads, 1)
         self._nodes, self._started = RayNodes(limits or Limits(), threads), False
 
@@ -286,7 +291,7 @@ class RayExecutor(ClusterExecutor):
         self.close()
 
     def nodes(self) -> Nodes:
-        self._connect()
+        self.connect()
         return self._nodes
 
     def close(self) -> None:
@@ -297,15 +302,28 @@ class RayExecutor(ClusterExecutor):
                 ray.shutdown()
         self._started = False
 
-    def _connect(self) -> None:
+    def connect(self) -> None:
+        """Join the cluster, or start one; a Ray that this process has joined already is used.
+
+        Raises
+        ------
+        OptionError : it cannot be done, or this process is in another cluster.
+        """
         if ray.is_initialized():
+            here = ray.get_runtime_context().gcs_address
+            if self.address not in (None, "auto", here):
+                raise OptionError(
+                    f"this process is in the Ray cluster at {here}, not in that at {self.address}. Leave it first."
+                )
             return
+        self._nodes.forget()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "ignore_reinit_error": True}
         try:
             if self.address is None:
                 ray.init(
+                    address="local",
                     num_cpus=available_cpus(),
                     object_store_memory=STORE_BYTES,
                     include_dashboard=self.dashboard,
@@ -313,10 +331,11 @@ class RayExecutor(ClusterExecutor):
                 )
             else:
                 ray.init(address=self.address, **common)
-        except (ConnectionError, RayError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray raises all kinds
+            why = " ".join(str(error).split()) or type(error).__name__
             where = "on this machine" if self.address is None else f"at {self.address}"
             raise OptionError(
-                f"no Ray cluster could be joined {where} ({str(error).splitlines()[0]}). Start one with 'ray start --head'; "
+                f"no Ray cluster could be joined {where} ({why[:300]}). Start one with 'ray start --head'; "
                 "where one runs that asks for a token, as newer releases do, set RAY_AUTH_MODE=token here."
             ) from None
         finally:  # Ray takes SIGTERM, which is ours: a snapshot, and the end
@@ -324,18 +343,3 @@ class RayExecutor(ClusterExecutor):
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
         self._started = True
-
-
-def _check(address: str | None) -> None:
-    """Whether somebody listens there: Ray itself would try for many minutes."""
-    if address is None or address == "auto":
-        return
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or "/" in host:
-        raise OptionError(f"a Ray cluster's address is auto or HOST:PORT, such as 10.0.0.1:6379, but got {address!r}.")
-    try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise OptionError(
-            f"no Ray cluster answers at {address} ({error}). Start one there: ray start --head --port {port}"
-        ) from None
