@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long lint bench bench-full clean
+.PHONY: demo test test-long lint docs bench bench-full clean
 
 demo: $(VENV)/qmac
 	$(BIN)/qmac optimize --sample --windows 2:252
@@ -20,6 +20,9 @@ lint: $(VENV)/lint
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
+
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks.suite
 
@@ -35,6 +38,10 @@ $(VENV)/test: $(VENV)/qmac
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[test]"
 	touch $@
 
+$(VENV)/docs: $(VENV)/qmac
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[docs]"
+	touch $@
+
 $(VENV)/bench: $(VENV)/qmac
 	for contender in matplotlib vectorbt vectorbt-rust raptorbt backtesting; do \
 		$(BIN)/python -m pip install -q -c constraints.txt $$contender || echo "$$contender cannot be installed"; done
@@ -45,4 +52,4 @@ $(VENV)/lint: $(VENV)/qmac
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info
+	rm -rf $(VENV) site build dist src/*.egg-info
