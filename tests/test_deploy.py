@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,11 @@ def test_the_slurm_script_starts_head_workers_and_job(tmp_path, begun, code):
         (tmp_path / "ray").write_text("#!/bin/bash\n")
         (tmp_path / "sleep").write_text("#!/bin/bash\n")
     assert subprocess.run(script, env=environment, timeout=60).returncode == code
-    said = log.read_text().splitlines()
+    for _ in range(100):  # what was started in the background may still be about to speak
+        said = log.read_text().splitlines()
+        if sum(line.startswith("srun ray start --address") for line in said) == 2:
+            break
+        time.sleep(0.05)
     assert "srun ray start --head --port=6379 --num-cpus=60 --block" in said
     assert said.count("srun ray start --address=10.0.0.7:6379 --num-cpus=60 --block") == 2
     where = "--executor ray --ray-address 10.0.0.7:6379"
