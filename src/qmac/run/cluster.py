@@ -19,8 +19,8 @@ from qmac.run.ledger import Ledger
 from qmac.run.messages import Accept, Action, Event, Reject, Tick
 from qmac.run.node import NodeReading
 
-ALONE_SECONDS = 60.0
 CONNECT_SECONDS = 5.0
+ALONE_SECONDS = 60.0
 REFUSED_SECONDS = 10.0
 """A run without a single node ends after so long; sooner, if some were there and cannot be used."""
 HOMEWARD_SECONDS = 1.0

@@ -1,7 +1,7 @@
 """Who sweeps which cells of a dataset: leases to nodes, as a pure state machine. ``step(event, now) -> actions``.
 
 It has no clock, no thread and no network, so that tests can put it through everything that a cluster can do. A lease is
-a range of cells with a number that is never given again. What counts is what comes back under a number that is still
+a range of cells with a number that is never given again on its dataset. What counts is what comes back under a number that is still
 out: results that come twice, or after their cells were leased to another, are rejected. So no cell is counted twice,
 whatever a network, a scheduler or a worker that was given up does, and none is lost, for a lease ends in one of three ways::
 

@@ -37,8 +37,8 @@ except ImportError:
 
 LOOK_SECONDS = 1.0
 """Between two looks for new nodes."""
-JOIN_SECONDS = 60.0
-"""An actor that has not answered for so long is ended."""
+JOIN_SECONDS = 40.0
+"""An actor that has not answered for so long is ended, and another started before the run gives up."""
 REST_SECONDS, MOST_REST_SECONDS = 1.0, 30.0
 """Before another actor is started on a node where one ended before it had joined; doubled each time."""
 STORE_BYTES = 512 * 2**20
@@ -162,7 +162,6 @@ class RayNodes(Nodes):
         """End all actors."""
         for name in list(self._members):
             self._end(name)
-        self.forget()
 
     def forget(self) -> None:
         """Those of a Ray that is gone."""
@@ -300,6 +299,7 @@ class RayExecutor(ClusterExecutor):
             self._nodes.close()
             if self._started:
                 ray.shutdown()
+        self._nodes.forget()  # also those of a Ray that somebody else has ended
         self._started = False
 
     def connect(self) -> None:
