@@ -162,23 +162,28 @@ def test_a_worker_that_is_killed(digest, told, tmp_path):
     print(f"worker killed: seen after {given_up[0]:.1f} s, leased again after {min(waits):.1f} to {max(waits):.1f} s")
 
 
-def test_a_driver_that_is_killed_goes_on_elsewhere(digest, tmp_path):
-    csv = tmp_path / "prices.csv"
+def begun(out, *python, **streams):
+    """``qmac optimize --executor ray`` in a process of its own, with slow cells; a run of the same question as ``digest``."""
+    csv = out.parent / "prices.csv"
     PRICES.to_csv(csv, float_format="%.17g")
-    (tmp_path / "sitecustomize.py").write_text(SLOW)
-    out = tmp_path / "run"
+    (out.parent / "sitecustomize.py").write_text(SLOW)
     environment = os.environ | {
-        "PYTHONPATH": str(tmp_path),
+        "PYTHONPATH": str(out.parent),
         "QMAC_TEST_CELL_SECONDS": "0.2",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
+    asked = ["optimize", str(csv), "--windows", "2:41", "--executor", "ray", "--out", str(out)]
+    return subprocess.Popen([sys.executable, *python, *asked], env=environment, **streams)
+
+
+def test_a_driver_that_is_killed_goes_on_elsewhere(digest, tmp_path):
+    out = tmp_path / "run"
     code = (
         "from qmac.run import keeper, leases\n"
         "keeper.SNAPSHOT_SECONDS, keeper.SNAPSHOT_COST, leases.LEASE_SECONDS = 0.3, 1.0, 0.5\n"
         "from qmac.__main__ import main\nmain()\n"
     )
-    asked = ["optimize", str(csv), "--windows", "2:41", "--executor", "ray", "--out", str(out)]
-    process = subprocess.Popen([sys.executable, "-c", code, *asked], env=environment, stderr=subprocess.DEVNULL)
+    process = begun(out, "-c", code, stderr=subprocess.DEVNULL)
     for _ in range(1200):
         lines = (out / "progress.jsonl").read_text().splitlines() if (out / "progress.jsonl").exists() else []
         if lines and json.loads(lines[-1])["done"]:
@@ -198,17 +203,8 @@ def test_a_driver_that_is_killed_goes_on_elsewhere(digest, tmp_path):
 
 
 def test_sigterm_ends_within_seconds_and_keeps_what_is_done(digest, tmp_path):
-    csv = tmp_path / "prices.csv"
-    PRICES.to_csv(csv, float_format="%.17g")
-    (tmp_path / "sitecustomize.py").write_text(SLOW)
     out = tmp_path / "run"
-    environment = os.environ | {
-        "PYTHONPATH": str(tmp_path),
-        "QMAC_TEST_CELL_SECONDS": "0.2",
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
-    asked = ["-m", "qmac", "optimize", str(csv), "--windows", "2:41", "--executor", "ray", "--out", str(out)]
-    process = subprocess.Popen([sys.executable, *asked], env=environment, stderr=subprocess.PIPE, text=True)
+    process = begun(out, "-m", "qmac", stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "on 1 node" in line and " 0.0%" not in line:
             break
