@@ -78,6 +78,9 @@ def resume(
     directory: Directory,
     limits: qmac.Limits,
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try cells again that failed on every node of a cluster.")
+    ] = False,
     prometheus_file: PrometheusFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -89,7 +92,8 @@ def resume(
     from qmac.run.directory import RunDirectory
 
     found = RunDirectory.open(directory)
-    _run(jobs.Job.of_directory(found), found, limits, executor(limits), rows, prometheus_file, as_json)
+    job, place = jobs.Job.of_directory(found), executor(limits)
+    _run(job, found, limits, place, rows, prometheus_file, as_json, retry_failed=retry_failed)
 
 
 def watch(
@@ -151,23 +155,27 @@ def _run(
     prometheus_file: Path | None,
     as_json: bool,
     rank_by: str = "objective",
+    *,
+    retry_failed: bool = False,
 ) -> None:
     """Do what is left of a job and show what it found."""
     from qmac import jobs
     from qmac.run.prometheus import Prometheus
 
     if directory is not None:
-        State.resume = f"qmac resume {shlex.quote(str(directory.path.resolve()))}"
+        again = " --retry-failed" if retry_failed else ""
+        State.resume = f"qmac resume {shlex.quote(str(directory.path.resolve()))}{again}"
         streams.say(f"if anything interrupts this run, go on with: {State.resume}")
     with executor or nullcontext(), streams.progress(job.objective) as shown:
         listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
-        results = jobs.run(job, directory, limits, jobs.threads_of(limits), _heeding(listener), executor)
+        threads, heeding = jobs.threads_of(limits), _heeding(listener)
+        results = jobs.run(job, directory, limits, threads, heeding, executor, retry_failed=retry_failed)
     State.resume = None
     if directory is not None:
         State.written = f"the result is in {directory.path}"
     place = None if directory is None else directory.path
     print_results(results, rows, as_json, place, saved=True, rank_by=rank_by)
-    incomplete = print_failed(results)
+    incomplete = print_failed(results, place)
     if incomplete or results.left_out:
         raise typer.Exit(exits.INCOMPLETE if incomplete else exits.LEFT_OUT)
 
