@@ -1,5 +1,7 @@
 """What drives nodes, on nodes that are threads of this process. Those of Ray are in test_ray.py."""
 
+import re
+import socket
 import threading
 import time
 import warnings
@@ -208,13 +210,54 @@ def test_progress_tells_of_every_node(monkeypatch, tmp_path):
 
 def test_without_nodes_it_ends_with_the_reason(monkeypatch):
     monkeypatch.setattr(cluster, "ALONE_SECONDS", 0.3)
-    with pytest.raises(Stopped, match="no node of the cluster"):
-        qmac.optimize(PRICES, GRID, executor=HereExecutor(0))
+    executor = HereExecutor(0)
+    with pytest.raises(Stopped, match=r"no node of the cluster .* ray status"):
+        qmac.optimize(PRICES, GRID, executor=executor)
+    executor.here.awaited = {"10.0.0.1:abc": "others hold its CPUs"}
+    with (
+        pytest.raises(Stopped, match=r"no node .*: others hold its CPUs\."),
+        pytest.warns(UserWarning, match=r"waiting for node 10\.0\.0\.1:abc: others hold") as told,
+    ):
+        qmac.optimize(PRICES, GRID, executor=executor)
+    assert len(told) == 1
     monkeypatch.setattr(cluster, "REFUSED_SECONDS", 0.3)
     executor = HereExecutor(0)
     executor.here.refused = {"10.0.0.1:abc": "differs in version 0.0, here 0.1.0"}
     with pytest.raises(InputError, match=r"10\.0\.0\.1:abc: differs in version"):
         qmac.optimize(PRICES, GRID, executor=executor)
+
+
+SERVERS = {
+    b"HTTP/1.1 400 Bad Request\r\n\r\n": "it says b'HTTP/1.1 400 Bad Request",
+    b"": "it hangs up",
+    None: "it says nothing for 0 s",
+    bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]): None,
+}
+
+
+@pytest.mark.parametrize("says", SERVERS)
+def test_what_listens_must_be_able_to_speak_as_ray_does(monkeypatch, says):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                if says is None:
+                    time.sleep(1)
+                else:
+                    connection.sendall(says)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        if SERVERS[says] is None:
+            cluster.check_address(address)
+        else:
+            with pytest.raises(OptionError, match=f"at {address} is no Ray cluster: {re.escape(SERVERS[says])}"):
+                cluster.check_address(address)
+        thread.join()
 
 
 def test_scores_are_not_kept_by_a_cluster(tmp_path):
