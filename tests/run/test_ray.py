@@ -169,7 +169,7 @@ def begun(out, *python, **streams):
     PRICES.to_csv(csv, float_format="%.17g")
     (out.parent / "sitecustomize.py").write_text(SLOW)
     environment = os.environ | {
-        "PYTHONPATH": str(out.parent),
+        "PYTHONPATH": f"{out.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
         "QMAC_TEST_CELL_SECONDS": "0.2",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
