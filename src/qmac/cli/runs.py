@@ -51,23 +51,24 @@ def optimize(
     """
     from qmac import jobs
 
+    place = executor(limits)
     if dry_run:
-        _print_estimate(job, limits, as_json)
+        _print_estimate(job, limits, place, as_json)
         return
     check_rank(rank_by)
-    place = executor(limits)
     _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, job.top, prometheus_file, as_json, rank_by)
 
 
 @takes_file
+@takes_executor
 @takes_limits
 @takes_job
-def estimate(*, job: Any, limits: qmac.Limits, as_json: AsJson = False) -> None:
+def estimate(*, job: Any, limits: qmac.Limits, executor: Any, as_json: AsJson = False) -> None:
     """Measure a second or two of a run and say what the whole takes: time, memory, disk.
 
     Example: qmac estimate --sample --windows 2:500
     """
-    _print_estimate(job, limits, as_json)
+    _print_estimate(job, limits, executor(limits), as_json)
 
 
 @takes_executor
@@ -191,11 +192,16 @@ def _heeding(listener: Any) -> Any:
     return heed
 
 
-def _print_estimate(job: Any, limits: qmac.Limits, as_json: bool) -> None:
+def _print_estimate(job: Any, limits: qmac.Limits, executor: Any, as_json: bool) -> None:
     from qmac.estimate import estimate
     from qmac.jobs import threads_of
 
     found = estimate(job, limits, threads_of(limits))
+    if executor is not None:
+        streams.say(
+            f"the estimate, of memory too, is of this machine ({found.shown_threads}); no cluster was asked. On c CPUs as fast "
+            f"as these the sweep takes about {found.cpu_seconds:,.1f} s / c, and Ray a few seconds to begin."
+        )
     if as_json:
         streams.print_json(found.to_dict())
         return
