@@ -58,7 +58,13 @@ class Status:
         level = [level for level in levels if level not in ("", "normal") and not level.endswith(" normal")]
         count = len(self.nodes or ())
         where = "" if self.nodes is None else f" on {count} node{'s' * (count != 1)}"
-        return [*level, f"{duration(self.left)} left", millions(self.rate), memory, f"{self.threads} threads{where}"]
+        return [
+            *level,
+            f"{duration(self.left)} left",
+            millions(self.rate),
+            memory,
+            f"{self.threads} thread{'s' * (self.threads != 1)}{where}",
+        ]
 
     @property
     def text(self) -> str:
