@@ -119,7 +119,7 @@ def watch(
         streams.print_json({**entry.to_dict(), "said": last})
         return
     onward = f"; go on with: qmac resume {shlex.quote(str(directory))}" if entry.state == INTERRUPTED else ""
-    print(f"{directory}: {last}{onward}", flush=True)
+    print(f"{directory}: {last.removesuffix('.') if onward else last}{onward}", flush=True)
 
 
 def runs(
