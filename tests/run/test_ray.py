@@ -213,7 +213,11 @@ def test_sigterm_ends_within_seconds_and_keeps_what_is_done(digest, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     took = time.monotonic() - began
-    assert process.returncode == 75 and "qmac resume" in errors and took < 10, (process.returncode, took, errors)
+    assert process.returncode == 75 and f"qmac resume {out} --executor ray" in errors and took < 10, (
+        process.returncode,
+        took,
+        errors,
+    )
     shares = []
     qmac.resume(out, progress=lambda status: shares.append(status.done / status.size))
     assert shares[0] > 0

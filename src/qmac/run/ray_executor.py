@@ -228,9 +228,11 @@ class RayNodes(Nodes):
             return [Heard(name, answer.lease, swept, answer.paused, answer)]
         theirs, threads = answer
         ours = self._passport.items()
-        different = [f"{key} {theirs.get(key)}, here {value}" for key, value in ours if theirs.get(key) != value]
+        different = [
+            f"{key} {theirs.get(key, '?'):.12}, here {value:.12}" for key, value in ours if theirs.get(key) != value
+        ]
         if different:
-            return self._refuse(call.member, f"differs in {'; '.join(different)}")
+            return self._refuse(call.member, f"differs in {'; '.join(different)}: install the same there.")
         call.member.joined = True
         self.awaited.pop(call.member.where, None)
         return [Joined(name, threads)]
@@ -286,6 +288,7 @@ class RayExecutor(ClusterExecutor):
         self, address: str | None = None, threads: int | None = None, limits: Limits | None = None, *, dashboard: bool = False
     ) -> None:  # fmt: skip
         self.address, self.dashboard = address, dashboard
+        self.options = ["--executor", "ray", *(["--ray-address", address] if address else [])]
         check_address(address)
         threads = None if threads is None else check_count("threads", threads, 1)
         self._nodes, self._started = RayNodes(limits or Limits(), threads), False
