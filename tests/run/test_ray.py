@@ -245,7 +245,7 @@ def test_a_node_whose_cpus_others_hold_is_named(monkeypatch):
         holder = ray.remote(num_cpus=1)(dict).remote()
         ray.get(holder.__ray_ready__.remote())
         name = f"{nodes[0].node_ip_address}:{nodes[0].node_id[:6]}"
-        why = re.escape(f"{name}: its CPUs are asked for (1), and others hold some of them")
+        why = re.escape(f"{name}: no process of ours has begun there; all of its CPUs are asked for (1), and others")
         with pytest.warns(UserWarning, match=f"waiting for node {why}"), pytest.raises(Stopped, match=why):
             qmac.optimize(PRICES, GRID, executor=executor)
 
