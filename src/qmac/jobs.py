@@ -326,8 +326,7 @@ def read(path: str | Path, symbol: str | None = None) -> Results:
 
     Raises
     ------
-    ResultError : there are none, or they are damaged.
-    OptionError : there is none of that symbol.
+    ResultError, OptionError : there are none, or they are damaged; there is none of that symbol.
     """
     path = Path(path).expanduser()
     if (path / HEADER).exists():
