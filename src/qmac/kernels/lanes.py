@@ -106,7 +106,7 @@ def _from_bits(values: Any) -> Any:
 
 
 def _rarely(mask: Any) -> bool:
-    return bool(mask.any())
+    return mask is not NOTHING and bool(mask.any())
 
 
 def _word(mask: Any) -> int:
