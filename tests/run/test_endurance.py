@@ -15,6 +15,8 @@ from faults import GRID, LONG, PRICES, Halt, halting
 import qmac
 from qmac.run import executors, keeper, ledger
 
+pytestmark = pytest.mark.alone
+
 MIB = 2**20
 SECONDS = float(os.environ.get("QMAC_ENDURANCE_SECONDS", "1800" if LONG else "15"))
 WARM = min(0.3 * SECONDS, 60.0)
