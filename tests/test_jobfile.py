@@ -86,7 +86,7 @@ def asked(monkeypatch):
     """What a command would run: the job, the limits, the directory that it would be kept in."""
     found = []
     monkeypatch.setattr("qmac.cli.runs._run", lambda job, kept, limits, *_: found.append((job, limits, kept)))
-    monkeypatch.setattr("qmac.cli.runs._print_estimate", lambda job, limits, _: found.append((job, limits, None)))
+    monkeypatch.setattr("qmac.cli.runs._print_estimate", lambda job, limits, *_: found.append((job, limits, None)))
 
     def ask(*arguments):
         done = inside(*arguments)

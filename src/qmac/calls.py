@@ -10,7 +10,7 @@ import pandas as pd
 from qmac.config import Rules
 from qmac.dataset import Averages
 from qmac.grid import Grid
-from qmac.jobs import Job, job_of, kept_in, limits_of, run, threads_of
+from qmac.jobs import Job, job_of, kept_in, run, threads_of
 from qmac.objective import Constraints
 from qmac.prices import Prices
 from qmac.result import Result
@@ -83,7 +83,7 @@ def optimize(
         symbols, grid, objective, rules, top, min_trades,
         maximize=maximize, constraints=constraints, averages=averages, strict=True,
     )  # fmt: skip
-    limits = limits_of(limits)
+    limits = Limits.of(limits)
     threads = threads_of(limits, threads)
     directory = kept_in(job, out, save_grid, executor)
     return next(iter(run(job, directory, limits, threads, progress, executor).values()))
@@ -128,7 +128,7 @@ def optimize_many(
     job = job_of(
         symbols, grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints, strict=strict
     )
-    limits = limits_of(limits)
+    limits = Limits.of(limits)
     threads = threads_of(limits, threads)
     directory = kept_in(job, out, save_grid, executor)
     return run(job, directory, limits, threads, progress, executor)
@@ -140,13 +140,26 @@ def resume(
     progress: Listener | None = None,
     limits: Limits | None = None,
     executor: Executor | None = None,
+    *,
+    retry_failed: bool = False,
 ) -> Results:
     """Go on with a run that was interrupted; what is done is not done again. A run that is complete is only read.
+
+    ``retry_failed`` tries cells again that failed on every node of a cluster (``Result.failed``), here or on another
+    executor; only those are swept.
 
     Raises
     ------
     ResultError : there is no run, it is damaged, another process holds it, or this version cannot go on with it.
     """
     found = RunDirectory.open(Path(directory).expanduser())
-    limits = limits_of(limits)
-    return run(Job.of_directory(found), found, limits, threads_of(limits, threads), progress, executor)
+    limits = Limits.of(limits)
+    return run(
+        Job.of_directory(found),
+        found,
+        limits,
+        threads_of(limits, threads),
+        progress,
+        executor,
+        retry_failed=retry_failed,
+    )

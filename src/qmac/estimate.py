@@ -42,13 +42,22 @@ class Estimate:
     threads: int
 
     @property
+    def cpu_seconds(self) -> float:
+        """Of all threads together."""
+        return self.seconds * self.threads
+
+    @property
+    def shown_threads(self) -> str:
+        return f"{self.threads} thread{'s' * (self.threads != 1)}"
+
+    @property
     def lines(self) -> list[str]:
         """For people."""
         low, high = self.seconds * (1 - SLACK), self.seconds * (1 + 2 * SLACK)
         symbols = f" on {self.symbols:,} symbols" if self.symbols > 1 else ""
         return [
             f"combinations  {self.combinations:,}{symbols}, in {self.cells:,} cells",
-            f"time          {_shown(self.seconds)} ({_shown(low)} to {_shown(high)}) on {self.threads} threads",
+            f"time          {_shown(self.seconds)} ({_shown(low)} to {_shown(high)}) on {self.shown_threads} here",
             f"speed         {millions(self.rate)}",
             f"memory        {shown_bytes(self.memory)}",
             f"disk          {shown_bytes(self.disk)} with --out",

@@ -21,7 +21,8 @@ from qmac.result import ARRAYS, TOP
 from qmac.result import HEADER as RESULT
 from qmac.run.directory import HEADER as RUN
 from qmac.run.directory import PROGRESS, RunDirectory
-from qmac.run.progress import LOCK, is_held, last_line
+from qmac.run.lock import LOCK, is_held
+from qmac.run.progress import last_line
 
 RUNNING, INTERRUPTED, FINISHED, INCOMPLETE, DAMAGED = "running", "interrupted", "finished", "incomplete", "damaged"
 

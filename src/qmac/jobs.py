@@ -240,8 +240,10 @@ def run(
     threads: int,
     progress: Listener | None = None,
     executor: Executor | None = None,
+    *,
+    retry_failed: bool = False,
 ) -> Results:
-    """Do what is left of a job, on threads of this process or on another executor."""
+    """Do what is left of a job, on threads of this process or on another executor; cells that failed too, if wanted."""
     executor = executor or ThreadExecutor(threads)
     if directory is None:
         return _run(job, None, limits, executor, progress)
@@ -251,7 +253,7 @@ def run(
         log = Log(directory.path / PROGRESS)
         state = "interrupted"
         try:
-            results = _run(job, directory, limits, executor, both(log, progress))
+            results = _run(job, directory, limits, executor, both(log, progress), retry_failed=retry_failed)
             state = "finished"
         except Stopped as error:
             state = str(error)
@@ -262,15 +264,19 @@ def run(
 
 
 def _run(
-    job: Job, directory: RunDirectory | None, limits: Limits, executor: Executor, progress: Listener | None
-) -> Results:
+    job: Job, directory: RunDirectory | None, limits: Limits, executor: Executor, progress: Listener | None,
+    *, retry_failed: bool = False,
+) -> Results:  # fmt: skip
     read: dict[str, Callable[[], Result]] = {}
+    incomplete: set[str] = set()
     probe = Probe(None if directory is None else directory.path, children=not isinstance(executor, ClusterExecutor))
     governor = Governor(limits, probe, executor.threads)
     for part, name in enumerate(job.prices, 1):
-        if directory is not None and _is_done(directory, name):
+        done = None if directory is None else _done(directory, name)
+        if directory is not None and done is not None and not (done.failed and retry_failed):
             if directory.scores(name).exists():  # a process was killed when only the result was there
                 directory.keep_scores(name)
+            incomplete |= {name} if done.failed else set()
             read[name] = _reader(directory, name)
             continue
         series = job.prices[name]
@@ -282,12 +288,17 @@ def _run(
         if directory is None:
             read[name] = functools.partial(_itself, result)
             continue
+        if result.failed:
+            incomplete.add(name)
+            directory.set_aside(name)
+        directory.drop_result(name)  # that lacked cells
         dataclasses.replace(result, source=None).save(directory.result(name))  # the prices are in the directory
         directory.keep_scores(name)
         directory.drop_snapshots()
         read[name] = _reader(directory, name)
     if directory is not None:
         directory.drop_snapshots()  # those that a killed process could not
+        directory.drop_set_aside(but=incomplete)
     return Results(read, job.left_out)
 
 
@@ -299,18 +310,17 @@ def _reader(directory: RunDirectory, name: str) -> Callable[[], Result]:
     return lambda: load(directory.result(name))
 
 
-def _is_done(directory: RunDirectory, name: str) -> bool:
-    """Whether there is a sound result; one that is not is done again."""
+def _done(directory: RunDirectory, name: str) -> Result | None:
+    """The result, if there is a sound one; one that is not is done again."""
     if not (directory.result(name) / RESULT).exists():
         directory.drop_result(name)
-        return False
+        return None
     try:
-        load(directory.result(name))
+        return load(directory.result(name))
     except ResultError as error:
         warnings.warn(f"{error} {name} is done again.", stacklevel=2)
         directory.drop_result(name)
-        return False
-    return True
+        return None
 
 
 def read(path: str | Path) -> Results:
@@ -334,11 +344,3 @@ def read(path: str | Path) -> Results:
 def threads_of(limits: Limits, threads: int | None = None) -> int:
     """Threads that a run starts with."""
     return check_count("threads", (limits.threads or available_cpus()) if threads is None else threads, 1)
-
-
-def limits_of(limits: Limits | None) -> Limits:
-    if limits is not None and not isinstance(limits, Limits):
-        raise OptionError(
-            f"limits are a {type(limits).__name__}, but must be qmac.Limits, such as Limits(memory='4GiB')."
-        )
-    return limits or Limits()

@@ -228,7 +228,7 @@ takes_job = takes("job", _job, JOB)
 takes_executor = takes("executor", _executor, EXECUTOR)
 
 
-OF_OPTIMIZE = ("out", "save_grid", "prometheus_file", "dry_run", "executor", "ray_address", "ray_dashboard")
+OF_OPTIMIZE = ("out", "save_grid", "prometheus_file", "dry_run")
 """Keys of a job file that only ``optimize`` heeds; other commands pass over them."""
 
 

@@ -39,8 +39,10 @@ class Results(Mapping[str, Result]):
         frame = pd.DataFrame(rows).set_index("symbol")
         return frame.astype({column: "Int64" for column in (*ROLES, "total_trades") if column in frame})
 
-    def report(self, path: str | Path) -> Path:
+    def report(self, path: str | Path, *, each: bool = False) -> Path:
         """Write a page of the winners, in one HTML file; ``results["SPY"].report(path)`` is that of one symbol in full.
+
+        With ``each`` those of all symbols are written too, ``all-SPY.html`` beside ``all.html``, which links to them.
 
         Raises
         ------
@@ -49,7 +51,7 @@ class Results(Mapping[str, Result]):
         """
         from qmac.report.winners import write_winners
 
-        return write_winners(self, Path(path))
+        return write_winners(self, Path(path), each=each)
 
     def summary(self) -> dict[str, Any]:
         """Plain values for JSON: the winner of each symbol, and what was left out."""

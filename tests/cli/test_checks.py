@@ -1,5 +1,6 @@
 """verify finds what is wrong, and nothing else; doctor says what is there."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -83,10 +84,18 @@ def test_a_vectorbt_that_cannot_be_imported(one_run, monkeypatch):
     assert done.stderr.count("\n") == 1 and "vectorbt needs a NumPy of its own). It is not asked." in done.stderr
 
 
-def test_a_result_without_prices(csv, tmp_path):
-    qmac.optimize(qmac.read_prices(csv), qmac.Grid(windows=[2, 5, 9, 14])).save(tmp_path / "result")
-    done = inside("verify", tmp_path / "result")
+def test_a_result_that_was_saved_by_itself(csv, tmp_path):
+    result = qmac.optimize(qmac.read_prices(csv), qmac.Grid(windows=[2, 5, 9, 14]), top=4)
+    done = inside("verify", result.save(tmp_path / "result"))
+    assert (done.returncode, done.stderr) == (0, "") and "4 rows agree" in done.stdout
+    done = inside("verify", dataclasses.replace(result, source=None).save(tmp_path / "old"))
     assert done.returncode == 2 and "without its prices" in done.stderr
+
+
+def test_one_result_of_a_run(run_of_many):
+    place = run_of_many / "results" / "AAA"
+    answer = json.loads(inside("verify", place, "--rows", 2, "--json").stdout)
+    assert answer["agrees"] and {entry["symbol"] for entry in answer["differences"]} == {"AAA"}
 
 
 @pytest.mark.parametrize(
@@ -132,9 +141,10 @@ def test_what_vectorbt_defines_otherwise():
 def test_own_averages_replay(tmp_path):
     prices, windows = qmac.Prices.of(frame(series("random", 120, 5))), [2, 4, 7, 11]
     own = np.stack([pd.Series(prices.close).rolling(window).median().to_numpy() for window in windows])
-    qmac.optimize(prices, qmac.Grid(windows=windows), averages=own, top=4, min_trades=0, out=tmp_path / "run")
-    answer = json.loads(inside("verify", tmp_path / "run", "--json").stdout)
-    assert answer["agrees"] and answer["rows"] == 4
+    result = qmac.optimize(prices, qmac.Grid(windows=windows), averages=own, top=4, min_trades=0, out=tmp_path / "run")
+    for place in (tmp_path / "run", result.save(tmp_path / "result")):
+        answer = json.loads(inside("verify", place, "--json").stdout)
+        assert answer["agrees"] and answer["rows"] == 4
     done = inside("optimize", tmp_path / "run" / "job.toml")
     assert done.returncode == 2 and "averages of its own" in done.stderr
 

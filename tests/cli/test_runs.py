@@ -199,3 +199,17 @@ def test_a_result_of_which_cells_failed(one_run, tmp_path):
     shutil.copytree(tmp_path / "result", place)
     answer = json.loads(inside("runs", tmp_path, "--json").stdout)["runs"]
     assert [entry["state"] for entry in answer] == ["incomplete"] * 2
+
+
+def test_an_estimate_says_what_it_is_of(csv):
+    pytest.importorskip("ray", reason="Ray is an extra: pip install 'qmac[ray]'")
+    asked = (csv, "--windows", "2:30:3", "--threads", 1)
+    plain = inside("estimate", *asked)
+    assert plain.returncode == 0 and plain.stderr == "" and "on 1 thread here" in plain.stdout
+    for done in (
+        inside("estimate", *asked, "--executor", "ray"),
+        inside("optimize", *asked, "--executor", "ray", "--dry-run"),
+    ):
+        assert done.returncode == 0 and "of this machine (1 thread); no cluster was asked" in done.stderr
+    wrong = inside("estimate", *asked, "--executor", "ray", "--ray-address", "127.0.0.1:1")
+    assert wrong.returncode == 2 and wrong.stdout == "" and "no Ray cluster answers" in wrong.stderr

@@ -46,10 +46,28 @@ def test_many_symbols(tmp_path, named, capsys):
     assert one["asked"]["name"] == "late" and one["asked"]["bars"] == 300
     report(path, as_json=True)
     assert [row["symbol"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["SPY", "late"]
+    with pytest.raises(OptionError, match="Leave out --symbol"):
+        report(path, symbol="late", each=True)
     with pytest.raises(OptionError, match="Did you mean 'SPY'"):
         report(path, symbol="SPYX")
     with pytest.raises(OptionError, match="Add --symbol"):
         report(path, prices=tmp_path / "x.csv")
+
+
+def test_each_page_is_linked_from_that_of_the_winners(tmp_path, named, capsys):
+    path, late = tmp_path / "many", safe_name("<late>")
+    results = qmac.optimize_many({"SPY": named, "<late>": named.tail(300)}, GRID, top=5, out=path)
+    report(path)
+    assert "<a href" not in (path / "report.html").read_text().partition("<tbody>")[2].partition("</tbody>")[0]
+    report(path, out=tmp_path / "all.html", each=True)
+    assert [line.split(",")[0].rpartition("/")[2].strip("'") for line in capsys.readouterr().out.splitlines()[1:]] == [
+        "all-SPY.html", f"all-{late}.html", "all.html",
+    ]  # fmt: skip
+    text = (tmp_path / "all.html").read_text()
+    assert '<a href="all-SPY.html">SPY</a>' in text
+    assert f'<a href="all-{late}.html">&lt;late&gt;</a>' in text
+    results.report(tmp_path / "other.html", each=True)
+    assert '<a href="other-SPY.html">SPY</a>' in (tmp_path / "other.html").read_text()
 
 
 def test_prices_that_were_not_kept(tmp_path):

@@ -14,6 +14,7 @@ class Here(Nodes):
     error, ``"gone"`` ends the node, ``"mute"`` lets it never answer again, ``"twice"`` sends the result twice."""
 
     refused: dict = {}  # noqa: RUF012
+    awaited: dict = {}  # noqa: RUF012
 
     def __init__(self, count, threads=1, fault=lambda name, lease: None):
         self.events, self.asked, self.fault = queue.SimpleQueue(), [], fault

@@ -11,6 +11,7 @@ from qmac.run import leases as ls
 from qmac.run import messages as ms
 
 MOST_SECONDS = 20_000.0
+TO_DRIVER = ("tick", "event", "joined")
 
 
 class Crew:
@@ -18,8 +19,31 @@ class Crew:
 
     def __init__(self, name, speed):
         self.name, self.speed = name, speed
-        self.queue, self.busy_until, self.alive, self.frozen_until = [], 0.0, True, 0.0
-        self.number, self.swept = 0, 0
+        self.queue, self.alive = [], True
+        self.frozen_until = self.paused_until = 0.0
+        self.longest_pause = 0.0
+        self.number = 0
+
+    def begin(self, lease, size, now):
+        self.number, self.began, self.size = lease.number, max(now, self.frozen_until), size
+        self.stood = max(0.0, self.paused_until - self.began)  # of its time, that which its governor took
+
+    def pause(self, seconds, now):
+        more = max(0.0, now + seconds - max(now, self.paused_until))
+        self.paused_until = max(self.paused_until, now + seconds)
+        self.longest_pause = max(self.longest_pause, self.paused_until - now)
+        if self.number:
+            self.stood += more
+
+    def swept(self, now):
+        if not self.number:
+            return 0
+        stood = self.stood - max(0.0, self.paused_until - now)
+        return max(0, min(int((now - self.began - stood) * self.speed), self.size))
+
+    @property
+    def ends(self):
+        return max(self.began + self.stood + self.size / self.speed, self.frozen_until)
 
 
 class World:
@@ -35,19 +59,22 @@ class World:
         self.p_lost, self.p_twice, self.p_fail = (trouble * dice.random() for _ in range(3))
         self.kill_every = dice.choice([np.inf, np.inf, 20.0, 5.0])
         self.driver_dies = dice.choice([0, 0, 1, 3])
+        self.stall_every = dice.choice([np.inf, np.inf, np.inf, 20.0, 100.0])
+        self.p_pause = dice.choice([0.0, 0.0, 0.0, 0.3])
         self.reach = dice.choice([0.01, 0.5, 20.0])  # of delays, seconds
         self.speeds = [dice.choice([2.0, 5.0, 20.0]) for _ in range(dice.randint(1, 4))]
         self.now, self.order, self.queue = 0.0, 0, []
         self.crews, self.incarnation = {}, 0
         self.saved = np.zeros(self.cells, np.int64)
         self.counted = np.zeros(self.cells, np.int64)
-        self.late = self.accepted = 0
+        self.late, self.stalled = 0, 0.0
         self.epoch = 0
         self.begin()
 
     def begin(self):
         """A driver, the first or the next one, goes on from the last snapshot; what older ones are sent does not reach it."""
         self.epoch += 1
+        self.stalled_until = 0.0
         self.counted = self.saved.copy()
         self.machine = ls.Leases(self.work, self.counted > 0)
         self.crews = {}
@@ -62,6 +89,8 @@ class World:
             self.at(after + self.dice.expovariate(1 / self.kill_every), "kill", crew)
         if self.dice.random() < 0.1:
             self.at(after + self.dice.random() * 30, "freeze", crew)
+        if self.dice.random() < self.p_pause:
+            self.at(after + self.dice.random() * 30, "pause", crew)
 
     def at(self, after, kind, *what):
         self.order += 1
@@ -77,10 +106,17 @@ class World:
         self.at(1.0, "tick")
         if self.driver_dies:
             self.at(self.dice.random() * 60, "driver dies")
+        self.stall_again()
         while not self.machine.finished:
             self.now, _, epoch, kind, what = heapq.heappop(self.queue)
-            assert self.now < MOST_SECONDS, "it never ends"
-            if epoch == self.epoch:
+            assert self.now - self.stalled < MOST_SECONDS, "it never ends"
+            if epoch != self.epoch:
+                continue
+            if (
+                kind in TO_DRIVER and self.now < self.stalled_until
+            ):  # all that has come is looked at, and then the clock
+                self.at(self.stalled_until - self.now + (0.01 if kind == "tick" else 0.0), kind, *what)
+            else:
                 getattr(self, "on_" + kind.replace(" ", "_"))(*what)
         return self.machine
 
@@ -103,12 +139,18 @@ class World:
             places[cell] += 1
         assert (places == 1).all(), places
 
+    def check_blame(self, crew, why):
+        """Where nothing is lost or delayed, no node is given up that did nothing wrong, however long the driver stood still."""
+        quiet = not self.p_lost and self.reach <= 0.5
+        innocent = crew.alive and not crew.frozen_until and crew.longest_pause < ls.PAUSE_SECONDS
+        if quiet and innocent:
+            assert not why.startswith(("a lease is past", "nothing was heard")), (crew.name, why)
+
     def do(self, action):
         match action:
             case ms.Accept():
                 for first, last in action.cells:
                     self.counted[first:last] += 1
-                self.accepted += 1
                 if self.dice.random() < 0.3:
                     self.saved = self.counted.copy()
             case ms.Reject():
@@ -120,12 +162,13 @@ class World:
                 crew = self.crews[action.node]
                 if crew.alive:
                     wait = max(0.0, crew.frozen_until - self.now)
-                    swept = min(int((self.now - crew.began) * crew.speed), crew.size) if crew.number else 0
-                    self.at(wait + 0.01, "event", ms.Heard(action.node, crew.number, swept))
+                    heard = ms.Heard(action.node, crew.number, crew.swept(self.now), self.now < crew.paused_until)
+                    self.at(wait + 0.01, "event", heard)
             case ms.Expel():
                 crew = self.crews.pop(action.node, None)
                 if crew is None:
                     return
+                self.check_blame(crew, action.why)
                 if self.dice.random() < 0.5:
                     crew.alive = False  # else it goes on, and what it sends is late
                 self.join(crew.speed, 1.0 + self.dice.random() * 3)
@@ -152,6 +195,21 @@ class World:
     def on_freeze(self, crew):
         crew.frozen_until = self.now + self.dice.choice([3.0, 12.0, 60.0])
 
+    def on_pause(self, crew):
+        crew.pause(self.dice.choice([5.0, 40.0, 110.0, 400.0]), self.now)
+        self.at(crew.paused_until - self.now + 10 + self.dice.random() * 60, "pause", crew)
+
+    def on_stall(self):
+        """Ctrl-Z, or a disk that hangs."""
+        seconds = self.dice.choice([2.0, 5.0, 30.0, 400.0])
+        self.stalled_until, self.stalled = self.now + seconds, self.stalled + seconds
+        self.stall_again()
+
+    def stall_again(self):
+        if self.stall_every < np.inf:
+            left = max(0.0, self.stalled_until - self.now)
+            self.at(left + self.dice.expovariate(1 / self.stall_every), "stall")
+
     def on_grant(self, crew, lease):
         crew.queue.append(lease)
         if crew.number == 0:
@@ -159,13 +217,12 @@ class World:
 
     def start(self, crew):
         lease = crew.queue.pop(0)
-        crew.number, crew.began = lease.number, max(self.now, crew.frozen_until)
-        crew.size = int(self.work[lease.first : lease.last].sum())
-        self.at(crew.began - self.now + crew.size / crew.speed, "ends", crew, lease)
+        crew.begin(lease, int(self.work[lease.first : lease.last].sum()), self.now)
+        self.at(crew.ends - self.now, "ends", crew, lease)
 
     def on_ends(self, crew, lease):
-        if self.now < crew.frozen_until:
-            self.at(crew.frozen_until - self.now, "ends", crew, lease)
+        if self.now < crew.ends - 1e-9:  # it stood still meanwhile
+            self.at(crew.ends - self.now, "ends", crew, lease)
             return
         if not crew.alive:
             return
@@ -188,6 +245,7 @@ class World:
     def on_driver_dies(self):
         self.driver_dies -= 1
         self.begin()
+        self.stall_again()
         self.at(1.0, "tick")
         if self.driver_dies:
             self.at(self.dice.random() * 60, "driver dies")

@@ -1,5 +1,8 @@
 """What drives nodes, on nodes that are threads of this process. Those of Ray are in test_ray.py."""
 
+import re
+import socket
+import threading
 import time
 import warnings
 
@@ -7,6 +10,7 @@ import numpy as np
 import pytest
 from conftest import frame, series
 from nodes import HereExecutor
+from terminal import inside
 from test_ledger import evaluator_of
 
 import qmac
@@ -86,6 +90,87 @@ def test_a_cell_that_fails_everywhere_is_named_and_the_rest_is_done(monkeypatch,
     assert next(iter(kept.values())).failed == result.failed
 
 
+def broken(name, lease):
+    """Two cells that no node can sweep."""
+    if lease.first <= 2 < lease.last or lease.first <= 5 < lease.last:
+        raise ArithmeticError("a bit fell over")
+
+
+def cells_swept(monkeypatch):
+    seen, evaluate = [], Worker.evaluate
+
+    def noted(worker, batch):
+        if threading.current_thread() is not threading.main_thread():  # which sweeps a pilot
+            seen.extend(range(*batch))
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", noted)
+    return seen
+
+
+@pytest.mark.parametrize("executor", [None, HereExecutor(2)], ids=["threads", "a cluster"])
+def test_cells_that_failed_are_tried_again_and_no_others(monkeypatch, tmp_path, digest, executor):
+    frames = {"A": PRICES, "B": frame(series("ticks", 300, 2))}
+    out = tmp_path / "run"
+    first = qmac.optimize_many(frames, GRID, top=20, executor=HereExecutor(2, fault=broken), out=out)
+    assert all([cell["cell"] for cell in result.failed] == [2, 5] for result in first.values())
+    seen = cells_swept(monkeypatch)
+    assert all(result.failed for result in qmac.resume(out).values()) and seen == []  # not unasked
+    again = qmac.resume(out, executor=executor, retry_failed=True)
+    assert sorted(seen) == [2, 2, 5, 5]
+    assert again["A"].digest == digest and not again["A"].failed and again["A"].evaluated == GRID.size
+    assert again["B"].digest == qmac.optimize(frames["B"], GRID, top=20).digest
+    assert list((out / "snapshots").iterdir()) == []
+    del seen[:]
+    assert qmac.resume(out, retry_failed=True)["A"].digest == digest and seen == []
+
+
+def test_cells_that_fail_again_and_a_retry_that_is_broken_off(monkeypatch, tmp_path, digest):
+    out = tmp_path / "run"
+    qmac.optimize(PRICES, GRID, top=20, executor=HereExecutor(2, fault=broken), out=out)
+
+    def only_five(name, lease):
+        if lease.first <= 5 < lease.last:
+            raise ArithmeticError("another bit fell over")
+
+    (result,) = qmac.resume(out, executor=HereExecutor(2, fault=only_five), retry_failed=True).values()
+    assert [cell["cell"] for cell in result.failed] == [5]
+
+    class Halt(Exception):
+        pass
+
+    def halt(status):
+        raise Halt
+
+    with pytest.raises(Halt):
+        qmac.resume(out, progress=halt, retry_failed=True)
+    assert [cell["cell"] for cell in qmac.load(out).failed] == [5]  # what was there is there
+    qmac.resume(out)
+    seen = cells_swept(monkeypatch)
+    (result,) = qmac.resume(out, retry_failed=True).values()
+    assert result.digest == digest and seen == [5]
+
+
+def test_without_what_was_set_aside_all_is_done_again(monkeypatch, tmp_path, digest):
+    out = tmp_path / "run"
+    qmac.optimize(PRICES, GRID, top=20, executor=HereExecutor(2, fault=broken), out=out)
+    (aside,) = (out / "snapshots").iterdir()
+    aside.write_bytes(aside.read_bytes()[:-1])
+    with pytest.warns(UserWarning, match="is damaged.*Going on from the start"):
+        (result,) = qmac.resume(out, retry_failed=True).values()
+    assert result.digest == digest
+
+
+def test_the_command_that_tries_again_is_told_and_works(tmp_path, digest):
+    out = tmp_path / "run"
+    qmac.optimize(PRICES, GRID, top=20, executor=HereExecutor(2, fault=broken), out=out)
+    for command in ("show", "resume"):
+        told = inside(command, out)
+        assert told.returncode == 4 and f"qmac resume {out} --retry-failed" in told.stderr, told
+    done = inside("resume", out, "--retry-failed")
+    assert done.returncode == 0 and digest in done.stdout, done
+
+
 def test_without_a_cell_that_takes_off_there_is_no_answer(tmp_path):
     cells = evaluator().counts()
     assert cells[-1] <= 0
@@ -127,13 +212,54 @@ def test_progress_tells_of_every_node(monkeypatch, tmp_path):
 
 def test_without_nodes_it_ends_with_the_reason(monkeypatch):
     monkeypatch.setattr(cluster, "ALONE_SECONDS", 0.3)
-    with pytest.raises(Stopped, match="no node of the cluster"):
-        qmac.optimize(PRICES, GRID, executor=HereExecutor(0))
+    executor = HereExecutor(0)
+    with pytest.raises(Stopped, match=r"no node of the cluster .* ray status"):
+        qmac.optimize(PRICES, GRID, executor=executor)
+    executor.here.awaited = {"10.0.0.1:abc": "others hold its CPUs"}
+    with (
+        pytest.raises(Stopped, match=r"no node .*: others hold its CPUs\."),
+        pytest.warns(UserWarning, match=r"waiting for node 10\.0\.0\.1:abc: others hold") as told,
+    ):
+        qmac.optimize(PRICES, GRID, executor=executor)
+    assert len(told) == 1
     monkeypatch.setattr(cluster, "REFUSED_SECONDS", 0.3)
     executor = HereExecutor(0)
     executor.here.refused = {"10.0.0.1:abc": "differs in version 0.0, here 0.1.0"}
     with pytest.raises(InputError, match=r"10\.0\.0\.1:abc: differs in version"):
         qmac.optimize(PRICES, GRID, executor=executor)
+
+
+SERVERS = {
+    b"HTTP/1.1 400 Bad Request\r\n\r\n": "it says b'HTTP/1.1 400 Bad Request",
+    b"": "it hangs up",
+    None: "it says nothing for 0 s",
+    bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]): None,
+}
+
+
+@pytest.mark.parametrize("says", SERVERS)
+def test_what_listens_must_be_able_to_speak_as_ray_does(monkeypatch, says):
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                if says is None:
+                    time.sleep(1)
+                else:
+                    connection.sendall(says)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        if SERVERS[says] is None:
+            cluster.check_address(address)
+        else:
+            with pytest.raises(OptionError, match=f"at {address} is no Ray cluster: {re.escape(SERVERS[says])}"):
+                cluster.check_address(address)
+        thread.join()
 
 
 def test_scores_are_not_kept_by_a_cluster(tmp_path):

@@ -27,11 +27,11 @@ from qmac.run.directory import (
     STARTING,
     RunDirectory,
     _checksum,
-    _held,
     changes,
     own_averages,
     prices_checksum,
 )  # fmt: skip
+from qmac.run.lock import held
 from qmac.run.snapshot import arrays_of, encoded
 
 PRICES = Prices.of(ohlc("random", 300, 4), "SPY")
@@ -75,7 +75,7 @@ def test_what_a_killed_start_left_is_removed_and_what_a_stranger_left_is_not(tmp
     RunDirectory.clear_start(path)
     assert (path / "prices" / "SPY.parquet").exists()  # nobody said that it was ours
     (path / STARTING).touch()
-    with _held(path / STARTING, path), pytest.raises(ResultError, match="is being run by process"):
+    with held(path / STARTING, path), pytest.raises(ResultError, match="is being run by process"):
         RunDirectory.clear_start(path)  # a start that is alive
     RunDirectory.clear_start(path)
     assert list(path.iterdir()) == []

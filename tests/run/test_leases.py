@@ -159,6 +159,8 @@ def test_one_that_is_swept_and_not_returned_is_past_its_due_sooner():
     board = machine(640)
     (lease,) = leases(board.step(Joined("a", 5), 0.0))
     board.step(Heard("a", lease.number, 10), 1.0)
+    for second in range(1, 10):
+        board.step(Tick(), float(second))
     board.step(Heard("a", lease.number, 10), 10.0)
     assert not only(board.step(Tick(), 1.0 + ls.RETURN_SECONDS), Expel)
     assert only(board.step(Tick(), 1.1 + ls.RETURN_SECONDS), Expel)
@@ -187,6 +189,27 @@ def test_a_driver_that_stood_still_blames_no_node():
     board.step(Heard("a", lease.number, 2), 400.1)
     for second in range(401, 405):
         assert not only(board.step(Tick(), float(second)), Expel)
+
+
+def test_a_driver_that_stood_still_before_its_first_tick_blames_no_node():
+    board = machine(640)
+    board.step(Joined("a", 1), 0.0)
+    assert not only(board.step(Tick(), 400.0), Expel)
+
+
+def test_leases_that_reach_a_node_in_another_order():
+    board = machine(6400)
+    (lease,) = leases(board.step(Joined("a", 5), 0.0))
+    first, second = leases(board.step(whole(lease, 1.0), 1.0))
+    for moment in range(2, 20):
+        board.step(Heard("a", second.number, moment), float(moment))
+        assert not only(board.step(Tick(), float(moment)), Expel)
+    assert only(board.step(whole(second), 20.0), Accept) and board.held[0] == first
+    for moment in range(20, 100):
+        board.step(Heard("a", first.number, 1), float(moment))
+        if only(board.step(Tick(), float(moment)), Expel):
+            break
+    assert 20 + ls.STUCK_SECONDS <= moment <= 21 + ls.STUCK_SECONDS
 
 
 def test_the_first_lease_is_short_however_long_the_job():

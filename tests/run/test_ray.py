@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from conftest import frame, series
 from faults import LONG
 
 import qmac
-from qmac.errors import OptionError
+from qmac.errors import OptionError, Stopped
 from qmac.run import cluster as driver
 from qmac.run.leases import SILENCE_SECONDS
 from qmac.run.messages import Accept, Expel, Grant
@@ -170,7 +171,7 @@ def begun(out, *python, **streams):
     PRICES.to_csv(csv, float_format="%.17g")
     (out.parent / "sitecustomize.py").write_text(SLOW)
     environment = os.environ | {
-        "PYTHONPATH": str(out.parent),
+        "PYTHONPATH": f"{out.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
         "QMAC_TEST_CELL_SECONDS": "0.2",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
@@ -230,6 +231,21 @@ def test_a_node_of_another_version_is_refused_by_name(monkeypatch):
         qmac.InputError, match=r"differs in version .*, here 99\.0"
     ):  # fmt: skip
         qmac.optimize(PRICES, GRID, executor=executor)
+
+
+def test_a_node_whose_cpus_others_hold_is_named(monkeypatch):
+    from qmac.run import ray_executor
+
+    monkeypatch.setattr(driver, "ALONE_SECONDS", 3.0)
+    monkeypatch.setattr(ray_executor, "AWAITED_SECONDS", 0.5)
+    with raylets(1) as (cluster, nodes), qmac.RayExecutor(cluster.address) as executor:
+        executor.connect()
+        holder = ray.remote(num_cpus=1)(dict).remote()
+        ray.get(holder.__ray_ready__.remote())
+        name = f"{nodes[0].node_ip_address}:{nodes[0].node_id[:6]}"
+        why = re.escape(f"{name}: its CPUs are asked for (1), and others hold some of them")
+        with pytest.warns(UserWarning, match=f"waiting for node {why}"), pytest.raises(Stopped, match=why):
+            qmac.optimize(PRICES, GRID, executor=executor)
 
 
 def test_what_is_asked_of_a_node_that_has_just_ended_is_asked_of_nobody():

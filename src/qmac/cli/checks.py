@@ -71,30 +71,24 @@ def verify(
 
 def _replays(path: Path, symbol: str | None, rows: int) -> Iterator[tuple[str, Any, Any]]:
     """Name, best rows and what replays them, of each symbol that is done."""
-    from qmac.result import HEADER as RESULT
-    from qmac.run.directory import HEADER, RunDirectory
-    from qmac.stored import load
+    from qmac.jobs import read
     from qmac.verification import Replay
 
-    if (path / RESULT).exists() and not (path / HEADER).exists():
-        raise ResultError(
-            f"{path} holds a result without its prices, so it cannot be replayed. Name the directory of a run, "
-            "which keeps them: 'qmac optimize --out DIR'."
-        )
-    found = RunDirectory.open(path)
-    done = [name for name in found.names if (found.result(name) / RESULT).exists()]
-    if symbol is not None and symbol not in found.names:
-        raise ResultError(f"{path} has no symbol {symbol!r}. {suggestion(symbol, found.names)}")
-    if not done or (symbol is not None and symbol not in done):
-        which = "" if symbol is None else f" of {symbol}"
-        raise ResultError(f"{path} holds no result{which} yet. Go on with it: qmac resume {path}")
-    for name in done if symbol is None else [symbol]:
-        result, own = load(found.result(name)), found.averages()
-        averages = None
-        if own is not None:
-            values = [[None if math.isnan(value) else value for value in row] for row in own.tolist()]
-            averages = dict(zip(result.grid.windows, values, strict=True))
-        yield name, result.top.head(rows), Replay(found.prices(name), result.rules, averages)
+    results = read(path)
+    if symbol is not None and symbol not in results:
+        raise ResultError(f"{path} holds no result of {symbol!r}. {suggestion(symbol, results)}")
+    for name in results if symbol is None else [symbol]:
+        result = results[name]
+        if result.source is None:
+            raise ResultError(
+                f"{path} holds a result without its prices, so it cannot be replayed. Results of this version keep them: "
+                "run it again."
+            )
+        series, own = result.series, None
+        if series.averages is not None:
+            averages = {window: row.tolist() for window, row in series.averages.items()}
+            own = {window: [None if math.isnan(value) else value for value in row] for window, row in averages.items()}
+        yield name, result.top.head(rows), Replay(series.prices, result.rules, own)
 
 
 def _told(name: str) -> Any:

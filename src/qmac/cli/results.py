@@ -43,7 +43,7 @@ def show(
     check_rank(rank_by)
     results = jobs.read(directory)
     print_results(results, rows, as_json, rank_by=rank_by)
-    if print_failed(results):
+    if print_failed(results, directory):
         raise typer.Exit(exits.INCOMPLETE)
 
 
@@ -105,15 +105,20 @@ def export(
         print(f"{written}: {what} as {kind}, {len(frame):,} x {len(frame.columns)} (rows x columns)")
 
 
-def print_failed(results: Any) -> bool:
-    """Say which results are incomplete; whether any is."""
+def print_failed(results: Any, place: Path | None) -> bool:
+    """Say which results are incomplete, and what can be done where they are kept; whether any is."""
+    from qmac.run.directory import HEADER
+
     incomplete = {name: result.failed for name, result in results.items() if result.failed}
     for name, failed in incomplete.items():
         cells = ", ".join(str(cell["cell"]) for cell in failed[:5]) + (", ..." if len(failed) > 5 else "")
         streams.say(
-            f"{name} is incomplete: {len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}. "
-            "To try again, begin the run in another directory."
+            f"{name} is incomplete: {len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}."
         )
+    if incomplete and place is not None and (place / HEADER).exists():
+        streams.say(f"to try these cells again, and no others: qmac resume {shlex.quote(str(place))} --retry-failed")
+    elif incomplete and place is None:
+        streams.say("to try these cells again, and no others, a run must be kept: add --out DIR.")
     return bool(incomplete)
 
 

@@ -51,23 +51,24 @@ def optimize(
     """
     from qmac import jobs
 
+    place = executor(limits)
     if dry_run:
-        _print_estimate(job, limits, as_json)
+        _print_estimate(job, limits, place, as_json)
         return
     check_rank(rank_by)
-    place = executor(limits)
     _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, job.top, prometheus_file, as_json, rank_by)
 
 
 @takes_file
+@takes_executor
 @takes_limits
 @takes_job
-def estimate(*, job: Any, limits: qmac.Limits, as_json: AsJson = False) -> None:
+def estimate(*, job: Any, limits: qmac.Limits, executor: Any, as_json: AsJson = False) -> None:
     """Measure a second or two of a run and say what the whole takes: time, memory, disk.
 
     Example: qmac estimate --sample --windows 2:500
     """
-    _print_estimate(job, limits, as_json)
+    _print_estimate(job, limits, executor(limits), as_json)
 
 
 @takes_executor
@@ -78,6 +79,9 @@ def resume(
     directory: Directory,
     limits: qmac.Limits,
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try cells again that failed on every node of a cluster.")
+    ] = False,
     prometheus_file: PrometheusFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -89,7 +93,8 @@ def resume(
     from qmac.run.directory import RunDirectory
 
     found = RunDirectory.open(directory)
-    _run(jobs.Job.of_directory(found), found, limits, executor(limits), rows, prometheus_file, as_json)
+    job, place = jobs.Job.of_directory(found), executor(limits)
+    _run(job, found, limits, place, rows, prometheus_file, as_json, retry_failed=retry_failed)
 
 
 def watch(
@@ -151,23 +156,27 @@ def _run(
     prometheus_file: Path | None,
     as_json: bool,
     rank_by: str = "objective",
+    *,
+    retry_failed: bool = False,
 ) -> None:
     """Do what is left of a job and show what it found."""
     from qmac import jobs
     from qmac.run.prometheus import Prometheus
 
     if directory is not None:
-        State.resume = f"qmac resume {shlex.quote(str(directory.path.resolve()))}"
+        again = " --retry-failed" if retry_failed else ""
+        State.resume = f"qmac resume {shlex.quote(str(directory.path.resolve()))}{again}"
         streams.say(f"if anything interrupts this run, go on with: {State.resume}")
     with executor or nullcontext(), streams.progress(job.objective) as shown:
         listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
-        results = jobs.run(job, directory, limits, jobs.threads_of(limits), _heeding(listener), executor)
+        threads, heeding = jobs.threads_of(limits), _heeding(listener)
+        results = jobs.run(job, directory, limits, threads, heeding, executor, retry_failed=retry_failed)
     State.resume = None
     if directory is not None:
         State.written = f"the result is in {directory.path}"
     place = None if directory is None else directory.path
     print_results(results, rows, as_json, place, saved=True, rank_by=rank_by)
-    incomplete = print_failed(results)
+    incomplete = print_failed(results, place)
     if incomplete or results.left_out:
         raise typer.Exit(exits.INCOMPLETE if incomplete else exits.LEFT_OUT)
 
@@ -183,11 +192,16 @@ def _heeding(listener: Any) -> Any:
     return heed
 
 
-def _print_estimate(job: Any, limits: qmac.Limits, as_json: bool) -> None:
+def _print_estimate(job: Any, limits: qmac.Limits, executor: Any, as_json: bool) -> None:
     from qmac.estimate import estimate
     from qmac.jobs import threads_of
 
     found = estimate(job, limits, threads_of(limits))
+    if executor is not None:
+        streams.say(
+            f"the estimate, of memory too, is of this machine ({found.shown_threads}); no cluster was asked. On c CPUs as fast "
+            f"as these the sweep takes about {found.cpu_seconds:,.1f} s / c, and Ray a few seconds to begin."
+        )
     if as_json:
         streams.print_json(found.to_dict())
         return

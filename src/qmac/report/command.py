@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -41,6 +41,10 @@ def report(
     symbol: Annotated[
         str | None, typer.Option(help="Of a run of many symbols: this one. Without it, a page of all winners.")
     ] = None,
+    each: Annotated[
+        bool,
+        typer.Option("--each", help="Of a run of many symbols: a page of each, too, linked from that of all winners."),
+    ] = False,
     prices: Annotated[
         Path | None, typer.Option(help="CSV or Parquet file it was found on, where the directory does not hold it.")
     ] = None,
@@ -56,17 +60,23 @@ def report(
     from qmac import jobs
     from qmac.report import page, winners
     from qmac.report.info import plain, report_of
-    from qmac.symbols import safe_name
 
     made: Any
     render: Any
     results = jobs.read(directory)
     if symbol is not None and symbol not in results:
         raise OptionError(f"{directory} holds no result of {symbol!r}. {suggestion(symbol, results)}")
-    if symbol is None and (len(results) > 1 or results.left_out):
+    many = symbol is None and (len(results) > 1 or bool(results.left_out))
+    home = (out or directory / PAGE).expanduser()
+    place = home if out is not None or symbol is None else winners.page_of(symbol, home)  # not in place of the winners
+    if each and (as_json or not many):
+        raise OptionError("--each writes the pages of a run of many symbols. Leave out --symbol and --json.")
+    for name in results if each else ():
+        _say(page.write_report(results[name], winners.page_of(name, home)))
+    if many:
         if prices is not None:
             raise OptionError(f"{directory} holds {len(results)} results, --prices belongs to one. Add --symbol NAME.")
-        made, render = winners.winners_of(results, str(directory)), winners.page
+        made, render = winners.winners_of(results, str(directory), winners.links_of(results, home)), winners.page
     else:
         result = results[symbol or next(iter(results))]
         if prices is not None:
@@ -75,13 +85,13 @@ def report(
             result = result.with_prices(read_prices(prices))
         made, render = report_of(result), page.page
     if not as_json or out is not None:
-        name = PAGE if symbol is None else f"report-{safe_name(symbol)}.html"  # not in place of the page of winners
-        place = out or directory.expanduser() / name
-        page.write_page(place, lambda: render(made))
-        shown = sys.stderr if as_json else sys.stdout
-        print(
-            f"{shlex.quote(str(place))}, {place.expanduser().stat().st_size / 1e6:.1f} MB: open it in a browser",
-            file=shown,
-        )
+        _say(page.write_page(place, lambda: render(made)), sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(plain(made), allow_nan=False))
+
+
+def _say(place: Path, stream: TextIO | None = None) -> None:
+    """Where a page is."""
+    print(
+        f"{shlex.quote(str(place))}, {place.stat().st_size / 1e6:.1f} MB: open it in a browser", file=stream, flush=True
+    )

@@ -14,7 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from qmac.config import Rules
+from qmac.errors import ResultError
 from qmac.grid import ROLES, shown_windows
+from qmac.neighbourhood import RADIUS, neighbours, surroundings
 from qmac.objective import LOGARITHMS
 from qmac.reductions import Distribution
 from qmac.result import Result
@@ -55,6 +57,8 @@ HEADINGS = {
 PROFITS = ("total_return", "annualized_return", "simple_return", "expectancy")
 LARGE = 1e6
 """From here on, digits say less than an exponent."""
+MOST_BARS = 8_000_000
+"""Of all neighbours of the winner, which are looked at if there are no more: 0.1 s."""
 BARS = 16
 SHADES = " ▏▎▍▌▋▊▉█"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -86,7 +90,7 @@ def show_result(result: Result, console: Console, rows: int = 20, rank_by: str =
         soft_wrap=True,
     )
     console.print(asked(result), highlight=False, markup=False, style="dim", soft_wrap=True)
-    rate = f"{result.elapsed:.2f} s, {millions(result.combinations_per_second)} on {result.threads} threads"
+    rate = f"{result.elapsed:.2f} s, {millions(result.combinations_per_second)} on {result.threads} thread{'s' * (result.threads != 1)}"
     console.print(rate, highlight=False, style="dim")
     if result.best is None:
         console.print(
@@ -98,6 +102,9 @@ def show_result(result: Result, console: Console, rows: int = 20, rank_by: str =
     console.print(top_table(result.ranked(rank_by).head(rows), result.objective, console))
     console.print(_distribution(result, console))
     console.print(_beside_hold(result))
+    around = _around(result)
+    if around:
+        console.print(around, highlight=False)
 
 
 def show_winners(results: Results, console: Console) -> None:
@@ -221,6 +228,22 @@ def _beside_hold(result: Result) -> Table:
     for name in result.hold:
         table.add_row(name, number(name, winner[name]), number(name, result.hold[name]))
     return table
+
+
+def _around(result: Result) -> str:
+    """What surrounds the winner; nothing where its prices are not there, or it takes longer than a blink."""
+    assert result.best is not None
+    windows, _ = neighbours(result.grid, result.best)
+    if len(windows) < 2 or len(windows) * result.prices["bars"] > MOST_BARS:
+        return ""
+    try:
+        series = result.series
+    except ResultError:
+        return ""
+    asked = (result.grid, result.rules, [result.best], result.objective, result.maximize, (RADIUS,))
+    near = surroundings(series, *asked)[0][0]
+    median, worst = (number(result.objective, value) for value in (near.median, near.worst))
+    return f"within {RADIUS} steps of the winner, {near.neighbours:,} window sets: median {median}, worst {worst}"
 
 
 def show_backtest(run: Backtest, hold: Mapping[str, float], console: Console, rows: int = 20) -> None:

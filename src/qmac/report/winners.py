@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from qmac.errors import ResultError
 from qmac.grid import Combination
@@ -11,8 +13,9 @@ from qmac.metrics import METRICS
 from qmac.report import figures
 from qmac.report.asked import Asked, asked_of, day
 from qmac.report.outcomes import outcomes_of
-from qmac.report.page import COLUMNS, rendered, write_page
+from qmac.report.page import COLUMNS, rendered, write_page, write_report
 from qmac.results import Results
+from qmac.symbols import safe_name
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Winner:
     share_positive: float
     share_better_than_hold: float
     sigmas: float
+    link: str
+    """To its own page, from that of the winners; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,18 @@ class Winners:
     left_out: tuple[str, ...]
 
 
-def winners_of(results: Results, directory: str = "") -> Winners:
+def page_of(symbol: str, place: Path) -> Path:
+    """Where the page of one symbol stands, beside that of the winners: ``report-SPY.html`` beside ``report.html``."""
+    return place.with_name(f"{place.stem}-{safe_name(symbol)}.html")
+
+
+def links_of(results: Results, place: Path) -> dict[str, str]:
+    """To the pages of symbols that are there, by symbol."""
+    pages = {symbol: page_of(symbol, place.expanduser()) for symbol in results}
+    return {symbol: quote(page.name) for symbol, page in pages.items() if page.is_file()}
+
+
+def winners_of(results: Results, directory: str = "", links: Mapping[str, str] | None = None) -> Winners:
     """The winners of a job; each result is read once."""
     rows, asked = [], None
     for symbol, result in results.items():
@@ -66,6 +82,7 @@ def winners_of(results: Results, directory: str = "") -> Winners:
                 share_positive=outcomes.share_positive if outcomes else nan,
                 share_better_than_hold=outcomes.share_better_than_hold if outcomes else nan,
                 sigmas=outcomes.sigmas if outcomes else nan,
+                link=(links or {}).get(symbol, ""),
             )
         )
     if asked is None:
@@ -73,9 +90,11 @@ def winners_of(results: Results, directory: str = "") -> Winners:
     return Winners(directory, asked, tuple(rows), tuple(results.left_out.values()))
 
 
-def write_winners(results: Results, path: Path) -> Path:
-    """Write the page of a job's winners; errors as in ``Results.report``."""
-    return write_page(path, lambda: page(winners_of(results)))
+def write_winners(results: Results, path: Path, *, each: bool = False) -> Path:
+    """Write the page of a job's winners, and those of its symbols; errors as in ``Results.report``."""
+    for symbol in results if each else ():
+        write_report(results[symbol], page_of(symbol, path))
+    return write_page(path, lambda: page(winners_of(results, links=links_of(results, path))))
 
 
 def page(winners: Winners) -> str:

@@ -5,6 +5,7 @@
     DIR/run.json             what was asked, and the checksums of the prices; never changed
         prices/SPY.parquet   the very prices, so that a run can go on wherever its directory is
         snapshots/00000012   the newest three
+        snapshots/of-SPY     set aside: its result lacks cells that failed on every node of a cluster
         results/SPY/         a result, written once
         scores/SPY/          with --save-grid, until they move into the result
         progress.jsonl       a line every few seconds
@@ -20,7 +21,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,9 @@ from qmac.prices import Prices
 from qmac.run import snapshot
 from qmac.run.files import sync, write_whole
 from qmac.run.ledger import Ledger
+from qmac.run.lock import LOCK, held
 from qmac.run.scores import SCORES, is_complete
 from qmac.symbols import safe_name
-
-try:
-    import fcntl
-except ImportError:  # Windows: two drivers of one directory are not told apart
-    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
 HEADER, PROGRESS, AVERAGES = "run.json", "progress.jsonl", "averages.npy"
@@ -51,6 +48,7 @@ FOLDERS = ("prices", "snapshots", "results")
 ENTRIES = {"format": int, "qmac": str, "asked": dict, "prices": dict, "left_out": dict}
 """Of a header, and their types."""
 GENERATIONS = 3
+ASIDE = "of-"
 
 
 class RunDirectory:
@@ -73,7 +71,7 @@ class RunDirectory:
         existed = path.is_dir()
         path.mkdir(parents=True, exist_ok=True)
         try:
-            with _held(path / STARTING, path):
+            with held(path / STARTING, path):
                 made = cls(path, _written(path, asked, prices, averages, left_out, save_grid))
             (path / STARTING).unlink()
             return made
@@ -93,7 +91,7 @@ class RunDirectory:
         ResultError : another process begins a run there.
         """
         if (path / STARTING).exists() and not (path / HEADER).exists():
-            with _held(path / STARTING, path):
+            with held(path / STARTING, path):
                 _clear(path)
 
     @classmethod
@@ -130,7 +128,7 @@ class RunDirectory:
         ------
         ResultError : another process holds it.
         """
-        with _held(self.path / "lock", self.path):
+        with held(self.path / LOCK, self.path):
             yield
 
     @property
@@ -199,7 +197,8 @@ class RunDirectory:
         """Restore the newest sound snapshot of what ``fits`` says; what it is about (None if there is none), and what
         was wrong with newer ones."""
         damaged = []
-        for path in self._snapshots():
+        aside = self._aside(fits["name"])
+        for path in [*self._snapshots(), *([aside] if aside.exists() else [])]:
             try:
                 about, arrays = snapshot.decoded(path)
                 if any(about.get(key) != value for key, value in fits.items()):
@@ -211,8 +210,21 @@ class RunDirectory:
             return about, damaged
         return None, damaged
 
+    def set_aside(self, name: str) -> None:
+        """Keep the newest snapshot for a symbol of which cells failed, so that these alone can be tried again."""
+        for newest in self._snapshots()[:1]:
+            os.replace(newest, self._aside(name))
+            sync(newest.parent)
+
+    def drop_set_aside(self, but: Collection[str]) -> None:
+        """Of all symbols but some."""
+        kept = {self._aside(name) for name in but}
+        for path in (self.path / "snapshots").glob(f"{ASIDE}*"):
+            if path not in kept:
+                path.unlink(missing_ok=True)
+
     def drop_snapshots(self) -> None:
-        """Of a dataset that is done."""
+        """Of a dataset that is done; not what is set aside."""
         for path in [*self._snapshots(), *(self.path / "snapshots").glob(".*.part")]:
             path.unlink(missing_ok=True)
 
@@ -223,6 +235,9 @@ class RunDirectory:
         for path in [place, *(path for path in place.parent.glob(".*") if left.fullmatch(path.name))]:
             shutil.rmtree(path, ignore_errors=True)
 
+    def _aside(self, name: str) -> Path:
+        return self.path / "snapshots" / f"{ASIDE}{safe_name(name)}"
+
     def _snapshots(self) -> list[Path]:
         """The newest first."""
         folder = self.path / "snapshots"
@@ -230,29 +245,6 @@ class RunDirectory:
             return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda p: -int(p.name))
         except FileNotFoundError:
             return []
-
-
-@contextmanager
-def _held(file: Path, path: Path) -> Iterator[None]:
-    """Hold a file of the directory ``path``, made if there is none."""
-    descriptor = os.open(file, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o644)
-    try:
-        if fcntl is not None:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "another process"
-                raise ResultError(
-                    f"{path} is being run by {holder}. Wait for it, or watch it: qmac watch {path}"
-                ) from None
-            except OSError:  # a file system without locks
-                pass
-        os.truncate(descriptor, 0)
-        host = os.uname().nodename if hasattr(os, "uname") else "?"
-        os.pwrite(descriptor, f"process {os.getpid()} on {host}\n".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _clear(path: Path) -> None:

@@ -115,7 +115,7 @@ class Leases:
         self._number = 0
         self._hold = self._stop = False
         self._began: float | None = None
-        self._ticked: float | None = None
+        self._ticked = 0.0
         self.failed: dict[int, str] = {}
         """Cells that cannot be swept, and why."""
         self.late = 0
@@ -150,7 +150,8 @@ class Leases:
 
     def step(self, event: Event, now: float) -> list[Action]:
         """What follows from an event; ``now`` never goes back."""
-        self._began = now if self._began is None else self._began
+        if self._began is None:
+            self._began = self._ticked = now
         match event:
             case Joined():
                 actions = self._lose(event.node, "it joined anew") if event.node in self._nodes else []
@@ -174,10 +175,12 @@ class Leases:
             return []
         node.heard, node.reading = now, event.reading
         node.paused = None if not event.paused else now if node.paused is None else node.paused
+        node.held.sort(key=lambda held: held.lease.number != event.number)  # the one at hand first, whichever it is
         if node.held:
             held = node.held[0]
             swept = min(event.swept, held.work) if event.number == held.lease.number else 0
-            if swept > held.swept or (node.paused is not None and now - node.paused < PAUSE_SECONDS):
+            resting = node.paused is not None and now - node.paused < PAUSE_SECONDS
+            if swept > held.swept or resting or held.due == math.inf:
                 held.swept = max(held.swept, swept)
                 held.due = now + self._patience(node, held)
         return []
@@ -227,8 +230,7 @@ class Leases:
 
     def _excuse(self, now: float) -> None:
         """What was not heard while the driver stood still (Ctrl-Z, a disk that hangs) is held against nobody."""
-        stall = now - self._ticked if self._ticked is not None else 0.0
-        self._ticked = now
+        stall, self._ticked = now - self._ticked, now
         if stall > STALL_SECONDS:
             for node in self._nodes.values():
                 node.heard = max(node.heard, min(now, node.heard + stall))

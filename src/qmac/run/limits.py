@@ -81,6 +81,15 @@ class Limits:
     def _set(self, name: str, value: float) -> None:
         object.__setattr__(self, name, value)
 
+    @classmethod
+    def of(cls, limits: Limits | None) -> Limits:
+        """The limits, or those of the machine for None."""
+        if limits is not None and not isinstance(limits, Limits):
+            raise OptionError(
+                f"limits are a {type(limits).__name__}, but must be qmac.Limits, such as Limits(memory='4GiB')."
+            )
+        return limits or cls()
+
     def memory_bytes(self, total: int | None) -> int | None:
         """The memory limit in bytes where ``total`` bytes are there; None for no limit, or a share of nothing known."""
         if isinstance(self.memory, float):

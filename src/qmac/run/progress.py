@@ -14,13 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
 from qmac.run.files import write_whole
+from qmac.run.lock import LOCK, is_held
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-LOCK = "lock"
 GONE = "its process is gone"
 LINE_SECONDS = 2.0
 LOG_BYTES = 1 << 20
@@ -63,7 +58,13 @@ class Status:
         level = [level for level in levels if level not in ("", "normal") and not level.endswith(" normal")]
         count = len(self.nodes or ())
         where = "" if self.nodes is None else f" on {count} node{'s' * (count != 1)}"
-        return [*level, f"{duration(self.left)} left", millions(self.rate), memory, f"{self.threads} threads{where}"]
+        return [
+            *level,
+            f"{duration(self.left)} left",
+            millions(self.rate),
+            memory,
+            f"{self.threads} thread{'s' * (self.threads != 1)}{where}",
+        ]
 
     @property
     def text(self) -> str:
@@ -214,28 +215,6 @@ def _now(line: Line | None, held: bool | None) -> str:
     if line is None:
         return "no line yet"
     return GONE if line.status is not None and held is False else line.words
-
-
-def is_held(lock: Path) -> bool | None:
-    """Whether a process runs a directory, by its lock; None where that cannot be told.
-
-    The lock is taken for a moment, shared with others who look; a process that begins at that very moment is refused.
-    """
-    if fcntl is None:
-        return None
-    try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
-        return None
-    finally:
-        os.close(descriptor)
-    return False
 
 
 class Line(NamedTuple):

@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -37,8 +37,8 @@ except ImportError:
 
 LOOK_SECONDS = 1.0
 """Between two looks for new nodes."""
-JOIN_SECONDS = 40.0
-"""An actor that has not answered for so long is ended, and another started before the run gives up."""
+AWAITED_SECONDS, JOIN_SECONDS = 8.0, 40.0
+"""An actor that has not answered for so long is told of, and then ended, and another started before the run gives up."""
 REST_SECONDS, MOST_REST_SECONDS = 1.0, 30.0
 """Before another actor is started on a node where one ended before it had joined; doubled each time."""
 STORE_BYTES = 512 * 2**20
@@ -88,9 +88,15 @@ class _Member:
 
     name: str
     place: str
+    cpus: int
     actor: Any
     since: float
     joined: bool = False
+
+    @property
+    def where(self) -> str:
+        """Its node, whichever actor it is there."""
+        return self.name.partition("#")[0]
 
 
 @dataclass(frozen=True)
@@ -109,16 +115,12 @@ class RayNodes(Nodes):
         self._calls: dict[ray.ObjectRef, _Call] = {}
         self._rest: dict[str, tuple[float, float]] = {}
         """When a node may be tried again, and how long it rested before."""
-        self._refused: dict[str, str] = {}
+        self.refused, self.awaited = {}, {}
         self._numbers, self._looked, self._generation = itertools.count(1), 0.0, 0
-
-    @property
-    def refused(self) -> Mapping[str, str]:
-        return self._refused
 
     def begin(self, evaluator: Evaluator) -> None:
         self._generation += 1
-        self._calls, self._refused = {}, {}
+        self._calls, self.refused, self.awaited = {}, {}, {}
         self._rest = {place: rest for place, rest in self._rest.items() if rest[0] < math.inf}  # this one may fit
         self._question, self._bars = evaluator.question, evaluator.dataset.bars
         self._passport = passport(self._question, self._bars)
@@ -144,17 +146,13 @@ class RayNodes(Nodes):
 
     def do(self, action: Action) -> None:
         match action:
-            case Grant(lease):
-                if (member := self._members.get(lease.node)) is None:
-                    return  # it is lost, which is the next event but one
+            case Grant(lease) if member := self._members.get(lease.node):  # or it is lost, which is an event to come
                 call = member.actor.work.remote(lease, self._generation, self._checksum, self._dataset)
                 self._calls[call] = _Call(member, "work", lease.number)
-            case Ping(node):
-                if node in self._members:
-                    self._calls[self._members[node].actor.reading.remote()] = _Call(self._members[node], "reading")
-            case Recall(node):
-                if node in self._members:
-                    self._members[node].actor.recall.remote()
+            case Ping(node) if member := self._members.get(node):
+                self._calls[member.actor.reading.remote()] = _Call(member, "reading")
+            case Recall(node) if member := self._members.get(node):
+                member.actor.recall.remote()
             case Expel(node):
                 self._end(node)
 
@@ -181,11 +179,13 @@ class RayNodes(Nodes):
         for member in list(self._members.values()):
             if not member.joined and now - member.since > JOIN_SECONDS:
                 self._end(member.name)
+            elif not member.joined and now - member.since > AWAITED_SECONDS:
+                self.awaited[member.where] = _awaited_for(member)
 
     def _start(self, place: str, address: str, cpus: int) -> None:
         here = NodeAffinitySchedulingStrategy(place, soft=False)
         actor = ACTOR.options(num_cpus=cpus, scheduling_strategy=here).remote(self._limits, self._threads or cpus)
-        member = _Member(f"{address}#{next(self._numbers)}", place, actor, time.monotonic())
+        member = _Member(f"{address}#{next(self._numbers)}", place, cpus, actor, time.monotonic())
         self._members[member.name] = member
         self._greet(member)
 
@@ -227,14 +227,12 @@ class RayNodes(Nodes):
             swept = answer.swept if answer.generation == self._generation else 0
             return [Heard(name, answer.lease, swept, answer.paused, answer)]
         theirs, threads = answer
-        different = [
-            f"{key} {theirs.get(key)}, here {value}"
-            for key, value in self._passport.items()
-            if theirs.get(key) != value
-        ]
+        ours = self._passport.items()
+        different = [f"{key} {theirs.get(key)}, here {value}" for key, value in ours if theirs.get(key) != value]
         if different:
             return self._refuse(call.member, f"differs in {'; '.join(different)}")
         call.member.joined = True
+        self.awaited.pop(call.member.where, None)
         return [Joined(name, threads)]
 
     def _error(self, call: _Call, error: Exception) -> list[Event]:
@@ -249,9 +247,18 @@ class RayNodes(Nodes):
         return []
 
     def _refuse(self, member: _Member, why: str) -> list[Event]:
-        self._refused[member.name.partition("#")[0]] = why
+        self.refused[member.where] = why
         self._end(member.name, for_good=True)
         return [Lost(member.name, why)]
+
+
+def _awaited_for(member: _Member) -> str:
+    """Why an actor may not be ready."""
+    with suppress(Exception):  # what Ray tells its developers, and may one day not
+        if not ray._private.state.actors(member.actor._actor_id.hex())["Pid"]:
+            held = f"its CPUs are asked for ({member.cpus}), and others hold some of them"
+            return f"{held}; see what with 'ray status', and end it or wait"
+    return "the process there is not ready; it may start slowly, or compile"
 
 
 class RayExecutor(ClusterExecutor):
@@ -319,18 +326,10 @@ class RayExecutor(ClusterExecutor):
         self._nodes.forget()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "ignore_reinit_error": True}
+        own = {"num_cpus": available_cpus(), "object_store_memory": STORE_BYTES, "include_dashboard": self.dashboard}
+        which: dict[str, Any] = {"address": "local", **own} if self.address is None else {"address": self.address}
         try:
-            if self.address is None:
-                ray.init(
-                    address="local",
-                    num_cpus=available_cpus(),
-                    object_store_memory=STORE_BYTES,
-                    include_dashboard=self.dashboard,
-                    **common,
-                )
-            else:
-                ray.init(address=self.address, **common)
+            ray.init(**which, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
         except Exception as error:  # Ray raises all kinds
             why = " ".join(str(error).split()) or type(error).__name__
             where = "on this machine" if self.address is None else f"at {self.address}"

@@ -1,0 +1,39 @@
+"""A result on a terminal."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from conftest import frame, series
+from rich.console import Console
+
+import qmac
+from qmac.report import terminal
+
+GRID = qmac.Grid(windows=(3, 5, 8, 13, 21))
+
+
+@pytest.fixture(scope="module")
+def result():
+    return qmac.optimize(frame(series("random", 300, 4)), GRID, top=8, threads=1)
+
+
+def shown(result):
+    console = Console(file=io.StringIO(), width=100)
+    terminal.show_result(result, console)
+    return console.file.getvalue()
+
+
+def test_what_surrounds_the_winner_is_said_where_it_costs_nothing(result, monkeypatch):
+    near = result.neighbourhood(radius=2)["total_return"].iloc[1:]
+    said = (
+        f"within 2 steps of the winner, {len(near)} window sets: median {near.median():.1%}, worst {near.min():.1%}\n"
+    )
+    assert shown(result).endswith(said)
+    assert "within 2 steps" not in shown(replace(result, source=None))
+    monkeypatch.setattr(terminal, "MOST_BARS", len(near) * 100)
+    assert "within 2 steps" not in shown(result)
+
+
+def test_one_thread_is_one(result):
+    assert " on 1 thread\n" in shown(result) and " on 2 threads\n" in shown(replace(result, threads=2))
