@@ -35,6 +35,32 @@ def test_levels_of_the_governor():
         assert dwell == ("-" if math.isinf(threshold.dwell) else f"{threshold.dwell:g} s")
 
 
+def test_docstrings_as_the_site_reads_them():
+    """Every parameter has a type from the signature and words from the docstring, and is a parameter."""
+    griffe = pytest.importorskip("griffe", reason="comes with the site: pip install '.[docs]'")
+    extension = griffe.load_extensions(str(ROOT / "docs" / "hooks" / "parameters.py"))
+    package = griffe.load("qmac", search_paths=[ROOT / "src"], extensions=extension, docstring_parser="numpy")
+    page = (ROOT / "docs" / "python.md").read_text()
+    shown = [package[name.removeprefix("qmac.")] for name in re.findall(r"^::: (\S+)", page, re.MULTILINE)]
+    assert {"optimize", "Rules", "Result", "RayExecutor"} <= {each.name for each in shown}
+    items = []
+    for each in shown:
+        for one in [each, *each.members.values()]:
+            if one.has_docstring:
+                items += [
+                    (one, item)
+                    for part in one.docstring.parsed
+                    if part.kind.value == "parameters"
+                    for item in part.value
+                ]
+    assert len(items) > 40
+    for one, item in items:
+        assert item.annotation and item.description and item.name in [p.name for p in one.parameters], (
+            one.path,
+            item.name,
+        )
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links(page):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):

@@ -53,6 +53,8 @@ class Prices:
     def tail(self, bars: int) -> Prices:
         """The last ``bars`` bars.
 
+        Examples
+        --------
         >>> len(sample_prices().tail(2000))
         2000
         """
@@ -178,6 +180,8 @@ def sample_prices() -> Prices:
 
     Facts from the dataset ``arch.data.sp500`` of the PyPI package ``arch`` (Kevin Sheppard).
 
+    Examples
+    --------
     >>> len(sample_prices())
     5031
     """
