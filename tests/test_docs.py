@@ -20,6 +20,20 @@ def test_readme_example(capsys, tmp_path, monkeypatch):
         exec(compile(block, "README.md", "exec"), {})  # noqa: S102
 
 
+def test_picture_in_python(capsys):
+    """The code of docs/concepts.md makes what its picture says."""
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "concepts.md").read_text(), re.DOTALL)
+    names: dict = {}
+    exec(compile(block, "concepts.md", "exec"), names)  # noqa: S102
+    assert capsys.readouterr().out == "14.3%\n"
+    picture = (ROOT / "docs" / "idea.svg").read_text()
+    for bar, gain in enumerate(names["gain"]):
+        shown = f"{gain - 1:+.1%}"[:-1].replace("-", "\N{MINUS SIGN}").replace("+0.0", "0.0")
+        end = str(names["closed"][bar]).replace("11", "end")
+        assert f'class="sell">{end}</text><text class="bar" x="{45 + 50 * bar}" y="309">{shown}<' in picture
+    assert "this combination makes 14.3 %" in picture
+
+
 def test_levels_of_the_governor():
     """The table of docs/reliability.md is that of the code."""
     page = (ROOT / "docs" / "reliability.md").read_text()
