@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import qmac
 from qmac.run.governor import THRESHOLDS
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +33,19 @@ def test_picture_in_python(capsys):
         end = str(names["closed"][bar]).replace("11", "end")
         assert f'class="sell">{end}</text><text class="bar" x="{45 + 50 * bar}" y="309">{shown}<' in picture
     assert "this combination makes 14.3 %" in picture
+
+
+def test_prices_mended(tmp_path, monkeypatch):
+    """The file that docs/prices.md shows is refused, and its lines of pandas mend it; the good one is read as it stands."""
+    monkeypatch.chdir(tmp_path)
+    good, bad, block = re.findall(r"```(?:python)?\n(.*?)```", (ROOT / "docs" / "prices.md").read_text(), re.DOTALL)
+    (tmp_path / "good.csv").write_text(good)
+    assert qmac.read_prices("good.csv").close.tolist() == [2485.74, 2506.85]
+    (tmp_path / "download.csv").write_text(bad + '"12/27/2018","2,488.83","2,442.50","2,489.10","2,397.94",""\n')
+    with pytest.raises(qmac.InputError):
+        qmac.read_prices("download.csv")
+    exec(compile(block, "prices.md", "exec"), {})  # noqa: S102
+    assert qmac.read_prices("mine.parquet").close.tolist() == [2488.83, 2506.85]
 
 
 def test_levels_of_the_governor():
