@@ -2,9 +2,12 @@
 
 import math
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from conftest import frame, series
+from terminal import inside
 
 import qmac
 from qmac.run.governor import THRESHOLDS
@@ -19,6 +22,24 @@ def test_readme_example(capsys, tmp_path, monkeypatch):
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})  # noqa: S102
+
+
+def test_readme_commands(tmp_path, monkeypatch):
+    """One after the other, as printed, on fewer windows and bars; not the cluster, which is not there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    frame(series("random", 700, 4)).to_csv("spy.csv")
+    for name in ("AAA", "BBB"):
+        frame(series("random", 300, len(name))).to_csv(f"data/{name}.csv")
+    printed = re.findall(r"^qmac (.*)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    commands = [shlex.split(line, comments=True) for line in printed if "ray" not in line]
+    assert {command[0] for command in commands} >= {"optimize", "report", "show", "watch", "resume", "verify", "export"}
+    for command in commands:
+        if command[0] == "optimize" and not command[1].endswith(".toml"):
+            command += ["--windows", "10:250:30"]  # the last one counts
+        done = inside(*(word.replace("2:600", "20:600:20") for word in command))
+        assert done.returncode == 0, (command, done.stderr)
+    assert {"runs/spy/report.html", "top.csv"} <= {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")}
 
 
 def test_picture_in_python(capsys):
