@@ -19,6 +19,7 @@ from qmac.kernels.shared import Visit
 from qmac.kernels.sweep import Aim, Data, Scratch, sweep_cells
 from qmac.kernels.tables import Edge, Sums
 from qmac.kernels.tally import Scale, Tally
+from qmac.kernels.walk import Own
 from qmac.objective import MEASURES, Objective, score_of_value
 from qmac.scratch import states, summaries, tables
 from qmac.values import bound_of, code_dtype
@@ -217,14 +218,13 @@ class Worker:
         code = code_dtype(dataset.bars)
         statistics = question.statistics
         holds_on = question.rules.has_stops and question.rules.conflict == "ignore"
-        tile = _tile(dataset, question, holds_on)
+        tile = _tile(dataset, question)
         depths = int(dataset.prefixes.max()) + 1 if tile == dataset.bars else lists + 1
         self._data = Data(buys, sells, dataset.values, dataset.stops, dataset.facts, aim, scale, dataset.bars, tile)
         self._scratch = Scratch(
-            tables=tables(tile + 1, question.lanes, statistics, code),
+            tables=tables(tile, question.lanes, statistics, code),
             edge=Edge(allocate(1, question.lanes, code), allocate(1, question.lanes, np.float64)),
-            states=states(depths, question.lanes, statistics | {"own"} if holds_on else statistics, code),
-            held=allocate(1, question.lanes, code) if holds_on else None,
+            states=states(depths, question.lanes, statistics | set(Own._fields) if holds_on else statistics, code),
             cursors=np.zeros(lists, np.int64),
             floors=np.full(lists, -np.inf),
             every=Visit(np.arange(lists, dtype=np.int32), dataset.prefixes, np.zeros((2, 0), np.int64)),
@@ -266,11 +266,11 @@ def _nbytes(value: Any) -> int:
     return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
-def _tile(dataset: Dataset, question: Question, holds_on: bool) -> int:
-    """Bars of a tile. Drawdowns, and stops of positions held on, look at the whole series."""
+def _tile(dataset: Dataset, question: Question) -> int:
+    """Bars of a tile. Drawdowns look at the whole series."""
     columns = len(question.statistics & {*Sums._fields, "paid"})
     row = question.lanes * (code_dtype(dataset.bars)(0).itemsize + 8 * columns)
-    if "worst" in question.statistics or holds_on:
+    if "worst" in question.statistics:
         return dataset.bars
     tiles = -(-dataset.bars * row // TILE_BYTES)
     return -(-dataset.bars // tiles)
