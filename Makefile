@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CODE := src tests benchmarks docs/hooks docs/tutorial.ipynb
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test test-long lint docs bench bench-full clean
@@ -19,8 +20,8 @@ test-long: $(VENV)/test
 	$(BIN)/python -m pytest -q -m alone --hypothesis-profile long
 
 lint: $(VENV)/lint
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -53,6 +53,8 @@ class Prices:
     def tail(self, bars: int) -> Prices:
         """The last ``bars`` bars.
 
+        Examples
+        --------
         >>> len(sample_prices().tail(2000))
         2000
         """
@@ -178,6 +180,8 @@ def sample_prices() -> Prices:
 
     Facts from the dataset ``arch.data.sp500`` of the PyPI package ``arch`` (Kevin Sheppard).
 
+    Examples
+    --------
     >>> len(sample_prices())
     5031
     """
@@ -287,9 +291,11 @@ def _check_values(frame: pd.DataFrame, name: str) -> None:
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             more = f" ({int(bad.sum()) - 1} more rows too)" if bad.sum() > 1 else ""
+            value = frame[column].iloc[row]
+            what = "Write numbers without commas: 2048.64" if "," in str(value) else "Mend or drop the row"
             raise PricesError(
-                f"{name}: {column} is {frame[column].iloc[row]} in row {row + 1} "
-                f"({frame.index[row]}){more}. Prices must be positive numbers, from {LEAST_PRICE:g} to {1 / LEAST_PRICE:g}: mend or drop the row."
+                f"{name}: {column} is {'empty' if pd.isna(value) else value} in row {row + 1} ({frame.index[row]}){more}. "
+                f"Prices must be positive numbers, from {LEAST_PRICE:g} to {1 / LEAST_PRICE:g}. {what}."
             )
         frame[column] = numbers
 

@@ -36,7 +36,7 @@ HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
 RANKS = ("objective", "plateau")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """What a sweep found. Every figure but ``elapsed`` is the same for any number of threads."""
 
@@ -76,7 +76,7 @@ class Result:
     """Every score, where the run kept them (``save_grid``)."""
     machine: str = ""
     """What it was computed with."""
-    source: Callable[[], Series] | None = field(default=None, repr=False)
+    source: Callable[[], Series] | None = None
     """Gives the prices it was found on; None where they were not kept. Neighbourhoods and reports are made with them."""
 
     @property
@@ -193,6 +193,10 @@ class Result:
 
         return plot_map(map_of(self, rows, columns, stat))
 
+    def __repr__(self) -> str:
+        name, size = self.prices["name"], f"{self.evaluated:,}"
+        return f"Result({name}: {self.objective} of {size} combinations, best {self.best})"
+
     def _repr_html_(self) -> str:
         from qmac.report.notebook import html_of_result
 
@@ -245,13 +249,8 @@ class Result:
     @property
     def job(self) -> str:
         """The job file that would repeat it on the same prices, as text: ``qmac optimize job.toml PRICES``."""
-        asked = {
-            "grid": self.grid.to_dict(),
-            "rules": self.rules.to_dict(),
-            "objective": self.objective,
-            "maximize": self.maximize,
-            "constraints": self.constraints,
-        }
+        asked: dict[str, Any] = {"grid": self.grid.to_dict(), "rules": self.rules.to_dict()}
+        asked |= {name: getattr(self, name) for name in ("objective", "maximize", "constraints")}
         return jobfile.of_result(asked, max(len(self.top), 1), self.prices)
 
     def save(self, directory: str | Path) -> Path:

@@ -110,7 +110,7 @@ def show_result(result: Result, console: Console, rows: int = 20, rank_by: str =
 def show_winners(results: Results, console: Console) -> None:
     """The best combination of each symbol."""
     winners = results.winners
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # ten columns in 80
     table.add_column("symbol", no_wrap=True)
     objective = next(iter(results.values())).objective
     metrics = list(dict.fromkeys((objective, "total_return", "max_drawdown", "sharpe_ratio", "total_trades")))
