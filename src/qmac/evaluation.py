@@ -78,6 +78,11 @@ class Question:
         asked = {MEASURES[metric] for metric in (self.objective.metric, *self.bounds)}
         return set[str]().union(*(measures.STATISTICS[measure] for measure in asked))
 
+    @property
+    def open(self) -> Question:
+        """The same of every combination, with no constraint; the statistics, and so the kernel, are the same."""
+        return replace(self, shared_windows=True, constraints=dict.fromkeys(self.bounds, (-np.inf, np.inf)))
+
     def is_bounded(self, dataset: Dataset) -> bool:
         """Whether the prices say how large a score can be."""
         return MEASURES[self.objective.metric] == measures.GROWTH and dataset.stops is None
@@ -115,10 +120,9 @@ class Evaluator:
         bounded = question.is_bounded(dataset)
         rough = reductions.Units.of(1.0, len(dataset.windows))
         rough_scale = rough.scale(0.0, 0.0, None if bounded else 1.0)  # of the type of the real one: one compilation
-        scores = _scores(pilot, replace(question, shared_windows=True), rough_scale)
+        scores, _ = _scores(pilot, replace(question, shared_windows=True), rough_scale)
         if scores.size < PILOT_LEAST:
-            open_bounds = dict.fromkeys(question.bounds, (-np.inf, np.inf))  # the same statistics, the same kernel
-            scores = _scores(pilot, replace(question, shared_windows=True, constraints=open_bounds), rough_scale)
+            scores, _ = _scores(pilot, question.open, rough_scale)
         low, high, furthest = 0.0, 0.0, 1.0
         if scores.size:
             low, high = (float(np.quantile(scores, q)) for q in (PILOT_TAIL, 1 - PILOT_TAIL))
@@ -131,6 +135,18 @@ class Evaluator:
     def worker(self) -> Worker:
         """A worker that ends when ``stop`` is set."""
         return Worker(self.dataset, self.question, self.scale, self.stop, self.sink)
+
+    def values(self, buys: np.ndarray, sells: np.ndarray) -> np.ndarray:
+        """Objective of the buy lists ``(B,)`` against the sell lists ``(S,)``, whatever the constraints: ``(B, S)``.
+
+        NaN where it is not finite. Bit for bit what the sweep gives.
+        """
+        few = _of_lists(replace(self.dataset, windows=self.dataset.windows[:2]), buys, sells)  # small maps
+        scores, places = _scores(few, self.question.open, self.scale)
+        found = np.full(buys.size * sells.size, np.nan)
+        objective = self.question.objective
+        found[places] = objective.values(scores * objective.sign + 0.0)
+        return found.reshape(buys.size, sells.size)
 
     @property
     def worker_bytes(self) -> int:
@@ -276,22 +292,31 @@ def _tile(dataset: Dataset, question: Question) -> int:
     return -(-dataset.bars // tiles)
 
 
-def _scores(dataset: Dataset, question: Question, scale: Scale) -> np.ndarray:
-    """All finite scores of a small dataset."""
+def _scores(dataset: Dataset, question: Question, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
+    """All finite scores of a small dataset, and their places among ``(B * S,)``, in no order."""
     most = (dataset.buys.pairs.starts.size - 1) * (dataset.sells.pairs.starts.size - 1)
     worker = Worker(dataset, replace(question, top=most), scale)
     worker.evaluate((0, worker.cells))
-    return worker.tally.heap.scores[: worker.tally.heap.size[0]]
+    heap = worker.tally.heap
+    return heap.scores[: heap.size[0]], heap.indices[: heap.size[0]]
 
 
 def _pilot(dataset: Dataset) -> Dataset:
-    """An even sample of the dataset's lists, as if each had one pair."""
-    windows = len(dataset.windows)
-    buys, sells = _sampled(dataset.buys, PILOT_ROWS, windows), _sampled(dataset.sells, PILOT_LANES, windows)
-    return replace(dataset, buys=buys, prefixes=np.zeros(buys.pairs.starts.size, np.int32), sells=sells)
+    """An even sample of the dataset's lists."""
+    return _of_lists(dataset, _sampled(dataset.buys, PILOT_ROWS), _sampled(dataset.sells, PILOT_LANES))
 
 
-def _sampled(lists: Lists, most: int, windows: int) -> Lists:
-    which = np.arange(0, lists.pairs.starts.size - 1, -(-(lists.pairs.starts.size - 1) // most), dtype=np.int32)
-    fast = np.zeros(which.size, np.int32)
-    return lists_of(gathered(lists.crosses, which), np.arange(which.size, dtype=np.int32), fast, fast + 1, windows)
+def _sampled(lists: Lists, most: int) -> np.ndarray:
+    size = lists.pairs.starts.size - 1
+    return np.arange(0, size, -(-size // most), dtype=np.int32)
+
+
+def _of_lists(dataset: Dataset, buys: np.ndarray, sells: np.ndarray) -> Dataset:
+    """The dataset with some of its lists, as if each had one pair."""
+
+    def only(lists: Lists, which: np.ndarray) -> Lists:
+        fast, ids = np.zeros(which.size, np.int32), np.arange(which.size, dtype=np.int32)
+        return lists_of(gathered(lists.crosses, which), ids, fast, fast + 1, len(dataset.windows))
+
+    prefixes = np.zeros(buys.size + 1, np.int32)
+    return replace(dataset, buys=only(dataset.buys, buys), prefixes=prefixes, sells=only(dataset.sells, sells))

@@ -157,22 +157,25 @@ class Result:
         return neighbourhood.around(self.series, self.grid, self.rules, combination, radius)
 
     def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:
-        """``top`` with the column ``plateau``, in its order: the median of the objective over the neighbourhood.
+        """``top`` in the order of its column ``plateau``: the median of the objective over the neighbourhood.
 
-        Neighbours without a finite objective count as the worst. ``by="objective"`` is ``top`` itself.
+        Neighbours without a finite objective count as the worst. The column is that of two steps; another ``radius`` is
+        worked out anew. ``by="objective"`` is ``top`` itself.
 
         Raises
         ------
         OptionError : another ``by``.
-        ResultError : the prices were not kept with the result.
+        ResultError : another ``radius``, and the prices were not kept with the result.
         """
         if by not in RANKS:
             raise OptionError(f"rank by {by!r} is not known. {suggestion(str(by), RANKS)}")
         if by == "objective" or self.top.empty:
             return self.top
-        return neighbourhood.by_plateau(
-            self.series, self.grid, self.rules, self.top, self.objective, self.maximize, radius
-        )
+        top = self.top
+        if radius != neighbourhood.RADIUS or "plateau" not in top:  # results of earlier versions have no such column
+            asked = (self.series, self.grid, self.rules, top, self.objective, self.maximize, radius)
+            top = neighbourhood.with_plateau(*asked)
+        return top.sort_values("plateau", ascending=not self.maximize, kind="stable", ignore_index=True)
 
     def report(self, path: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None) -> Path:
         """Write a page that shows all of it, in one HTML file; ``prices`` where they were not kept (docs/report.md).
