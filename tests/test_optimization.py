@@ -328,6 +328,7 @@ def test_errors_of_workers_are_raised(market, monkeypatch):
     ("arguments", "says"),
     [
         ({"objective": "totl_return"}, "Did you mean 'total_return'"),
+        ({"objective": "sharp"}, "Did you mean 'sharpe_ratio'"),
         ({"constraints": {"win_rat": (0, 1)}}, "Did you mean 'win_rate'"),
         ({"constraints": {"win_rate": (0.9, 0.1)}}, "contradict"),
         ({"constraints": {"win_rate": 0.9}}, "lowest, highest"),

@@ -66,7 +66,10 @@ def suggestion(value: str, known: Iterable[str]) -> str:
     """' Did you mean ...?' if something known is near, else the list of what is known."""
     names = list(known)
     lowered = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(str(value).strip().lower(), lowered, n=1)
+    wanted = str(value).strip().lower()
+    near = difflib.get_close_matches(wanted, lowered, n=1) or [
+        name for name in lowered if len(wanted) > 1 and name.startswith(wanted)
+    ]
     if near:
         return f"Did you mean {lowered[near[0]]!r}?"
     return f"Known: {', '.join(names)}."

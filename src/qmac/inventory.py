@@ -106,11 +106,10 @@ def _of_run(path: Path) -> Entry:
         state, said = RUNNING, line.words
     else:
         state, said = INTERRUPTED, "" if line is None or line.status is not None else line.words
-    status = None if line is None else line.status
     best, combination, symbol = _best(directory, done, asked["objective"], asked["maximize"])
     return Entry(
         path, state, _words(asked), asked["objective"], len(directory.names), len(done),
-        math.nan if status is None or not status.size or state == FINISHED else status.done / status.size,
+        math.nan if line is None or state in (FINISHED, INCOMPLETE) else line.share,
         best, combination, symbol, (path / RUN).stat().st_mtime if line is None else line.time, said,
     )  # fmt: skip
 

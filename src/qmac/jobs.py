@@ -259,7 +259,7 @@ def run(
             state = str(error)
             raise
         finally:
-            log.write({"state": state})
+            log.end(state)
         return results
 
 

@@ -34,6 +34,9 @@ def load(directory: str | Path) -> Result:
     directory = Path(directory)
     directory = directory.expanduser()
     try:
+        if not directory.is_dir():
+            reason = "is a file, not a directory" if directory.exists() else "is not there"
+            raise ResultError(f"{directory} {reason}. Name a directory that 'qmac optimize --out' wrote.")
         known = (directory / HEADER).is_file()
     except OSError as error:
         raise ResultError(f"{directory} cannot be read: {error.strerror}. Name another directory.") from None

@@ -96,7 +96,7 @@ SMALL = ["--sample", "--windows", "2:9"]
         (["show", ".", "--rows", "0"], "--rows is '0', but must be at least 1."),
         (["resume", "."], "holds no run"),
         (["watch", "."], "holds no run"),
-        (["verify", "."], "holds no run"),
+        (["verify", "."], "holds no result"),
         (["runs", "nowhere"], "is not there"),
         (["runs", __file__], "is a file"),
         (["export", "."], "holds no result"),

@@ -130,6 +130,16 @@ def test_watch_says_at_once_that_the_process_is_gone(begun):
     assert (answer["state"], answer["said"], answer["share"]) == ("interrupted", "its process is gone", 0.25)
 
 
+def test_an_interrupted_run_says_how_far_it_is(begun):
+    log = Log(begun / "progress.jsonl")
+    log(STATUS)
+    log.end("interrupted")
+    assert inside("watch", begun).stdout == f"{begun}: interrupted at 25.0%; go on with: qmac resume {begun}\n"
+    (entry,) = json.loads(inside("runs", begun, "--json").stdout)["runs"]
+    assert (entry["state"], entry["share"]) == ("interrupted", 0.25)
+    assert "0/1 25%" in inside("runs", begun).stdout
+
+
 def test_watch_in_a_pipe_says_nothing_twice(begun, monkeypatch):
     """While the process lives and says nothing new."""
     monkeypatch.setattr("qmac.run.progress.LINE_SECONDS", 0.0)

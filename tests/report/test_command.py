@@ -83,6 +83,13 @@ def test_prices_that_were_not_kept(tmp_path):
         report(old, prices=tmp_path / "other.csv")
 
 
+@pytest.mark.parametrize(("place", "says"), [("nothere", "is not there"), ("file", "is a file, not a directory")])
+def test_a_directory_that_is_none(tmp_path, place, says):
+    (tmp_path / "file").touch()
+    with pytest.raises(ResultError, match=f"{place} {says}"):
+        report(tmp_path / place)
+
+
 def test_rank_by(run):
     shown = command("show", run, "--rank-by", "plateau")
     assert shown.returncode == 0, shown.stderr

@@ -174,8 +174,12 @@ def test_once_says_what_the_last_line_says(log, path):
     seen = []
     assert follow(path, seen.append, once=True) == f"running, 25.0% done  {STATUS.text}"
     assert seen == [STATUS]
-    log.write({"state": "interrupted"})
+    log.write({"state": "interrupted"})  # as earlier versions did
     assert follow(path, never, once=True) == "interrupted"
+    log.end("interrupted")
+    assert follow(path, never, once=True) == "interrupted at 25.0%" and progress.last_line(path).share == 0.25
+    log.end("finished")
+    assert follow(path, never, once=True) == "finished"
 
 
 def test_a_line_half_written_is_passed_over(log, path):

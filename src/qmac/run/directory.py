@@ -32,6 +32,7 @@ import pandas as pd
 from qmac import kernels
 from qmac._version import __version__
 from qmac.errors import ResultError
+from qmac.grid import shown_windows
 from qmac.prices import Prices
 from qmac.run import snapshot
 from qmac.run.files import sync, write_whole
@@ -320,6 +321,8 @@ def changes(kept: Any, asked: Any, name: str = "") -> list[str]:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, list) and value and all(isinstance(inner, int) for inner in value):
+        return shown_windows(tuple(value))
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:40]} ... ({len(text)} characters)"
 

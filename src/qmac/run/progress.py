@@ -161,12 +161,18 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self._path, self._next = path, 0.0
+        self._last: Status | None = None
 
     def __call__(self, status: Status) -> None:
-        now = time.monotonic()
+        now, self._last = time.monotonic(), status
         if now >= self._next:
             self._next = now + LINE_SECONDS
             self.write({"state": "running", **asdict(status)})
+
+    def end(self, state: str) -> None:
+        """How the run ended, and how far it was."""
+        last = self._last
+        self.write({"state": state, **({} if last is None else {"done": last.done, "size": last.size})})
 
     def write(self, line: dict[str, Any]) -> None:
         """Add a line; a full disk is no reason to stop."""
@@ -223,6 +229,7 @@ class Line(NamedTuple):
     time: float
     words: str
     status: Status | None  # None when the run has ended
+    share: float = math.nan  # of the symbol at hand
 
 
 def last_line(path: Path) -> Line | None:
@@ -242,11 +249,14 @@ def last_line(path: Path) -> Line | None:
 def _line_of(line: dict[str, Any]) -> Line:
     state, moment = str(line["state"]), float(line["time"])
     if state != "running":
-        return Line(moment, state, None)
+        share = line["done"] / line["size"] if "size" in line else math.nan
+        where = "" if state != "interrupted" or math.isnan(share) else f" at {share:.1%}"
+        return Line(moment, f"{state}{where}", None, share)
     known = {key: line[key] for key in Status.__dataclass_fields__ if key in line}
     numbers = {key: math.nan if known[key] is None else float(known[key]) for key in ("best", "rate", "seconds")}
     status = Status(**known | numbers)
-    return Line(moment, f"{state}, {status.done / status.size:.1%} done  {status.text}", status)
+    share = status.done / status.size
+    return Line(moment, f"{state}, {share:.1%} done  {status.text}", status, share)
 
 
 def duration(seconds: float) -> str:
