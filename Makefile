@@ -36,7 +36,7 @@ bench-full: $(VENV)/bench
 
 $(VENV)/qmac: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[report]"
 	touch $@
 
 $(VENV)/test: $(VENV)/qmac
