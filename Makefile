@@ -2,21 +2,26 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CODE := src tests benchmarks docs/hooks docs/tutorial.ipynb
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .PHONY: demo test test-long lint docs bench bench-full clean
 
 demo: $(VENV)/qmac
 	$(BIN)/qmac optimize --sample --windows 2:252
 
+# Two stages: side by side, then those that fill memory, disks and CPUs, one by one.
 test: $(VENV)/test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not alone" $(PARALLEL)
+	$(BIN)/python -m pytest -q -m alone
 
 test-long: $(VENV)/test
-	$(BIN)/python -m pytest -q --hypothesis-profile long
+	$(BIN)/python -m pytest -q -m "not alone" $(PARALLEL) --hypothesis-profile long
+	$(BIN)/python -m pytest -q -m alone --hypothesis-profile long
 
 lint: $(VENV)/lint
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -31,7 +36,7 @@ bench-full: $(VENV)/bench
 
 $(VENV)/qmac: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[report]"
 	touch $@
 
 $(VENV)/test: $(VENV)/qmac

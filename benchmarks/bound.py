@@ -39,7 +39,7 @@ def walk_alone(width, tile, entries, prefixes, values, tables, states, out):
         k, come_back = begin + item(prefixes, row), begin + item(prefixes, row + 1)
         state = load(states, k - begin, width)
         while k < end:
-            state = enter(tile, entries, begin, k, values, None, tables, None, 0, state)
+            state = enter(tile, item(entries.bars, k), values, None, tables, 0, state)
             k += 1
             if k <= come_back:
                 store(states, k - begin, state)

@@ -70,9 +70,12 @@ def test_neighbourhood_is_exact(result):
 def test_ranked_by_plateau(metric, maximize):
     result = qmac.optimize(PRICES, GRID, metric, top=25, maximize=maximize)
     ranked = result.ranked("plateau")
-    assert ranked.columns[4] == "plateau" and "plateau" not in result.top
+    wider = result.ranked("plateau", radius=3)
     for row in ranked.itertuples():
         near = result.neighbourhood(row[1:5])[metric].to_numpy()[1:]
+        assert row.plateau == pytest.approx(np.median(near))
+    for row in wider.itertuples():
+        near = result.neighbourhood(row[1:5], radius=3)[metric].to_numpy()[1:]
         assert row.plateau == pytest.approx(np.median(near))
     values = ranked["plateau"].to_numpy()
     assert (np.diff(values) <= 0).all() if maximize else (np.diff(values) >= 0).all()

@@ -1,5 +1,7 @@
 """Saving and loading: all of it or nothing, and never a damaged answer."""
 
+import re
+
 import pytest
 from conftest import frame, series
 
@@ -24,6 +26,19 @@ def test_round_trip(result, tmp_path):
     assert again.hold == pytest.approx(result.hold, nan_ok=True)
     assert (again.grid, again.rules, again.best) == (result.grid, result.rules, result.best)
     assert not list(tmp_path.glob("deep/.*"))
+
+
+def test_shown_in_one_line(result):
+    """In a terminal; a notebook shows a table."""
+    assert repr(result) == f"Result(prices: win_rate of 1,260 combinations, best {result.best})"
+    assert "best None" in repr(qmac.optimize(frame(series("constant", 60, 1)), qmac.Grid(windows=(2, 3, 4, 5))))
+    run = qmac.backtest(frame(series("random", 200, 2)), (2, 5, 3, 9))
+    assert re.fullmatch(r"Backtest\(\(2, 5, 3, 9\): total_return -?\d+\.\d% in \d+ trades\)", repr(run))
+    many = {f"S{n}": frame(series("random", 60, n)) for n in range(6)}
+    assert (
+        repr(qmac.optimize_many(many, qmac.Grid(windows=(2, 3, 4, 5))))
+        == "Results(6 symbols: S0, S1, S2, S3, S4, ...; 0 left out)"
+    )
 
 
 def test_only_into_new_or_empty_directories(result, tmp_path):

@@ -151,7 +151,7 @@ def test_one_bad_symbol_among_good_ones(tmp_path):
     ("row", "says"),
     [
         ("20010103,B,x", "Close is x"),
-        ("20010103,B,", "Close is nan"),
+        ("20010103,B,", "Close is empty"),
         ("20010101,B,7", "is there twice"),
         ("soon,B,7", "'soon'"),
         (",B,7", "values such as 20010101"),

@@ -17,7 +17,7 @@ from qmac.kernels.crosses import TIE, Crosses, find_crosses, shared_prefixes
 from qmac.kernels.lists import MOST_PAIRS, Lists, equal_lists, gathered, lists_of, most_pairs
 from qmac.kernels.measures import Facts
 from qmac.kernels.tables import Stops, Values
-from qmac.prices import Prices, infer_periods_per_year
+from qmac.prices import Prices
 from qmac.values import Period, code_dtype, facts_of, values_of
 
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -102,7 +102,7 @@ def delay_of(rules: Rules) -> int:
 
 def periods_per_year(prices: Prices, rules: Rules) -> float:
     """``rules.periods_per_year``, or what the dates say."""
-    return rules.periods_per_year or infer_periods_per_year(prices.index)
+    return rules.periods_per_year or prices.periods_per_year
 
 
 def trading_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Period:

@@ -19,6 +19,7 @@ from qmac.kernels.shared import Visit
 from qmac.kernels.sweep import Aim, Data, Scratch, sweep_cells
 from qmac.kernels.tables import Edge, Sums
 from qmac.kernels.tally import Scale, Tally
+from qmac.kernels.walk import Own
 from qmac.objective import MEASURES, Objective, score_of_value
 from qmac.scratch import states, summaries, tables
 from qmac.values import bound_of, code_dtype
@@ -77,6 +78,11 @@ class Question:
         asked = {MEASURES[metric] for metric in (self.objective.metric, *self.bounds)}
         return set[str]().union(*(measures.STATISTICS[measure] for measure in asked))
 
+    @property
+    def open(self) -> Question:
+        """The same of every combination, with no constraint; the statistics, and so the kernel, are the same."""
+        return replace(self, shared_windows=True, constraints=dict.fromkeys(self.bounds, (-np.inf, np.inf)))
+
     def is_bounded(self, dataset: Dataset) -> bool:
         """Whether the prices say how large a score can be."""
         return MEASURES[self.objective.metric] == measures.GROWTH and dataset.stops is None
@@ -114,10 +120,9 @@ class Evaluator:
         bounded = question.is_bounded(dataset)
         rough = reductions.Units.of(1.0, len(dataset.windows))
         rough_scale = rough.scale(0.0, 0.0, None if bounded else 1.0)  # of the type of the real one: one compilation
-        scores = _scores(pilot, replace(question, shared_windows=True), rough_scale)
+        scores, _ = _scores(pilot, replace(question, shared_windows=True), rough_scale)
         if scores.size < PILOT_LEAST:
-            open_bounds = dict.fromkeys(question.bounds, (-np.inf, np.inf))  # the same statistics, the same kernel
-            scores = _scores(pilot, replace(question, shared_windows=True, constraints=open_bounds), rough_scale)
+            scores, _ = _scores(pilot, question.open, rough_scale)
         low, high, furthest = 0.0, 0.0, 1.0
         if scores.size:
             low, high = (float(np.quantile(scores, q)) for q in (PILOT_TAIL, 1 - PILOT_TAIL))
@@ -130,6 +135,18 @@ class Evaluator:
     def worker(self) -> Worker:
         """A worker that ends when ``stop`` is set."""
         return Worker(self.dataset, self.question, self.scale, self.stop, self.sink)
+
+    def values(self, buys: np.ndarray, sells: np.ndarray) -> np.ndarray:
+        """Objective of the buy lists ``(B,)`` against the sell lists ``(S,)``, whatever the constraints: ``(B, S)``.
+
+        NaN where it is not finite. Bit for bit what the sweep gives.
+        """
+        few = _of_lists(replace(self.dataset, windows=self.dataset.windows[:2]), buys, sells)  # small maps
+        scores, places = _scores(few, self.question.open, self.scale)
+        found = np.full(buys.size * sells.size, np.nan)
+        objective = self.question.objective
+        found[places] = objective.values(scores * objective.sign + 0.0)
+        return found.reshape(buys.size, sells.size)
 
     @property
     def worker_bytes(self) -> int:
@@ -217,14 +234,13 @@ class Worker:
         code = code_dtype(dataset.bars)
         statistics = question.statistics
         holds_on = question.rules.has_stops and question.rules.conflict == "ignore"
-        tile = _tile(dataset, question, holds_on)
+        tile = _tile(dataset, question)
         depths = int(dataset.prefixes.max()) + 1 if tile == dataset.bars else lists + 1
         self._data = Data(buys, sells, dataset.values, dataset.stops, dataset.facts, aim, scale, dataset.bars, tile)
         self._scratch = Scratch(
-            tables=tables(tile + 1, question.lanes, statistics, code),
+            tables=tables(tile, question.lanes, statistics, code),
             edge=Edge(allocate(1, question.lanes, code), allocate(1, question.lanes, np.float64)),
-            states=states(depths, question.lanes, statistics | {"own"} if holds_on else statistics, code),
-            held=allocate(1, question.lanes, code) if holds_on else None,
+            states=states(depths, question.lanes, statistics | set(Own._fields) if holds_on else statistics, code),
             cursors=np.zeros(lists, np.int64),
             floors=np.full(lists, -np.inf),
             every=Visit(np.arange(lists, dtype=np.int32), dataset.prefixes, np.zeros((2, 0), np.int64)),
@@ -266,32 +282,41 @@ def _nbytes(value: Any) -> int:
     return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
-def _tile(dataset: Dataset, question: Question, holds_on: bool) -> int:
-    """Bars of a tile. Drawdowns, and stops of positions held on, look at the whole series."""
+def _tile(dataset: Dataset, question: Question) -> int:
+    """Bars of a tile. Drawdowns look at the whole series."""
     columns = len(question.statistics & {*Sums._fields, "paid"})
     row = question.lanes * (code_dtype(dataset.bars)(0).itemsize + 8 * columns)
-    if "worst" in question.statistics or holds_on:
+    if "worst" in question.statistics:
         return dataset.bars
     tiles = -(-dataset.bars * row // TILE_BYTES)
     return -(-dataset.bars // tiles)
 
 
-def _scores(dataset: Dataset, question: Question, scale: Scale) -> np.ndarray:
-    """All finite scores of a small dataset."""
+def _scores(dataset: Dataset, question: Question, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
+    """All finite scores of a small dataset, and their places among ``(B * S,)``, in no order."""
     most = (dataset.buys.pairs.starts.size - 1) * (dataset.sells.pairs.starts.size - 1)
     worker = Worker(dataset, replace(question, top=most), scale)
     worker.evaluate((0, worker.cells))
-    return worker.tally.heap.scores[: worker.tally.heap.size[0]]
+    heap = worker.tally.heap
+    return heap.scores[: heap.size[0]], heap.indices[: heap.size[0]]
 
 
 def _pilot(dataset: Dataset) -> Dataset:
-    """An even sample of the dataset's lists, as if each had one pair."""
-    windows = len(dataset.windows)
-    buys, sells = _sampled(dataset.buys, PILOT_ROWS, windows), _sampled(dataset.sells, PILOT_LANES, windows)
-    return replace(dataset, buys=buys, prefixes=np.zeros(buys.pairs.starts.size, np.int32), sells=sells)
+    """An even sample of the dataset's lists."""
+    return _of_lists(dataset, _sampled(dataset.buys, PILOT_ROWS), _sampled(dataset.sells, PILOT_LANES))
 
 
-def _sampled(lists: Lists, most: int, windows: int) -> Lists:
-    which = np.arange(0, lists.pairs.starts.size - 1, -(-(lists.pairs.starts.size - 1) // most), dtype=np.int32)
-    fast = np.zeros(which.size, np.int32)
-    return lists_of(gathered(lists.crosses, which), np.arange(which.size, dtype=np.int32), fast, fast + 1, windows)
+def _sampled(lists: Lists, most: int) -> np.ndarray:
+    size = lists.pairs.starts.size - 1
+    return np.arange(0, size, -(-size // most), dtype=np.int32)
+
+
+def _of_lists(dataset: Dataset, buys: np.ndarray, sells: np.ndarray) -> Dataset:
+    """The dataset with some of its lists, as if each had one pair."""
+
+    def only(lists: Lists, which: np.ndarray) -> Lists:
+        fast, ids = np.zeros(which.size, np.int32), np.arange(which.size, dtype=np.int32)
+        return lists_of(gathered(lists.crosses, which), ids, fast, fast + 1, len(dataset.windows))
+
+    prefixes = np.zeros(buys.size + 1, np.int32)
+    return replace(dataset, buys=only(dataset.buys, buys), prefixes=prefixes, sells=only(dataset.sells, sells))

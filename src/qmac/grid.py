@@ -77,14 +77,14 @@ class PairSet:
 class Grid:
     """Every combination of four windows: buy fast < buy slow, sell fast < sell slow.
 
+    Combinations are ordered by buy pair, then sell pair, each by (fast, slow); ``index`` and
+    ``combination`` translate in O(log W) steps and hold nothing larger than the window lists.
+
     Parameters
     ----------
     windows : window lengths in bars, used for each of the four that is not given by itself.
     buy_fast, buy_slow, sell_fast, sell_slow : window lengths of one average.
     shared_windows : whether a buy and a sell average may have the same window.
-
-    Combinations are ordered by buy pair, then sell pair, each by (fast, slow); ``index`` and
-    ``combination`` translate in O(log W) steps and hold nothing larger than the window lists.
 
     Raises
     ------

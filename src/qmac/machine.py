@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -12,12 +13,18 @@ from qmac.config import available_cpus
 
 def machine() -> str:
     """Processor, CPUs that may be used, system and versions."""
-    parts = [
-        f"{_processor()}, {available_cpus()} CPUs",
+    processor, *others = _unchanging()
+    return "; ".join((f"{processor}, {available_cpus()} CPUs", *others))
+
+
+@functools.cache
+def _unchanging() -> tuple[str, ...]:
+    """What stays as it is while a process lives: reading versions takes a millisecond."""
+    return (
+        _processor(),
         f"{platform.system()} {platform.machine()}",
         f"Python {platform.python_version()}, NumPy {version('numpy')}, Numba {version('numba')}, qmac {__version__}",
-    ]
-    return "; ".join(parts)
+    )
 
 
 def _processor() -> str:

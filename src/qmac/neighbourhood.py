@@ -74,21 +74,34 @@ def neighbours(grid: Grid, combination: Sequence[int], radius: int = RADIUS) -> 
     """
     check_count("radius", radius, 0, MOST_STEPS)
     grid.index(combination)
-    sides, moves = [], []
-    for role, window in zip(ROLES, combination, strict=True):
-        windows = np.array(grid.roles[role], np.int64)
-        place = int(np.searchsorted(windows, window))
-        near = np.arange(max(0, place - radius), min(windows.size, place + radius + 1))
-        sides.append(windows[near])
-        moves.append(np.abs(near - place))
-    found = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 4)
-    steps = np.stack(np.meshgrid(*moves, indexing="ij"), axis=-1).reshape(-1, 4).max(axis=1)
-    kept = (found[:, 0] < found[:, 1]) & (found[:, 2] < found[:, 3])
-    if not grid.shared_windows:
-        kept &= (found[:, :2, None] != found[:, None, 2:]).all(axis=(1, 2))
-    found, steps = found[kept], steps[kept]
+    moves = moves_within(radius)
+    found, inside = moved(grid, np.array([combination], np.int64), moves)
+    found, steps = found[0][inside[0]], np.abs(moves).max(axis=1)[inside[0]]
     order = np.argsort(steps, kind="stable")
     return found[order], steps[order]
+
+
+def moves_within(radius: int) -> np.ndarray:
+    """Every way to move the four windows by at most ``radius`` steps each, ``(M, 4)`` int64, staying among them."""
+    moves = np.arange(-radius, radius + 1)
+    return np.stack(np.meshgrid(*[moves] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
+
+
+def moved(grid: Grid, combinations: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the moves ``(M, 4)`` lead from combinations ``(K, 4)`` of the grid: windows ``(K, M, 4)``, and whether those are
+    in the grid, ``(K, M)``."""
+    found = np.empty((len(combinations), len(moves), 4), np.int64)
+    inside = np.ones(found.shape[:2], np.bool_)
+    for k, role in enumerate(ROLES):
+        windows = np.array(grid.roles[role], np.int64)
+        places = np.searchsorted(windows, combinations[:, k])[:, None] + moves[:, k]
+        inside &= (places >= 0) & (places < windows.size)
+        found[:, :, k] = windows[np.clip(places, 0, windows.size - 1)]
+    buy_fast, buy_slow, sell_fast, sell_slow = np.moveaxis(found, 2, 0)
+    inside &= (buy_fast < buy_slow) & (sell_fast < sell_slow)
+    if not grid.shared_windows:
+        inside &= (buy_fast != sell_fast) & (buy_fast != sell_slow) & (buy_slow != sell_fast) & (buy_slow != sell_slow)
+    return found, inside
 
 
 def around(series: Series, grid: Grid, rules: Rules, combination: Sequence[int], radius: int = RADIUS) -> pd.DataFrame:
@@ -122,12 +135,10 @@ def surroundings(
     return found
 
 
-def by_plateau(
+def with_plateau(
     series: Series, grid: Grid, rules: Rules, top: pd.DataFrame, objective: str, maximize: bool, radius: int = RADIUS
 ) -> pd.DataFrame:
-    """The rows of ``top`` with the column ``plateau``, the median of the objective around them, best first."""
+    """The rows of ``top`` with the column ``plateau``: the median of the objective around them."""
     rows: list[Combination] = [tuple(row) for row in top[list(ROLES)].to_numpy(np.int64).tolist()]
     found = surroundings(series, grid, rules, rows, objective, maximize, (radius,))
-    frame = top.copy()
-    frame.insert(len(ROLES), "plateau", [each[0].median for each in found])
-    return frame.sort_values("plateau", ascending=not maximize, kind="stable", ignore_index=True)
+    return top.assign(plateau=[each[0].median for each in found])

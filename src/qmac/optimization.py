@@ -19,6 +19,7 @@ from qmac.evaluation import Evaluator, Question
 from qmac.grid import Combination, Grid
 from qmac.machine import machine
 from qmac.objective import Objective
+from qmac.plateau import plateaus
 from qmac.prices import Prices
 from qmac.result import Result
 from qmac.run.executors import Executor, Orders
@@ -134,7 +135,7 @@ def _finish(
     dates = prices.index[period.first + period.start :][: period.bars]
     own = None if averages is None else averages_of(prices, grid.windows, rules, averages)
     return Result(
-        top=_top_frame(prices, grid, question, averages, scores, indices),
+        top=_top_frame(prices, grid, averages, evaluator, scores, indices),
         top_scores=scores * objective.sign + 0.0,  # no minus zero
         distribution=reductions.Distribution.finish(objective, tally, maps, evaluator.scale, evaluator.units),
         evaluated=evaluated,
@@ -172,18 +173,19 @@ def _finish(
 def _top_frame(
     prices: Prices,
     grid: Grid,
-    question: Question,
     averages: Averages | None,
+    evaluator: Evaluator,
     ranked: np.ndarray,
     indices: np.ndarray,
 ) -> pd.DataFrame:
-    """The kept combinations, replayed in full; the replay must agree with the sweep."""
+    """The kept combinations, replayed in full, and their plateau; the replay must agree with the sweep."""
+    question = evaluator.question
     kept: list[Combination] = [
         (*grid.buys.pair(buy), *grid.sells.pair(sell))
         for buy, sell in (divmod(int(index), grid.sells.size) for index in indices)
     ]
     if not kept:
-        return simulation.no_rows()
+        return simulation.no_rows().assign(plateau=np.zeros(0))
     if isinstance(averages, np.ndarray):
         averages = dict(zip(grid.windows, averages, strict=True))
     frame = simulation.evaluate(prices, kept, question.rules, averages)
@@ -202,4 +204,4 @@ def _top_frame(
         )
     # the replay's last bits must not break the order
     frame[objective.metric] = values.astype(np.asarray(frame[objective.metric]).dtype)
-    return frame
+    return frame.assign(plateau=plateaus(evaluator, grid, np.array(kept, np.int64)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from dataclasses import dataclass
 from importlib import resources
@@ -36,7 +37,7 @@ class Prices:
     def __len__(self) -> int:
         return len(self.frame)
 
-    @property
+    @functools.cached_property
     def index(self) -> pd.DatetimeIndex:
         """Dates of the bars, ``(T,)``."""
         return pd.DatetimeIndex(self.frame.index)
@@ -44,15 +45,27 @@ class Prices:
     @property
     def close(self) -> np.ndarray:
         """Closing prices, ``(T,)`` float64."""
-        return self.frame["Close"].to_numpy(np.float64)
+        return self._columns["Close"]
 
     def column(self, name: str) -> np.ndarray | None:
         """A column ``(T,)`` float64, or None where it was not given."""
-        return self.frame[name].to_numpy(np.float64) if name in self.frame else None
+        return self._columns.get(name)
+
+    @functools.cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        """Views of the frame: a run asks for them forty times, and pandas takes 20 us each time."""
+        return {str(name): column.to_numpy(np.float64) for name, column in self.frame.items()}
+
+    @functools.cached_property
+    def periods_per_year(self) -> float:
+        """What the dates say, see ``infer_periods_per_year``."""
+        return infer_periods_per_year(self.index)
 
     def tail(self, bars: int) -> Prices:
         """The last ``bars`` bars.
 
+        Examples
+        --------
         >>> len(sample_prices().tail(2000))
         2000
         """
@@ -178,6 +191,8 @@ def sample_prices() -> Prices:
 
     Facts from the dataset ``arch.data.sp500`` of the PyPI package ``arch`` (Kevin Sheppard).
 
+    Examples
+    --------
     >>> len(sample_prices())
     5031
     """
@@ -287,9 +302,11 @@ def _check_values(frame: pd.DataFrame, name: str) -> None:
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             more = f" ({int(bad.sum()) - 1} more rows too)" if bad.sum() > 1 else ""
+            value = frame[column].iloc[row]
+            what = "Write numbers without commas: 2048.64" if "," in str(value) else "Mend or drop the row"
             raise PricesError(
-                f"{name}: {column} is {frame[column].iloc[row]} in row {row + 1} "
-                f"({frame.index[row]}){more}. Prices must be positive numbers, from {LEAST_PRICE:g} to {1 / LEAST_PRICE:g}: mend or drop the row."
+                f"{name}: {column} is {'empty' if pd.isna(value) else value} in row {row + 1} ({frame.index[row]}){more}. "
+                f"Prices must be positive numbers, from {LEAST_PRICE:g} to {1 / LEAST_PRICE:g}. {what}."
             )
         frame[column] = numbers
 

@@ -87,10 +87,11 @@ def maps_of(tally: Tally, buys: Lists, sells: Lists, shared_windows: bool) -> Ce
     maps = tally.maps
     for which, (lists, cells) in enumerate(((buys, tally.buys), (sells, tally.sells))):
         sizes = np.diff(lists.pairs.starts)
-        pair = which, lists.pairs.fast, lists.pairs.slow
-        maps.best[pair] = np.maximum(maps.best[pair], np.repeat(cells.best, sizes))
-        maps.sums[pair] += np.repeat(cells.sums, sizes)
-        maps.counts[pair] += np.repeat(cells.counts, sizes)
+        pair = lists.pairs.fast.astype(np.int64) * maps.best.shape[2] + lists.pairs.slow
+        best, sums, counts = (array[which].reshape(-1) for array in maps)  # views; one index is twice as fast as two
+        best[pair] = np.maximum(best[pair], np.repeat(cells.best, sizes))
+        sums[pair] += np.repeat(cells.sums, sizes)
+        counts[pair] += np.repeat(cells.counts, sizes)
         cells.sums[:] = 0
         cells.counts[:] = 0
     if not shared_windows:

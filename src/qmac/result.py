@@ -36,7 +36,7 @@ HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
 RANKS = ("objective", "plateau")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """What a sweep found. Every figure but ``elapsed`` is the same for any number of threads."""
 
@@ -76,7 +76,7 @@ class Result:
     """Every score, where the run kept them (``save_grid``)."""
     machine: str = ""
     """What it was computed with."""
-    source: Callable[[], Series] | None = field(default=None, repr=False)
+    source: Callable[[], Series] | None = None
     """Gives the prices it was found on; None where they were not kept. Neighbourhoods and reports are made with them."""
 
     @property
@@ -92,9 +92,7 @@ class Result:
         return self.evaluated / self.elapsed
 
     def map(self, rows: str, columns: str, stat: str = "max") -> pd.DataFrame:
-        """Objective over two of the four windows: ``stat`` is ``"max"``, ``"mean"`` or ``"count"``.
-
-        (``"min"`` in place of ``"max"`` where the lowest was looked for.)
+        """Objective over two of the four windows: ``stat`` is ``"max"`` (``"min"`` of a lowest), ``"mean"`` or ``"count"``.
 
         Returns a frame with the windows of ``rows`` as index and those of ``columns`` as columns, NaN
         where no combination was scored. The mean of returns and drawdowns is the compounded one. A maximum
@@ -157,22 +155,25 @@ class Result:
         return neighbourhood.around(self.series, self.grid, self.rules, combination, radius)
 
     def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:
-        """``top`` with the column ``plateau``, in its order: the median of the objective over the neighbourhood.
+        """``top`` in the order of its column ``plateau``: the median of the objective over the neighbourhood.
 
-        Neighbours without a finite objective count as the worst. ``by="objective"`` is ``top`` itself.
+        Neighbours without a finite objective count as the worst. The column is that of two steps; another ``radius`` is
+        worked out anew. ``by="objective"`` is ``top`` itself.
 
         Raises
         ------
         OptionError : another ``by``.
-        ResultError : the prices were not kept with the result.
+        ResultError : another ``radius``, and the prices were not kept with the result.
         """
         if by not in RANKS:
             raise OptionError(f"rank by {by!r} is not known. {suggestion(str(by), RANKS)}")
         if by == "objective" or self.top.empty:
             return self.top
-        return neighbourhood.by_plateau(
-            self.series, self.grid, self.rules, self.top, self.objective, self.maximize, radius
-        )
+        top = self.top
+        if radius != neighbourhood.RADIUS or "plateau" not in top:  # results of earlier versions have no such column
+            asked = (self.series, self.grid, self.rules, top, self.objective, self.maximize, radius)
+            top = neighbourhood.with_plateau(*asked)
+        return top.sort_values("plateau", ascending=not self.maximize, kind="stable", ignore_index=True)
 
     def report(self, path: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None) -> Path:
         """Write a page that shows all of it, in one HTML file; ``prices`` where they were not kept (docs/report.md).
@@ -192,6 +193,10 @@ class Result:
         from qmac.report.landscape import map_of
 
         return plot_map(map_of(self, rows, columns, stat))
+
+    def __repr__(self) -> str:
+        name, size = self.prices["name"], f"{self.evaluated:,}"
+        return f"Result({name}: {self.objective} of {size} combinations, best {self.best})"
 
     def _repr_html_(self) -> str:
         from qmac.report.notebook import html_of_result
@@ -245,13 +250,8 @@ class Result:
     @property
     def job(self) -> str:
         """The job file that would repeat it on the same prices, as text: ``qmac optimize job.toml PRICES``."""
-        asked = {
-            "grid": self.grid.to_dict(),
-            "rules": self.rules.to_dict(),
-            "objective": self.objective,
-            "maximize": self.maximize,
-            "constraints": self.constraints,
-        }
+        asked: dict[str, Any] = {"grid": self.grid.to_dict(), "rules": self.rules.to_dict()}
+        asked |= {name: getattr(self, name) for name in ("objective", "maximize", "constraints")}
         return jobfile.of_result(asked, max(len(self.top), 1), self.prices)
 
     def save(self, directory: str | Path) -> Path:

@@ -29,6 +29,10 @@ class Results(Mapping[str, Result]):
     def __len__(self) -> int:
         return len(self._read)
 
+    def __repr__(self) -> str:
+        few = ", ".join(list(self._read)[:5]) + (", ..." if len(self) > 5 else "")
+        return f"Results({len(self)} symbols: {few}; {len(self.left_out)} left out)"
+
     @property
     def winners(self) -> pd.DataFrame:
         """The best combination of each symbol with all its metrics, and what buy & hold returned; index ``symbol``."""

@@ -12,7 +12,7 @@ from qmac.kernels.lanes import SUBHISTOGRAMS, allocate
 from qmac.kernels.shared import SharedLanes
 from qmac.kernels.tables import Course, Sums, Tables
 from qmac.kernels.tally import BINS
-from qmac.kernels.walk import FIRST, Counts, Drawdown, State, Trades
+from qmac.kernels.walk import FIRST, Counts, Drawdown, Own, State, Trades
 
 
 def summaries(windows: int, lanes: int, constraints: int, code: Any) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> S
 
     return State(
         allocate(depths, lanes, code),
-        allocate(depths, lanes, code) if "own" in statistics else None,
+        rows(Own, FIRST.own, code),
         rows(Sums, FIRST.sums, np.float64),
         rows(Drawdown, FIRST.drawdown, np.float64),
         rows(Counts, FIRST.counts, code),

@@ -33,7 +33,7 @@ REPLAYED_BARS = 1 << 18
 """Bars of all combinations that are replayed at once: a few arrays of 2 MiB."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Backtest:
     """One combination on one series, from the first bar that may trade."""
 
@@ -57,6 +57,10 @@ class Backtest:
         from qmac.report.figures import plot_backtest
 
         return plot_backtest(course_of(self))
+
+    def __repr__(self) -> str:
+        made = f"total_return {self.metrics['total_return']:.1%} in {len(self.trades)} trades"
+        return f"Backtest({self.combination}: {made})"
 
     def _repr_html_(self) -> str:
         from qmac.report.notebook import html_of_backtest

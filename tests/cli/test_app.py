@@ -135,17 +135,25 @@ def test_nothing_heavy_is_imported(arguments):
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
-def test_completion():
-    code = "import sys; sys.argv = ['qmac']\nfrom qmac.cli.app import app\napp()"
+ASKED = {  # how each shell's script asks for what may follow
+    "bash": lambda words: {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))},
+    "zsh": lambda words: {"_TYPER_COMPLETE_ARGS": words},
+    "fish": lambda words: {"_TYPER_COMPLETE_ARGS": words, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+}
 
+
+@pytest.mark.parametrize("shell", ASKED)
+def test_completion(shell):
     def completed(words):
-        asked = {"_QMAC_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        asked = {"_QMAC_COMPLETE": f"complete_{shell}", **ASKED[shell](words)}
+        code = "import sys; sys.argv = ['qmac']\nfrom qmac.cli.app import app\napp()"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked})
-        return done.stdout.split()
+        return re.findall(r'^"?([\w-]+)', done.stdout.removeprefix("_arguments '*: :(("), re.MULTILINE)
 
     assert completed("qmac e") == ["evaluate", "export", "estimate"]
     assert completed("qmac optimize --objective sor") == ["sortino_ratio"]
     assert "--where" in completed("qmac optimize --w")
+    assert completed("qmac optimize sp") == (["_files"] if shell == "zsh" else [])  # left to the shell: files
 
 
 def test_a_reader_that_leaves(csv):

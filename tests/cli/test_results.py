@@ -144,6 +144,12 @@ def test_the_schema_of_the_best_rows_is_documented(one_run):
     assert documented == [(field.name, str(field.type)) for field in schema]
 
 
+def test_winners_fit_into_80_columns(run_of_many):
+    """A pipe has no width; a number that is cut off is no number."""
+    table = inside("show", run_of_many).stdout.partition("left out")[0]
+    assert max(map(len, table.splitlines())) <= 80 and "\N{HORIZONTAL ELLIPSIS}" not in table
+
+
 def test_show_says_what_repeats_it(one_run, run_of_many, csv, tmp_path):
     inside_run = next(one_run.glob("results/*"))
     for path, more in ((one_run, []), (inside_run, [csv])):

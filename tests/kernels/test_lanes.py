@@ -9,17 +9,17 @@ pytestmark = pytest.mark.skipif(_jit.DISABLED, reason="there are no vectors with
 WIDTH = (0,) * 16
 
 
-def both(function, *arrays):
+def both(function, *arrays, width=WIDTH):
     """Results of a kernel under Numba, and of the same source on the plain operations."""
     plain = dict(function.__globals__, **{name: lanes.PLAIN[name] for name in lanes.PLAIN})
     copies = [array.copy() for array in arrays]
-    fast = _jit.numba.njit(function)(WIDTH, *arrays)
-    slow = type(function)(function.__code__, plain)(WIDTH, *copies)
+    fast = _jit.numba.njit(function)(width, *arrays)
+    slow = type(function)(function.__code__, plain)(width, *copies)
     return (fast, arrays), (slow, copies)
 
 
-def agree(function, *arrays):
-    (fast, changed), (slow, copies) = both(function, *arrays)
+def agree(function, *arrays, width=WIDTH):
+    (fast, changed), (slow, copies) = both(function, *arrays, width=width)
     assert np.array_equal(fast, slow, equal_nan=True)
     for a, b in zip(changed, copies, strict=True):
         assert np.array_equal(a, b, equal_nan=True)
@@ -30,6 +30,7 @@ bits, truncate, wide = lanes.bits, lanes.truncate, lanes.wide
 highest, total, bump = lanes.highest, lanes.total, lanes.bump
 higher, lower, rarely, item = lanes.higher, lanes.lower, lanes.rarely, lanes.item
 sqrt, or_nan, added, from_bits = lanes.sqrt, lanes.or_nan, lanes.added, lanes.from_bits
+word_of, lowest_bit, pick, only = lanes.word_of, lanes.lowest_bit, lanes.pick, lanes.only
 
 
 def floats(seed):
@@ -81,6 +82,24 @@ def test_extremes_and_roots():
         return (1 if rarely(x > 100.0) else 0) + (2 if rarely(x > 0.0) else 0)
 
     agree(kernel, floats(5), np.zeros((3, 16)))
+
+
+@pytest.mark.parametrize("count", [16, 64])
+def test_lanes_one_by_one(count):
+    def kernel(width, a, out):
+        x = load(a, 0, width)
+        word, found = word_of(x > 1.0), 0.0
+        while word != 0:
+            lane = lowest_bit(word)
+            word &= word - 1
+            found = found * 1.25 + pick(x, lane)
+            x = where(only(lane, load(a, 1, width)), -1.0, x)
+        store(out, 0, x)
+        return found
+
+    numbers = np.random.default_rng(7).normal(0, 2, (2, count))
+    numbers[0, -1] = 3.0  # the sign of the word
+    agree(kernel, numbers, np.zeros((1, count)), width=(0,) * count)
 
 
 def test_what_nobody_asked_for_is_nothing():

@@ -120,7 +120,9 @@ def test_windows_of_their_own_for_each_average(roles, monkeypatch):
     same(swept(Dataset.build(prices, grid, question.rules, question.statistics), question, scale), together)
 
 
-@pytest.mark.parametrize("rules", [qmac.Rules(), qmac.Rules(conflict="opposite", stop_loss=0.1)])
+@pytest.mark.parametrize(
+    "rules", [qmac.Rules(), qmac.Rules(conflict="opposite", stop_loss=0.1), qmac.Rules(trailing_stop=0.02, max_bars=40)]
+)
 @pytest.mark.parametrize("tile_bytes", [1 << 11, 1 << 14])
 def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monkeypatch):
     prices, grid = qmac.sample_prices().tail(700), qmac.Grid(windows=range(2, 30))

@@ -11,7 +11,7 @@ from conftest import frame, series
 import qmac
 from qmac.dataset import Dataset
 from qmac.evaluation import LANES, Evaluator, Question, Worker
-from qmac.kernels.lanes import load, store
+from qmac.kernels.lanes import item, load, store
 from qmac.kernels.tables import Tile
 from qmac.kernels.walk import enter
 from qmac.objective import Objective
@@ -21,7 +21,7 @@ from qmac.prices import Prices
 def walk(width, tile, entries, values, tables, states, out):
     state = load(states, 0, width)
     for k in range(entries.bars.size):
-        state = enter(tile, entries, 0, k, values, None, tables, None, 0, state)
+        state = enter(tile, item(entries.bars, k), values, None, tables, 0, state)
     store(out, 0, state.sums.gain)
 
 

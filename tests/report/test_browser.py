@@ -2,20 +2,16 @@
 
 import json
 import re
-import shutil
-import subprocess
 from html import unescape
 
 import numpy as np
 import pandas as pd
 import pytest
+from browser import CHROMIUM, chromium
 from conftest import frame, series
 
 import qmac
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 
 PROBE = """<script>
@@ -49,15 +45,6 @@ addEventListener("message", (event) => {{
   document.documentElement.dataset.seen = JSON.stringify(seen);
 }});
 </script></body></html>"""
-
-
-def chromium(folder, *options):
-    return subprocess.run(
-        [CHROMIUM, "--no-sandbox", "--headless=new", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=30000",
-         "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
-         "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", *options],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

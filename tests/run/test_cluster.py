@@ -20,6 +20,8 @@ from qmac.run import cluster, leases, node
 from qmac.run.limits import Limits
 from qmac.run.messages import Grant, Lease
 
+pytestmark = pytest.mark.alone
+
 GRID = qmac.Grid(windows=range(2, 42))
 PRICES = frame(series("random", 300, 4))
 

@@ -14,6 +14,8 @@ import qmac
 from qmac.errors import ResultError
 from qmac.run import snapshot
 
+pytestmark = pytest.mark.alone
+
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 needs_two_cpus = pytest.mark.skipif(CPUS < 2, reason="two CPUs are needed")
 WIDE = ("optimize", "--sample", "--windows", "2:600", "--threads", "2", "--max-time", "60s")

@@ -11,6 +11,8 @@ from machine import MIB, Run, counter, group, held
 
 import qmac
 
+pytestmark = pytest.mark.alone
+
 SHARE = 0.9  # of a limit that a run may fill
 
 

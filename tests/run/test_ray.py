@@ -25,6 +25,8 @@ from qmac.run.messages import Accept, Expel, Grant
 ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'qmac[ray]'")
 from ray.cluster_utils import Cluster  # noqa: E402
 
+pytestmark = pytest.mark.alone
+
 GRID = qmac.Grid(windows=range(2, 42))
 PRICES = frame(series("random", 300, 4))
 STORE = 80 * 2**20

@@ -19,7 +19,10 @@ from qmac.errors import ResultError
 from qmac.run.directory import HEADER
 from qmac.run.files import STEPS
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed"),
+]
 
 GRID = qmac.Grid(windows=range(2, 42))
 """105 cells."""

@@ -191,6 +191,39 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
 
         return types.boolean(mask), generate
 
+    @intrinsic
+    def word_of(typing: Any, mask: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            word = builder.bitcast(args[0], ir.IntType(mask.n))
+            return builder.zext(word, I64) if mask.n < I64.width else word
+
+        return types.int64(mask), generate
+
+    @intrinsic
+    def lowest_bit(typing: Any, word: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+        return types.int64(types.int64), generate
+
+    @intrinsic
+    def pick(typing: Any, values: Any, lane: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return builder.extract_element(args[0], args[1])
+
+        return values.dtype(values, types.int64), generate
+
+    @intrinsic
+    def only(typing: Any, lane: Any, values: Any) -> Any:
+        mask = Vector(types.boolean, values.n)
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            kind = Vector(types.uint8, values.n)
+            lanes = ir.Constant(context.get_value_type(kind), list(range(values.n)))
+            return builder.icmp_unsigned("==", lanes, widen(context, builder, types.int64, args[0], kind))
+
+        return mask(types.int64, values), generate
+
     def extreme(name: str) -> Callable[..., Any]:
         """Not ``where(a > b, a, b)``: stored where ``b`` was loaded from, LLVM makes a masked store of it, which the
         next load of that row cannot be forwarded from."""
@@ -263,6 +296,10 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         "higher": extreme("maxnum"),
         "lower": extreme("minnum"),
         "rarely": rarely,
+        "pick": pick,
+        "only": only,
+        "word_of": word_of,
+        "lowest_bit": lowest_bit,
         "highest": reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)),
         "total": reduction(lambda builder, a, b: builder.add(a, b)),
         "bump": bump,

@@ -106,7 +106,11 @@ def _from_bits(values: Any) -> Any:
 
 
 def _rarely(mask: Any) -> bool:
-    return bool(mask.any())
+    return mask is not NOTHING and bool(mask.any())
+
+
+def _word(mask: Any) -> int:
+    return sum(1 << int(lane) for lane in np.flatnonzero(mask))
 
 
 def _highest(values: Any) -> Any:
@@ -138,6 +142,10 @@ PLAIN: dict[str, Any] = {
     "higher": _extreme(np.maximum),  # of float64, neither NaN; which zero wins is left open
     "lower": _extreme(np.minimum),
     "rarely": _rarely,  # whether any lane of a mask is true; the compiler takes it that none is
+    "word_of": _word,  # a mask as a whole number, a bit a lane
+    "lowest_bit": lambda word: (word & -word).bit_length() - 1,  # place of the lowest 1 of such a number
+    "pick": lambda values, lane: NOTHING if values is NOTHING else values[lane],
+    "only": lambda lane, values: np.arange(values.size) == lane,  # the mask of one lane
     "highest": _highest,
     "total": _total,
     "bump": _bump,  # histogram[lane % SUBHISTOGRAMS, bins[lane]] += weights[0, lane] * factor
@@ -166,6 +174,10 @@ sqrt = VECTORS["sqrt"]
 higher = VECTORS["higher"]
 lower = VECTORS["lower"]
 rarely = VECTORS["rarely"]
+word_of = VECTORS["word_of"]
+lowest_bit = VECTORS["lowest_bit"]
+pick = VECTORS["pick"]
+only = VECTORS["only"]
 highest = VECTORS["highest"]
 total = VECTORS["total"]
 bump = VECTORS["bump"]

@@ -59,7 +59,6 @@ class Scratch(NamedTuple):
     tables: Tables
     edge: Edge
     states: State  # row 0 before any entry; then after each entry of the row at hand, or of each row of a tile
-    held: Any  # see walk.stopped_course
     cursors: np.ndarray  # (N,) int64, where the entries of each row go on after a tile
     floors: np.ndarray  # (N,) float64, see maps.look_closer
     every: Visit  # all rows
@@ -99,9 +98,8 @@ def sweep_cells(width, batch, data, scratch, tally, stop):
                     scratch.tables, scratch.edge,
                 )  # fmt: skip
                 if not walk_rows(
-                    width, tile, window, role, rows, visit, data, data.values, data.stops, scratch, scratch.held,
-                    tally, stop,
-                ):  # fmt: skip
+                    width, tile, window, role, rows, visit, data, data.values, data.stops, scratch, tally, stop
+                ):
                     return False
                 begin = tile.end
             if window < 0:
@@ -137,7 +135,7 @@ def pairs_of(pairs):
 
 
 @spliced
-def walk_rows(width, tile, window, role, rows, visit, data, values, stops, scratch, held, tally, stop):
+def walk_rows(width, tile, window, role, rows, visit, data, values, stops, scratch, tally, stop):
     """Walk the entries of a tile and, after the last one, score each row against each lane."""
     entries, states = data.buys.crosses, scratch.states
     whole = tile.end - tile.begin == tile.length
@@ -156,7 +154,8 @@ def walk_rows(width, tile, window, role, rows, visit, data, values, stops, scrat
                 k = item(scratch.cursors, i)
             state = load(states, i + 1 if tile.begin > 0 else 0, width)
         while k < end and item(entries.bars, k) < tile.end:
-            state = enter(tile, entries, begin, k, values, stops, scratch.tables, held, data.facts.first, state)
+            bar = item(entries.bars, k)
+            state = enter(tile, bar, values, stops, scratch.tables, data.facts.first, state)
             k += 1
             if k <= come_back:  # the next row starts from here
                 store(states, k - begin, state)

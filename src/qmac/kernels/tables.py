@@ -57,7 +57,7 @@ class Stops(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """One lane block, one row a bar of a tile and a spare one: what an entry at this bar does to each lane.
+    """One lane block, one row a bar of a tile: what an entry at this bar does to each lane.
 
     ``code``: ``2 * exit bar + conflict``, the next exit after this bar, T where there is none.
     ``conflict`` is 1 where this bar is itself an exit and such a bar changes nothing. The others tell
@@ -159,7 +159,7 @@ def fill_column(width, tile, code, ends, stops, difference, edge, column):
 def fill_course(width, code, gain, levels, stops, lowest_column, highest_column, fall_column):
     """Lowest and highest close and deepest fall of the position from here to its exit; of a tile that is the series."""
     if lowest_column is not None:
-        length = code.shape[0] - 1
+        length = code.shape[0]
         lowest = splat(np.inf, width)
         highest = splat(-np.inf, width)
         fall = splat(0.0, width)

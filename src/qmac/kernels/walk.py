@@ -13,8 +13,22 @@ from typing import NamedTuple
 import numpy as np
 
 from qmac.kernels._jit import inlined, inner
-from qmac.kernels.lanes import Lanes, added, higher, item, load, lower, rarely, splat, store, where
-from qmac.kernels.tables import Sums, Tables
+from qmac.kernels.lanes import (
+    Lanes,
+    added,
+    higher,
+    item,
+    load,
+    lower,
+    lowest_bit,
+    only,
+    pick,
+    rarely,
+    splat,
+    where,
+    word_of,
+)
+from qmac.kernels.tables import Course, Sums, Tables
 
 
 class Drawdown(NamedTuple):
@@ -43,11 +57,18 @@ class Trades(NamedTuple):
     simple: Lanes  # sum of the returns of the settled trades
 
 
+class Own(NamedTuple):
+    """Of the last trade, where a lane may be held on; as wide as ``State.code``."""
+
+    stop: Lanes  # as in Stops
+    entry: Lanes  # twice the bar
+
+
 class State(NamedTuple):
     """Statistics of each lane after some entries: ``(L,)``, or ``(D, L)`` for each of D depths."""
 
     code: Lanes  # as in Tables: the exit of the last trade, 0 before the first
-    own: Lanes  # as in Stops: the stop of the last trade, where a lane may be held on
+    own: Own
     sums: Sums  # of float64
     drawdown: Drawdown
     counts: Counts
@@ -56,7 +77,7 @@ class State(NamedTuple):
 
 FIRST = State(
     code=0,
-    own=0,
+    own=Own(0, 0),
     sums=Sums(0.0, 0.0, 0.0, 0.0, 0.0),
     drawdown=Drawdown(-np.inf, 0.0),
     counts=Counts(0, 0, 0),
@@ -94,45 +115,6 @@ def settle_last(s, length):
 
 
 @inlined
-def picked(mask, ends, bar, values):
-    """What the own stop of a trade opened at ``bar`` is worth, in the lanes of ``mask``."""
-    if ends is not None:
-        return where(mask, item(ends.stopped, bar), values)
-    return values
-
-
-@inlined
-def stopped_from(bar, mask, own, ends, stopped, further):
-    """What a position held on at ``bar`` adds to a sum: until its own stop in the lanes of ``mask``."""
-    if ends is not None:
-        return where(mask, where(own > 2 * bar, stopped - item(ends.sell, bar), 0.0), further)
-    return further
-
-
-@inner
-def patch_course(levels, bar, base, own, lowest, highest, fall):
-    """The last row of a course, in lanes with a stop: closes from ``bar`` to it."""
-    for lane in range(own.shape[1]):
-        if own[0, lane] != 0:
-            low, high, deepest = np.inf, -np.inf, 0.0
-            for t in range(bar, own[0, lane] // 2):
-                low, high = min(low, levels[t]), max(high, levels[t])
-                deepest = min(deepest, levels[t] - high)
-            lowest[-1, lane], highest[-1, lane], fall[-1, lane] = low - base, high - base, deepest
-
-
-@inlined
-def stopped_course(bar, mask, own, levels, gain, held, lowest, tables, course):
-    """The course of a position held on at ``bar``, until its own stop in the lanes of ``mask``."""
-    if lowest is not None:
-        store(held, 0, where(mask, own, 0))
-        store(tables, lowest.shape[0] - 1, course)
-        patch_course(levels, bar, gain.sell[bar], held, lowest, tables.highest, tables.fall)
-        return load(tables, lowest.shape[0] - 1, own)
-    return course
-
-
-@inlined
 def stop_of(stops, bar):
     """The own stop of a trade opened at ``bar``, as in Stops."""
     if stops is not None:
@@ -141,68 +123,81 @@ def stop_of(stops, bar):
 
 
 @inlined
-def meet_stops(at, stops_first, own, entries, first, last, values, stops, tables, held):
-    """The row ``at`` of the tables where lanes that are held on meet their own stop before the next exit.
+def meet_stops(at, acts, stop, entry, bar, values, stops):
+    """The row ``at`` of the tables, with the own stop of lanes that are held on at ``bar`` where it comes before the exit.
 
-    What the stops of those positions are worth is found by walking the list again: that is rare, and a
-    walk that carried it along would pay for it at each of its steps.
+    One or two lanes of 32 do, at one entry in fifty: they are mended one by one. To find the entry by walking the list
+    again, for all lanes at once, cost up to a tenth of the sweep.
     """
-    leaves = at.code ^ at.code
-    stop, stopped, brought = leaves, at.sums, at.brought
-    ends = values.sums
-    for k in range(first, last):
-        bar = item(entries.bars, k)
-        code = load(tables.code, bar, leaves)
-        conflict = (code & 1) != 0
-        acts = (leaves < 2 * bar) ^ conflict
-        opens = (acts | conflict) ^ conflict
-        stop = where(opens, item(stops.code, bar), stop)
-        stopped = Sums(
-            picked(opens, ends.gain, bar, stopped.gain),
-            picked(opens, ends.returns, bar, stopped.returns),
-            picked(opens, ends.squares, bar, stopped.squares),
-            picked(opens, ends.downside, bar, stopped.downside),
-            picked(opens, ends.losses, bar, stopped.losses),
-        )
-        brought = picked(opens, values.prices, bar, brought)
-        leaves = where(acts, where(conflict & (stop < code), stop, code), leaves)
-    bar = item(entries.bars, last)
-    further = at.sums
+    if stop is not None:
+        stops_first = acts & (stop < at.code)  # only of those held on: a trade that opens has its stop in the table
+        if rarely(stops_first):
+            word = word_of(stops_first)
+            while word != 0:
+                lane = lowest_bit(word)
+                word &= word - 1
+                at = meet_stop(at, only(lane, at.code), np.int64(pick(entry, lane)) // 2, bar, values, stops)
+    return at
+
+
+@inlined
+def meet_stop(at, mask, entry, bar, values, stops):
+    """The row with the stop of a trade opened at ``entry``, in the lanes of ``mask``."""
+    ends, code, sums = values.sums, item(stops.code, entry), at.sums
+    end = np.int64(code) // 2
+    low, high, deepest = course_of(values.levels, bar, end)
+    base = item(ends.gain.sell, bar)
     return Tables(
-        where(stops_first, own, at.code),
+        where(mask, code, at.code),
         Sums(
-            stopped_from(bar, stops_first, own, ends.gain, stopped.gain, further.gain),
-            stopped_from(bar, stops_first, own, ends.returns, stopped.returns, further.returns),
-            stopped_from(bar, stops_first, own, ends.squares, stopped.squares, further.squares),
-            stopped_from(bar, stops_first, own, ends.downside, stopped.downside, further.downside),
-            stopped_from(bar, stops_first, own, ends.losses, stopped.losses, further.losses),
+            where(mask, added_by(ends.gain, entry, bar, end), sums.gain),
+            where(mask, added_by(ends.returns, entry, bar, end), sums.returns),
+            where(mask, added_by(ends.squares, entry, bar, end), sums.squares),
+            where(mask, added_by(ends.downside, entry, bar, end), sums.downside),
+            where(mask, added_by(ends.losses, entry, bar, end), sums.losses),
         ),
-        where(stops_first, brought, at.brought),
-        stopped_course(
-            bar, stops_first, own, values.levels, ends.gain, held, tables.course.lowest, tables.course, at.course
+        where(mask, item(values.prices.stopped, entry), at.brought),
+        Course(
+            where(mask, low - base, at.course.lowest),
+            where(mask, high - base, at.course.highest),
+            where(mask, deepest, at.course.fall),
         ),
     )
 
 
 @inlined
-def enter(tile, entries, first, k, values, stops, tables, held, start, s):
-    """The entry ``entries.bars[k]`` of the list from ``first`` on: a flat lane buys, a lane in conflict holds on,
-    the others do nothing.
+def added_by(ends, entry, bar, end):
+    """What a position held on at ``bar`` adds to a sum until its own stop; a stop at ``bar`` itself adds nothing."""
+    if ends is not None:
+        return item(ends.stopped, entry) - item(ends.sell, bar) if end > bar else 0.0
+    return None
+
+
+@inner
+def course_of(levels, bar, end):
+    """Lowest and highest close from ``bar`` to before ``end``, and the deepest fall."""
+    low, high, deepest = np.inf, -np.inf, 0.0
+    if levels is not None:
+        for t in range(bar, end):
+            low, high = min(low, levels[t]), max(high, levels[t])
+            deepest = min(deepest, levels[t] - high)
+    return low, high, deepest
+
+
+@inlined
+def enter(tile, bar, values, stops, tables, start, s):
+    """An entry at ``bar``: a flat lane buys, a lane in conflict holds on, the others do nothing.
 
     Exit bars are compared as codes: ``2 * exit + 1 < 2 * bar + 0`` exactly where ``exit < bar``.
     A lane in conflict acts where it is *not* flat: then its exit can only be this very bar.
     """
-    bar = item(entries.bars, k)
     at = load(tables, bar - tile.begin, s.code)
     flat = s.code < 2 * bar
     conflict = (at.code & 1) != 0
     acts = flat ^ conflict
     opens = flat & acts
-    own = where(opens, stop_of(stops, bar), s.own)
-    if held is not None:
-        stops_first = acts & (own < at.code)  # of those held on: a trade that opens has its stop in the table
-        if rarely(stops_first):
-            at = meet_stops(at, stops_first, own, entries, first, k, values, stops, tables, held)
+    own = Own(where(opens, stop_of(stops, bar), s.own.stop), where(opens, bar * 2, s.own.entry))
+    at = meet_stops(at, acts, own.stop, own.entry, bar, values, stops)
     s = settle(opens, opens & (splat(bar, s.code) > start), opens, s)  # cash before the first close is no peak
     opened, bars_held, won = s.counts
     paid, brought, equity, profit, loss, simple = s.trades

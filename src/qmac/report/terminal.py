@@ -115,7 +115,7 @@ def show_winners(results: Results, console: Console) -> None:
     metrics = list(dict.fromkeys(metrics))
 
     def table_of(count: int) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # ten columns in 80
         table.add_column("symbol", no_wrap=True, max_width=max(8, console.width // 6))
         for name in (*ROLES, *metrics[:count]):
             table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
