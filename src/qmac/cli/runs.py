@@ -16,6 +16,8 @@ from qmac.cli.results import print_failed, print_results
 from qmac.options import AsJson, Directory, takes_executor, takes_file, takes_job, takes_limits
 from qmac.report.command import RankBy, check_rank
 
+MOST_ROWS = 100
+"""That a run prints, however many it keeps."""
 PrometheusFile = Annotated[
     Path | None, typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom.")
 ]
@@ -57,7 +59,8 @@ def optimize(
         return
     check_rank(rank_by)
     _announce(place)
-    _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, job.top, prometheus_file, as_json, rank_by)
+    rows = min(job.top, MOST_ROWS)
+    _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, rows, prometheus_file, as_json, rank_by)
 
 
 @takes_file
