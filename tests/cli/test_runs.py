@@ -232,3 +232,10 @@ def test_runs_in_a_narrow_terminal(run_of_many, begun, monkeypatch, width):
     assert max(map(len, lines)) <= width and len(lines) < 20
     words = " ".join(lines)
     assert "total_return," in words and "interrupted" in words and (time.strftime("%Y-") in words) == (width == 80)
+
+
+def test_a_run_prints_the_first_of_many_kept_rows(csv, tmp_path):
+    done = inside("optimize", csv, "--windows", "2:30:3", "--top", 1000, "--out", tmp_path / "run")
+    kept = len(api.load(tmp_path / "run").top)
+    assert kept > 100 and f"the first 100 of {kept:,} kept rows; qmac show --rows" in done.stdout
+    assert done.stdout.count("\n") < 170
