@@ -219,7 +219,7 @@ def _speed() -> Finding:
     rate = runs * grid.size / seconds
     facts = {"combinations_per_second": rate, "combinations": grid.size, "bars": BARS, "threads": threads, "runs": runs}
     slow = rate / threads < SLOW
-    words = f"{millions(rate)}: {grid.size:,} combinations on {BARS:,} bars, {threads} threads"
+    words = f"{millions(rate)}: {grid.size:,} combinations on {BARS:,} bars, {threads} thread{'s' * (threads != 1)}"
     return Finding(
         "speed",
         NOTE if slow else OK,

@@ -312,33 +312,37 @@ def _reader(directory: RunDirectory, name: str) -> Callable[[], Result]:
 
 def _done(directory: RunDirectory, name: str) -> Result | None:
     """The result, if there is a sound one; one that is not is done again."""
-    if not (directory.result(name) / RESULT).exists():
-        directory.drop_result(name)
-        return None
-    try:
-        return load(directory.result(name))
-    except ResultError as error:
-        warnings.warn(f"{error} {name} is done again.", stacklevel=2)
-        directory.drop_result(name)
-        return None
+    if (directory.result(name) / RESULT).exists():
+        try:
+            return load(directory.result(name))
+        except ResultError as error:
+            warnings.warn(f"{error} {name} is done again.", stacklevel=2)
+    directory.drop_result(name)
+    return None
 
 
-def read(path: str | Path) -> Results:
-    """The results in a directory, of one series or of a run, finished or not.
+def read(path: str | Path, symbol: str | None = None) -> Results:
+    """The results in a directory, of one series or of a run, finished or not; that of one symbol, if it is named.
 
     Raises
     ------
-    ResultError : there are none, or they are damaged.
+    ResultError, OptionError : there are none, or they are damaged; there is none of that symbol.
     """
     path = Path(path).expanduser()
-    if not (path / HEADER).exists():
+    if (path / HEADER).exists():
+        found = RunDirectory.open(path)
+        done = {name: _reader(found, name) for name in found.names if (found.result(name) / RESULT).exists()}
+        left_out = found.header["left_out"]
+    else:
         result = load(path)
-        return Results({result.prices["name"]: lambda: result}, {})
-    found = RunDirectory.open(path)
-    done = [name for name in found.names if (found.result(name) / RESULT).exists()]
+        done, left_out = {result.prices["name"]: functools.partial(_itself, result)}, {}
     if not done:
         raise ResultError(f"{path} holds no result yet. Go on with it: qmac resume {path}")
-    return Results({name: _reader(found, name) for name in done}, found.header["left_out"])
+    if symbol is None:
+        return Results(done, left_out)
+    if symbol not in done:
+        raise OptionError(f"{path} holds no result of {symbol!r}. {suggestion(symbol, done)}")
+    return Results({symbol: done[symbol]}, {})
 
 
 def threads_of(limits: Limits, threads: int | None = None) -> int:

@@ -32,6 +32,8 @@ Directory = Annotated[
     Path, typer.Argument(metavar="DIR", help="A directory that 'qmac optimize --out' made.", callback=_there)
 ]
 
+OneSymbol = Annotated[str | None, typer.Option("--symbol", help="Only this one of a run of many.")]
+
 RULES: dict[str, tuple[Any, Any]] = {
     "fees": (Annotated[float, typer.Option(help="Share of a trade's value paid at each end; 0.001 is 0.1 %.")], 0.0),
     "slippage": (Annotated[float, typer.Option(help="Share by which a fill is worse than its price.")], 0.0025),

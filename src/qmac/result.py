@@ -92,9 +92,7 @@ class Result:
         return self.evaluated / self.elapsed
 
     def map(self, rows: str, columns: str, stat: str = "max") -> pd.DataFrame:
-        """Objective over two of the four windows: ``stat`` is ``"max"``, ``"mean"`` or ``"count"``.
-
-        (``"min"`` in place of ``"max"`` where the lowest was looked for.)
+        """Objective over two of the four windows: ``stat`` is ``"max"`` (``"min"`` of a lowest), ``"mean"`` or ``"count"``.
 
         Returns a frame with the windows of ``rows`` as index and those of ``columns`` as columns, NaN
         where no combination was scored. The mean of returns and drawdowns is the compounded one. A maximum

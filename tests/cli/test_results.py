@@ -63,6 +63,17 @@ def test_tables(run_of_many):
         assert all(best.loc[row.row_window, row.column_window] == row.best for row in part.itertuples())
 
 
+def test_one_symbol_of_many(run_of_many):
+    one = jobs.read(run_of_many)["AAA"]
+    shown = inside("show", run_of_many, "--symbol", "AAA")
+    assert shown.returncode == 0 and one.digest in shown.stdout and "quantiles" in shown.stdout
+    text = inside("export", run_of_many, "--symbol", "AAA").stdout
+    assert {line.split(",")[0] for line in text.splitlines()[1:]} == {"AAA"}
+    for command in ("show", "export", "verify", "report"):
+        done = inside(command, run_of_many, "--symbol", "AAB")
+        assert done.returncode == 2 and "holds no result of 'AAB'. Did you mean 'AAA'?" in done.stderr
+
+
 def test_on_standard_output(one_run):
     text = inside("export", one_run).stdout
     assert text == encoded(frame_of(jobs.read(one_run)), "csv").decode()

@@ -9,6 +9,7 @@ from rich.console import Console
 
 import qmac
 from qmac.report import terminal
+from qmac.results import Results
 
 GRID = qmac.Grid(windows=(3, 5, 8, 13, 21))
 
@@ -37,3 +38,19 @@ def test_what_surrounds_the_winner_is_said_where_it_costs_nothing(result, monkey
 
 def test_one_thread_is_one(result):
     assert " on 1 thread\n" in shown(result) and " on 2 threads\n" in shown(replace(result, threads=2))
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120])
+def test_windows_and_values_are_whole_in_a_narrow_terminal(result, width):
+    results = Results({"AAA": lambda: result, "a name that goes on and on, and on": lambda: result}, {})
+    run = qmac.backtest(frame(series("random", 300, 4)), result.best)
+    for show in (
+        lambda console: terminal.show_winners(results, console),
+        lambda console: terminal.show_result(result, console),
+        lambda console: terminal.show_backtest(run, result.hold, console),
+    ):
+        console = Console(file=io.StringIO(), width=width)
+        show(console)
+        lines = [line for line in console.file.getvalue().splitlines() if " a name" not in line]
+        assert not any("…" in line for line in lines), lines
+    assert all(str(window) in console.file.getvalue() for window in result.best)

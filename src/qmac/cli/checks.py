@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from qmac.cli import exits, streams
-from qmac.errors import ResultError, suggestion
-from qmac.options import AsJson, Directory
+from qmac.errors import ResultError
+from qmac.options import AsJson, Directory, OneSymbol
 
 SAID_AFTER = 2.0
 """Seconds after which a replay says how far it is."""
@@ -20,7 +20,7 @@ SAID_AFTER = 2.0
 
 def verify(
     directory: Directory,
-    symbol: Annotated[str | None, typer.Option(help="Only this one of a job of many.")] = None,
+    symbol: OneSymbol = None,
     rows: Annotated[int, typer.Option(help="Best rows of each symbol to replay.", min=1)] = 10,
     as_json: AsJson = False,
 ) -> None:
@@ -74,11 +74,7 @@ def _replays(path: Path, symbol: str | None, rows: int) -> Iterator[tuple[str, A
     from qmac.jobs import read
     from qmac.verification import Replay
 
-    results = read(path)
-    if symbol is not None and symbol not in results:
-        raise ResultError(f"{path} holds no result of {symbol!r}. {suggestion(symbol, results)}")
-    for name in results if symbol is None else [symbol]:
-        result = results[name]
+    for name, result in read(path, symbol).items():
         if result.source is None:
             raise ResultError(
                 f"{path} holds a result without its prices, so it cannot be replayed. Results of this version keep them: "

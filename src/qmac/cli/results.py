@@ -11,7 +11,7 @@ import typer
 
 from qmac.cli import exits, streams
 from qmac.errors import OptionError
-from qmac.options import AsJson, Directory
+from qmac.options import AsJson, Directory, OneSymbol
 from qmac.report.command import RankBy, check_rank
 
 SLOW_ROWS = 50_000
@@ -20,6 +20,7 @@ SLOW_ROWS = 50_000
 
 def show(
     directory: Directory,
+    symbol: OneSymbol = None,
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
     as_toml: Annotated[
         bool, typer.Option("--toml", help="Print the job file that repeats it: qmac optimize job.toml")
@@ -41,7 +42,7 @@ def show(
             print(text, end="")
         return
     check_rank(rank_by)
-    results = jobs.read(directory)
+    results = jobs.read(directory, symbol)
     print_results(results, rows, as_json, rank_by=rank_by)
     if print_failed(results, directory):
         raise typer.Exit(exits.INCOMPLETE)
@@ -60,6 +61,7 @@ def _job_text(path: Path) -> str:
 
 def export(
     directory: Directory,
+    symbol: OneSymbol = None,
     kind: Annotated[
         str | None,
         typer.Option(
@@ -91,7 +93,7 @@ def export(
     kind = exports.format_of(out, kind)
     if out is None and (as_json or kind not in ("csv", "json")):
         raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
-    frame = exports.frame_of(jobs.read(directory), what)
+    frame = exports.frame_of(jobs.read(directory, symbol), what)
     if kind == "xlsx" and len(frame) > SLOW_ROWS:
         streams.say(f"{len(frame):,} rows take Excel's format a while; parquet and csv take a second.")
     content = exports.encoded(frame, kind)

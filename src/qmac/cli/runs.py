@@ -56,6 +56,7 @@ def optimize(
         _print_estimate(job, limits, place, as_json)
         return
     check_rank(rank_by)
+    _announce(place)
     _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, job.top, prometheus_file, as_json, rank_by)
 
 
@@ -94,6 +95,7 @@ def resume(
 
     found = RunDirectory.open(directory)
     job, place = jobs.Job.of_directory(found), executor(limits)
+    _announce(place)
     _run(job, found, limits, place, rows, prometheus_file, as_json, retry_failed=retry_failed)
 
 
@@ -119,7 +121,7 @@ def watch(
         streams.print_json({**entry.to_dict(), "said": last})
         return
     onward = f"; go on with: qmac resume {shlex.quote(str(directory))}" if entry.state == INTERRUPTED else ""
-    print(f"{directory}: {last}{onward}", flush=True)
+    print(f"{directory}: {last.removesuffix('.') if onward else last}{onward}", flush=True)
 
 
 def runs(
@@ -164,8 +166,8 @@ def _run(
     from qmac.run.prometheus import Prometheus
 
     if directory is not None:
-        again = " --retry-failed" if retry_failed else ""
-        State.resume = f"qmac resume {shlex.quote(str(directory.path.resolve()))}{again}"
+        again = [str(directory.path.resolve()), *(["--retry-failed"] if retry_failed else [])]
+        State.resume = f"qmac resume {shlex.join([*again, *([] if executor is None else executor.options)])}"
         streams.say(f"if anything interrupts this run, go on with: {State.resume}")
     with executor or nullcontext(), streams.progress(job.objective) as shown:
         listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
@@ -179,6 +181,12 @@ def _run(
     incomplete = print_failed(results, place)
     if incomplete or results.left_out:
         raise typer.Exit(exits.INCOMPLETE if incomplete else exits.LEFT_OUT)
+
+
+def _announce(executor: Any) -> None:
+    """What takes some seconds before anything else can be shown."""
+    if executor is not None:
+        streams.say(f"joining the Ray cluster at {executor.address}." if executor.address else "starting Ray here.")
 
 
 def _heeding(listener: Any) -> Any:

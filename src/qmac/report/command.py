@@ -63,10 +63,8 @@ def report(
 
     made: Any
     render: Any
-    results = jobs.read(directory)
-    if symbol is not None and symbol not in results:
-        raise OptionError(f"{directory} holds no result of {symbol!r}. {suggestion(symbol, results)}")
-    many = symbol is None and (len(results) > 1 or bool(results.left_out))
+    results = jobs.read(directory, symbol)
+    many = len(results) > 1 or bool(results.left_out)
     home = (out or directory / PAGE).expanduser()
     place = home if out is not None or symbol is None else winners.page_of(symbol, home)  # not in place of the winners
     if each and (as_json or not many):
@@ -78,7 +76,7 @@ def report(
             raise OptionError(f"{directory} holds {len(results)} results, --prices belongs to one. Add --symbol NAME.")
         made, render = winners.winners_of(results, str(directory), winners.links_of(results, home)), winners.page
     else:
-        result = results[symbol or next(iter(results))]
+        (result,) = results.values()
         if prices is not None:
             from qmac.prices import read_prices
 

@@ -19,6 +19,7 @@ from qmac.report.terminal import number, top_table
 from qmac.verification import Difference
 
 FEW = 5  # metrics that a note names
+NARROW = 72  # columns of a terminal; below, what matters least is left out
 STYLES = {"running": "green", "interrupted": "yellow", "finished": "", "incomplete": "yellow", DAMAGED: "red"}
 
 
@@ -29,8 +30,10 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
     table.add_column("state", no_wrap=True)
     table.add_column("done", justify="right", no_wrap=True)
     table.add_column("best", justify="right", no_wrap=True)
-    table.add_column("when", no_wrap=True, style="dim")
-    table.add_column("asked", overflow="fold")
+    wide = console.width >= NARROW
+    if wide:
+        table.add_column("when", no_wrap=True, style="dim")
+    table.add_column("asked", overflow="fold", min_width=12)
     for entry in entries:
         done = f"{entry.done}/{entry.symbols}" if entry.symbols else ""
         if not math.isnan(entry.share) and entry.done < entry.symbols:
@@ -40,7 +43,7 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
             Text(entry.state, STYLES[entry.state]),
             done,
             number(entry.objective, entry.best),
-            entry.date,
+            *([entry.date] if wide else []),
             Text(entry.asked),
         )
     console.print(table)
@@ -71,7 +74,8 @@ def show_differences(found: Sequence[tuple[str, Difference]], console: Console) 
     witnesses = list(dict.fromkeys(difference.against for _, difference in found))
     for name in witnesses:
         table.add_column(f"from {name}", justify="right", no_wrap=True)
-    table.add_column("largest at", overflow="fold")
+    if console.width >= NARROW:
+        table.add_column("largest at", overflow="fold", min_width=12)
     notes: dict[str, list[str]] = {}
     for metric in dict.fromkeys(difference.metric for _, difference in found):
         cells, places = [], []
@@ -87,7 +91,8 @@ def show_differences(found: Sequence[tuple[str, Difference]], console: Console) 
         symbol, worst_of_all = max(places, key=lambda pair: 0.0 if math.isnan(pair[1].relative) else pair[1].relative)
         where = " ".join(map(str, worst_of_all.combination)) if worst_of_all.relative > 0 else ""
         several = len({name for name, _ in found}) > 1
-        table.add_row(metric, *cells, Text(f"{symbol} {where}" if several and where else where))
+        place = [Text(f"{symbol} {where}" if several and where else where)] if console.width >= NARROW else []
+        table.add_row(metric, *cells, *place)
     console.print(table)
     for note, metrics in notes.items():
         shown = ", ".join(metrics) if len(metrics) <= FEW else f"{len(metrics)} of {len(METRICS)} metrics"

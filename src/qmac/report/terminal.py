@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -109,20 +109,26 @@ def show_result(result: Result, console: Console, rows: int = 20, rank_by: str =
 
 def show_winners(results: Results, console: Console) -> None:
     """The best combination of each symbol."""
-    winners = results.winners
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # ten columns in 80
-    table.add_column("symbol", no_wrap=True)
+    winners = results.winners.reset_index().to_dict("records")
     objective = next(iter(results.values())).objective
-    metrics = list(dict.fromkeys((objective, "total_return", "max_drawdown", "sharpe_ratio", "total_trades")))
-    for name in (*ROLES, *metrics):
-        table.add_column(HEADINGS[name], justify="right", no_wrap=True)
-    table.add_column("buy & hold", justify="right", no_wrap=True)
-    for row in winners.reset_index().to_dict("records"):
-        found = not pd.isna(row.get(ROLES[0]))
-        windows = [str(row[role]) if found else "-" for role in ROLES]
-        values = [number(name, float(row[name])) if found else "-" for name in metrics]
-        table.add_row(Text(str(row["symbol"])), *windows, *values, number("total_return", row["buy_and_hold"]))
-    console.print(table)
+    metrics = [objective, "total_return", "hold", "max_drawdown", "sharpe_ratio", "total_trades"]
+    metrics = list(dict.fromkeys(metrics))
+
+    def table_of(count: int) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # ten columns in 80
+        table.add_column("symbol", no_wrap=True, max_width=max(8, console.width // 6))
+        for name in (*ROLES, *metrics[:count]):
+            table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
+        for row in winners:
+            found, hold = not pd.isna(row.get(ROLES[0])), number("total_return", row["buy_and_hold"])
+            windows = [str(row[role]) if found else "-" for role in ROLES]
+            shown = {name: number(name, float(row[name])) if found else "-" for name in metrics if name != "hold"}
+            table.add_row(
+                Text(str(row["symbol"])), *windows, *(({"hold": hold} | shown)[name] for name in metrics[:count])
+            )
+        return table
+
+    console.print(fitting(table_of, len(metrics), console))
     for reason in results.left_out.values():
         console.print(Text(f"left out: {reason}"), soft_wrap=True)
 
@@ -148,12 +154,15 @@ def top_table(top: pd.DataFrame, objective: str, console: Console) -> Renderable
     """As many metrics as the terminal is wide, the objective first, the windows always."""
     first = [objective] + ["plateau"] * ("plateau" in top)
     metrics = [*first, *(name for name in top.columns if name not in (*ROLES, *first))]
+    return fitting(lambda count: _rows_table(top, metrics[:count], objective), len(metrics), console)
+
+
+def fitting(table_of: Callable[[int], Table], most: int, console: Console) -> Table:
+    """The table with the most columns, which ``table_of`` counts from 1 to ``most``, that is no wider than the terminal."""
     unbounded = console.options.update(width=10_000)
-    while True:
-        table = _rows_table(top, metrics, objective)
-        if len(metrics) == 1 or console.measure(table, options=unbounded).maximum <= console.width:
-            return table
-        metrics.pop()
+    tables = (table_of(count) for count in range(most, 1, -1))
+    fit = (table for table in tables if console.measure(table, options=unbounded).maximum <= console.width)
+    return next(fit, None) or table_of(1)
 
 
 def _rows_table(top: pd.DataFrame, metrics: list[str], objective: str) -> Table:
@@ -255,18 +264,31 @@ def show_backtest(run: Backtest, hold: Mapping[str, float], console: Console, ro
     for name, value in run.metrics.items():
         table.add_row(str(name), number(str(name), value), number(str(name), hold[str(name)]))
     console.print(table)
-    trades = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("entry", "exit", "bought", "sold", "return", "bars"):
-        trades.add_column(name, justify="right", no_wrap=True)
-    for trade in run.trades.tail(rows).to_dict("records"):
-        trades.add_row(
-            str(trade["entry_date"])[:16].removesuffix(" 00:00"),
-            "open" if trade["exit"] == "open" else str(trade["exit_date"])[:16].removesuffix(" 00:00"),
-            f"{trade['entry_price']:.7g}",
-            f"{trade['exit_price']:.7g}",
-            f"{trade['return']:.1%}",
-            str(trade["bars"]),
-        )
+    columns = {
+        "entry": [_moment(date) for date in run.trades["entry_date"]],
+        "exit": [
+            "open" if how == "open" else _moment(date)
+            for how, date in zip(run.trades["exit"], run.trades["exit_date"], strict=True)
+        ],
+        "return": [f"{value:.1%}" for value in run.trades["return"]],
+        "bars": [str(bars) for bars in run.trades["bars"]],
+        "bought": [f"{price:.7g}" for price in run.trades["entry_price"]],
+        "sold": [f"{price:.7g}" for price in run.trades["exit_price"]],
+    }
+
+    def trades_of(count: int) -> Table:
+        trades = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        kept = dict(list(columns.items())[:count])
+        for name in kept:
+            trades.add_column(name, justify="right", no_wrap=True)
+        for row in list(zip(*kept.values(), strict=True))[-rows:]:
+            trades.add_row(*row)
+        return trades
+
     if len(run.trades) > rows:
         console.print(f"last {rows} of {len(run.trades)} trades:")
-    console.print(trades)
+    console.print(fitting(trades_of, len(columns), console))
+
+
+def _moment(date: Any) -> str:
+    return str(date)[:16].removesuffix(" 00:00")

@@ -7,7 +7,7 @@ import socket
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
@@ -57,6 +57,8 @@ class ClusterExecutor:
 
     threads = 1
     workers = 0
+    options: Sequence[str] = ()
+    """Of the command line, that ask for it again."""
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
         """On this machine: what is small is not sent."""

@@ -37,8 +37,9 @@ except ImportError:
 
 LOOK_SECONDS = 1.0
 """Between two looks for new nodes."""
-AWAITED_SECONDS, JOIN_SECONDS = 8.0, 40.0
-"""An actor that has not answered for so long is told of, and then ended, and another started before the run gives up."""
+AWAITED_SECONDS, SLOW_SECONDS, JOIN_SECONDS = 8.0, 20.0, 40.0
+"""An actor is told of that has not begun, or that has not answered, for so long; then it is ended, and another started before
+the run gives up."""
 REST_SECONDS, MOST_REST_SECONDS = 1.0, 30.0
 """Before another actor is started on a node where one ended before it had joined; doubled each time."""
 STORE_BYTES = 512 * 2**20
@@ -179,8 +180,8 @@ class RayNodes(Nodes):
         for member in list(self._members.values()):
             if not member.joined and now - member.since > JOIN_SECONDS:
                 self._end(member.name)
-            elif not member.joined and now - member.since > AWAITED_SECONDS:
-                self.awaited[member.where] = _awaited_for(member)
+            elif not member.joined and (why := _awaited_for(member, now - member.since)):
+                self.awaited[member.where] = why
 
     def _start(self, place: str, address: str, cpus: int) -> None:
         here = NodeAffinitySchedulingStrategy(place, soft=False)
@@ -228,9 +229,11 @@ class RayNodes(Nodes):
             return [Heard(name, answer.lease, swept, answer.paused, answer)]
         theirs, threads = answer
         ours = self._passport.items()
-        different = [f"{key} {theirs.get(key)}, here {value}" for key, value in ours if theirs.get(key) != value]
+        different = [
+            f"{key} {theirs.get(key, '?'):.12}, here {value:.12}" for key, value in ours if theirs.get(key) != value
+        ]
         if different:
-            return self._refuse(call.member, f"differs in {'; '.join(different)}")
+            return self._refuse(call.member, f"differs in {'; '.join(different)}: install the same there.")
         call.member.joined = True
         self.awaited.pop(call.member.where, None)
         return [Joined(name, threads)]
@@ -252,13 +255,15 @@ class RayNodes(Nodes):
         return [Lost(member.name, why)]
 
 
-def _awaited_for(member: _Member) -> str:
-    """Why an actor may not be ready."""
+def _awaited_for(member: _Member, seconds: float) -> str:
+    """Why an actor may not be ready after so long; nothing while that is no wonder."""
+    if seconds < AWAITED_SECONDS:
+        return ""
     with suppress(Exception):  # what Ray tells its developers, and may one day not
         if not ray._private.state.actors(member.actor._actor_id.hex())["Pid"]:
-            held = f"its CPUs are asked for ({member.cpus}), and others hold some of them"
-            return f"{held}; see what with 'ray status', and end it or wait"
-    return "the process there is not ready; it may start slowly, or compile"
+            held = f"all of its CPUs are asked for ({member.cpus}), and others seem to hold some"
+            return f"no process of ours has begun there; {held}: see 'ray status', and end them or wait"
+    return "the process there is not ready; it may start slowly, or compile" if seconds > SLOW_SECONDS else ""
 
 
 class RayExecutor(ClusterExecutor):
@@ -286,6 +291,7 @@ class RayExecutor(ClusterExecutor):
         self, address: str | None = None, threads: int | None = None, limits: Limits | None = None, *, dashboard: bool = False
     ) -> None:  # fmt: skip
         self.address, self.dashboard = address, dashboard
+        self.options = ["--executor", "ray", *(["--ray-address", address] if address else [])]
         check_address(address)
         threads = None if threads is None else check_count("threads", threads, 1)
         self._nodes, self._started = RayNodes(limits or Limits(), threads), False
