@@ -288,3 +288,12 @@ def test_an_estimate_says_what_it_is_of(csv):
         assert done.returncode == 0 and "of this machine (1 thread); no cluster was asked" in done.stderr
     wrong = inside("estimate", *asked, "--executor", "ray", "--ray-address", "127.0.0.1:1")
     assert wrong.returncode == 2 and wrong.stdout == "" and "no Ray cluster answers" in wrong.stderr
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_runs_in_a_narrow_terminal(run_of_many, begun, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = inside("runs", run_of_many.parent, begun.parent).stdout.splitlines()
+    assert max(map(len, lines)) <= width and len(lines) < 20
+    words = " ".join(lines)
+    assert "total_return," in words and "interrupted" in words and (time.strftime("%Y-") in words) == (width == 80)
