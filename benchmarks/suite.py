@@ -15,10 +15,12 @@ from pathlib import Path
 
 from benchmarks import (
     bound,
+    cluster,
     contenders,
     long_series,
     objectives,
     original_profile,
+    overhead,
     scaling,
     serial,
     start,
@@ -37,6 +39,7 @@ QUICK: dict[str, Callable[[], Section]] = {
     "scaling": lambda: scaling.measure(1),
     "serial": lambda: serial.measure(1, wide=False),
     "start": lambda: start.measure(3),
+    "overhead": lambda: overhead.measure(1, wide=False),
 }
 FULL: dict[str, Callable[[], Section]] = {
     "original_profile": original_profile.measure,
@@ -48,6 +51,8 @@ FULL: dict[str, Callable[[], Section]] = {
     "scaling": scaling.measure,
     "serial": serial.measure,
     "start": start.measure,
+    "overhead": overhead.measure,
+    "cluster": cluster.measure,
 }
 
 

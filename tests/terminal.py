@@ -20,7 +20,7 @@ class Ended(NamedTuple):
 def qmac(*arguments, **options):
     """In a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "qmac", *map(str, arguments)], capture_output=True, text=True, timeout=120, **options
+        [sys.executable, "-m", "qmac", *map(str, arguments)], capture_output=True, text=True, timeout=300, **options
     )
 
 

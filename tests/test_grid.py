@@ -33,6 +33,12 @@ def test_grid_is_its_list(a, b, c, d, shared):
     assert qmac.Grid(**grid.to_dict()) == grid
 
 
+def test_slow_windows_below_all_fast_ones():
+    grid = qmac.Grid(buy_fast=(3,), buy_slow=(1, 2, 5, 6, 7, 8), sell_fast=(2,), sell_slow=(1, 3, 4))
+    expected = listed(grid.roles.values(), False)
+    assert [grid.combination(i) for i in range(grid.size)] == expected  # the first was (3, 1, 2, 4)
+
+
 @pytest.mark.parametrize(
     ("windows", "size"),
     [(range(2, 253), 968_734_500), (range(2, 253, 5), 1_499_400), (range(1, 1417), None), ((3, 5, 7, 900), 6)],

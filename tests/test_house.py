@@ -44,7 +44,7 @@ print(result.digest)
 def digest(min_trades=1, **environment):
     done = subprocess.run(
         [sys.executable, "-c", SMALL.format(tests=str(Path(__file__).parent), min_trades=min_trades)],
-        capture_output=True, text=True, timeout=300, env={**os.environ, **environment},
+        capture_output=True, text=True, timeout=900, env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

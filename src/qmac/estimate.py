@@ -12,7 +12,7 @@ import numpy as np
 from qmac import reductions
 from qmac.dataset import Dataset
 from qmac.evaluation import Evaluator, Question, Worker
-from qmac.jobs import Job
+from qmac.job import Job
 from qmac.kernels.tally import Tally
 from qmac.prices import Prices
 from qmac.run.headroom import admit

@@ -182,7 +182,8 @@ class Grid:
             raise GridError(f"index {index} is outside 0 ... {self.size - 1}.")
         row = bisect_right(self._row_sums, index) - 1
         buy_fast, rest = self.buys.fast[row], index - self._row_sums[row]
-        slow = bisect_right(range(len(self.buys.slow)), rest, key=lambda j: self._within_row(buy_fast, j)) - 1
+        first = bisect_right(self.buys.slow, buy_fast)  # below it a row has no pair, and counts do not ascend
+        slow = bisect_right(range(len(self.buys.slow)), rest, first, key=lambda j: self._within_row(buy_fast, j)) - 1
         rest -= self._within_row(buy_fast, slow)
         buy = (buy_fast, self.buys.slow[slow])
         if self.shared_windows:

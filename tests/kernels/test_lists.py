@@ -17,7 +17,8 @@ from qmac.kernels.lists import LEAST_SPLIT, MOST_PAIRS, most_pairs
 from qmac.objective import Objective
 from qmac.prices import Prices
 
-events = st.lists(st.lists(st.integers(0, 3), max_size=3, unique=True).map(sorted), min_size=10, max_size=10)
+# from bar 1 on: a cross looks one bar back
+events = st.lists(st.lists(st.integers(1, 4), max_size=3, unique=True).map(sorted), min_size=10, max_size=10)
 FAST, SLOW = (array.astype(np.int32) for array in np.triu_indices(5, 1))
 
 
