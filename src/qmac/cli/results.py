@@ -11,7 +11,7 @@ import typer
 
 from qmac.cli import exits, streams
 from qmac.errors import OptionError
-from qmac.options import AsJson, Directory, OneSymbol
+from qmac.options import AsJson, Directory, OneSymbol, Rows
 from qmac.report.command import RankBy, check_rank
 
 SLOW_ROWS = 50_000
@@ -21,7 +21,7 @@ SLOW_ROWS = 50_000
 def show(
     directory: Directory,
     symbol: OneSymbol = None,
-    rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    rows: Rows = 20,
     as_toml: Annotated[
         bool, typer.Option("--toml", help="Print the job file that repeats it: qmac optimize job.toml")
     ] = False,
@@ -43,7 +43,7 @@ def show(
         return
     check_rank(rank_by)
     results = jobs.read(directory, symbol)
-    print_results(results, rows, as_json, rank_by=rank_by)
+    print_results(results, rows, as_json, directory, rank_by=rank_by)
     if print_failed(results, directory):
         raise typer.Exit(exits.INCOMPLETE)
 
@@ -137,6 +137,9 @@ def print_results(
     console = streams.console()
     if only is not None:
         show_result(only, console, rows=rows, rank_by=rank_by)
+        if path is not None and len(only.top) > rows:
+            export = f"qmac export {shlex.quote(str(path))} --out top.csv"
+            console.print(f"all {len(only.top):,} rows: {export}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"digest {only.digest}", style="dim", highlight=False, soft_wrap=True)
     else:
         show_winners(results, console)

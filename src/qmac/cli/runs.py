@@ -13,7 +13,7 @@ import qmac
 from qmac.__main__ import Interrupted, State
 from qmac.cli import exits, streams
 from qmac.cli.results import print_failed, print_results
-from qmac.options import AsJson, Directory, takes_executor, takes_file, takes_job, takes_limits
+from qmac.options import AsJson, Directory, Rows, takes_executor, takes_file, takes_job, takes_limits
 from qmac.report.command import RankBy, check_rank
 
 PrometheusFile = Annotated[
@@ -40,6 +40,7 @@ def optimize(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how long it takes, and how much memory.")
     ] = False,
+    rows: Rows = 20,
     rank_by: RankBy = "objective",
     as_json: AsJson = False,
 ) -> None:
@@ -57,7 +58,7 @@ def optimize(
         return
     check_rank(rank_by)
     _announce(place)
-    _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, job.top, prometheus_file, as_json, rank_by)
+    _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, rows, prometheus_file, as_json, rank_by)
 
 
 @takes_file
@@ -79,7 +80,7 @@ def resume(
     executor: Any,
     directory: Directory,
     limits: qmac.Limits,
-    rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    rows: Rows = 20,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try cells again that failed on every node of a cluster.")
     ] = False,
