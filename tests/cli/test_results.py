@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -159,3 +160,19 @@ def test_show_says_what_repeats_it(one_run, run_of_many, csv, tmp_path):
         assert json.loads(done.stdout)["digest"] == qmac.load(one_run).digest
     answer = json.loads(inside("show", run_of_many, "--toml", "--json").stdout)
     assert "[prices]" in answer["toml"] and "left out: " in answer["toml"]
+
+
+def test_one_damaged_result_hides_no_other(run_of_many, tmp_path):
+    run = shutil.copytree(run_of_many, tmp_path / "run")
+    damaged = run / "results" / "AAA" / "top.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    done = inside("show", run)
+    assert done.returncode == 3, done.stderr
+    assert "b c" in done.stdout and f"left out: {damaged} is damaged" in done.stdout
+    assert f"qmac resume {run}" in done.stderr
+    answer = json.loads(inside("show", run, "--json").stdout)
+    assert [row["symbol"] for row in answer["winners"]] == ["b c"] and "damaged" in answer["left_out"]["AAA"]
+    assert inside("show", run, "--symbol", "AAA").returncode == 2
+    for place in (run / "results").iterdir():
+        (place / "top.parquet").write_bytes(b"")
+    assert inside("show", run).returncode == 2

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from qmac.cli import exits, streams
-from qmac.errors import OptionError
+from qmac.errors import OptionError, ResultError
 from qmac.options import AsJson, Directory, OneSymbol, Rows
 from qmac.report.command import RankBy, check_rank
 
@@ -43,9 +43,19 @@ def show(
         return
     check_rank(rank_by)
     results = jobs.read(directory, symbol)
-    print_results(results, rows, as_json, directory, rank_by=rank_by)
-    if print_failed(results, directory):
+    sound = results
+    try:
+        print_results(sound, rows, as_json, directory, rank_by=rank_by)
+    except ResultError:  # raised before anything is printed; to look at all of them first would take as long again
+        if len(results) == 1:
+            raise
+        sound = results.readable()
+        print_results(sound, rows, as_json, directory, rank_by=rank_by)
+    if print_failed(sound, directory):
         raise typer.Exit(exits.INCOMPLETE)
+    if len(sound) < len(results):
+        streams.say(f"what is damaged is done again by: qmac resume {shlex.quote(str(directory))}")
+        raise typer.Exit(exits.LEFT_OUT)
 
 
 def _job_text(path: Path) -> str:

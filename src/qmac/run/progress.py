@@ -269,5 +269,14 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
+def shortened(name: str, most: int = 16) -> str:
+    """A symbol's name where columns are few: the file it comes from may have 200 characters.
+
+    >>> shortened("SPY"), shortened("a name that goes on and on")
+    ('SPY', 'a name that goe…')
+    """
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 def millions(rate: float) -> str:
     return f"{rate / 1e6:,.0f} million/s" if rate >= 1e7 else f"{rate / 1e6:,.2f} million/s"
