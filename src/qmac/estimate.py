@@ -17,7 +17,7 @@ from qmac.kernels.tally import Tally
 from qmac.prices import Prices
 from qmac.run.headroom import admit
 from qmac.run.limits import Limits, shown_bytes
-from qmac.run.needs import admitted
+from qmac.run.needs import admitted, finishing_bytes
 from qmac.run.probes import Probe
 from qmac.run.progress import duration, millions
 from qmac.selftest import self_test
@@ -83,7 +83,7 @@ def estimate(job: Job, limits: Limits, threads: int) -> Estimate:
     middle = sorted(bars, key=lambda name: bars[name])[len(bars) // 2]
     series, probe = job.prices[middle], Probe()
     question = job.question(series)
-    with admitted(limits, probe.read, series, job.grid, question.rules, job.averages):
+    with admitted(limits, probe.read, series, job.grid, question, job.averages):
         one = _measured(series, job, question, limits, threads, probe)
     return _of_many(one, len(bars), bars[middle] / sum(bars.values()))
 
@@ -101,14 +101,14 @@ def _measured(series: Prices, job: Job, question: Question, limits: Limits, thre
     worker, work = evaluator.worker(), evaluator.work()
     kinds = np.split(np.arange(work.size), np.flatnonzero(np.diff(evaluator.counts() < 0)) + 1)
     seconds = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
-    files = _nbytes(worker.tally)
+    files, finishing = _nbytes(worker.tally), finishing_bytes(len(series), len(grid.windows), question.top)
     return Estimate(
         combinations=grid.size,
         symbols=1,
         cells=work.size,
         rate=grid.size * threads / seconds,
         seconds=preparing + seconds / threads,
-        memory=(reading.rss or 0) + threads * worker_bytes + files,
+        memory=(reading.rss or 0) + files + max(threads * worker_bytes, finishing),
         disk=SNAPSHOTS * files,
         threads=threads,
     )

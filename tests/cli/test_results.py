@@ -15,6 +15,7 @@ from terminal import inside
 
 import qmac
 from qmac import jobs
+from qmac.cli.streams import plain
 from qmac.errors import OptionError
 from qmac.exports import SHEET_ROWS, encoded, frame_of
 from qmac.run import files
@@ -176,3 +177,13 @@ def test_one_damaged_result_hides_no_other(run_of_many, tmp_path):
     for place in (run / "results").iterdir():
         (place / "top.parquet").write_bytes(b"")
     assert inside("show", run).returncode == 2
+
+
+def test_json_of_many_rows_is_written_row_by_row(one_run, monkeypatch):
+    """All of them as dicts were 3 KiB a row."""
+    monkeypatch.setattr("qmac.result.ROWS_AT_ONCE", 3)
+    held = []
+    monkeypatch.setattr("qmac.cli.streams._json", lambda value: held.append(value) or json.dumps(plain(value)))
+    text = inside("show", one_run, "--json").stdout
+    assert json.loads(text)["top"] == plain(qmac.load(one_run).summary()["top"]) and text.count("\n") == 1
+    assert [len(value) for value in held[1:]] == [len(qmac.load(one_run).top.columns)] * 7 and "top" not in held[0]

@@ -142,7 +142,10 @@ def print_results(
 
     only = next(iter(results.values())) if len(results) == 1 and not results.left_out else None
     if as_json:
-        streams.print_json(only.summary(rank_by) if only is not None else results.summary())
+        if only is None:
+            streams.print_json(results.summary())
+        else:
+            streams.print_json(only.about, top=only.rows(rank_by))
         return
     console = streams.console()
     if only is not None:
