@@ -177,6 +177,11 @@ def _finish(
     )
 
 
+def rows_at_once(bars: int) -> int:
+    """Kept rows that are finished at a time."""
+    return max(FINISHED_ROWS, FINISHED_BARS // (bars + AS_BARS))
+
+
 def finished(
     prices: Prices,
     grid: Grid,
@@ -193,7 +198,7 @@ def finished(
     question = evaluator.question
     if isinstance(averages, np.ndarray):
         averages = dict(zip(grid.windows, averages, strict=True))
-    at_once, parts = max(FINISHED_ROWS, FINISHED_BARS // (evaluator.dataset.bars + AS_BARS)), []
+    at_once, parts = rows_at_once(evaluator.dataset.bars), []
     for begin in range(0, indices.size, at_once):
         if begin:
             tell(begin / indices.size)

@@ -54,7 +54,7 @@ def optimize(
 
     place = executor(limits)
     if dry_run:
-        _print_estimate(job, limits, place, as_json)
+        _print_estimate(job, limits, place, as_json, save_grid)
         return
     check_rank(rank_by)
     _announce(place)
@@ -201,11 +201,11 @@ def _heeding(listener: Any) -> Any:
     return heed
 
 
-def _print_estimate(job: Any, limits: qmac.Limits, executor: Any, as_json: bool) -> None:
+def _print_estimate(job: Any, limits: qmac.Limits, executor: Any, as_json: bool, save_grid: str | None = None) -> None:
     from qmac.estimate import estimate
     from qmac.jobs import threads_of
 
-    found = estimate(job, limits, threads_of(limits))
+    found = estimate(job, limits, threads_of(limits), save_grid)
     if executor is not None:
         streams.say(
             f"the estimate, of memory too, is of this machine ({found.shown_threads}); no cluster was asked. On c CPUs as fast "
