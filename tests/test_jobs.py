@@ -18,10 +18,10 @@ from faults import GRID, PRICES, Halt, halted, halting, slow
 from terminal import qmac as command
 
 import qmac
-from qmac import jobs
+from qmac import jobs, optimization
 from qmac.errors import OptionError, ResultError, Stopped
 from qmac.job import job_of
-from qmac.run import executors, files, keeper, ledger
+from qmac.run import executors, files, keeper, ledger, progress
 from qmac.run.directory import HEADER, PROGRESS, RunDirectory, _checksum
 from qmac.symbols import Symbols
 
@@ -155,6 +155,31 @@ def test_a_limit_ends_a_run_that_goes_on_later(tmp_path, monkeypatch, digest):
         qmac.optimize(PRICES, GRID, top=20, out=tmp_path / "run", threads=1, limits=qmac.Limits(max_time=0.1))
     assert states(tmp_path / "run")[-1].startswith("stopped at ") and snapshots(tmp_path / "run")
     assert qmac.resume(tmp_path / "run")["prices"].digest == digest
+
+
+def test_a_run_that_was_broken_off_while_its_best_rows_were_replayed_is_not_swept_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(optimization, "FINISHED_ROWS", 50)
+    monkeypatch.setattr(optimization, "FINISHED_BARS", 1)
+    monkeypatch.setattr(keeper, "LONG_FINISH", 1)
+    whole, path = qmac.optimize(PRICES, GRID, top=200), tmp_path / "run"
+    said = []
+
+    def listen(status):
+        said.append(status)
+        if status.finishing == 0.5:
+            raise Halt
+
+    with pytest.raises(Halt):
+        qmac.optimize(PRICES, GRID, top=200, out=path, progress=listen)
+    assert [status.finishing for status in said if status.finishing is not None] == [0, 0.25, 0.5]
+    assert len(snapshots(path)) == 1 and states(path)[-1] == "interrupted"
+    assert progress.follow(path / PROGRESS, listen, once=True) == "interrupted while finishing"
+    swept = Seen()
+    with monkeypatch.context() as patch:
+        patch.setattr(executors, "_work", None)
+        (result,) = qmac.resume(path, progress=swept).values()
+    assert swept.first["prices"] == 1 and snapshots(path) == []
+    assert result.digest == whole.digest and result.top.equals(whole.top)
 
 
 def test_own_averages_are_kept(tmp_path, slowly):

@@ -24,7 +24,7 @@ from qmac.run.keeper import Keeper
 from qmac.run.limits import Limits
 from qmac.run.probes import Probe
 from qmac.run.progress import Listener, Log, Part, both
-from qmac.run.scores import DTYPES
+from qmac.run.scores import check_dtype
 from qmac.stored import load
 from qmac.writable import check_writable
 
@@ -74,8 +74,7 @@ def kept_in(
     _check_place(executor, save_grid)
     if isinstance(executor, ClusterExecutor):
         executor.connect()
-    if save_grid is not None and save_grid not in DTYPES:
-        raise OptionError(f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}")
+    check_dtype(save_grid)
     if out is None:
         if save_grid is not None:
             raise OptionError(

@@ -10,8 +10,9 @@ from conftest import frame, series
 from rich.console import Console
 
 import qmac
-from qmac.report import terminal
+from qmac.report import tables, terminal
 from qmac.results import Results
+from qmac.verification import Difference
 
 GRID = qmac.Grid(windows=(3, 5, 8, 13, 21))
 
@@ -66,3 +67,18 @@ def test_windows_and_values_are_whole_in_a_narrow_terminal(result, width):
         lines = [line for line in console.file.getvalue().splitlines() if " a name" not in line]
         assert not any("…" in line for line in lines), lines
     assert all(str(window) in console.file.getvalue() for window in result.best)
+
+
+def test_a_symbol_of_200_characters_leaves_room_for_the_rest(result):
+    name = "X" * 200
+    results = Results({name: lambda: result, "AAA": lambda: result}, {})
+    apart = [(symbol, Difference("total_return", "reference", 0.1, result.best, 1.0, 1.1)) for symbol in results]
+    for show in (
+        lambda console: terminal.show_winners(results, console),
+        lambda console: tables.show_differences(apart, console),
+    ):
+        console = Console(file=io.StringIO(), width=80)
+        show(console)
+        text = console.file.getvalue()
+        assert "XXXX…" in text and text.count("X") <= 16
+        assert " ".join(str(window) for window in result.best) in " ".join(text.split())

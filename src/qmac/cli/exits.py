@@ -19,7 +19,7 @@ MEANINGS = {
     DONE: "done",
     DEFECT: "a defect: `verify` or `doctor` found a difference, or qmac failed a promise of its own",
     INPUT: "something that was given cannot be used; nothing was written, or what was begun is kept, and the line says how to go on",
-    LEFT_OUT: "done, but symbols were left out",
+    LEFT_OUT: "done, but symbols were left out; `show`: but results are damaged",
     INCOMPLETE: "done, but cells failed on every node of a cluster that tried them; the result names them; "
     "`qmac resume DIR --retry-failed` tries these again",
     OUTPUT: "output cannot be written",

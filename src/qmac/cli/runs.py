@@ -13,11 +13,9 @@ import qmac
 from qmac.__main__ import Interrupted, State
 from qmac.cli import exits, streams
 from qmac.cli.results import print_failed, print_results
-from qmac.options import AsJson, Directory, takes_executor, takes_file, takes_job, takes_limits
+from qmac.options import AsJson, Directory, Rows, takes_executor, takes_file, takes_job, takes_limits
 from qmac.report.command import RankBy, check_rank
 
-MOST_ROWS = 100
-"""That a run prints, however many it keeps."""
 PrometheusFile = Annotated[
     Path | None, typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom.")
 ]
@@ -42,6 +40,7 @@ def optimize(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how long it takes, and how much memory.")
     ] = False,
+    rows: Rows = 20,
     rank_by: RankBy = "objective",
     as_json: AsJson = False,
 ) -> None:
@@ -56,13 +55,12 @@ def optimize(
 
     place = executor(limits)
     if dry_run:
-        _print_estimate(job, limits, place, as_json)
+        _print_estimate(job, limits, place, as_json, save_grid)
         return
     check_rank(rank_by)
     _announce(place)
     if prometheus_file is not None:
         check_place(prometheus_file)
-    rows = min(job.top, MOST_ROWS)
     _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, rows, prometheus_file, as_json, rank_by)
 
 
@@ -85,7 +83,7 @@ def resume(
     executor: Any,
     directory: Directory,
     limits: qmac.Limits,
-    rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    rows: Rows = 20,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try cells again that failed on every node of a cluster.")
     ] = False,
@@ -208,11 +206,11 @@ def _heeding(listener: Any) -> Any:
     return heed
 
 
-def _print_estimate(job: Any, limits: qmac.Limits, executor: Any, as_json: bool) -> None:
+def _print_estimate(job: Any, limits: qmac.Limits, executor: Any, as_json: bool, save_grid: str | None = None) -> None:
     from qmac.estimate import estimate
     from qmac.jobs import threads_of
 
-    found = estimate(job, limits, threads_of(limits))
+    found = estimate(job, limits, threads_of(limits), save_grid)
     if executor is not None:
         streams.say(
             f"the estimate, of memory too, is of this machine ({found.shown_threads}); no cluster was asked. On c CPUs as fast "

@@ -16,6 +16,7 @@ from qmac.grid import ROLES
 from qmac.inventory import DAMAGED, Entry
 from qmac.metrics import METRICS
 from qmac.report.terminal import number, top_table
+from qmac.run.progress import shortened
 from qmac.verification import Difference
 
 FEW = 5  # metrics that a note names
@@ -91,7 +92,9 @@ def show_differences(found: Sequence[tuple[str, Difference]], console: Console) 
         symbol, worst_of_all = max(places, key=lambda pair: 0.0 if math.isnan(pair[1].relative) else pair[1].relative)
         where = " ".join(map(str, worst_of_all.combination)) if worst_of_all.relative > 0 else ""
         several = len({name for name, _ in found}) > 1
-        place = [Text(f"{symbol} {where}" if several and where else where)] if console.width >= NARROW else []
+        place = (
+            [Text(f"{shortened(symbol)} {where}" if several and where else where)] if console.width >= NARROW else []
+        )
         table.add_row(metric, *cells, *place)
     console.print(table)
     for note, metrics in notes.items():

@@ -102,9 +102,7 @@ def show_result(result: Result, console: Console, rows: int = 20, rank_by: str =
         return
     console.print(top_table(result.ranked(rank_by).head(rows), result.objective, console))
     if len(result.top) > rows:
-        console.print(
-            f"the first {rows:,} of {len(result.top):,} kept rows; qmac show --rows, qmac export", style="dim"
-        )
+        console.print(f"{rows:,} of {len(result.top):,} rows; --rows shows more", highlight=False, style="dim")
     console.print(_distribution(result, console))
     console.print(_beside_hold(result))
     around = _around(result)

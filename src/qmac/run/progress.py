@@ -45,6 +45,7 @@ class Status:
     level: str = "normal"  # of the governor
     limit: int | None = None  # bytes that may be used
     nodes: dict[str, dict[str, Any]] | None = None  # of a cluster, see ``run.node.NodeReading``
+    finishing: float | None = None  # once all is swept, the share of the best rows that are replayed
 
     @property
     def left(self) -> float:
@@ -61,8 +62,11 @@ class Status:
         where = "" if self.nodes is None else f" on {count} node{'s' * (count != 1)}"
         return [
             *level,
-            f"{duration(self.left)} left",
-            millions(self.rate),
+            *(
+                [f"{duration(self.left)} left", millions(self.rate)]
+                if self.finishing is None
+                else [f"finishing {self.finishing:.0%}"]
+            ),
             memory,
             f"{self.threads} thread{'s' * (self.threads != 1)}{where}",
         ]
@@ -173,7 +177,8 @@ class Log:
     def end(self, state: str) -> None:
         """How the run ended, and how far it was."""
         last = self._last
-        self.write({"state": state, **({} if last is None else {"done": last.done, "size": last.size})})
+        how = {} if last is None else {"done": last.done, "size": last.size, "finishing": last.finishing}
+        self.write({"state": state, **how})
 
     def write(self, line: dict[str, Any]) -> None:
         """Add a line; a full disk is no reason to stop."""
@@ -251,13 +256,15 @@ def _line_of(line: dict[str, Any]) -> Line:
     state, moment = str(line["state"]), float(line["time"])
     if state != "running":
         share = line["done"] / line["size"] if "size" in line else math.nan
-        where = "" if state != "interrupted" or math.isnan(share) else f" at {share:.1%}"
+        where = " while finishing" if line.get("finishing") is not None else f" at {share:.1%}"
+        where = "" if state != "interrupted" or math.isnan(share) else where
         return Line(moment, f"{state}{where}", None, share)
     known = {key: line[key] for key in Status.__dataclass_fields__ if key in line}
     numbers = {key: math.nan if known[key] is None else float(known[key]) for key in ("best", "rate", "seconds")}
     status = Status(**known | numbers)
     share = status.done / status.size
-    return Line(moment, f"{state}, {share:.1%} done  {status.text}", status, share)
+    now = f"{state}, {share:.1%} done" if status.finishing is None else "all is swept"
+    return Line(moment, f"{now}  {status.text}", status, share)
 
 
 def duration(seconds: float) -> str:
@@ -268,6 +275,15 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def shortened(name: str, most: int = 16) -> str:
+    """A symbol's name where columns are few: the file it comes from may have 200 characters.
+
+    >>> shortened("SPY"), shortened("a name that goes on and on")
+    ('SPY', 'a name that goe…')
+    """
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def millions(rate: float) -> str:

@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 
 from qmac.dataset import Dataset
-from qmac.errors import GridError, ResultError
+from qmac.errors import GridError, OptionError, ResultError, suggestion
 from qmac.grid import Grid
 from qmac.objective import Objective
 from qmac.run.files import write_whole
@@ -32,6 +32,18 @@ DTYPES = ("float32", "float64")
 CODEC = "zstd"
 SCORES = "scores"
 """Name of their directory in a result."""
+
+
+def check_dtype(save_grid: str | None) -> None:
+    """Raises OptionError if no scores can be kept as that type."""
+    if save_grid is not None and save_grid not in DTYPES:
+        raise OptionError(f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}")
+
+
+def packed(scores: np.ndarray, dtype: np.dtype[Any]) -> bytes:
+    """A chunk as it lies on disk."""
+    data: bytes = pa.Codec(CODEC, 1).compress(np.ascontiguousarray(scores, dtype).tobytes(), asbytes=True)
+    return data
 
 
 class ScoreWriter:
@@ -60,9 +72,8 @@ class ScoreWriter:
         """Write the scores ``(N, L)`` of a lane block, NaN where there is none; nothing after ``drop``."""
         if self.dropped is not None:
             return
-        data = np.ascontiguousarray(scores, self.dtype)
         try:
-            write_whole(self.path / f"0.{block}", [pa.Codec(CODEC, 1).compress(data.tobytes(), asbytes=True)])
+            write_whole(self.path / f"0.{block}", [packed(scores, self.dtype)])
         except OSError as error:
             self.drop(error.strerror or str(error))
 
