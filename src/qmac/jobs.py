@@ -19,7 +19,7 @@ import numpy as np
 from qmac import jobfile
 from qmac.config import Rules, available_cpus, check_count
 from qmac.dataset import Averages, averages_of
-from qmac.errors import InputError, OptionError, PricesError, ResultError, Stopped, WriteError, suggestion
+from qmac.errors import OptionError, PricesError, ResultError, Stopped, WriteError, printable, suggestion
 from qmac.evaluation import LANES, Question
 from qmac.grid import Grid
 from qmac.objective import Constraints, check_constraints, check_objective
@@ -29,9 +29,10 @@ from qmac.result import HEADER as RESULT
 from qmac.result import Result
 from qmac.results import Results
 from qmac.run.cluster import ClusterExecutor
-from qmac.run.directory import HEADER, PROGRESS, RunDirectory, changes, kernel_sources, own_averages, prices_checksum
+from qmac.run.directory import PROGRESS, RunDirectory
 from qmac.run.executors import Executor, ThreadExecutor
 from qmac.run.governor import Governor
+from qmac.run.header import HEADER, changes, kernel_sources, own_averages, prices_checksum
 from qmac.run.keeper import Keeper
 from qmac.run.limits import Limits
 from qmac.run.probes import Probe
@@ -39,7 +40,6 @@ from qmac.run.progress import Listener, Log, Part, both
 from qmac.run.scores import DTYPES
 from qmac.stored import load
 from qmac.symbols import Symbols
-from qmac.writable import check_writable
 
 MOST_KEPT = 1_000_000
 """Kept rows are held by every thread and replayed bar by bar; more of them is another job."""
@@ -107,7 +107,7 @@ class Job:
         for name, here in (("kernels", kernel_sources()), ("lanes", LANES)):
             if asked.get(name) != here:
                 raise ResultError(
-                    f"{directory.path} was begun by qmac {directory.header['qmac']}, whose kernels are not those of this "
+                    f"{directory.path} was begun by qmac {printable(directory.header['qmac'])}, whose kernels are not those of this "
                     "one. Go on with that version, or begin anew in another directory."
                 )
         try:
@@ -118,7 +118,7 @@ class Job:
             )  # fmt: skip
         except ResultError:
             raise
-        except (KeyError, TypeError, InputError) as error:  # a stranger's, with a checksum that fits
+        except Exception as error:  # a stranger's, with a checksum that fits, can fail in any way
             raise ResultError(
                 f"{directory.path / HEADER} asks for what cannot be ({error}). Begin the run anew."
             ) from None
@@ -198,8 +198,6 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
                 f"qmac resume {path}"
             )
         raise ResultError(f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}")
-    RunDirectory.clear_start(path)
-    path = check_writable(path)
     try:
         return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
     except OSError as error:
