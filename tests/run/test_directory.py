@@ -1,6 +1,7 @@
 """A run directory: complete or none, checked when it is read, and held by one process at a time."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -140,7 +141,7 @@ def test_damage_of_what_was_given_is_found(tmp_path, name):
         assert refused > 0.4 * len(places)
         for size in range(0, len(data), len(data) // 20):
             path.write_bytes(data[:size])
-            with pytest.raises(ResultError, match=rf"{path.name} is damaged .*\. Begin the run anew"):
+            with pytest.raises(ResultError, match=rf"{path.name} (is damaged|was changed).*\. Begin the run anew"):
                 read()
     path.unlink()
     with pytest.raises(ResultError, match="damaged"):
@@ -153,6 +154,23 @@ def test_other_prices_in_place_of_them(directory):
     other.to_parquet(directory.path / "prices" / "SPY.parquet")
     with pytest.raises(ResultError, match="was changed"):
         directory.prices("SPY")
+
+
+def test_a_file_is_known_before_it_is_parsed(directory, monkeypatch):
+    read, parsed = pd.read_parquet, []
+    monkeypatch.setattr(pd, "read_parquet", lambda path: parsed.append(path) or read(path))
+    assert len(directory.prices("SPY")) == 300 and len(parsed) == 1
+    path = directory.path / "prices" / "SPY.parquet"
+    PRICES.frame.to_parquet(path, compression="gzip")  # the same prices, in a file of somebody else's
+    with pytest.raises(ResultError, match="was changed"):
+        directory.prices("SPY")
+    os.truncate(path, 2**30)
+    with pytest.raises(ResultError, match="was changed"):
+        directory.prices("SPY")
+    assert len(parsed) == 1
+    del directory.header["prices"]["SPY"]["file"]  # of an earlier version
+    PRICES.frame.to_parquet(path)
+    assert len(directory.prices("SPY")) == 300
 
 
 # -- generations of snapshots
@@ -198,6 +216,20 @@ def test_damaged_ones_are_passed_over(directory, evaluator, bad, damage):
     if damage != "away":
         directory.save_snapshot(FITS | {"seconds": 9}, ledger)  # newer than those that are damaged
         assert directory.load_snapshot(ledger_of(evaluator), FITS)[0]["seconds"] == 9
+
+
+def test_a_snapshot_beyond_all_sizes_is_not_even_read(directory, evaluator):
+    ledger = ledger_of(evaluator)
+    ledger.settle(done(evaluator, (0, 1)), [(0, 1)])
+    directory.save_snapshot(FITS | {"seconds": 1}, ledger)
+    huge = directory.path / "snapshots" / "00000099"
+    huge.touch()
+    os.truncate(huge, 2**40)
+    os.mkfifo(directory.path / "snapshots" / "00000098")  # would be waited for
+    about, damaged = directory.load_snapshot(ledger_of(evaluator), FITS)
+    assert about["seconds"] == 1
+    assert re.fullmatch(r".*00000099 .* it has 1,099,511,627,776 bytes, and [0-9,]+ are the most\.", damaged[0])
+    assert damaged[1].endswith("00000098 cannot be read: it is no file.")
 
 
 def test_snapshots_of_other_series_are_not_taken(directory, evaluator):

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -82,14 +83,20 @@ class RunDirectory:
 
     def prices(self, name: str) -> Prices:
         """The prices of a symbol, as they were given."""
-        path = self.path / "prices" / f"{safe_name(name)}.parquet"
+        path, entry = self.path / "prices" / f"{safe_name(name)}.parquet", self.header["prices"][name]
+        changed = ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
         try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if entry.get("file", found) != found:  # so no reader of Parquet meets a stranger's file
+                raise changed
             series = Prices(pd.read_parquet(path), name)
-            same = header.prices_checksum(series) == self.header["prices"][name]["sha256"]
+            if header.prices_checksum(series) != entry["sha256"]:
+                raise changed
+        except ResultError:
+            raise
         except Exception as error:  # a damaged file can fail in any way
             raise ResultError(f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere.") from None
-        if not same:
-            raise ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
         return series
 
     def averages(self) -> np.ndarray | None:
@@ -145,7 +152,7 @@ class RunDirectory:
         aside = self._aside(fits["name"])
         for path in [*self._snapshots(), *([aside] if aside.exists() else [])]:
             try:
-                about, arrays = snapshot.decoded(path)
+                about, arrays = snapshot.decoded(path, snapshot.most_bytes(ledger))
                 if any(about.get(key) != value for key, value in fits.items()):
                     continue
                 snapshot.restore(ledger, arrays)

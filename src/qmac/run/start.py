@@ -7,6 +7,7 @@ nobody holds: the next start removes what it names, and nothing else.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -112,7 +113,8 @@ def _written(
         text = io.BytesIO()
         series.frame.to_parquet(text)
         write_whole(path / "prices" / f"{safe_name(name)}.parquet", [text.getvalue()])
-        files[name] = {"bars": len(series), "sha256": header.prices_checksum(series)}
+        file = hashlib.sha256(text.getvalue()).hexdigest()
+        files[name] = {"bars": len(series), "sha256": header.prices_checksum(series), "file": file}
     if averages is not None:
         text = io.BytesIO()
         np.save(text, averages, allow_pickle=False)
