@@ -22,7 +22,8 @@ from qmac import jobs, optimization
 from qmac.errors import OptionError, ResultError, Stopped
 from qmac.job import job_of
 from qmac.run import executors, files, keeper, ledger, progress
-from qmac.run.directory import HEADER, PROGRESS, RunDirectory, _checksum
+from qmac.run.directory import PROGRESS, RunDirectory
+from qmac.run.header import HEADER, checksum
 from qmac.symbols import Symbols
 
 BARS = ohlc("random", 300, 4)
@@ -318,11 +319,17 @@ def test_other_damage(copy, digest, damage):
         qmac.resume(copy)
 
 
-@pytest.mark.parametrize("asked", [{}, {"grid": 7}, {"rules": {"fees": 2}}, {"rules": {"x": 2}}, {"top": None}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {}, {"grid": 7}, {"rules": {"fees": 2}}, {"rules": {"x": 2}}, {"rules": {"fees": 10**400}}, {"top": None}, {"top": 0},
+        {"averages": 3}, {"objective": "profit"}, {"constraints": {"win_rate": [1, 0]}},
+    ],
+)  # fmt: skip
 def test_a_stranger_s_header_is_refused(copy, asked):
     header = json.loads((copy / HEADER).read_text())
     header["asked"] = header["asked"] | asked if asked else {}
-    header["checksum"] = _checksum(header)
+    header["checksum"] = checksum(header)
     (copy / HEADER).write_text(json.dumps(header))
     with pytest.raises(ResultError):
         qmac.resume(copy)
@@ -331,9 +338,10 @@ def test_a_stranger_s_header_is_refused(copy, asked):
 def test_kernels_of_another_version_are_named(copy):
     header = json.loads((copy / HEADER).read_text())
     header["asked"]["kernels"] = "0" * 64
-    header["checksum"] = _checksum(header)
+    header["qmac"] += "\x1b[2J"  # which would clear a terminal
+    header["checksum"] = checksum(header)
     (copy / HEADER).write_text(json.dumps(header))
-    with pytest.raises(ResultError, match="was begun by qmac .*Go on with that version"):
+    with pytest.raises(ResultError, match=r"was begun by qmac [0-9.a-z]+\?\[2J, .*Go on with that version"):
         qmac.resume(copy)
 
 
