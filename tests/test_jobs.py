@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from conftest import frame, ohlc, series
 from faults import GRID, PRICES, Halt, halted, halting, slow
@@ -116,7 +117,8 @@ def test_a_symbol_that_does_not_fit_stops_no_other(tmp_path):
     long = frame(series("random", 60_000, 1))
     long.index = pd.date_range("2001-01-01", periods=60_000, freq="h", name="Date")
     job = {"A": BARS, "B": long, "C": BARS.iloc[:-10]}
-    asked = {"grid": qmac.Grid(windows=range(2, 120)), "limits": qmac.Limits(memory="420MiB")}
+    limit = psutil.Process().memory_info().rss + 300 * 2**20  # of which the long one needs 700
+    asked = {"grid": qmac.Grid(windows=range(2, 120)), "limits": qmac.Limits(memory=limit)}
     path = tmp_path / "run"
     with pytest.warns(UserWarning, match="left out: B: "):
         results = qmac.optimize_many(job, **asked, out=path)
