@@ -14,7 +14,7 @@ from qmac import reductions
 from qmac.dataset import Dataset
 from qmac.errors import OptionError
 from qmac.evaluation import Evaluator, Question, Worker
-from qmac.jobs import Job
+from qmac.job import Job
 from qmac.kernels.tally import Tally
 from qmac.optimization import finished, rows_at_once
 from qmac.prices import Prices

@@ -164,7 +164,7 @@ def _job(
     where: list[str] | None, top: int, min_trades: int, strict: bool, **rest: Any,
 ) -> Any:  # fmt: skip
     from qmac.grid import ROLES, Grid, parse_windows  # here: NumPy and Numba are half of a start
-    from qmac.jobs import job_of
+    from qmac.job import job_of
     from qmac.objective import parse_conditions
     from qmac.symbols import Symbols, read_named, read_symbols
 

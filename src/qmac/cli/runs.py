@@ -51,6 +51,7 @@ def optimize(
     Example: qmac optimize job.toml --threads 2
     """
     from qmac import jobs
+    from qmac.run.prometheus import check_place
 
     place = executor(limits)
     if dry_run:
@@ -58,6 +59,8 @@ def optimize(
         return
     check_rank(rank_by)
     _announce(place)
+    if prometheus_file is not None:
+        check_place(prometheus_file)
     _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, rows, prometheus_file, as_json, rank_by)
 
 
@@ -91,11 +94,11 @@ def resume(
 
     Example: qmac resume runs/first
     """
-    from qmac import jobs
+    from qmac.job import Job
     from qmac.run.directory import RunDirectory
 
     found = RunDirectory.open(directory)
-    job, place = jobs.Job.of_directory(found), executor(limits)
+    job, place = Job.of_directory(found), executor(limits)
     _announce(place)
     _run(job, found, limits, place, rows, prometheus_file, as_json, retry_failed=retry_failed)
 
@@ -167,8 +170,10 @@ def _run(
     from qmac.run.prometheus import Prometheus
 
     if directory is not None:
-        again = [str(directory.path.resolve()), *(["--retry-failed"] if retry_failed else [])]
-        State.resume = f"qmac resume {shlex.join([*again, *([] if executor is None else executor.options)])}"
+        again = [str(directory.path.resolve()), *(["--retry-failed"] if retry_failed else []), *limits.options]
+        again += [] if executor is None else executor.options
+        again += [] if prometheus_file is None else ["--prometheus-file", str(prometheus_file.resolve())]
+        State.resume = f"qmac resume {shlex.join(again)}"
         streams.say(f"if anything interrupts this run, go on with: {State.resume}")
     with executor or nullcontext(), streams.progress(job.objective) as shown:
         listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)

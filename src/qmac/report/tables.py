@@ -26,7 +26,7 @@ STYLES = {"running": "green", "interrupted": "yellow", "finished": "", "incomple
 
 def show_runs(entries: Sequence[Entry], console: Console) -> None:
     """One line a run; what is wrong with a damaged one stands below the table, in full."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("run", overflow="fold", min_width=8)
     table.add_column("state", no_wrap=True)
     table.add_column("done", justify="right", no_wrap=True)
@@ -34,7 +34,7 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
     wide = console.width >= NARROW
     if wide:
         table.add_column("when", no_wrap=True, style="dim")
-    table.add_column("asked", overflow="fold", min_width=12)
+    table.add_column("asked", overflow="fold", min_width=14)
     for entry in entries:
         done = f"{entry.done}/{entry.symbols}" if entry.symbols else ""
         if not math.isnan(entry.share) and entry.done < entry.symbols:

@@ -17,6 +17,7 @@ from qmac.run.files import write_whole
 from qmac.run.lock import LOCK, is_held
 
 GONE = "its process is gone"
+START_SECONDS = 2.0  # from a directory to the lock in it
 LINE_SECONDS = 2.0
 LOG_BYTES = 1 << 20
 TAIL_BYTES = 1 << 16
@@ -214,7 +215,7 @@ def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
         if line is not None and line.status is None and not held:  # held: it goes on, and has not said so yet
             return line.words
         silent = time.time() - (began if line is None else line.time) > SILENT_SECONDS
-        if line is not None and held is False:
+        if held is False and (line is not None or time.time() - began > START_SECONDS):
             return GONE
         if silent and not held:
             return f"nothing was heard of it for {SILENT_SECONDS:.0f} s: its process may be gone"
