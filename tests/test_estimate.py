@@ -40,7 +40,9 @@ def test_the_replay_of_many_rows_counts():
     assert many.memory >= few.memory - 50 * 2**20 + finishing_bytes(300, 30, 20_000)
     began = time.perf_counter()
     run(job(300, top=20_000), None, Limits(), 1)
-    assert 0.05 < many.seconds / (time.perf_counter() - began) < 20  # beside other tests, on a machine that is not quiet
+    assert (
+        0.05 < many.seconds / (time.perf_counter() - began) < 20
+    )  # beside other tests, on a machine that is not quiet
 
 
 def test_all_rows_are_replayed_if_they_are_few():
@@ -63,11 +65,9 @@ def test_scores_that_are_kept_count(tmp_path, monkeypatch):
     monkeypatch.setattr(Probe, "read", lambda _: reading)
     monkeypatch.setattr(estimates, "finishing_bytes", lambda *_: 0)  # which takes more than this sweep
     plain, kept = (estimate(job(300), Limits(), 1, save_grid) for save_grid in (None, "float32"))
-    scores = tmp_path / "scores"
-    run_of = qmac.optimize(frame(series("random", 300, 0)), GRID, top=20, out=tmp_path / "run", save_grid="float32")
+    qmac.optimize(frame(series("random", 300, 0)), GRID, top=20, out=tmp_path / "run", save_grid="float32")
     written = sum(file.stat().st_size for file in (tmp_path / "run").glob("results/*/scores/0.*"))
-    assert run_of.scores is not None and not scores.exists()
-    assert kept.disk - plain.disk == pytest.approx(written, rel=0.5) and kept.memory > plain.memory
+    assert kept.disk - plain.disk == pytest.approx(written, rel=0.5)
     with pytest.raises(OptionError, match="'float16' is not known"):
         estimate(job(300), Limits(), 1, "float16")
 
@@ -88,8 +88,11 @@ def test_the_longest_series_says_how_much_memory():
     assert long.seconds > alike.seconds
     enough = int((psutil.Process().memory_info().rss + 100 * 2**20) / 0.9)
     estimate(job(400, grid=qmac.Grid(windows=range(2, 120))), Limits(memory=enough), 1)
-    with pytest.raises(OptionError, match="S1: The run needs"):
-        estimate(job(400, 60_000, 400, grid=qmac.Grid(windows=range(2, 120))), Limits(memory=enough), 1)
+    large = job(400, 60_000, 400, grid=qmac.Grid(windows=range(2, 120)))
+    with pytest.warns(UserWarning, match="will be left out: S1: The run needs"):
+        assert estimate(large, Limits(memory=enough), 1).symbols == 2
+    with pytest.raises(OptionError, match="The run needs"):
+        estimate(dataclasses.replace(large, strict=True), Limits(memory=enough), 1)
 
 
 def test_every_symbol_takes_something_beside_its_sweep():

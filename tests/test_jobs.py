@@ -185,6 +185,20 @@ def test_a_run_that_was_broken_off_while_its_best_rows_were_replayed_is_not_swep
     assert result.digest == whole.digest and result.top.equals(whole.top)
 
 
+def test_progress_is_that_of_all_symbols(tmp_path):
+    prices = {name: frame(series("random", bars, 3)) for name, bars in (("a", 100), ("b", 300), ("c", 600))}
+    said = []
+    qmac.optimize_many({"a": prices["a"], "b": prices["b"]}, SMALL, out=tmp_path / "run", progress=said.append)
+    ends = {status.name: status.job_done for status in said}
+    assert ends == {"a": 0.25, "b": 1.0} and {status.parts for status in said} == {2}
+    said.clear()
+    qmac.optimize_many(prices, SMALL, progress=said.append)
+    shares = [status.job_done for status in said]
+    assert shares == sorted(shares) and {status.name: status.job_done for status in said} == pytest.approx(
+        {"a": 0.1, "b": 0.4, "c": 1.0}
+    )
+
+
 def test_own_averages_are_kept(tmp_path, slowly):
     averages = np.array([PRICES["Close"].rolling(window).mean().to_numpy() for window in GRID.windows])
     whole = qmac.optimize(PRICES, GRID, top=20, averages=averages)

@@ -101,32 +101,36 @@ class _Series:
 
 def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = None) -> Estimate:
     """What the job will take: its series of middle length and its longest are measured for a second or two, the others count
-    by their bars. ``save_grid`` is the type of the scores that are kept, if they are.
+    by their bars. ``save_grid`` is the type of the scores that are kept, if they are. Series that do not fit into the memory
+    limit are left out with a warning, as a run does.
 
     Raises
     ------
-    OptionError : a series does not fit into the memory limit, or scores cannot be kept as that type.
+    OptionError : the only series does not fit into the memory limit, or scores cannot be kept as that type.
     """
     check_dtype(save_grid)
-    names = sorted(job.prices, key=lambda name: len(job.prices[name]))
-    bars = np.array([len(job.prices[name]) for name in names])
-    probe = Probe()
-    found: list[_Series] = []
-    for name in dict.fromkeys((names[len(names) // 2], names[-1])):
-        if found and bars[-1] < ALIKE * found[0].bars:
-            break
+    names, probe = sorted(job.prices, key=lambda name: len(job.prices[name])), Probe()
+
+    def measured(name: str) -> _Series:
         series = job.prices[name]
         question = job.question(series)
+        with admitted(limits, probe.read, series, job.grid, question, job.averages):
+            return _measured(series, job, question, limits, threads, probe, save_grid)
+
+    while True:
         try:
-            with admitted(limits, probe.read, series, job.grid, question, job.averages):
-                found.append(_measured(series, job, question, limits, threads, probe, save_grid))
+            longest = measured(names[-1])
+            break
         except OptionError as error:
-            raise OptionError(f"{name}: {error}" if len(names) > 1 else str(error)) from None
-    middle, longest = found[0], found[-1]
-    threads = min(one.threads for one in found)
+            if job.strict or len(names) == 1:
+                raise
+            warnings.warn(f"will be left out: {names.pop()}: {error}", stacklevel=2)
+    bars = np.array([len(job.prices[name]) for name in names])
+    middle = measured(names[len(names) // 2]) if bars[-1] > ALIKE * bars[len(bars) // 2] else longest
+    given = min(middle.threads, longest.threads)
     at = [middle.bars, longest.bars]
     shares = bars / np.clip(bars, middle.bars, longest.bars)  # of series that are shorter or longer than those
-    sweeping = float((shares * np.interp(bars, at, [middle.swept, longest.swept])).sum()) / threads
+    sweeping = float((shares * np.interp(bars, at, [middle.swept, longest.swept])).sum()) / given
     others = float((shares * np.interp(bars, at, [middle.seconds, longest.seconds])).sum())
     return Estimate(
         combinations=job.grid.size * len(names),
@@ -134,9 +138,9 @@ def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = Non
         cells=middle.cells * len(names),
         rate=job.grid.size * len(names) / sweeping,
         seconds=sweeping + others + len(names) * _symbol_seconds(job),
-        memory=max(one.memory for one in found),
+        memory=max(middle.memory, longest.memory),
         disk=SNAPSHOTS * longest.snapshot + (len(names) - 1) * middle.result + longest.result,
-        threads=threads,
+        threads=given,
     )
 
 

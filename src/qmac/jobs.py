@@ -24,7 +24,7 @@ from qmac.run.header import HEADER, changes, prices_checksum
 from qmac.run.keeper import Keeper
 from qmac.run.limits import Limits
 from qmac.run.probes import Probe
-from qmac.run.progress import Listener, Log, Part, both
+from qmac.run.progress import Listener, Log, Parts, both
 from qmac.run.scores import check_dtype
 from qmac.stored import load
 
@@ -121,7 +121,10 @@ def _run(
     left_out: dict[str, Exception] = {}
     probe = Probe(None if directory is None else directory.path, children=not isinstance(executor, ClusterExecutor))
     governor = Governor(limits, probe, executor.threads)
-    for part, name in enumerate(job.prices, 1):
+    if directory is not None and (retry_failed or not all((directory.result(n) / RESULT).exists() for n in job.prices)):
+        governor.admit_disk("save_grid" if directory.save_grid else None)
+    listener = None if progress is None else Parts(progress, _bars(job, directory))
+    for name in job.prices:
         done = None if directory is None else _done(directory, name)
         if directory is not None and done is not None and not (done.failed and retry_failed):
             if directory.scores(name).exists():  # a process was killed when only the result was there
@@ -132,7 +135,8 @@ def _run(
         try:
             series = job.prices[name]
             question = job.question(series)
-            listener = None if progress is None else Part(progress, part, len(job.prices))
+            if listener is not None:
+                listener.next(name)
             keeper = Keeper(name, question.objective, job.grid.size, governor, listener, directory)
             with keeper.admitted(series, job.grid, question, job.averages):
                 result = sweep(series, job.grid, question, executor, keeper, job.averages)
@@ -161,6 +165,13 @@ def _run(
     if left_out and not read:
         raise next(iter(left_out.values()))
     return Results(read, {**job.left_out, **{name: str(error) for name, error in left_out.items()}})
+
+
+def _bars(job: Job, directory: RunDirectory | None) -> dict[str, int]:
+    """Of each series; prices that lie in a directory are not read for it."""
+    if directory is None:
+        return {name: len(series) for name, series in job.prices.items()}
+    return {name: entry["bars"] for name, entry in directory.header["prices"].items()}
 
 
 def _itself(result: Result) -> Result:

@@ -153,8 +153,21 @@ def test_scores_that_fill_the_disk_make_way_for_the_result(tmp_path):
 
 @pytest.mark.skipif(not LONG, reason="more than a minute")
 def test_a_disk_that_stays_full_stops_the_run(tmp_path):
-    with disk(tmp_path / "disk", "60m") as place:
+    with disk(tmp_path / "disk", "300m") as place:
         with Run(*WIDE[:-1], "120s", "--out", place / "run") as child:
+            child.wait_for(lambda line: line["threads"] > 0, 60)
+            (place / "others").write_bytes(bytes(250 * 2**20))
+            filled = time.monotonic()
             assert child.end() == 75, child.err
-        assert "stopped at 0.0%: disk: " in child.err and "256 MiB are to stay free" in child.err
-        assert 60 < time.monotonic() - child.began < 80
+        assert "%: disk: " in child.err and "256 MiB are to stay free" in child.err
+        assert "pause (disk: " in child.err
+        assert 60 < time.monotonic() - filled < 80
+
+
+def test_a_disk_that_is_full_from_the_start_is_refused_at_once(tmp_path):
+    with disk(tmp_path / "disk", "60m") as place:
+        with Run("optimize", "--sample", "--windows", "2:30", "--out", place / "run") as child:
+            assert child.end() == 2, child.err
+        assert "256 MiB are to stay free. Make room, or allow less: --disk-free 2" in child.err
+        with Run("resume", place / "run", "--disk-free", "20MiB") as child:
+            assert child.end() == 0, child.err

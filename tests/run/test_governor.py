@@ -249,6 +249,23 @@ def test_a_full_disk_keeps_no_threads_from_coming_back():
     assert (decision.level, decision.threads) == (Level.SHED, 8)
 
 
+def test_a_disk_is_looked_at_before_a_run_begins(recwarn):
+    def admit(free, optional=None, **limits):
+        governor = Governor(Limits(**limits), Script(used(0.5, disk_free=free)), 2)
+        governor.admit_disk(optional)
+
+    for free in (None, 256 * MIB):
+        admit(free, "save_grid")
+    admit(10 * MIB, disk_free=None)
+    admit(10 * MIB, governor="observe")
+    admit(100 * MIB)
+    assert not recwarn
+    with pytest.warns(UserWarning, match="100 MiB are free .* so save_grid is dropped. Make room"):
+        admit(100 * MIB, "save_grid")
+    with pytest.raises(OptionError, match="40 MiB are free .* 256 MiB are to stay free. .* --disk-free 20MiB"):
+        admit(40 * MIB)
+
+
 def test_max_time():
     decisions = simulate([GOOD] * 30, limits=Limits(max_time="10s"), began=1000)
     assert [d.stop for d in decisions] == [None] * 20 + ["max_time"] * 10

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from qmac.run import files, progress
-from qmac.run.progress import LOG_BYTES, Bar, Lines, Log, Status, duration, follow, millions
+from qmac.run.progress import LOG_BYTES, Bar, Lines, Log, Parts, Status, duration, follow, millions
+from qmac.run.prometheus import text_of
 
 STATUS = Status(
     done=500, size=2000, seconds=3.5, best=0.25, memory=300 * 2**20, rate=100.0, name="SPY", threads=2, limit=2**30
@@ -69,7 +70,7 @@ def test_lines(monkeypatch):
         listener(Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "best": math.nan})))
     first, second = stream.getvalue().splitlines()
     assert first.startswith(" 25.0%  500 of 2,000  best +25.0%  15 s left  0.00 million/s")
-    assert second.startswith("SPY (2 of 3)   25.0%  500 of 2,000  best +nan%")
+    assert second.startswith(" 25.0%  SPY (2 of 3) 25%  best +nan%")
 
 
 def test_bar():
@@ -79,7 +80,7 @@ def test_bar():
         listener(STATUS)
         listener(Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "done": 2000, "level": "shed"})))
         listener._progress.refresh()
-    assert all(words in stream.getvalue() for words in ("100%", "SPY (2/3)  best +25.0%  shed", "2 threads"))
+    assert all(words in stream.getvalue() for words in ("100%", "shed  SPY (2/3)  best +25.0%", "2 threads"))
 
 
 def test_bar_says_what_there_is_room_for():
@@ -89,6 +90,75 @@ def test_bar_says_what_there_is_room_for():
         listener._progress.refresh()
     assert all(words in stream.getvalue() for words in ("25%", "best +25.0%  15 s left"))
     assert "threads" not in stream.getvalue() and "…" not in stream.getvalue()
+
+
+# -- a job of many symbols
+
+
+def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
+    now, said = [1000.0], []
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    parts = Parts(said.append, {"done": 100, "SPY": 300, "last": 600})
+    parts.next("SPY")  # the first was done by another process
+    parts(Status(**(STATUS.__dict__ | {"done": 0})))
+    assert (said[-1].part, said[-1].parts, said[-1].job_done, said[-1].job_left) == (2, 3, 0.1, math.inf)
+    now[0] += 30
+    parts(Status(**(STATUS.__dict__ | {"done": 2000})))
+    assert said[-1].job_done == pytest.approx(0.4) and said[-1].job_left == pytest.approx(60)
+    parts.next("last")
+    now[0] += 30
+    parts(Status(**(STATUS.__dict__ | {"done": 1000})))
+    assert said[-1].job_done == pytest.approx(0.7) and said[-1].job_left == pytest.approx(30)
+    assert "30 s left" in said[-1].text and said[-1].share == said[-1].job_done
+    gauges = text_of(said[-1])
+    assert 'qmac_job_done_ratio{symbol="SPY"} 0.7' in gauges and 'qmac_job_left_seconds{symbol="SPY"} 30' in gauges
+    alone = Parts(said.append, {"SPY": 300})
+    alone.next("SPY")
+    alone(STATUS)
+    assert said[-1] == STATUS and 'qmac_job_done_ratio{symbol="SPY"} 0.25' in text_of(STATUS)
+
+
+MANY = {"part": 2, "parts": 500, "job_done": 0.4321, "job_left": 7200.0, "name": "X" * 200}
+FULL = {"level": "pause", "reason": "disk: 57.3 MiB free, 256 MiB are to stay free; it gets better"}
+
+
+def test_a_log_knows_of_the_job(log, path):
+    log(Status(**(STATUS.__dict__ | MANY)))
+    said = follow(path, never_mind, once=True)
+    assert said.startswith(f"running, 43.2% done, {'X' * 15}… (2 of 500) 25%  2 h 0 min left")
+    assert lines(path)[-1]["job_done"] == 0.4321 and lines(path)[-1]["job_left"] == 7200
+    log.end("interrupted")
+    assert follow(path, never_mind, once=True) == "interrupted at 43.2%"
+
+
+def never_mind(status):
+    pass
+
+
+@pytest.mark.parametrize("changes", [{}, MANY, FULL, MANY | FULL, {"finishing": 0.34}, MANY | {"finishing": 0.34}])
+def test_a_bar_fits_in_80_columns(changes):
+    stream = io.StringIO()
+    status = Status(**(STATUS.__dict__ | {"size": 10**12, "done": 25 * 10**10, "rate": 1e9} | changes))
+    with Bar("{:+.1%}".format, Console(file=stream, width=80)) as listener:
+        listener(status)
+        text = listener._progress.columns[2].render(listener._progress.tasks[0]).plain
+        share = listener._progress.tasks[0].percentage
+    assert len(text) <= 80 - progress.LEAST_BAR and share == pytest.approx(100 * status.share)
+    wanted = "finishing 34%" if "finishing" in changes and "parts" not in changes else "left"
+    if "level" in changes:
+        wanted = "pause (disk: 57.3 MiB free, 256 MiB are to stay free)"
+    assert wanted in text, text
+
+
+def test_why_a_run_pauses_is_said(log, path):
+    status = Status(**(STATUS.__dict__ | FULL))
+    stream = io.StringIO()
+    listener = Lines(str, stream)
+    listener._next = 0
+    listener(status)
+    log(status)
+    for text in (stream.getvalue(), follow(path, never_mind, once=True)):
+        assert "  pause (disk: 57.3 MiB free, 256 MiB are to stay free)  " in text
 
 
 # -- the log

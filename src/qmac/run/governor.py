@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from qmac.errors import OptionError
 from qmac.run.headroom import MACHINE, Headroom, headroom, rooms
 from qmac.run.limits import Limits, shown_bytes
 from qmac.run.probes import Probe, Reading
@@ -265,6 +267,23 @@ class Governor:
         full = ("NORMAL", self._state.asked)
         in_force = [record for record in before if (record["level"], record["threads"]) != full]
         return in_force + [record for record in self.degradations if record["seconds"] >= seconds]
+
+    def admit_disk(self, optional: str | None) -> None:
+        """Look at the disk before a run begins on it; ``optional`` is an output that little room would drop.
+
+        Raises
+        ------
+        OptionError : so little is free that the run would pause at once, and stop after a minute.
+        """
+        free, wanted = self.reading.disk_free, self.limits.disk_bytes
+        if free is None or free >= wanted or self.limits.governor != "act":
+            return
+        words = f"{shown_bytes(free)} are free where the run is kept, but {shown_bytes(wanted)} are to stay free"
+        advice = f"Make room, or allow less: --disk-free {max(1, free // 2**21)}MiB."
+        if free < THRESHOLDS[Level.PAUSE].disk * wanted:
+            raise OptionError(f"{words}. {advice}")
+        if optional is not None:
+            warnings.warn(f"{words}, so {optional} is dropped. {advice}", stacklevel=2)
 
     def look(self) -> Reading:
         """A reading of now, whatever the time: what was allocated since the last one must not be let in twice."""

@@ -191,6 +191,7 @@ class Keeper:
                 limit=self.governor.memory_limit,
                 nodes=None if nodes is None else {name: asdict(node) for name, node in nodes.items()},
                 finishing=finishing,
+                reason=decision.reason if decision and decision.level else "",
             )
         )
 

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -46,6 +46,9 @@ class Status:
     limit: int | None = None  # bytes that may be used
     nodes: dict[str, dict[str, Any]] | None = None  # of a cluster, see ``run.node.NodeReading``
     finishing: float | None = None  # once all is swept, the share of the best rows that are replayed
+    reason: str = ""  # why the level is not normal
+    job_done: float | None = None  # share of all symbols, by their bars; None where there is one
+    job_left: float | None = None  # seconds to go on all of them, at the speed of this process so far
 
     @property
     def left(self) -> float:
@@ -53,20 +56,28 @@ class Status:
         return (self.size - self.done) / self.rate if self.rate > 0 else math.inf
 
     @property
+    def share(self) -> float:
+        """What is done of the job, of all symbols where there are many."""
+        return self.done / self.size if self.job_done is None else self.job_done
+
+    @property
+    def trouble(self) -> list[str]:
+        """The governor's level and why, of nodes too, where it is not the normal one."""
+        levels = [(self.level, self.reason.partition(";")[0])]
+        levels += [(f"{name} {node.get('level')}", "") for name, node in (self.nodes or {}).items()]
+        odd = [(level, why) for level, why in levels if level not in ("", "normal") and not level.endswith(" normal")]
+        return [f"{level} ({why})" if why else level for level, why in odd]
+
+    @property
     def words(self) -> list[str]:
-        """What is said beside the share that is done, but for the best score; what matters most comes first."""
+        """What is said beside the share that is done, but for the best score and trouble; what matters most comes first."""
         memory = f"{self.memory / 2**20:,.0f} MiB" + (f" of {self.limit / 2**20:,.0f}" if self.limit else "")
-        levels = [self.level, *(f"{name} {node.get('level')}" for name, node in (self.nodes or {}).items())]
-        level = [level for level in levels if level not in ("", "normal") and not level.endswith(" normal")]
         count = len(self.nodes or ())
         where = "" if self.nodes is None else f" on {count} node{'s' * (count != 1)}"
+        left = f"{duration(self.left if self.job_left is None else self.job_left)} left"
         return [
-            *level,
-            *(
-                [f"{duration(self.left)} left", millions(self.rate)]
-                if self.finishing is None
-                else [f"finishing {self.finishing:.0%}"]
-            ),
+            *([left] if self.finishing is None or self.job_left is not None else []),
+            millions(self.rate) if self.finishing is None else f"finishing {self.finishing:.0%}",
             memory,
             f"{self.threads} thread{'s' * (self.threads != 1)}{where}",
         ]
@@ -74,7 +85,7 @@ class Status:
     @property
     def text(self) -> str:
         """All of it."""
-        return "  ".join(self.words)
+        return "  ".join([*self.trouble, *self.words])
 
 
 Listener = Callable[[Status], None]
@@ -92,16 +103,32 @@ def both(first: Listener, second: Listener | None) -> Listener:
     return tell
 
 
-@dataclass
-class Part:
-    """A listener to one symbol of many."""
+class Parts:
+    """A listener to the symbols of a job, one after the other: ``weights`` say how much work each is."""
 
-    listener: Listener
-    part: int
-    parts: int
+    def __init__(self, listener: Listener, weights: Mapping[str, float]) -> None:
+        self._listener, self._weights, self._all = listener, weights, math.fsum(weights.values())
+        self._part, self._behind, self._began = 0, 0.0, 0.0
+        self._first: float | None = None  # share of the job that was done before this process did any
+
+    def next(self, name: str) -> None:
+        """What is said from here on is of this symbol; those before it are done."""
+        names = list(self._weights)
+        self._part = names.index(name) + 1
+        self._behind = math.fsum(self._weights[before] for before in names[: self._part - 1])
 
     def __call__(self, status: Status) -> None:
-        self.listener(replace(status, part=self.part, parts=self.parts))
+        parts, now = len(self._weights), time.monotonic()
+        if parts == 1:
+            self._listener(status)
+            return
+        own = list(self._weights.values())[self._part - 1] * status.done / status.size
+        share = (self._behind + own) / self._all
+        if self._first is None:
+            self._first, self._began = share, now
+        speed = (share - self._first) / max(now - self._began, 1e-9)
+        left = (1 - share) / speed if speed > 0 else math.inf
+        self._listener(replace(status, part=self._part, parts=parts, job_done=share, job_left=left))
 
 
 class Lines:
@@ -121,10 +148,11 @@ class Lines:
         if now < self._next:
             return
         self._next = now + LINE_SECONDS
-        symbol = f"{status.name} ({status.part} of {status.parts})  " if status.parts > 1 else ""
+        where = f"{status.done:,} of {status.size:,}"
+        if status.parts > 1:
+            where = f"{shortened(status.name)} ({status.part} of {status.parts}) {status.done / status.size:.0%}"
         print(
-            f"{symbol}{status.done / status.size:6.1%}  {status.done:,} of {status.size:,}  "
-            f"best {self._shown(status.best)}  {status.text}",
+            f"{status.share:6.1%}  {where}  best {self._shown(status.best)}  {status.text}",
             file=self._stream,
             flush=True,
         )
@@ -154,11 +182,13 @@ class Bar:
         self._progress.stop()
 
     def __call__(self, status: Status) -> None:
-        symbol = [f"{status.name} ({status.part}/{status.parts})"] if status.parts > 1 else []
-        words = [*symbol, f"best {self._shown(status.best)}", *status.words]
-        while len(words) > 1 and len("  ".join(words)) > self._progress.console.width - LEAST_BAR:
+        left, *others = status.words
+        symbol = [f"{shortened(status.name)} ({status.part}/{status.parts})"] if status.parts > 1 else []
+        words = [*status.trouble, *symbol, f"best {self._shown(status.best)}", left, *others]
+        room = self._progress.console.width - LEAST_BAR
+        while len(words) > 1 and len("  ".join(words)) > room:
             words.pop()
-        self._progress.update(self._task, completed=status.done / status.size, state="  ".join(words))
+        self._progress.update(self._task, completed=status.share, state=shortened("  ".join(words), room))
 
 
 class Log:
@@ -177,7 +207,8 @@ class Log:
     def end(self, state: str) -> None:
         """How the run ended, and how far it was."""
         last = self._last
-        how = {} if last is None else {"done": last.done, "size": last.size, "finishing": last.finishing}
+        told = ("done", "size", "finishing", "job_done")
+        how = {} if last is None else {name: getattr(last, name) for name in told}
         self.write({"state": state, **how})
 
     def write(self, line: dict[str, Any]) -> None:
@@ -256,14 +287,19 @@ def _line_of(line: dict[str, Any]) -> Line:
     state, moment = str(line["state"]), float(line["time"])
     if state != "running":
         share = line["done"] / line["size"] if "size" in line else math.nan
-        where = " while finishing" if line.get("finishing") is not None else f" at {share:.1%}"
+        job = line.get("job_done")
+        where = " while finishing" if line.get("finishing") is not None else f" at {share if job is None else job:.1%}"
         where = "" if state != "interrupted" or math.isnan(share) else where
         return Line(moment, f"{state}{where}", None, share)
     known = {key: line[key] for key in Status.__dataclass_fields__ if key in line}
     numbers = {key: math.nan if known[key] is None else float(known[key]) for key in ("best", "rate", "seconds")}
     status = Status(**known | numbers)
     share = status.done / status.size
-    now = f"{state}, {share:.1%} done" if status.finishing is None else "all is swept"
+    now = f"{state}, {status.share:.1%} done"
+    if status.parts > 1:
+        now += f", {shortened(status.name)} ({status.part} of {status.parts}) {share:.0%}"
+    elif status.finishing is not None:
+        now = "all is swept"
     return Line(moment, f"{now}  {status.text}", status, share)
 
 

@@ -17,6 +17,8 @@ GAUGES = {
     "qmac_combinations": "Combinations of the symbol's grid.",
     "qmac_combinations_per_second": "Combinations evaluated a second.",
     "qmac_left_seconds": "Seconds to go on this symbol, at the present rate.",
+    "qmac_job_done_ratio": "Share of all symbols that is behind, by their bars.",
+    "qmac_job_left_seconds": "Seconds to go on all symbols.",
     "qmac_memory_bytes": "Memory that the process holds.",
     "qmac_threads": "Threads that compute.",
     "qmac_symbol_number": "The how manieth symbol this is.",
@@ -63,8 +65,8 @@ def text_of(status: Status) -> str:
     qmac_done_ratio{symbol="SPY"} 0.25
     """
     values = (
-        status.done / status.size, status.size, status.rate, status.left, status.memory, status.threads, status.part,
-        status.parts,
+        status.done / status.size, status.size, status.rate, status.left, status.share,
+        status.left if status.job_left is None else status.job_left, status.memory, status.threads, status.part, status.parts,
     )  # fmt: skip
     name = status.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     lines = []
