@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qmac.config import Rules
-from qmac.errors import ResultError
+from qmac.errors import ResultError, printable
 from qmac.grid import ROLES, shown_windows
 from qmac.neighbourhood import RADIUS, neighbours, surroundings
 from qmac.objective import LOGARITHMS
@@ -82,14 +82,17 @@ def number(name: str, value: float) -> str:
 def show_result(result: Result, console: Console, rows: int = 20, rank_by: str = "objective") -> None:
     """The whole answer: top rows, in the order of ``rank_by``, distribution, winner beside buy & hold."""
     prices = result.prices
-    console.print(
+    what = (
         f"{result.evaluated:,} combinations on {prices['name']}, {prices['bars']:,} bars "
-        f"{prices['first'][:10]} to {prices['last'][:10]}, {result.periods_per_year:g} bars a year",
+        f"{prices['first'][:10]} to {prices['last'][:10]}, {result.periods_per_year:g} bars a year"
+    )
+    console.print(
+        printable(what),  # names and dates may be a stranger's
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
-    console.print(asked(result), highlight=False, markup=False, style="dim", soft_wrap=True)
+    console.print(printable(asked(result)), highlight=False, markup=False, style="dim", soft_wrap=True)
     rate = f"{result.elapsed:.2f} s, {millions(result.combinations_per_second)} on {result.threads} thread{'s' * (result.threads != 1)}"
     console.print(rate, highlight=False, style="dim")
     if result.best is None:
@@ -124,13 +127,13 @@ def show_winners(results: Results, console: Console) -> None:
             windows = [str(row[role]) if found else "-" for role in ROLES]
             shown = {name: number(name, float(row[name])) if found else "-" for name in metrics if name != "hold"}
             table.add_row(
-                Text(str(row["symbol"])), *windows, *(({"hold": hold} | shown)[name] for name in metrics[:count])
+                Text(printable(row["symbol"])), *windows, *(({"hold": hold} | shown)[name] for name in metrics[:count])
             )
         return table
 
     console.print(fitting(table_of, len(metrics), console))
     for reason in results.left_out.values():
-        console.print(Text(f"left out: {reason}"), soft_wrap=True)
+        console.print(Text(f"left out: {printable(reason)}"), soft_wrap=True)
 
 
 def asked(result: Result) -> str:
