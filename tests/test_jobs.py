@@ -11,17 +11,20 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import frame, ohlc, series
 from faults import GRID, PRICES, Halt, halted, halting, slow
 from terminal import qmac as command
 
 import qmac
-from qmac import jobs
-from qmac.errors import ResultError, Stopped
-from qmac.run import executors, files, keeper, ledger
+from qmac import jobs, optimization
+from qmac.errors import OptionError, ResultError, Stopped
+from qmac.job import job_of
+from qmac.run import executors, files, keeper, ledger, progress
 from qmac.run.directory import PROGRESS, RunDirectory
 from qmac.run.header import HEADER, checksum
+from qmac.symbols import Symbols
 
 BARS = ohlc("random", 300, 4)
 SMALL = qmac.Grid(windows=range(2, 12))
@@ -96,7 +99,7 @@ def test_a_listener_that_fails_and_fails_again_costs_nothing(tmp_path, monkeypat
 
 
 def test_killed_after_a_result_and_before_all_else(tmp_path, copy):
-    job = jobs.job_of(jobs.Symbols({"SPY": qmac.Prices.of(BARS, "SPY")}, {}), SMALL, "total_return", None, 20, 1)
+    job = job_of(Symbols({"SPY": qmac.Prices.of(BARS, "SPY")}, {}), SMALL, "total_return", None, 20, 1)
     directory = jobs.kept_in(job, tmp_path / "run", "float32")
     whole = jobs.run(job, directory, qmac.Limits(), 2)["SPY"].digest
     (scores,) = (path for path in directory.result("SPY").iterdir() if path.is_dir())
@@ -107,6 +110,29 @@ def test_killed_after_a_result_and_before_all_else(tmp_path, copy):
     assert qmac.resume(tmp_path / "run")["SPY"].digest == whole
     assert sorted(path.name for path in scores.iterdir()) == files_of and not place.exists()
     assert snapshots(tmp_path / "run") == []
+
+
+def test_a_symbol_that_does_not_fit_stops_no_other(tmp_path):
+    long = frame(series("random", 60_000, 1))
+    long.index = pd.date_range("2001-01-01", periods=60_000, freq="h", name="Date")
+    job = {"A": BARS, "B": long, "C": BARS.iloc[:-10]}
+    asked = {"grid": qmac.Grid(windows=range(2, 120)), "limits": qmac.Limits(memory="420MiB")}
+    path = tmp_path / "run"
+    with pytest.warns(UserWarning, match="left out: B: "):
+        results = qmac.optimize_many(job, **asked, out=path)
+    assert list(results) == ["A", "C"] and "MiB" in results.left_out["B"]
+    with pytest.raises(OptionError, match="MiB"):
+        qmac.optimize_many(job, **asked, strict=True)
+    assert list(qmac.resume(path)) == ["A", "B", "C"]  # with more memory
+
+
+def test_a_damaged_file_of_prices_stops_no_other(tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(Halt):
+        qmac.optimize_many({"A": BARS, "B": BARS.iloc[:-5]}, SMALL, out=path, progress=halting(0.0))
+    next((path / "prices").glob("A*")).write_bytes(b"nothing")
+    with pytest.warns(UserWarning, match="left out: A"):
+        assert list(qmac.resume(path)) == ["B"]
 
 
 def test_broken_off_again_and_again(tmp_path, slowly, digest):
@@ -130,6 +156,31 @@ def test_a_limit_ends_a_run_that_goes_on_later(tmp_path, monkeypatch, digest):
         qmac.optimize(PRICES, GRID, top=20, out=tmp_path / "run", threads=1, limits=qmac.Limits(max_time=0.1))
     assert states(tmp_path / "run")[-1].startswith("stopped at ") and snapshots(tmp_path / "run")
     assert qmac.resume(tmp_path / "run")["prices"].digest == digest
+
+
+def test_a_run_that_was_broken_off_while_its_best_rows_were_replayed_is_not_swept_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(optimization, "FINISHED_ROWS", 50)
+    monkeypatch.setattr(optimization, "FINISHED_BARS", 1)
+    monkeypatch.setattr(keeper, "LONG_FINISH", 1)
+    whole, path = qmac.optimize(PRICES, GRID, top=200), tmp_path / "run"
+    said = []
+
+    def listen(status):
+        said.append(status)
+        if status.finishing == 0.5:
+            raise Halt
+
+    with pytest.raises(Halt):
+        qmac.optimize(PRICES, GRID, top=200, out=path, progress=listen)
+    assert [status.finishing for status in said if status.finishing is not None] == [0, 0.25, 0.5]
+    assert len(snapshots(path)) == 1 and states(path)[-1] == "interrupted"
+    assert progress.follow(path / PROGRESS, listen, once=True) == "interrupted while finishing"
+    swept = Seen()
+    with monkeypatch.context() as patch:
+        patch.setattr(executors, "_work", None)
+        (result,) = qmac.resume(path, progress=swept).values()
+    assert swept.first["prices"] == 1 and snapshots(path) == []
+    assert result.digest == whole.digest and result.top.equals(whole.top)
 
 
 def test_own_averages_are_kept(tmp_path, slowly):

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qmac
+from qmac import optimization
 from qmac.evaluation import LANES, Question
 from qmac.kernels import measures
 from qmac.objective import LOGARITHMS, MEASURES, check_constraints
@@ -203,6 +204,14 @@ def test_digest_is_the_same_for_any_threads_and_tiles(market):
         assert run(prices, grid, qmac.Rules(), ThreadExecutor(threads), top=50).digest == expected
     for lanes in (1, 8, 64):
         assert run(prices, grid, qmac.Rules(), top=50, lanes=lanes).digest == expected
+
+
+def test_rows_finished_in_parts_are_the_same(market, monkeypatch):
+    prices, grid = market
+    whole = run(prices, grid, qmac.Rules(), top=500).top
+    monkeypatch.setattr(optimization, "FINISHED_ROWS", 37)
+    monkeypatch.setattr(optimization, "FINISHED_BARS", 1)
+    pd.testing.assert_frame_equal(run(prices, grid, qmac.Rules(), top=500).top, whole, check_exact=True)
 
 
 @pytest.mark.parametrize("objective", sorted(MEASURES))

@@ -8,8 +8,8 @@ The way of the data, which is also the order in which to read the files::
 
 ``values`` says what trades are worth, ``dataset`` makes a series ready, ``objective`` is what is asked of it,
 ``evaluation`` sweeps a cell of it, ``run/executors`` spreads cells and ``run/ledger`` keeps the books of them,
-``selftest`` asks the kernels for known answers, ``optimization`` sweeps one series, ``jobs`` many, in a ``run/directory`` in which
-they survive, ``calls`` are the public ones. ``simulation`` does single combinations, ``neighbourhood`` those around one,
+``selftest`` asks the kernels for known answers, ``optimization`` sweeps one series, ``plateau`` what lies around the
+best. ``job`` says what is asked of many, ``jobs`` runs it, in a ``run/directory`` in which it survives, ``calls`` are the public ones. ``simulation`` does single combinations, ``neighbourhood`` those around one,
 ``reference`` says in plain Python what all of it means, ``verification`` holds a result against it and against vectorbt
 (``witness``). ``jobfile`` says in TOML what was asked, ``inventory`` lists runs, ``exports`` writes tables, ``diagnosis`` looks
 at the machine, ``report/`` shows what was found; ``cli/`` prints. ``run/leases`` gives cells to ``run/node``s of a

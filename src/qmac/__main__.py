@@ -1,16 +1,18 @@
-"""Where the command line starts: Ctrl-C and SIGTERM are answered from here on, before anything heavy is imported."""
+"""Where the command line starts: Ctrl-C, SIGTERM and a closed terminal are answered from here on, before anything heavy is imported."""
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+from contextlib import suppress
 
 EXIT_INTERRUPTED, EXIT_AGAIN = 130, 75
 
 
 class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM. Not KeyboardInterrupt, which typer would turn into a line of its own."""
+    """Ctrl-C, SIGTERM or SIGHUP. Not KeyboardInterrupt, which typer would turn into a line of its own."""
 
 
 class State:
@@ -24,12 +26,17 @@ class State:
 
 def _interrupt(*_: object) -> None:
     if State.interrupted and State.resume:  # the second time: at once
-        os.write(2, f"\nqmac: left at once. Go on with: {State.resume}\n".encode(errors="backslashreplace"))
+        _say(f"\nqmac: left at once. Go on with: {State.resume}\n")
         os._exit(EXIT_AGAIN)
     State.interrupted = True
     if State.resume:
-        os.write(2, b"\nqmac: stopping; what is at hand is finished and saved. Again: at once.\n")
+        _say("\nqmac: stopping; what is at hand is finished and saved. Again: at once.\n")
     raise Interrupted
+
+
+def _say(words: str) -> None:
+    with suppress(OSError):  # of a terminal that was closed
+        os.write(2, words.encode(errors="backslashreplace"))
 
 
 def _again(*_: object) -> None:
@@ -48,6 +55,11 @@ def main() -> None:
     """Run the command line; a mistake of the user ends in one clear line, not in a traceback."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, _interrupt)
+    for stream in (sys.stdout, sys.stderr):  # a symbol's name may have letters that a terminal has not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, _again)
     sys.unraisablehook = _swallowed
@@ -59,9 +71,9 @@ def main() -> None:
         if not State.interrupted:
             raise
         if State.resume:  # Interrupted, or what came of it where it was swallowed
-            print(f"qmac: interrupted. Go on with: {State.resume}", file=sys.stderr, flush=True)
+            _say(f"qmac: interrupted. Go on with: {State.resume}\n")
             os._exit(EXIT_AGAIN)
-        print(f"qmac: interrupted; {State.written}.", file=sys.stderr, flush=True)
+        _say(f"qmac: interrupted; {State.written}.\n")
         os._exit(EXIT_INTERRUPTED)  # threads still in a kernel leave by themselves; nobody waits for them
     raise SystemExit(code)
 

@@ -10,7 +10,8 @@ import pandas as pd
 from qmac.config import Rules
 from qmac.dataset import Averages
 from qmac.grid import Grid
-from qmac.jobs import Job, job_of, kept_in, run, threads_of
+from qmac.job import Job, job_of
+from qmac.jobs import kept_in, run, threads_of
 from qmac.objective import Constraints
 from qmac.prices import Prices
 from qmac.result import Result

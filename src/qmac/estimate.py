@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +12,33 @@ import numpy as np
 
 from qmac import reductions
 from qmac.dataset import Dataset
+from qmac.errors import OptionError
 from qmac.evaluation import Evaluator, Question, Worker
-from qmac.jobs import Job
+from qmac.job import Job
 from qmac.kernels.tally import Tally
+from qmac.optimization import finished, rows_at_once
 from qmac.prices import Prices
+from qmac.run.governor import allowed
 from qmac.run.headroom import admit
 from qmac.run.limits import Limits, shown_bytes
-from qmac.run.needs import admitted
+from qmac.run.needs import admitted, finishing_bytes
 from qmac.run.probes import Probe
 from qmac.run.progress import duration, millions
+from qmac.run.scores import check_dtype, packed
 from qmac.selftest import self_test
 
 MEASURED_SECONDS = 1.0
 SLACK = 0.25
 """Share by which a run may be quicker; it may take twice that longer: other programs, slower clocks under load."""
 SNAPSHOTS = 4  # three kept, and one being written
+ALIKE = 1.2
+"""Where the longest series has no more bars than this times those of the middle one, one of them is measured."""
+KEPT_BYTES = 28 * 8
+"""Of a kept row on disk."""
+FEWEST_ROWS, MOST_ROWS, REPLAYED = 16, 256, 1 << 21
+"""Kept rows that are replayed, and their bars: 0.1 s or so."""
+SYMBOL_SECONDS, CELL_SECONDS = 0.02, 4e-6
+"""Of each symbol, and of each cell of a map, beside what is measured. From jobs of 60 and of 10 symbols, 28 to 250 windows."""
 
 
 @dataclass(frozen=True)
@@ -72,64 +85,139 @@ def _shown(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
-def estimate(job: Job, limits: Limits, threads: int) -> Estimate:
-    """What the job will take: its series of middle length is measured for a second or two, the others count by their bars.
+@dataclass(frozen=True)
+class _Series:
+    """What one series takes on one thread: ``seconds`` but for the sweep, ``swept`` of the sweep; bytes."""
+
+    bars: int
+    cells: int
+    seconds: float
+    swept: float
+    memory: int
+    snapshot: int
+    result: int
+    threads: int
+
+
+def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = None) -> Estimate:
+    """What the job will take: its series of middle length and its longest are measured for a second or two, the others count
+    by their bars. ``save_grid`` is the type of the scores that are kept, if they are.
 
     Raises
     ------
-    OptionError : it does not fit into the memory limit.
+    OptionError : a series does not fit into the memory limit, or scores cannot be kept as that type.
     """
-    bars = {name: len(series) for name, series in job.prices.items()}
-    middle = sorted(bars, key=lambda name: bars[name])[len(bars) // 2]
-    series, probe = job.prices[middle], Probe()
-    question = job.question(series)
-    with admitted(limits, probe.read, series, job.grid, question.rules, job.averages):
-        one = _measured(series, job, question, limits, threads, probe)
-    return _of_many(one, len(bars), bars[middle] / sum(bars.values()))
+    check_dtype(save_grid)
+    names = sorted(job.prices, key=lambda name: len(job.prices[name]))
+    bars = np.array([len(job.prices[name]) for name in names])
+    probe = Probe()
+    found: list[_Series] = []
+    for name in dict.fromkeys((names[len(names) // 2], names[-1])):
+        if found and bars[-1] < ALIKE * found[0].bars:
+            break
+        series = job.prices[name]
+        question = job.question(series)
+        try:
+            with admitted(limits, probe.read, series, job.grid, question, job.averages):
+                found.append(_measured(series, job, question, limits, threads, probe, save_grid))
+        except OptionError as error:
+            raise OptionError(f"{name}: {error}" if len(names) > 1 else str(error)) from None
+    middle, longest = found[0], found[-1]
+    threads = min(one.threads for one in found)
+    at = [middle.bars, longest.bars]
+    shares = bars / np.clip(bars, middle.bars, longest.bars)  # of series that are shorter or longer than those
+    sweeping = float((shares * np.interp(bars, at, [middle.swept, longest.swept])).sum()) / threads
+    others = float((shares * np.interp(bars, at, [middle.seconds, longest.seconds])).sum())
+    return Estimate(
+        combinations=job.grid.size * len(names),
+        symbols=len(names),
+        cells=middle.cells * len(names),
+        rate=job.grid.size * len(names) / sweeping,
+        seconds=sweeping + others + len(names) * _symbol_seconds(job),
+        memory=max(one.memory for one in found),
+        disk=SNAPSHOTS * longest.snapshot + (len(names) - 1) * middle.result + longest.result,
+        threads=threads,
+    )
 
 
-def _measured(series: Prices, job: Job, question: Question, limits: Limits, threads: int, probe: Probe) -> Estimate:
-    """For one series, on as many threads as fit: sweeps cells of both kinds, spread over the grid, for a second."""
-    grid = job.grid
+def _measured(
+    series: Prices, job: Job, question: Question, limits: Limits, threads: int, probe: Probe, save_grid: str | None
+) -> _Series:
+    """On as many threads as fit: sweeps cells of both kinds, spread over the grid, for a second, and replays a few rows."""
+    grid, packing = job.grid, _Packing(save_grid)
     self_test(question)
     began = time.perf_counter()
     dataset = Dataset.build(series, grid, question.rules, question.statistics, job.averages)
     evaluator = Evaluator(dataset, question)
     preparing = time.perf_counter() - began
+    evaluator.sink = packing if save_grid else None
     worker_bytes, reading = evaluator.worker_bytes, probe.read()
-    threads = admit(limits, reading, _nbytes(evaluator.empty()), worker_bytes, threads)
+    threads = admit(limits, reading, _nbytes(evaluator.empty()), worker_bytes, allowed(limits, reading, threads))
     worker, work = evaluator.worker(), evaluator.work()
     kinds = np.split(np.arange(work.size), np.flatnonzero(np.diff(evaluator.counts() < 0)) + 1)
-    seconds = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
-    files = _nbytes(worker.tally)
-    return Estimate(
-        combinations=grid.size,
-        symbols=1,
+    swept = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
+    snapshot, rows = _nbytes(worker.tally), finishing_bytes(len(series), len(grid.windows), question.top)
+    chunks = int((evaluator.counts() >= 0).sum())
+    return _Series(
+        bars=len(series),
         cells=work.size,
-        rate=grid.size * threads / seconds,
-        seconds=preparing + seconds / threads,
-        memory=(reading.rss or 0) + threads * worker_bytes + files,
-        disk=SNAPSHOTS * files,
+        seconds=preparing + _finishing_seconds(series, job, evaluator, worker),
+        swept=swept,
+        memory=(reading.rss or 0) + snapshot + max(threads * (worker_bytes + packing.held), rows),
+        snapshot=snapshot,
+        result=snapshot + KEPT_BYTES * question.top + chunks * packing.mean,
         threads=threads,
     )
+
+
+class _Packing:
+    """Takes scores as ``ScoreWriter`` does, and writes nothing: what they come to, and what packing them holds."""
+
+    def __init__(self, dtype: str | None) -> None:
+        self._dtype, self._bytes, self._chunks, self.held = np.dtype(dtype or "float32"), 0, 0, 0
+
+    def __call__(self, _: int, scores: np.ndarray) -> None:
+        self._bytes += len(packed(scores, self._dtype))
+        self._chunks += 1
+        self.held = 3 * scores.size * self._dtype.itemsize  # as that type, as bytes, packed
+
+    @property
+    def mean(self) -> int:
+        """Bytes of a chunk."""
+        return self._bytes // max(self._chunks, 1)
+
+
+def _finishing_seconds(series: Prices, job: Job, evaluator: Evaluator, worker: Worker) -> float:
+    """Of all rows that are kept, from a few of those that the worker has found: from the middle, the best are too much alike."""
+    top, (scores, indices) = evaluator.question.top, reductions.top_of(worker.tally)
+    many = min(scores.size, max(FEWEST_ROWS, min(MOST_ROWS, REPLAYED // len(series))))
+    begin, few = (scores.size - many) // 2, many // 4
+
+    def seconds(count: int) -> float:
+        some = slice(begin, begin + count)
+        began = time.perf_counter()
+        finished(series, job.grid, job.averages, evaluator, scores[some], indices[some])
+        return time.perf_counter() - began
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a run says it once
+        seconds(few)
+        first, more = seconds(few), seconds(many)
+    if top <= many:
+        return more
+    each = max(more - first, 0.0) / max(many - few, 1)
+    parts = -(-top // rows_at_once(evaluator.dataset.bars))
+    return parts * max(first - few * each, 0.0) + top * each
+
+
+def _symbol_seconds(job: Job) -> float:
+    """Of what the pilot does not do: reductions made ready, the result written and read again."""
+    return SYMBOL_SECONDS + len(job.grid.windows) ** 2 * CELL_SECONDS
 
 
 def _nbytes(tally: Tally) -> int:
     """Of a run's tally, and of a snapshot of it."""
     return sum(array.nbytes for array in reductions.arrays_of(tally).values())
-
-
-def _of_many(one: Estimate, symbols: int, share: float) -> Estimate:
-    """For ``symbols`` series, of which the measured one has ``share`` of all bars; they run one after the other."""
-    return dataclasses.replace(
-        one,
-        combinations=one.combinations * symbols,
-        symbols=symbols,
-        cells=one.cells * symbols,
-        rate=one.rate * symbols * share,
-        seconds=one.seconds / share,
-        disk=one.disk + symbols * one.disk // SNAPSHOTS,
-    )
 
 
 def _seconds(worker: Worker, work: np.ndarray, cells: np.ndarray, most: float) -> float:

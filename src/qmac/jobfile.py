@@ -56,7 +56,7 @@ def keep(directory: Path, header: Mapping[str, Any]) -> None:
     try:
         scratch.write_text(of_run(header), "utf-8")
         os.replace(scratch, path)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no encoding has
         with suppress(OSError):
             scratch.unlink()
 

@@ -1,30 +1,18 @@
-"""Jobs: one series or many, in memory or in a directory in which they survive.
-
-A job is one question asked of every series, each over the whole grid, one after the other. With a directory it survives
-whatever happens to its process, see ``run.directory``.
-"""
+"""Jobs are run: series after series, in memory or in a directory, in which a job survives whatever happens to its process."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from qmac import jobfile
-from qmac.config import Rules, available_cpus, check_count
-from qmac.dataset import Averages, averages_of
-from qmac.errors import OptionError, PricesError, ResultError, Stopped, WriteError, printable, suggestion
-from qmac.evaluation import LANES, Question
-from qmac.grid import Grid
-from qmac.objective import Constraints, check_constraints, check_objective
-from qmac.optimization import question_of, sweep
-from qmac.prices import Prices
+from qmac.config import available_cpus, check_count
+from qmac.errors import OptionError, PricesError, ResultError, Stopped, WriteError, suggestion
+from qmac.job import Job
+from qmac.optimization import sweep
 from qmac.result import HEADER as RESULT
 from qmac.result import Result
 from qmac.results import Results
@@ -32,149 +20,13 @@ from qmac.run.cluster import ClusterExecutor
 from qmac.run.directory import PROGRESS, RunDirectory
 from qmac.run.executors import Executor, ThreadExecutor
 from qmac.run.governor import Governor
-from qmac.run.header import HEADER, changes, kernel_sources, own_averages, prices_checksum
+from qmac.run.header import HEADER, changes, prices_checksum
 from qmac.run.keeper import Keeper
 from qmac.run.limits import Limits
 from qmac.run.probes import Probe
 from qmac.run.progress import Listener, Log, Part, both
-from qmac.run.scores import DTYPES
+from qmac.run.scores import check_dtype
 from qmac.stored import load
-from qmac.symbols import Symbols
-
-MOST_KEPT = 1_000_000
-"""Kept rows are held by every thread and replayed bar by bar; more of them is another job."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is asked, of which series."""
-
-    prices: Mapping[str, Prices]
-    grid: Grid
-    rules: Rules
-    objective: str
-    maximize: bool
-    constraints: dict[str, tuple[float, float]]
-    top: int
-    averages: Averages | None = None
-    left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    def question(self, series: Prices) -> Question:
-        return question_of(
-            series,
-            self.grid,
-            self.rules,
-            self.objective,
-            self.maximize,
-            self.constraints,
-            min(self.top, self.grid.size),
-        )
-
-    @property
-    def own(self) -> np.ndarray | None:
-        """The user's own averages as an array, checked."""
-        if self.averages is None:
-            return None
-        return averages_of(next(iter(self.prices.values())), self.grid.windows, self.rules, self.averages)
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """All that the answer follows from but the prices, as plain values; with them it is the run's fingerprint."""
-        return {
-            "grid": self.grid.to_dict(),
-            "rules": self.rules.to_dict(),
-            "objective": self.objective,
-            "maximize": self.maximize,
-            "constraints": {
-                metric: [None if np.isinf(bound) else bound for bound in bounds]
-                for metric, bounds in self.constraints.items()
-            },
-            "top": self.top,
-            "averages": self.rules.average if self.own is None else own_averages(self.own),
-            "lanes": LANES,
-            "kernels": kernel_sources(),
-        }
-
-    @classmethod
-    def of_directory(cls, directory: RunDirectory) -> Job:
-        """What a run was asked.
-
-        Raises
-        ------
-        ResultError : it cannot go on here.
-        """
-        asked = directory.header["asked"]
-        for name, here in (("kernels", kernel_sources()), ("lanes", LANES)):
-            if asked.get(name) != here:
-                raise ResultError(
-                    f"{directory.path} was begun by qmac {printable(directory.header['qmac'])}, whose kernels are not those of this "
-                    "one. Go on with that version, or begin anew in another directory."
-                )
-        try:
-            return cls(
-                _Stored(directory), Grid(**asked["grid"]), Rules(**asked["rules"]), check_objective(asked["objective"]),
-                asked["maximize"], check_constraints(asked["constraints"], 0), check_count("top", asked["top"], 1, MOST_KEPT),
-                directory.averages(), directory.header["left_out"],
-            )  # fmt: skip
-        except ResultError:
-            raise
-        except Exception as error:  # a stranger's, with a checksum that fits, can fail in any way
-            raise ResultError(
-                f"{directory.path / HEADER} asks for what cannot be ({printable(error).removesuffix('.')}). Begin the run anew."
-            ) from None
-
-
-class _Stored(Mapping[str, Prices]):
-    """The prices of a run, read when they are needed: 500 symbols of minute bars are gigabytes."""
-
-    def __init__(self, directory: RunDirectory) -> None:
-        self._directory = directory
-
-    def __getitem__(self, name: str) -> Prices:
-        return self._directory.prices(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._directory.names)
-
-    def __len__(self) -> int:
-        return len(self._directory.names)
-
-
-def job_of(
-    symbols: Symbols,
-    grid: Grid,
-    objective: str,
-    rules: Rules | None,
-    top: int,
-    min_trades: int,
-    *,
-    maximize: bool = True,
-    constraints: Constraints | None = None,
-    averages: Averages | None = None,
-    strict: bool = False,
-) -> Job:
-    """Everything checked. Series that cannot be used, or are too short for windows and dates, are left out with a warning."""
-    check_objective(objective)
-    top, min_trades = check_count("top", top, 1, MOST_KEPT), check_count("min_trades", min_trades, 0)
-    bounds = check_constraints(constraints, min_trades)
-    if not isinstance(grid, Grid):
-        raise OptionError(
-            f"grid is a {type(grid).__name__}, but must be a qmac.Grid, such as Grid(windows=range(2, 253))."
-        )
-    job = Job(symbols.prices, grid, Rules.of(rules), objective, bool(maximize), bounds, top, averages)
-    left_out, usable = dict(symbols.bad), {}
-    for name, series in symbols.prices.items():
-        try:
-            job.question(series)
-            usable[name] = series
-        except PricesError as error:
-            left_out[name] = error
-    if left_out and (strict or not usable):
-        raise next(iter(left_out.values()))
-    reasons = {name: str(reason) for name, reason in left_out.items()}
-    for reason in reasons.values():
-        warnings.warn(f"left out: {reason}", stacklevel=3)
-    return dataclasses.replace(job, prices=usable, left_out=reasons)
 
 
 def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
@@ -220,8 +72,7 @@ def kept_in(
     _check_place(executor, save_grid)
     if isinstance(executor, ClusterExecutor):
         executor.connect()
-    if save_grid is not None and save_grid not in DTYPES:
-        raise OptionError(f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}")
+    check_dtype(save_grid)
     if out is None:
         if save_grid is not None:
             raise OptionError(
@@ -267,6 +118,7 @@ def _run(
 ) -> Results:  # fmt: skip
     read: dict[str, Callable[[], Result]] = {}
     incomplete: set[str] = set()
+    left_out: dict[str, Exception] = {}
     probe = Probe(None if directory is None else directory.path, children=not isinstance(executor, ClusterExecutor))
     governor = Governor(limits, probe, executor.threads)
     for part, name in enumerate(job.prices, 1):
@@ -277,12 +129,21 @@ def _run(
             incomplete |= {name} if done.failed else set()
             read[name] = _reader(directory, name)
             continue
-        series = job.prices[name]
-        question = job.question(series)
-        listener = None if progress is None else Part(progress, part, len(job.prices))
-        keeper = Keeper(name, question.objective, job.grid.size, governor, listener, directory)
-        with keeper.admitted(series, job.grid, question, job.averages):
-            result = sweep(series, job.grid, question, executor, keeper, job.averages)
+        try:
+            series = job.prices[name]
+            question = job.question(series)
+            listener = None if progress is None else Part(progress, part, len(job.prices))
+            keeper = Keeper(name, question.objective, job.grid.size, governor, listener, directory)
+            with keeper.admitted(series, job.grid, question, job.averages):
+                result = sweep(series, job.grid, question, executor, keeper, job.averages)
+        except WriteError:
+            raise
+        except (OptionError, PricesError, ResultError) as error:  # it does not fit into memory, or its file is damaged
+            if job.strict or len(job.prices) == 1:
+                raise
+            warnings.warn(f"left out: {name}: {error}", stacklevel=2)
+            left_out[name] = error
+            continue
         if directory is None:
             read[name] = functools.partial(_itself, result)
             continue
@@ -297,7 +158,9 @@ def _run(
     if directory is not None:
         directory.drop_snapshots()  # those that a killed process could not
         directory.drop_set_aside(but=incomplete)
-    return Results(read, job.left_out)
+    if left_out and not read:
+        raise next(iter(left_out.values()))
+    return Results(read, {**job.left_out, **{name: str(error) for name, error in left_out.items()}})
 
 
 def _itself(result: Result) -> Result:

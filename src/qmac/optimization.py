@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,10 +16,10 @@ from qmac.config import Rules
 from qmac.dataset import Averages, Dataset, averages_of, periods_per_year, trading_period
 from qmac.errors import InternalError, Stopped
 from qmac.evaluation import Evaluator, Question
-from qmac.grid import Combination, Grid
+from qmac.grid import ROLES, Combination, Grid
 from qmac.machine import machine
 from qmac.objective import Objective
-from qmac.plateau import plateaus
+from qmac.plateau import AS_BARS, plateaus
 from qmac.prices import Prices
 from qmac.result import Result
 from qmac.run.executors import Executor, Orders
@@ -32,6 +32,9 @@ AGREEMENT = 1e-9
 """How far the sweep and the bar-by-bar metrics of a kept row may differ without a word."""
 DISAGREEMENT = 1e-3
 """How far at all: beyond this it is no matter of digits."""
+FINISHED_BARS, FINISHED_ROWS = 1 << 25, 1024
+"""Kept rows are finished so many at a time: in about a second, but so many at least that averages, made anew for each part,
+take a fortieth of it."""
 
 
 def question_of(
@@ -60,6 +63,8 @@ class Watch(Protocol):
 
     def end(self, ledger: Ledger, /) -> list[dict[str, Any]]: ...
 
+    def finishing(self, ledger: Ledger, share: float, /) -> None: ...
+
 
 class Alone:
     """Nobody does."""
@@ -78,6 +83,8 @@ class Alone:
 
     def end(self, *_: object) -> list[dict[str, Any]]:
         return []
+
+    def finishing(self, *_: object) -> None: ...
 
 
 def sweep(
@@ -100,7 +107,7 @@ def sweep(
         executor.run(evaluator, ledger, watch)
     finally:
         degradations = watch.end(ledger)
-    return _finish(prices, grid, question, executor.workers, averages, evaluator, ledger, watch.seconds, degradations)
+    return _finish(prices, grid, question, executor.workers, averages, evaluator, ledger, watch, degradations)
 
 
 def _finish(
@@ -111,10 +118,10 @@ def _finish(
     averages: Averages | None,
     evaluator: Evaluator,
     ledger: Ledger,
-    elapsed: float,
+    watch: Watch,
     degradations: list[dict[str, Any]],
 ) -> Result:
-    rules, objective, tally = question.rules, question.objective, ledger.tally
+    rules, objective, tally, elapsed = question.rules, question.objective, ledger.tally, watch.seconds
     if ledger.failed and (not ledger.done.any() or any(ledger.counts[cell] < 0 for cell in ledger.failed)):
         # of cells that take off what shares a window, none may be missing
         cell, why = next(iter(sorted(ledger.failed.items(), key=lambda item: ledger.counts[item[0]])))
@@ -135,7 +142,7 @@ def _finish(
     dates = prices.index[period.first + period.start :][: period.bars]
     own = None if averages is None else averages_of(prices, grid.windows, rules, averages)
     return Result(
-        top=_top_frame(prices, grid, averages, evaluator, scores, indices),
+        top=finished(prices, grid, averages, evaluator, scores, indices, lambda share: watch.finishing(ledger, share)),
         top_scores=scores * objective.sign + 0.0,  # no minus zero
         distribution=reductions.Distribution.finish(objective, tally, maps, evaluator.scale, evaluator.units),
         evaluated=evaluated,
@@ -170,30 +177,45 @@ def _finish(
     )
 
 
-def _top_frame(
+def rows_at_once(bars: int) -> int:
+    """Kept rows that are finished at a time."""
+    return max(FINISHED_ROWS, FINISHED_BARS // (bars + AS_BARS))
+
+
+def finished(
     prices: Prices,
     grid: Grid,
     averages: Averages | None,
     evaluator: Evaluator,
     ranked: np.ndarray,
     indices: np.ndarray,
+    tell: Callable[[float], None] = lambda _: None,
 ) -> pd.DataFrame:
-    """The kept combinations, replayed in full, and their plateau; the replay must agree with the sweep."""
+    """The kept combinations, replayed in full, and their plateau; the replay must agree with the sweep.
+
+    ``tell`` is called with the share that is done, after each part but the last; what it raises ends it.
+    """
     question = evaluator.question
-    kept: list[Combination] = [
-        (*grid.buys.pair(buy), *grid.sells.pair(sell))
-        for buy, sell in (divmod(int(index), grid.sells.size) for index in indices)
-    ]
-    if not kept:
-        return simulation.no_rows().assign(plateau=np.zeros(0))
     if isinstance(averages, np.ndarray):
         averages = dict(zip(grid.windows, averages, strict=True))
-    frame = simulation.evaluate(prices, kept, question.rules, averages)
+    at_once, parts = rows_at_once(evaluator.dataset.bars), []
+    for begin in range(0, indices.size, at_once):
+        if begin:
+            tell(begin / indices.size)
+        kept: list[Combination] = [
+            (*grid.buys.pair(buy), *grid.sells.pair(sell))
+            for buy, sell in (divmod(int(index), grid.sells.size) for index in indices[begin : begin + at_once])
+        ]
+        rows = simulation.evaluate(prices, kept, question.rules, averages)
+        parts.append(rows.assign(plateau=plateaus(evaluator, grid, np.array(kept, np.int64))))
+    if not parts:
+        return simulation.no_rows().assign(plateau=np.zeros(0))
+    frame = pd.concat(parts, ignore_index=True)
     objective = question.objective
     values = objective.values(ranked * objective.sign + 0.0)
     replayed = np.asarray(frame[objective.metric])
     differences = np.abs(replayed - values) / np.maximum(np.abs(values), 1.0)
-    worst = kept[int(differences.argmax())]
+    worst = tuple(frame.loc[int(differences.argmax()), list(ROLES)].astype(int))
     if not differences.max() <= DISAGREEMENT:
         raise InternalError(f"combination {worst}: the sweep and its replay differ by {differences.max():.2e}.")
     if differences.max() > AGREEMENT:
@@ -204,4 +226,4 @@ def _top_frame(
         )
     # the replay's last bits must not break the order
     frame[objective.metric] = values.astype(np.asarray(frame[objective.metric]).dtype)
-    return frame.assign(plateau=plateaus(evaluator, grid, np.array(kept, np.int64)))
+    return frame

@@ -32,6 +32,7 @@ Directory = Annotated[
     Path, typer.Argument(metavar="DIR", help="A directory that 'qmac optimize --out' made.", callback=_there)
 ]
 
+Rows = Annotated[int, typer.Option(help="Rows of the table.", min=1)]
 OneSymbol = Annotated[str | None, typer.Option("--symbol", help="Only this one of a run of many.")]
 
 RULES: dict[str, tuple[Any, Any]] = {
@@ -163,7 +164,7 @@ def _job(
     where: list[str] | None, top: int, min_trades: int, strict: bool, **rest: Any,
 ) -> Any:  # fmt: skip
     from qmac.grid import ROLES, Grid, parse_windows  # here: NumPy and Numba are half of a start
-    from qmac.jobs import job_of
+    from qmac.job import job_of
     from qmac.objective import parse_conditions
     from qmac.symbols import Symbols, read_named, read_symbols
 
@@ -230,7 +231,7 @@ takes_job = takes("job", _job, JOB)
 takes_executor = takes("executor", _executor, EXECUTOR)
 
 
-OF_OPTIMIZE = ("out", "save_grid", "prometheus_file", "dry_run")
+OF_OPTIMIZE = ("out", "save_grid", "prometheus_file", "dry_run", "rows", "rank_by")
 """Keys of a job file that only ``optimize`` heeds; other commands pass over them."""
 
 

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
 RANKS = ("objective", "plateau")
+ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -222,8 +223,16 @@ class Result:
 
     def summary(self, rank_by: str = "objective") -> dict[str, Any]:
         """Plain values for JSON: counts, digest, speed, best and top; ``rank_by`` as in ``ranked``."""
-        ranked = self.ranked(rank_by)
-        top = ranked.astype(object).where(ranked.notna(), None)
+        return self.about | {"top": list(self.rows(rank_by))}
+
+    def rows(self, rank_by: str = "objective") -> Iterator[dict[Any, Any]]:
+        """The rows of ``ranked`` as plain values, one at a time: a million of them at once are 3 GiB."""
+        for _, part in (ranked := self.ranked(rank_by)).groupby(np.arange(len(ranked)) // ROWS_AT_ONCE):
+            yield from part.astype(object).where(part.notna(), None).to_dict("records")
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """``summary`` without the rows."""
         return {
             "evaluated": self.evaluated,
             "scored": self.scored,
@@ -244,7 +253,6 @@ class Result:
             "prices": self.prices,
             "periods_per_year": self.periods_per_year,
             "best": list(self.best) if self.best else None,
-            "top": top.to_dict("records"),
         }
 
     @property
@@ -305,30 +313,15 @@ class Result:
         header = {
             "format": FORMAT,
             "qmac": __version__,
-            "objective": self.objective,
-            "maximize": self.maximize,
+            **{name: value for name, value in self.about.items() if name not in ("best", "combinations_per_second")},
             "constraints": {
                 metric: [None if math.isinf(bound) else bound for bound in bounds]
                 for metric, bounds in self.constraints.items()
             },
             "years": distribution.objective.years,
             "limit": distribution.limit,
-            "rules": self.rules.to_dict(),
-            "grid": self.grid.to_dict(),
             "threads": self.threads,
-            "prices": self.prices,
-            "periods_per_year": self.periods_per_year,
             "hold": {name: value if math.isfinite(value) else str(value) for name, value in self.hold.items()},
-            "evaluated": self.evaluated,
-            "scored": self.scored,
-            "unscored": self.unscored,
-            "filtered": self.filtered,
-            "filtered_by": self.filtered_by,
-            "elapsed": self.elapsed,
-            "degradations": self.degradations,
-            "machine": self.machine,
-            "failed": self.failed,
-            "digest": self.digest,
             "job": self.job,
             "checksums": {name: checksum(directory / name) for name in names},
         }

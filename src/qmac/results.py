@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from qmac.errors import ResultError
 from qmac.grid import ROLES
 from qmac.result import Result
 
@@ -32,6 +33,24 @@ class Results(Mapping[str, Result]):
     def __repr__(self) -> str:
         few = ", ".join(list(self._read)[:5]) + (", ..." if len(self) > 5 else "")
         return f"Results({len(self)} symbols: {few}; {len(self.left_out)} left out)"
+
+    def readable(self) -> Results:
+        """Those that can be read; the others are among ``left_out``, with the reason.
+
+        Raises
+        ------
+        ResultError : not one can.
+        """
+        read, damaged = {}, {}
+        for name, reader in self._read.items():
+            try:
+                reader()
+                read[name] = reader
+            except ResultError as error:
+                damaged[name] = error
+        if damaged and not read:
+            raise next(iter(damaged.values()))
+        return Results(read, self.left_out | {name: str(error) for name, error in damaged.items()})
 
     @property
     def winners(self) -> pd.DataFrame:

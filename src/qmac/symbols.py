@@ -156,7 +156,8 @@ def _dated_prices(frame: pd.DataFrame, file: str, name: str) -> Prices:
 def _gathered(found: Iterable[_Found]) -> Symbols:
     places: dict[str, str] = {}
     symbols = Symbols({}, {})
-    for name, place, prices in found:
+    for given, place, prices in found:
+        name = given.encode("utf-8", "backslashreplace").decode()  # of a file whose name is no UTF-8
         if name in places:
             raise PricesError(
                 f"the symbol {name} is there twice: in {places[name]} and in {place}. Leave one out, or rename it."
@@ -165,7 +166,7 @@ def _gathered(found: Iterable[_Found]) -> Symbols:
         if isinstance(prices, PricesError):
             symbols.bad[name] = prices
         else:
-            symbols.prices[name] = prices
+            symbols.prices[name] = prices if prices.name == name else replace(prices, name=name)
     if not places:
         raise PricesError("there are no symbols. Name at least one file or directory, or give at least one frame.")
     if not symbols.prices:

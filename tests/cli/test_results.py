@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from terminal import inside
 
 import qmac
 from qmac import jobs
+from qmac.cli.streams import plain
 from qmac.errors import OptionError
 from qmac.exports import SHEET_ROWS, encoded, frame_of
 from qmac.run import files
@@ -159,3 +161,29 @@ def test_show_says_what_repeats_it(one_run, run_of_many, csv, tmp_path):
         assert json.loads(done.stdout)["digest"] == qmac.load(one_run).digest
     answer = json.loads(inside("show", run_of_many, "--toml", "--json").stdout)
     assert "[prices]" in answer["toml"] and "left out: " in answer["toml"]
+
+
+def test_one_damaged_result_hides_no_other(run_of_many, tmp_path):
+    run = shutil.copytree(run_of_many, tmp_path / "run")
+    damaged = run / "results" / "AAA" / "top.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    done = inside("show", run)
+    assert done.returncode == 3, done.stderr
+    assert "b c" in done.stdout and f"left out: {damaged} is damaged" in done.stdout
+    assert f"qmac resume {run}" in done.stderr
+    answer = json.loads(inside("show", run, "--json").stdout)
+    assert [row["symbol"] for row in answer["winners"]] == ["b c"] and "damaged" in answer["left_out"]["AAA"]
+    assert inside("show", run, "--symbol", "AAA").returncode == 2
+    for place in (run / "results").iterdir():
+        (place / "top.parquet").write_bytes(b"")
+    assert inside("show", run).returncode == 2
+
+
+def test_json_of_many_rows_is_written_row_by_row(one_run, monkeypatch):
+    """All of them as dicts were 3 KiB a row."""
+    monkeypatch.setattr("qmac.result.ROWS_AT_ONCE", 3)
+    held = []
+    monkeypatch.setattr("qmac.cli.streams._json", lambda value: held.append(value) or json.dumps(plain(value)))
+    text = inside("show", one_run, "--json").stdout
+    assert json.loads(text)["top"] == plain(qmac.load(one_run).summary()["top"]) and text.count("\n") == 1
+    assert [len(value) for value in held[1:]] == [len(qmac.load(one_run).top.columns)] * 7 and "top" not in held[0]

@@ -37,6 +37,19 @@ def test_optimize_show_json(csv, tmp_path):
     assert len(again["top"]) == 5
 
 
+def test_few_of_many_rows_are_printed(csv, tmp_path):
+    """And where the others are."""
+    out = tmp_path / "run"
+    done = inside("optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 500)
+    words = "20 of 500 rows; --rows shows more"
+    assert words in done.stdout and f"all 500 rows: qmac export {out} --out top.csv" in done.stdout
+    assert len(done.stdout.splitlines()) < 90
+    assert words in inside("show", out).stdout
+    assert len(json.loads(inside("show", out, "--json").stdout)["top"]) == 500
+    more = inside("optimize", csv, "--windows", "2:30:3", "--top", 500, "--rows", 500)
+    assert "rows shows more" not in more.stdout and len(more.stdout.splitlines()) > 500
+
+
 def test_objectives_constraints_and_stops(csv, tmp_path):
     done = inside(
         "optimize", csv, "--windows", "2:30:3", "--objective", "sharpe_ratio", "--where", "total_trades >= 3",
@@ -89,6 +102,65 @@ def test_interrupt(tmp_path):
     assert f"Go on with: qmac resume {tmp_path / 'run'}" in errors and "Traceback" not in errors
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="terminals are closed otherwise here")
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_terminal_that_is_closed(tmp_path, ignored):
+    """Ends as Ctrl-C does; under nohup it is not heeded."""
+    call = f"import signal; signal.signal(signal.SIGHUP, signal.{'SIG_IGN' if ignored else 'SIG_DFL'}); import qmac.__main__ as m; m.main()"
+    words = ["optimize", "--sample", "--windows", "2:700", "--out", str(tmp_path / "run")]
+    words += ["--max-time", "3s" if ignored else "5min"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", call, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert any("left" in line for line in iter(process.stderr.readline, ""))  # the sweep runs
+    process.send_signal(signal.SIGHUP)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 75 and f"Go on with: qmac resume {tmp_path / 'run'}" in errors
+    assert ("max_time" in errors) == ignored and "Traceback" not in errors
+
+
+def test_the_command_that_goes_on_asks_for_the_same_limits(csv, tmp_path):
+    words = ("--memory", "80%", "--threads", "1", "--disk-free", "1MiB", "--polite", "--max-time", "2h")
+    gauges = tmp_path / "qmac.prom"
+    done = inside(
+        "optimize", csv, "--windows", "5,10,20,40", "--out", tmp_path / "run", *words, "--prometheus-file", gauges
+    )
+    again = f"qmac resume {tmp_path / 'run'} --memory 80% --threads 1 --disk-free 1MiB --polite --max-time 7200s"
+    assert f"go on with: {again} --prometheus-file {gauges}\n" in done.stderr
+
+
+def test_an_error_in_a_run_that_was_begun_says_how_to_go_on(tmp_path):
+    done = inside("optimize", "--sample", "--windows", "2:600", "--memory", "100MiB", "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"Go on with: qmac resume {tmp_path / 'run'} --memory 100MiB\n")
+
+
+def test_a_prometheus_file_that_cannot_be_written(csv, tmp_path):
+    asked = ("optimize", csv, "--windows", "5,10,20,40", "--out", tmp_path / "run", "--prometheus-file")
+    done = inside(*asked, tmp_path / "none" / "qmac.prom")
+    assert done.returncode == 2 and "does not exist" in done.stderr and not (tmp_path / "run").exists()
+    (tmp_path / "there.prom").mkdir()
+    done = inside(*asked, tmp_path / "there.prom")
+    assert done.returncode == 0 and done.stderr.count("cannot be written") == 1 and "the run goes on" in done.stderr
+
+
+def test_a_name_that_is_no_utf8(csv, tmp_path):
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    odd = os.fsencode(folder) + b"/M\xfcnchen.csv"
+    try:
+        shutil.copy(csv, odd)
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    shutil.copy(csv, folder)
+    done = qmac("optimize", folder, "--windows", "5,10,20,40", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert list(api.resume(tmp_path / "run")) == ["M\\udcfcnchen", "spy"]
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    (folder / "spy.csv").rename(folder / "S\u00e3o.csv")
+    assert qmac("optimize", folder, "--windows", "5,10,20,40", env=plain).returncode == 0
+
+
 def test_small_terminal(csv):
     done = qmac("optimize", csv, "--windows", "2:30:3", env={**os.environ, "COLUMNS": "40"})
     assert done.returncode == 0
@@ -129,6 +201,12 @@ def test_watch_says_at_once_that_the_process_is_gone(begun):
     assert done.stdout == f"{begun}: its process is gone; go on with: qmac resume {begun}\n"
     answer = json.loads(inside("watch", begun, "--json", "--once").stdout)
     assert (answer["state"], answer["said"], answer["share"]) == ("interrupted", "its process is gone", 0.25)
+
+
+def test_watch_does_not_wait_for_a_run_that_left_no_line(begun):
+    began = time.monotonic()
+    assert "its process is gone" in inside("watch", begun).stdout
+    assert time.monotonic() - began < 10
 
 
 def test_an_interrupted_run_says_how_far_it_is(begun):
@@ -224,3 +302,12 @@ def test_an_estimate_says_what_it_is_of(csv):
         assert done.returncode == 0 and "of this machine (1 thread); no cluster was asked" in done.stderr
     wrong = inside("estimate", *asked, "--executor", "ray", "--ray-address", "127.0.0.1:1")
     assert wrong.returncode == 2 and wrong.stdout == "" and "no Ray cluster answers" in wrong.stderr
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_runs_in_a_narrow_terminal(run_of_many, begun, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = inside("runs", run_of_many.parent, begun.parent).stdout.splitlines()
+    assert max(map(len, lines)) <= width and len(lines) < 20
+    words = " ".join(lines)
+    assert "total_return," in words and "interrupted" in words and (time.strftime("%Y-") in words) == (width == 80)

@@ -1,15 +1,18 @@
 """A result on a terminal."""
 
 import io
+import time
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from conftest import frame, series
 from rich.console import Console
 
 import qmac
-from qmac.report import terminal
+from qmac.report import tables, terminal
 from qmac.results import Results
+from qmac.verification import Difference
 
 GRID = qmac.Grid(windows=(3, 5, 8, 13, 21))
 
@@ -34,6 +37,16 @@ def test_what_surrounds_the_winner_is_said_where_it_costs_nothing(result, monkey
     assert "within 2 steps" not in shown(replace(result, source=None))
     monkeypatch.setattr(terminal, "MOST_BARS", len(near) * 100)
     assert "within 2 steps" not in shown(result)
+
+
+def test_many_rows_are_not_all_printed_and_take_no_minute(result):
+    many = replace(result, top=pd.concat([result.top] * 1000, ignore_index=True))
+    began = time.perf_counter()
+    assert "the first 20 of 8,000 kept rows; qmac show --rows" in shown(many)
+    console = Console(file=io.StringIO(), width=80)
+    terminal.top_table(many.top, many.objective, console)
+    assert time.perf_counter() - began < 10
+    assert "kept rows" not in shown(result)
 
 
 def test_one_thread_is_one(result):
@@ -63,3 +76,18 @@ def test_what_a_stranger_wrote_moves_no_cursor(result):
     console = Console(file=io.StringIO(), width=100)
     terminal.show_winners(Results({"a\x1b[2J": lambda: named}, {"b": "why\x1b[2J"}), console)
     assert "\x1b" not in shown(named) + console.file.getvalue() and "a?[2J" in shown(named)
+
+
+def test_a_symbol_of_200_characters_leaves_room_for_the_rest(result):
+    name = "X" * 200
+    results = Results({name: lambda: result, "AAA": lambda: result}, {})
+    apart = [(symbol, Difference("total_return", "reference", 0.1, result.best, 1.0, 1.1)) for symbol in results]
+    for show in (
+        lambda console: terminal.show_winners(results, console),
+        lambda console: tables.show_differences(apart, console),
+    ):
+        console = Console(file=io.StringIO(), width=80)
+        show(console)
+        text = console.file.getvalue()
+        assert "XXXX…" in text and text.count("X") <= 16
+        assert " ".join(str(window) for window in result.best) in " ".join(text.split())

@@ -127,6 +127,21 @@ def test_a_call_before_anybody_has_started_is_heard(slow):
     assert min(share for settled, share in seen if settled == 2) < 0.9
 
 
+def test_an_interrupt_while_workers_are_started(slow, monkeypatch):
+    class Pool(executors.ThreadPoolExecutor):
+        def submit(self, *arguments, **keywords):
+            super().submit(*arguments, **keywords)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(executors, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(executors, "_settle", lambda *_: None)  # it would submit, too
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger = ledger_of(evaluator)
+    with pytest.raises(KeyboardInterrupt):
+        ThreadExecutor(2).run(evaluator, ledger, lambda _: Orders(2))
+    assert not ledger.nothing_left  # the worker that was started left after its first batch, and did not sweep all
+
+
 def test_nobody_starts_after_a_stop():
     evaluator = evaluator_of(PRICES, GRID)
     for executor in EXECUTORS:

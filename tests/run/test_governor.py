@@ -362,7 +362,7 @@ def test_admitted_threads(base, each, threads):
 def test_not_even_one_thread():
     says = (
         "The run needs 812 MiB with one thread, of which 300 MiB are in use already, but 600 MiB is the limit of the "
-        "cgroup and 540 MiB of it may be used. Raise the limit to 903 MiB, or use fewer windows."
+        "cgroup and 540 MiB of it may be used. Raise the limit to 903 MiB, or use fewer windows, or keep fewer rows."
     )
     with pytest.raises(OptionError) as caught:
         admit(Limits(), used(0.5), 500 * MIB, 12 * MIB, 8)

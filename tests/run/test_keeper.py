@@ -278,6 +278,64 @@ def test_time_and_work_of_earlier_processes_count(evaluator, tmp_path):
     assert threading.active_count() >= 1
 
 
+# Many rows to be kept
+
+
+def test_what_kept_rows_take_is_asked_for(evaluator):
+    """Their replay and their table: 200,000 took hundreds of MiB that nobody had asked for."""
+    many = replace(question(), top=200_000)
+    with (
+        pytest.raises(OptionError, match="The run needs .* MiB with one thread"),
+        keeper_of(Machine(LIMIT - 300 * MIB)).admitted(PRICES, GRID, many, None),
+    ):
+        raise AssertionError
+    kept = Evaluator(evaluator.dataset, many)
+    ledger = ledger_of(kept)
+    keeper_of(Machine(100 * MIB)).begin(kept, ledger, 1)
+    with pytest.raises(OptionError, match="needs"):
+        keeper_of(Machine(LIMIT - 300 * MIB)).begin(kept, ledger, 1)
+
+
+def sweep_all(evaluator, ledger):
+    worker = evaluator.worker()
+    worker.evaluate((0, worker.cells))
+    ledger.settle(worker.tally, [(0, worker.cells)])
+
+
+@pytest.mark.parametrize(("top", "saved"), [(20, 0), (200_000, 1)])
+def test_what_was_swept_is_saved_before_a_long_replay(evaluator, top, saved):
+    keeper = keeper_of(directory=(folder := Folder()))
+    kept = Evaluator(evaluator.dataset, replace(question(), top=top))
+    ledger = ledger_of(kept)
+    keeper.begin(kept, ledger, 1)
+    sweep_all(kept, ledger)
+    keeper.end(ledger)
+    assert folder.saved == saved
+
+
+def test_what_was_swept_is_saved_where_an_interrupt_is_on_its_way(evaluator):
+    keeper = keeper_of(directory=(folder := Folder()))
+    ledger = ledger_of(evaluator)
+    keeper.begin(evaluator, ledger, 1)
+    sweep_all(evaluator, ledger)
+    with pytest.raises(KeyboardInterrupt):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            keeper.end(ledger)
+    assert folder.saved == 1
+
+
+def test_a_long_replay_is_shown_and_can_be_stopped(evaluator):
+    said = []
+    keeper = keeper_of(listener=said.append, limits=Limits(max_time=1e-9))
+    ledger = ledger_of(evaluator)
+    keeper.begin(evaluator, ledger, 1)
+    with pytest.raises(Stopped, match="while finishing"):
+        keeper.finishing(ledger, 0.25)
+    assert "finishing 25%" in said[-1].text
+
+
 def part(evaluator, ledger, batch):
     worker = evaluator.worker()
     worker.evaluate(batch)

@@ -14,6 +14,7 @@ import qmac
 pytestmark = pytest.mark.alone
 
 SHARE = 0.9  # of a limit that a run may fill
+STEADY = 12 if LONG else 1  # seconds over which speed is measured
 
 
 def run(limit, out, *words, **others):
@@ -119,6 +120,14 @@ def test_max_time_ends_with_a_snapshot_that_is_gone_on_with(tmp_path, sample):
     assert header["digest"] == qmac.optimize(sample, qmac.Grid(windows=range(2, 221)), top=20).digest
 
 
+def pace(child, seconds):
+    """Combinations a second over so many seconds from now."""
+    first = child.lines[-1]
+    child.wait_for(lambda line: line["seconds"] >= first["seconds"] + seconds, seconds + 20)
+    last = child.lines[-1]
+    return (last["done"] - first["done"]) / (last["seconds"] - first["seconds"])
+
+
 def test_a_shock(tmp_path):
     """Another process takes the memory that is left, holds it, leaves."""
     limit, out = 640 * MIB, tmp_path / "out"
@@ -130,6 +139,7 @@ def test_a_shock(tmp_path):
         ) as child,
     ):  # fmt: skip
         child.wait_for(lambda line: line["done"] > 0.02 * line["size"] and line["threads"] == 2, 30)
+        before = pace(child, STEADY)
         used, own = counter(memory / "memory.stat", "total_rss"), child.anonymous
         with held(memory, int(0.965 * limit) - used, 60):
             began = time.monotonic()
@@ -141,11 +151,15 @@ def test_a_shock(tmp_path):
             assert child.process.poll() is None, child.process.communicate()
         back = child.wait_for(lambda line: line["threads"] == 2 and line["level"] == "normal", 60)
         assert back <= 60
-        lines = child.lines
+        after, lines = pace(child, STEADY), child.lines
         child.process.terminate()
         assert child.end() == 75, child.err
         assert child.kills == 0
-    print(f"before {used / MIB:.0f} MiB, shed after {shed:.2f} s, back after {back:.1f} s")
+    print(
+        f"before {used / MIB:.0f} MiB, shed after {shed:.2f} s, back after {back:.1f} s, "
+        f"at {after / before:.2f} of the speed before"
+    )
+    assert after > 0.9 * before or not LONG
     assert min(line["threads"] for line in lines) == 1
     assert {line["level"] for line in lines} & {"pause", "shed"}  # of two levels within 2 s, a line shows one
     assert Path(out, "snapshots").is_dir()

@@ -283,7 +283,7 @@ def test_workers_killed_every_five_seconds(digest, told, tmp_path):
                 process.kill()
             time.sleep(5)
 
-    with raylets(2, 0.2, tmp_path) as (cluster, _):
+    with raylets(2, 0.6, tmp_path) as (cluster, _):
         result, given_up = swept(cluster, told, trouble)
     assert result.digest == digest and len(given_up) >= 4
     waits = sorted(round(wait, 1) for wait in released(told))

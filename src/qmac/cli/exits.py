@@ -18,8 +18,8 @@ AGAIN, INTERRUPTED = EXIT_AGAIN, EXIT_INTERRUPTED
 MEANINGS = {
     DONE: "done",
     DEFECT: "a defect: `verify` or `doctor` found a difference, or qmac failed a promise of its own",
-    INPUT: "something that was given cannot be used; nothing was written",
-    LEFT_OUT: "done, but symbols were left out",
+    INPUT: "something that was given cannot be used; nothing was written, or what was begun is kept, and the line says how to go on",
+    LEFT_OUT: "done, but symbols were left out; `show`: but results are damaged",
     INCOMPLETE: "done, but cells failed on every node of a cluster that tried them; the result names them; "
     "`qmac resume DIR --retry-failed` tries these again",
     OUTPUT: "output cannot be written",
@@ -54,7 +54,7 @@ def code_of(call: Callable[[], Any]) -> int:
     except WriteError as error:
         return _said(f"{error}{_again()}", OUTPUT)
     except InputError as error:
-        return _said(str(error), INPUT)
+        return _said(f"{error}{_again()}", INPUT)
     except Stopped as error:
         return _said(f"{error}{_again() or ' Nothing was kept: add --out DIR.'}", AGAIN)
     except QmacError as error:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from qmac.cli import exits, streams
-from qmac.errors import OptionError, printable
-from qmac.options import AsJson, Directory, OneSymbol
+from qmac.errors import OptionError, ResultError, printable
+from qmac.options import AsJson, Directory, OneSymbol, Rows
 from qmac.report.command import RankBy, check_rank
 
 SLOW_ROWS = 50_000
@@ -21,7 +21,7 @@ SLOW_ROWS = 50_000
 def show(
     directory: Directory,
     symbol: OneSymbol = None,
-    rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    rows: Rows = 20,
     as_toml: Annotated[
         bool, typer.Option("--toml", help="Print the job file that repeats it: qmac optimize job.toml")
     ] = False,
@@ -43,9 +43,19 @@ def show(
         return
     check_rank(rank_by)
     results = jobs.read(directory, symbol)
-    print_results(results, rows, as_json, rank_by=rank_by)
-    if print_failed(results, directory):
+    sound = results
+    try:
+        print_results(sound, rows, as_json, directory, rank_by=rank_by)
+    except ResultError:  # raised before anything is printed; to look at all of them first would take as long again
+        if len(results) == 1:
+            raise
+        sound = results.readable()
+        print_results(sound, rows, as_json, directory, rank_by=rank_by)
+    if print_failed(sound, directory):
         raise typer.Exit(exits.INCOMPLETE)
+    if len(sound) < len(results):
+        streams.say(f"what is damaged is done again by: qmac resume {shlex.quote(str(directory))}")
+        raise typer.Exit(exits.LEFT_OUT)
 
 
 def _job_text(path: Path) -> str:
@@ -132,11 +142,17 @@ def print_results(
 
     only = next(iter(results.values())) if len(results) == 1 and not results.left_out else None
     if as_json:
-        streams.print_json(only.summary(rank_by) if only is not None else results.summary())
+        if only is None:
+            streams.print_json(results.summary())
+        else:
+            streams.print_json(only.about, top=only.rows(rank_by))
         return
     console = streams.console()
     if only is not None:
         show_result(only, console, rows=rows, rank_by=rank_by)
+        if path is not None and len(only.top) > rows:
+            export = f"qmac export {shlex.quote(str(path))} --out top.csv"
+            console.print(f"all {len(only.top):,} rows: {export}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"digest {only.digest}", style="dim", highlight=False, soft_wrap=True)
     else:
         show_winners(results, console)

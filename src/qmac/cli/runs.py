@@ -13,7 +13,7 @@ import qmac
 from qmac.__main__ import Interrupted, State
 from qmac.cli import exits, streams
 from qmac.cli.results import print_failed, print_results
-from qmac.options import AsJson, Directory, takes_executor, takes_file, takes_job, takes_limits
+from qmac.options import AsJson, Directory, Rows, takes_executor, takes_file, takes_job, takes_limits
 from qmac.report.command import RankBy, check_rank
 
 PrometheusFile = Annotated[
@@ -40,6 +40,7 @@ def optimize(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how long it takes, and how much memory.")
     ] = False,
+    rows: Rows = 20,
     rank_by: RankBy = "objective",
     as_json: AsJson = False,
 ) -> None:
@@ -50,14 +51,17 @@ def optimize(
     Example: qmac optimize job.toml --threads 2
     """
     from qmac import jobs
+    from qmac.run.prometheus import check_place
 
     place = executor(limits)
     if dry_run:
-        _print_estimate(job, limits, place, as_json)
+        _print_estimate(job, limits, place, as_json, save_grid)
         return
     check_rank(rank_by)
     _announce(place)
-    _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, job.top, prometheus_file, as_json, rank_by)
+    if prometheus_file is not None:
+        check_place(prometheus_file)
+    _run(job, jobs.kept_in(job, out, save_grid, place), limits, place, rows, prometheus_file, as_json, rank_by)
 
 
 @takes_file
@@ -79,7 +83,7 @@ def resume(
     executor: Any,
     directory: Directory,
     limits: qmac.Limits,
-    rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
+    rows: Rows = 20,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try cells again that failed on every node of a cluster.")
     ] = False,
@@ -90,11 +94,11 @@ def resume(
 
     Example: qmac resume runs/first
     """
-    from qmac import jobs
+    from qmac.job import Job
     from qmac.run.directory import RunDirectory
 
     found = RunDirectory.open(directory)
-    job, place = jobs.Job.of_directory(found), executor(limits)
+    job, place = Job.of_directory(found), executor(limits)
     _announce(place)
     _run(job, found, limits, place, rows, prometheus_file, as_json, retry_failed=retry_failed)
 
@@ -166,8 +170,10 @@ def _run(
     from qmac.run.prometheus import Prometheus
 
     if directory is not None:
-        again = [str(directory.path.resolve()), *(["--retry-failed"] if retry_failed else [])]
-        State.resume = f"qmac resume {shlex.join([*again, *([] if executor is None else executor.options)])}"
+        again = [str(directory.path.resolve()), *(["--retry-failed"] if retry_failed else []), *limits.options]
+        again += [] if executor is None else executor.options
+        again += [] if prometheus_file is None else ["--prometheus-file", str(prometheus_file.resolve())]
+        State.resume = f"qmac resume {shlex.join(again)}"
         streams.say(f"if anything interrupts this run, go on with: {State.resume}")
     with executor or nullcontext(), streams.progress(job.objective) as shown:
         listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
@@ -200,11 +206,11 @@ def _heeding(listener: Any) -> Any:
     return heed
 
 
-def _print_estimate(job: Any, limits: qmac.Limits, executor: Any, as_json: bool) -> None:
+def _print_estimate(job: Any, limits: qmac.Limits, executor: Any, as_json: bool, save_grid: str | None = None) -> None:
     from qmac.estimate import estimate
     from qmac.jobs import threads_of
 
-    found = estimate(job, limits, threads_of(limits))
+    found = estimate(job, limits, threads_of(limits), save_grid)
     if executor is not None:
         streams.say(
             f"the estimate, of memory too, is of this machine ({found.shown_threads}); no cluster was asked. On c CPUs as fast "

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,19 @@ def progress(metric: str) -> Any:
     return Bar(shown, errors) if errors.is_terminal else Lines(shown)
 
 
-def print_json(value: dict[str, Any]) -> None:
-    """One object on one line; what JSON has no number for is null."""
-    print(json.dumps(plain(value), allow_nan=False))
+def print_json(value: dict[str, Any], **lists: Iterable[Any]) -> None:
+    """One object on one line; what JSON has no number for is null. ``lists`` are its last members, never whole in memory."""
+    print(_json(value)[:-1], end="")
+    for name, items in lists.items():
+        print(f', "{name}": [', end="")
+        for number, item in enumerate(items):
+            print(", " * (number > 0) + _json(item), end="")
+        print("]", end="")
+    print("}")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(plain(value), allow_nan=False)
 
 
 def plain(value: Any) -> Any:

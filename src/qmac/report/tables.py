@@ -16,6 +16,7 @@ from qmac.grid import ROLES
 from qmac.inventory import DAMAGED, Entry
 from qmac.metrics import METRICS
 from qmac.report.terminal import number, top_table
+from qmac.run.progress import shortened
 from qmac.verification import Difference
 
 FEW = 5  # metrics that a note names
@@ -25,7 +26,7 @@ STYLES = {"running": "green", "interrupted": "yellow", "finished": "", "incomple
 
 def show_runs(entries: Sequence[Entry], console: Console) -> None:
     """One line a run; what is wrong with a damaged one stands below the table, in full."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("run", overflow="fold", min_width=8)
     table.add_column("state", no_wrap=True)
     table.add_column("done", justify="right", no_wrap=True)
@@ -33,7 +34,7 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
     wide = console.width >= NARROW
     if wide:
         table.add_column("when", no_wrap=True, style="dim")
-    table.add_column("asked", overflow="fold", min_width=12)
+    table.add_column("asked", overflow="fold", min_width=14)
     for entry in entries:
         done = f"{entry.done}/{entry.symbols}" if entry.symbols else ""
         if not math.isnan(entry.share) and entry.done < entry.symbols:
@@ -91,7 +92,9 @@ def show_differences(found: Sequence[tuple[str, Difference]], console: Console) 
         symbol, worst_of_all = max(places, key=lambda pair: 0.0 if math.isnan(pair[1].relative) else pair[1].relative)
         where = " ".join(map(str, worst_of_all.combination)) if worst_of_all.relative > 0 else ""
         several = len({name for name, _ in found}) > 1
-        place = [Text(f"{symbol} {where}" if several and where else where)] if console.width >= NARROW else []
+        place = (
+            [Text(f"{shortened(symbol)} {where}" if several and where else where)] if console.width >= NARROW else []
+        )
         table.add_row(metric, *cells, *place)
     console.print(table)
     for note, metrics in notes.items():

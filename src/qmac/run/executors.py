@@ -83,9 +83,11 @@ class ThreadExecutor:
         count = min(self.threads, int(ledger.done.size - ledger.done.sum()))
         crew = _Crew(watch(ledger), evaluator, ledger)
         with ThreadPoolExecutor(max(count, 1)) as pool:
-            workers = [pool.submit(_work, crew, number) for number in range(count)]
-            pending: set[Future[Any]] = set(workers)
+            workers: list[Future[Any]] = []
             try:
+                for number in range(count):  # inside: Ctrl-C may come between two of them
+                    workers.append(pool.submit(_work, crew, number))
+                pending = set(workers)
                 while pending and not crew.orders.stop:
                     done, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                     for future in done:

@@ -167,7 +167,7 @@ def _step(rung: Rung, due: Level, kept: Level, moment: float, stop_after: float)
     return Rung(Level(rung.level - 1), moment)
 
 
-def _allowed(limits: Limits, reading: Reading, asked: int) -> int:
+def allowed(limits: Limits, reading: Reading, asked: int) -> int:
     """Threads that the CPUs have room for. Affinity and quota may have changed since the last reading."""
     most = min(asked, math.floor(max(1.0, reading.cpus * (limits.cpu_share or 1))))
     if limits.polite and reading.other_load is not None:
@@ -178,7 +178,7 @@ def _allowed(limits: Limits, reading: Reading, asked: int) -> int:
 
 def _threads(limits: Limits, reading: Reading, state: State, level: Level, *, bad: bool) -> tuple[int, float | None]:
     """Threads from here on, and since when there was room for more."""
-    most = _allowed(limits, reading, state.asked)
+    most = allowed(limits, reading, state.asked)
     threads = min(max(1, state.threads // (2 if bad else 1)), most)
     if level > Level.NORMAL or threads == most:
         return threads, None
@@ -199,9 +199,9 @@ def _memory_reason(room: Headroom | None, reading: Reading) -> str:
 def _threads_reason(limits: Limits, reading: Reading, asked: int, threads: int) -> str:
     if threads == asked:
         return ""
-    if threads < _allowed(limits, reading, asked):
+    if threads < allowed(limits, reading, asked):
         return "threads come back a quarter at a time"
-    if threads < _allowed(replace(limits, polite=False), reading, asked):
+    if threads < allowed(replace(limits, polite=False), reading, asked):
         return f"polite: other programs use {100 * (reading.other_load or 0):.0f} % of the CPUs"
     return f"cpus: {reading.cpus * (limits.cpu_share or 1):.3g} may be used"
 

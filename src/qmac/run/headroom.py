@@ -84,7 +84,7 @@ def admit(limits: Limits, reading: Reading, base_bytes: int, bytes_per_thread: i
             raise OptionError(
                 f"The run needs {shown_bytes(needed)} with one thread, of which {shown_bytes(used)} are in use already, "
                 f"but {shown_bytes(limit)} is {name} and {shown_bytes(FILL * limit)} of it may be used. {advice}, or use "
-                "fewer windows."
+                "fewer windows, or keep fewer rows."
             )
         threads = min(threads, int(spare // bytes_per_thread)) if bytes_per_thread else threads
     return threads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections import deque
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from qmac import reductions
+from qmac import plateau, reductions
 from qmac.dataset import Averages
 from qmac.errors import Stopped, printable
 from qmac.evaluation import Evaluator, Question
@@ -24,7 +25,7 @@ from qmac.run.executors import Orders
 from qmac.run.governor import Decision, Governor
 from qmac.run.headroom import admit
 from qmac.run.ledger import Ledger
-from qmac.run.needs import admitted
+from qmac.run.needs import admitted, finishing_bytes
 from qmac.run.node import NodeReading
 from qmac.run.progress import Status
 from qmac.run.scores import ScoreWriter
@@ -35,6 +36,8 @@ SNAPSHOT_COST = 0.01
 """Share of the time that snapshots may take."""
 RATE_SECONDS = 10.0
 """Of the rate that is shown: the speed of now, and not that of before a pause."""
+LONG_FINISH = 1 << 26
+"""Bars of all kept rows, from which on what was swept is saved before they are replayed: some seconds."""
 CALL_SECONDS = 3.0
 """A snapshot waits this long at most for workers to settle; without them it is as true, only older."""
 
@@ -51,7 +54,7 @@ class Keeper:
         self.seconds_before = 0.0
         """Of earlier processes on this dataset."""
         self.decision: Decision | None = None
-        self._fitting, self._since = 1, 0.0
+        self._fitting, self._since, self._to_finish = 1, 0.0, 0
         self._began = self._saved = time.perf_counter()
         self._interval, self._called, self._spent = SNAPSHOT_SECONDS, False, 0.0
         self._fits: dict[str, Any] = {}
@@ -69,7 +72,7 @@ class Keeper:
         self, series: Prices, grid: Grid, question: Question, averages: Averages | None
     ) -> AbstractContextManager[None]:
         """See ``needs.admitted``."""
-        return admitted(self.governor.limits, self.governor.look, series, grid, question.rules, averages)
+        return admitted(self.governor.limits, self.governor.look, series, grid, question, averages)
 
     def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
         """Let in as many threads as fit, and go on from the newest snapshot, if there is one.
@@ -80,6 +83,8 @@ class Keeper:
         """
         self._began = self._saved = time.perf_counter()
         self._since = self.governor.seconds
+        dataset, question = evaluator.dataset, evaluator.question
+        self._to_finish = question.top * (dataset.bars + plateau.AS_BARS)
         if self.directory is not None and self.directory.save_grid:
             self._writer = ScoreWriter(
                 self.directory.scores(self.name), evaluator.dataset, evaluator.question.lanes, self.directory.save_grid
@@ -88,7 +93,10 @@ class Keeper:
         # that the maps are made of it once more is after the workers have gone
         tally = sum(array.nbytes for array in reductions.arrays_of(ledger.tally).values())
         each = evaluator.worker_bytes
-        self._fitting = admit(self.governor.limits, self.governor.look(), tally, each, threads)
+        reading = self.governor.look()
+        self._fitting = admit(self.governor.limits, reading, tally, each, threads)
+        finishing = finishing_bytes(dataset.bars, len(dataset.windows), question.top)
+        admit(self.governor.limits, reading, tally + finishing, 0, 1)  # when the workers have gone
         reductions.clear(ledger.tally)  # the kernel gives pages when they are written: now, not when threads are shed
         self._shares.append((self._began, 0.0))
         if self.directory is None:
@@ -123,7 +131,7 @@ class Keeper:
         return Orders(threads, decision.pause, decision.stop is not None)
 
     def end(self, ledger: Ledger) -> list[dict[str, Any]]:
-        """The last snapshot, unless all is done; what the governor did.
+        """The last snapshot, unless all is swept and what is left takes no time; what the governor did.
 
         Raises
         ------
@@ -131,9 +139,12 @@ class Keeper:
         """
         if self._writer is not None and self._writer.dropped is not None:
             self._writer.drop(self._writer.dropped)  # what threads wrote meanwhile too: what follows needs the room
-        if not ledger.complete and self.directory is not None and ledger.done.any():
+        # an exception on its way, such as Ctrl-C, ends the run although all is swept
+        short = ledger.complete and self._to_finish < LONG_FINISH and sys.exception() is None
+        if self.directory is not None and ledger.done.any() and not short:
             self._save(ledger)
-        self._show(ledger)  # after what must not be lost: a listener may fail, and fail again
+        # after what must not be lost: a listener may fail, and fail again
+        self._show(ledger, 0.0 if ledger.complete and self._to_finish >= LONG_FINISH else None)
         if not ledger.complete and self.decision is not None and self.decision.stop is not None:
             raise Stopped(f"stopped at {ledger.share:.1%}: {self.decision.reason}.")
         kept = self._kept
@@ -149,7 +160,19 @@ class Keeper:
             "scores_dropped": None if self._writer is None else self._writer.dropped,
         }
 
-    def _show(self, ledger: Ledger) -> None:
+    def finishing(self, ledger: Ledger, share: float) -> None:
+        """All is swept, and of the kept rows ``share`` is replayed.
+
+        Raises
+        ------
+        Stopped : the governor ended the run. A pause does not help here, where nothing can be given back.
+        """
+        self.decision = self.governor.tick()
+        self._show(ledger, share)
+        if self.decision.stop is not None:
+            raise Stopped(f"stopped while finishing, all is swept: {self.decision.reason}.")
+
+    def _show(self, ledger: Ledger, finishing: float | None = None) -> None:
         if self.listener is None:
             return
         best, decision, nodes = ledger.best, self.decision, self._nodes
@@ -167,6 +190,7 @@ class Keeper:
                 level=decision.level.name.lower() if decision else "",
                 limit=self.governor.memory_limit,
                 nodes=None if nodes is None else {name: asdict(node) for name, node in nodes.items()},
+                finishing=finishing,
             )
         )
 

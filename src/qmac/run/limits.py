@@ -107,6 +107,28 @@ class Limits:
         """``disk_free`` in bytes, 0 for None."""
         return int(self.disk_free or 0)
 
+    @property
+    def options(self) -> list[str]:
+        """The words that ask for the same on the command line; none for what is so anyway.
+
+        >>> Limits(memory="80%", max_time="1h30min", disk_free="1GiB", polite=True).options
+        ['--memory', '80%', '--disk-free', '1GiB', '--polite', '--max-time', '5400s']
+        """
+        words, usual = [], Limits()
+        for name, value in self.to_dict().items():
+            if value == getattr(usual, name) or value is None:
+                continue
+            words.append(f"--{name.replace('_', '-')}")
+            if name == "max_time":
+                words.append(f"{value:.15g}s")
+            elif name == "memory" and isinstance(value, float):
+                words.append(f"{100 * value:.15g}%")
+            elif name in ("memory", "disk_free"):
+                words.append(_whole(value))
+            elif value is not True:
+                words.append(f"{value:.15g}" if isinstance(value, float) else str(value))
+        return words
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values; ``Limits(**limits.to_dict()) == limits``."""
         return dataclasses.asdict(self)
@@ -217,3 +239,9 @@ def _sum(name: str, text: str, units: dict[str, int], examples: str, parts: int 
     if rest or not text.strip():
         raise OptionError(f"{name} is {text!r}, but must be a number with a unit: write {examples}.")
     return total
+
+
+def _whole(count: int) -> str:
+    """Bytes in the largest unit that they are whole numbers of."""
+    power = next((power for power in (4, 3, 2, 1) if count and count % 1024**power == 0), 0)
+    return f"{count // 1024**power}{('', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"

@@ -10,12 +10,14 @@ import numpy as np
 
 from qmac.config import Rules
 from qmac.dataset import Averages, averages_of, crosses_of, delay_of, trading_period
+from qmac.evaluation import Question
 from qmac.grid import Grid, PairSet
 from qmac.kernels.sweep import sweep_cells
 from qmac.prices import Prices
 from qmac.run.headroom import admit
 from qmac.run.limits import Limits
 from qmac.run.probes import Reading
+from qmac.simulation import REPLAYED_BARS
 from qmac.values import Period, code_dtype
 
 LOADING = 80 * 2**20
@@ -28,6 +30,11 @@ SAMPLED_BYTES = 16 * 2**20
 CROSS_BYTES, PAIR_BYTES = 24, 60
 """While lists are told apart, beyond the crosses themselves: places of 8 bytes, three times; and pairs in order.
 Measured at 252 to 1,000 windows and up to 40,000 bars: 0.5 to 0.85 of what this makes."""
+ROW_BYTES = 1200
+"""Of a kept row, from its replay to the printed result: its metrics, in parts and joined, as Parquet and read again.
+Measured at 200,000 rows: 830, and a copy where they are ranked by their plateau."""
+REPLAY_BYTES = 12 * 8
+"""Of a bar that is replayed at once: a dozen arrays."""
 MAP_BYTES = 6 * 24
 """Of two windows in a tally: a best, a sum and a count in each of the six maps."""
 
@@ -59,6 +66,17 @@ def tallies_bytes(grid: Grid) -> int:
     return 2 * MAP_BYTES * len(grid.windows) ** 2
 
 
+def finishing_bytes(bars: int, windows: int, top: int) -> int:
+    """Bytes that the kept rows take once all is swept: their averages, made again, their replay, themselves.
+
+    Examples
+    --------
+    >>> finishing_bytes(bars=5031, windows=59, top=200_000) >> 20
+    255
+    """
+    return 8 * bars * min(4 * top, windows) + REPLAY_BYTES * min(top * bars, REPLAYED_BARS) + ROW_BYTES * top
+
+
 def _crosses(series: Prices, grid: Grid, side: PairSet, period: Period, rules: Rules, averages: Averages | None) -> int:
     """Of all pairs of a side, by an even sample of them."""
     count = min(SAMPLED_PAIRS, side.size)
@@ -77,10 +95,11 @@ def _crosses(series: Prices, grid: Grid, side: PairSet, period: Period, rules: R
 
 @contextmanager
 def admitted(
-    limits: Limits, look: Callable[[], Reading], series: Prices, grid: Grid, rules: Rules,
+    limits: Limits, look: Callable[[], Reading], series: Prices, grid: Grid, question: Question,
     averages: Averages | None = None,
 ) -> Iterator[None]:  # fmt: skip
-    """Refuse before memory is used: the series made ready, the least that is swept with, kernels to be compiled.
+    """Refuse before memory is used: the series made ready, the least that is swept with, the rows that are kept, kernels to
+    be compiled.
 
     Raises
     ------
@@ -92,7 +111,8 @@ def admitted(
 
     with before_compiling(lambda: ask(COMPILING)):
         ask(loading_bytes())
-        needed = max(dataset_bytes(series, grid, rules, averages), tallies_bytes(grid))
+        kept = finishing_bytes(len(series), len(grid.windows), question.top)
+        needed = max(dataset_bytes(series, grid, question.rules, averages), tallies_bytes(grid), kept)
         ask(loading_bytes() + needed)
         yield
 

@@ -18,6 +18,7 @@ from qmac.run.files import write_whole
 from qmac.run.lock import LOCK, is_held
 
 GONE = "its process is gone"
+START_SECONDS = 2.0  # from a directory to the lock in it
 LINE_SECONDS = 2.0
 LOG_BYTES = 1 << 20
 TAIL_BYTES = 1 << 16
@@ -45,6 +46,7 @@ class Status:
     level: str = "normal"  # of the governor
     limit: int | None = None  # bytes that may be used
     nodes: dict[str, dict[str, Any]] | None = None  # of a cluster, see ``run.node.NodeReading``
+    finishing: float | None = None  # once all is swept, the share of the best rows that are replayed
 
     @property
     def left(self) -> float:
@@ -61,8 +63,11 @@ class Status:
         where = "" if self.nodes is None else f" on {count} node{'s' * (count != 1)}"
         return [
             *level,
-            f"{duration(self.left)} left",
-            millions(self.rate),
+            *(
+                [f"{duration(self.left)} left", millions(self.rate)]
+                if self.finishing is None
+                else [f"finishing {self.finishing:.0%}"]
+            ),
             memory,
             f"{self.threads} thread{'s' * (self.threads != 1)}{where}",
         ]
@@ -173,7 +178,8 @@ class Log:
     def end(self, state: str) -> None:
         """How the run ended, and how far it was."""
         last = self._last
-        self.write({"state": state, **({} if last is None else {"done": last.done, "size": last.size})})
+        how = {} if last is None else {"done": last.done, "size": last.size, "finishing": last.finishing}
+        self.write({"state": state, **how})
 
     def write(self, line: dict[str, Any]) -> None:
         """Add a line; a full disk is no reason to stop."""
@@ -210,7 +216,7 @@ def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
         if line is not None and line.status is None and not held:  # held: it goes on, and has not said so yet
             return line.words
         silent = time.time() - (began if line is None else line.time) > SILENT_SECONDS
-        if line is not None and held is False:
+        if held is False and (line is not None or time.time() - began > START_SECONDS):
             return GONE
         if silent and not held:
             return f"nothing was heard of it for {SILENT_SECONDS:.0f} s: its process may be gone"
@@ -251,13 +257,15 @@ def _line_of(line: dict[str, Any]) -> Line:
     state, moment = printable(line["state"]), float(line["time"])
     if state != "running":
         share = line["done"] / line["size"] if "size" in line else math.nan
-        where = "" if state != "interrupted" or math.isnan(share) else f" at {share:.1%}"
+        where = " while finishing" if line.get("finishing") is not None else f" at {share:.1%}"
+        where = "" if state != "interrupted" or math.isnan(share) else where
         return Line(moment, f"{state}{where}", None, share)
     known = {key: line[key] for key in Status.__dataclass_fields__ if key in line}
     numbers = {key: math.nan if known[key] is None else float(known[key]) for key in ("best", "rate", "seconds")}
     status = Status(**known | numbers)
     share = status.done / status.size
-    return Line(moment, f"{state}, {share:.1%} done  {status.text}", status, share)
+    now = f"{state}, {share:.1%} done" if status.finishing is None else "all is swept"
+    return Line(moment, f"{now}  {status.text}", status, share)
 
 
 def duration(seconds: float) -> str:
@@ -268,6 +276,15 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def shortened(name: str, most: int = 16) -> str:
+    """A symbol's name where columns are few: the file it comes from may have 200 characters.
+
+    >>> shortened("SPY"), shortened("a name that goes on and on")
+    ('SPY', 'a name that goe…')
+    """
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def millions(rate: float) -> str:

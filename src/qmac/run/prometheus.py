@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from pathlib import Path
 
+from qmac.errors import OptionError
 from qmac.run.files import write_whole
 from qmac.run.progress import Listener, Status
 
@@ -26,7 +28,8 @@ class Prometheus:
     """Writes the file every few seconds, whole each time, and passes the status on."""
 
     def __init__(self, path: Path, listener: Listener) -> None:
-        self._path, self._listener, self._next = path, listener, 0.0
+        check_place(path)
+        self._path, self._listener, self._next, self._told = path, listener, 0.0, False
 
     def __call__(self, status: Status) -> None:
         self._listener(status)
@@ -34,7 +37,23 @@ class Prometheus:
         if now < self._next and status.done < status.size:
             return
         self._next = now + WRITE_SECONDS
-        write_whole(self._path, [text_of(status).encode()])
+        try:
+            write_whole(self._path, [text_of(status).encode()])
+        except OSError as error:  # no reason to stop
+            if not self._told:
+                warnings.warn(f"{self._path} cannot be written ({error.strerror}); the run goes on.", stacklevel=2)
+            self._told = True
+
+
+def check_place(path: Path) -> None:
+    """Whether the file can lie there.
+
+    Raises
+    ------
+    OptionError : its directory does not exist.
+    """
+    if not path.parent.is_dir():
+        raise OptionError(f"the directory of the Prometheus file {path} does not exist. Make it, or name another.")
 
 
 def text_of(status: Status) -> str:

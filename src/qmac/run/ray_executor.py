@@ -340,8 +340,8 @@ class RayExecutor(ClusterExecutor):
             why = " ".join(str(error).split()) or type(error).__name__
             where = "on this machine" if self.address is None else f"at {self.address}"
             raise OptionError(
-                f"no Ray cluster could be joined {where} ({why[:300]}). Start one with 'ray start --head'; "
-                "where one runs that asks for a token, as newer releases do, set RAY_AUTH_MODE=token here."
+                f"no Ray cluster could be joined {where} ({why[:300]}). Give the address that 'ray start --head' printed, "
+                "port 6379 mostly; where a cluster asks for a token, as newer releases do, set RAY_AUTH_MODE=token here."
             ) from None
         finally:  # Ray takes SIGTERM, which is ours: a snapshot, and the end
             if threading.current_thread() is threading.main_thread():

@@ -27,7 +27,7 @@ import pandas as pd
 import pyarrow as pa
 
 from qmac.dataset import Dataset
-from qmac.errors import GridError, ResultError, printable
+from qmac.errors import GridError, OptionError, ResultError, printable, suggestion
 from qmac.grid import Grid
 from qmac.kernels.lists import Lists
 from qmac.objective import Objective
@@ -40,6 +40,18 @@ SCORES = "scores"
 FRAME = struct.Struct("<III")
 SKIPPABLE = (0x184D2A50, 4)
 """How a frame of 4 bytes begins that decompressors skip."""
+
+
+def check_dtype(save_grid: str | None) -> None:
+    """Raises OptionError if no scores can be kept as that type."""
+    if save_grid is not None and save_grid not in DTYPES:
+        raise OptionError(f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}")
+
+
+def packed(scores: np.ndarray, dtype: np.dtype[Any]) -> bytes:
+    """A chunk as it lies on disk."""
+    data: bytes = pa.Codec(CODEC, 1).compress(np.ascontiguousarray(scores, dtype).tobytes(), asbytes=True)
+    return data
 
 
 class ScoreWriter:
@@ -71,7 +83,7 @@ class ScoreWriter:
         """Write the scores ``(N, L)`` of a lane block, NaN where there is none; nothing after ``drop``."""
         if self.dropped is not None:
             return
-        data = pa.Codec(CODEC, 1).compress(np.ascontiguousarray(scores, self.dtype).tobytes(), asbytes=True)
+        data = packed(scores, self.dtype)
         try:
             write_whole(self.path / f"0.{block}", [data, FRAME.pack(*SKIPPABLE, _checksum(self._seed, block, data))])
         except OSError as error:
