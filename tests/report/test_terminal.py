@@ -69,6 +69,15 @@ def test_windows_and_values_are_whole_in_a_narrow_terminal(result, width):
     assert all(str(window) in console.file.getvalue() for window in result.best)
 
 
+def test_what_a_stranger_wrote_moves_no_cursor(result):
+    named = replace(
+        result, prices=result.prices | {"name": "a\x1b[2J", "last": "2018\n\x1b[A", "averages": "\x1b[A"}, source=None
+    )
+    console = Console(file=io.StringIO(), width=100)
+    terminal.show_winners(Results({"a\x1b[2J": lambda: named}, {"b": "why\x1b[2J"}), console)
+    assert "\x1b" not in shown(named) + console.file.getvalue() and "a?[2J" in shown(named)
+
+
 def test_a_symbol_of_200_characters_leaves_room_for_the_rest(result):
     name = "X" * 200
     results = Results({name: lambda: result, "AAA": lambda: result}, {})
