@@ -40,7 +40,9 @@ def test_the_replay_of_many_rows_counts():
     assert many.memory >= few.memory - 50 * 2**20 + finishing_bytes(300, 30, 20_000)
     began = time.perf_counter()
     run(job(300, top=20_000), None, Limits(), 1)
-    assert 0.2 < many.seconds / (time.perf_counter() - began) < 5  # beside other tests
+    assert (
+        0.05 < many.seconds / (time.perf_counter() - began) < 20
+    )  # beside other tests, on a machine that is not quiet
 
 
 def test_all_rows_are_replayed_if_they_are_few():
@@ -58,11 +60,14 @@ def test_no_more_threads_than_the_governor_gives(monkeypatch):
     assert estimate(job(300), Limits(), 16).threads == 1
 
 
-def test_scores_that_are_kept_count(tmp_path):
+def test_scores_that_are_kept_count(tmp_path, monkeypatch):
+    reading = Probe().read()  # the same for both: this process has grown and may shrink
+    monkeypatch.setattr(Probe, "read", lambda _: reading)
+    monkeypatch.setattr(estimates, "finishing_bytes", lambda *_: 0)  # which takes more than this sweep
     plain, kept = (estimate(job(300), Limits(), 1, save_grid) for save_grid in (None, "float32"))
     qmac.optimize(frame(series("random", 300, 0)), GRID, top=20, out=tmp_path / "run", save_grid="float32")
     written = sum(file.stat().st_size for file in (tmp_path / "run").glob("results/*/scores/0.*"))
-    assert kept.disk - plain.disk == pytest.approx(written, rel=0.5)
+    assert kept.disk - plain.disk == pytest.approx(written, rel=0.5) and kept.memory > plain.memory
     with pytest.raises(OptionError, match="'float16' is not known"):
         estimate(job(300), Limits(), 1, "float16")
 

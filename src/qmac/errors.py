@@ -73,3 +73,12 @@ def suggestion(value: str, known: Iterable[str]) -> str:
     if near:
         return f"Did you mean {lowered[near[0]]!r}?"
     return f"Known: {', '.join(names)}."
+
+
+def printable(text: object) -> str:
+    """A text of somebody else's, in which nothing moves the cursor of a terminal or begins a line of its own.
+
+    >>> printable("0.2\x1b[2J")
+    '0.2?[2J'
+    """
+    return "".join(character if character.isprintable() else "?" for character in str(text))

@@ -19,8 +19,8 @@ from qmac.errors import OptionError
 from qmac.grid import ROLES, Grid, shown_windows
 from qmac.result import ARRAYS, TOP
 from qmac.result import HEADER as RESULT
-from qmac.run.directory import HEADER as RUN
 from qmac.run.directory import PROGRESS, RunDirectory
+from qmac.run.header import HEADER as RUN
 from qmac.run.lock import LOCK, is_held
 from qmac.run.progress import last_line
 

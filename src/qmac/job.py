@@ -12,13 +12,14 @@ import numpy as np
 
 from qmac.config import Rules, check_count
 from qmac.dataset import Averages, averages_of
-from qmac.errors import InputError, OptionError, PricesError, ResultError
+from qmac.errors import OptionError, PricesError, ResultError, printable
 from qmac.evaluation import LANES, Question
 from qmac.grid import Grid
 from qmac.objective import Constraints, check_constraints, check_objective
 from qmac.optimization import question_of
 from qmac.prices import Prices
-from qmac.run.directory import HEADER, RunDirectory, kernel_sources, own_averages
+from qmac.run.directory import RunDirectory
+from qmac.run.header import HEADER, kernel_sources, own_averages
 from qmac.symbols import Symbols
 
 MOST_KEPT = 1_000_000
@@ -89,7 +90,7 @@ class Job:
         for name, here in (("kernels", kernel_sources()), ("lanes", LANES)):
             if asked.get(name) != here:
                 raise ResultError(
-                    f"{directory.path} was begun by qmac {directory.header['qmac']}, whose kernels are not those of this "
+                    f"{directory.path} was begun by qmac {printable(directory.header['qmac'])}, whose kernels are not those of this "
                     "one. Go on with that version, or begin anew in another directory."
                 )
         try:
@@ -100,7 +101,7 @@ class Job:
             )  # fmt: skip
         except ResultError:
             raise
-        except (KeyError, TypeError, InputError) as error:  # a stranger's, with a checksum that fits
+        except Exception as error:  # a stranger's, with a checksum that fits, can fail in any way
             raise ResultError(
                 f"{directory.path / HEADER} asks for what cannot be ({error}). Begin the run anew."
             ) from None

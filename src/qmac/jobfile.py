@@ -16,7 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from qmac.errors import OptionError, suggestion
+from qmac.errors import OptionError, printable, suggestion
 from qmac.grid import ROLES
 from qmac.symbols import safe_name
 
@@ -40,7 +40,7 @@ def of_run(header: Mapping[str, Any], directory: Path | None = None) -> str:
     folder = Path("prices") if directory is None else directory.resolve() / "prices"
     files = {name: (folder / f"{safe_name(name)}.parquet").as_posix() for name in header["prices"]}
     own = str(asked["averages"]).startswith(OWN)
-    left_out = [f"# left out: {_comment(reason)}" for reason in header["left_out"].values()]
+    left_out = [f"# left out: {printable(reason)}" for reason in header["left_out"].values()]
     head = ["# Repeats a run: qmac optimize job.toml --out NEW", *left_out]
     if header.get("save_grid"):
         head.append(f"# It kept every score, which needs a directory: --save-grid {header['save_grid']}")
@@ -65,7 +65,7 @@ def of_result(asked: Mapping[str, Any], top: int, prices: Mapping[str, Any]) -> 
     """The job file of a result by itself, which does not know the file of its prices."""
     bars = f"{prices['name']}, {prices['bars']:,} bars, {prices['first'][:10]} to {prices['last'][:10]}"
     head = [
-        f"# Repeats a result, on the same prices: {_comment(bars)}",
+        f"# Repeats a result, on the same prices: {printable(bars)}",
         "# Name their file: qmac optimize job.toml PRICES, or",
         '# prices = ["prices.csv"]',
     ]
@@ -218,10 +218,6 @@ def _value(value: Any) -> str:
 def _text(text: str) -> str:
     """A text in quotes: what JSON escapes, TOML reads, and one character more."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _comment(text: str) -> str:
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _shown(value: Any) -> str:

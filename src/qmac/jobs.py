@@ -17,16 +17,16 @@ from qmac.result import HEADER as RESULT
 from qmac.result import Result
 from qmac.results import Results
 from qmac.run.cluster import ClusterExecutor
-from qmac.run.directory import HEADER, PROGRESS, RunDirectory, changes, prices_checksum
+from qmac.run.directory import PROGRESS, RunDirectory
 from qmac.run.executors import Executor, ThreadExecutor
 from qmac.run.governor import Governor
+from qmac.run.header import HEADER, changes, prices_checksum
 from qmac.run.keeper import Keeper
 from qmac.run.limits import Limits
 from qmac.run.probes import Probe
 from qmac.run.progress import Listener, Log, Parts, both
 from qmac.run.scores import check_dtype
 from qmac.stored import load
-from qmac.writable import check_writable
 
 
 def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
@@ -50,8 +50,6 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
                 f"qmac resume {path}"
             )
         raise ResultError(f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}")
-    RunDirectory.clear_start(path)
-    path = check_writable(path)
     try:
         return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
     except OSError as error:

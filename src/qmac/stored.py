@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from qmac.config import Rules
-from qmac.errors import ResultError
+from qmac.errors import ResultError, printable
 from qmac.grid import Grid
 from qmac.objective import Objective, check_constraints
 from qmac.reductions import Distribution, Maps
 from qmac.result import ARRAYS, FORMAT, HEADER, TOP, Result, checksum, header_checksum
-from qmac.run.directory import HEADER as RUN
 from qmac.run.directory import RunDirectory
+from qmac.run.header import HEADER as RUN
 from qmac.run.scores import SCORES, ScoreGrid
 from qmac.series import AVERAGES, PRICES, Series
 
@@ -52,7 +52,7 @@ def load(directory: str | Path) -> Result:
     try:
         header = json.loads((directory / HEADER).read_text())
         if header["format"] > FORMAT:
-            raise ResultError(f"{directory} was written by qmac {header['qmac']}. Update qmac to read it.")
+            raise ResultError(f"{directory} was written by qmac {printable(header['qmac'])}. Update qmac to read it.")
         if header_checksum(header) != header.get("checksum"):
             raise ResultError(f"{directory / HEADER} was changed: its checksum differs. Run it again.")
         for name in {TOP, ARRAYS, *header["checksums"]}:

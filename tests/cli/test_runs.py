@@ -14,7 +14,8 @@ import pytest
 from terminal import inside, qmac
 
 import qmac as api
-from qmac.run.directory import HEADER, RunDirectory
+from qmac.run.directory import RunDirectory
+from qmac.run.header import HEADER
 from qmac.run.progress import Log, Status
 
 

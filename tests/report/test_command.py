@@ -99,3 +99,8 @@ def test_rank_by(run):
     assert plateaus == sorted(plateaus, reverse=True) and len(ranked) == 8
     with pytest.raises(OptionError, match="Did you mean 'plateau'"):
         check_rank("plato")
+
+
+def test_each_of_one_is_its_page(run, tmp_path, capsys):
+    report(run, out=tmp_path / "one.html", each=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["one.html"] and "one.html" in capsys.readouterr().out

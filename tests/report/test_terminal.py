@@ -1,8 +1,10 @@
 """A result on a terminal."""
 
 import io
+import time
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from conftest import frame, series
 from rich.console import Console
@@ -35,6 +37,16 @@ def test_what_surrounds_the_winner_is_said_where_it_costs_nothing(result, monkey
     assert "within 2 steps" not in shown(replace(result, source=None))
     monkeypatch.setattr(terminal, "MOST_BARS", len(near) * 100)
     assert "within 2 steps" not in shown(result)
+
+
+def test_many_rows_are_not_all_printed_and_take_no_minute(result):
+    many = replace(result, top=pd.concat([result.top] * 1000, ignore_index=True))
+    began = time.perf_counter()
+    assert "the first 20 of 8,000 kept rows; qmac show --rows" in shown(many)
+    console = Console(file=io.StringIO(), width=80)
+    terminal.top_table(many.top, many.objective, console)
+    assert time.perf_counter() - began < 10
+    assert "kept rows" not in shown(result)
 
 
 def test_one_thread_is_one(result):

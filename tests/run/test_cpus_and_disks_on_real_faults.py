@@ -142,6 +142,15 @@ def test_a_result_that_cannot_be_written_says_how_to_go_on(tmp_path):
         assert f"qmac resume {place / 'run'}" in child.err.splitlines()[-1]
 
 
+def test_scores_that_fill_the_disk_make_way_for_the_result(tmp_path):
+    words = ("--sample", "--windows", "2:100", "--save-grid", "float32", "--disk-free", "1")
+    with disk(tmp_path / "disk", "8m") as place:
+        with Run("optimize", *words, "--out", place / "run") as child:
+            assert child.end() == 0, child.err
+        assert header(place / "run")["degradations"] == [{"reason": "scores were not kept: No space left on device"}]
+        assert not list((place / "run" / "scores").iterdir())
+
+
 @pytest.mark.skipif(not LONG, reason="more than a minute")
 def test_a_disk_that_stays_full_stops_the_run(tmp_path):
     with disk(tmp_path / "disk", "300m") as place:

@@ -1,7 +1,5 @@
 """A run directory: complete or none, checked when it is read, and held by one process at a time."""
 
-import errno
-import json
 import os
 import re
 import subprocess
@@ -21,22 +19,16 @@ import qmac
 from qmac.errors import ResultError
 from qmac.prices import Prices
 from qmac.run import files
-from qmac.run.directory import (
-    GENERATIONS,
-    HEADER,
-    STARTING,
-    RunDirectory,
-    _checksum,
-    changes,
-    own_averages,
-    prices_checksum,
-)  # fmt: skip
-from qmac.run.lock import held
+from qmac.run.directory import GENERATIONS, RunDirectory
+from qmac.run.header import own_averages, prices_checksum
 from qmac.run.snapshot import arrays_of, encoded
 
 PRICES = Prices.of(ohlc("random", 300, 4), "SPY")
 GRID = qmac.Grid(windows=range(2, 12))
-ASKED = {"averages": "sma", "grid": {"windows": [1, 2]}, "rules": {"fees": 0.1}}
+ASKED = {
+    "averages": "sma", "grid": GRID.to_dict(), "rules": {"fees": 0.1}, "objective": "total_return", "maximize": True,
+    "constraints": {"win_rate": [0.1, None]}, "top": 20,
+}  # fmt: skip
 FITS = {"name": "SPY", "dataset": "0123"}
 
 
@@ -65,22 +57,6 @@ def test_created_is_opened(tmp_path):
         assert found.prices(name).frame.equals(PRICES.frame) and found.prices(name).name == name
     assert len(list((tmp_path / "run" / "prices").iterdir())) == len(prices)
     assert found.averages() is None and not list(tmp_path.glob("**/*.part"))
-
-
-def test_what_a_killed_start_left_is_removed_and_what_a_stranger_left_is_not(tmp_path):
-    path = tmp_path / "run"
-    (path / "prices").mkdir(parents=True)
-    (path / "prices" / "SPY.parquet").write_text("half of it")
-    (path / ".run.json.part").write_text("{")
-    RunDirectory.clear_start(path)
-    assert (path / "prices" / "SPY.parquet").exists()  # nobody said that it was ours
-    (path / STARTING).touch()
-    with held(path / STARTING, path), pytest.raises(ResultError, match="is being run by process"):
-        RunDirectory.clear_start(path)  # a start that is alive
-    RunDirectory.clear_start(path)
-    assert list(path.iterdir()) == []
-    created(path)
-    assert not (path / STARTING).exists()
 
 
 INDICES = {
@@ -137,92 +113,6 @@ def test_prices_changed_by_a_bit_are_others():
     assert prices_checksum(Prices(PRICES.frame.copy(), "other")) in known
 
 
-# -- a header
-
-
-def test_no_run(tmp_path):
-    with pytest.raises(ResultError, match=r"there is no run\.json"):
-        RunDirectory.open(tmp_path)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ResultError, match="cannot be read"):
-        RunDirectory.open(tmp_path / "file")
-
-
-def test_a_header_is_what_was_written_or_refused(directory):
-    path, header = directory.path / HEADER, directory.header
-    data = path.read_bytes()
-    refused = 0
-    for place in range(len(data)):
-        damaged = bytearray(data)
-        damaged[place] ^= 1 << (place % 8)
-        path.write_bytes(damaged)
-        try:
-            assert RunDirectory.open(directory.path).header == header  # white space
-        except ResultError:
-            refused += 1
-    assert refused > 0.8 * len(data)
-    for size in range(0, len(data), 7):
-        path.write_bytes(data[:size])
-        with pytest.raises(ResultError, match="damaged"):
-            RunDirectory.open(directory.path)
-
-
-def signed(header):
-    return {**header, "checksum": _checksum(header)}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "", "null", "[]", "7", '"text"', "{}", "[" * 100_000, '{"checksum": null}', "NaN", "\0",
-        json.dumps(signed({})),
-        json.dumps(signed({"format": "x", "qmac": "9", "asked": ASKED, "prices": {}})),
-        json.dumps(signed({"format": 1, "asked": ASKED})),
-        json.dumps(signed({"format": 1, "qmac": "9", "asked": [], "prices": {}, "left_out": {}})),
-        json.dumps(signed({"format": 1, "qmac": "9", "asked": {}, "prices": [], "left_out": {}})),
-        json.dumps(signed({"format": 1, "qmac": "9", "asked": {}, "prices": {}, "left_out": 0})),
-    ],
-)  # fmt: skip
-def test_strange_headers_are_refused(directory, text):
-    (directory.path / HEADER).write_text(text)
-    with pytest.raises(ResultError, match="damaged|changed|is no header"):
-        RunDirectory.open(directory.path)
-
-
-def test_a_newer_format_says_to_update(directory):
-    header = {name: value for name, value in directory.header.items() if name != "checksum"}
-    (directory.path / HEADER).write_text(json.dumps(signed(header | {"format": 99, "qmac": "9.9"})))
-    with pytest.raises(ResultError, match=r"written by qmac 9\.9\. Update qmac"):
-        RunDirectory.open(directory.path)
-
-
-@pytest.mark.parametrize("at", files.STEPS)
-@pytest.mark.parametrize("error", [OSError(errno.EIO, "EIO"), OSError(errno.ENOSPC, "ENOSPC"), KeyboardInterrupt()])
-def test_what_cannot_be_begun_leaves_nothing_behind(tmp_path, monkeypatch, at, error):
-    path, averages = tmp_path / "run", np.ones((3, 300))
-    steps = []
-    monkeypatch.setattr(files, "step", steps.append)
-    created(tmp_path / "whole", averages=averages)
-    assert steps.count(at) == 3  # prices, averages, header
-    for nth in range(3):
-        left = [nth]
-
-        def step(name, left=left):
-            left[0] -= name == at
-            if name == at and left[0] < 0:
-                raise error
-
-        monkeypatch.setattr(files, "step", step)
-        path.mkdir()
-        with pytest.raises(type(error)):
-            created(path, averages=averages)
-        assert list(path.iterdir()) == []
-        path.rmdir()
-    monkeypatch.undo()
-    created(path, averages=averages)
-    assert RunDirectory.open(path).header
-
-
 # -- prices and averages
 
 
@@ -251,7 +141,7 @@ def test_damage_of_what_was_given_is_found(tmp_path, name):
         assert refused > 0.4 * len(places)
         for size in range(0, len(data), len(data) // 20):
             path.write_bytes(data[:size])
-            with pytest.raises(ResultError, match=rf"{path.name} is damaged .*\. Begin the run anew"):
+            with pytest.raises(ResultError, match=rf"{path.name} (is damaged|was changed).*\. Begin the run anew"):
                 read()
     path.unlink()
     with pytest.raises(ResultError, match="damaged"):
@@ -264,6 +154,23 @@ def test_other_prices_in_place_of_them(directory):
     other.to_parquet(directory.path / "prices" / "SPY.parquet")
     with pytest.raises(ResultError, match="was changed"):
         directory.prices("SPY")
+
+
+def test_a_file_is_known_before_it_is_parsed(directory, monkeypatch):
+    read, parsed = pd.read_parquet, []
+    monkeypatch.setattr(pd, "read_parquet", lambda path: parsed.append(path) or read(path))
+    assert len(directory.prices("SPY")) == 300 and len(parsed) == 1
+    path = directory.path / "prices" / "SPY.parquet"
+    PRICES.frame.to_parquet(path, compression="gzip")  # the same prices, in a file of somebody else's
+    with pytest.raises(ResultError, match="was changed"):
+        directory.prices("SPY")
+    os.truncate(path, 2**30)
+    with pytest.raises(ResultError, match="was changed"):
+        directory.prices("SPY")
+    assert len(parsed) == 1
+    del directory.header["prices"]["SPY"]["file"]  # of an earlier version
+    PRICES.frame.to_parquet(path)
+    assert len(directory.prices("SPY")) == 300
 
 
 # -- generations of snapshots
@@ -309,6 +216,20 @@ def test_damaged_ones_are_passed_over(directory, evaluator, bad, damage):
     if damage != "away":
         directory.save_snapshot(FITS | {"seconds": 9}, ledger)  # newer than those that are damaged
         assert directory.load_snapshot(ledger_of(evaluator), FITS)[0]["seconds"] == 9
+
+
+def test_a_snapshot_beyond_all_sizes_is_not_even_read(directory, evaluator):
+    ledger = ledger_of(evaluator)
+    ledger.settle(done(evaluator, (0, 1)), [(0, 1)])
+    directory.save_snapshot(FITS | {"seconds": 1}, ledger)
+    huge = directory.path / "snapshots" / "00000099"
+    huge.touch()
+    os.truncate(huge, 2**40)
+    os.mkfifo(directory.path / "snapshots" / "00000098")  # would be waited for
+    about, damaged = directory.load_snapshot(ledger_of(evaluator), FITS)
+    assert about["seconds"] == 1
+    assert re.fullmatch(r".*00000099 .* it has 1,099,511,627,776 bytes, and [0-9,]+ are the most\.", damaged[0])
+    assert damaged[1].endswith("00000098 cannot be read: it is no file.")
 
 
 def test_snapshots_of_other_series_are_not_taken(directory, evaluator):
@@ -396,24 +317,6 @@ def test_a_second_driver_is_refused_and_a_dead_one_is_not_waited_for(directory):
     assert time.perf_counter() - began < 0.5
     with directory.locked():
         pass
-
-
-# -- what changed
-
-
-def test_changes_name_what_changed():
-    kept = {"rules": {"fees": 0.1, "end": None}, "top": 5, "grid": list(range(100))}
-    assert changes(kept, json.loads(json.dumps(kept))) == []
-    assert changes(kept, kept | {"top": 6}) == ["top is 5, asked is 6"]
-    assert changes(kept, kept | {"rules": {"fees": 0.2, "end": "2001"}}) == [
-        "rules.fees is 0.1, asked is 0.2", 'rules.end is null, asked is "2001"',
-    ]  # fmt: skip
-    assert changes(kept, kept | {"grid": []}) == ["grid is 0:99, asked is []"]
-    words = {"text": "x" * 100}
-    assert re.fullmatch(r'text is "x+ \.\.\. \(102 characters\), asked is null', changes(words, {})[0])
-    assert changes({"prices": {"A": "x"}}, {"prices": {"B": "y"}}) == [
-        'prices.A is "x", asked is null', 'prices.B is null, asked is "y"',
-    ]  # fmt: skip
 
 
 def test_series_of_others(tmp_path):

@@ -270,6 +270,9 @@ def test_max_time():
     decisions = simulate([GOOD] * 30, limits=Limits(max_time="10s"), began=1000)
     assert [d.stop for d in decisions] == [None] * 20 + ["max_time"] * 10
     assert decisions[20].level is Level.STOP and decisions[20].reason == "max_time: 10 s are over"
+    assert all(
+        decision.optional_outputs for decision in decisions
+    )  # nothing is short; another process goes on with them
 
 
 # Properties

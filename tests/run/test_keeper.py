@@ -23,6 +23,7 @@ from qmac.run.keeper import Keeper
 from qmac.run.ledger import Ledger
 from qmac.run.limits import Limits
 from qmac.run.probes import Reading
+from qmac.run.scores import is_complete
 
 PRICES = qmac.Prices.of(FRAME)
 MIB = 2**20
@@ -333,3 +334,62 @@ def test_a_long_replay_is_shown_and_can_be_stopped(evaluator):
     with pytest.raises(Stopped, match="while finishing"):
         keeper.finishing(ledger, 0.25)
     assert "finishing 25%" in said[-1].text
+
+
+def part(evaluator, ledger, batch):
+    worker = evaluator.worker()
+    worker.evaluate(batch)
+    ledger.swept(batch, 0.0)
+    ledger.settle(worker.tally, [batch])
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A directory of a run that keeps every score."""
+    return RunDirectory.create(tmp_path / "run", {"averages": "sma"}, {"close": PRICES}, None, {}, "float32")
+
+
+def test_what_earlier_processes_did_is_told_and_not_undone(evaluator, kept):
+    last, reasons = evaluator.counts().size, []
+    for number, batch in enumerate([(0, 3), (3, 6), (6, last)]):
+        keeper, ledger = (
+            keeper_of(directory=kept, limits=Limits(max_time=1e9 if batch[1] == last else 1e-9)),
+            ledger_of(evaluator),
+        )
+        keeper.begin(evaluator, ledger, 1)
+        assert (evaluator.sink is None) == (number > 0)
+        keeper(ledger)
+        part(evaluator, ledger, batch)
+        if number == 0:
+            keeper._writer.drop("disk: 5 MiB are free")
+        assert not kept.scores("close").exists()
+        if batch[1] < last:
+            with pytest.raises(Stopped):
+                keeper.end(ledger)
+        else:
+            reasons = [record["reason"] for record in keeper.end(ledger)]
+    assert sum(reason.startswith("max_time") for reason in reasons) == 2
+    assert [reason for reason in reasons if "scores" in reason] == ["scores were not kept: disk: 5 MiB are free"]
+
+
+def test_scores_that_were_dropped_behind_the_last_snapshot_are_known_to_be(evaluator, kept):
+    keeper, ledger = keeper_of(directory=kept), ledger_of(evaluator)
+    keeper.begin(evaluator, ledger, 1)
+    part(evaluator, ledger, (0, 3))
+    assert not keeper.end(ledger)  # the snapshot says that they are there
+    keeper._writer.drop("disk: 5 MiB are free")  # and then the process was killed
+    again, restored = keeper_of(directory=kept), ledger_of(evaluator)
+    again.begin(evaluator, restored, 1)
+    part(evaluator, restored, (3, evaluator.counts().size))
+    assert [record["reason"] for record in again.end(restored)] == [
+        "scores were not kept: an earlier process dropped them"
+    ]
+
+
+def test_scores_go_on_where_they_are_whole(evaluator, kept):
+    for batch in ((0, 3), (3, evaluator.counts().size)):
+        keeper, ledger = keeper_of(directory=kept), ledger_of(evaluator)
+        keeper.begin(evaluator, ledger, 1)
+        part(evaluator, ledger, batch)
+        assert not keeper.end(ledger)
+    assert is_complete(kept.scores("close"))

@@ -1,16 +1,20 @@
 """Every score on disk equals the score of its combination, in whatever order chunks were written."""
 
+import gc
 import json
+import shutil
 import warnings
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import frame, series
+from faults import GRID, PRICES, slow
 
 import qmac
-from qmac.errors import GridError, OptionError, ResultError
+from qmac.errors import GridError, OptionError, ResultError, Stopped
 from qmac.run.limits import Limits
-from qmac.run.scores import ScoreWriter
+from qmac.run.scores import ScoreGrid, ScoreWriter
 
 
 @pytest.fixture
@@ -64,8 +68,21 @@ def test_layout_is_that_of_zarr(prices, tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         [".zarray", "buys.npy", "sells.npy", *(f"0.{k}" for k in range(blocks))]
     )
+    # what others do: decompress all of a chunk, of which the checksum is no part
+    for block in range(blocks):
+        chunk = (folder / f"0.{block}").read_bytes()
+        size = 4 * about["chunks"][0] * about["chunks"][1]
+        assert pa.Codec("zstd").decompress(chunk, size, asbytes=True) == pa.Codec("zstd").decompress(
+            chunk[:-12], size, asbytes=True
+        )
     zarr = pytest.importorskip("zarr", reason="zarr is not installed")
-    assert zarr.open(str(folder), mode="r").shape == tuple(about["shape"])
+    array, kept = zarr.open(str(folder), mode="r")[:], qmac.load(tmp_path / "run").scores
+    buys, sells = (np.load(folder / f"{name}.npy") for name in ("buys", "sells"))
+    grid = qmac.Grid(windows=range(2, 14))
+    for rank in range(0, grid.sells.size, 7):
+        column = kept.of_sell(*grid.sells.pair(rank)).to_numpy()
+        known = ~np.isnan(column)  # what shares a window is in the array, and belongs to nobody
+        assert np.allclose(np.expm1(array[buys, sells[rank]])[known], column[known], rtol=1e-6)
 
 
 def test_what_cannot_be_written_is_dropped_and_said(prices, tmp_path, monkeypatch):
@@ -89,6 +106,109 @@ def test_a_damaged_chunk_is_an_error(prices, tmp_path):
     (folder / ".zarray").write_text("{}")
     with pytest.raises(ResultError, match="no scores"):
         qmac.load(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A grid and its scores in two chunks, before anything happens to them."""
+    grid = qmac.Grid(windows=range(2, 18))
+    out = tmp_path_factory.mktemp("scores") / "run"
+    qmac.optimize(qmac.Prices.of(frame(series("random", 200, 3)), "SPY"), grid, out=out, save_grid="float32")
+    return grid, qmac.load(out).distribution.objective, out / "results" / "SPY" / "scores"
+
+
+def all_of(kept, folder):
+    grid, objective, _ = kept
+    scores = ScoreGrid(folder, grid, objective)
+    return np.array([scores.of_sell(*grid.sells.pair(rank)) for rank in range(grid.sells.size)])
+
+
+def test_a_flipped_bit_is_found_wherever_it_is(kept, tmp_path):
+    whole, folder = all_of(kept, kept[2]), tmp_path / "scores"
+    shutil.copytree(kept[2], folder)
+    assert (folder / "0.1").exists() and np.isfinite(whole).any()
+    for name in ("0.0", "0.1", "buys.npy", "sells.npy", ".zarray"):
+        data = (folder / name).read_bytes()
+        places = {*range(0, len(data), max(1, len(data) // 40)), *range(20), *range(len(data) - 14, len(data))}
+        for place in sorted(places):
+            damaged = bytearray(data)
+            damaged[place] ^= 1 << (place % 8)
+            (folder / name).write_bytes(damaged)
+            try:
+                assert np.array_equal(all_of(kept, folder), whole, equal_nan=True), (name, place)
+            except ResultError:
+                continue
+            assert name in (".zarray", "buys.npy", "sells.npy"), place  # white space
+        (folder / name).write_bytes(data)
+        for size in (0, 5, 12, len(data) // 2, len(data) - 1):
+            (folder / name).write_bytes(data[:size])
+            with pytest.raises(ResultError, match="damaged|holds no scores|another grid"):
+                all_of(kept, folder)
+        (folder / name).write_bytes(data)
+
+
+CHANGES = {
+    "lists the other way round": lambda folder: save(folder, "buys", lambda lists: lists[::-1]),
+    "lists beyond the last": lambda folder: save(folder, "buys", lambda lists: lists + 10**6),
+    "lists before the first": lambda folder: save(folder, "sells", lambda lists: lists - 1),
+    "lists of fractions": lambda folder: save(folder, "sells", lambda lists: lists + 0.5),
+    "fewer lists": lambda folder: save(folder, "buys", lambda lists: lists[1:]),
+    "chunks in each other's place": lambda folder: swap(folder / "0.0", folder / "0.1"),
+    "a chunk that is gone": lambda folder: (folder / "0.1").unlink(),
+    "no lanes": lambda folder: about(folder, chunks=[1, 0]),
+    "a chunk beyond memory": lambda folder: about(folder, chunks=[1, 2**62]),
+    "no axes": lambda folder: about(folder, shape=[], chunks=[]),
+}
+
+
+def save(folder, name, change):
+    np.save(folder / f"{name}.npy", change(np.load(folder / f"{name}.npy")))
+
+
+def swap(one, other):
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+
+
+def about(folder, **changed):
+    path = folder / ".zarray"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_changed_gives_no_numbers(kept, tmp_path, change):
+    folder = tmp_path / "scores"
+    shutil.copytree(kept[2], folder)
+    CHANGES[change](folder)
+    with pytest.raises(ResultError, match="damaged|holds no scores|another grid"):
+        all_of(kept, folder)
+
+
+def test_a_run_that_time_ended_keeps_its_scores(tmp_path, monkeypatch):
+    slow(monkeypatch, 0.04)
+    limits = Limits(max_time=0.1)
+    with pytest.raises(Stopped, match="max_time"):
+        qmac.optimize(PRICES, GRID, out=tmp_path / "run", save_grid="float32", threads=1, limits=limits)
+    result = qmac.resume(tmp_path / "run", threads=1)["prices"]
+    kept = [result.scores.of_sell(*GRID.sells.pair(rank)) for rank in range(GRID.sells.size)]
+    assert sum(column.notna().sum() for column in kept) == result.scored
+    assert [record["reason"][:8] for record in result.degradations] == ["max_time"]
+
+
+def test_what_is_dropped_gives_the_room_back(prices, tmp_path):
+    grid, dropped = qmac.Grid(windows=range(2, 14)), []
+
+    def listen(status):
+        writers = [writer for writer in gc.get_objects() if isinstance(writer, ScoreWriter)]
+        for writer in writers:
+            writer.drop("the disk is wanted")
+            dropped.append(writer.path.exists())
+
+    with pytest.warns(UserWarning, match="not whole"):
+        result = qmac.optimize(prices, grid, out=tmp_path / "run", save_grid="float32", progress=listen)
+    assert dropped and not any(dropped)
+    assert result.degradations[-1]["reason"] == "scores were not kept: the disk is wanted"
 
 
 def test_bad_input(prices, tmp_path):

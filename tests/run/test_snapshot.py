@@ -179,6 +179,17 @@ def test_a_stranger_s_snapshot_is_refused(path, strange):
     assert peak < 2**24
 
 
+def test_what_memory_does_not_hold_is_refused(path, monkeypatch):
+    path.write_bytes(b"")
+
+    def read_bytes(_):
+        raise MemoryError
+
+    monkeypatch.setattr(type(path), "read_bytes", read_bytes)
+    with pytest.raises(ResultError, match=r"cannot be read: MemoryError\."):
+        decoded(path)
+
+
 def test_sizes_that_lie(path):
     for size in (0, 10**6, 2**63, 2**64 - 1):
         data = MAGIC + size.to_bytes(8, "little") + json.dumps({"about": {}, "arrays": []}).encode()

@@ -16,8 +16,8 @@ from faults import LONG
 
 import qmac
 from qmac.errors import ResultError
-from qmac.run.directory import HEADER
 from qmac.run.files import STEPS
+from qmac.run.header import HEADER
 
 pytestmark = [
     pytest.mark.alone,

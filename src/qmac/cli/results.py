@@ -61,7 +61,8 @@ def show(
 def _job_text(path: Path) -> str:
     """The job file of a run, with the paths of its prices; of a result, with those of the run that it lies in."""
     from qmac import jobfile
-    from qmac.run.directory import HEADER, RunDirectory
+    from qmac.run.directory import RunDirectory
+    from qmac.run.header import HEADER
     from qmac.stored import load
 
     if (path / HEADER).exists():
@@ -119,7 +120,7 @@ def export(
 
 def print_failed(results: Any, place: Path | None) -> bool:
     """Say which results are incomplete, and what can be done where they are kept; whether any is."""
-    from qmac.run.directory import HEADER
+    from qmac.run.header import HEADER
 
     incomplete = {name: result.failed for name, result in results.items() if result.failed}
     for name, failed in incomplete.items():

@@ -67,9 +67,9 @@ def report(
     many = len(results) > 1 or bool(results.left_out)
     home = (out or directory / PAGE).expanduser()
     place = home if out is not None or symbol is None else winners.page_of(symbol, home)  # not in place of the winners
-    if each and (as_json or not many):
-        raise OptionError("--each writes the pages of a run of many symbols. Leave out --symbol and --json.")
-    for name in results if each else ():
+    if each and (as_json or symbol is not None):
+        raise OptionError("--each writes the pages of all symbols. Leave out --symbol and --json.")
+    for name in results if each and many else ():
         _say(page.write_report(results[name], winners.page_of(name, home)))
     if many:
         if prices is not None:

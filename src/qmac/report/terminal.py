@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich import box
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -113,24 +114,20 @@ def show_winners(results: Results, console: Console) -> None:
     """The best combination of each symbol."""
     winners = results.winners.reset_index().to_dict("records")
     objective = next(iter(results.values())).objective
-    metrics = [objective, "total_return", "hold", "max_drawdown", "sharpe_ratio", "total_trades"]
-    metrics = list(dict.fromkeys(metrics))
-
-    def table_of(count: int) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # ten columns in 80
-        table.add_column("symbol", no_wrap=True, max_width=max(8, console.width // 6))
-        for name in (*ROLES, *metrics[:count]):
-            table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
-        for row in winners:
-            found, hold = not pd.isna(row.get(ROLES[0])), number("total_return", row["buy_and_hold"])
-            windows = [str(row[role]) if found else "-" for role in ROLES]
-            shown = {name: number(name, float(row[name])) if found else "-" for name in metrics if name != "hold"}
-            table.add_row(
-                Text(str(row["symbol"])), *windows, *(({"hold": hold} | shown)[name] for name in metrics[:count])
-            )
-        return table
-
-    console.print(fitting(table_of, len(metrics), console))
+    found = [not pd.isna(row.get(ROLES[0])) for row in winners]
+    columns = [("symbol", [_short(str(row["symbol"]), max(8, console.width // 6)) for row in winners])]
+    for role in ROLES:
+        columns.append(
+            (HEADINGS[role], [str(row[role]) if there else "-" for row, there in zip(winners, found, strict=True)])
+        )
+    for name in dict.fromkeys(
+        (objective, "total_return", "buy_and_hold", "max_drawdown", "sharpe_ratio", "total_trades")
+    ):
+        metric, heading = ("total_return", "hold") if name == "buy_and_hold" else (name, HEADINGS[name])
+        columns.append(
+            (heading, [number(metric, math.nan if pd.isna(row[name]) else float(row[name])) for row in winners])
+        )
+    console.print(fitted(columns, len(ROLES) + 2, console, left=1, gap=2))
     for reason in results.left_out.values():
         console.print(Text(f"left out: {reason}"), soft_wrap=True)
 
@@ -156,26 +153,34 @@ def top_table(top: pd.DataFrame, objective: str, console: Console) -> Renderable
     """As many metrics as the terminal is wide, the objective first, the windows always."""
     first = [objective] + ["plateau"] * ("plateau" in top)
     metrics = [*first, *(name for name in top.columns if name not in (*ROLES, *first))]
-    return fitting(lambda count: _rows_table(top, metrics[:count], objective), len(metrics), console)
+    columns = [(HEADINGS[role], [str(int(window)) for window in top[role]]) for role in ROLES]
+    for name in metrics:
+        metric = objective if name == "plateau" else name
+        columns.append((HEADINGS[name], [number(metric, value) for value in top[name]]))
+    return fitted(columns, len(ROLES) + 1, console)
 
 
-def fitting(table_of: Callable[[int], Table], most: int, console: Console) -> Table:
-    """The table with the most columns, which ``table_of`` counts from 1 to ``most``, that is no wider than the terminal."""
-    unbounded = console.options.update(width=10_000)
-    tables = (table_of(count) for count in range(most, 1, -1))
-    fit = (table for table in tables if console.measure(table, options=unbounded).maximum <= console.width)
-    return next(fit, None) or table_of(1)
+def fitted(
+    columns: Sequence[tuple[str, Sequence[str]]], least: int, console: Console, *, left: int = 0, gap: int = 3
+) -> Table:
+    """A table of headings and cells: of the first columns, ``least`` or more, that are together no wider than the terminal.
 
-
-def _rows_table(top: pd.DataFrame, metrics: list[str], objective: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in (*ROLES, *metrics):
-        table.add_column(HEADINGS[name], justify="right", no_wrap=True)
-    units = dict(zip(metrics, metrics, strict=True)) | {"plateau": objective}
-    for row in top.to_dict("records"):
-        windows = [str(int(row[role])) for role in ROLES]
-        table.add_row(*windows, *(number(units[name], row[name]) for name in metrics))
+    The first ``left`` begin at the left. Cells are measured here: rich would take a minute for 10,000 rows.
+    """
+    widths = [max(map(cell_len, (heading, *cells))) for heading, cells in columns]
+    count = len(columns)
+    while count > least and sum(widths[:count]) + gap * (count - 1) + 2 > console.width:
+        count -= 1
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=gap == 2)
+    for place, (heading, _) in enumerate(columns[:count]):
+        table.add_column(heading, justify="left" if place < left else "right", no_wrap=True)
+    for row in zip(*(cells for _, cells in columns[:count]), strict=True):
+        table.add_row(*map(Text, row))
     return table
+
+
+def _short(name: str, width: int) -> str:
+    return name if cell_len(name) <= width else set_cell_size(name, width - 1) + "…"
 
 
 def _distribution(result: Result, console: Console) -> RenderableType:
@@ -266,30 +271,19 @@ def show_backtest(run: Backtest, hold: Mapping[str, float], console: Console, ro
     for name, value in run.metrics.items():
         table.add_row(str(name), number(str(name), value), number(str(name), hold[str(name)]))
     console.print(table)
-    columns = {
-        "entry": [_moment(date) for date in run.trades["entry_date"]],
-        "exit": [
-            "open" if how == "open" else _moment(date)
-            for how, date in zip(run.trades["exit"], run.trades["exit_date"], strict=True)
-        ],
-        "return": [f"{value:.1%}" for value in run.trades["return"]],
-        "bars": [str(bars) for bars in run.trades["bars"]],
-        "bought": [f"{price:.7g}" for price in run.trades["entry_price"]],
-        "sold": [f"{price:.7g}" for price in run.trades["exit_price"]],
-    }
-
-    def trades_of(count: int) -> Table:
-        trades = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        kept = dict(list(columns.items())[:count])
-        for name in kept:
-            trades.add_column(name, justify="right", no_wrap=True)
-        for row in list(zip(*kept.values(), strict=True))[-rows:]:
-            trades.add_row(*row)
-        return trades
-
+    trades = run.trades.tail(rows)
+    exits = zip(trades["exit"], trades["exit_date"], strict=True)
+    columns = [
+        ("entry", [_moment(date) for date in trades["entry_date"]]),
+        ("exit", ["open" if how == "open" else _moment(date) for how, date in exits]),
+        ("return", [f"{value:.1%}" for value in trades["return"]]),
+        ("bars", [str(bars) for bars in trades["bars"]]),
+        ("bought", [f"{price:.7g}" for price in trades["entry_price"]]),
+        ("sold", [f"{price:.7g}" for price in trades["exit_price"]]),
+    ]
     if len(run.trades) > rows:
         console.print(f"last {rows} of {len(run.trades)} trades:")
-    console.print(fitting(trades_of, len(columns), console))
+    console.print(fitted(columns, 3, console))
 
 
 def _moment(date: Any) -> str:

@@ -15,39 +15,28 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import os
 import re
 import shutil
 import warnings
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from qmac import kernels
-from qmac._version import __version__
 from qmac.errors import ResultError
-from qmac.grid import shown_windows
 from qmac.prices import Prices
-from qmac.run import snapshot
+from qmac.run import header, snapshot, start
 from qmac.run.files import sync, write_whole
 from qmac.run.ledger import Ledger
-from qmac.run.lock import LOCK, held
+from qmac.run.lock import LOCK, held, sign
 from qmac.run.scores import SCORES, is_complete
 from qmac.symbols import safe_name
 
-FORMAT = 1
-HEADER, PROGRESS, AVERAGES = "run.json", "progress.jsonl", "averages.npy"
-STARTING = "starting"
-"""Held while a directory is begun; one that nobody holds is of a start that was killed."""
-FOLDERS = ("prices", "snapshots", "results")
-ENTRIES = {"format": int, "qmac": str, "asked": dict, "prices": dict, "left_out": dict}
-"""Of a header, and their types."""
+PROGRESS = "progress.jsonl"
 GENERATIONS = 3
 ASIDE = "of-"
 
@@ -55,8 +44,8 @@ ASIDE = "of-"
 class RunDirectory:
     """See above. Every file is whole or not there, and checked when it is read."""
 
-    def __init__(self, path: Path, header: dict[str, Any]) -> None:
-        self.path, self.header = path, header
+    def __init__(self, path: Path, head: dict[str, Any]) -> None:
+        self.path, self.header = path, head
 
     @classmethod
     def create(
@@ -68,58 +57,13 @@ class RunDirectory:
         left_out: Mapping[str, str],
         save_grid: str | None = None,
     ) -> RunDirectory:
-        """A new run in a new or empty directory, or nothing; the header comes last, so a directory with one is complete."""
-        existed = path.is_dir()
-        path.mkdir(parents=True, exist_ok=True)
-        try:
-            with held(path / STARTING, path):
-                made = cls(path, _written(path, asked, prices, averages, left_out, save_grid))
-            (path / STARTING).unlink()
-            return made
-        except BaseException:  # Ctrl-C too: what is left would be in the way of another try
-            _clear(path)
-            if not existed:
-                with suppress(OSError):
-                    path.rmdir()
-            raise
-
-    @staticmethod
-    def clear_start(path: Path) -> None:
-        """Remove what a start left that was killed, if there is such.
-
-        Raises
-        ------
-        ResultError : another process begins a run there.
-        """
-        if (path / STARTING).exists() and not (path / HEADER).exists():
-            with held(path / STARTING, path):
-                _clear(path)
+        """A new run in a new or empty directory, or nothing: see ``run.start``."""
+        return cls(*start.begin(path, asked, prices, averages, left_out, save_grid))
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
-        """A run that is there.
-
-        Raises
-        ------
-        ResultError : there is none, or it is damaged, or of a newer qmac.
-        """
-        try:
-            header = json.loads((path / HEADER).read_bytes())
-        except FileNotFoundError:
-            raise ResultError(
-                f"{path} holds no run: there is no {HEADER}. Name a directory that 'qmac optimize --out' began."
-            ) from None
-        except OSError as error:
-            raise ResultError(f"{path} cannot be read: {error.strerror or error}. Name another directory.") from None
-        except (ValueError, RecursionError):
-            raise ResultError(f"{path / HEADER} is damaged. Begin the run anew in another directory.") from None
-        if not isinstance(header, dict) or header.get("checksum") != _checksum(header):
-            raise ResultError(f"{path / HEADER} was changed: its checksum differs. Begin the run anew elsewhere.")
-        if isinstance(header.get("format"), int) and header["format"] > FORMAT:
-            raise ResultError(f"{path} was written by qmac {header.get('qmac')}. Update qmac to go on with it.")
-        if not all(isinstance(header.get(name), kind) for name, kind in ENTRIES.items()):
-            raise ResultError(f"{path / HEADER} is no header of a run. Begin the run anew in another directory.")
-        return cls(path, header)
+        """A run that is there; raises ResultError as ``run.header`` says."""
+        return cls(path, header.read(path))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -129,7 +73,8 @@ class RunDirectory:
         ------
         ResultError : another process holds it.
         """
-        with held(self.path / LOCK, self.path):
+        with held(self.path / LOCK, self.path) as descriptor:
+            sign(descriptor)
             yield
 
     @property
@@ -138,26 +83,32 @@ class RunDirectory:
 
     def prices(self, name: str) -> Prices:
         """The prices of a symbol, as they were given."""
-        path = self.path / "prices" / f"{safe_name(name)}.parquet"
+        path, entry = self.path / "prices" / f"{safe_name(name)}.parquet", self.header["prices"][name]
+        changed = ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
         try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if entry.get("file", found) != found:  # so no reader of Parquet meets a stranger's file
+                raise changed
             series = Prices(pd.read_parquet(path), name)
-            same = prices_checksum(series) == self.header["prices"][name]["sha256"]
+            if header.prices_checksum(series) != entry["sha256"]:
+                raise changed
+        except ResultError:
+            raise
         except Exception as error:  # a damaged file can fail in any way
             raise ResultError(f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere.") from None
-        if not same:
-            raise ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
         return series
 
     def averages(self) -> np.ndarray | None:
         """The user's own averages, if there were any."""
-        path = self.path / AVERAGES
+        path = self.path / start.AVERAGES
         if not self.header["asked"]["averages"].startswith("own"):
             return None
         try:
             found: np.ndarray = np.load(path, allow_pickle=False)
         except Exception as error:  # a damaged file can fail in any way
             raise ResultError(f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere.") from None
-        if own_averages(found) != self.header["asked"]["averages"]:
+        if header.own_averages(found) != self.header["asked"]["averages"]:
             raise ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
         return found
 
@@ -201,7 +152,7 @@ class RunDirectory:
         aside = self._aside(fits["name"])
         for path in [*self._snapshots(), *([aside] if aside.exists() else [])]:
             try:
-                about, arrays = snapshot.decoded(path)
+                about, arrays = snapshot.decoded(path, snapshot.most_bytes(ledger))
                 if any(about.get(key) != value for key, value in fits.items()):
                     continue
                 snapshot.restore(ledger, arrays)
@@ -246,95 +197,3 @@ class RunDirectory:
             return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda p: -int(p.name))
         except FileNotFoundError:
             return []
-
-
-def _clear(path: Path) -> None:
-    """Remove what ``_written`` writes."""
-    for name in FOLDERS:
-        shutil.rmtree(path / name, ignore_errors=True)
-    for file in (path / HEADER, path / AVERAGES, *path.glob(".*.part"), path / STARTING):
-        with suppress(OSError):
-            file.unlink(missing_ok=True)
-
-
-def _written(
-    path: Path,
-    asked: dict[str, Any],
-    prices: Mapping[str, Prices],
-    averages: np.ndarray | None,
-    left_out: Mapping[str, str],
-    save_grid: str | None,
-) -> dict[str, Any]:
-    """Write the files of a new run; its header."""
-    files = {}
-    for folder in FOLDERS:
-        (path / folder).mkdir(parents=True, exist_ok=True)
-    for name, series in prices.items():
-        text = io.BytesIO()
-        series.frame.to_parquet(text)
-        write_whole(path / "prices" / f"{safe_name(name)}.parquet", [text.getvalue()])
-        files[name] = {"bars": len(series), "sha256": prices_checksum(series)}
-    if averages is not None:
-        text = io.BytesIO()
-        np.save(text, averages, allow_pickle=False)
-        write_whole(path / AVERAGES, [text.getvalue()])
-    header = {
-        "format": FORMAT,
-        "qmac": __version__,
-        "asked": asked,
-        "prices": files,
-        "left_out": dict(left_out),
-        "save_grid": save_grid,
-    }
-    header["checksum"] = _checksum(header)
-    write_whole(path / HEADER, [json.dumps(header, indent=2).encode()])
-    sync(path.parent)
-    return header
-
-
-def prices_checksum(series: Prices) -> str:
-    """Of every date and price."""
-    digest = hashlib.sha256(f"{series.index.tz} {list(series.frame.columns)}".encode())
-    digest.update(series.index.as_unit("us").asi8.astype("<i8").tobytes())  # Parquet knows no whole seconds
-    for column in series.frame:
-        values = series.frame[column].to_numpy("<f8")
-        digest.update(np.where(np.isnan(values), np.nan, values).tobytes())  # Parquet knows one NaN
-    return digest.hexdigest()
-
-
-def own_averages(averages: np.ndarray) -> str:
-    """How a header names the user's own averages."""
-    return f"own {hashlib.sha256(np.ascontiguousarray(averages, '<f8').tobytes()).hexdigest()}"
-
-
-def changes(kept: Any, asked: Any, name: str = "") -> list[str]:
-    """What differs between two headers: ``["rules.fees is 0.001, asked is 0.0"]``."""
-    if isinstance(kept, dict) and isinstance(asked, dict):
-        found: list[str] = []
-        for key in [*kept, *(key for key in asked if key not in kept)]:
-            inner = f"{name}.{key}" if name else str(key)
-            found += changes(kept.get(key), asked.get(key), inner)
-        return found
-    if kept == asked:
-        return []
-    return [f"{name} is {_short(kept)}, asked is {_short(asked)}"]
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list) and value and all(isinstance(inner, int) for inner in value):
-        return shown_windows(tuple(value))
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:40]} ... ({len(text)} characters)"
-
-
-def _checksum(header: dict[str, Any]) -> str:
-    rest = {key: value for key, value in header.items() if key != "checksum"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def kernel_sources() -> str:
-    """Checksum of the kernels' sources: what they keep in a snapshot, others may not go on with."""
-    digest = hashlib.sha256()
-    for source in sorted(Path(kernels.__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()

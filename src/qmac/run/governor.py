@@ -116,7 +116,8 @@ def decide(limits: Limits, reading: Reading, state: State) -> tuple[Decision, St
     disk = _step(state.disk, full, filled, reading.moment, THRESHOLDS[Level.STOP].disk_seconds)
     threads, growing = _threads(limits, reading, state, memory.level, bad=due >= Level.SHED)
     late = reading.moment - state.began >= limits.seconds
-    level = Level.STOP if late else max(memory.level, disk.level)
+    need = max(memory.level, disk.level)
+    level = Level.STOP if late else need
     if late:
         reason = f"max_time: {limits.seconds:g} s are over"
     elif level is Level.NORMAL:
@@ -130,9 +131,8 @@ def decide(limits: Limits, reading: Reading, state: State) -> tuple[Decision, St
     stop = None
     if level is Level.STOP:
         stop = "max_time" if late else "memory" if memory.level is Level.STOP else "disk"
-    shed, pause = level >= Level.SHED, level >= Level.PAUSE
     decision = Decision(
-        level=level, threads=threads, optional_outputs=not shed, pause=pause, stop=stop, reason=reason
+        level=level, threads=threads, optional_outputs=need < Level.SHED, pause=level >= Level.PAUSE, stop=stop, reason=reason
     )  # fmt: skip
     return decision, replace(state, threads=threads, growing=growing, memory=memory, disk=disk)
 

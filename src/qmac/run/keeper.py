@@ -15,7 +15,7 @@ import numpy as np
 
 from qmac import plateau, reductions
 from qmac.dataset import Averages
-from qmac.errors import Stopped
+from qmac.errors import Stopped, printable
 from qmac.evaluation import Evaluator, Question
 from qmac.grid import Grid
 from qmac.objective import Objective
@@ -59,6 +59,7 @@ class Keeper:
         self._interval, self._called, self._spent = SNAPSHOT_SECONDS, False, 0.0
         self._fits: dict[str, Any] = {}
         self._writer: ScoreWriter | None = None
+        self._degraded: list[dict[str, Any]] = []  # what governors of earlier processes did
         self._nodes: dict[str, NodeReading] | None = None  # of a cluster, if it is one
         self._shares: deque[tuple[float, float]] = deque()
 
@@ -105,9 +106,19 @@ class Keeper:
         for message in damaged:
             warnings.warn(f"{message} Going on from {'an older one' if about else 'the start'}.", stacklevel=2)
         if about is not None:
-            seconds = about.get("seconds")
-            self._shares[0] = (self._began, ledger.share)
-            self.seconds_before = float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < np.inf else 0.0
+            self._go_on(about, ledger)
+        if self._writer is not None and self._writer.dropped is not None:
+            evaluator.sink = None
+
+    def _go_on(self, about: dict[str, Any], ledger: Ledger) -> None:
+        """From what a snapshot of an earlier process says; a stranger's may say anything."""
+        seconds, degraded, dropped = (about.get(name) for name in ("seconds", "degradations", "scores_dropped"))
+        self._shares[0] = (self._began, ledger.share)
+        self.seconds_before = float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < np.inf else 0.0
+        if isinstance(degraded, list) and all(isinstance(record, dict) for record in degraded):
+            self._degraded = degraded
+        if self._writer is not None:
+            self._writer.go_on(ledger.done, None if dropped is None else printable(dropped))
 
     def __call__(self, ledger: Ledger, nodes: Mapping[str, NodeReading] | None = None) -> Orders:
         self.decision = decision = self.governor.tick()
@@ -126,6 +137,8 @@ class Keeper:
         ------
         Stopped : the governor ended the run.
         """
+        if self._writer is not None and self._writer.dropped is not None:
+            self._writer.drop(self._writer.dropped)  # what threads wrote meanwhile too: what follows needs the room
         # an exception on its way, such as Ctrl-C, ends the run although all is swept
         short = ledger.complete and self._to_finish < LONG_FINISH and sys.exception() is None
         if self.directory is not None and ledger.done.any() and not short:
@@ -134,11 +147,18 @@ class Keeper:
         self._show(ledger, 0.0 if ledger.complete and self._to_finish >= LONG_FINISH else None)
         if not ledger.complete and self.decision is not None and self.decision.stop is not None:
             raise Stopped(f"stopped at {ledger.share:.1%}: {self.decision.reason}.")
-        dropped = self._writer.dropped if self._writer is not None else None
-        return [
-            *self.governor.degradations_since(self._since),
-            *([] if dropped is None else [{"reason": f"scores were not kept: {dropped}"}]),
-        ]
+        kept = self._kept
+        dropped = [] if kept["scores_dropped"] is None else [f"scores were not kept: {kept['scores_dropped']}"]
+        return [*kept["degradations"], *({"reason": reason} for reason in dropped)]
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        """What a snapshot says of the run so far beside its ledger."""
+        return {
+            "seconds": self.seconds,
+            "degradations": [*self._degraded, *self.governor.degradations_since(self._since)],
+            "scores_dropped": None if self._writer is None else self._writer.dropped,
+        }
 
     def finishing(self, ledger: Ledger, share: float) -> None:
         """All is swept, and of the kept rows ``share`` is replayed.
@@ -199,7 +219,7 @@ class Keeper:
         ledger.check()
         began = time.perf_counter()
         try:
-            self.directory.save_snapshot(self._fits | {"seconds": self.seconds}, ledger)
+            self.directory.save_snapshot(self._fits | self._kept, ledger)
         except OSError as error:
             warnings.warn(
                 f"no snapshot could be written ({error.strerror or error}); the last one is untouched, and computing goes on.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from qmac.errors import ResultError
+from qmac.errors import ResultError, printable
 
 try:
     import fcntl
@@ -18,26 +18,31 @@ LOCK = "lock"
 
 
 @contextmanager
-def held(file: Path, path: Path) -> Iterator[None]:
-    """Hold a file of the directory ``path``, made if there is none."""
+def held(file: Path, path: Path) -> Iterator[int]:
+    """Hold a file of the directory ``path``, made if there is none; its descriptor. What is in it says who holds it."""
     descriptor = os.open(file, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o644)
     try:
         if fcntl is not None:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "another process"
+                said = os.pread(descriptor, 100, 0).decode(errors="replace").partition("\n")[0]
+                holder = printable(said).strip() or "another process"
                 raise ResultError(
                     f"{path} is being run by {holder}. Wait for it, or watch it: qmac watch {path}"
                 ) from None
             except OSError:  # a file system without locks
                 pass
-        os.truncate(descriptor, 0)
-        host = os.uname().nodename if hasattr(os, "uname") else "?"
-        os.pwrite(descriptor, f"process {os.getpid()} on {host}\n".encode(), 0)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def sign(descriptor: int, more: str = "") -> None:
+    """Write into a file that is held who holds it, and ``more`` in lines of its own."""
+    host = os.uname().nodename if hasattr(os, "uname") else "?"
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, f"process {os.getpid()} on {host}\n{more}".encode(), 0)
 
 
 def is_held(lock: Path) -> bool | None:

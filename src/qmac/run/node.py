@@ -13,9 +13,9 @@ from qmac._version import __version__
 from qmac.errors import OptionError, Stopped
 from qmac.evaluation import Evaluator, Question
 from qmac.kernels.tally import Tally
-from qmac.run.directory import kernel_sources
 from qmac.run.executors import Orders, ThreadExecutor
 from qmac.run.governor import Governor
+from qmac.run.header import kernel_sources
 from qmac.run.headroom import admit
 from qmac.run.leases import ranges_of
 from qmac.run.ledger import Batch, Ledger

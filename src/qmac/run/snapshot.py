@@ -25,6 +25,8 @@ from qmac.run.ledger import Ledger
 
 MAGIC = b"QMACRUN1"
 CHECKSUM_BYTES = 32
+INDEX_BYTES = 16 * 2**20
+"""At most, and a little more for cells: those of another symbol of the run are other in number."""
 
 
 def arrays_of(ledger: Ledger) -> dict[str, np.ndarray]:
@@ -55,17 +57,27 @@ def encoded(about: dict[str, Any], arrays: dict[str, np.ndarray], lock: Abstract
         yield whole.digest()
 
 
-def decoded(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What a snapshot is of, and its arrays.
+def most_bytes(ledger: Ledger) -> int:
+    """Bytes that a snapshot of this run has at most."""
+    return INDEX_BYTES + sum(array.nbytes for array in arrays_of(ledger).values())
+
+
+def decoded(path: Path, most: float = math.inf) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What a snapshot of ``most`` bytes at most is of, and its arrays.
 
     Raises
     ------
     ResultError : the file is damaged: any byte of it.
     """
     try:
+        if not path.is_file():
+            raise ResultError(f"{path} cannot be read: it is no file.")
+        if (size := path.stat().st_size) > most:
+            raise ResultError(f"{path} is no snapshot of this run: it has {size:,} bytes, and {most:,} are the most.")
         data = memoryview(path.read_bytes())  # parts of it are no copies
-    except OSError as error:
-        raise ResultError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise ResultError(f"{path} cannot be read: {reason}.") from None
     body, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
     if body[:8] != MAGIC or hashlib.sha256(body).digest() != checksum:
         raise ResultError(f"{path} is damaged: its checksum differs.")
