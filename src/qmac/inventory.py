@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from qmac.config import Rules
-from qmac.errors import OptionError
+from qmac.errors import OptionError, printable
 from qmac.grid import ROLES, Grid, shown_windows
 from qmac.result import ARRAYS, TOP
 from qmac.result import HEADER as RESULT
@@ -89,7 +89,7 @@ def look_at(path: Path) -> Entry:
     except Exception as error:  # a damaged file can fail in any way
         when = max((file.stat().st_mtime for file in (path / RUN, path / RESULT) if file.exists()), default=math.nan)
         words = str(error).removeprefix(f"{path} ").removeprefix(f"{path}/") or type(error).__name__
-        return Entry(path, DAMAGED, said=words, when=when)
+        return Entry(path, DAMAGED, said=printable(words), when=when)
 
 
 def _of_run(path: Path) -> Entry:

@@ -103,7 +103,7 @@ class Job:
             raise
         except Exception as error:  # a stranger's, with a checksum that fits, can fail in any way
             raise ResultError(
-                f"{directory.path / HEADER} asks for what cannot be ({error}). Begin the run anew."
+                f"{directory.path / HEADER} asks for what cannot be ({printable(error).removesuffix('.')}). Begin the run anew."
             ) from None
 
 

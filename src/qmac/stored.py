@@ -64,7 +64,9 @@ def load(directory: str | Path) -> Result:
     except ResultError:
         raise
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same
-        raise ResultError(f"{directory} is damaged ({type(error).__name__}: {error}). Run it again.") from None
+        raise ResultError(
+            f"{directory} is damaged ({type(error).__name__}: {printable(error)}). Run it again."
+        ) from None
     if result.digest != header["digest"]:
         raise ResultError(
             f"{directory} is damaged: its digest is {result.digest}, not {header['digest']}. Run it again."

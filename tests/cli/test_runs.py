@@ -97,7 +97,7 @@ def test_interrupt(tmp_path):
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     assert process.returncode == 75
     assert f"Go on with: qmac resume {tmp_path / 'run'}" in errors and "Traceback" not in errors
 

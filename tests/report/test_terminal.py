@@ -42,11 +42,11 @@ def test_what_surrounds_the_winner_is_said_where_it_costs_nothing(result, monkey
 def test_many_rows_are_not_all_printed_and_take_no_minute(result):
     many = replace(result, top=pd.concat([result.top] * 1000, ignore_index=True))
     began = time.perf_counter()
-    assert "the first 20 of 8,000 kept rows; qmac show --rows" in shown(many)
+    assert "20 of 8,000 rows; --rows shows more" in shown(many)
     console = Console(file=io.StringIO(), width=80)
     terminal.top_table(many.top, many.objective, console)
     assert time.perf_counter() - began < 10
-    assert "kept rows" not in shown(result)
+    assert "--rows" not in shown(result)
 
 
 def test_one_thread_is_one(result):
@@ -67,6 +67,15 @@ def test_windows_and_values_are_whole_in_a_narrow_terminal(result, width):
         lines = [line for line in console.file.getvalue().splitlines() if " a name" not in line]
         assert not any("…" in line for line in lines), lines
     assert all(str(window) in console.file.getvalue() for window in result.best)
+
+
+def test_what_a_stranger_wrote_moves_no_cursor(result):
+    named = replace(
+        result, prices=result.prices | {"name": "a\x1b[2J", "last": "2018\n\x1b[A", "averages": "\x1b[A"}, source=None
+    )
+    console = Console(file=io.StringIO(), width=100)
+    terminal.show_winners(Results({"a\x1b[2J": lambda: named}, {"b": "why\x1b[2J"}), console)
+    assert "\x1b" not in shown(named) + console.file.getvalue() and "a?[2J" in shown(named)
 
 
 def test_a_symbol_of_200_characters_leaves_room_for_the_rest(result):

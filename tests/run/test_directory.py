@@ -323,3 +323,8 @@ def test_series_of_others(tmp_path):
     assert prices_checksum(Prices.of(frame(series("random", 50, 1)))) != prices_checksum(
         Prices.of(frame(series("random", 50, 2)))
     )
+
+
+def test_prices_of_another_symbol(directory):
+    with pytest.raises(ResultError, match="QQQ.parquet is damaged"):
+        directory.prices("QQQ")

@@ -270,6 +270,11 @@ def test_strange_lines_are_no_lines(path, line):
     assert follow(path, never, once=True) == "no line yet"
 
 
+def test_what_a_stranger_wrote_moves_no_cursor(path):
+    path.write_text(json.dumps({"state": "done\x1b[2J", "time": 0}) + "\n")
+    assert follow(path, never, once=True) == "done?[2J"
+
+
 def test_a_run_that_says_nothing_more(log, path, monkeypatch):
     log(STATUS)
     monkeypatch.setattr(progress, "SILENT_SECONDS", -1.0)

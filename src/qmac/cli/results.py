@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from qmac.cli import exits, streams
-from qmac.errors import OptionError, ResultError
+from qmac.errors import OptionError, ResultError, printable
 from qmac.options import AsJson, Directory, OneSymbol, Rows
 from qmac.report.command import RankBy, check_rank
 
@@ -125,9 +125,8 @@ def print_failed(results: Any, place: Path | None) -> bool:
     incomplete = {name: result.failed for name, result in results.items() if result.failed}
     for name, failed in incomplete.items():
         cells = ", ".join(str(cell["cell"]) for cell in failed[:5]) + (", ..." if len(failed) > 5 else "")
-        streams.say(
-            f"{name} is incomplete: {len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}."
-        )
+        why = f"{len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}."
+        streams.say(printable(f"{name} is incomplete: {why}"))
     if incomplete and place is not None and (place / HEADER).exists():
         streams.say(f"to try these cells again, and no others: qmac resume {shlex.quote(str(place))} --retry-failed")
     elif incomplete and place is None:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qmac.config import Rules
-from qmac.errors import ResultError
+from qmac.errors import ResultError, printable
 from qmac.grid import ROLES, shown_windows
 from qmac.neighbourhood import RADIUS, neighbours, surroundings
 from qmac.objective import LOGARITHMS
@@ -83,14 +83,17 @@ def number(name: str, value: float) -> str:
 def show_result(result: Result, console: Console, rows: int = 20, rank_by: str = "objective") -> None:
     """The whole answer: top rows, in the order of ``rank_by``, distribution, winner beside buy & hold."""
     prices = result.prices
-    console.print(
+    what = (
         f"{result.evaluated:,} combinations on {prices['name']}, {prices['bars']:,} bars "
-        f"{prices['first'][:10]} to {prices['last'][:10]}, {result.periods_per_year:g} bars a year",
+        f"{prices['first'][:10]} to {prices['last'][:10]}, {result.periods_per_year:g} bars a year"
+    )
+    console.print(
+        printable(what),  # names and dates may be a stranger's
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
-    console.print(asked(result), highlight=False, markup=False, style="dim", soft_wrap=True)
+    console.print(printable(asked(result)), highlight=False, markup=False, style="dim", soft_wrap=True)
     rate = f"{result.elapsed:.2f} s, {millions(result.combinations_per_second)} on {result.threads} thread{'s' * (result.threads != 1)}"
     console.print(rate, highlight=False, style="dim")
     if result.best is None:
@@ -115,7 +118,7 @@ def show_winners(results: Results, console: Console) -> None:
     winners = results.winners.reset_index().to_dict("records")
     objective = next(iter(results.values())).objective
     found = [not pd.isna(row.get(ROLES[0])) for row in winners]
-    columns = [("symbol", [_short(str(row["symbol"]), max(8, console.width // 6)) for row in winners])]
+    columns = [("symbol", [_short(printable(row["symbol"]), max(8, console.width // 6)) for row in winners])]
     for role in ROLES:
         columns.append(
             (HEADINGS[role], [str(row[role]) if there else "-" for row, there in zip(winners, found, strict=True)])
@@ -129,7 +132,7 @@ def show_winners(results: Results, console: Console) -> None:
         )
     console.print(fitted(columns, len(ROLES) + 2, console, left=1, gap=2))
     for reason in results.left_out.values():
-        console.print(Text(f"left out: {reason}"), soft_wrap=True)
+        console.print(Text(f"left out: {printable(reason)}"), soft_wrap=True)
 
 
 def asked(result: Result) -> str:

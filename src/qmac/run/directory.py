@@ -83,7 +83,7 @@ class RunDirectory:
 
     def prices(self, name: str) -> Prices:
         """The prices of a symbol, as they were given."""
-        path, entry = self.path / "prices" / f"{safe_name(name)}.parquet", self.header["prices"][name]
+        path, entry = self.path / "prices" / f"{safe_name(name)}.parquet", self.header["prices"].get(name, {})
         changed = ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
         try:
             with path.open("rb") as file:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TextIO
 
+from qmac.errors import printable
 from qmac.run.files import write_whole
 from qmac.run.lock import LOCK, is_held
 
@@ -284,7 +285,7 @@ def last_line(path: Path) -> Line | None:
 
 
 def _line_of(line: dict[str, Any]) -> Line:
-    state, moment = str(line["state"]), float(line["time"])
+    state, moment = printable(line["state"]), float(line["time"])
     if state != "running":
         share = line["done"] / line["size"] if "size" in line else math.nan
         job = line.get("job_done")

@@ -27,7 +27,7 @@ import pandas as pd
 import pyarrow as pa
 
 from qmac.dataset import Dataset
-from qmac.errors import GridError, OptionError, ResultError, suggestion
+from qmac.errors import GridError, OptionError, ResultError, printable, suggestion
 from qmac.grid import Grid
 from qmac.kernels.lists import Lists
 from qmac.objective import Objective
@@ -147,7 +147,7 @@ class ScoreGrid:
             fits = self._fits(grid)
             self._seed = _seed(self._shape, self._chunks, self._dtype, self._buys, self._sells)
         except Exception as error:  # a damaged file can fail in any way
-            raise ResultError(f"{path} holds no scores ({error}). Run it again with --save-grid.") from None
+            raise ResultError(f"{path} holds no scores ({printable(error)}). Run it again with --save-grid.") from None
         if not fits:
             raise ResultError(f"{path} holds the scores of another grid. Run it again with --save-grid.")
 

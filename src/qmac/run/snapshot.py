@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from qmac import reductions
-from qmac.errors import ResultError
+from qmac.errors import ResultError, printable
 from qmac.run.ledger import Ledger
 
 MAGIC = b"QMACRUN1"
@@ -97,7 +97,7 @@ def decoded(path: Path, most: float = math.inf) -> tuple[dict[str, Any], dict[st
             raise ValueError("bytes that belong to nothing")
         return dict(index["about"]), arrays
     except Exception as error:  # a stranger's file, with checksums that fit, can fail in any way
-        raise ResultError(f"{path} is no snapshot ({type(error).__name__}: {error}).") from None
+        raise ResultError(f"{path} is no snapshot ({type(error).__name__}: {printable(error)}).") from None
 
 
 def restore(ledger: Ledger, arrays: dict[str, np.ndarray]) -> None:
