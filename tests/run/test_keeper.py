@@ -336,6 +336,16 @@ def test_a_long_replay_is_shown_and_can_be_stopped(evaluator):
     assert "finishing 25%" in said[-1].text
 
 
+def test_a_replay_longer_than_max_time_is_done_in_the_second_run(evaluator):
+    """Which has nothing to sweep; else the command that goes on would never come to an end."""
+    folder, ledger = Folder(), ledger_of(evaluator)
+    sweep_all(evaluator, ledger)
+    folder.load_snapshot = lambda *_: ({}, [])
+    keeper = keeper_of(directory=folder, limits=Limits(max_time=1e-9))
+    keeper.begin(evaluator, ledger, 1)
+    keeper.finishing(ledger, 0.25)
+
+
 def part(evaluator, ledger, batch):
     worker = evaluator.worker()
     worker.evaluate(batch)

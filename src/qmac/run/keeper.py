@@ -55,6 +55,7 @@ class Keeper:
         """Of earlier processes on this dataset."""
         self.decision: Decision | None = None
         self._fitting, self._since, self._to_finish = 1, 0.0, 0
+        self._only_finishes = False  # all was swept by earlier processes
         self._began = self._saved = time.perf_counter()
         self._interval, self._called, self._spent = SNAPSHOT_SECONDS, False, 0.0
         self._fits: dict[str, Any] = {}
@@ -107,6 +108,7 @@ class Keeper:
             warnings.warn(f"{message} Going on from {'an older one' if about else 'the start'}.", stacklevel=2)
         if about is not None:
             self._go_on(about, ledger)
+        self._only_finishes = ledger.complete
         if self._writer is not None and self._writer.dropped is not None:
             evaluator.sink = None
 
@@ -169,7 +171,8 @@ class Keeper:
         """
         self.decision = self.governor.tick()
         self._show(ledger, share)
-        if self.decision.stop is not None:
+        again = self._only_finishes and self.decision.stop == "max_time"  # the same time would stop it for ever
+        if self.decision.stop is not None and not again:
             raise Stopped(f"stopped while finishing, all is swept: {self.decision.reason}.")
 
     def _show(self, ledger: Ledger, finishing: float | None = None) -> None:
