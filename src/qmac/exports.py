@@ -134,7 +134,12 @@ def encoded(frame: pd.DataFrame, kind: str) -> bytes:
         raise OptionError("xlsx needs openpyxl, which is not installed. Install it: pip install 'qmac[xlsx]'")
     if len(frame) > SHEET_ROWS:
         raise OptionError(f"{len(frame):,} rows are more than a sheet has ({SHEET_ROWS:,}). Write parquet or csv.")
-    frame.to_excel(content, index=False, engine="openpyxl", inf_rep="inf")
+    with pd.ExcelWriter(content, engine="openpyxl") as book:
+        frame.to_excel(book, index=False, inf_rep="inf")
+        for row in book.book.active.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":  # a name that begins with "=" is no formula
+                    cell.data_type = "s"
     return content.getvalue()
 
 

@@ -30,6 +30,11 @@ class Results(Mapping[str, Result]):
     def __len__(self) -> int:
         return len(self._read)
 
+    def _repr_html_(self) -> str:
+        from qmac.report.notebook import html_of_results
+
+        return html_of_results(self)
+
     def __repr__(self) -> str:
         few = ", ".join(list(self._read)[:5]) + (", ..." if len(self) > 5 else "")
         return f"Results({len(self)} symbols: {few}; {len(self.left_out)} left out)"

@@ -1,5 +1,6 @@
 """Exports: what other programs read is what the result holds; no file is lost, and none is half there."""
 
+import io
 import json
 import math
 import re
@@ -114,6 +115,12 @@ def test_without_openpyxl(one_run, tmp_path, monkeypatch):
     monkeypatch.setattr("qmac.exports.find_spec", lambda name: None)
     done = inside("export", one_run, "--out", tmp_path / "top.xlsx")
     assert done.returncode == 2 and "pip install 'qmac[xlsx]'" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_name_is_no_formula():
+    openpyxl = pytest.importorskip("openpyxl")
+    sheet = openpyxl.load_workbook(io.BytesIO(encoded(pd.DataFrame({"symbol": ["=cmd()", "SPY"]}), "xlsx"))).active
+    assert [(cell.value, cell.data_type) for (cell,) in sheet.iter_rows(min_row=2)] == [("=cmd()", "s"), ("SPY", "s")]
 
 
 def test_more_rows_than_a_sheet_has():

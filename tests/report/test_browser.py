@@ -22,6 +22,10 @@ addEventListener("unhandledrejection", (event) => errors.push(String(event.reaso
   const pause = (ms) => new Promise((next) => setTimeout(next, ms));
   const root = document.documentElement;
   while (!root.dataset.ready) await pause(20);
+  const height = (name) => { const box = document.getElementById(name); return box ? box.getBoundingClientRect().height : 0; };
+  const before = height("equity");
+  dispatchEvent(new Event("resize"));
+  await pause(400);
   for (const each of document.querySelectorAll("button, th")) { each.click(); await pause(5); }
   await pause(100);
   const plots = [...document.querySelectorAll(".plot")], map = document.getElementById("map-0");
@@ -30,6 +34,7 @@ addEventListener("unhandledrejection", (event) => errors.push(String(event.reaso
     drawn: plots.filter((plot) => plot.querySelector("svg.main-svg")).length, trouble: !document.getElementById("trouble").hidden,
   };
   if (map && map.data) {
+    seen.heights = [before, height("equity"), document.querySelector("#equity svg.main-svg").getBoundingClientRect().height];
     seen.stat = map.data.filter((trace) => trace.type === "heatmap" && trace.visible === true).map((trace) => trace.name).join();
     seen.caption = map.parentElement.querySelector("figcaption").textContent;
     seen.scale = document.getElementById("equity").layout.yaxis.type;
@@ -96,6 +101,12 @@ def test_buttons_do_it(pages):
         seen = pages[0][name]
         assert (seen["stat"], seen["scale"], seen["sorted"], seen["theme"]) == ("count", "log", "descending", "dark")
         assert seen["caption"].startswith("number of scored combinations")
+
+
+def test_figures_keep_their_height_when_the_window_changes(pages):
+    for name in ("wide", "phone"):
+        before, box, drawing = pages[0][name]["heights"]
+        assert before == box == pytest.approx(drawing, abs=2) and before > 300
 
 
 def test_an_old_browser_still_reads(pages):

@@ -72,12 +72,21 @@ def test_surroundings(swept):
     assert "undefined" not in given(swept, strategies=near(swept, outcomes.winner, outcomes.winner, undefined=10))
 
 
+def test_neighbours_as_good_as_the_winner_are_no_spike():
+    """The winner is the median of all, and of its neighbours."""
+    v_shaped = frame(np.concatenate((np.linspace(100, 50, 200), np.linspace(50, 100, 200))))
+    result = qmac.optimize(v_shaped, qmac.Grid(windows=range(2, 41, 3)), "max_drawdown")
+    outcomes = outcomes_of(result)
+    assert outcomes.winner == dict(outcomes.quantiles)[0.5]
+    assert not {"alone", "spike"} & given(result, strategies=near(result, outcomes.winner, outcomes.winner)).keys()
+
+
 def test_lowest_wanted(named):
     """The lead counts downwards, and no word of gains."""
     result = qmac.optimize(named, qmac.Grid(windows=(2, 3, 5, 8, 13, 21, 34)), maximize=False)
     outcomes = outcomes_of(result)
     middle = dict(outcomes.quantiles)[0.5]
-    assert outcomes.winner < middle and outcomes.sigmas > 0
+    assert outcomes.winner < middle and outcomes.sigmas < 0
     fine = near(result, middle + 0.6 * (outcomes.winner - middle), outcomes.winner)
     assert not {"alone", "spike", "behind_hold", "few_positive"} & given(result, strategies=fine).keys()
     assert "spike" in given(result, strategies=near(result, middle, outcomes.winner))

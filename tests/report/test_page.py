@@ -174,3 +174,21 @@ def test_a_page_of_winners(swept, named):
     text = page(found)
     assert "<b>X" not in text and "<i>runs" not in text and "&lt;b&gt;X" in without_data(text)
     assert figures_in(text)["winners"]["data"][0]["x"][0] == "&lt;b&gt;X&lt;/b&gt;"
+
+
+def test_a_page_replaces_no_file_that_is_none(swept, tmp_path):
+    prices = tmp_path / "spy.csv"
+    prices.write_text("Date,Close")
+    with pytest.raises(WriteError, match="is no page"):
+        swept.report(prices)
+    assert prices.read_text() == "Date,Close"
+    page = swept.report(tmp_path / "report.html")
+    assert swept.report(page) == page
+
+
+def test_winners_in_a_notebook(named):
+    grid = qmac.Grid(windows=(3, 5, 8, 13, 21))
+    many = qmac.optimize_many({"<b>X</b>": named, "flat": frame(series("constant", 60, 1))}, grid, top=5)
+    html = many._repr_html_()
+    assert "&lt;b&gt;X" in html and "<b>X" not in html and "flat" in html and "buy and hold" in html
+    assert f">{many['<b>X</b>'].best[0]}<" in html

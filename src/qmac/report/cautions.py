@@ -96,6 +96,8 @@ def _surroundings(result: Result, strategies: Strategies, outcomes: Outcomes) ->
     lead = outcomes.winner - middle
 
     def kept(value: float) -> float:
+        if value == outcomes.winner:  # the same to the last bit is no loss, whatever the lead
+            return 1.0
         return (value - middle) / lead if lead and math.isfinite(value) else -math.inf
 
     if near.neighbours and kept(near.best) < THRESHOLDS["alone"]:

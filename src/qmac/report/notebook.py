@@ -6,14 +6,17 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from pandas import isna
+
 from qmac.grid import ROLES
 from qmac.report.terminal import asked, number
 
 if TYPE_CHECKING:
     from qmac.result import Result
+    from qmac.results import Results
     from qmac.simulation import Backtest
 
-ROWS = 5
+ROWS, MOST_SYMBOLS = 5, 50
 COLUMNS = ("total_return", "max_drawdown", "sharpe_ratio", "total_trades", "win_rate", "exposure")
 
 
@@ -35,6 +38,24 @@ def html_of_result(result: Result) -> str:
     )
     more = f" The best {ROWS} of {len(result.top)} kept." if len(result.top) > ROWS else ""
     return f"<div><p>{head}</p>{_table([*ROLES, *metrics], rows)}<p>{foot}{more}</p></div>"
+
+
+def html_of_results(results: Results) -> str:
+    """The winner of each symbol."""
+    winners = results.winners
+    metrics = [name for name in (*COLUMNS, "buy_and_hold") if name in winners]
+    rows = (
+        [
+            str(symbol),
+            *("-" if isna(row[role]) else str(int(row[role])) for role in ROLES if role in winners),
+            *(number("total_return" if name == "buy_and_hold" else name, float(row[name])) for name in metrics),
+        ]
+        for symbol, row in winners.astype(float).head(MOST_SYMBOLS).iterrows()
+    )
+    more = f"<p>The first {MOST_SYMBOLS} of {len(winners):,} symbols.</p>" if len(winners) > MOST_SYMBOLS else ""
+    left_out = "".join(f"<p>left out: {escape(reason)}</p>" for reason in results.left_out.values())
+    heads = ["symbol", *(role for role in ROLES if role in winners), *metrics]
+    return f"<div>{_table(heads, rows)}{more}{left_out}</div>"
 
 
 def html_of_backtest(run: Backtest) -> str:

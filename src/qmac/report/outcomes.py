@@ -42,7 +42,7 @@ class Outcomes:
     share_better_than_hold: float
     """To within one bin of the histogram of the run."""
     sigmas: float
-    """How many standard deviations the winner stands from the mean, towards what was looked for."""
+    """How many standard deviations the winner stands above the mean; below 0 where the lowest was looked for."""
 
 
 def outcomes_of(result: Result) -> Outcomes | None:
@@ -71,7 +71,7 @@ def outcomes_of(result: Result) -> Outcomes | None:
         winner=objective.value(float(result.top_scores[0])),
         hold=hold,
         share_better_than_hold=share_better(distribution, hold),
-        sigmas=objective.sign * (float(result.top_scores[0]) - mean) / std if std > 0 else math.nan,
+        sigmas=(float(result.top_scores[0]) - mean) / std if std > 0 else math.nan,
     )
 
 

@@ -57,6 +57,8 @@ def write_page(path: Path, make: Callable[[], str]) -> Path:
             raise WriteError(
                 f"{path} cannot be written: there is no directory {path.parent}. Make it, or name another."
             )
+        if path.exists() and path.suffix.lower() not in (".html", ".htm"):
+            raise WriteError(f"{path} is there already, and is no page. Name another file, such as report.html.")
         write_whole(path, [make().encode("utf-8", "replace")])
     except OSError as error:
         raise WriteError(f"{path} cannot be written: {error.strerror or error}. Name another file.") from None

@@ -55,6 +55,7 @@ async function draw() {
       delete layout.title;
       layout.margin = { ...layout.margin, t: 12 };
     }
+    if (layout.height) plot.style.height = `${layout.height}px`;  // when the window changes, Plotly takes that of the box
     await Plotly.newPlot(plot, figure.data, layout, OPTIONS);
     plot.classList.add("drawn");
     await new Promise((next) => setTimeout(next));  // the page stays alive between two figures
