@@ -177,9 +177,10 @@ def _work(crew: _Crew, number: int) -> _Share | None:
         began = time.perf_counter()
         if not share.worker.evaluate(batch):
             return None
-        speed = (batch[1] - batch[0]) / max(time.perf_counter() - began, 1e-9)
+        seconds = time.perf_counter() - began
+        speed = (batch[1] - batch[0]) / max(seconds, 1e-9)
         share.batches.append(batch)
-        ledger.swept(batch, float(share.worker.tally.heap.scores.max()))
+        ledger.swept(batch, float(share.worker.tally.heap.scores.max()), seconds)
         if ledger.epoch != epoch:
             epoch = ledger.epoch
             share.settle(ledger)

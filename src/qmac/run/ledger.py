@@ -45,6 +45,8 @@ class Ledger:
         self._taken = self.done.copy()
         self._next = 0
         self._worked = 0
+        self.busy = 0.0
+        """Seconds that threads have swept, all together."""
         self._all_work = int(work.sum())
 
     def restore(self, done: np.ndarray) -> None:
@@ -95,9 +97,10 @@ class Ledger:
             self._next = last
             return first, last
 
-    def swept(self, batch: Batch, best: float) -> None:
-        """A batch is in a worker's tally; it is done when the tally is settled."""
+    def swept(self, batch: Batch, best: float, seconds: float = 0.0) -> None:
+        """A batch is in a worker's tally, after so many seconds; it is done when the tally is settled."""
         with self.lock:
+            self.busy += seconds
             self._worked += int(self.work[slice(*batch)].sum())
             self.best = max(self.best, best)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -90,14 +89,15 @@ class Node:
             raise Stopped(decision.reason)
         if self._recalled:
             return Share((), 0.0, None)
-        began = time.perf_counter()
         ledger = Ledger(self._counts, self._work, self._evaluator.empty())
         ledger.only(lease.first, lease.last)
         self._lease, self._ledger = lease, ledger
         ThreadExecutor(self.threads).run(self._evaluator, ledger, self._watch)
         ledger.check()
         cells = tuple(ranges_of(ledger.done))
-        return Share(cells, time.perf_counter() - began, ledger.tally if cells else None)
+        # without what it takes to make workers: small leases would say that the node is slow, and the next be small, too
+        seconds = ledger.busy / max(1, self._orders.threads)
+        return Share(cells, seconds, ledger.tally if cells else None)
 
     def recall(self) -> None:
         """Let the lease at hand end after the batches at hand, and those that wait at once."""
