@@ -99,9 +99,10 @@ def workers():
 
 
 def when_granted(told, leases):
-    """Wait until so many leases are out or done."""
+    """Wait until so many leases are out or done, and every actor has one."""
     for _ in range(600):
-        if sum(isinstance(action, Grant) for _, action in list(told)) >= leases:
+        granted = [action.lease.node for _, action in list(told) if isinstance(action, Grant)]
+        if len(granted) >= leases and len(set(granted)) >= len(workers()):
             return
         time.sleep(0.05)
     raise AssertionError("no leases")
@@ -156,7 +157,7 @@ def test_digest_is_that_of_threads(digest, count):
 
 
 def test_a_worker_that_is_killed(digest, told, tmp_path):
-    with raylets(2, 0.04, tmp_path) as (cluster, _):
+    with raylets(2, 0.1, tmp_path) as (cluster, _):
         result, given_up = swept(cluster, told, lambda: workers()[0].kill())
     assert result.digest == digest
     assert len(given_up) == 1 and given_up[0] < 3

@@ -315,11 +315,8 @@ class Leases:
             cells = FIRST_CELLS * node.threads * self._before[-1] / (self._before.size - 1)
             return float(min(left / (FIRST_SHARE * len(self._nodes)), cells))
         together = sum(speeds) * len(self._nodes) / len(speeds)
-        alone = len(self._nodes) == 1  # with nobody to end together with
         between = (now - (self._began or 0.0)) / self.lost if self.lost else math.inf
-        return node.speed * max(
-            LEAST_SECONDS, min(LEASE_SECONDS, left / together / (1 if alone else 2), between / LEASES_A_LOSS)
-        )
+        return node.speed * max(LEAST_SECONDS, min(LEASE_SECONDS, left / together / 2, between / LEASES_A_LOSS))
 
     def _patience(self, node: _Node, held: _Held) -> float:
         if held.swept >= held.work:
