@@ -14,7 +14,7 @@ import qmac
 pytestmark = pytest.mark.alone
 
 SHARE = 0.9  # of a limit that a run may fill
-STEADY = 12 if LONG else 1  # seconds over which speed is measured
+STEADY = 6 if LONG else 1  # seconds over which speed is measured
 
 
 def run(limit, out, *words, **others):
