@@ -7,11 +7,12 @@ nobody holds: the next start removes what it names, and nothing else.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def begin(
                     raise another
                 _remove(path, left)
                 check_empty(path, but=STARTING)
-                return path, _whole(path, descriptor, asked, prices, averages, left_out, save_grid)
+                write = functools.partial(_written, path, asked, prices, averages, left_out, save_grid)
+                return path, _whole(path, descriptor, list(prices), write)
             finally:
                 with suppress(OSError):  # Windows lets nobody remove what is open; beside a header it means nothing
                     (path / STARTING).unlink()
@@ -78,23 +80,15 @@ def _is(descriptor: int, file: Path) -> bool:
         return False
 
 
-def _whole(
-    path: Path,
-    descriptor: int,
-    asked: dict[str, Any],
-    prices: Mapping[str, Prices],
-    averages: np.ndarray | None,
-    left_out: Mapping[str, str],
-    save_grid: str | None,
-) -> dict[str, Any]:
-    """Write the files, or nothing; the header."""
+def _whole(path: Path, descriptor: int, symbols: list[str], write: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """All that ``write`` writes for these symbols, or nothing; the header."""
     try:
-        started = {"symbols": list(prices)}
+        started = {"symbols": symbols}
         sign(descriptor, json.dumps(started | {"checksum": header.checksum(started)}))
         os.fsync(descriptor)
-        return _written(path, asked, prices, averages, left_out, save_grid)
+        return write()
     except BaseException:  # Ctrl-C too: what is left would be in the way of another try
-        _remove(path, prices)
+        _remove(path, symbols)
         raise
 
 
