@@ -30,6 +30,8 @@ SORTED_ENTRIES = 16
 """Entries that order the rows. At 2,000 bars ordering by all of them shares 1 % more steps."""
 BAR_TOLERANCE = 1e-3
 """How far, as a share, a close or open may lie outside its bar: vendors round the four apart."""
+AVERAGED_BARS = 100_000
+"""Of all windows that are averaged in one call of the kernel: a part of a millisecond."""
 BUFFERED_BARS = 500_000
 """Room for crosses in one call of the kernel: 1 to 2 MB, a few milliseconds of work."""
 
@@ -62,7 +64,7 @@ class Dataset:
         ``mapped`` may spread the pairs over threads.
         """
         period = trading_period(prices, rules, grid.windows)
-        rows = averages_of(prices, grid.windows, rules, averages)
+        rows = averages_of(prices, grid.windows, rules, averages, mapped)
         values, stops = values_of(period, rules, statistics)
         facts = facts_of(period, rules, periods_per_year(prices, rules))
         return cls.of_averages(rows, period, grid, values, stops, facts, delay_of(rules), mapped)
@@ -178,10 +180,19 @@ def bar_after(prices: Prices, end: str) -> int:
     return bar
 
 
-def averages_of(prices: Prices, windows: tuple[int, ...], rules: Rules, own: Averages | None = None) -> np.ndarray:
+def averages_of(
+    prices: Prices, windows: tuple[int, ...], rules: Rules, own: Averages | None = None, mapped: Map = map
+) -> np.ndarray:
     """Averages ``(W, T)`` over the whole series: of the kind ``rules.average``, or the user's own."""
     if own is None:
-        return moving_averages(rules.average, prices.close, np.array(windows, np.int64))
+        found, at_once = np.empty((len(windows), len(prices))), max(1, AVERAGED_BARS // len(prices))
+
+        def average(begin: int) -> None:
+            part = slice(begin, begin + at_once)
+            found[part] = moving_averages(rules.average, prices.close, np.array(windows[part], np.int64))
+
+        list(mapped(average, range(0, len(windows), at_once)))
+        return found
     if isinstance(own, np.ndarray):
         rows = own
     elif not isinstance(own, Mapping | pd.DataFrame):
@@ -259,24 +270,24 @@ def distinct(
     slow: np.ndarray,
     windows: int,
     most: int,
-    order_of: Callable[[Crosses], np.ndarray] | None = None,
+    order_of: Callable[[Crosses, np.ndarray], np.ndarray] | None = None,
 ) -> Lists:
     """The lists of the pairs (fast, slow), each once; in the order of their first pairs, or in that of ``order_of``."""
     ids, heads = equal_lists(crosses, most)
     if order_of is not None:
-        order = order_of(gathered(crosses, heads))
+        order = order_of(crosses, heads)
         ranks = np.empty_like(order)
         ranks[order] = np.arange(order.size, dtype=order.dtype)
         ids, heads = ranks[ids], heads[order]
     return lists_of(gathered(crosses, heads), ids, fast, slow, windows)
 
 
-def walking_order(entries: Crosses) -> np.ndarray:
-    """Lists sorted by their entries, ``(N,)`` int32, so that neighbours share a prefix."""
-    sizes = np.diff(entries.starts)
+def walking_order(entries: Crosses, lists: np.ndarray) -> np.ndarray:
+    """Places ``(N,)`` int32 of the ``lists (N,)`` sorted by their entries, so that neighbours share a prefix."""
+    begins, sizes = entries.starts[lists], np.diff(entries.starts)[lists]
     keys = np.zeros((sizes.size, SORTED_ENTRIES), entries.bars.dtype.newbyteorder(">"))
     for k in range(SORTED_ENTRIES):
         longer = np.flatnonzero(sizes > k)
-        keys[longer, k] = entries.bars[entries.starts[longer] + k]
+        keys[longer, k] = entries.bars[begins[longer] + k]
     as_text = keys.view(f"S{keys.itemsize * SORTED_ENTRIES}").ravel()  # big-endian: byte order is number order
     return np.argsort(as_text, kind="stable").astype(np.int32)

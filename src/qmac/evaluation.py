@@ -125,7 +125,7 @@ class Evaluator:
             scores, _ = _scores(pilot, question.open, rough_scale)
         low, high, furthest = 0.0, 0.0, 1.0
         if scores.size:
-            low, high = (float(np.quantile(scores, q)) for q in (PILOT_TAIL, 1 - PILOT_TAIL))
+            low, high = np.quantile(scores, (PILOT_TAIL, 1 - PILOT_TAIL)).tolist()
             furthest = float(np.abs(scores).max())
         margin = max(high - low, 1e-6) / 2
         bound = bound_of(dataset.values.sums.gain) if bounded else max(furthest, 1e-6) * HEADROOM
@@ -141,8 +141,7 @@ class Evaluator:
 
         NaN where it is not finite. Bit for bit what the sweep gives.
         """
-        few = _of_lists(replace(self.dataset, windows=self.dataset.windows[:2]), buys, sells)  # small maps
-        scores, places = _scores(few, self.question.open, self.scale)
+        scores, places = _scores(_of_lists(self.dataset, buys, sells), self.question.open, self.scale)
         found = np.full(buys.size * sells.size, np.nan)
         objective = self.question.objective
         found[places] = objective.values(scores * objective.sign + 0.0)
@@ -312,11 +311,13 @@ def _sampled(lists: Lists, most: int) -> np.ndarray:
 
 
 def _of_lists(dataset: Dataset, buys: np.ndarray, sells: np.ndarray) -> Dataset:
-    """The dataset with some of its lists, as if each had one pair."""
+    """The dataset with some of its lists, as if each had one pair, all of the same two windows: so its maps are small."""
+    windows = dataset.windows[:2]
 
     def only(lists: Lists, which: np.ndarray) -> Lists:
         fast, ids = np.zeros(which.size, np.int32), np.arange(which.size, dtype=np.int32)
-        return lists_of(gathered(lists.crosses, which), ids, fast, fast + 1, len(dataset.windows))
+        return lists_of(gathered(lists.crosses, which), ids, fast, fast + 1, len(windows))
 
     prefixes = np.zeros(buys.size + 1, np.int32)
-    return replace(dataset, buys=only(dataset.buys, buys), prefixes=prefixes, sells=only(dataset.sells, sells))
+    few_buys, few_sells = only(dataset.buys, buys), only(dataset.sells, sells)
+    return replace(dataset, windows=windows, buys=few_buys, prefixes=prefixes, sells=few_sells)

@@ -75,33 +75,46 @@ def neighbours(grid: Grid, combination: Sequence[int], radius: int = RADIUS) -> 
     check_count("radius", radius, 0, MOST_STEPS)
     grid.index(combination)
     moves = moves_within(radius)
-    found, inside = moved(grid, np.array([combination], np.int64), moves)
-    found, steps = found[0][inside[0]], np.abs(moves).max(axis=1)[inside[0]]
+    (buys, buyable), (sells, sellable) = (
+        moved(grid, roles, np.array([combination[side]], np.int64), moves)
+        for roles, side in ((ROLES[:2], slice(2)), (ROLES[2:], slice(2, 4)))
+    )
+    inside = (buyable[:, :, None] & sellable[:, None, :] & may_meet(grid, buys, sells))[0]
+    buy, sell = np.nonzero(inside)
+    found = np.concatenate((buys[0, buy], sells[0, sell]), axis=1)
+    steps = np.maximum(*(np.abs(moves).max(axis=1)[side] for side in (buy, sell)))
     order = np.argsort(steps, kind="stable")
     return found[order], steps[order]
 
 
 def moves_within(radius: int) -> np.ndarray:
-    """Every way to move the four windows by at most ``radius`` steps each, ``(M, 4)`` int64, staying among them."""
+    """Every way to move two windows by at most ``radius`` steps each, ``(M, 2)`` int64, staying among them, in the middle."""
     moves = np.arange(-radius, radius + 1)
-    return np.stack(np.meshgrid(*[moves] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
+    return np.stack(np.meshgrid(moves, moves, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-def moved(grid: Grid, combinations: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where the moves ``(M, 4)`` lead from combinations ``(K, 4)`` of the grid: windows ``(K, M, 4)``, and whether those are
-    in the grid, ``(K, M)``."""
-    found = np.empty((len(combinations), len(moves), 4), np.int64)
+def moved(grid: Grid, roles: Sequence[str], pairs: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the moves ``(M, 2)`` lead from pairs ``(K, 2)`` of one side of the grid: windows ``(K, M, 2)``, and whether those are
+    in it, ``(K, M)``."""
+    found = np.empty((len(pairs), len(moves), 2), np.int64)
     inside = np.ones(found.shape[:2], np.bool_)
-    for k, role in enumerate(ROLES):
+    for k, role in enumerate(roles):
         windows = np.array(grid.roles[role], np.int64)
-        places = np.searchsorted(windows, combinations[:, k])[:, None] + moves[:, k]
+        places = np.searchsorted(windows, pairs[:, k])[:, None] + moves[:, k]
         inside &= (places >= 0) & (places < windows.size)
         found[:, :, k] = windows[np.clip(places, 0, windows.size - 1)]
-    buy_fast, buy_slow, sell_fast, sell_slow = np.moveaxis(found, 2, 0)
-    inside &= (buy_fast < buy_slow) & (sell_fast < sell_slow)
+    return found, inside & (found[:, :, 0] < found[:, :, 1])
+
+
+def may_meet(grid: Grid, buys: np.ndarray, sells: np.ndarray) -> np.ndarray:
+    """Whether buy pairs ``(K, B, 2)`` may stand with sell pairs ``(K, S, 2)``, ``(K, B, S)``: where a grid says so, without a
+    window in common."""
+    met = np.ones((len(buys), buys.shape[1], sells.shape[1]), np.bool_)
     if not grid.shared_windows:
-        inside &= (buy_fast != sell_fast) & (buy_fast != sell_slow) & (buy_slow != sell_fast) & (buy_slow != sell_slow)
-    return found, inside
+        for k in range(2):
+            for j in range(2):
+                met &= buys[:, :, None, k] != sells[:, None, :, j]
+    return met
 
 
 def around(series: Series, grid: Grid, rules: Rules, combination: Sequence[int], radius: int = RADIUS) -> pd.DataFrame:

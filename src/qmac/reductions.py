@@ -239,12 +239,12 @@ class Maps:
 
     @classmethod
     def finish(cls, objective: Objective, maps: Cells, grid: Grid, units: Units) -> Maps:
-        """Written without temporaries: with 1,419 windows each array is 97 MB."""
-        means = np.full(maps.sums.shape, np.nan)
-        np.divide(maps.sums, maps.counts, out=means, where=maps.counts > 0)
+        """In place of the sums and bests: with 1,419 windows each array is 97 MB, and new memory takes as long as the rest."""
+        empty = maps.counts == 0
+        means = np.divide(maps.sums, maps.counts, out=maps.sums.view(np.float64), where=~empty)
         means *= objective.sign * 2.0**-units.score_bits
-        best = maps.best * objective.sign
-        best[maps.counts == 0] = np.nan
+        best = np.multiply(maps.best, objective.sign, out=maps.best)
+        means[empty] = best[empty] = np.nan
         return cls(objective, grid.windows, best, means, maps.counts)
 
     def frame(self, grid: Grid, rows: str, columns: str, stat: str) -> pd.DataFrame:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,16 +20,14 @@ from qmac.dataset import (
 )
 from qmac.errors import GridError
 from qmac.grid import ROLES, Combination, checked_combination
-from qmac.kernels.trades import find_trades
-from qmac.metrics import METRICS, Trades, equity_of, metrics_of
+from qmac.kernels.crosses import Crosses
+from qmac.kernels.trades import Market, Sums, find_trades, replay
+from qmac.metrics import METRICS, metrics_of
 from qmac.prices import Prices
-from qmac.values import facts_of, own_exits
+from qmac.values import Period, code_dtype, facts_of, own_exits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
-REPLAYED_BARS = 1 << 18
-"""Bars of all combinations that are replayed at once: a few arrays of 2 MiB."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,14 +95,9 @@ def evaluate(
     wanted = [checked_combination(combination) for combination in combinations]
     if not wanted:
         return no_rows()
-    traded = _Traded(prices, wanted, rules, averages)
-    at_once, each = max(1, REPLAYED_BARS // traded.close.size), iter(traded)
-    parts = []
-    while rows := list(islice(each, at_once)):
-        parts.append(metrics_of(traded.close, rows, rules, traded.facts))
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
-    columns["total_trades"] = columns["total_trades"].astype(np.int64)
-    return pd.DataFrame(dict(zip(ROLES, np.array(wanted, np.int64).T, strict=True)) | columns)
+    columns = _signals_of(prices, wanted, rules, averages).metrics(prices)
+    whole = {"total_trades": columns["total_trades"].astype(np.int64)}
+    return pd.DataFrame(dict(zip(ROLES, np.array(wanted, np.int64).T, strict=True)) | columns | whole)
 
 
 def no_rows() -> pd.DataFrame:
@@ -135,16 +127,18 @@ def backtest(
     """
     prices, rules = Prices.of(prices), Rules.of(rules)
     wanted = checked_combination(combination)
-    traded = _Traded(prices, [wanted], rules, averages)
-    trades = next(iter(traded))
-    numbers = _only(metrics_of(traded.close, [trades], rules, traded.facts))
-    equity, hold = equity_of(traded.close, [trades, _held_throughout(traded.close, rules)], rules.init_cash)
+    signals = _signals_of(prices, [wanted], rules, averages)
+    period, trades = signals.period, signals.trades(0)
+    hold = _held_throughout(period, rules).trades(0)
+    index = prices.index[period.first :][: period.close.size]
+    equity, held = (_equity_of(period, each, rules.init_cash) for each in (trades, hold))
+    bars = pd.DataFrame({"close": period.close, **signals.averages, "hold": held}, index)
     return Backtest(
         wanted,
-        pd.Series(numbers, name=str(wanted)),
-        pd.Series(equity, traded.index, name="equity"),
-        _trade_table(traded, trades, rules),
-        pd.DataFrame({"close": traded.close, **traded.averages, "hold": hold}, traded.index),
+        pd.Series(_only(signals.metrics(prices)), name=str(wanted)),
+        pd.Series(equity, index, name="equity")[period.start :],
+        _trade_table(index, trades, rules),
+        bars[period.start :],
     )
 
 
@@ -152,27 +146,20 @@ def same_trades(
     prices: Prices, combinations: Sequence[Combination], rules: Rules, averages: Averages | None = None
 ) -> np.ndarray:
     """Which combinations make the very same trades: ``(N,)`` whole numbers, equal where they do, by first appearance."""
+    if not combinations:
+        return np.zeros(0, np.int64)
+    signals = _signals_of(prices, combinations, rules, averages)
     numbers: dict[bytes, int] = {}
-    found = [
-        numbers.setdefault(np.concatenate((trades.opened, trades.closed)).tobytes(), len(numbers))
-        for trades in (_Traded(prices, combinations, rules, averages) if combinations else ())
-    ]
+    found = []
+    for row in range(len(combinations)):
+        trades = signals.trades(row)
+        found.append(numbers.setdefault(np.concatenate((trades.opened, trades.closed)).tobytes(), len(numbers)))
     return np.array(found, np.int64)
 
 
 def buy_and_hold(prices: Prices, rules: Rules) -> dict[str, float]:
     """Metrics of buying at the first close that may trade, with its costs, and holding to the end."""
-    period = trading_period(prices, rules, (0,))
-    close = period.close[period.start :]
-    trades = _held_throughout(close, rules)
-    return _only(metrics_of(close, [trades], rules, facts_of(period, rules, periods_per_year(prices, rules))))
-
-
-def _held_throughout(close: np.ndarray, rules: Rules) -> Trades:
-    """One trade, from the first close on."""
-    return Trades(
-        np.zeros(1, np.int64), np.full(1, close.size), np.zeros(1, np.bool_), close[:1] * rules.buy_factor, close[-1:]
-    )
+    return _only(_held_throughout(trading_period(prices, rules, (0,)), rules).metrics(prices))
 
 
 def _only(columns: dict[str, np.ndarray]) -> dict[str, float]:
@@ -180,55 +167,125 @@ def _only(columns: dict[str, np.ndarray]) -> dict[str, float]:
     return {name: float(column[0]) for name, column in columns.items()}
 
 
-class _Traded:
-    """The trades of a list of combinations, one after the other."""
+@dataclass(frozen=True)
+class _Trades:
+    """The trades of one combination, ``(N,)`` each; bars count as in the period."""
 
-    def __init__(
-        self, prices: Prices, combinations: Sequence[Combination], rules: Rules, averages: Averages | None
-    ) -> None:
-        table = np.array(combinations, np.int64)
-        windows, places = np.unique(table, return_inverse=True)
-        places = places.reshape(table.shape)
-        self._period = period = trading_period(prices, rules, tuple(windows.tolist()))
-        rows = averages_of(prices, tuple(windows.tolist()), rules, averages)
-        buys, self._buy = np.unique(places[:, :2], axis=0, return_inverse=True)
-        sells, self._sell = np.unique(places[:, 2:], axis=0, return_inverse=True)
-        self._entries = crosses_of(rows, buys[:, 0], buys[:, 1], period, delay_of(rules))
-        self._exits = crosses_of(rows, sells[:, 1], sells[:, 0], period, delay_of(rules))
-        self._rules = rules
-        self._own = own_exits(period, rules)
-        self.close = period.close[period.start :]
-        self.fill = period.fill[period.start :]
-        traded = slice(period.first + period.start, period.first + period.close.size)
-        self.index = prices.index[traded]
-        self.averages = dict(zip(windows.tolist(), rows[:, traded], strict=True))
-        self.facts = facts_of(period, rules, periods_per_year(prices, rules))
+    opened: np.ndarray
+    closed: np.ndarray  # T where a position is open at the end
+    stopped: np.ndarray  # ended by a stop or by the holding time
+    paid: np.ndarray  # cash that one unit cost
+    brought: np.ndarray  # cash that it brought; of an open one, the last close
 
-    def __iter__(self) -> Iterator[Trades]:
-        period, rules, own = self._period, self._rules, self._own
-        length = period.close.size
-        brings = np.append(period.fill * rules.sell_factor, period.close[-1])  # at bar T: an open position
-        for buy, sell in zip(self._buy.ravel(), self._sell.ravel(), strict=True):
-            entries = self._entries.bars[self._entries.starts[buy] : self._entries.starts[buy + 1]]
-            exits = self._exits.bars[self._exits.starts[sell] : self._exits.starts[sell + 1]]
-            opened, closed, stopped = find_trades(entries, exits, own.bars, length, rules.conflict == "ignore")
-            yield Trades(
-                opened - period.start,
-                closed - period.start,
-                stopped,
-                period.fill[opened] * rules.buy_factor,
-                np.where(stopped, own.brought[opened], brings[closed]),
-            )
+    @property
+    def returns(self) -> np.ndarray:
+        """What each trade earned, as a share of what it cost."""
+        returns: np.ndarray = (self.brought - self.paid) / self.paid
+        return returns
 
 
-def _trade_table(traded: _Traded, trades: Trades, rules: Rules) -> pd.DataFrame:
-    index, still_open = traded.index, trades.closed == traded.close.size
+@dataclass(frozen=True)
+class _Signals:
+    """N combinations on one market: list ``buys[n]`` of the entries, list ``sells[n]`` of the exits."""
+
+    period: Period
+    rules: Rules
+    market: Market
+    entries: Crosses
+    exits: Crosses
+    buys: np.ndarray  # (N,)
+    sells: np.ndarray  # (N,)
+    averages: dict[Any, np.ndarray]  # (T,) by window
+
+    def metrics(self, prices: Prices) -> dict[str, np.ndarray]:
+        """All of ``METRICS``, ``(N,)`` each."""
+        rules, period = self.rules, self.period
+        sums = Sums(*(np.empty(self.buys.size) for _ in Sums._fields))
+        ignore = rules.conflict == "ignore"
+        replay(
+            self.entries, self.exits, self.buys, self.sells, self.market, period.start, ignore, rules.init_cash, sums
+        )
+        return metrics_of(sums, rules, facts_of(period, rules, periods_per_year(prices, rules)))
+
+    def trades(self, row: int) -> _Trades:
+        """Of one of them."""
+        market, length = self.market, self.period.close.size
+        entries, exits = (
+            crosses.bars[crosses.starts[which] : crosses.starts[which + 1]]
+            for crosses, which in ((self.entries, self.buys[row]), (self.exits, self.sells[row]))
+        )
+        opened, closed, stopped = find_trades(entries, exits, market.stops, length, self.rules.conflict == "ignore")
+        brought = np.where(stopped, market.stopped[opened], market.brought[closed])
+        return _Trades(opened, closed, stopped, market.paid[opened], brought)
+
+
+def _signals_of(
+    prices: Prices, combinations: Sequence[Combination], rules: Rules, averages: Averages | None
+) -> _Signals:
+    table = np.array(combinations, np.int64)
+    windows, places = np.unique(table, return_inverse=True)
+    places = places.reshape(table.shape)
+    period = trading_period(prices, rules, tuple(windows.tolist()))
+    rows = averages_of(prices, tuple(windows.tolist()), rules, averages)
+    (buys, buy), (sells, sell) = (
+        np.unique(fast * windows.size + slow, return_inverse=True) for fast, slow in (places.T[:2], places.T[2:])
+    )
+    return _Signals(
+        period,
+        rules,
+        _market_of(period, rules),
+        crosses_of(rows, *np.divmod(buys, windows.size), period, delay_of(rules)),
+        crosses_of(rows, *np.divmod(sells, windows.size)[::-1], period, delay_of(rules)),
+        buy,
+        sell,
+        dict(zip(windows.tolist(), rows[:, period.first : period.first + period.close.size], strict=True)),
+    )
+
+
+def _held_throughout(period: Period, rules: Rules) -> _Signals:
+    """One combination that enters at the first close that may trade, and never leaves."""
+    period, length = replace(period, fill=period.close), period.close.size
+    market = _market_of(period, rules)._replace(stops=np.full(length, length))
+    entries, exits = (np.array(bars, code_dtype(length)) for bars in ([period.start], []))
+    signals = Crosses(np.array([0, 1]), entries), Crosses(np.array([0, 0]), exits)
+    none = np.zeros(1, np.int64)
+    return _Signals(period, rules, market, *signals, none, none, {})
+
+
+def _market_of(period: Period, rules: Rules) -> Market:
+    own, close = own_exits(period, rules), period.close
+    return Market(
+        close,
+        np.append(0.0, close[1:] / close[:-1] - 1),
+        period.fill * rules.buy_factor,
+        np.append(period.fill * rules.sell_factor, close[-1]),
+        own.bars,
+        own.brought,
+    )
+
+
+def _equity_of(period: Period, trades: _Trades, cash: float) -> np.ndarray:
+    """Value of the account at each close, ``(T,)``, in currency."""
+    levels = [cash]  # while flat; units while held, and so on in turn
+    for paid, brought in zip(trades.paid.tolist(), trades.brought.tolist(), strict=True):
+        units = levels[-1] / paid
+        levels += (units, units * brought)
+    turns = np.column_stack((trades.opened, trades.closed)).ravel()
+    lengths = np.diff(turns, prepend=0, append=period.close.size)
+    equity = np.repeat(levels, lengths)
+    np.multiply(equity, period.close, out=equity, where=np.repeat(np.arange(lengths.size) % 2 == 1, lengths))
+    return equity
+
+
+def _trade_table(index: pd.DatetimeIndex, trades: _Trades, rules: Rules) -> pd.DataFrame:
+    """``index (T,)`` is that of the period."""
+    still_open = trades.closed == index.size
     cash = rules.init_cash * np.concatenate(([1.0], np.cumprod(1 + trades.returns)[:-1]))[: trades.opened.size]
     fees = np.where(still_open, 1.0, 1 - rules.fees)
     return pd.DataFrame(
         {
             "entry_date": index[trades.opened],
-            "exit_date": index[np.minimum(trades.closed, traded.close.size - 1)],
+            "exit_date": index[np.minimum(trades.closed, index.size - 1)],
             "entry_price": trades.paid / (1 + rules.fees),
             "exit_price": trades.brought / fees,
             "size": cash / trades.paid,

@@ -286,14 +286,14 @@ def test_what_kept_rows_take_is_asked_for(evaluator):
     many = replace(question(), top=200_000)
     with (
         pytest.raises(OptionError, match="The run needs .* MiB with one thread"),
-        keeper_of(Machine(LIMIT - 300 * MIB)).admitted(PRICES, GRID, many, None),
+        keeper_of(Machine(LIMIT - 280 * MIB)).admitted(PRICES, GRID, many, None),
     ):
         raise AssertionError
     kept = Evaluator(evaluator.dataset, many)
     ledger = ledger_of(kept)
     keeper_of(Machine(100 * MIB)).begin(kept, ledger, 1)
     with pytest.raises(OptionError, match="needs"):
-        keeper_of(Machine(LIMIT - 300 * MIB)).begin(kept, ledger, 1)
+        keeper_of(Machine(LIMIT - 280 * MIB)).begin(kept, ledger, 1)
 
 
 def sweep_all(evaluator, ledger):

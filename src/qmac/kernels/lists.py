@@ -152,12 +152,18 @@ def slices_of(ids, lists, windows, others, size):
     return slices, Holders(held_starts, held, slice_lists[held]), order.astype(np.int32)
 
 
-def gathered(crosses: Crosses, which: np.ndarray) -> Crosses:
+@jit
+def gathered(crosses, which):
     """The lists ``which (N,)`` of others."""
-    sizes = np.diff(crosses.starts)[which]
-    starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)))
-    places = np.repeat(crosses.starts[which] - starts[:-1], sizes) + np.arange(starts[-1])
-    return Crosses(starts, crosses.bars[places])
+    starts = np.zeros(which.size + 1, np.int64)
+    for n in range(which.size):
+        starts[n + 1] = starts[n] + crosses.starts[which[n] + 1] - crosses.starts[which[n]]
+    bars = np.empty(starts[which.size], crosses.bars.dtype)
+    for n in range(which.size):
+        begin = crosses.starts[which[n]]
+        for k in range(starts[n + 1] - starts[n]):
+            bars[starts[n] + k] = crosses.bars[begin + k]
+    return Crosses(starts, bars)
 
 
 def lists_of(crosses: Crosses, ids: np.ndarray, fast: np.ndarray, slow: np.ndarray, windows: int) -> Lists:

@@ -58,7 +58,7 @@ HEADINGS = {
 PROFITS = ("total_return", "annualized_return", "simple_return", "expectancy")
 LARGE = 1e6
 """From here on, digits say less than an exponent."""
-MOST_BARS = 8_000_000
+MOST_BARS = 60_000_000
 """Of all neighbours of the winner, which are looked at if there are no more: 0.1 s."""
 BARS = 16
 SHADES = " ▏▎▍▌▋▊▉█"

@@ -36,7 +36,7 @@ SNAPSHOT_COST = 0.01
 """Share of the time that snapshots may take."""
 RATE_SECONDS = 10.0
 """Of the rate that is shown: the speed of now, and not that of before a pause."""
-LONG_FINISH = 1 << 26
+LONG_FINISH = 1 << 29
 """Bars of all kept rows, from which on what was swept is saved before they are replayed: some seconds."""
 CALL_SECONDS = 3.0
 """A snapshot waits this long at most for workers to settle; without them it is as true, only older."""

@@ -17,7 +17,6 @@ from qmac.prices import Prices
 from qmac.run.headroom import admit
 from qmac.run.limits import Limits
 from qmac.run.probes import Reading
-from qmac.simulation import REPLAYED_BARS
 from qmac.values import Period, code_dtype
 
 LOADING = 80 * 2**20
@@ -34,7 +33,7 @@ ROW_BYTES = 1200
 """Of a kept row, from its replay to the printed result: its metrics, in parts and joined, as Parquet and read again.
 Measured at 200,000 rows: 830, and a copy where they are ranked by their plateau."""
 REPLAY_BYTES = 12 * 8
-"""Of a bar that is replayed at once: a dozen arrays."""
+"""Of a bar while rows are replayed: a dozen arrays."""
 MAP_BYTES = 6 * 24
 """Of two windows in a tally: a best, a sum and a count in each of the six maps."""
 
@@ -72,9 +71,9 @@ def finishing_bytes(bars: int, windows: int, top: int) -> int:
     Examples
     --------
     >>> finishing_bytes(bars=5031, windows=59, top=200_000) >> 20
-    255
+    231
     """
-    return 8 * bars * min(4 * top, windows) + REPLAY_BYTES * min(top * bars, REPLAYED_BARS) + ROW_BYTES * top
+    return 8 * bars * min(4 * top, windows) + REPLAY_BYTES * bars + ROW_BYTES * top
 
 
 def _crosses(series: Prices, grid: Grid, side: PairSet, period: Period, rules: Rules, averages: Averages | None) -> int:
