@@ -129,7 +129,10 @@ class Run:
     @property
     def anonymous(self):
         """Bytes that it holds and that no file has."""
-        return 1024 * counter(Path(f"/proc/{self.process.pid}/status"), "RssAnon:")
+        try:
+            return 1024 * counter(Path(f"/proc/{self.process.pid}/status"), "RssAnon:")
+        except ValueError:  # it has ended
+            raise AssertionError(f"code {self.end()}, killed {self.kills} times: {self.err} {self.lines[-3:]}") from None
 
     @property
     def lines(self):

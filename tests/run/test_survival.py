@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -146,8 +147,13 @@ class Child:
         """Send a signal; the exit code, all that was said, and after how many seconds."""
         began = time.perf_counter()
         self.process.send_signal(number)
-        out, errors = self.process.communicate(timeout=60)
-        return self.process.returncode, out, "".join(self.lines) + (errors or ""), time.perf_counter() - began
+        last = threading.Timer(60, self.process.kill)
+        last.start()
+        # not communicate(), which loses what wait_for has read ahead
+        errors, out = (stream.read() if stream else "" for stream in (self.process.stderr, self.process.stdout))
+        code = self.process.wait()
+        last.cancel()
+        return code, out, "".join(self.lines) + errors, time.perf_counter() - began
 
 
 def check(path, digests, count=1):
@@ -293,6 +299,7 @@ def test_a_second_time_it_leaves_at_once(tmp_path, csv, answer):
     path = tmp_path / "run"
     with Child(CLI, "optimize", csv, "--windows", "2:41", "--out", path, CELL_SECONDS="30") as child:
         child.wait_for(" *0.0%")
+        child.wait_for(" *0.0%")  # once more: now a worker is at it, and is waited for
         child.process.send_signal(signal.SIGINT)
         child.wait_for("qmac: stopping; what is at hand is finished and saved. Again: at once.")
         code, out, errors, seconds = child.send(signal.SIGINT)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from qmac import reductions
 from qmac.evaluation import Evaluator, Worker
 from qmac.kernels.tally import Tally
+from qmac.machine import give_back
 from qmac.run.ledger import Batch, Ledger
 
 Value = TypeVar("Value")
@@ -169,6 +170,7 @@ def _work(crew: _Crew, number: int) -> _Share | None:
             if share is not None:
                 share.settle(ledger)
                 share = None  # its tables are freed while it waits
+                give_back()
             crew.wait_for(number)
         batch = None if crew.orders.stop else ledger.take(speed, max(1, crew.orders.threads))
         if batch is None:
