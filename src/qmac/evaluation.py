@@ -272,8 +272,13 @@ class Worker:
         return _nbytes(self._scratch) + _nbytes(self.tally)
 
     def start_over(self) -> None:
-        """Go on with an empty tally."""
+        """Go on with an empty tally, to be merged with those before: what these have surpassed is still passed by."""
         reductions.clear(self.tally)
+
+    def forget(self) -> None:
+        """Go on with an empty tally, whatever becomes of those before."""
+        self.start_over()
+        self._scratch.floors[:] = -np.inf
 
 
 def _nbytes(value: Any) -> int:
