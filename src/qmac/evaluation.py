@@ -275,11 +275,6 @@ class Worker:
         """Go on with an empty tally, to be merged with those before: what these have surpassed is still passed by."""
         reductions.clear(self.tally)
 
-    def forget(self) -> None:
-        """Go on with an empty tally, whatever becomes of those before."""
-        self.start_over()
-        self._scratch.floors[:] = -np.inf
-
 
 def _nbytes(value: Any) -> int:
     if isinstance(value, tuple):

@@ -76,7 +76,7 @@ class World:
         self.epoch += 1
         self.stalled_until = 0.0
         self.counted = self.saved.copy()
-        self.machine = ls.Leases(self.work, self.counted > 0)
+        self.machine, self.leased = ls.Leases(self.work, self.counted > 0), set()
         self.crews = {}
         for speed in self.speeds:
             self.join(speed, 0.1)
@@ -165,6 +165,9 @@ class World:
             case ms.Reject():
                 self.late += 1
             case ms.Grant():
+                cells = set(range(action.lease.first, action.lease.last))
+                assert action.lease.again == bool(cells & self.leased), action.lease
+                self.leased |= cells
                 if self.dice.random() >= self.p_lost:
                     self.at(self.dice.random() * self.reach / 4, "grant", self.crews[action.lease.node], action.lease)
             case ms.Ping():

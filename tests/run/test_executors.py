@@ -156,8 +156,9 @@ def test_a_crew_makes_its_workers_once_and_frees_those_that_are_not_to_sweep(slo
             crew.run(ledger, Alone(threads))
             whole.settle(ledger.tally, [(first, last)])
             assert sum(worker() is not None for worker in made) == threads
-        crew.run(again := ledger_of(evaluator), Alone(2))  # of another answer: what was swept before is forgotten
-    assert whole.complete and again.complete and len(made) == 3
+        crew.forget()
+        crew.run(again := ledger_of(evaluator), Alone(2))
+    assert whole.complete and again.complete and len(made) == 3 + 2
     lists = evaluator.dataset.buys, evaluator.dataset.sells
     plain = reductions.maps_of(tally_of(evaluator), *lists, GRID.shared_windows)
     for ledger in (whole, again):

@@ -137,6 +137,7 @@ def test_what_a_lost_node_had_is_granted_at_once_to_whom_is_soonest_through():
     cells = {cell for lease in held if lease.node == "lost" for cell in range(lease.first, lease.last)}
     again = leases(board.step(Lost("lost", "killed"), 1.0))
     assert {cell for lease in again for cell in range(lease.first, lease.last)} == cells
+    assert all(lease.again for lease in again) and not any(lease.again for lease in held)
     sizes = {node: sum(lease.last - lease.first for lease in again if lease.node == node) for node in ("slow", "fast")}
     assert 0 < sizes["slow"] < sizes["fast"] / 5
     assert not leases(board.step(Tick(), 2.0))  # what never was out waits

@@ -294,11 +294,12 @@ class Leases:
         if (piece := self._cut(name, node, now, back)) is None:
             return []
         self._number += 1
-        held = _Held(Lease(self._number, name, piece.first, piece.last), piece, self._work(piece.first, piece.last))
+        lease = Lease(self._number, name, piece.first, piece.last, piece.back)
+        held = _Held(lease, piece, self._work(piece.first, piece.last))
         node.held.append(held)
         if len(node.held) == 1:
             held.due = now + self._patience(node, held)
-        return [Grant(held.lease)]
+        return [Grant(lease)]
 
     def _cut(self, name: str, node: _Node, now: float, back: bool) -> _Piece | None:
         """Free cells for a node, taken out; None if there are none for it."""

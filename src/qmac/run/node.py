@@ -86,6 +86,9 @@ class Node:
             self._crew = self._load(evaluator(), checksum)
         if generation != self._generation:
             self._generation, self._recalled, self._lease, self._ledger = generation, False, None, None
+            self._crew.forget()
+        elif lease.again:  # what became of them is not known here: now they are swept as if nothing had been before
+            self._crew.forget()
         decision = self._governor.tick()
         if decision.stop is not None:
             raise Stopped(decision.reason)
