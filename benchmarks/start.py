@@ -21,7 +21,7 @@ class Reached(Exception): pass
 def reached(crew, number):
     sys.stdout.write(f"{time.time():.6f}\\n")
     raise Reached
-executors._work = reached
+executors.Crew._work = reached
 try:
     qmac.optimize(qmac.sample_prices().tail(2000), qmac.Grid(windows=range(2, 253)))
 except Reached:

@@ -132,7 +132,9 @@ class Run:
         try:
             return 1024 * counter(Path(f"/proc/{self.process.pid}/status"), "RssAnon:")
         except ValueError:  # it has ended
-            raise AssertionError(f"code {self.end()}, killed {self.kills} times: {self.err} {self.lines[-3:]}") from None
+            raise AssertionError(
+                f"code {self.end()}, killed {self.kills} times: {self.err} {self.lines[-3:]}"
+            ) from None
 
     @property
     def lines(self):

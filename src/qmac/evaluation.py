@@ -271,7 +271,7 @@ class Worker:
         return _nbytes(self._scratch) + _nbytes(self.tally)
 
     def start_over(self) -> None:
-        """Go on with an empty tally."""
+        """Go on with an empty tally, to be merged with those before: what these have surpassed is still passed by."""
         reductions.clear(self.tally)
 
 

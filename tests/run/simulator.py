@@ -76,7 +76,7 @@ class World:
         self.epoch += 1
         self.stalled_until = 0.0
         self.counted = self.saved.copy()
-        self.machine = ls.Leases(self.work, self.counted > 0)
+        self.machine, self.leased = ls.Leases(self.work, self.counted > 0), set()
         self.crews = {}
         for speed in self.speeds:
             self.join(speed, 0.1)
@@ -126,6 +126,7 @@ class World:
             self.do(action)
         if actions or not isinstance(event, ms.Tick):
             self.check()
+        self.check_haste()
 
     def check(self):
         """Every cell is in exactly one place."""
@@ -138,6 +139,14 @@ class World:
         for cell in self.machine.failed:
             places[cell] += 1
         assert (places == 1).all(), places
+
+    def check_haste(self):
+        """What came back unswept waits for no lease to end."""
+        machine, nodes = self.machine, set(self.machine._nodes)
+        ready = {name for name, node in machine._nodes.items() if node.speed and node.paused is None}
+        for piece in machine._free:
+            others = nodes - piece.tried or nodes
+            assert machine._hold or not piece.back or not ready & others, piece
 
     def check_blame(self, crew, why):
         """Where nothing is lost or delayed, no node is given up that did nothing wrong, however long the driver stood still."""
@@ -156,6 +165,9 @@ class World:
             case ms.Reject():
                 self.late += 1
             case ms.Grant():
+                cells = set(range(action.lease.first, action.lease.last))
+                assert action.lease.again == bool(cells & self.leased), action.lease
+                self.leased |= cells
                 if self.dice.random() >= self.p_lost:
                     self.at(self.dice.random() * self.reach / 4, "grant", self.crews[action.lease.node], action.lease)
             case ms.Ping():

@@ -15,6 +15,7 @@ from terminal import inside
 from test_ledger import evaluator_of
 
 import qmac
+from qmac import reductions
 from qmac.errors import InputError, OptionError, Stopped
 from qmac.evaluation import Worker
 from qmac.run import cluster, leases, node
@@ -303,6 +304,21 @@ def test_a_node_sweeps_the_cells_of_its_lease_and_no_others():
     assert int(share.tally.totals.counts[0]) == int(found.counts()[3:9].sum())
     reading = there.reading()
     assert reading.lease == 7 and reading.swept == int(found.work()[3:9].sum()) and reading.threads >= 1
+
+
+def test_a_node_that_sweeps_cells_again_or_for_another_run_gives_all_of_them():
+    """Of leases of one run a worker passes by what the ones before have surpassed."""
+    found = evaluator()
+    there, cells = node.Node(Limits(), 2), found.counts().size
+
+    def best(lease, generation):
+        tally = there.work(lease, generation, found.checksum, lambda: found).tally
+        return reductions.maps_of(tally, found.dataset.buys, found.dataset.sells, GRID.shared_windows).best
+
+    first = best(Lease(1, "a", 0, cells), 1)
+    assert (best(Lease(2, "a", 0, cells, again=True), 1) == first).all()
+    assert (best(Lease(1, "a", 0, cells), 2) == first).all()
+    assert not (best(Lease(2, "a", 0, cells), 2) == first).all()
 
 
 def test_a_node_refuses_what_was_not_sent_and_what_does_not_fit():

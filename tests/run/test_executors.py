@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+import weakref
 
 import pytest
 from conftest import frame, series
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 from test_ledger import asked, done, evaluator_of, ledger_of
 
 import qmac
+from qmac import reductions
 from qmac.errors import InternalError
 from qmac.evaluation import Worker
 from qmac.optimization import Alone, sweep
 from qmac.prices import Prices
 from qmac.run import executors
 from qmac.run import ledger as books
-from qmac.run.executors import Orders, SerialExecutor, ThreadExecutor, tally_of
+from qmac.run.executors import Crew, Orders, SerialExecutor, ThreadExecutor, tally_of
 
 PRICES = Prices.of(frame(series("random", 300, 4)))
 GRID = qmac.Grid(windows=range(2, 22))
@@ -140,6 +142,50 @@ def test_an_interrupt_while_workers_are_started(slow, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         ThreadExecutor(2).run(evaluator, ledger, lambda _: Orders(2))
     assert not ledger.nothing_left  # the worker that was started left after its first batch, and did not sweep all
+
+
+def test_a_crew_makes_its_workers_once_and_frees_those_that_are_not_to_sweep(slow, monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    made, make = [], evaluator.worker
+    monkeypatch.setattr(evaluator, "worker", lambda: (worker := make(), made.append(weakref.ref(worker)))[0])
+    whole = ledger_of(evaluator)
+    with Crew(evaluator, 2) as crew:
+        for first, last, threads in ((0, 10, 2), (10, 20, 2), (20, 30, 1), (30, 46, 2)):
+            ledger = ledger_of(evaluator)
+            ledger.only(first, last)
+            crew.run(ledger, Alone(threads))
+            whole.settle(ledger.tally, [(first, last)])
+            assert sum(worker() is not None for worker in made) == threads
+        crew.forget()
+        crew.run(again := ledger_of(evaluator), Alone(2))
+    assert whole.complete and again.complete and len(made) == 3 + 2
+    lists = evaluator.dataset.buys, evaluator.dataset.sells
+    plain = reductions.maps_of(tally_of(evaluator), *lists, GRID.shared_windows)
+    for ledger in (whole, again):
+        found = reductions.maps_of(ledger.tally, *lists, GRID.shared_windows)
+        assert all((mine == theirs).all() for mine, theirs in zip(found, plain, strict=True))
+
+
+def test_a_worker_whose_tally_is_lost_is_not_used_again(slow, monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger, evaluate = ledger_of(evaluator), Worker.evaluate
+
+    def fails(worker, batch):
+        evaluate(worker, batch)
+        if batch[0] == 30 and not ledger.done.any():
+            raise ZeroDivisionError
+
+    with Crew(evaluator, 2) as crew:
+        with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+            patch.setattr(Worker, "evaluate", lambda *batch: fails(*batch) is None)
+            crew.run(ledger, Alone(2))
+        assert 0 < ledger.done.sum() < 46
+        rest = ledger_of(evaluator)
+        reductions.merge(rest.tally, ledger.tally)
+        rest.restore(ledger.done)
+        crew.run(rest, Alone(2))
+    assert rest.complete
+    rest.check()
 
 
 def test_nobody_starts_after_a_stop():

@@ -127,6 +127,33 @@ def test_what_was_not_swept_is_free_again():
     assert finish(wide, wide.held) and wide.finished
 
 
+def test_what_a_lost_node_had_is_granted_at_once_to_whom_is_soonest_through():
+    board = machine(10_000)
+    for node, speed in (("slow", 10), ("lost", 100), ("fast", 100)):
+        (lease,) = leases(board.step(Joined(node, 1), 0.0))
+        board.step(whole(lease, (lease.last - lease.first) / speed), 0.0)
+    held = board.held
+    assert len(held) == 3 * ls.IN_FLIGHT  # nobody is to get more
+    cells = {cell for lease in held if lease.node == "lost" for cell in range(lease.first, lease.last)}
+    again = leases(board.step(Lost("lost", "killed"), 1.0))
+    assert {cell for lease in again for cell in range(lease.first, lease.last)} == cells
+    assert all(lease.again for lease in again) and not any(lease.again for lease in held)
+    sizes = {node: sum(lease.last - lease.first for lease in again if lease.node == node) for node in ("slow", "fast")}
+    assert 0 < sizes["slow"] < sizes["fast"] / 5
+    assert not leases(board.step(Tick(), 2.0))  # what never was out waits
+
+
+def test_a_node_of_unknown_speed_or_one_that_pauses_is_given_no_more_of_what_came_back():
+    board = machine(10_000)
+    for node in ("lost", "paused"):
+        (lease,) = leases(board.step(Joined(node, 1), 0.0))
+        board.step(whole(lease), 0.0)
+    board.step(Joined("new", 1), 0.0)
+    board.step(Heard("paused", paused=True), 0.0)
+    assert not leases(board.step(Lost("lost", "killed"), 1.0))
+    assert {lease.node for lease in leases(board.step(Heard("paused"), 2.0))} == {"paused"}
+
+
 def test_a_node_is_pinged_and_lost_when_silent():
     board = machine(1000)
     (lease,) = leases(board.step(Joined("a", 1), 0.0))

@@ -41,7 +41,7 @@ class Slow(importlib.abc.MetaPathFinder):
             from qmac.evaluation import Worker
             evaluate = Worker.evaluate
             def slowly(worker, batch):
-                if threading.current_thread() is not threading.main_thread():
+                if threading.current_thread().name.startswith("ThreadPoolExecutor"):  # known answers are not slow
                     time.sleep(float(os.environ["QMAC_TEST_CELL_SECONDS"]) * (batch[1] - batch[0]))
                 return evaluate(worker, batch)
             Worker.evaluate = slowly
@@ -288,6 +288,7 @@ def test_workers_killed_every_five_seconds(digest, told, tmp_path):
         result, given_up = swept(cluster, told, trouble)
     assert result.digest == digest and len(given_up) >= 4
     waits = sorted(round(wait, 1) for wait in released(told))
+    assert waits[-1] < 3, waits
     print(f"workers killed: leased again after {waits} s")
 
 

@@ -45,7 +45,8 @@ LEAST_SECONDS = 0.5
 LEASES_A_LOSS = 4
 """So many leases at least between two losses of nodes, or most work would be lost with them."""
 IN_FLIGHT = 2
-"""Leases of a node: one at hand, one that waits, so that no node waits for the driver."""
+"""Leases of a node: one at hand, one that waits, so that no node waits for the driver. Cells that came back unswept are
+granted beyond it, at once, to the nodes that will first be through: they would wait for up to two leases of seconds."""
 FIRST_SHARE, FIRST_CELLS = 64, 2
 """The first lease of a node, whose speed is not known, is such a part of what is left for each, and so many cells a thread at
 most: where nodes die often, each begins with one."""
@@ -73,15 +74,11 @@ class _Piece:
     failures: int = 0
     losses: int = 0
     tried: frozenset[str] = frozenset()
-
-    @property
-    def suspect(self) -> bool:
-        """Whether it is under suspicion, and cut by halving only."""
-        return bool(self.failures)
+    back: bool = False  # it was out, and came back unswept
 
     def halves(self) -> list[_Piece]:
         middle = (self.first + self.last) // 2
-        return [_Piece(self.first, middle), _Piece(middle, self.last)]
+        return [_Piece(self.first, middle, back=True), _Piece(middle, self.last, back=True)]
 
 
 @dataclass
@@ -103,6 +100,11 @@ class _Node:
     paused: float | None = None  # since when
     held: list[_Held] = field(default_factory=list)
     reading: Any = None
+
+    @property
+    def busy(self) -> float:
+        """Seconds until it has swept what it holds."""
+        return sum(held.work - held.swept for held in self.held) / self.speed
 
 
 class Leases:
@@ -160,10 +162,8 @@ class Leases:
                 actions = self._lose(event.node, event.why)
             case Heard():
                 actions = self._hear(event, now)
-            case Done():
+            case Done() | Failed():
                 actions = self._take_back(event, now)
-            case Failed():
-                actions = self._fail(event, now)
             case Tick():
                 actions = self._tick(event, now)
         return actions + self._grants(now)
@@ -185,11 +185,15 @@ class Leases:
                 held.due = now + self._patience(node, held)
         return []
 
-    def _take_back(self, event: Done, now: float) -> list[Action]:
+    def _take_back(self, event: Done | Failed, now: float) -> list[Action]:
         held = self._end(event.node, event.number, now)
         if held is None:
             self.late += 1
             return [Reject(event.node, event.number)]
+        if isinstance(event, Failed):
+            piece = replace(held.piece, failures=held.piece.failures + 1, tried=held.piece.tried | {event.node})
+            self._return(piece, event.why, again=piece.failures < 2)
+            return []
         lease, node = held.lease, self._nodes[event.node]
         swept = sum(self._work(*batch) for batch in event.cells)
         if event.seconds > 0 and swept:
@@ -198,17 +202,9 @@ class Leases:
         missed = np.ones(lease.last - lease.first, np.bool_)
         for first, last in event.cells:
             missed[first - lease.first : last - lease.first] = False
-        self._free = [_Piece(lease.first + a, lease.first + b) for a, b in ranges_of(missed)] + self._free
+        missing = [_Piece(lease.first + a, lease.first + b, back=True) for a, b in ranges_of(missed)]
+        self._free = missing + self._free
         return [Accept(lease, event.cells, event.partial)] if event.cells else []
-
-    def _fail(self, event: Failed, now: float) -> list[Action]:
-        held = self._end(event.node, event.number, now)
-        if held is None:
-            self.late += 1
-            return [Reject(event.node, event.number)]
-        piece = replace(held.piece, failures=held.piece.failures + 1, tried=held.piece.tried | {event.node})
-        self._return(piece, event.why, again=piece.failures < 2)
-        return []
 
     def _tick(self, event: Tick, now: float) -> list[Action]:
         actions: list[Action] = []
@@ -242,10 +238,9 @@ class Leases:
         if (node := self._nodes.pop(name, None)) is None:
             return []
         self.lost += 1
-        for place, held in enumerate(reversed(node.held), 1):
-            if place < len(node.held):
-                self._free.insert(0, held.piece)  # it only waited
-                continue
+        for held in reversed(node.held[1:]):
+            self._return(held.piece, why, again=True)  # it only waited
+        for held in node.held[:1]:
             piece = replace(held.piece, losses=held.piece.losses + 1)
             alone = piece.last - piece.first == 1
             again = piece.losses < (MOST_LOSSES_OF_A_CELL if alone else MOST_LOSSES)
@@ -268,7 +263,7 @@ class Leases:
     def _return(self, piece: _Piece, why: str, again: bool) -> None:
         """Free again; or in halves, or given up."""
         if again:
-            self._free.insert(0, piece)
+            self._free.insert(0, replace(piece, back=True))
         elif piece.last - piece.first > 1:
             self._free = piece.halves() + self._free
         else:
@@ -282,28 +277,40 @@ class Leases:
             return actions
         for wanted in range(1, IN_FLIGHT + 1):  # one for each before a second for any
             for name, node in self._nodes.items():
-                most = wanted if node.speed else 1
-                if node.paused is None and len(node.held) < most and (piece := self._cut(name, node, now)) is not None:
-                    self._number += 1
-                    lease = Lease(self._number, name, piece.first, piece.last)
-                    held = _Held(lease, piece, self._work(piece.first, piece.last))
-                    node.held.append(held)
-                    if len(node.held) == 1:
-                        held.due = now + self._patience(node, held)
-                    actions.append(Grant(lease))
+                if node.paused is None and len(node.held) < (wanted if node.speed else 1):
+                    actions += self._grant(name, now)
+        while again := next(filter(None, (self._grant(name, now, back=True) for name in self._soonest())), None):
+            actions += again
         return actions
 
-    def _cut(self, name: str, node: _Node, now: float) -> _Piece | None:
+    def _soonest(self) -> list[str]:
+        """Nodes that can take more, first those that will first have swept what they hold."""
+        ready = {name: node for name, node in self._nodes.items() if node.speed and node.paused is None}
+        return sorted(ready, key=lambda name: ready[name].busy)
+
+    def _grant(self, name: str, now: float, *, back: bool = False) -> list[Action]:
+        """A lease for a node, of what came back only if asked for; nothing if no cells are left for it."""
+        node = self._nodes[name]
+        if (piece := self._cut(name, node, now, back)) is None:
+            return []
+        self._number += 1
+        lease = Lease(self._number, name, piece.first, piece.last, piece.back)
+        held = _Held(lease, piece, self._work(piece.first, piece.last))
+        node.held.append(held)
+        if len(node.held) == 1:
+            held.due = now + self._patience(node, held)
+        return [Grant(lease)]
+
+    def _cut(self, name: str, node: _Node, now: float, back: bool) -> _Piece | None:
         """Free cells for a node, taken out; None if there are none for it."""
         for place, piece in enumerate(self._free):
-            if name in piece.tried and not set(self._nodes) <= piece.tried:
-                continue  # another is to try it
+            if back > piece.back or (name in piece.tried and not set(self._nodes) <= piece.tried):
+                continue  # it can wait; another is to try it
             last = piece.last
-            if not piece.suspect:
+            if not piece.failures:  # under suspicion it is cut by halving only
                 limit = self._before[piece.first] + self._amount(node, now)
                 last = min(max(int(np.searchsorted(self._before, limit, "right")) - 1, piece.first + 1), piece.last)
-            rest = [] if last == piece.last else [replace(piece, first=last)]
-            self._free[place : place + 1] = rest
+            self._free[place : place + 1] = [replace(piece, first=last)] if last < piece.last else []
             return replace(piece, last=last)
         return None
 

@@ -22,7 +22,8 @@ Batch = tuple[int, int]
 BATCH_SECONDS = 0.25
 """A batch is work for so long: what a stop waits for, and what a killed worker loses beside a snapshot."""
 SMALLEST_SHARE = 4
-"""Near the end, batches are at most this part of what is left for each worker, so that workers end together."""
+"""Near the end, batches are at most this part of the work that is left for each worker, so that workers end together. Counted
+in cells, of which the last are small, two threads were 8 % slower on 800 bars: one of them waited."""
 
 
 class Ledger:
@@ -47,7 +48,7 @@ class Ledger:
         self._worked = 0
         self.busy = 0.0
         """Seconds that threads have swept, all together."""
-        self._all_work = int(work.sum())
+        self._before = np.concatenate(([0], np.cumsum(work)))  # (C + 1,) work of all cells before
 
     def restore(self, done: np.ndarray) -> None:
         """Go on from a snapshot, whose reductions ``tally`` holds."""
@@ -81,27 +82,32 @@ class Ledger:
     @property
     def share(self) -> float:
         """Share of the work that is behind, from 0 to 1; settled or not."""
-        return min(1.0, (self._worked + self.ahead) / self._all_work) if self._all_work else 1.0
+        return min(1.0, (self._worked + self.ahead) / whole) if (whole := int(self._before[-1])) else 1.0
 
     def take(self, speed: float, workers: int) -> Batch | None:
-        """The next cells for a worker that does ``speed`` cells a second (0 if it does not know); None if none are left."""
+        """The next cells for a worker that does so much work a second (0 if it does not know); None if none are left."""
         with self.lock:
-            free = np.flatnonzero(~self._taken[self._next :])
+            free = self._next + np.flatnonzero(~self._taken[self._next :])
             if not free.size:
                 return None
-            first = self._next + int(free[0])
-            most = max(1, min(int(speed * BATCH_SECONDS), free.size // (SMALLEST_SHARE * workers)))
-            together = free[:most] - free[0] == np.arange(min(most, free.size))
+            first, left = int(free[0]), int(self.work[free].sum())
+            limit = self._before[first] + min(speed * BATCH_SECONDS, left / (SMALLEST_SHARE * workers))
+            most = max(1, int(np.searchsorted(self._before, limit, "right")) - 1 - first)
+            together = free[:most] - first == np.arange(min(most, free.size))
             last = first + int(together.sum())
             self._taken[first:last] = True
             self._next = last
             return first, last
 
+    def work_of(self, batch: Batch) -> int:
+        """Of its cells."""
+        return int(self._before[batch[1]] - self._before[batch[0]])
+
     def swept(self, batch: Batch, best: float, seconds: float = 0.0) -> None:
         """A batch is in a worker's tally, after so many seconds; it is done when the tally is settled."""
         with self.lock:
             self.busy += seconds
-            self._worked += int(self.work[slice(*batch)].sum())
+            self._worked += self.work_of(batch)
             self.best = max(self.best, best)
 
     def settle(self, tally: Tally, batches: Iterable[Batch], worker: int = -1) -> None:

@@ -16,12 +16,13 @@ from qmac.run.ledger import Batch
 
 @dataclass(frozen=True)
 class Lease:
-    """Cells from ``first`` to before ``last`` for a node."""
+    """Cells from ``first`` to before ``last`` for a node; ``again`` if they were leased before."""
 
     number: int
     node: str
     first: int
     last: int
+    again: bool = False
 
 
 # -- events

@@ -12,7 +12,7 @@ from qmac._version import __version__
 from qmac.errors import OptionError, Stopped
 from qmac.evaluation import Evaluator, Question
 from qmac.kernels.tally import Tally
-from qmac.run.executors import Orders, ThreadExecutor
+from qmac.run.executors import Crew, Orders
 from qmac.run.governor import Governor
 from qmac.run.header import kernel_sources
 from qmac.run.headroom import admit
@@ -66,6 +66,7 @@ class Node:
         self.threads = threads
         self._governor = Governor(limits, Probe(None), threads)
         self._checksum, self._generation, self._recalled = "", 0, False
+        self._crew: Crew | None = None
         self._lease: Lease | None = None
         self._ledger: Ledger | None = None
         self._orders = Orders(threads)
@@ -80,19 +81,23 @@ class Node:
         OptionError : the dataset does not fit into the memory of this node, or is not what was sent.
         Stopped : this node has no memory left.
         """
-        if checksum != self._checksum:
-            self._load(evaluator(), checksum)
+        if self._crew is None or checksum != self._checksum:
+            self._crew, self._checksum = None, checksum  # room for the next one
+            self._crew = self._load(evaluator(), checksum)
         if generation != self._generation:
             self._generation, self._recalled, self._lease, self._ledger = generation, False, None, None
+            self._crew.forget()
+        elif lease.again:  # what became of them is not known here: now they are swept as if nothing had been before
+            self._crew.forget()
         decision = self._governor.tick()
         if decision.stop is not None:
             raise Stopped(decision.reason)
         if self._recalled:
             return Share((), 0.0, None)
-        ledger = Ledger(self._counts, self._work, self._evaluator.empty())
+        ledger = Ledger(self._counts, self._work, self._crew.evaluator.empty())
         ledger.only(lease.first, lease.last)
         self._lease, self._ledger = lease, ledger
-        ThreadExecutor(self.threads).run(self._evaluator, ledger, self._watch)
+        self._crew.run(ledger, self._watch)
         ledger.check()
         cells = tuple(ranges_of(ledger.done))
         # without what it takes to make workers: small leases would say that the node is slow, and the next be small, too
@@ -118,7 +123,7 @@ class Node:
             generation=self._generation,
         )
 
-    def _load(self, evaluator: Evaluator, checksum: str) -> None:
+    def _load(self, evaluator: Evaluator, checksum: str) -> Crew:
         if evaluator.checksum != checksum:
             raise OptionError(
                 "what arrived of the dataset is not what was sent. Look for a fault of this node's memory."
@@ -126,8 +131,8 @@ class Node:
         tally = sum(array.nbytes for array in reductions.arrays_of(evaluator.empty()).values())
         limits, reading = self._governor.limits, self._governor.look()
         self._fitting = admit(limits, reading, tally, evaluator.worker_bytes, self.threads)
-        self._evaluator, self._checksum = evaluator, checksum
         self._counts, self._work = evaluator.counts(), evaluator.work()
+        return Crew(evaluator, self.threads)
 
     def _watch(self, _: Ledger) -> Orders:
         decision = self._governor.tick()
