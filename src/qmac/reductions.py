@@ -58,10 +58,11 @@ def arrays_of(tally: Tally) -> dict[str, np.ndarray]:
     return found
 
 
-def clear(tally: Tally) -> None:
+def clear(tally: Tally) -> Tally:
     """Make a tally that of no combination, in place."""
     for name, array in arrays_of(tally).items():
         array.fill(np.inf if name == "lowest" else -np.inf if name.endswith((".best", ".scores")) else 0)
+    return tally
 
 
 def merge(into: Tally, other: Tally) -> Tally:

@@ -1,5 +1,6 @@
 """Nodes that are threads of this process: a cluster for tests, whose faults are switches."""
 
+import copy
 import queue
 import threading
 
@@ -43,7 +44,7 @@ class Here(Nodes):
                 if fault == "gone":
                     events.put(Lost(name, "gone"))
                     return
-                share = node.work(lease, self.generation, self.checksum, lambda: self.evaluator)
+                share = copy.deepcopy(node.work(lease, self.generation, self.checksum, lambda: self.evaluator))
             except Exception as error:
                 events.put(Failed(name, lease.number, str(error)))
                 continue

@@ -27,7 +27,11 @@ from qmac.values import code_dtype
 
 @dataclass(frozen=True)
 class Share:
-    """What a node swept of a lease: the cells, in how many seconds, and their tally, None without cells."""
+    """What a node swept of a lease: the cells, in how many seconds, and their tally, None without cells.
+
+    The tally is the node's own, and is filled anew with the next lease: by then it must be on its way. One made for each
+    lease took 0.2 s of all threads at 939 windows, to touch 140 MB for the first time.
+    """
 
     cells: tuple[Batch, ...]
     seconds: float
@@ -94,7 +98,7 @@ class Node:
             raise Stopped(decision.reason)
         if self._recalled:
             return Share((), 0.0, None)
-        ledger = Ledger(self._counts, self._work, self._crew.evaluator.empty())
+        ledger = Ledger(self._counts, self._work, reductions.clear(self._tally))
         ledger.only(lease.first, lease.last)
         self._lease, self._ledger = lease, ledger
         self._crew.run(ledger, self._watch)
@@ -128,8 +132,9 @@ class Node:
             raise OptionError(
                 "what arrived of the dataset is not what was sent. Look for a fault of this node's memory."
             )
-        tally = sum(array.nbytes for array in reductions.arrays_of(evaluator.empty()).values())
         limits, reading = self._governor.limits, self._governor.look()
+        self._tally = evaluator.empty()
+        tally = sum(array.nbytes for array in reductions.arrays_of(self._tally).values())
         self._fitting = admit(limits, reading, tally, evaluator.worker_bytes, self.threads)
         self._counts, self._work = evaluator.counts(), evaluator.work()
         return Crew(evaluator, self.threads)
