@@ -132,9 +132,13 @@ class Evaluator:
         self.units = reductions.Units.of(bound, len(dataset.windows))
         self.scale = self.units.scale(low - margin, high + margin, None if bounded else bound)
 
-    def worker(self) -> Worker:
-        """A worker that ends when ``stop`` is set."""
-        return Worker(self.dataset, self.question, self.scale, self.stop, self.sink)
+    def worker(self, floors: np.ndarray | None = None) -> Worker:
+        """A worker that ends when ``stop`` is set; ``floors`` as of ``Worker``."""
+        return Worker(self.dataset, self.question, self.scale, self.stop, self.sink, floors)
+
+    def floors(self) -> np.ndarray:
+        """Those of workers that have done nothing."""
+        return np.full(self.dataset.buys.pairs.starts.size - 1, -np.inf)
 
     def values(self, buys: np.ndarray, sells: np.ndarray) -> np.ndarray:
         """Objective of the buy lists ``(B,)`` against the sell lists ``(S,)``, whatever the constraints: ``(B, S)``.
@@ -216,6 +220,8 @@ class Worker:
     """One thread's scratch memory and its tally of the cells it has done.
 
     The cells are the lane blocks, and after them two for each window that a combination must not share.
+    Workers may share ``floors (N,)``, what the pairs of each buy list have reached by now, and pass by what is lower: if
+    the tallies of all of them are to be merged.
     """
 
     def __init__(
@@ -225,6 +231,7 @@ class Worker:
         scale: Scale,
         stop: np.ndarray | None = None,
         sink: Sink | None = None,
+        floors: np.ndarray | None = None,
     ) -> None:
         self._stop = np.zeros(1, np.uint8) if stop is None else stop
         self._width = (0,) * question.lanes
@@ -241,7 +248,7 @@ class Worker:
             edge=Edge(allocate(1, question.lanes, code), allocate(1, question.lanes, np.float64)),
             states=states(depths, question.lanes, statistics | set(Own._fields) if holds_on else statistics, code),
             cursors=np.zeros(lists, np.int64),
-            floors=np.full(lists, -np.inf),
+            floors=np.full(lists, -np.inf) if floors is None else floors,
             every=Visit(np.arange(lists, dtype=np.int32), dataset.prefixes, np.zeros((2, 0), np.int64)),
             some=Visit(np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros((2, lists), np.int64)),
             scores=None if sink is None else allocate(lists, question.lanes, np.float64),
@@ -271,7 +278,7 @@ class Worker:
         return _nbytes(self._scratch) + _nbytes(self.tally)
 
     def start_over(self) -> None:
-        """Go on with an empty tally, to be merged with those before: what these have surpassed is still passed by."""
+        """Go on with an empty tally, which is to be merged with those before."""
         reductions.clear(self.tally)
 
 

@@ -147,7 +147,9 @@ def test_an_interrupt_while_workers_are_started(slow, monkeypatch):
 def test_a_crew_makes_its_workers_once_and_frees_those_that_are_not_to_sweep(slow, monkeypatch):
     evaluator = evaluator_of(PRICES, GRID)
     made, make = [], evaluator.worker
-    monkeypatch.setattr(evaluator, "worker", lambda: (worker := make(), made.append(weakref.ref(worker)))[0])
+    monkeypatch.setattr(
+        evaluator, "worker", lambda floors=None: (worker := make(floors), made.append(weakref.ref(worker)))[0]
+    )
     whole = ledger_of(evaluator)
     with Crew(evaluator, 2) as crew:
         for first, last, threads in ((0, 10, 2), (10, 20, 2), (20, 30, 1), (30, 46, 2)):
@@ -158,34 +160,50 @@ def test_a_crew_makes_its_workers_once_and_frees_those_that_are_not_to_sweep(slo
             assert sum(worker() is not None for worker in made) == threads
         crew.forget()
         crew.run(again := ledger_of(evaluator), Alone(2))
-    assert whole.complete and again.complete and len(made) == 3 + 2
+    assert whole.complete and again.complete and len(made) == 3
+    check_maps(evaluator, whole.tally, again.tally)
+
+
+def check_maps(evaluator, *tallies):
+    """Those of one worker with floors of its own."""
+    worker = evaluator.worker()
+    worker.evaluate((0, worker.cells))
     lists = evaluator.dataset.buys, evaluator.dataset.sells
-    plain = reductions.maps_of(tally_of(evaluator), *lists, GRID.shared_windows)
-    for ledger in (whole, again):
-        found = reductions.maps_of(ledger.tally, *lists, GRID.shared_windows)
+    plain = reductions.maps_of(worker.tally, *lists, GRID.shared_windows)
+    for tally in tallies:
+        found = reductions.maps_of(tally, *lists, GRID.shared_windows)
         assert all((mine == theirs).all() for mine, theirs in zip(found, plain, strict=True))
 
 
-def test_a_worker_whose_tally_is_lost_is_not_used_again(slow, monkeypatch):
+def test_workers_pass_by_what_one_of_them_has_surpassed():
     evaluator = evaluator_of(PRICES, GRID)
-    ledger, evaluate = ledger_of(evaluator), Worker.evaluate
+    floors, middle = evaluator.floors(), 3  # of six lane blocks
+    first, second, alone = evaluator.worker(floors), evaluator.worker(floors), evaluator.worker()
+    first.evaluate((0, middle))
+    for worker in (second, alone):
+        worker.evaluate((middle, worker.cells))
+    assert (second.tally.buys.best <= alone.tally.buys.best).all()
+    assert (second.tally.buys.best < alone.tally.buys.best).any()
+    check_maps(evaluator, reductions.merge(first.tally, second.tally))
+
+
+def test_a_tally_that_is_lost_has_surpassed_nothing(monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    evaluate = Worker.evaluate
 
     def fails(worker, batch):
-        evaluate(worker, batch)
-        if batch[0] == 30 and not ledger.done.any():
+        if batch[0] >= 3:
             raise ZeroDivisionError
+        return evaluate(worker, batch)
 
-    with Crew(evaluator, 2) as crew:
+    with Crew(evaluator, 1) as crew:
         with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-            patch.setattr(Worker, "evaluate", lambda *batch: fails(*batch) is None)
-            crew.run(ledger, Alone(2))
-        assert 0 < ledger.done.sum() < 46
-        rest = ledger_of(evaluator)
-        reductions.merge(rest.tally, ledger.tally)
-        rest.restore(ledger.done)
-        crew.run(rest, Alone(2))
-    assert rest.complete
-    rest.check()
+            patch.setattr(Worker, "evaluate", fails)
+            crew.run(lost := ledger_of(evaluator), Alone(1))
+        assert not lost.done.any()
+        crew.run(ledger := ledger_of(evaluator), Alone(1))
+    assert ledger.complete
+    check_maps(evaluator, ledger.tally)
 
 
 def test_nobody_starts_after_a_stop():

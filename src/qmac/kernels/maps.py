@@ -107,7 +107,7 @@ def may_enter(score, index, heap):
 def look_closer(row, buys, sells, shared_windows, lanes, scores, lowest, buy_best, floors, map_best, heap):
     """Take in a row that may hold a new extreme: of its list, of all, or one of the best.
 
-    ``floors (N,)`` is what all pairs of a buy list have reached by now.
+    ``floors (N,)`` is what all pairs of a buy list have reached by now, in any of the tallies that are to be merged.
     """
     first, last = buys.starts[row], buys.starts[row + 1]
     for lane in range(lanes.lists.size):
@@ -131,7 +131,7 @@ def look_closer(row, buys, sells, shared_windows, lanes, scores, lowest, buy_bes
             floor = np.inf
             for k in range(first, last):
                 floor = min(floor, map_best[OWN_BUY, buys.fast[k], buys.slow[k]])
-            floors[row] = max(floor, buy_best[row])
+            floors[row] = max(floors[row], floor, buy_best[row])
         for k in range(first, last):  # offer the combinations of the two lists in the order of their indices
             index = np.int64(buys.pairs[k]) * sells.pairs.size
             m = begin
