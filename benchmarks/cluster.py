@@ -12,7 +12,7 @@ import time
 import qmac
 from benchmarks.measuring import THREADS, Section, ratios, rounds_from, spread
 
-WIDE = qmac.Grid(windows=range(2, 641))
+WIDE = qmac.Grid(windows=range(2, 861))
 """A minute on two cores."""
 SMALL = qmac.Grid(windows=range(2, 22))
 
@@ -21,7 +21,7 @@ def measure(rounds: int = 3) -> Section:
     section = Section(
         "cluster",
         "Ray beside threads, one machine",
-        f"{WIDE.size:,} combinations (windows 2:640), 5,031 bars, total_return, {THREADS} threads each, in turn; digests equal. Ray and its "
+        f"{WIDE.size:,} combinations (windows 2:860), 5,031 bars, total_return, {THREADS} threads each, in turn; digests equal. Ray and its "
         "actor are there already; what it takes to start and end them is the last row, the same for any job.",
         ("executor", "seconds", "over threads"),
     )

@@ -61,7 +61,7 @@ def test_observing_leaves_the_threads_alone(tmp_path):
 @needs_two_cpus
 def test_polite_makes_way_and_says_so(tmp_path):
     out = tmp_path / "out"
-    words = ("optimize", "--sample", "--windows", "2:300", "--polite", "--threads", "2", "--out", out)
+    words = ("optimize", "--sample", "--windows", "2:220", "--polite", "--threads", "2", "--out", out)
     with busy(max(os.sched_getaffinity(0))), Run(*words) as child:
         assert child.end() == 0, child.err
     assert {line["threads"] for line in child.lines[1:-1]} == {1}
