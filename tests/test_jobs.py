@@ -137,6 +137,24 @@ def test_a_damaged_file_of_prices_stops_no_other(tmp_path):
         assert list(qmac.resume(path)) == ["B"]
 
 
+def test_a_symbol_that_is_left_out_loses_nothing(tmp_path, slowly):
+    """What was half done when its prices could not be read, or it did not fit any more, is gone on with."""
+    path = tmp_path / "run"
+    with pytest.raises(Halt):
+        qmac.optimize_many({"A": PRICES, "B": PRICES.tail(200)}, GRID, out=path, threads=2, progress=halting(0.4))
+    prices = next((path / "prices").glob("A*"))
+    whole = prices.read_bytes()
+    prices.write_bytes(b"nothing")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="left out: A"):
+            assert list(qmac.resume(path, threads=2)) == ["B"]
+        assert [kept.name for kept in (path / "snapshots").iterdir()] == ["of-A"]
+    prices.write_bytes(whole)
+    assert qmac.resume(path, threads=2, progress=(seen := Seen()))["A"].digest == qmac.optimize(PRICES, GRID).digest
+    assert seen.first["A"] > 0.2
+    assert list((path / "snapshots").iterdir()) == []
+
+
 def test_broken_off_again_and_again(tmp_path, slowly, digest):
     path = halted(tmp_path / "run", 0.2)
     for share in (0.4, 0.6, 0.8):

@@ -147,6 +147,9 @@ def _run(
                 raise
             warnings.warn(f"left out: {name}: {error}", stacklevel=2)
             left_out[name] = error
+            incomplete.add(name)
+            if directory is not None:
+                directory.set_aside(name)
             continue
         if directory is None:
             read[name] = functools.partial(_itself, result)

@@ -5,7 +5,7 @@
     DIR/run.json             what was asked, and the checksums of the prices; never changed
         prices/SPY.parquet   the very prices, so that a run can go on wherever its directory is
         snapshots/00000012   the newest three
-        snapshots/of-SPY     set aside: its result lacks cells that failed on every node of a cluster
+        snapshots/of-SPY     set aside: its result lacks cells that failed on every node of a cluster, or it was left out
         results/SPY/         a result, written once
         scores/SPY/          with --save-grid, until they move into the result
         progress.jsonl       a line every few seconds
@@ -163,10 +163,16 @@ class RunDirectory:
         return None, damaged
 
     def set_aside(self, name: str) -> None:
-        """Keep the newest snapshot for a symbol of which cells failed, so that these alone can be tried again."""
-        for newest in self._snapshots()[:1]:
-            os.replace(newest, self._aside(name))
-            sync(newest.parent)
+        """Keep the newest snapshot of a symbol that is not done: cells of it failed, or it had to be left out."""
+        for path in self._snapshots():
+            try:
+                about, _ = snapshot.decoded(path)
+            except ResultError:
+                continue
+            if about.get("name") == name:
+                os.replace(path, self._aside(name))
+                sync(path.parent)
+                return
 
     def drop_set_aside(self, but: Collection[str]) -> None:
         """Of all symbols but some."""
