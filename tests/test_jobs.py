@@ -197,7 +197,7 @@ def test_a_run_that_was_broken_off_while_its_best_rows_were_replayed_is_not_swep
     assert progress.follow(path / PROGRESS, listen, once=True) == "interrupted while finishing"
     swept = Seen()
     with monkeypatch.context() as patch:
-        patch.setattr(executors, "_work", None)
+        patch.setattr(executors.Crew, "_work", None)
         (result,) = qmac.resume(path, progress=swept).values()
     assert swept.first["prices"] == 1 and snapshots(path) == []
     assert result.digest == whole.digest and result.top.equals(whole.top)
