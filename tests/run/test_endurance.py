@@ -10,7 +10,7 @@ from rounds import Seen, Subject
 
 pytestmark = pytest.mark.alone
 
-SECONDS = float(os.environ.get("QMAC_ENDURANCE_SECONDS", "1800" if LONG else "15"))
+SECONDS = float(os.environ.get("QMAC_ENDURANCE_SECONDS", "1800" if LONG else "8"))
 WARM = min(0.3 * SECONDS, 60.0)
 PAIRS = max(5, round(SECONDS / 18))
 SLOWEST = 0.98 if SECONDS > 60 else 0.8
