@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import KINDS, frame, frames, ohlc, reference_metrics, series
+from faults import LONG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,13 +93,13 @@ def check_equal_to_reference(table, grid, rules, objectives):
         ), name
 
 
-@settings(max_examples=60)
+@settings(max_examples=200 if LONG else 35)
 @given(frames, grids, rules_of, st.sampled_from(sorted(MEASURES)))
 def test_every_metric_of_every_combination_equals_the_reference(table, grid, rules, objective):
     check_equal_to_reference(table, grid, rules, [objective, "total_return"])
 
 
-@settings(max_examples=80)
+@settings(max_examples=200 if LONG else 45)
 @given(frames, grids, rules_of, stops_of, st.sampled_from(sorted(MEASURES)))
 def test_every_stop_equals_the_reference(table, grid, rules, stops, objective):
     check_equal_to_reference(table, grid, dataclasses.replace(rules, **stops), [objective, "max_drawdown"])
@@ -112,7 +113,7 @@ def test_all_metrics_equal_the_reference(kind, conflict, stops):
     check_equal_to_reference(ohlc(kind, 80, 3), grid, qmac.Rules(conflict=conflict, **stops), MEASURES)
 
 
-SLIM = sorted(MEASURES) if settings.default.max_examples > 100 else ["calmar_ratio", "sharpe_ratio", "win_rate"]
+SLIM = sorted(MEASURES) if LONG else ["calmar_ratio", "sharpe_ratio", "win_rate"]
 """Each is compiled by itself, some seconds long; all of them in ``make test-long``."""
 
 
