@@ -159,7 +159,8 @@ def test_completion(shell):
 def test_a_reader_that_leaves(csv):
     command = f"{sys.executable} -m qmac evaluate {csv} 2 5 3 9 --csv | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
-    assert done.stdout == f"{exits.PIPE}\n" and done.stderr == ""
+    said = [line for line in done.stderr.splitlines() if not line.startswith("qmac: compiling")]  # the first run ever
+    assert done.stdout == f"{exits.PIPE}\n" and said == []
 
 
 @pytest.mark.parametrize(("where", "code"), [("> /dev/full", exits.OUTPUT), (">&-", exits.DONE), ("2>&-", exits.DONE)])
