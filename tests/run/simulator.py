@@ -146,7 +146,7 @@ class World:
         ready = {name for name, node in machine._nodes.items() if node.speed and node.paused is None}
         for piece in machine._free:
             others = nodes - piece.tried or nodes
-            assert machine._hold or not piece.back or not ready & others, piece
+            assert machine._hold or not piece.back or piece.failures or not ready & others, piece
 
     def check_blame(self, crew, why):
         """Where nothing is lost or delayed, no node is given up that did nothing wrong, however long the driver stood still."""

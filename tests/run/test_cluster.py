@@ -19,6 +19,7 @@ from qmac import reductions
 from qmac.errors import InputError, OptionError, Stopped
 from qmac.evaluation import Worker
 from qmac.run import cluster, leases, node
+from qmac.run.ledger import Ledger
 from qmac.run.limits import Limits
 from qmac.run.messages import Grant, Lease
 
@@ -90,6 +91,26 @@ def test_a_cell_that_fails_everywhere_is_named_and_the_rest_is_done(monkeypatch,
     assert result.digest != digest
     kept = qmac.resume(tmp_path / "run")
     assert next(iter(kept.values())).failed == result.failed
+
+
+def test_a_lease_that_failed_has_surpassed_nothing(monkeypatch):
+    evaluator = evaluator_of(qmac.Prices.of(PRICES), GRID)
+    here, alone = node.Node(Limits(), 1), evaluator.worker()
+
+    def work(number, first, last):
+        return here.work(Lease(number, "n", first, last), 1, evaluator.checksum, lambda: evaluator)
+
+    def fails(*_):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(Ledger, "settle", fails)
+        work(1, 0, 5)
+    alone.evaluate((5, 10))
+    assert (work(2, 5, 10).tally.buys.best == alone.tally.buys.best).all()
+    beaten, alone = work(3, 10, 15).tally.buys.best, evaluator.worker()
+    alone.evaluate((10, 15))
+    assert (beaten < alone.tally.buys.best).any()  # by those of the second
 
 
 def broken(name, lease):

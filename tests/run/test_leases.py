@@ -257,6 +257,19 @@ def test_a_lease_that_fails_is_tried_on_another_node_and_then_halved_down_to_the
     assert {node for node, first, last in tried if (first, last) == (bad, bad + 1)} == {"a", "b"}
 
 
+def test_a_node_that_fails_all_it_is_given_does_not_heap_it_upon_another():
+    board = machine(20_000)
+    (lease,) = leases(board.step(Joined("good", 1), 0.0))
+    board.step(whole(lease), 0.0)
+    board.step(Joined("bad", 1), 0.0)
+    for _ in range(100):
+        lease = next((lease for lease in board.held if lease.node == "bad"), None)
+        if lease is not None:
+            board.step(Failed("bad", lease.number, "no memory"), 0.0)
+    assert sum(lease.node == "good" for lease in board.held) <= ls.IN_FLIGHT
+    assert leases(board.step(Joined("new", 1), 0.0))
+
+
 def test_a_node_alone_tries_twice_itself():
     board = machine(4)
     held = leases(board.step(Joined("a", 1), 0.0))

@@ -138,9 +138,11 @@ class Crew:
         finally:
             self._say(Orders(self.threads, stop=True))
             _, late = wait(work, timeout=PATIENCE)
-            self.evaluator.stop[0] = 1 if late else 0
-            wait(work)
-            self.evaluator.stop[0] = 0
+            try:
+                self.evaluator.stop[0] = 1 if late else 0
+                wait(work)
+            finally:
+                self.evaluator.stop[0] = 0
             shares = [share for future in work if future.exception() is None and (share := future.result())]
             _settle(shares, ledger, self._pool)
             self._workers |= {share.number: share.worker for share in shares}

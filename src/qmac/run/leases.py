@@ -45,8 +45,8 @@ LEAST_SECONDS = 0.5
 LEASES_A_LOSS = 4
 """So many leases at least between two losses of nodes, or most work would be lost with them."""
 IN_FLIGHT = 2
-"""Leases of a node: one at hand, one that waits, so that no node waits for the driver. Cells that came back unswept are
-granted beyond it, at once, to the nodes that will first be through: they would wait for up to two leases of seconds."""
+"""Leases of a node: one at hand, one that waits, so that no node waits for the driver. Cells that came back unswept, but not
+as a failure, are granted beyond it, at once, to the nodes that will first be through: they would wait for up to two leases of seconds."""
 FIRST_SHARE, FIRST_CELLS = 64, 2
 """The first lease of a node, whose speed is not known, is such a part of what is left for each, and so many cells a thread at
 most: where nodes die often, each begins with one."""
@@ -304,8 +304,10 @@ class Leases:
     def _cut(self, name: str, node: _Node, now: float, back: bool) -> _Piece | None:
         """Free cells for a node, taken out; None if there are none for it."""
         for place, piece in enumerate(self._free):
-            if back > piece.back or (name in piece.tried and not set(self._nodes) <= piece.tried):
-                continue  # it can wait; another is to try it
+            if back and (not piece.back or piece.failures):
+                continue  # it can wait: of a node that fails all it is given, another would come to hold all there is
+            if name in piece.tried and not set(self._nodes) <= piece.tried:
+                continue  # another is to try it
             last = piece.last
             if not piece.failures:  # under suspicion it is cut by halving only
                 limit = self._before[piece.first] + self._amount(node, now)

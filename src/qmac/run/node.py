@@ -71,6 +71,7 @@ class Node:
         self._governor = Governor(limits, Probe(None), threads)
         self._checksum, self._generation, self._recalled = "", 0, False
         self._crew: Crew | None = None
+        self._tally: Tally | None = None
         self._lease: Lease | None = None
         self._ledger: Ledger | None = None
         self._orders = Orders(threads)
@@ -86,7 +87,8 @@ class Node:
         Stopped : this node has no memory left.
         """
         if self._crew is None or checksum != self._checksum:
-            self._crew, self._checksum = None, checksum  # room for the next one
+            self._crew = self._ledger = self._lease = None  # room for the next one
+            self._checksum, self._tally = checksum, None
             self._crew = self._load(evaluator(), checksum)
         if generation != self._generation:
             self._generation, self._recalled, self._lease, self._ledger = generation, False, None, None
@@ -98,11 +100,16 @@ class Node:
             raise Stopped(decision.reason)
         if self._recalled:
             return Share((), 0.0, None)
+        assert self._tally is not None
         ledger = Ledger(self._counts, self._work, reductions.clear(self._tally))
         ledger.only(lease.first, lease.last)
         self._lease, self._ledger = lease, ledger
-        self._crew.run(ledger, self._watch)
-        ledger.check()
+        try:
+            self._crew.run(ledger, self._watch)
+            ledger.check()
+        except BaseException:  # the tally is lost, and what was surpassed with it
+            self._crew.forget()
+            raise
         cells = tuple(ranges_of(ledger.done))
         # without what it takes to make workers: small leases would say that the node is slow, and the next be small, too
         seconds = ledger.busy / max(1, self._orders.threads)
