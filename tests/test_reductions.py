@@ -1,6 +1,7 @@
 """Reductions merge exactly, in any order and any partition."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -71,6 +72,38 @@ def test_any_partition_merges_to_the_same(evaluator, seed, parts):
         reductions.merge(merged, tallied(evaluator, part.tolist()))
     same(merged, expected)
     same_maps(evaluator, merged, expected)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 7])
+def test_many_are_merged_at_once_a_part_each(evaluator, parts):
+    cells = evaluator.worker().cells
+    pieces = [tallied(evaluator, range(k, cells, 5)) for k in range(5)]
+    with ThreadPoolExecutor(2) as pool:
+        merged = reductions.merge(*pieces, mapped=pool.map, parts=parts)
+    assert merged is pieces[0]
+    same(merged, expected := tallied(evaluator, range(cells)))
+    same_maps(evaluator, merged, expected)
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from([0.1, 0.5, 2.0]), st.integers(0, 50)), max_size=20), min_size=1, max_size=4
+    ),
+    st.integers(1, 12),
+    st.tuples(st.sampled_from([0.1, 0.7]), st.integers(51, 60)),
+)
+def test_merged_heaps_keep_the_best_and_go_on(parts, top, another):
+    tallies, seen = [], set()
+    for offers in parts:
+        tallies.append(reductions.empty(1, 1, 1, top))
+        for row in dict.fromkeys(offers):
+            if row not in seen:
+                offer(tallies[-1].heap, *row)
+            seen.add(row)
+    reductions.merge(*tallies)
+    offer(tallies[0].heap, *another)
+    expected = sorted(seen | {another}, key=lambda row: (-row[0], row[1]))[:top]
+    assert list(zip(*(array.tolist() for array in reductions.top_of(tallies[0])), strict=True)) == expected
 
 
 def test_merging_nothing_changes_nothing(evaluator):

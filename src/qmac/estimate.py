@@ -15,7 +15,6 @@ from qmac.dataset import Dataset
 from qmac.errors import OptionError
 from qmac.evaluation import Evaluator, Question, Worker
 from qmac.job import Job
-from qmac.kernels.tally import Tally
 from qmac.optimization import finished, rows_at_once
 from qmac.prices import Prices
 from qmac.run.governor import allowed
@@ -156,11 +155,11 @@ def _measured(
     preparing = time.perf_counter() - began
     evaluator.sink = packing if save_grid else None
     worker_bytes, reading = evaluator.worker_bytes, probe.read()
-    threads = admit(limits, reading, _nbytes(evaluator.empty()), worker_bytes, allowed(limits, reading, threads))
+    threads = admit(limits, reading, evaluator.tally_bytes, worker_bytes, allowed(limits, reading, threads))
     worker, work = evaluator.worker(), evaluator.work()
     kinds = np.split(np.arange(work.size), np.flatnonzero(np.diff(evaluator.counts() < 0)) + 1)
     swept = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
-    snapshot, rows = _nbytes(worker.tally), finishing_bytes(len(series), len(grid.windows), question.top)
+    snapshot, rows = evaluator.tally_bytes, finishing_bytes(len(series), len(grid.windows), question.top)
     chunks = int((evaluator.counts() >= 0).sum())
     return _Series(
         bars=len(series),
@@ -217,11 +216,6 @@ def _finishing_seconds(series: Prices, job: Job, evaluator: Evaluator, worker: W
 def _symbol_seconds(job: Job) -> float:
     """Of what the pilot does not do: reductions made ready, the result written and read again."""
     return SYMBOL_SECONDS + len(job.grid.windows) ** 2 * CELL_SECONDS
-
-
-def _nbytes(tally: Tally) -> int:
-    """Of a run's tally, and of a snapshot of it."""
-    return sum(array.nbytes for array in reductions.arrays_of(tally).values())
 
 
 def _seconds(worker: Worker, work: np.ndarray, cells: np.ndarray, most: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -153,8 +154,13 @@ class Evaluator:
 
     @property
     def worker_bytes(self) -> int:
-        """Memory of one worker."""
+        """Memory of one worker; its tally is not made for that."""
         return self.worker().nbytes
+
+    @property
+    def tally_bytes(self) -> int:
+        """Memory of a tally."""
+        return reductions.nbytes(_tally(self.dataset, self.question, reductions.blank))
 
     @property
     def checksum(self) -> str:
@@ -167,7 +173,7 @@ class Evaluator:
 
     def empty(self) -> Tally:
         """The tally of no cell."""
-        return _empty(self.dataset, self.question)
+        return _tally(self.dataset, self.question, reductions.empty)
 
     def counts(self) -> np.ndarray:
         """Combinations that each cell adds, ``(C,)`` int64; below 0 where it takes off what shares a window."""
@@ -211,9 +217,9 @@ def _blocks(dataset: Dataset, lanes: int) -> int:
     return -(-(dataset.sells.pairs.starts.size - 1) // lanes)
 
 
-def _empty(dataset: Dataset, question: Question) -> Tally:
+def _tally(dataset: Dataset, question: Question, made: Callable[..., Tally]) -> Tally:
     buys, sells = (side.pairs.starts.size - 1 for side in (dataset.buys, dataset.sells))
-    return reductions.empty(len(dataset.windows), buys, sells, question.top, len(question.bounds))
+    return made(len(dataset.windows), buys, sells, question.top, len(question.bounds))
 
 
 class Worker:
@@ -254,9 +260,21 @@ class Worker:
             scores=None if sink is None else allocate(lists, question.lanes, np.float64),
             **summaries(len(dataset.windows), question.lanes, len(aim.metrics), code),
         )
-        self.tally, self._sink = _empty(dataset, question), sink
+        self._tally: Tally | None = None
+        self._made, self._sink = functools.partial(_tally, dataset, question), sink
         self._blocks = _blocks(dataset, question.lanes)
         self.cells = self._blocks + (0 if question.shared_windows else 2 * len(dataset.windows))
+
+    @property
+    def tally(self) -> Tally:
+        """Of the cells that it has done since it started over or gave the last one away."""
+        if self._tally is None:
+            self._tally = self._made(reductions.empty)
+        return self._tally
+
+    def give_away(self) -> None:
+        """Its tally belongs to somebody else now."""
+        self._tally = None
 
     def evaluate(self, batch: tuple[int, int]) -> bool:
         """Add a range of cells to the tally; False if the run was stopped meanwhile, and the tally is worth nothing."""
@@ -275,11 +293,12 @@ class Worker:
     @property
     def nbytes(self) -> int:
         """Bytes of its arrays."""
-        return _nbytes(self._scratch) + _nbytes(self.tally)
+        return _nbytes(self._scratch) + reductions.nbytes(self._tally or self._made(reductions.blank))
 
     def start_over(self) -> None:
         """Go on with an empty tally, which is to be merged with those before."""
-        reductions.clear(self.tally)
+        if self._tally is not None:
+            reductions.clear(self._tally)
 
 
 def _nbytes(value: Any) -> int:

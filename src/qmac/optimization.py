@@ -101,7 +101,7 @@ def sweep(
     watch = watch or Alone(executor.threads)
     dataset = Dataset.build(prices, grid, question.rules, question.statistics, averages, executor.map)
     evaluator = Evaluator(dataset, question)
-    ledger = Ledger(evaluator.counts(), evaluator.work(), evaluator.empty())
+    ledger = Ledger(evaluator.counts(), evaluator.work(), evaluator.empty)
     watch.begin(evaluator, ledger, executor.threads)
     try:
         executor.run(evaluator, ledger, watch)

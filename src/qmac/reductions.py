@@ -8,16 +8,18 @@ counts, integer sums, and a top-K under a total order.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 
+from qmac.dataset import Map
 from qmac.errors import OptionError, suggestion
 from qmac.grid import ROLES, Grid
 from qmac.kernels.lists import Lists
-from qmac.kernels.tally import BINS, Cells, Heap, Scale, Tally, Totals, offer
+from qmac.kernels.tally import BINS, Cells, Heap, Scale, Tally, Totals
 from qmac.objective import Objective
 
 PAIRS = (
@@ -31,14 +33,14 @@ PAIRS = (
 """Window pairs of the maps, in the order of their first axis."""
 
 
-def empty(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -> Tally:
-    """The tally of no combination at all, for so many lists of each side."""
+def blank(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -> Tally:
+    """A tally for so many lists of each side that holds anything; its memory is taken when it is first written."""
     return Tally(
-        heap=Heap(np.full(top, -np.inf), np.zeros(top, np.int64), np.zeros(1, np.int64)),
+        heap=Heap(np.empty(top), np.empty(top, np.int64), np.empty(1, np.int64)),
         totals=Totals(
-            np.zeros(4, np.int64), np.zeros(constraints + 1, np.int64), np.zeros(BINS, np.int64), np.zeros(2, np.int64)
+            np.empty(4, np.int64), np.empty(constraints + 1, np.int64), np.empty(BINS, np.int64), np.empty(2, np.int64)
         ),
-        lowest=np.full(1, np.inf),
+        lowest=np.empty(1),
         buys=_cells(buys),
         sells=_cells(sells),
         maps=_cells(len(PAIRS), windows, windows),
@@ -47,9 +49,17 @@ def empty(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -
 
 def _cells(*shape: int) -> Cells:
     block = np.empty((3, *shape))  # in one piece, large enough for huge pages: 3 to 8 % on 251 windows and 800 bars
-    block[0] = -np.inf
-    block[1:] = 0
     return Cells(block[0], block[1].view(np.int64), block[2].view(np.int64))
+
+
+def empty(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -> Tally:
+    """The tally of no combination at all, for so many lists of each side."""
+    return clear(blank(windows, buys, sells, top, constraints))
+
+
+def nbytes(tally: Tally) -> int:
+    """Bytes of its arrays."""
+    return sum(array.nbytes for array in arrays_of(tally).values())
 
 
 def arrays_of(tally: Tally) -> dict[str, np.ndarray]:
@@ -68,19 +78,36 @@ def clear(tally: Tally) -> Tally:
     return tally
 
 
-def merge(into: Tally, other: Tally) -> Tally:
-    """Add ``other`` to ``into``, in place."""
-    for k in range(int(other.heap.size[0])):
-        offer(into.heap, other.heap.scores[k], other.heap.indices[k])
-    for target, source in zip(into.totals, other.totals, strict=True):
-        np.add(target, source, out=target)
-    for name in ("buys", "sells", "maps"):
-        cells, more = getattr(into, name), getattr(other, name)
-        np.maximum(cells.best, more.best, out=cells.best)
-        np.add(cells.sums, more.sums, out=cells.sums)
-        np.add(cells.counts, more.counts, out=cells.counts)
-    np.minimum(into.lowest, other.lowest, out=into.lowest)
+def merge(into: Tally, *others: Tally, mapped: Map = map, parts: int = 1) -> Tally:
+    """Add ``others`` to ``into``, in place; ``mapped`` may spread the cells, in so many parts, over threads."""
+    _merge_heaps(into.heap, [other.heap for other in others])
+    cells = []
+    for other in others:
+        for target, source in zip(into.totals, other.totals, strict=True):
+            np.add(target, source, out=target)
+        np.minimum(into.lowest, other.lowest, out=into.lowest)
+        for name in ("buys", "sells", "maps"):
+            for function, *both in zip(
+                (np.maximum, np.add, np.add), getattr(into, name), getattr(other, name), strict=True
+            ):
+                cells.append((function, *(array.reshape(-1) for array in both)))
+
+    def add(part: int) -> None:
+        for function, target, source in cells:
+            here = slice(target.size * part // parts, target.size * (part + 1) // parts)
+            function(target[here], source[here], out=target[here])
+
+    list(mapped(add, range(parts)))
     return into
+
+
+def _merge_heaps(into: Heap, others: Sequence[Heap]) -> None:
+    """The best of all, the worst first: what is sorted is a heap."""
+    parts = [(heap.scores[: heap.size[0]], heap.indices[: heap.size[0]]) for heap in (into, *others)]
+    scores, indices = map(np.concatenate, zip(*parts, strict=True))
+    order = np.lexsort((-indices, scores))[max(scores.size - into.scores.size, 0) :]
+    into.scores[: order.size], into.indices[: order.size] = scores[order], indices[order]
+    into.size[0] = order.size
 
 
 def maps_of(tally: Tally, buys: Lists, sells: Lists, shared_windows: bool) -> Cells:

@@ -100,7 +100,7 @@ def test_a_lease_that_failed_has_surpassed_nothing(monkeypatch):
     def work(number, first, last):
         return here.work(Lease(number, "n", first, last), 1, evaluator.checksum, lambda: evaluator)
 
-    def fails(*_):
+    def fails(*_, **__):
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
@@ -299,10 +299,11 @@ def test_the_ledger_merges_many_times_what_sixty_cpus_send():
         patch.setattr(leases, "LEASE_SECONDS", 0.001)
         patch.setattr(leases, "LEAST_SECONDS", 0.001)
 
-        def timed(*args):
+        def timed(*args, **how):
             began = time.perf_counter()
-            settle(*args)
+            kept = settle(*args, **how)
             taken.append(time.perf_counter() - began)
+            return kept
 
         patch.setattr(cluster.Ledger, "settle", timed)
         qmac.optimize(PRICES, GRID, executor=executor)

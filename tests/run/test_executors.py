@@ -259,7 +259,7 @@ def test_books_that_do_not_balance_end_the_run(monkeypatch):
     counts = evaluator.counts()
     counts[3] += 1
     with pytest.raises(InternalError, match="do not balance"):
-        ThreadExecutor(2).run(evaluator, books.Ledger(counts, evaluator.work(), evaluator.empty()), Alone(2))
+        ThreadExecutor(2).run(evaluator, books.Ledger(counts, evaluator.work(), evaluator.empty), Alone(2))
 
 
 def test_kernels_that_are_late_leave_at_their_next_row(monkeypatch):

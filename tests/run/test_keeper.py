@@ -55,7 +55,7 @@ def evaluator():
 
 
 def ledger_of(evaluator):
-    return Ledger(evaluator.counts(), evaluator.work(), evaluator.empty())
+    return Ledger(evaluator.counts(), evaluator.work(), evaluator.empty)
 
 
 def keeper_of(machine=None, limits=None, directory=None, listener=None, threads=8):
@@ -126,12 +126,17 @@ def test_a_kernel_to_be_compiled_is_asked_for_once(capsys):
     assert "another" not in capsys.readouterr().err  # what was silent stays so
 
 
-def test_the_tally_is_held_from_the_start(evaluator):
-    ledger = ledger_of(evaluator)
-    for array in reductions.arrays_of(ledger.tally).values():
-        array[...] = 7
-    keeper_of().begin(evaluator, ledger, 1)
-    for name, array in reductions.arrays_of(evaluator.empty()).items():
+@pytest.mark.parametrize("directory", [None, Folder()])
+def test_the_tally_of_a_run_with_snapshots_is_held_from_the_start(evaluator, directory):
+    made = []
+    ledger = Ledger(evaluator.counts(), evaluator.work(), lambda: made.append(evaluator.empty()) or made[0])
+    keeper_of(directory=directory).begin(evaluator, ledger, 1)
+    assert len(made) == (directory is not None)
+    worker = evaluator.worker()
+    worker.evaluate((0, 3))
+    given = worker.tally
+    assert ledger.settle(given, [(0, 3)], given=True) == (directory is None) == (ledger.tally is given)
+    for name, array in reductions.arrays_of(given).items():
         assert np.array_equal(reductions.arrays_of(ledger.tally)[name], array), name
 
 

@@ -46,7 +46,7 @@ def evaluator_of(prices, grid):
 
 
 def ledger_of(evaluator):
-    return Ledger(evaluator.counts(), evaluator.work(), evaluator.empty())
+    return Ledger(evaluator.counts(), evaluator.work(), evaluator.empty)
 
 
 @pytest.fixture
@@ -117,6 +117,21 @@ def test_a_tally_of_anything_else_is_refused(evaluator):
         assert not ledger.done.any() and ledger.tally.totals.counts[0] == 0
 
 
+def test_what_is_given_is_kept_if_nothing_was_before(evaluator):
+    first, second = done(evaluator, (0, 3)), done(evaluator, (3, 5))
+    merged = ledger_of(evaluator)
+    assert not any(merged.settle(tally, batches) for tally, batches in ((first, [(0, 3)]), (second, [(3, 5)])))
+    ledger = ledger_of(evaluator)
+    assert ledger.settle(first, [(0, 3)], given=True) and ledger.tally is first
+    assert not ledger.settle(second, [(3, 5)], given=True) and ledger.tally is first
+    asked = ledger_of(evaluator)
+    asked.check()
+    assert not asked.settle(done(evaluator, (0, 3)), [(0, 3)], given=True)
+    for name, array in reductions.arrays_of(merged.tally).items():
+        if not name.startswith("heap"):
+            assert np.array_equal(reductions.arrays_of(first)[name], array), name
+
+
 def test_a_cell_done_twice_is_refused(evaluator):
     ledger = ledger_of(evaluator)
     ledger.settle(done(evaluator, (0, 3)), [(0, 3)])
@@ -146,7 +161,7 @@ def test_every_cell_is_taken_once(already, speed, workers):
     already = np.array(already)
     cells = already.size
     tally = reductions.empty(2, 1, 1, 1)
-    ledger = Ledger(np.zeros(cells, np.int64), np.ones(cells, np.int64), tally)
+    ledger = Ledger(np.zeros(cells, np.int64), np.ones(cells, np.int64), lambda: tally)
     ledger.restore(already)
     taken = already.astype(int)
     while (batch := ledger.take(speed, workers)) is not None:
@@ -165,7 +180,7 @@ def test_share_and_best_are_those_of_the_work(evaluator):
     ledger.swept((5, 6), 0.25)
     work = evaluator.work()
     assert ledger.share == pytest.approx(work[:6].sum() / work.sum()) and ledger.best == 0.5
-    assert Ledger(np.zeros(2), np.zeros(2), evaluator.empty()).share == 1.0
+    assert Ledger(np.zeros(2), np.zeros(2), evaluator.empty).share == 1.0
 
 
 def test_who_has_settled_is_known_until_the_next_call(evaluator):

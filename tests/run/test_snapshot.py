@@ -261,7 +261,7 @@ def test_the_ledger_is_held_while_it_is_written_and_let_go_of_after(ledger):
 
 
 def test_a_snapshot_is_read_without_copies_of_it(path):
-    large = Ledger(np.zeros(1, np.int64), np.ones(1, np.int64), reductions.empty(300, 10, 10, 1))
+    large = Ledger(np.zeros(1, np.int64), np.ones(1, np.int64), lambda: reductions.empty(300, 10, 10, 1))
     path.write_bytes(written(large))
     size = path.stat().st_size
     assert size > 2**23

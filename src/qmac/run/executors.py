@@ -64,7 +64,7 @@ class SerialExecutor:
             worker.evaluate(batch)
             batches.append(batch)
             ledger.swept(batch, float(worker.tally.heap.scores.max()))
-        ledger.settle(worker.tally, batches)
+        ledger.settle(worker.tally, batches, given=True)
 
 
 class ThreadExecutor:
@@ -84,7 +84,7 @@ class ThreadExecutor:
 
 def tally_of(evaluator: Evaluator, threads: int = 1) -> Tally:
     """All of a grid in one call, with nobody watching."""
-    ledger = Ledger(evaluator.counts(), evaluator.work(), evaluator.empty())
+    ledger = Ledger(evaluator.counts(), evaluator.work(), evaluator.empty)
     ThreadExecutor(threads).run(evaluator, ledger, lambda _: Orders(threads))
     return ledger.tally
 
@@ -211,22 +211,19 @@ class _Share:
     worker: Worker
     batches: list[Batch] = field(default_factory=list)
 
-    def add(self, other: _Share) -> None:
-        reductions.merge(self.worker.tally, other.worker.tally)
-        self.batches += other.batches
-
     def settle(self, ledger: Ledger) -> None:
         if self.batches:
-            ledger.settle(self.worker.tally, self.batches, self.number)
+            if ledger.settle(self.worker.tally, self.batches, self.number, given=True):
+                self.worker.give_away()
             self.batches = []
 
 
 def _settle(shares: list[_Share], ledger: Ledger, pool: ThreadPoolExecutor) -> None:
-    """Two by two, side by side: a merge of 1,419 windows takes most of a second, and 59 in a row would wait."""
-    left = shares
-    while len(left) > 1:
-        half = (len(left) + 1) // 2
-        list(pool.map(_Share.add, left, left[half:]))
-        left = left[:half]
-    for share in left:
-        pool.submit(share.settle, ledger).result()
+    """Each thread merges a part of the cells of all tallies: one of 1,419 windows takes most of a second."""
+    if not shares:
+        return
+    first, others = shares[0], shares[1:]
+    reductions.merge(first.worker.tally, *(share.worker.tally for share in others), mapped=pool.map, parts=len(shares))
+    for share in others:
+        first.batches += share.batches
+    pool.submit(first.settle, ledger).result()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from qmac import plateau, reductions
+from qmac import plateau
 from qmac.dataset import Averages
 from qmac.errors import Stopped, printable
 from qmac.evaluation import Evaluator, Question
@@ -92,16 +92,15 @@ class Keeper:
             )
             evaluator.sink = self._writer
         # that the maps are made of it once more is after the workers have gone
-        tally = sum(array.nbytes for array in reductions.arrays_of(ledger.tally).values())
-        each = evaluator.worker_bytes
+        tally, each = evaluator.tally_bytes, evaluator.worker_bytes
         reading = self.governor.look()
         self._fitting = admit(self.governor.limits, reading, tally, each, threads)
         finishing = finishing_bytes(dataset.bars, len(dataset.windows), question.top)
         admit(self.governor.limits, reading, tally + finishing, 0, 1)  # when the workers have gone
-        reductions.clear(ledger.tally)  # the kernel gives pages when they are written: now, not when threads are shed
         self._shares.append((self._began, 0.0))
         if self.directory is None:
             return
+        ledger.hold()
         self._fits = {"name": self.name, "dataset": evaluator.checksum}
         about, damaged = self.directory.load_snapshot(ledger, self._fits)
         for message in damaged:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -27,10 +27,16 @@ in cells, of which the last are small, two threads were 8 % slower on 800 bars: 
 
 
 class Ledger:
-    """The books of one dataset: ``counts (C,)`` combinations and ``work (C,)`` steps of each cell."""
+    """The books of one dataset: ``counts (C,)`` combinations and ``work (C,)`` steps of each cell.
 
-    def __init__(self, counts: np.ndarray, work: np.ndarray, tally: Tally) -> None:
-        self.counts, self.work, self.tally = counts, work, tally
+    ``empty`` makes the tally that others are merged into, when it is first asked for. If by then one was settled that was
+    given away, that one is kept as it is: this saves 5 ms of 200.
+    """
+
+    def __init__(self, counts: np.ndarray, work: np.ndarray, empty: Callable[[], Tally]) -> None:
+        self.counts, self.work = counts, work
+        self._empty = empty
+        self._tally: Tally | None = None
         self.done = np.zeros(counts.size, np.bool_)
         self.lock = threading.Lock()
         self.failed: dict[int, str] = {}
@@ -49,6 +55,22 @@ class Ledger:
         self.busy = 0.0
         """Seconds that threads have swept, all together."""
         self._before = np.concatenate(([0], np.cumsum(work)))  # (C + 1,) work of all cells before
+
+    @property
+    def tally(self) -> Tally:
+        """The reductions of the cells that are done."""
+        with self.lock:
+            return self._made()
+
+    def _made(self) -> Tally:
+        if self._tally is None:
+            self._tally = self._empty()
+        return self._tally
+
+    def hold(self) -> None:
+        """Make the tally now: with snapshots, workers go on with theirs, and when threads are shed memory is short."""
+        with self.lock:
+            self._made()
 
     def restore(self, done: np.ndarray) -> None:
         """Go on from a snapshot, whose reductions ``tally`` holds."""
@@ -110,8 +132,11 @@ class Ledger:
             self._worked += self.work_of(batch)
             self.best = max(self.best, best)
 
-    def settle(self, tally: Tally, batches: Iterable[Batch], worker: int = -1) -> None:
-        """Merge what a worker has done since it last settled. Never called where Ctrl-C may be raised: see executors."""
+    def settle(self, tally: Tally, batches: Iterable[Batch], worker: int = -1, *, given: bool = False) -> bool:
+        """Merge what a worker has done since it last settled. Never called where Ctrl-C may be raised: see executors.
+
+        A tally that is ``given`` may be kept: returns whether it was, and is nobody else's any more.
+        """
         cells = np.zeros(self.done.size, np.bool_)
         for first, last in batches:
             cells[first:last] = True
@@ -123,9 +148,14 @@ class Ledger:
         with self.lock:
             if (cells & self.done).any():
                 raise InternalError(f"cell {int(np.flatnonzero(cells & self.done)[0])} was done twice.")
-            reductions.merge(self.tally, tally)
+            kept = given and self._tally is None
+            if kept:
+                self._tally = tally
+            else:
+                reductions.merge(self._made(), tally)
             self.done |= cells
             self.settled_by.add(worker)
+        return kept
 
     def call_in(self) -> None:
         """Ask the workers to settle after the batch at hand."""

@@ -101,7 +101,9 @@ class Node:
         if self._recalled:
             return Share((), 0.0, None)
         assert self._tally is not None
-        ledger = Ledger(self._counts, self._work, reductions.clear(self._tally))
+        tally = reductions.clear(self._tally)
+        ledger = Ledger(self._counts, self._work, lambda: tally)
+        ledger.hold()  # workers keep theirs
         ledger.only(lease.first, lease.last)
         self._lease, self._ledger = lease, ledger
         try:
@@ -140,10 +142,8 @@ class Node:
                 "what arrived of the dataset is not what was sent. Look for a fault of this node's memory."
             )
         limits, reading = self._governor.limits, self._governor.look()
-        self._tally = evaluator.empty()
-        tally = sum(array.nbytes for array in reductions.arrays_of(self._tally).values())
-        self._fitting = admit(limits, reading, tally, evaluator.worker_bytes, self.threads)
-        self._counts, self._work = evaluator.counts(), evaluator.work()
+        self._fitting = admit(limits, reading, evaluator.tally_bytes, evaluator.worker_bytes, self.threads)
+        self._tally, self._counts, self._work = evaluator.empty(), evaluator.counts(), evaluator.work()
         return Crew(evaluator, self.threads)
 
     def _watch(self, _: Ledger) -> Orders:
