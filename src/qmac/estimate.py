@@ -17,6 +17,7 @@ from qmac.evaluation import Evaluator, Question, Worker
 from qmac.job import Job
 from qmac.optimization import finished, rows_at_once
 from qmac.prices import Prices
+from qmac.run.executors import SerialExecutor
 from qmac.run.governor import allowed
 from qmac.run.headroom import admit
 from qmac.run.limits import Limits, shown_bytes
@@ -199,7 +200,7 @@ def _finishing_seconds(series: Prices, job: Job, evaluator: Evaluator, worker: W
     def seconds(count: int) -> float:
         some = slice(begin, begin + count)
         began = time.perf_counter()
-        finished(series, job.grid, job.averages, evaluator, scores[some], indices[some])
+        finished(series, job.grid, job.averages, evaluator, scores[some], indices[some], SerialExecutor().aside)
         return time.perf_counter() - began
 
     with warnings.catch_warnings():

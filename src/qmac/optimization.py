@@ -17,6 +17,7 @@ from qmac.dataset import Averages, Dataset, averages_of, periods_per_year, tradi
 from qmac.errors import InternalError, Stopped
 from qmac.evaluation import Evaluator, Question
 from qmac.grid import ROLES, Combination, Grid
+from qmac.kernels.tally import Tally
 from qmac.machine import machine
 from qmac.objective import Objective
 from qmac.plateau import AS_BARS, plateaus
@@ -107,14 +108,14 @@ def sweep(
         executor.run(evaluator, ledger, watch)
     finally:
         degradations = watch.end(ledger)
-    return _finish(prices, grid, question, executor.workers, averages, evaluator, ledger, watch, degradations)
+    return _finish(prices, grid, question, executor, averages, evaluator, ledger, watch, degradations)
 
 
 def _finish(
     prices: Prices,
     grid: Grid,
     question: Question,
-    threads: int,
+    executor: Executor,
     averages: Averages | None,
     evaluator: Evaluator,
     ledger: Ledger,
@@ -137,14 +138,18 @@ def _finish(
     if question.traded:
         removed["total_trades"] = int(tally.totals.removed[0])
     scores, indices = reductions.top_of(tally)
-    maps = reductions.maps_of(tally, evaluator.dataset.buys, evaluator.dataset.sells, grid.shared_windows)
+    summary = executor.aside(lambda: _summary(tally, grid, evaluator))  # beside the rows: 3 ms of a run
     period = trading_period(prices, rules, grid.windows)
     dates = prices.index[period.first + period.start :][: period.bars]
     own = None if averages is None else averages_of(prices, grid.windows, rules, averages)
+    top = finished(
+        prices, grid, averages, evaluator, scores, indices, executor.aside, lambda share: watch.finishing(ledger, share)
+    )
+    distribution, maps = summary()
     return Result(
-        top=finished(prices, grid, averages, evaluator, scores, indices, lambda share: watch.finishing(ledger, share)),
+        top=top,
         top_scores=scores * objective.sign + 0.0,  # no minus zero
-        distribution=reductions.Distribution.finish(objective, tally, maps, evaluator.scale, evaluator.units),
+        distribution=distribution,
         evaluated=evaluated,
         scored=scored,
         unscored=passed - scored,
@@ -156,7 +161,7 @@ def _finish(
         objective=objective.metric,
         maximize=objective.maximize,
         constraints=dict(question.constraints),
-        threads=threads,
+        threads=executor.workers,
         prices={
             "name": prices.name,
             "bars": dates.size,
@@ -166,7 +171,7 @@ def _finish(
         },
         periods_per_year=evaluator.dataset.facts.per_year,
         hold=simulation.buy_and_hold(prices, rules),
-        maps=reductions.Maps.finish(objective, maps, grid, evaluator.units),
+        maps=maps,
         degradations=degradations,
         machine=machine(),
         source=functools.partial(Series.of, prices, own, grid.windows),
@@ -175,6 +180,14 @@ def _finish(
             for cell, why in sorted(ledger.failed.items())
         ],
     )
+
+
+def _summary(tally: Tally, grid: Grid, evaluator: Evaluator) -> tuple[reductions.Distribution, reductions.Maps]:
+    """All scored combinations, and by their windows; the tally is used up."""
+    dataset, objective, units = evaluator.dataset, evaluator.question.objective, evaluator.units
+    maps = reductions.maps_of(tally, dataset.buys, dataset.sells, grid.shared_windows)
+    distribution = reductions.Distribution.finish(objective, tally, maps, evaluator.scale, units)
+    return distribution, reductions.Maps.finish(objective, maps, grid, units)
 
 
 def rows_at_once(bars: int) -> int:
@@ -189,11 +202,12 @@ def finished(
     evaluator: Evaluator,
     ranked: np.ndarray,
     indices: np.ndarray,
+    aside: Callable[[Callable[[], np.ndarray]], Callable[[], np.ndarray]],
     tell: Callable[[float], None] = lambda _: None,
 ) -> pd.DataFrame:
     """The kept combinations, replayed in full, and their plateau; the replay must agree with the sweep.
 
-    ``tell`` is called with the share that is done, after each part but the last; what it raises ends it.
+    ``aside`` as of an executor. ``tell`` is called with the share that is done, after each part but the last; what it raises ends it.
     """
     question = evaluator.question
     if isinstance(averages, np.ndarray):
@@ -206,8 +220,9 @@ def finished(
             (*grid.buys.pair(buy), *grid.sells.pair(sell))
             for buy, sell in (divmod(int(index), grid.sells.size) for index in indices[begin : begin + at_once])
         ]
+        around = aside(functools.partial(plateaus, evaluator, grid, np.array(kept, np.int64)))
         rows = simulation.evaluate(prices, kept, question.rules, averages)
-        rows["plateau"] = plateaus(evaluator, grid, np.array(kept, np.int64))
+        rows["plateau"] = around()
         parts.append(rows)
     if not parts:
         return simulation.no_rows().assign(plateau=np.zeros(0))

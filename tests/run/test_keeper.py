@@ -111,6 +111,15 @@ def test_refused_before_anything_is_built(monkeypatch):
     assert not built
 
 
+def test_a_machine_with_room_for_the_most_is_not_asked_by_a_sample(monkeypatch):
+    taken, crosses = [], needs._crosses
+    monkeypatch.setattr(needs, "_crosses", lambda *given: taken.append(1) or crosses(*given))
+    most = needs.most_dataset_bytes(PRICES, GRID, qmac.Rules()) + needs.loading_bytes()
+    for used, sampled in ((0.9 * LIMIT - most - 1, 0), (0.9 * LIMIT - most + MIB, 2)):
+        with keeper_of(Machine(int(used))).admitted(PRICES, GRID, question(), None):
+            assert len(taken) == sampled
+
+
 def test_a_kernel_to_be_compiled_is_asked_for_once(capsys):
     keeper = keeper_of(machine := Machine(int(0.6 * LIMIT)))
     compiler = logging.getLogger("qmac.compiler")
@@ -157,6 +166,7 @@ def test_the_estimate_of_a_dataset_is_from_above(kind, bars, windows, sample):
     built = Dataset.build(prices, grid, rules, {"gain"})
     held = sum(nbytes(part) for part in (built.buys, built.sells, rows))
     assert held < needs.dataset_bytes(prices, grid, rules) < 8 * held + MIB
+    assert needs.dataset_bytes(prices, grid, rules) < needs.most_dataset_bytes(prices, grid, rules)
     # a part of the bars: the averages are copied
     half = replace(rules, start=str(prices.index[bars // 2]))
     assert needs.dataset_bytes(prices, grid, half) > 8 * len(grid.windows) * bars * 1.5

@@ -47,6 +47,10 @@ class Executor(Protocol):
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]: ...
 
+    def aside(self, function: Callable[[], Value]) -> Callable[[], Value]:
+        """Begin a call beside what follows. Returns what waits for its value."""
+        ...
+
     def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None: ...
 
 
@@ -57,6 +61,10 @@ class SerialExecutor:
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
         return map(function, items)
+
+    def aside(self, function: Callable[[], Value]) -> Callable[[], Value]:
+        value = function()
+        return lambda: value
 
     def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None:
         worker, batches = evaluator.worker(), []
@@ -76,6 +84,14 @@ class ThreadExecutor:
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(function, items))
+
+    def aside(self, function: Callable[[], Value]) -> Callable[[], Value]:
+        if self.threads == 1:
+            return SerialExecutor().aside(function)
+        pool = ThreadPoolExecutor(1)
+        value = pool.submit(function)
+        pool.shutdown(wait=False)
+        return value.result
 
     def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None:
         with Crew(evaluator, min(self.threads, int(ledger.done.size - ledger.done.sum()))) as crew:
