@@ -120,10 +120,10 @@ def broken(name, lease):
 
 
 def cells_swept(monkeypatch):
-    seen, evaluate = [], Worker.evaluate
+    seen, evaluate, cells = [], Worker.evaluate, evaluator().counts().size
 
     def noted(worker, batch):
-        if threading.current_thread() is not threading.main_thread():  # which sweeps a pilot
+        if worker.cells == cells:  # and not a pilot or what lies around the best
             seen.extend(range(*batch))
         return evaluate(worker, batch)
 
