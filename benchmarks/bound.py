@@ -17,13 +17,14 @@ import numpy as np
 import qmac
 from benchmarks.measuring import GRID, Section, in_turn, rounds_from, seconds
 from qmac.dataset import Dataset
-from qmac.evaluation import LANES, Evaluator
+from qmac.evaluation import Evaluator
 from qmac.kernels.lanes import item, load, splat, store
 from qmac.kernels.maps import close_margin, open_block
 from qmac.kernels.tables import Tile, fill_tables
 from qmac.kernels.walk import enter
 from qmac.objective import check_constraints
 from qmac.optimization import question_of
+from qmac.question import LANES
 
 WIDTH = (0,) * LANES
 kernel = numba.njit(nogil=True, error_model="numpy", _nrt=False)

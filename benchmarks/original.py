@@ -88,7 +88,7 @@ def dataset_of(averages, close, grid, tie):
 
 def question(grid, top):
     """What the original ranks by."""
-    from qmac.evaluation import Question
     from qmac.objective import Objective
+    from qmac.question import Question
 
     return Question(RULES, Objective("simple_return", maximize=True, years=1.0), grid.shared_windows, top, {})

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 import qmac
 from qmac import optimization
-from qmac.evaluation import LANES, Question
 from qmac.kernels import measures
 from qmac.objective import LOGARITHMS, MEASURES, check_constraints
 from qmac.optimization import question_of, sweep
 from qmac.prices import Prices
+from qmac.question import LANES, Question
 from qmac.run.executors import SerialExecutor, ThreadExecutor
 
 STATISTICS = set[str]().union(*measures.STATISTICS.values())

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 import qmac
 from qmac import reductions
 from qmac.dataset import Dataset
-from qmac.evaluation import Evaluator, Question
+from qmac.evaluation import Evaluator
 from qmac.kernels.tally import offer
 from qmac.objective import Objective
 from qmac.prices import Prices
+from qmac.question import Question
 
 
 def same(a, b):

@@ -13,10 +13,11 @@ import numpy as np
 from qmac import reductions
 from qmac.dataset import Dataset
 from qmac.errors import OptionError
-from qmac.evaluation import Evaluator, Question, Worker
+from qmac.evaluation import Evaluator, Worker
 from qmac.job import Job
 from qmac.optimization import finished, rows_at_once
 from qmac.prices import Prices
+from qmac.question import Question
 from qmac.run.executors import SerialExecutor
 from qmac.run.governor import allowed
 from qmac.run.headroom import admit
@@ -157,11 +158,11 @@ def _measured(
     evaluator.sink = packing if save_grid else None
     worker_bytes, reading = evaluator.worker_bytes, probe.read()
     threads = admit(limits, reading, evaluator.tally_bytes, worker_bytes, allowed(limits, reading, threads))
-    worker, work = evaluator.worker(), evaluator.work()
-    kinds = np.split(np.arange(work.size), np.flatnonzero(np.diff(evaluator.counts() < 0)) + 1)
+    worker, work = evaluator.worker(), evaluator.work
+    kinds = np.split(np.arange(work.size), np.flatnonzero(np.diff(evaluator.counts < 0)) + 1)
     swept = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
     snapshot, rows = evaluator.tally_bytes, finishing_bytes(len(series), len(grid.windows), question.top)
-    chunks = int((evaluator.counts() >= 0).sum())
+    chunks = int((evaluator.counts >= 0).sum())
     return _Series(
         bars=len(series),
         cells=work.size,

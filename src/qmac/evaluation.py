@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from qmac import reductions
-from qmac.config import Rules
-from qmac.dataset import Dataset
-from qmac.kernels import measures
+from qmac.dataset import Dataset, Map
 from qmac.kernels.lanes import allocate
-from qmac.kernels.lists import Lists, gathered, lists_of
+from qmac.kernels.lists import Lists, Side, gathered, lists_of
 from qmac.kernels.shared import Visit
-from qmac.kernels.sweep import Aim, Data, Scratch, sweep_cells
+from qmac.kernels.sweep import Data, Scratch, sweep_cells
 from qmac.kernels.tables import Edge, Sums
 from qmac.kernels.tally import Scale, Tally
 from qmac.kernels.walk import Own
-from qmac.objective import MEASURES, Objective, score_of_value
+from qmac.question import Question
 from qmac.scratch import states, summaries, tables
 from qmac.values import bound_of, code_dtype
-
-LANES = 32
-"""Sell lists side by side. 32 beat 8, 16 and 64 at 2,000 and at 4,700 bars (docs/design.md)."""
 
 TILE_BYTES = 1 << 20
 """Tables larger than this are cut into tiles of time."""
@@ -45,66 +40,6 @@ Sink = Callable[[int, np.ndarray], None]
 """Takes the number of a lane block and its scores ``(N, L)``, which the next block overwrites."""
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of every combination."""
-
-    rules: Rules
-    objective: Objective
-    shared_windows: bool
-    top: int
-    constraints: Mapping[str, tuple[float, float]]
-    lanes: int = LANES
-
-    @property
-    def traded(self) -> bool:
-        """Whether a combination must trade, and that is all that is asked of the number of trades."""
-        return self.constraints.get("total_trades") == (1.0, np.inf)
-
-    @property
-    def bounds(self) -> dict[str, tuple[float, float]]:
-        """The constraints less that, by metric, as bounds of its score."""
-        return {
-            metric: (
-                score_of_value(metric, low, self.objective.years),
-                score_of_value(metric, high, self.objective.years),
-            )
-            for metric, (low, high) in self.constraints.items()
-            if not (metric == "total_trades" and self.traded)
-        }
-
-    @property
-    def statistics(self) -> set[str]:
-        """Fields of ``walk.State`` that the answer is made of."""
-        asked = {MEASURES[metric] for metric in (self.objective.metric, *self.bounds)}
-        return set[str]().union(*(measures.STATISTICS[measure] for measure in asked))
-
-    @property
-    def open(self) -> Question:
-        """The same of every combination, with no constraint; the statistics, and so the kernel, are the same."""
-        return replace(self, shared_windows=True, constraints=dict.fromkeys(self.bounds, (-np.inf, np.inf)))
-
-    def is_bounded(self, dataset: Dataset) -> bool:
-        """Whether the prices say how large a score can be."""
-        return MEASURES[self.objective.metric] == measures.GROWTH and dataset.stops is None
-
-    @property
-    def aim(self) -> Aim:
-        """The question as the kernel takes it."""
-        bounds = self.bounds
-        limits = np.array(list(bounds.values()), np.float64).reshape(-1, 2)
-        return Aim(
-            measure=MEASURES[self.objective.metric],
-            sign=self.objective.sign,
-            traded=self.traded,
-            metrics=np.array([MEASURES[metric] for metric in bounds], np.int64),
-            low=limits[:, 0].copy(),
-            high=limits[:, 1].copy(),
-            ignore=int(self.rules.conflict == "ignore"),
-            shared_windows=self.shared_windows,
-        )
-
-
 class Evaluator:
     """Makes workers that share one dataset and one scale.
 
@@ -112,26 +47,19 @@ class Evaluator:
     that edges do not depend on threads or tiles.
     """
 
-    def __init__(self, dataset: Dataset, question: Question) -> None:
+    def __init__(self, dataset: Dataset, question: Question, mapped: Map = map) -> None:
         self.dataset, self.question = dataset, question
         self.stop = np.zeros(1, np.uint8)
         self.sink: Sink | None = None
         """Takes every score, if it is set before the workers are made."""
-        pilot = _pilot(dataset)
-        bounded = question.is_bounded(dataset)
-        rough = reductions.Units.of(1.0, len(dataset.windows))
-        rough_scale = rough.scale(0.0, 0.0, None if bounded else 1.0)  # of the type of the real one: one compilation
-        scores, _ = _scores(pilot, replace(question, shared_windows=True), rough_scale)
-        if scores.size < PILOT_LEAST:
-            scores, _ = _scores(pilot, question.open, rough_scale)
-        low, high, furthest = 0.0, 0.0, 1.0
-        if scores.size:
-            low, high = np.quantile(scores, (PILOT_TAIL, 1 - PILOT_TAIL)).tolist()
-            furthest = float(np.abs(scores).max())
-        margin = max(high - low, 1e-6) / 2
-        bound = bound_of(dataset.values.sums.gain) if bounded else max(furthest, 1e-6) * HEADROOM
-        self.units = reductions.Units.of(bound, len(dataset.windows))
-        self.scale = self.units.scale(low - margin, high + margin, None if bounded else bound)
+        self.units: reductions.Units
+        self.scale: Scale
+        self.counts: np.ndarray
+        """Combinations that each cell adds, ``(C,)`` int64; below 0 where it takes off what shares a window."""
+        self.work: np.ndarray
+        """Steps of each cell, ``(C,)`` int64: rows times lanes."""
+        made = mapped(lambda part: part(dataset, question), (_placed, _counts, _work))
+        (self.units, self.scale), self.counts, self.work = made
 
     def worker(self, floors: np.ndarray | None = None) -> Worker:
         """A worker that ends when ``stop`` is set; ``floors`` as of ``Worker``."""
@@ -175,32 +103,51 @@ class Evaluator:
         """The tally of no cell."""
         return _tally(self.dataset, self.question, reductions.empty)
 
-    def counts(self) -> np.ndarray:
-        """Combinations that each cell adds, ``(C,)`` int64; below 0 where it takes off what shares a window."""
-        buys, sells = self.dataset.buys.pairs, self.dataset.sells.pairs
-        first = np.arange(0, sells.starts.size - 1, self.question.lanes)
-        counts: np.ndarray = np.diff(sells.starts[np.append(first, sells.starts.size - 1)]) * np.int64(buys.pairs.size)
-        if self.question.shared_windows:
-            return counts
-        windows = len(self.dataset.windows)
-        holding = np.bincount(buys.fast, minlength=windows) + np.bincount(buys.slow, minlength=windows)
-        fast, slow = (np.bincount(side, minlength=windows) * holding for side in (sells.fast, sells.slow))
-        bought = np.zeros((windows, windows), np.bool_)
-        bought[buys.fast, buys.slow] = True
-        both = sells.slow[bought[sells.fast, sells.slow]]
-        slow -= np.bincount(both, minlength=windows)  # the very same pair is met under its fast window
-        return np.concatenate((counts, -np.column_stack((fast, slow)).ravel()))
 
-    def work(self) -> np.ndarray:
-        """Steps of each cell, ``(C,)`` int64: rows times lanes."""
-        dataset, lanes = self.dataset, self.question.lanes
-        sells = dataset.sells.pairs
-        work = np.full(_blocks(dataset, lanes), (dataset.buys.pairs.starts.size - 1) * lanes)
-        if self.question.shared_windows:
-            return work
-        rows = np.diff(dataset.buys.fast_holders.starts) + np.diff(dataset.buys.slow_holders.starts)
-        blocks = [-(-np.bincount(side, minlength=rows.size) // lanes) * lanes for side in (sells.fast, sells.slow)]
-        return np.concatenate((work, (np.column_stack(blocks) * rows[:, None]).ravel()))
+def _placed(dataset: Dataset, question: Question) -> tuple[reductions.Units, Scale]:
+    """How scores become integers and bins."""
+    pilot = _pilot(dataset)
+    bounded = question.is_bounded(dataset)
+    rough = reductions.Units.of(1.0, len(dataset.windows))
+    rough_scale = rough.scale(0.0, 0.0, None if bounded else 1.0)  # of the type of the real one: one compilation
+    scores, _ = _scores(pilot, replace(question, shared_windows=True), rough_scale)
+    if scores.size < PILOT_LEAST:
+        scores, _ = _scores(pilot, question.open, rough_scale)
+    low, high, furthest = 0.0, 0.0, 1.0
+    if scores.size:
+        scores.sort()  # halves the time of quantile
+        low, high = np.quantile(scores, (PILOT_TAIL, 1 - PILOT_TAIL)).tolist()
+        furthest = float(max(-scores[0], scores[-1]))
+    margin = max(high - low, 1e-6) / 2
+    bound = bound_of(dataset.values.sums.gain) if bounded else max(furthest, 1e-6) * HEADROOM
+    units = reductions.Units.of(bound, len(dataset.windows))
+    return units, units.scale(low - margin, high + margin, None if bounded else bound)
+
+
+def _counts(dataset: Dataset, question: Question) -> np.ndarray:
+    buys, sells = dataset.buys.pairs, dataset.sells.pairs
+    first = np.arange(0, sells.starts.size - 1, question.lanes)
+    counts: np.ndarray = np.diff(sells.starts[np.append(first, sells.starts.size - 1)]) * np.int64(buys.pairs.size)
+    if question.shared_windows:
+        return counts
+    windows = len(dataset.windows)
+    holding = np.bincount(buys.fast, minlength=windows) + np.bincount(buys.slow, minlength=windows)
+    fast, slow = (np.bincount(side, minlength=windows) * holding for side in (sells.fast, sells.slow))
+    bought = np.zeros((windows, windows), np.bool_)
+    bought[buys.fast, buys.slow] = True
+    both = sells.slow[bought[sells.fast, sells.slow]]
+    slow -= np.bincount(both, minlength=windows)  # the very same pair is met under its fast window
+    return np.concatenate((counts, -np.column_stack((fast, slow)).ravel()))
+
+
+def _work(dataset: Dataset, question: Question) -> np.ndarray:
+    lanes, sells = question.lanes, dataset.sells.pairs
+    work = np.full(_blocks(dataset, lanes), (dataset.buys.pairs.starts.size - 1) * lanes)
+    if question.shared_windows:
+        return work
+    rows = np.diff(dataset.buys.fast_holders.starts) + np.diff(dataset.buys.slow_holders.starts)
+    blocks = [-(-np.bincount(side, minlength=rows.size) // lanes) * lanes for side in (sells.fast, sells.slow)]
+    return np.concatenate((work, (np.column_stack(blocks) * rows[:, None]).ravel()))
 
 
 def _add(digest: Any, value: Any) -> None:
@@ -340,10 +287,10 @@ def _of_lists(dataset: Dataset, buys: np.ndarray, sells: np.ndarray) -> Dataset:
     """The dataset with some of its lists, as if each had one pair, all of the same two windows: so its maps are small."""
     windows = dataset.windows[:2]
 
-    def only(lists: Lists, which: np.ndarray) -> Lists:
+    def only(lists: Lists, which: np.ndarray) -> Side:
         fast, ids = np.zeros(which.size, np.int32), np.arange(which.size, dtype=np.int32)
-        return lists_of(gathered(lists.crosses, which), ids, fast, fast + 1, len(windows))
+        return Side(gathered(lists.crosses, which), ids, fast, fast + 1)
 
     prefixes = np.zeros(buys.size + 1, np.int32)
-    few_buys, few_sells = only(dataset.buys, buys), only(dataset.sells, sells)
+    few_buys, few_sells = lists_of((only(dataset.buys, buys), only(dataset.sells, sells)), len(windows))
     return replace(dataset, windows=windows, buys=few_buys, prefixes=prefixes, sells=few_sells)

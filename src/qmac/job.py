@@ -13,11 +13,11 @@ import numpy as np
 from qmac.config import Rules, check_count
 from qmac.dataset import Averages, averages_of
 from qmac.errors import OptionError, PricesError, ResultError, printable
-from qmac.evaluation import LANES, Question
 from qmac.grid import Grid
 from qmac.objective import Constraints, check_constraints, check_objective
 from qmac.optimization import question_of
 from qmac.prices import Prices
+from qmac.question import LANES, Question
 from qmac.run.directory import RunDirectory
 from qmac.run.header import HEADER, kernel_sources, own_averages
 from qmac.symbols import Symbols

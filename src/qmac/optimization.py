@@ -15,13 +15,14 @@ from qmac import reductions, simulation
 from qmac.config import Rules
 from qmac.dataset import Averages, Dataset, averages_of, periods_per_year, trading_period
 from qmac.errors import InternalError, Stopped
-from qmac.evaluation import Evaluator, Question
+from qmac.evaluation import Evaluator
 from qmac.grid import ROLES, Combination, Grid
 from qmac.kernels.tally import Tally
 from qmac.machine import machine
 from qmac.objective import Objective
 from qmac.plateau import AS_BARS, plateaus
 from qmac.prices import Prices
+from qmac.question import Question
 from qmac.result import Result
 from qmac.run.executors import Executor, Orders
 from qmac.run.ledger import Ledger
@@ -101,8 +102,8 @@ def sweep(
         self_test(question)  # longer series have kernels of their own
     watch = watch or Alone(executor.threads)
     dataset = Dataset.build(prices, grid, question.rules, question.statistics, averages, executor.map)
-    evaluator = Evaluator(dataset, question)
-    ledger = Ledger(evaluator.counts(), evaluator.work(), evaluator.empty)
+    evaluator = Evaluator(dataset, question, executor.map)
+    ledger = Ledger(evaluator.counts, evaluator.work, evaluator.empty)
     watch.begin(evaluator, ledger, executor.threads)
     try:
         executor.run(evaluator, ledger, watch)

@@ -13,10 +13,11 @@ from qmac import reductions, simulation
 from qmac.config import Rules
 from qmac.dataset import Dataset
 from qmac.errors import InternalError
-from qmac.evaluation import Question, Worker
+from qmac.evaluation import Worker
 from qmac.grid import Grid
 from qmac.objective import Objective
 from qmac.prices import Prices
+from qmac.question import Question
 
 CLOSES = (
     10, 11, 9, 12, 13, 11, 10, 12, 14, 15, 13, 12, 11, 13, 16, 15, 14, 12, 10, 9, 11, 13, 12, 14, 17, 18, 16, 13, 12, 11,

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 import qmac
 from qmac import dataset, evaluation, reductions
 from qmac.dataset import Dataset, distinct, walking_order
-from qmac.evaluation import Evaluator, Question, Worker
+from qmac.evaluation import Evaluator, Worker
 from qmac.kernels.crosses import Crosses
-from qmac.kernels.lists import LEAST_SPLIT, MOST_PAIRS, most_pairs
+from qmac.kernels.lists import LEAST_SPLIT, MOST_PAIRS, lists_of, most_pairs
 from qmac.objective import Objective
 from qmac.prices import Prices
+from qmac.question import Question
 
 # from bar 1 on: a cross looks one bar back
 events = st.lists(st.lists(st.integers(1, 4), max_size=3, unique=True).map(sorted), min_size=10, max_size=10)
@@ -29,7 +30,8 @@ def crosses(lists):
 
 @given(events, st.integers(1, 12), st.booleans())
 def test_every_pair_keeps_its_list(lists, most, ordered):
-    found = distinct(crosses(lists), FAST, SLOW, 5, most, walking_order if ordered else None)
+    side = distinct(crosses(lists), FAST, SLOW, most, walking_order if ordered else None)
+    (found,) = lists_of([side], 5)
     bars = [found.crosses.bars[a:b].tolist() for a, b in zip(found.crosses.starts, found.crosses.starts[1:])]
     starts, pairs = found.pairs.starts, found.pairs.pairs
     assert sorted(pairs.tolist()) == list(range(10))

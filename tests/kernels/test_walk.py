@@ -10,12 +10,13 @@ from conftest import frame, series
 
 import qmac
 from qmac.dataset import Dataset
-from qmac.evaluation import LANES, Evaluator, Question, Worker
+from qmac.evaluation import Evaluator, Worker
 from qmac.kernels.lanes import item, load, store
 from qmac.kernels.tables import Tile
 from qmac.kernels.walk import enter
 from qmac.objective import Objective
 from qmac.prices import Prices
+from qmac.question import LANES, Question
 
 
 def walk(width, tile, entries, values, tables, states, out):

@@ -195,7 +195,7 @@ def test_the_command_that_tries_again_is_told_and_works(tmp_path, digest):
 
 
 def test_without_a_cell_that_takes_off_there_is_no_answer(tmp_path):
-    cells = evaluator().counts()
+    cells = evaluator().counts
     assert cells[-1] <= 0
     last = cells.size - 1
 
@@ -323,15 +323,15 @@ def test_a_node_sweeps_the_cells_of_its_lease_and_no_others():
     there = node.Node(Limits(), 2)
     share = there.work(Lease(7, "a", 3, 9), 1, found.checksum, lambda: found)
     assert share.cells == ((3, 9),)
-    assert int(share.tally.totals.counts[0]) == int(found.counts()[3:9].sum())
+    assert int(share.tally.totals.counts[0]) == int(found.counts[3:9].sum())
     reading = there.reading()
-    assert reading.lease == 7 and reading.swept == int(found.work()[3:9].sum()) and reading.threads >= 1
+    assert reading.lease == 7 and reading.swept == int(found.work[3:9].sum()) and reading.threads >= 1
 
 
 def test_a_node_that_sweeps_cells_again_or_for_another_run_gives_all_of_them():
     """Of leases of one run a worker passes by what the ones before have surpassed."""
     found = evaluator()
-    there, cells = node.Node(Limits(), 1), found.counts().size  # of two, either may sweep all
+    there, cells = node.Node(Limits(), 1), found.counts.size  # of two, either may sweep all
 
     def best(lease, generation):
         tally = there.work(lease, generation, found.checksum, lambda: found).tally

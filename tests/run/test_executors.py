@@ -103,7 +103,7 @@ def test_a_pause_lets_the_batches_at_hand_end_and_settles_them(slow):
     assert ledger.complete
     waiting = [at for at in seen[:399] if at == seen[398]]
     assert len(waiting) > 50 and 0 < waiting[0][1] < 46  # nothing moved, and all that was swept was in the books
-    assert waiting[0][0] == pytest.approx(evaluator.work()[: waiting[0][1]].sum() / evaluator.work().sum())
+    assert waiting[0][0] == pytest.approx(evaluator.work[: waiting[0][1]].sum() / evaluator.work.sum())
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -112,7 +112,7 @@ def test_a_stop_settles_what_is_at_hand(slow, threads):
     ledger = ledger_of(evaluator)
     ThreadExecutor(threads).run(evaluator, ledger, lambda ledger: Orders(threads, stop=ledger.share > 0.3))
     assert 0 < ledger.done.sum() < 46
-    assert ledger.share == pytest.approx(evaluator.work()[ledger.done].sum() / evaluator.work().sum())
+    assert ledger.share == pytest.approx(evaluator.work[ledger.done].sum() / evaluator.work.sum())
     ledger.check()
     ThreadExecutor(threads).run(evaluator, ledger, Alone(threads))
     assert ledger.complete
@@ -259,10 +259,10 @@ def test_an_error_of_the_last_batch_is_raised(monkeypatch):
 
 def test_books_that_do_not_balance_end_the_run(monkeypatch):
     evaluator = evaluator_of(PRICES, GRID)
-    counts = evaluator.counts()
+    counts = evaluator.counts
     counts[3] += 1
     with pytest.raises(InternalError, match="do not balance"):
-        ThreadExecutor(2).run(evaluator, books.Ledger(counts, evaluator.work(), evaluator.empty), Alone(2))
+        ThreadExecutor(2).run(evaluator, books.Ledger(counts, evaluator.work, evaluator.empty), Alone(2))
 
 
 def test_kernels_that_are_late_leave_at_their_next_row(monkeypatch):

@@ -55,7 +55,7 @@ def evaluator():
 
 
 def ledger_of(evaluator):
-    return Ledger(evaluator.counts(), evaluator.work(), evaluator.empty)
+    return Ledger(evaluator.counts, evaluator.work, evaluator.empty)
 
 
 def keeper_of(machine=None, limits=None, directory=None, listener=None, threads=8):
@@ -138,7 +138,7 @@ def test_a_kernel_to_be_compiled_is_asked_for_once(capsys):
 @pytest.mark.parametrize("directory", [None, Folder()])
 def test_the_tally_of_a_run_with_snapshots_is_held_from_the_start(evaluator, directory):
     made = []
-    ledger = Ledger(evaluator.counts(), evaluator.work(), lambda: made.append(evaluator.empty()) or made[0])
+    ledger = Ledger(evaluator.counts, evaluator.work, lambda: made.append(evaluator.empty()) or made[0])
     keeper_of(directory=directory).begin(evaluator, ledger, 1)
     assert len(made) == (directory is not None)
     worker = evaluator.worker()
@@ -376,7 +376,7 @@ def kept(tmp_path):
 
 
 def test_what_earlier_processes_did_is_told_and_not_undone(evaluator, kept):
-    last, reasons = evaluator.counts().size, []
+    last, reasons = evaluator.counts.size, []
     for number, batch in enumerate([(0, 3), (3, 6), (6, last)]):
         keeper, ledger = (
             keeper_of(directory=kept, limits=Limits(max_time=1e9 if batch[1] == last else 1e-9)),
@@ -406,14 +406,14 @@ def test_scores_that_were_dropped_behind_the_last_snapshot_are_known_to_be(evalu
     keeper._writer.drop("disk: 5 MiB are free")  # and then the process was killed
     again, restored = keeper_of(directory=kept), ledger_of(evaluator)
     again.begin(evaluator, restored, 1)
-    part(evaluator, restored, (3, evaluator.counts().size))
+    part(evaluator, restored, (3, evaluator.counts.size))
     assert [record["reason"] for record in again.end(restored)] == [
         "scores were not kept: an earlier process dropped them"
     ]
 
 
 def test_scores_go_on_where_they_are_whole(evaluator, kept):
-    for batch in ((0, 3), (3, evaluator.counts().size)):
+    for batch in ((0, 3), (3, evaluator.counts.size)):
         keeper, ledger = keeper_of(directory=kept), ledger_of(evaluator)
         keeper.begin(evaluator, ledger, 1)
         part(evaluator, ledger, batch)

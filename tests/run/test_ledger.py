@@ -46,7 +46,7 @@ def evaluator_of(prices, grid):
 
 
 def ledger_of(evaluator):
-    return Ledger(evaluator.counts(), evaluator.work(), evaluator.empty)
+    return Ledger(evaluator.counts, evaluator.work, evaluator.empty)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def done(evaluator, *batches):
 @given(SERIES, GRIDS)
 def test_a_cell_counts_what_its_books_say(prices, grid):
     evaluator = evaluator_of(prices, grid)
-    counts, work, worker = evaluator.counts(), evaluator.work(), evaluator.worker()
+    counts, work, worker = evaluator.counts, evaluator.work, evaluator.worker()
     assert counts.shape == work.shape == (worker.cells,)
     assert counts.sum() == grid.size and (work >= 0).all()
     for cell, expected in enumerate(counts.tolist()):
@@ -178,7 +178,7 @@ def test_share_and_best_are_those_of_the_work(evaluator):
     assert ledger.share == 0 and ledger.best == -np.inf and not ledger.complete
     ledger.swept((0, 5), 0.5)
     ledger.swept((5, 6), 0.25)
-    work = evaluator.work()
+    work = evaluator.work
     assert ledger.share == pytest.approx(work[:6].sum() / work.sum()) and ledger.best == 0.5
     assert Ledger(np.zeros(2), np.zeros(2), evaluator.empty).share == 1.0
 

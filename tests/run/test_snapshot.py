@@ -52,10 +52,10 @@ def test_round_trip(evaluator, ledger, path):
     again = ledger_of(evaluator)
     restore(again, arrays)
     assert all(np.array_equal(array, arrays_of(again)[name]) for name, array in arrays_of(ledger).items())
-    assert again.share == pytest.approx(evaluator.work()[ledger.done].sum() / evaluator.work().sum())
+    assert again.share == pytest.approx(evaluator.work[ledger.done].sum() / evaluator.work.sum())
     assert again.best == ledger.tally.heap.scores.max()
     again.settle(done(evaluator, (1, 5), (9, 22)), [(1, 5), (9, 22)])
-    assert again.complete and again.tally.totals.counts[0] == evaluator.counts().sum()
+    assert again.complete and again.tally.totals.counts[0] == evaluator.counts.sum()
 
 
 def test_arrays_of_every_kind(ledger, path):

@@ -80,18 +80,15 @@ class ThreadExecutor:
 
     def __init__(self, threads: int) -> None:
         self.threads = self.workers = threads
+        self._pool = ThreadPoolExecutor(threads)  # its threads start when they are needed, and end with the executor
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
-        with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(function, items))
+        return list(self._pool.map(function, items))
 
     def aside(self, function: Callable[[], Value]) -> Callable[[], Value]:
         if self.threads == 1:
             return SerialExecutor().aside(function)
-        pool = ThreadPoolExecutor(1)
-        value = pool.submit(function)
-        pool.shutdown(wait=False)
-        return value.result
+        return self._pool.submit(function).result
 
     def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None:
         with Crew(evaluator, min(self.threads, int(ledger.done.size - ledger.done.sum()))) as crew:
@@ -100,7 +97,7 @@ class ThreadExecutor:
 
 def tally_of(evaluator: Evaluator, threads: int = 1) -> Tally:
     """All of a grid in one call, with nobody watching."""
-    ledger = Ledger(evaluator.counts(), evaluator.work(), evaluator.empty)
+    ledger = Ledger(evaluator.counts, evaluator.work, evaluator.empty)
     ThreadExecutor(threads).run(evaluator, ledger, lambda _: Orders(threads))
     return ledger.tally
 

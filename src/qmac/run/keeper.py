@@ -16,10 +16,11 @@ import numpy as np
 from qmac import plateau
 from qmac.dataset import Averages
 from qmac.errors import Stopped, printable
-from qmac.evaluation import Evaluator, Question
+from qmac.evaluation import Evaluator
 from qmac.grid import Grid
 from qmac.objective import Objective
 from qmac.prices import Prices
+from qmac.question import Question
 from qmac.run.directory import RunDirectory
 from qmac.run.executors import Orders
 from qmac.run.governor import Decision, Governor

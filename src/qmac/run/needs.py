@@ -11,10 +11,10 @@ import numpy as np
 from qmac.config import Rules
 from qmac.dataset import Averages, averages_of, crosses_of, delay_of, trading_period
 from qmac.errors import OptionError
-from qmac.evaluation import Question
 from qmac.grid import Grid, PairSet
 from qmac.kernels.sweep import sweep_cells
 from qmac.prices import Prices
+from qmac.question import Question
 from qmac.run.headroom import admit
 from qmac.run.limits import Limits
 from qmac.run.probes import Reading

@@ -10,8 +10,9 @@ import numpy as np
 from qmac import reductions
 from qmac._version import __version__
 from qmac.errors import OptionError, Stopped
-from qmac.evaluation import Evaluator, Question
+from qmac.evaluation import Evaluator
 from qmac.kernels.tally import Tally
+from qmac.question import Question
 from qmac.run.executors import Crew, Orders
 from qmac.run.governor import Governor
 from qmac.run.header import kernel_sources
@@ -143,7 +144,7 @@ class Node:
             )
         limits, reading = self._governor.limits, self._governor.look()
         self._fitting = admit(limits, reading, evaluator.tally_bytes, evaluator.worker_bytes, self.threads)
-        self._tally, self._counts, self._work = evaluator.empty(), evaluator.counts(), evaluator.work()
+        self._tally, self._counts, self._work = evaluator.empty(), evaluator.counts, evaluator.work
         return Crew(evaluator, self.threads)
 
     def _watch(self, _: Ledger) -> Orders:

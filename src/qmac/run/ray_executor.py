@@ -21,7 +21,8 @@ from typing import Any, Self
 
 from qmac.config import available_cpus, check_count
 from qmac.errors import InputError, OptionError, Stopped
-from qmac.evaluation import Evaluator, Question
+from qmac.evaluation import Evaluator
+from qmac.question import Question
 from qmac.run.cluster import ClusterExecutor, Nodes, check_address
 from qmac.run.limits import Limits
 from qmac.run.messages import Action, Done, Event, Expel, Failed, Grant, Heard, Joined, Lease, Lost, Ping, Recall
