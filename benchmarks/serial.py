@@ -43,22 +43,6 @@ class Timed(ThreadExecutor):
         self.spread += sum(seconds) - max(seconds)
         return found
 
-    def aside(self, function: Callable[[], Any]) -> Callable[[], Any]:
-        began = self._clock
-        value = function()
-        seconds, left = self._clock - began, self._clock
-
-        def waited() -> Any:
-            self.spread += min(seconds, self._clock - left)  # the shorter of the two is hidden
-            return value
-
-        return waited
-
-    @property
-    def _clock(self) -> float:
-        """As it would be if all that spreads took no time."""
-        return time.perf_counter() - self.spread
-
     def run(self, evaluator: Evaluator, ledger: Any, watch: Any) -> None:
         began = time.perf_counter()
         super().run(evaluator, ledger, watch)

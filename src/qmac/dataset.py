@@ -33,8 +33,8 @@ BAR_TOLERANCE = 1e-3
 """How far, as a share, a close or open may lie outside its bar: vendors round the four apart."""
 AVERAGED_BARS = 100_000
 """Of all windows that are averaged in one call of the kernel: a part of a millisecond."""
-BUFFERED_BARS = 500_000
-"""Room for crosses in one call of the kernel: 1 to 2 MB, a few milliseconds of work."""
+BUFFERED_BARS = 250_000
+"""Room for crosses in one call of the kernel: half a MB to one, a part of a millisecond of work."""
 
 
 @dataclass(frozen=True)

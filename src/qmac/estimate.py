@@ -18,7 +18,6 @@ from qmac.job import Job
 from qmac.optimization import finished, rows_at_once
 from qmac.prices import Prices
 from qmac.question import Question
-from qmac.run.executors import SerialExecutor
 from qmac.run.governor import allowed
 from qmac.run.headroom import admit
 from qmac.run.limits import Limits, shown_bytes
@@ -201,7 +200,7 @@ def _finishing_seconds(series: Prices, job: Job, evaluator: Evaluator, worker: W
     def seconds(count: int) -> float:
         some = slice(begin, begin + count)
         began = time.perf_counter()
-        finished(series, job.grid, job.averages, evaluator, scores[some], indices[some], SerialExecutor().aside)
+        finished(series, job.grid, job.averages, evaluator, scores[some], indices[some])
         return time.perf_counter() - began
 
     with warnings.catch_warnings():

@@ -13,7 +13,7 @@ import pandas as pd
 
 from qmac import reductions, simulation
 from qmac.config import Rules
-from qmac.dataset import Averages, Dataset, averages_of, periods_per_year, trading_period
+from qmac.dataset import Averages, Dataset, Map, averages_of, periods_per_year, trading_period
 from qmac.errors import InternalError, Stopped
 from qmac.evaluation import Evaluator
 from qmac.grid import ROLES, Combination, Grid
@@ -139,16 +139,12 @@ def _finish(
     if question.traded:
         removed["total_trades"] = int(tally.totals.removed[0])
     scores, indices = reductions.top_of(tally)
-    summary = executor.aside(lambda: _summary(tally, grid, evaluator))  # beside the rows: 3 ms of a run
+    distribution, maps = _summary(tally, grid, evaluator, executor.map)
     period = trading_period(prices, rules, grid.windows)
     dates = prices.index[period.first + period.start :][: period.bars]
     own = None if averages is None else averages_of(prices, grid.windows, rules, averages)
-    top = finished(
-        prices, grid, averages, evaluator, scores, indices, executor.aside, lambda share: watch.finishing(ledger, share)
-    )
-    distribution, maps = summary()
     return Result(
-        top=top,
+        top=finished(prices, grid, averages, evaluator, scores, indices, lambda share: watch.finishing(ledger, share)),
         top_scores=scores * objective.sign + 0.0,  # no minus zero
         distribution=distribution,
         evaluated=evaluated,
@@ -183,12 +179,14 @@ def _finish(
     )
 
 
-def _summary(tally: Tally, grid: Grid, evaluator: Evaluator) -> tuple[reductions.Distribution, reductions.Maps]:
+def _summary(
+    tally: Tally, grid: Grid, evaluator: Evaluator, mapped: Map
+) -> tuple[reductions.Distribution, reductions.Maps]:
     """All scored combinations, and by their windows; the tally is used up."""
     dataset, objective, units = evaluator.dataset, evaluator.question.objective, evaluator.units
-    maps = reductions.maps_of(tally, dataset.buys, dataset.sells, grid.shared_windows)
+    maps = reductions.maps_of(tally, dataset.buys, dataset.sells, grid.shared_windows, mapped)
     distribution = reductions.Distribution.finish(objective, tally, maps, evaluator.scale, units)
-    return distribution, reductions.Maps.finish(objective, maps, grid, units)
+    return distribution, reductions.Maps.finish(objective, maps, grid, units, mapped)
 
 
 def rows_at_once(bars: int) -> int:
@@ -203,12 +201,11 @@ def finished(
     evaluator: Evaluator,
     ranked: np.ndarray,
     indices: np.ndarray,
-    aside: Callable[[Callable[[], np.ndarray]], Callable[[], np.ndarray]],
     tell: Callable[[float], None] = lambda _: None,
 ) -> pd.DataFrame:
     """The kept combinations, replayed in full, and their plateau; the replay must agree with the sweep.
 
-    ``aside`` as of an executor. ``tell`` is called with the share that is done, after each part but the last; what it raises ends it.
+    ``tell`` is called with the share that is done, after each part but the last; what it raises ends it.
     """
     question = evaluator.question
     if isinstance(averages, np.ndarray):
@@ -221,19 +218,17 @@ def finished(
             (*grid.buys.pair(buy), *grid.sells.pair(sell))
             for buy, sell in (divmod(int(index), grid.sells.size) for index in indices[begin : begin + at_once])
         ]
-        around = aside(functools.partial(plateaus, evaluator, grid, np.array(kept, np.int64)))
-        rows = simulation.evaluate(prices, kept, question.rules, averages)
-        rows["plateau"] = around()
+        rows = simulation.replayed(prices, kept, question.rules, averages)
+        rows["plateau"] = plateaus(evaluator, grid, np.array(kept, np.int64))
         parts.append(rows)
     if not parts:
         return simulation.no_rows().assign(plateau=np.zeros(0))
-    frame = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     objective = question.objective
-    values = objective.values(ranked * objective.sign + 0.0)
-    replayed = np.asarray(frame[objective.metric])
+    values, replayed = objective.values(ranked * objective.sign + 0.0), columns[objective.metric]
     differences = np.abs(replayed - values) / np.maximum(np.abs(values), 1.0)
     if not differences.max() <= AGREEMENT:
-        worst = tuple(frame.loc[int(differences.argmax()), list(ROLES)].astype(int))
+        worst = tuple(int(columns[role][differences.argmax()]) for role in ROLES)
         if not differences.max() <= DISAGREEMENT:
             raise InternalError(f"combination {worst}: the sweep and its replay differ by {differences.max():.2e}.")
         warnings.warn(
@@ -242,5 +237,5 @@ def finished(
             stacklevel=2,
         )
     # the replay's last bits must not break the order
-    frame[objective.metric] = values.astype(np.asarray(frame[objective.metric]).dtype)
-    return frame
+    columns[objective.metric] = values.astype(replayed.dtype)
+    return pd.DataFrame(columns)

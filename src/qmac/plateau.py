@@ -9,7 +9,7 @@ import numpy as np
 
 from qmac.evaluation import Evaluator
 from qmac.grid import ROLES, Grid
-from qmac.kernels.lists import Lists
+from qmac.kernels.lists import list_of_pair
 from qmac.neighbourhood import RADIUS, may_meet, moved, moves_within
 
 AT_ONCE = 128
@@ -32,7 +32,7 @@ def plateaus(evaluator: Evaluator, grid: Grid, combinations: np.ndarray) -> np.n
     moves = moves_within(RADIUS)
     middle = len(moves) // 2
     sides = [
-        (roles, part, _list_of_pair(lists, len(dataset.windows)))
+        (roles, part, list_of_pair(lists.pairs, len(dataset.windows)))
         for roles, part, lists in ((ROLES[:2], slice(2), dataset.buys), (ROLES[2:], slice(2, 4), dataset.sells))
     ]
     found = []
@@ -48,14 +48,6 @@ def plateaus(evaluator: Evaluator, grid: Grid, combinations: np.ndarray) -> np.n
         there[:, middle, middle] = False
         found.append(_medians(evaluator, buys, sells, there))
     return np.concatenate(found)
-
-
-def _list_of_pair(lists: Lists, windows: int) -> np.ndarray:
-    """The list of each pair of windows, ``(W, W)`` int32 by their places; -1 where there is no such pair."""
-    pairs = lists.pairs
-    found = np.full((windows, windows), -1, np.int32)
-    found[pairs.fast, pairs.slow] = np.repeat(np.arange(pairs.starts.size - 1), np.diff(pairs.starts))
-    return found
 
 
 def _medians(evaluator: Evaluator, buys: np.ndarray, sells: np.ndarray, there: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from qmac.dataset import Map
 from qmac.errors import OptionError, suggestion
 from qmac.grid import ROLES, Grid
 from qmac.kernels.lists import Lists
+from qmac.kernels.maps import add_lists, finish_cells
 from qmac.kernels.tally import BINS, Cells, Heap, Scale, Tally, Totals
 from qmac.objective import Objective
 
@@ -110,21 +111,20 @@ def _merge_heaps(into: Heap, others: Sequence[Heap]) -> None:
     into.size[0] = order.size
 
 
-def maps_of(tally: Tally, buys: Lists, sells: Lists, shared_windows: bool) -> Cells:
+def maps_of(tally: Tally, buys: Lists, sells: Lists, shared_windows: bool, mapped: Map = map) -> Cells:
     """The maps ``(6, W, W)`` of a tally that is complete, in place: what a list has moves to its pairs.
 
     Cells of combinations that share a window are emptied.
     """
     maps = tally.maps
-    for which, (lists, cells) in enumerate(((buys, tally.buys), (sells, tally.sells))):
-        sizes = np.diff(lists.pairs.starts)
-        pair = lists.pairs.fast.astype(np.int64) * maps.best.shape[2] + lists.pairs.slow
-        best, sums, counts = (array[which].reshape(-1) for array in maps)  # views; one index is twice as fast as two
-        best[pair] = np.maximum(best[pair], np.repeat(cells.best, sizes))
-        sums[pair] += np.repeat(cells.sums, sizes)
-        counts[pair] += np.repeat(cells.counts, sizes)
+
+    def add(side: tuple[int, Lists, Cells]) -> None:
+        which, lists, cells = side
+        add_lists(lists.pairs, cells, Cells(*(array[which] for array in maps)))
         cells.sums[:] = 0
         cells.counts[:] = 0
+
+    list(mapped(add, ((0, buys, tally.buys), (1, sells, tally.sells))))
     if not shared_windows:
         same = np.arange(maps.sums.shape[1])
         maps.sums[2:, same, same] = 0
@@ -269,14 +269,13 @@ class Maps:
     counts: np.ndarray  # (6, W, W) int64
 
     @classmethod
-    def finish(cls, objective: Objective, maps: Cells, grid: Grid, units: Units) -> Maps:
+    def finish(cls, objective: Objective, maps: Cells, grid: Grid, units: Units, mapped: Map = map) -> Maps:
         """In place of the sums and bests: with 1,419 windows each array is 97 MB, and new memory takes as long as the rest."""
-        empty = maps.counts == 0
-        means = np.divide(maps.sums, maps.counts, out=maps.sums.view(np.float64), where=~empty)
-        means *= objective.sign * 2.0**-units.score_bits
-        best = np.multiply(maps.best, objective.sign, out=maps.best)
-        means[empty] = best[empty] = np.nan
-        return cls(objective, grid.windows, best, means, maps.counts)
+        means = maps.sums.view(np.float64)
+        sign, unit = float(objective.sign), objective.sign * 2.0**-units.score_bits
+        best, sums, counts, shown = (array.reshape(len(PAIRS), -1) for array in (*maps, means))  # views
+        list(mapped(lambda k: finish_cells(best[k], sums[k], counts[k], shown[k], sign, unit), range(len(PAIRS))))
+        return cls(objective, grid.windows, maps.best, means, maps.counts)
 
     def frame(self, grid: Grid, rows: str, columns: str, stat: str) -> pd.DataFrame:
         """One map: index are the windows of ``rows``, columns those of ``columns``; NaN where empty."""

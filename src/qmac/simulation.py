@@ -93,11 +93,16 @@ def evaluate(
             raise GridError(f"combinations are a frame without the columns {', '.join(ROLES)}. Name them so.")
         combinations = combinations[list(ROLES)].to_numpy()
     wanted = [checked_combination(combination) for combination in combinations]
-    if not wanted:
-        return no_rows()
+    return pd.DataFrame(replayed(prices, wanted, rules, averages)) if wanted else no_rows()
+
+
+def replayed(
+    prices: Prices, wanted: Sequence[Combination], rules: Rules, averages: Averages | None = None
+) -> dict[str, np.ndarray]:
+    """The columns of ``evaluate`` for combinations that are checked: one at least."""
     columns = _signals_of(prices, wanted, rules, averages).metrics(prices)
     whole = {"total_trades": columns["total_trades"].astype(np.int64)}
-    return pd.DataFrame(dict(zip(ROLES, np.array(wanted, np.int64).T, strict=True)) | columns | whole)
+    return dict(zip(ROLES, np.array(wanted, np.int64).T, strict=True)) | columns | whole
 
 
 def no_rows() -> pd.DataFrame:

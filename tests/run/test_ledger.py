@@ -77,7 +77,7 @@ def test_a_cell_counts_what_its_books_say(prices, grid):
 class Shuffled:
     """Batches cut anywhere, done by anyone, merged in any order."""
 
-    map, aside = SerialExecutor.map, SerialExecutor.aside
+    map = SerialExecutor.map
     threads = workers = 1
 
     def __init__(self, data):

@@ -170,6 +170,16 @@ def gathered(crosses, which):
     return Crosses(starts, bars)
 
 
+@jit
+def list_of_pair(pairs, windows):
+    """The list of each pair of windows, ``(W, W)`` int32 by their places; -1 where there is no such pair."""
+    found = np.full((windows, windows), -1, np.int32)
+    for n in range(pairs.starts.size - 1):
+        for k in range(pairs.starts[n], pairs.starts[n + 1]):
+            found[pairs.fast[k], pairs.slow[k]] = n
+    return found
+
+
 class Side(NamedTuple):
     """What the lists of a side are made of."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qmac.kernels._jit import inner, spliced
+from qmac.kernels._jit import inner, jit, spliced
 from qmac.kernels.lanes import higher, item, load, rarely, store, where
 from qmac.kernels.tally import offer, parted
 
@@ -193,3 +193,25 @@ def fold_slices(which, window, n, slices, free, highest, units, count, maps):
             raise_cell(maps.best, which, window, other, highest)
         maps.sums[which, window, other] += units * (end - begin)
         maps.counts[which, window, other] += count * (end - begin)
+
+
+@jit
+def add_lists(pairs, cells, into):
+    """Add the cells ``(N,)`` of lists to a map ``(W, W)``, at each of their pairs."""
+    for n in range(cells.best.size):
+        for k in range(pairs.starts[n], pairs.starts[n + 1]):
+            i, j = pairs.fast[k], pairs.slow[k]
+            into.best[i, j] = max(into.best[i, j], cells.best[n])
+            into.sums[i, j] += cells.sums[n]
+            into.counts[i, j] += cells.counts[n]
+
+
+@jit
+def finish_cells(best, sums, counts, means, sign, unit):
+    """Cells ``(M,)`` as they are shown, NaN where nothing was counted. ``means`` may lie where ``sums`` do."""
+    for k in range(counts.size):
+        if counts[k] == 0:
+            best[k] = means[k] = np.nan
+        else:
+            means[k] = sums[k] / counts[k] * unit
+            best[k] *= sign

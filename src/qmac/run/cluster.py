@@ -64,9 +64,6 @@ class ClusterExecutor:
         """On this machine: what is small is not sent."""
         return ThreadExecutor(available_cpus()).map(function, items)
 
-    def aside(self, function: Callable[[], Value]) -> Callable[[], Value]:
-        return ThreadExecutor(available_cpus()).aside(function)
-
     def connect(self) -> None:
         """Find out whether there is a cluster, before anything is written."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -47,10 +48,6 @@ class Executor(Protocol):
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]: ...
 
-    def aside(self, function: Callable[[], Value]) -> Callable[[], Value]:
-        """Begin a call beside what follows. Returns what waits for its value."""
-        ...
-
     def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None: ...
 
 
@@ -61,10 +58,6 @@ class SerialExecutor:
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
         return map(function, items)
-
-    def aside(self, function: Callable[[], Value]) -> Callable[[], Value]:
-        value = function()
-        return lambda: value
 
     def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None:
         worker, batches = evaluator.worker(), []
@@ -83,12 +76,19 @@ class ThreadExecutor:
         self._pool = ThreadPoolExecutor(threads)  # its threads start when they are needed, and end with the executor
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
-        return list(self._pool.map(function, items))
+        wanted = list(items)
+        found: list[Any] = [None] * len(wanted)
+        left = iter(range(len(wanted)))  # each thread takes the next one: a future for each took a tenth of the time
 
-    def aside(self, function: Callable[[], Value]) -> Callable[[], Value]:
-        if self.threads == 1:
-            return SerialExecutor().aside(function)
-        return self._pool.submit(function).result
+        def work(_: int) -> None:
+            for place in left:
+                found[place] = function(wanted[place])
+
+        try:
+            list(self._pool.map(work, range(min(self.threads, len(wanted)))))
+        finally:
+            deque(left, 0)  # if one failed, or Ctrl-C came, the others end after theirs
+        return found
 
     def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None:
         with Crew(evaluator, min(self.threads, int(ledger.done.size - ledger.done.sum()))) as crew:

@@ -1,8 +1,7 @@
 """The only file that knows Ray: one actor a node, and calls to them turned into events.
 
 Ray does not give exactly-once, and is not asked to: no task and no actor is ever retried by it. What a node sends counts
-if ``leases`` says so. Calls are awaited by their references; those of a node that was given up are kept, so that what still
-comes of them is told as late.
+if ``leases`` says so. Calls are awaited by their references; those of a node that was given up are kept, to be told as late.
 """
 
 from __future__ import annotations
