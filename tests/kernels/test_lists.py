@@ -133,7 +133,10 @@ def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monke
     data = Dataset.build(prices, grid, rules, question.statistics)
     scale = Evaluator(data, question).scale
     whole = swept(data, question, scale)
+    assert evaluation._tile(data, question) == data.bars
+    monkeypatch.setattr(evaluation, "WHOLE_BYTES", 0)
     monkeypatch.setattr(evaluation, "TILE_BYTES", tile_bytes)
+    assert evaluation._tile(data, question) < data.bars / 3
     same(swept(data, question, scale), whole)
 
 
