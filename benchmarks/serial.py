@@ -5,7 +5,6 @@ python -m benchmarks.serial [--rounds 3]
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -20,7 +19,7 @@ from qmac.objective import check_constraints
 from qmac.optimization import question_of, sweep
 from qmac.run.executors import ThreadExecutor
 
-CPUS = 60
+CPUS, FED = 60, 16
 WIDE = qmac.Grid(windows=range(2, 1421))
 
 
@@ -57,8 +56,8 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
         "serial",
         f"The serial share, and a projection to {CPUS} CPUs",
         "One thread, total_return. Serial is all of a `sweep` but the kernels that run side by side (averages, crosses, lane blocks; of "
-        "each kind of small ones the longest counts as serial): event lists, pilot, maps, the replay of the best 100. Projected: serial + side by side / CPUs + a merge for each doubling of the "
-        "workers. That takes it that cores are as fast together as one alone: tables stay in a core's L2 (about 640 KB), so "
+        "each kind of small ones the longest counts as serial): event lists, pilot, the replay of the best 100. Projected: serial + side by side / CPUs + merging, "
+        f"where each thread takes a part of the cells of all tallies, at the speed of {FED} cores, which the memory of a server may feed. That takes it that cores are as fast together as one alone: tables stay in a core's L2 (about 640 KB), so "
         "memory is read once a lane block, and two threads here are within noise of twice one. It leaves out clock rates "
         "that fall with load, and hyper-threads, which share an L2.",
         ("grid", "bars", "combinations", "one thread, s", "serial, s", "serial share", "merge, ms", f"{CPUS} CPUs, s", f"{CPUS} CPUs over 1"),
@@ -77,7 +76,7 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
             total = time.perf_counter() - began - executor.merging
             found.append((total, total - executor.spread, executor.merging))
         total, serial, merging = (statistics.median(part) for part in zip(*found[1:], strict=True))
-        projected = serial + (total - serial) / CPUS + merging * math.ceil(math.log2(CPUS))
+        projected = serial + (total - serial) / CPUS + merging * (CPUS - 1) / FED
         bars = len(series) if rules.start is None else len(series) - series.index.searchsorted(rules.start)
         section.rows.append(
             (

@@ -24,6 +24,7 @@ from benchmarks import (
     scaling,
     serial,
     start,
+    threads,
     throughput,
 )
 from benchmarks.measuring import Section, machine
@@ -32,6 +33,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 QUICK: dict[str, Callable[[], Section]] = {
     "original_profile": lambda: original_profile.measure(3),
     "throughput": lambda: throughput.measure(3),
+    "threads": lambda: threads.measure(3),
     "objectives": lambda: objectives.measure(3),
     "long_series": lambda: long_series.measure(1),
     "bound": lambda: bound.measure(3),
@@ -44,6 +46,7 @@ QUICK: dict[str, Callable[[], Section]] = {
 FULL: dict[str, Callable[[], Section]] = {
     "original_profile": original_profile.measure,
     "throughput": throughput.measure,
+    "threads": threads.measure,
     "objectives": objectives.measure,
     "long_series": long_series.measure,
     "bound": bound.measure,
