@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qmac
-from qmac import reference, witness
+from qmac import reference, simulation, witness
 from qmac.metrics import METRICS
 from qmac.prices import Prices
 from qmac.simulation import buy_and_hold
@@ -81,6 +81,13 @@ def test_evaluate_keeps_order_and_takes_arrays(sample):
     assert table.iloc[:, :4].to_numpy().tolist() == wanted.tolist()
     assert table.iloc[0].equals(table.iloc[2].rename(0))
     assert qmac.evaluate(sample, []).empty
+
+
+def test_rows_replayed_in_parts_are_the_same(sample, monkeypatch):
+    wanted = [(fast, slow, 20, 100) for fast in range(5, 10) for slow in range(30, 33)]
+    whole = qmac.evaluate(sample, wanted)
+    monkeypatch.setattr(simulation, "REPLAYED_BARS", 4 * len(sample))
+    pd.testing.assert_frame_equal(qmac.evaluate(sample, wanted), whole, check_exact=True)
 
 
 def test_buy_and_hold(sample):

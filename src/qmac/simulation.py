@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
+REPLAYED_BARS = 1 << 26
+"""In one call of the kernel, some tenths of a second: Ctrl-C waits for it."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Backtest:
     """One combination on one series, from the first bar that may trade."""
@@ -207,9 +211,11 @@ class _Signals:
         rules, period = self.rules, self.period
         sums = Sums(*(np.empty(self.buys.size) for _ in Sums._fields))
         ignore = rules.conflict == "ignore"
-        replay(
-            self.entries, self.exits, self.buys, self.sells, self.market, period.start, ignore, rules.init_cash, sums
-        )
+        at_once = max(1, REPLAYED_BARS // period.close.size)
+        for begin in range(0, self.buys.size, at_once):
+            part = slice(begin, begin + at_once)
+            buys, sells, own = self.buys[part], self.sells[part], Sums(*(column[part] for column in sums))
+            replay(self.entries, self.exits, buys, sells, self.market, period.start, ignore, rules.init_cash, own)
         return metrics_of(sums, rules, facts_of(period, rules, periods_per_year(prices, rules)))
 
     def trades(self, row: int) -> _Trades:

@@ -279,6 +279,21 @@ def test_a_node_alone_tries_twice_itself():
     assert sorted(board.failed) == [0, 1, 2, 3] and board.finished
 
 
+def test_what_failed_waits_for_a_node_that_pauses_but_not_for_ever():
+    board = machine(1)
+    (lease,) = leases(board.step(Joined("a", 1), 0.0))
+    board.step(Joined("b", 1), 0.0)
+    board.step(Heard("b", paused=True), 1.0)
+    assert not leases(board.step(Failed("a", lease.number, "bad"), 2.0))
+    for second in range(3, int(ls.PAUSE_SECONDS) + 1):
+        board.step(Heard("a"), float(second))
+        assert not leases(board.step(Heard("b", paused=True), float(second)))
+    (lease,) = leases(board.step(Heard("b", paused=True), ls.PAUSE_SECONDS + 1.0))
+    assert lease.node == "a"
+    board.step(Failed("a", lease.number, "bad"), ls.PAUSE_SECONDS + 2.0)
+    assert board.failed == {0: "bad"} and board.finished
+
+
 def test_cells_that_end_their_nodes_are_given_up_and_those_beside_them_are_not():
     board = machine(64)
     for number in range(500):

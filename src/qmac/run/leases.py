@@ -56,7 +56,7 @@ SILENCE_SECONDS = 11.0
 STUCK_SECONDS = 30.0
 """A lease on which nothing was swept for so long, or three times as long as it was to take, is past its due."""
 PAUSE_SECONDS = 120.0
-"""A node that pauses keeps its lease for so long."""
+"""A node that pauses keeps its lease for so long, and what failed elsewhere waits for it."""
 STALL_SECONDS = 3.0
 """Without a tick for so long it was the driver that stood still, and no node is to blame."""
 RETURN_SECONDS = 10.0
@@ -303,10 +303,11 @@ class Leases:
 
     def _cut(self, name: str, node: _Node, now: float, back: bool) -> _Piece | None:
         """Free cells for a node, taken out; None if there are none for it."""
+        able = {n for n, other in self._nodes.items() if other.paused is None or now - other.paused < PAUSE_SECONDS}
         for place, piece in enumerate(self._free):
             if back and (not piece.back or piece.failures):
                 continue  # it can wait: of a node that fails all it is given, another would come to hold all there is
-            if name in piece.tried and not set(self._nodes) <= piece.tried:
+            if name in piece.tried and not able <= piece.tried:
                 continue  # another is to try it
             last = piece.last
             if not piece.failures:  # under suspicion it is cut by halving only
