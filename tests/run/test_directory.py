@@ -218,6 +218,21 @@ def test_damaged_ones_are_passed_over(directory, evaluator, bad, damage):
         assert directory.load_snapshot(ledger_of(evaluator), FITS)[0]["seconds"] == 9
 
 
+def test_the_newest_sound_one_is_set_aside_though_memory_is_short(directory, evaluator, monkeypatch):
+    ledger = ledger_of(evaluator)
+    for cell in range(3):
+        ledger.settle(done(evaluator, (cell, cell + 1)), [(cell, cell + 1)])
+        directory.save_snapshot((FITS if cell < 2 else {"name": "QQQ"}) | {"seconds": cell}, ledger)
+    _, newer, older = sorted((directory.path / "snapshots").iterdir(), reverse=True)
+    newer.write_bytes(newer.read_bytes()[:-1])
+    with monkeypatch.context() as patch:
+        patch.setattr(type(newer), "read_bytes", lambda *_: bytearray(1 << 60))
+        directory.set_aside("SPY")
+    assert not older.exists() and newer.exists()
+    directory.drop_snapshots()
+    assert directory.load_snapshot(ledger_of(evaluator), FITS)[0]["seconds"] == 0
+
+
 def test_a_snapshot_beyond_all_sizes_is_not_even_read(directory, evaluator):
     ledger = ledger_of(evaluator)
     ledger.settle(done(evaluator, (0, 1)), [(0, 1)])

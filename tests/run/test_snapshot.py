@@ -16,6 +16,7 @@ import qmac
 from qmac import reductions
 from qmac.errors import ResultError
 from qmac.prices import Prices
+from qmac.run import snapshot
 from qmac.run.ledger import Ledger
 from qmac.run.snapshot import MAGIC, arrays_of, decoded, encoded, restore
 
@@ -48,7 +49,7 @@ def path(tmp_path):
 def test_round_trip(evaluator, ledger, path):
     path.write_bytes(written(ledger))
     about, arrays = decoded(path)
-    assert about == ABOUT
+    assert about == snapshot.about(path) == ABOUT
     again = ledger_of(evaluator)
     restore(again, arrays)
     assert all(np.array_equal(array, arrays_of(again)[name]) for name, array in arrays_of(ledger).items())
@@ -93,8 +94,9 @@ def test_any_flipped_bit_is_found(ledger, path):
         damaged = bytearray(data)
         damaged[place] ^= 1 << (place % 8)
         path.write_bytes(damaged)
-        with pytest.raises(ResultError, match="damaged"):
-            decoded(path)
+        for read in (decoded, snapshot.about):
+            with pytest.raises(ResultError, match="damaged"):
+                read(path)
     assert len(places) > 80
 
 
@@ -105,8 +107,9 @@ def test_any_cut_is_found(ledger, path):
         if size == len(data):
             decoded(path)
             continue
-        with pytest.raises(ResultError, match="damaged"):
-            decoded(path)
+        for read in (decoded, snapshot.about):
+            with pytest.raises(ResultError, match="damaged"):
+                read(path)
     path.write_bytes(data + b"\0")
     with pytest.raises(ResultError, match="damaged"):
         decoded(path)
@@ -117,8 +120,9 @@ def test_any_bytes_after_the_magic_are_refused(tmp_path_factory, rest):
     path = tmp_path_factory.getbasetemp() / "any"
     for data in (rest, MAGIC + rest):
         path.write_bytes(data + hashlib.sha256(data).digest())
-        with pytest.raises(ResultError):
-            decoded(path)
+        for read in (decoded, snapshot.about):
+            with pytest.raises(ResultError):
+                read(path)
 
 
 def test_not_there_and_not_a_file(tmp_path):

@@ -166,7 +166,7 @@ class RunDirectory:
         """Keep the newest snapshot of a symbol that is not done: cells of it failed, or it had to be left out."""
         for path in self._snapshots():
             try:
-                about, _ = snapshot.decoded(path)
+                about = snapshot.about(path)
             except ResultError:
                 continue
             if about.get("name") == name:

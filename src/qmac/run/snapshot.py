@@ -24,7 +24,7 @@ from qmac.errors import ResultError, printable
 from qmac.run.ledger import Ledger
 
 MAGIC = b"QMACRUN1"
-CHECKSUM_BYTES = 32
+CHECKSUM_BYTES, PIECE_BYTES = 32, 1 << 20
 INDEX_BYTES = 16 * 2**20
 """At most, and a little more for cells: those of another symbol of the run are other in number."""
 
@@ -97,6 +97,30 @@ def decoded(path: Path, most: float = math.inf) -> tuple[dict[str, Any], dict[st
             raise ValueError("bytes that belong to nothing")
         return dict(index["about"]), arrays
     except Exception as error:  # a stranger's file, with checksums that fit, can fail in any way
+        raise ResultError(f"{path} is no snapshot ({type(error).__name__}: {printable(error)}).") from None
+
+
+def about(path: Path) -> dict[str, Any]:
+    """What a sound snapshot is of, read piece by piece: memory may be short.
+
+    Raises
+    ------
+    ResultError : the file is damaged, or no snapshot.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+            text = file.read(min(int.from_bytes(head[8:], "little"), INDEX_BYTES))
+            whole, left = hashlib.sha256(head + text), path.stat().st_size - CHECKSUM_BYTES - file.tell()
+            while left > 0 and (part := file.read(min(left, PIECE_BYTES))):
+                whole.update(part)
+                left -= len(part)
+            if head[:8] != MAGIC or whole.digest() != file.read(CHECKSUM_BYTES):
+                raise ResultError(f"{path} is damaged: its checksum differs.")
+        return dict(json.loads(text)["about"])
+    except ResultError:
+        raise
+    except Exception as error:  # as above
         raise ResultError(f"{path} is no snapshot ({type(error).__name__}: {printable(error)}).") from None
 
 
