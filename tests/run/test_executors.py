@@ -1,6 +1,9 @@
 """One conformance suite over all executors: the same answer, however the work is spread, broken off or paused."""
 
 import itertools
+import os
+import pickle
+import signal
 import threading
 import time
 import weakref
@@ -61,6 +64,52 @@ class Told(Alone):
         if ledger.share > 0.3:
             ledger.call_in()
         return next(self.orders)
+
+
+def test_map_ends_soon_when_an_item_fails_on_any_thread():
+    executor, both, swept = ThreadExecutor(2), threading.Barrier(2), []
+    for fails in (True, False):
+
+        def item(k, fails=fails):
+            if k < 2:
+                both.wait(5)
+            if (threading.current_thread() is threading.main_thread()) == fails:
+                raise ZeroDivisionError
+            swept.append(k)
+            time.sleep(0.02)
+
+        with pytest.raises(ZeroDivisionError):
+            executor.map(item, range(100))
+        assert len(swept) < 10
+        assert executor.map(abs, range(-3, 0)) == [3, 2, 1]
+
+
+def test_ctrl_c_leaves_no_item_at_work():
+    executor, both, at_work = ThreadExecutor(2), threading.Barrier(2), []
+
+    def item(k):
+        if k < 2:
+            both.wait(5)
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        at_work.append(k)
+        time.sleep(0.1)
+        at_work.remove(k)
+
+    with pytest.raises(KeyboardInterrupt):
+        executor.map(item, range(100))
+    assert not at_work
+
+
+def test_map_inside_map_and_after_a_pickle_and_a_fork():
+    executor = ThreadExecutor(2)
+    nested = executor.map(lambda n: sum(executor.map(abs, range(n))), range(8))
+    assert nested == [0, 0, 1, 3, 6, 10, 15, 21]
+    assert pickle.loads(pickle.dumps(executor)).map(abs, range(-3, 0)) == [3, 2, 1]
+    if (child := os.fork()) == 0:
+        signal.alarm(10)
+        os._exit(0 if executor.map(abs, range(-3, 0)) == [3, 2, 1] else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("executor", EXECUTORS, ids=lambda e: f"{type(e).__name__}-{getattr(e, 'threads', 1)}")

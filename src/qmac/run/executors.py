@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -73,21 +74,42 @@ class ThreadExecutor:
 
     def __init__(self, threads: int) -> None:
         self.threads = self.workers = threads
-        self._pool = ThreadPoolExecutor(threads)  # its threads start when they are needed, and end with the executor
+        self._helpers: tuple[int, ThreadPoolExecutor] | None = None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[int]]:
+        return type(self), (self.threads,)
+
+    @property
+    def _pool(self) -> ThreadPoolExecutor:
+        """Threads that help, from when they are needed to the end of the executor; those of before a fork are not here."""
+        if self._helpers is None or self._helpers[0] != os.getpid():
+            self._helpers = os.getpid(), ThreadPoolExecutor(self.threads)
+        return self._helpers[1]
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
+        """The calling thread and its helpers take the next item in turn: a future for each took a tenth of the time."""
         wanted = list(items)
         found: list[Any] = [None] * len(wanted)
-        left = iter(range(len(wanted)))  # each thread takes the next one: a future for each took a tenth of the time
+        left = iter(range(len(wanted)))  # the GIL makes each step of it one
 
-        def work(_: int) -> None:
-            for place in left:
-                found[place] = function(wanted[place])
+        def work() -> None:
+            try:
+                for place in left:
+                    found[place] = function(wanted[place])
+            except BaseException:
+                deque(left, 0)  # the others end after the items at hand
+                raise
 
+        helpers: list[Future[None]] = []
         try:
-            list(self._pool.map(work, range(min(self.threads, len(wanted)))))
+            for _ in range(min(self.threads, len(wanted)) - 1):
+                helpers.append(self._pool.submit(work))
+            work()
         finally:
-            deque(left, 0)  # if one failed, or Ctrl-C came, the others end after theirs
+            begun = [helper for helper in helpers if not helper.cancel()]
+            wait(begun)
+        for helper in begun:
+            helper.result()
         return found
 
     def run(self, evaluator: Evaluator, ledger: Ledger, watch: Watch) -> None:
@@ -232,7 +254,10 @@ class _Share:
 
 
 def _settle(shares: list[_Share], ledger: Ledger, pool: ThreadPoolExecutor) -> None:
-    """Each thread merges a part of the cells of all tallies: one of 1,419 windows takes most of a second."""
+    """Each thread merges a part of the cells of all tallies: one of 1,419 windows takes most of a second.
+
+    What breaks in loses all of them, and no batch of them is done.
+    """
     if not shares:
         return
     first, others = shares[0], shares[1:]

@@ -40,7 +40,7 @@ class Ledger:
         self.done = np.zeros(counts.size, np.bool_)
         self.lock = threading.Lock()
         self.failed: dict[int, str] = {}
-        """Cells that cannot be swept, and why: given up after others have tried."""
+        """Cells that cannot be swept, and why: given up after all that could have tried."""
         self.ahead = 0
         """Work that is swept elsewhere, and not settled."""
         self.best = -math.inf
@@ -68,7 +68,7 @@ class Ledger:
         return self._tally
 
     def hold(self) -> None:
-        """Make the tally now: with snapshots, workers go on with theirs, and when threads are shed memory is short."""
+        """Make the tally now, while there is memory: where workers settle and go on, a tally given away would be made anew."""
         with self.lock:
             self._made()
 
