@@ -6,8 +6,8 @@ The way of the data, which is also the order in which to read the files::
     prices    kernels/    kernels/   kernels/       kernels/        reductions    result
               averages    crosses    tables         sweep
 
-``values`` says what trades are worth, ``dataset`` makes a series ready, ``objective`` is what is asked of it,
-``evaluation`` sweeps a cell of it, ``run/executors`` spreads cells and ``run/ledger`` keeps the books of them,
+``values`` says what trades are worth, ``dataset`` makes a series ready, ``objective`` is a metric to rank by,
+``question`` all that is asked of it, ``evaluation`` sweeps a cell of it, ``run/executors`` spreads cells and ``run/ledger`` keeps the books of them,
 ``selftest`` asks the kernels for known answers, ``optimization`` sweeps one series, ``plateau`` what lies around the
 best. ``job`` says what is asked of many, ``jobs`` runs it, in a ``run/directory`` in which it survives, ``calls`` are the public ones. ``simulation`` does single combinations, ``neighbourhood`` those around one,
 ``reference`` says in plain Python what all of it means, ``verification`` holds a result against it and against vectorbt
