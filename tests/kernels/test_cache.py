@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,29 @@ def test_damage_is_compiled_anew(tmp_path, damage):
 
 def test_a_killed_compiler_leaves_no_lock(tmp_path):
     process = start(tmp_path)
-    while not list(tmp_path.glob("kernels-*/lock")):
+    while not list(tmp_path.glob("kernels-*/lock-*")):
         assert process.poll() is None
     process.kill()
     process.wait()
     assert finish(start(tmp_path)) == 1
+
+
+def test_other_kernels_are_not_waited_for(tmp_path, monkeypatch):
+    here, there = _cache.Locks(), _cache.Locks()  # of two processes
+    here.acquire(tmp_path / "one")
+    here.acquire(tmp_path / "inner")
+    began = time.monotonic()
+    there.acquire(tmp_path / "other")
+    assert time.monotonic() - began < 1
+    monkeypatch.setattr(_cache, "LONGEST_WAIT", 0.3)
+    there.acquire(tmp_path / "inner")
+    assert time.monotonic() - began > 0.3
+    while here.depth:
+        here.release()
+    there.release()
+    began = time.monotonic()
+    there.acquire(tmp_path / "one")
+    assert time.monotonic() - began < 0.3
 
 
 def test_settings_of_the_compiler_have_a_directory_of_their_own(tmp_path):

@@ -62,46 +62,55 @@ def fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-class Lock:
-    """One process at a time; taken again by the same process it is counted. Ends with the process, however it ends."""
+class Locks:
+    """Of the kernels that this process compiles, the innermost last; of each kernel one process at a time.
 
-    def __init__(self, path: Path) -> None:
-        self._path, self.depth, self._file = path, 0, -1
+    With one lock for all, processes that ask different questions waited for each other. Kernels that are compiled within
+    another never hold it in turn, so nobody waits in a circle. A lock ends with its process, however that ends.
+    """
 
-    def acquire(self) -> None:
-        self.depth += 1
-        if self.depth > 1 or fcntl is None:
-            return
+    def __init__(self) -> None:
+        self._held: list[int] = []
+
+    @property
+    def depth(self) -> int:
+        """How many are held."""
+        return len(self._held)
+
+    def acquire(self, kernel: Path) -> None:
+        self._held.append(-1 if fcntl is None else self._file(kernel.with_name(f"lock-{kernel.name}")))
+
+    def release(self) -> None:
+        """The innermost."""
+        if (file := self._held.pop()) >= 0:
+            os.close(file)
+
+    def _file(self, path: Path) -> int:
         try:
-            self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError:
-            return
+            return -1
         until = time.monotonic() + LONGEST_WAIT
         while time.monotonic() < until:
             try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
             except BlockingIOError:
                 time.sleep(POLL_SECONDS)
             except OSError:  # a file system without locks
-                return
-
-    def release(self) -> None:
-        self.depth -= 1
-        if self.depth == 0 and self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+                break
+        return file
 
 
 class KernelCache(caching._Cache):  # type: ignore[misc]
     """The cache of one function, as Numba's dispatcher asks for it. Whatever goes wrong on disk, kernels work."""
 
-    def __init__(self, function: Callable[..., Any], directory: Path, lock: Lock) -> None:
-        self._function, self._directory, self._lock = function, directory, lock
+    def __init__(self, function: Callable[..., Any], directory: Path, locks: Locks) -> None:
+        self._function, self._directory, self._locks = function, directory, locks
         self._impl = caching.CompileResultCacheImpl.__new__(caching.CompileResultCacheImpl)
 
     def serve(self, dispatcher: Any) -> None:
-        """Be the cache of a function, and let go of the lock if its compilation ends in an exception, such as Ctrl-C.
+        """Be the cache of a function, and let go of its lock if its compilation ends in an exception, such as Ctrl-C.
 
         Nothing that a compiler makes is garbage before it is done: looking for it takes a tenth of the time.
         """
@@ -109,13 +118,13 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
 
         def compile_once(sig: Any) -> Any:
             with compiler_lock.global_compiler_lock:
-                depth, collecting = self._lock.depth, gc.isenabled()
+                depth, collecting = self._locks.depth, gc.isenabled()
                 gc.disable()
                 try:
                     return compile_(sig)
                 finally:
-                    while self._lock.depth > depth:
-                        self._lock.release()
+                    while self._locks.depth > depth:
+                        self._locks.release()
                     if collecting:
                         gc.enable()
 
@@ -131,15 +140,15 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
     disable = flush = enable
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled function, or None; then the lock is held until ``save_overload``."""
+        """The compiled function, or None; then its lock is held until ``save_overload``."""
         target_context.refresh()
         path = self._path(sig, target_context)
         found = self._read(path, target_context)
         if found is None:
-            self._lock.acquire()
+            self._locks.acquire(path)
             found = self._read(path, target_context)
             if found is not None:
-                self._lock.release()
+                self._locks.release()
             else:
                 LOG.info("compiling %s", self._function.__name__)
         return found
@@ -155,7 +164,7 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
         except OSError:  # a full disk: compile again next time
             pass
         finally:
-            self._lock.release()
+            self._locks.release()
 
     def _path(self, sig: Any, target_context: Any) -> Path:
         function = self._function

@@ -13,13 +13,13 @@ DISABLED = bool(numba.config.DISABLE_JIT)
 """True when kernels run as plain Python (``NUMBA_DISABLE_JIT=1``): for coverage and debugging."""
 
 if DISABLED:
-    LOCK = DIRECTORY = None
+    DIRECTORY = None
 else:
-    from qmac.kernels._cache import KernelCache, Lock, cache_directory, prepared
+    from qmac.kernels._cache import KernelCache, Locks, cache_directory, prepared
 
     DIRECTORY = cache_directory()
     DIRECTORY = DIRECTORY if prepared(DIRECTORY) else None
-    LOCK = DIRECTORY and Lock(DIRECTORY / "lock")
+    LOCKS = Locks()
 
 
 def jit(function: Function) -> Function:
@@ -51,8 +51,8 @@ def inner(function: Function) -> Function:
 
 def _kept(compiled: Any, function: Function) -> Any:
     """Keep on disk what is compiled."""
-    if DIRECTORY and LOCK:
-        KernelCache(function, DIRECTORY, LOCK).serve(compiled)
+    if DIRECTORY:
+        KernelCache(function, DIRECTORY, LOCKS).serve(compiled)
     return compiled
 
 
