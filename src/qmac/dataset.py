@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from qmac.errors import GridError, PricesError
 from qmac.grid import Grid
 from qmac.kernels.averages import moving_averages
 from qmac.kernels.crosses import TIE, Crosses, find_crosses, shared_prefixes
-from qmac.kernels.lists import MOST_PAIRS, Lists, Side, equal_lists, gathered, lists_of, most_pairs
+from qmac.kernels.lists import MOST_PAIRS, Lists, Side, equal_lists, first_entries, gathered, lists_of, most_pairs
 from qmac.kernels.measures import Facts
 from qmac.kernels.tables import Stops, Values
 from qmac.prices import Prices
@@ -26,9 +27,9 @@ Averages = np.ndarray | Mapping[int, Any] | pd.DataFrame
 
 DEEPEST = 63
 """States that a walk keeps to go back to; longer shared prefixes are walked again."""
-SORTED_BYTES = 8
-"""Of the first entries, that order the rows: four entries, or two where bars take four bytes. Ordering by sixteen takes
-three times as long, and saves a thousandth of the steps (800, 2,000 and 5,031 bars)."""
+SORTED_ENTRIES = 4
+"""First entries that order the rows, as far as they fit 64 bits beside the place of the row. Ordering by sixteen bytes saves a
+thousandth of the steps (800, 2,000 and 5,031 bars)."""
 BAR_TOLERANCE = 1e-3
 """How far, as a share, a close or open may lie outside its bar: vendors round the four apart."""
 AVERAGED_BARS = 100_000
@@ -88,14 +89,17 @@ class Dataset:
         sell_fast, sell_slow = grid.sells.positions(grid.windows)
         over, under = np.concatenate((buy_fast, sell_slow)), np.concatenate((buy_slow, sell_fast))
         entries, exits = parted(crosses_of(averages, over, under, period, delay, mapped, tie), buy_fast.size)
-        windows = len(grid.windows)
+        windows, bars = len(grid.windows), int(period.close.size)
         told_apart = (
-            (entries, buy_fast, buy_slow, MOST_PAIRS, walking_order),
+            (entries, buy_fast, buy_slow, MOST_PAIRS, functools.partial(walking_order, bars=bars)),
             (exits, sell_fast, sell_slow, most_pairs(windows), None),
         )
-        buys, sells = lists_of(list(mapped(lambda given: distinct(*given), told_apart)), windows, mapped)
-        prefixes = shared_prefixes(buys.crosses, DEEPEST)
-        return cls(grid.windows, buys, prefixes, sells, int(period.close.size), values, stops, facts)
+        sides = list(mapped(lambda given: distinct(*given), told_apart))
+        (buys, sells), prefixes = mapped(
+            lambda part: part(),
+            (lambda: lists_of(sides, windows, mapped), lambda: shared_prefixes(sides[0].crosses, DEEPEST)),
+        )
+        return cls(grid.windows, buys, prefixes, sells, bars, values, stops, facts)
 
 
 def delay_of(rules: Rules) -> int:
@@ -290,12 +294,16 @@ def distinct(
     return Side(gathered(crosses, heads), ids, fast, slow)
 
 
-def walking_order(entries: Crosses, lists: np.ndarray) -> np.ndarray:
-    """Places ``(N,)`` int32 of the ``lists (N,)`` sorted by their entries, so that neighbours share a prefix."""
-    begins, sizes = entries.starts[lists], np.diff(entries.starts)[lists]
-    keys, bits = np.zeros(sizes.size, np.uint64), 8 * entries.bars.itemsize
-    for k in range(SORTED_BYTES // entries.bars.itemsize):
-        keys <<= np.uint64(bits)
-        longer = np.flatnonzero(sizes > k)
-        keys[longer] |= entries.bars[begins[longer] + k]
-    return np.argsort(keys, kind="stable").astype(np.int32)
+def walking_order(entries: Crosses, lists: np.ndarray, bars: int) -> np.ndarray:
+    """Places ``(N,)`` int32 of the ``lists (N,)`` sorted by their entries, bars below ``bars``, so that neighbours share a
+    prefix.
+
+    Sorted are keys that hold the place: 0.1 to 0.2 ms for 30,000 lists, where sorting places by keys took 0.7 to 1.2.
+    """
+    place_bits, bar_bits = int(lists.size).bit_length(), bars.bit_length()
+    keys = first_entries(entries, lists, bar_bits, min(64 - place_bits, SORTED_ENTRIES * bar_bits))
+    keys <<= np.uint64(place_bits)
+    keys |= np.arange(lists.size, dtype=np.uint64)
+    keys.sort()
+    order: np.ndarray = (keys & np.uint64((1 << place_bits) - 1)).astype(np.int32)
+    return order

@@ -32,9 +32,15 @@ class PairSet:
         return self.row_starts[row] + max(0, bisect_left(self.slow, slow) - bisect_right(self.slow, fast))
 
     def pair(self, rank: int) -> tuple[int, int]:
-        row = bisect_right(self.row_starts, rank) - 1
-        fast = self.fast[row]
-        return fast, self.slow[bisect_right(self.slow, fast) + rank - self.row_starts[row]]
+        fast, slow = self.pairs(np.array([rank]))[0].tolist()
+        return fast, slow
+
+    def pairs(self, ranks: np.ndarray) -> np.ndarray:
+        """Fast and slow of each rank, ``(K,)`` gives ``(K, 2)``."""
+        row_starts, slow = np.array(self.row_starts), np.array(self.slow)
+        rows = np.searchsorted(row_starts, ranks, side="right") - 1
+        fast = np.array(self.fast)[rows]
+        return np.column_stack((fast, slow[np.searchsorted(slow, fast, side="right") + ranks - row_starts[rows]]))
 
     def __contains__(self, pair: tuple[int, int]) -> bool:
         fast, slow = pair

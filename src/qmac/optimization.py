@@ -16,7 +16,7 @@ from qmac.config import Rules
 from qmac.dataset import Averages, Dataset, Map, averages_of, periods_per_year, trading_period
 from qmac.errors import InternalError, Stopped
 from qmac.evaluation import Evaluator
-from qmac.grid import ROLES, Combination, Grid
+from qmac.grid import ROLES, Grid
 from qmac.kernels.tally import Tally
 from qmac.machine import machine
 from qmac.objective import Objective
@@ -144,7 +144,16 @@ def _finish(
     dates = prices.index[period.first + period.start :][: period.bars]
     own = None if averages is None else averages_of(prices, grid.windows, rules, averages)
     return Result(
-        top=finished(prices, grid, averages, evaluator, scores, indices, lambda share: watch.finishing(ledger, share)),
+        top=finished(
+            prices,
+            grid,
+            averages,
+            evaluator,
+            scores,
+            indices,
+            executor.map,
+            lambda share: watch.finishing(ledger, share),
+        ),
         top_scores=scores * objective.sign + 0.0,  # no minus zero
         distribution=distribution,
         evaluated=evaluated,
@@ -201,6 +210,7 @@ def finished(
     evaluator: Evaluator,
     ranked: np.ndarray,
     indices: np.ndarray,
+    mapped: Map = map,
     tell: Callable[[float], None] = lambda _: None,
 ) -> pd.DataFrame:
     """The kept combinations, replayed in full, and their plateau; the replay must agree with the sweep.
@@ -214,12 +224,10 @@ def finished(
     for begin in range(0, indices.size, at_once):
         if begin:
             tell(begin / indices.size)
-        kept: list[Combination] = [
-            (*grid.buys.pair(buy), *grid.sells.pair(sell))
-            for buy, sell in (divmod(int(index), grid.sells.size) for index in indices[begin : begin + at_once])
-        ]
-        rows = simulation.replayed(prices, kept, question.rules, averages)
-        rows["plateau"] = plateaus(evaluator, grid, np.array(kept, np.int64))
+        buys, sells = np.divmod(indices[begin : begin + at_once], grid.sells.size)
+        kept = np.column_stack((grid.buys.pairs(buys), grid.sells.pairs(sells)))
+        rows = simulation.replayed(prices, kept, question.rules, averages, mapped)
+        rows["plateau"] = plateaus(evaluator, grid, kept)
         parts.append(rows)
     if not parts:
         return simulation.no_rows().assign(plateau=np.zeros(0))

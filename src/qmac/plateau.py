@@ -5,12 +5,15 @@ Bar by bar, as ``neighbourhood`` does it, what lies around the best 100 rows tak
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from qmac.evaluation import Evaluator
 from qmac.grid import ROLES, Grid
 from qmac.kernels.lists import list_of_pair
-from qmac.neighbourhood import RADIUS, may_meet, moved, moves_within
+from qmac.kernels.surroundings import values_around
+from qmac.neighbourhood import RADIUS, moved, moves_within
 
 AT_ONCE = 128
 """Rows whose surroundings are listed at a time, 3 MB of windows."""
@@ -30,49 +33,56 @@ def plateaus(evaluator: Evaluator, grid: Grid, combinations: np.ndarray) -> np.n
     place_of = np.zeros(dataset.windows[-1] + 1, np.int32)
     place_of[list(dataset.windows)] = np.arange(len(dataset.windows))
     moves = moves_within(RADIUS)
-    middle = len(moves) // 2
     sides = [
         (roles, part, list_of_pair(lists.pairs, len(dataset.windows)))
         for roles, part, lists in ((ROLES[:2], slice(2), dataset.buys), (ROLES[2:], slice(2, 4), dataset.sells))
     ]
     found = []
     for begin in range(0, len(combinations), AT_ONCE):
-        near, lists = [], []
+        near = []
         for roles, part, list_of in sides:
             pairs, inside = moved(grid, roles, combinations[begin : begin + AT_ONCE, part], moves)
             places = place_of[pairs]
-            near.append(pairs)
-            lists.append(np.where(inside, list_of[places[:, :, 0], places[:, :, 1]], -1))
-        (buy_pairs, sell_pairs), (buys, sells) = near, lists
-        there = may_meet(grid, buy_pairs, sell_pairs)
-        there[:, middle, middle] = False
-        found.append(_medians(evaluator, buys, sells, there))
+            near.append(_Near(pairs, np.where(inside, list_of[places[:, :, 0], places[:, :, 1]], -1)))
+        found.append(_medians(evaluator, *near))
     return np.concatenate(found)
 
 
-def _medians(evaluator: Evaluator, buys: np.ndarray, sells: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """For each row of lists ``(K, B)`` and ``(K, S)``, -1 for none, the median of what those score that are there ``(K, B, S)``."""
-    (buy_lists, buy_places), (sell_lists, sell_places) = _numbered(buys), _numbered(sells)
-    if buy_lists.size * sell_lists.size > MOST_SWEPT and len(buys) > 1:
-        half = len(buys) // 2
-        halves = slice(half), slice(half, None)
-        return np.concatenate([_medians(evaluator, buys[part], sells[part], there[part]) for part in halves])
-    there = there & (buys >= 0)[:, :, None] & (sells >= 0)[:, None, :]
-    sign = evaluator.question.objective.sign
+class _Near(NamedTuple):
+    """One side of what lies around K rows, M pairs each."""
+
+    pairs: np.ndarray  # (K, M, 2) windows
+    lists: np.ndarray  # (K, M) of the dataset, -1 for none
+
+    def part(self, rows: slice) -> _Near:
+        return _Near(self.pairs[rows], self.lists[rows])
+
+
+def _medians(evaluator: Evaluator, buys: _Near, sells: _Near) -> np.ndarray:
+    """For each row the median of what lies around it, ``(K,)``."""
+    rows = len(buys.lists)
+    (buy_lists, buy_places), (sell_lists, sell_places) = _numbered(buys.lists), _numbered(sells.lists)
+    if buy_lists.size * sell_lists.size > MOST_SWEPT and rows > 1:
+        halves = slice(rows // 2), slice(rows // 2, None)
+        return np.concatenate([_medians(evaluator, buys.part(half), sells.part(half)) for half in halves])
+    question = evaluator.question
+    sign = question.objective.sign
     values = sign * evaluator.values(buy_lists, sell_lists)
     values[np.isnan(values)] = -np.inf
-    near = np.where(there, values[buy_places[:, :, None], sell_places[:, None, :]], np.nan).reshape(len(buys), -1)
-    ranked = np.sort(near, axis=1)  # NaN, what is not there, last
-    count = there.sum(axis=(1, 2))
-    rows = np.arange(len(buys))
-    lower, upper = ranked[rows, np.maximum(count - 1, 0) // 2], ranked[rows, count // 2]
+    around = np.empty((rows, buys.lists.shape[1] * sells.lists.shape[1]))
+    counts = values_around(values, buy_places, sell_places, buys.pairs, sells.pairs, question.shared_windows, around)
+    around.sort(axis=1)  # NaN last
+    middle = np.arange(rows)
+    lower, upper = around[middle, np.maximum(counts - 1, 0) // 2], around[middle, counts // 2]
     medians = sign * (lower + upper) / 2
     return np.where(np.isfinite(medians), medians, np.nan)
 
 
 def _numbered(lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The lists that occur, ascending, and of each entry its place among them (any place for -1)."""
-    occurs = np.zeros(lists.max() + 1, np.bool_)
-    occurs[lists[lists >= 0]] = True
+    """The lists that occur, ascending, and of each entry its place among them; -1 stays."""
+    occurs = np.zeros(lists.max() + 2, np.bool_)
+    occurs[lists] = True
+    occurs[-1] = False  # of -1
     places = np.cumsum(occurs) - 1
-    return np.flatnonzero(occurs).astype(np.int32), np.maximum(places[lists], 0)
+    places[-1] = -1
+    return np.flatnonzero(occurs).astype(np.int32), places[lists]

@@ -173,6 +173,24 @@ def gathered(crosses, which):
 
 
 @jit
+def first_entries(crosses, which, bits, most):
+    """The first bars of the lists ``which (N,)`` in one number each, ``(N,)`` uint64: ``bits`` a bar, the ``most`` highest of them
+    all, and zeros for bars that a list does not have."""
+    found = np.empty(which.size, np.uint64)
+    for n in range(which.size):
+        begin, end = crosses.starts[which[n]], crosses.starts[which[n] + 1]
+        key, free = np.uint64(0), most
+        while free > 0:
+            bar = np.uint64(crosses.bars[begin]) if begin < end else np.uint64(0)
+            taken = min(bits, free)
+            key = (key << np.uint64(taken)) | (bar >> np.uint64(bits - taken))
+            free -= taken
+            begin += 1
+        found[n] = key
+    return found
+
+
+@jit
 def list_of_pair(pairs, windows):
     """The list of each pair of windows, ``(W, W)`` int32 by their places; -1 where there is no such pair."""
     found = np.full((windows, windows), -1, np.int32)

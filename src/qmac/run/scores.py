@@ -176,10 +176,10 @@ class ScoreGrid:
         if (sell_fast, sell_slow) not in self._grid.sells:
             raise GridError(f"sell pair ({sell_fast}, {sell_slow}) is not in the grid.")
         values = self._column(sell_fast, sell_slow)[self._buys]
-        pairs = [self._grid.buys.pair(k) for k in range(self._grid.buys.size)]
-        index = pd.MultiIndex.from_tuples(pairs, names=["buy_fast", "buy_slow"])
+        pairs = self._grid.buys.pairs(np.arange(self._grid.buys.size))
+        index = pd.MultiIndex.from_arrays([*pairs.T], names=["buy_fast", "buy_slow"])
         if not self._grid.shared_windows:
-            values[[bool({*pair} & {sell_fast, sell_slow}) for pair in pairs]] = np.nan
+            values[np.isin(pairs, (sell_fast, sell_slow)).any(axis=1)] = np.nan
         return pd.Series(values, index, name=self._objective.metric)
 
     def _column(self, sell_fast: int, sell_slow: int) -> np.ndarray:
