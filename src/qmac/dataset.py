@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,8 +87,8 @@ class Dataset:
         """The same from any averages ``(W, T)`` of the grid's windows and any values of the trades' ends."""
         buy_fast, buy_slow = grid.buys.positions(grid.windows)
         sell_fast, sell_slow = grid.sells.positions(grid.windows)
-        over, under = np.concatenate((buy_fast, sell_slow)), np.concatenate((buy_slow, sell_fast))
-        entries, exits = parted(crosses_of(averages, over, under, period, delay, mapped, tie), buy_fast.size)
+        pairs = (buy_fast, buy_slow), (sell_slow, sell_fast)
+        entries, exits = crosses_of(averages, pairs, period, delay, mapped, tie)
         windows, bars = len(grid.windows), int(period.close.size)
         told_apart = (
             (entries, buy_fast, buy_slow, MOST_PAIRS, functools.partial(walking_order, bars=bars)),
@@ -233,48 +233,37 @@ def averages_of(
 
 def crosses_of(
     averages: np.ndarray,
-    over: np.ndarray,
-    under: np.ndarray,
+    sides: Sequence[tuple[np.ndarray, np.ndarray]],
     period: Period,
     delay: int = 0,
     mapped: Map = map,
     tie: float = TIE,
-) -> Crosses:
-    """Bars ``delay`` after those where each ``averages[over]`` crosses above its ``averages[under]``."""
+) -> list[Crosses]:
+    """For each side ``(over (P,), under (P,))`` the bars ``delay`` after those where ``averages[over]`` crosses above
+    ``averages[under]``."""
     from_bar = period.first + period.start
     before = max(from_bar - 1, 0)  # a cross looks one bar back
     averages = np.ascontiguousarray(averages[:, before : period.first + period.close.size])
-    over, under = over.astype(np.int32), under.astype(np.int32)
-    sizes = np.zeros(over.size, np.int64)
     most = averages.shape[1] // 2 + 1  # a pair cannot cross above on two bars in a row
     at_once = max(1, BUFFERED_BARS // most)
+    chunks = [(side, begin) for side, (over, _) in enumerate(sides) for begin in range(0, over.size, at_once)]
 
-    def find(begin: int) -> np.ndarray:
-        chunk = slice(begin, begin + at_once)
-        bars = np.empty(over[chunk].size * most, code_dtype(period.close.size))
-        found = find_crosses(
-            averages,
-            over[chunk],
-            under[chunk],
-            from_bar - before,
-            period.first - before,
-            delay,
-            tie,
-            sizes[chunk],
-            bars,
-        )
-        return bars[:found].copy()
+    def find(chunk: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        side, begin = chunk
+        over, under = (places[begin : begin + at_once].astype(np.int32) for places in sides[side])
+        sizes = np.empty(over.size, np.int64)
+        bars = np.empty(over.size * most, code_dtype(period.close.size))
+        found = find_crosses(averages, over, under, from_bar - before, period.first - before, delay, tie, sizes, bars)
+        return sizes, bars[:found].copy()
 
-    bars = np.concatenate(list(mapped(find, range(0, over.size, at_once))))
-    return Crosses(np.concatenate(([0], np.cumsum(sizes))), bars)
+    found = list(mapped(find, chunks))
 
+    def join(side: int) -> Crosses:
+        parts = (part for part, chunk in zip(found, chunks, strict=True) if chunk[0] == side)
+        sizes, bars = map(np.concatenate, zip(*parts, strict=True))
+        return Crosses(np.concatenate(([0], np.cumsum(sizes))), bars)
 
-def parted(crosses: Crosses, size: int) -> tuple[Crosses, Crosses]:
-    """The first ``size`` of them, and the others."""
-    starts, bars = crosses
-    return Crosses(starts[: size + 1], bars[: starts[size]]), Crosses(
-        starts[size:] - starts[size], bars[starts[size] :]
-    )
+    return list(mapped(join, range(len(sides))))
 
 
 def distinct(

@@ -117,8 +117,9 @@ def _placed(dataset: Dataset, question: Question) -> tuple[reductions.Units, Sca
         scores, _ = _scores(pilot, question.open, rough_scale)
     low, high, furthest = 0.0, 0.0, 1.0
     if scores.size:
-        scores.sort()  # halves the time of quantile
-        low, high = np.quantile(scores, (PILOT_TAIL, 1 - PILOT_TAIL)).tolist()
+        scores.sort()
+        tail = int(PILOT_TAIL * scores.size)
+        low, high = float(scores[tail]), float(scores[-1 - tail])
         furthest = float(max(-scores[0], scores[-1]))
     margin = max(high - low, 1e-6) / 2
     bound = bound_of(dataset.values.sums.gain) if bounded else max(furthest, 1e-6) * HEADROOM

@@ -246,12 +246,14 @@ def _signals_of(
     (buys, buy), (sells, sell) = (
         np.unique(fast * windows.size + slow, return_inverse=True) for fast, slow in (places.T[:2], places.T[2:])
     )
+    sides = np.divmod(buys, windows.size), np.divmod(sells, windows.size)[::-1]
+    entries, exits = crosses_of(rows, sides, period, delay_of(rules))
     return _Signals(
         period,
         rules,
         _market_of(period, rules),
-        crosses_of(rows, *np.divmod(buys, windows.size), period, delay_of(rules)),
-        crosses_of(rows, *np.divmod(sells, windows.size)[::-1], period, delay_of(rules)),
+        entries,
+        exits,
         buy,
         sell,
         dict(zip(windows.tolist(), rows[:, period.first : period.first + period.close.size], strict=True)),

@@ -24,7 +24,7 @@ def period_of(close):
 
 
 def crosses(close, over=FAST, under=SLOW):
-    return lists(crosses_of(sma(close, WINDOWS), over, under, period_of(close)))
+    return lists(*crosses_of(sma(close, WINDOWS), [(over, under)], period_of(close)))
 
 
 def lists(found):
@@ -49,9 +49,9 @@ def test_truth_table(difference, fires):
     averages[0] += difference
     one = np.array([0], np.int32), np.array([1], np.int32)
     period = period_of(averages[0])
-    assert lists(crosses_of(averages, *one, period)) == [fires]
+    assert lists(*crosses_of(averages, [one], period)) == [fires]
     mirrored = np.array([2 - averages[0], averages[1]])
-    assert lists(crosses_of(mirrored, one[1], one[0], period)) == [fires]  # below is above, turned over
+    assert lists(*crosses_of(mirrored, [one[::-1]], period)) == [fires]  # below is above, turned over
 
 
 @given(closes)
@@ -99,8 +99,8 @@ def test_equal_averages_of_ticks_are_ties():
 
 @given(closes)
 def test_rows_are_ordered_to_share(close):
-    entries = crosses_of(sma(close, WINDOWS), FAST, SLOW, period_of(close))
-    order, found = walking_order(entries, np.arange(entries.starts.size - 1)), lists(entries)
+    (entries,) = crosses_of(sma(close, WINDOWS), [(FAST, SLOW)], period_of(close))
+    order, found = walking_order(entries, np.arange(entries.starts.size - 1), close.size), lists(entries)
     assert sorted(order.tolist()) == list(range(FAST.size))
     shared = shared_prefixes(gathered(entries, order), 4)
     for i in range(1, order.size):

@@ -133,9 +133,9 @@ def counted(keys, order, size):
 
 @jit
 def slices_of(ids, lists, windows, others, size):
-    """Slices of the pairs by ``windows``, their holders, and the pairs ``(P,)`` in the order of ``others``."""
-    order, _ = counted(others, np.arange(ids.size), size)
-    order, _ = counted(windows, order, size)
+    """Slices of the pairs by ``windows``, their holders, and the pairs ``(P,)`` in their order; ``others`` must ascend wherever
+    windows are the same."""
+    order, _ = counted(windows, np.arange(ids.size), size)
     order, _ = counted(ids, order, lists)
     slice_windows = np.empty(ids.size, np.int32)
     slice_lists = np.empty(ids.size, np.int32)

@@ -107,7 +107,8 @@ def _crosses(series: Prices, grid: Grid, side: PairSet, period: Period, rules: R
         over, under = places.reshape(pairs.shape).T
         own = None if averages is None else averages_of(series, grid.windows, rules, averages)[used]
         rows = averages_of(series, tuple(grid.windows[k] for k in used), rules, own)
-        found += int(crosses_of(rows, over, under, period, delay_of(rules)).starts[-1])
+        (crosses,) = crosses_of(rows, [(over, under)], period, delay_of(rules))
+        found += int(crosses.starts[-1])
     return found * side.size // sample.size
 
 
