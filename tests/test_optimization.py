@@ -119,11 +119,12 @@ SLIM = sorted(MEASURES) if LONG else ["calmar_ratio", "sharpe_ratio", "win_rate"
 
 @pytest.mark.parametrize("objective", SLIM)
 @pytest.mark.parametrize("maximize", [True, False])
-def test_a_kernel_that_keeps_only_what_is_asked_gives_the_same(objective, maximize):
+@pytest.mark.parametrize("rules", [qmac.Rules(), qmac.Rules(stop_loss=0.05)])
+def test_a_kernel_that_keeps_only_what_is_asked_gives_the_same(objective, maximize, rules):
     table, grid = ohlc("random", 150, 8), qmac.Grid(windows=[2, 3, 5, 8, 13])
     asked = {"objective": objective, "maximize": maximize, "min_trades": 1}
-    slim = run(table, grid, qmac.Rules(), lanes=8, **asked)
-    assert slim.digest == run(table, grid, qmac.Rules(), lanes=8, whole=True, **asked).digest
+    slim = run(table, grid, rules, lanes=8, **asked)
+    assert slim.digest == run(table, grid, rules, lanes=8, whole=True, **asked).digest
     values = slim.top[objective].to_numpy()
     assert (np.diff(values) <= 0).all() if maximize else (np.diff(values) >= 0).all()
     assert slim.distribution.max == pytest.approx(values.max()) and slim.distribution.min == pytest.approx(values.min())

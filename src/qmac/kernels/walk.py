@@ -146,7 +146,7 @@ def meet_stop(at, mask, entry, bar, values, stops):
     ends, code, sums = values.sums, item(stops.code, entry), at.sums
     end = np.int64(code) // 2
     low, high, deepest = course_of(values.levels, bar, end)
-    base = item(ends.gain.sell, bar)
+    base = sold_at(ends.gain, bar)
     return Tables(
         where(mask, code, at.code),
         Sums(
@@ -170,6 +170,14 @@ def added_by(ends, entry, bar, end):
     """What a position held on at ``bar`` adds to a sum until its own stop; a stop at ``bar`` itself adds nothing."""
     if ends is not None:
         return item(ends.stopped, entry) - item(ends.sell, bar) if end > bar else 0.0
+    return None
+
+
+@inlined
+def sold_at(ends, bar):
+    """What a sale at ``bar`` adds to a sum."""
+    if ends is not None:
+        return item(ends.sell, bar)
     return None
 
 
