@@ -93,8 +93,8 @@ def entries_per_pair(prices: qmac.Prices, grid: qmac.Grid = GRID, rules: qmac.Ru
     rules = rules or qmac.Rules()
     period = trading_period(prices, rules, grid.windows)
     averages = averages_of(prices, grid.windows, rules)
-    (crosses,) = crosses_of(averages, [grid.buys.positions(grid.windows)], period)
-    return float(crosses.starts[-1] / grid.buys.size)
+    above, _ = crosses_of(averages, *grid.buys.positions(grid.windows), period)
+    return float(above.starts[-1] / grid.buys.size)
 
 
 def rounds_from(description: str | None, rounds: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from qmac.config import Rules
 from qmac.errors import GridError, PricesError
 from qmac.grid import Grid
 from qmac.kernels.averages import moving_averages
-from qmac.kernels.crosses import TIE, Crosses, find_crosses, shared_prefixes
+from qmac.kernels.crosses import TIE, TOGETHER, Crosses, find_crosses, shared_prefixes
 from qmac.kernels.lists import MOST_PAIRS, Lists, Side, equal_lists, first_entries, gathered, lists_of, most_pairs
 from qmac.kernels.measures import Facts
 from qmac.kernels.tables import Stops, Values
@@ -85,14 +85,15 @@ class Dataset:
         tie: float = TIE,
     ) -> Dataset:
         """The same from any averages ``(W, T)`` of the grid's windows and any values of the trades' ends."""
-        buy_fast, buy_slow = grid.buys.positions(grid.windows)
-        sell_fast, sell_slow = grid.sells.positions(grid.windows)
-        pairs = (buy_fast, buy_slow), (sell_slow, sell_fast)
-        entries, exits = crosses_of(averages, pairs, period, delay, mapped, tie)
+        buy = sell = grid.buys.positions(grid.windows)
+        entries, exits = crosses_of(averages, *buy, period, delay, mapped, tie)
+        if (grid.sells.fast, grid.sells.slow) != (grid.buys.fast, grid.buys.slow):
+            sell = grid.sells.positions(grid.windows)
+            _, exits = crosses_of(averages, *sell, period, delay, mapped, tie)
         windows, bars = len(grid.windows), int(period.close.size)
         told_apart = (
-            (entries, buy_fast, buy_slow, MOST_PAIRS, functools.partial(walking_order, bars=bars)),
-            (exits, sell_fast, sell_slow, most_pairs(windows), None),
+            (entries, *buy, MOST_PAIRS, functools.partial(walking_order, bars=bars)),
+            (exits, *sell, most_pairs(windows), None),
         )
         sides = list(mapped(lambda given: distinct(*given), told_apart))
         (buys, sells), prefixes = mapped(
@@ -233,37 +234,41 @@ def averages_of(
 
 def crosses_of(
     averages: np.ndarray,
-    sides: Sequence[tuple[np.ndarray, np.ndarray]],
+    fast: np.ndarray,
+    slow: np.ndarray,
     period: Period,
     delay: int = 0,
     mapped: Map = map,
     tie: float = TIE,
-) -> list[Crosses]:
-    """For each side ``(over (P,), under (P,))`` the bars ``delay`` after those where ``averages[over]`` crosses above
-    ``averages[under]``."""
-    from_bar = period.first + period.start
-    before = max(from_bar - 1, 0)  # a cross looks one bar back
+) -> tuple[Crosses, Crosses]:
+    """Bars ``delay`` after those where each ``averages[fast]`` crosses above its ``averages[slow]``, and where below it."""
+    before = max(period.first + period.start - 1, 0)  # a cross looks one bar back
     averages = np.ascontiguousarray(averages[:, before : period.first + period.close.size])
-    most = averages.shape[1] // 2 + 1  # a pair cannot cross above on two bars in a row
+    length = averages.shape[1]
+    if length < TOGETHER:
+        averages = np.pad(averages, ((0, 0), (0, TOGETHER - length)), constant_values=np.nan)
+    most = length // 2 + 1  # a pair cannot cross above on two bars in a row
     at_once = max(1, BUFFERED_BARS // most)
-    chunks = [(side, begin) for side, (over, _) in enumerate(sides) for begin in range(0, over.size, at_once)]
 
-    def find(chunk: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        side, begin = chunk
-        over, under = (places[begin : begin + at_once].astype(np.int32) for places in sides[side])
-        sizes = np.empty(over.size, np.int64)
-        bars = np.empty(over.size * most, code_dtype(period.close.size))
-        found = find_crosses(averages, over, under, from_bar - before, period.first - before, delay, tie, sizes, bars)
-        return sizes, bars[:found].copy()
+    def find(begin: int) -> tuple[np.ndarray, ...]:
+        chunk = slice(begin, begin + at_once)
+        highs, lows = fast[chunk].astype(np.int32), slow[chunk].astype(np.int32)
+        above, below = np.empty((2, highs.size), np.int64)
+        bars_above, bars_below = np.empty((2, highs.size * most), code_dtype(period.close.size))
+        found_above, found_below = find_crosses(
+            (0,) * TOGETHER, averages, highs, lows, length, period.first - before, delay, tie,
+            above, below, bars_above, bars_below,
+        )  # fmt: skip
+        return above, below, bars_above[:found_above].copy(), bars_below[:found_below].copy()
 
-    found = list(mapped(find, chunks))
+    above, below, bars_above, bars_below = zip(*mapped(find, range(0, fast.size, at_once)), strict=True)
 
-    def join(side: int) -> Crosses:
-        parts = (part for part, chunk in zip(found, chunks, strict=True) if chunk[0] == side)
-        sizes, bars = map(np.concatenate, zip(*parts, strict=True))
+    def join(side: tuple[Any, Any]) -> Crosses:
+        sizes, bars = map(np.concatenate, side)
         return Crosses(np.concatenate(([0], np.cumsum(sizes))), bars)
 
-    return list(mapped(join, range(len(sides))))
+    entries, exits = mapped(join, ((above, bars_above), (below, bars_below)))
+    return entries, exits
 
 
 def distinct(

@@ -243,11 +243,10 @@ def _signals_of(
     places = places.reshape(combinations.shape)
     period = trading_period(prices, rules, tuple(windows.tolist()))
     rows = averages_of(prices, tuple(windows.tolist()), rules, averages, mapped)
-    (buys, buy), (sells, sell) = (
-        np.unique(fast * windows.size + slow, return_inverse=True) for fast, slow in (places.T[:2], places.T[2:])
-    )
-    sides = np.divmod(buys, windows.size), np.divmod(sells, windows.size)[::-1]
-    entries, exits = crosses_of(rows, sides, period, delay_of(rules))
+    of_both_sides = np.concatenate([fast * windows.size + slow for fast, slow in (places.T[:2], places.T[2:])])
+    pairs, ids = np.unique(of_both_sides, return_inverse=True)
+    buy, sell = np.split(ids, 2)
+    entries, exits = crosses_of(rows, *np.divmod(pairs, windows.size), period, delay_of(rules))
     return _Signals(
         period,
         rules,

@@ -23,8 +23,9 @@ def period_of(close):
     return Period(0, 0, close, close, close, close, close)
 
 
-def crosses(close, over=FAST, under=SLOW):
-    return lists(*crosses_of(sma(close, WINDOWS), [(over, under)], period_of(close)))
+def crosses(close):
+    """Above, and below, of every pair."""
+    return [bars for found in crosses_of(sma(close, WINDOWS), FAST, SLOW, period_of(close)) for bars in lists(found)]
 
 
 def lists(found):
@@ -47,23 +48,38 @@ def lists(found):
 def test_truth_table(difference, fires):
     averages = np.array([[1.0] * len(difference), [1.0] * len(difference)])
     averages[0] += difference
-    one = np.array([0], np.int32), np.array([1], np.int32)
+    one, other = np.array([0], np.int32), np.array([1], np.int32)
     period = period_of(averages[0])
-    assert lists(*crosses_of(averages, [one], period)) == [fires]
+    above, _ = crosses_of(averages, one, other, period)
+    assert lists(above) == [fires]
     mirrored = np.array([2 - averages[0], averages[1]])
-    assert lists(*crosses_of(mirrored, [one[::-1]], period)) == [fires]  # below is above, turned over
+    _, below = crosses_of(mirrored, one, other, period)
+    assert lists(below) == [fires]  # below is above, turned over
 
 
 @given(closes)
 def test_equal_to_the_reference(close):
-    found = crosses(close)
     averages = [reference.average("sma", close.tolist(), int(window)) for window in WINDOWS]
-    signs = [
-        [reference.sign(averages[f][t], averages[s][t]) for t in range(close.size)]
-        for f, s in zip(FAST, SLOW, strict=True)
-    ]
-    for row, bars in zip(signs, found, strict=True):
-        assert bars == [t for t in range(1, close.size) if reference.crosses_above(row[t - 1], row[t])]
+    for bars, (one, other) in zip(crosses(close), [*zip(FAST, SLOW), *zip(SLOW, FAST)], strict=True):
+        signs = [reference.sign(a, b) for a, b in zip(averages[one], averages[other], strict=True)]
+        assert bars == [t for t in range(1, close.size) if reference.crosses_above(signs[t - 1], signs[t])]
+
+
+@pytest.mark.parametrize("length", [1, 2, 63, 64, 65, 127, 128, 129, 300])
+@pytest.mark.parametrize("delay", [0, 1])
+def test_words_of_bars_give_what_bars_give(length, delay):
+    random = np.random.default_rng(length)
+    averages = 2 + random.integers(-1, 2, (6, length)) * random.choice([1.0, 2.0**-50], (6, length))  # many ties
+    averages[random.random((6, length)) < 0.1] = np.nan
+    averages[3:] *= -1  # a user's own may be below 0
+    fast, slow = (places.astype(np.int32) for places in np.nonzero(~np.eye(6, dtype=bool)))
+    found = crosses_of(averages, fast, slow, period_of(averages[0]), delay)
+    for sides, crossed in zip(((fast, slow), (slow, fast)), found, strict=True):
+        assert crossed.bars.size > 0 or length < 3
+        for over, under, bars in zip(*sides, lists(crossed), strict=True):
+            difference, band = averages[over] - averages[under], TIE * np.abs(averages[over])
+            fires = (difference[1:] > band[1:]) & (difference[:-1] <= band[:-1])
+            assert bars == [t + delay for t in np.flatnonzero(fires) + 1 if t + delay < length]
 
 
 @given(closes, st.integers(1, 20), st.integers(0, 99))
@@ -81,7 +97,7 @@ def test_scaling_by_two_changes_nothing(close):
 @pytest.mark.parametrize("price", [0.1, 1 / 3, 1234.56, 1e-7])
 def test_no_phantom_crosses_on_flat_prices(price):
     flat = np.full(3_000, price)
-    assert not any(crosses(flat)) and not any(crosses(flat, SLOW, FAST))
+    assert not any(crosses(flat))
     after_a_move = np.concatenate((series("random", 50, 3), np.full(2_000, 17.3)))
     assert all(not bars or bars[-1] < 50 + 8 for bars in crosses(after_a_move))
 
@@ -99,7 +115,7 @@ def test_equal_averages_of_ticks_are_ties():
 
 @given(closes)
 def test_rows_are_ordered_to_share(close):
-    (entries,) = crosses_of(sma(close, WINDOWS), [(FAST, SLOW)], period_of(close))
+    entries, _ = crosses_of(sma(close, WINDOWS), FAST, SLOW, period_of(close))
     order, found = walking_order(entries, np.arange(entries.starts.size - 1), close.size), lists(entries)
     assert sorted(order.tolist()) == list(range(FAST.size))
     shared = shared_prefixes(gathered(entries, order), 4)

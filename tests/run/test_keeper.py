@@ -159,7 +159,7 @@ def test_the_estimate_of_a_dataset_is_from_above(kind, bars, windows, sample):
     period = trading_period(prices, rules, grid.windows)
     rows = averages_of(prices, grid.windows, rules)
     for side in (grid.buys, grid.sells):
-        crosses = int(crosses_of(rows, [side.positions(grid.windows)], period)[0].starts[-1])
+        crosses = int(crosses_of(rows, *side.positions(grid.windows), period)[0].starts[-1])
         estimated = needs._crosses(prices, grid, side, period, rules, None)
         assert 0.8 * crosses < estimated < 1.25 * crosses
         assert needs._crosses(prices, grid, side, period, rules, rows) == estimated  # the same averages as one's own

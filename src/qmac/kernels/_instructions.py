@@ -84,6 +84,18 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         return loaded(array, row, width), generate
 
     @intrinsic
+    def load_at(typing: Any, array: Any, place: Any, width: Any) -> Any:
+        loaded = Vector(array.dtype, len(width))
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            data = context.make_array(array)(context, builder, args[0]).data
+            at = builder.gep(data, [context.cast(builder, args[1], place, types.intp)])
+            pointer = builder.bitcast(at, context.get_value_type(loaded).as_pointer())
+            return builder.load(pointer, align=context.get_abi_sizeof(context.get_value_type(array.dtype)))
+
+        return loaded(array, place, width), generate
+
+    @intrinsic
     def store(typing: Any, array: Any, row: Any, values: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             at = context.cast(builder, args[1], row, types.intp)
@@ -281,6 +293,7 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
 
     return {
         "load": load,
+        "load_at": load_at,
         "store": store,
         "added": added,
         "item": item,

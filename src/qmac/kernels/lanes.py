@@ -55,6 +55,10 @@ def _load(array: Any, row: int, width: Any) -> Any:
     return NOTHING if array is None else array[row, : len(width)].copy()
 
 
+def _load_at(array: Any, place: int, width: Any) -> Any:
+    return array.reshape(-1)[place : place + len(width)].copy()
+
+
 def _store(array: Any, row: int, values: Any) -> None:
     if isinstance(array, tuple):
         for member, value in zip(array, values, strict=True):
@@ -127,7 +131,8 @@ def _bump(histogram: Any, bins: Any, weights: Any, factor: int) -> None:
 
 PLAIN: dict[str, Any] = {
     "load": _load,  # (N, L), row -> (L,)
-    "store": _store,  # both also take named tuples, of arrays or None, to any depth
+    "load_at": _load_at,  # (N, L) as one row, place -> (L,)
+    "store": _store,  # it and load also also take named tuples, of arrays or None, to any depth
     "added": _added,  # a + b where mask, else a, of float64; named tuples too
     "splat": _splat,  # scalar -> (L,)
     "where": _where,
@@ -159,6 +164,7 @@ else:
     VECTORS = _instructions.operations(SUBHISTOGRAMS)
 
 load = VECTORS["load"]
+load_at = VECTORS["load_at"]
 store = VECTORS["store"]
 added = VECTORS["added"]
 item = VECTORS["item"]

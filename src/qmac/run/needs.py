@@ -104,11 +104,11 @@ def _crosses(series: Prices, grid: Grid, side: PairSet, period: Period, rules: R
     for begin in range(0, sample.size, at_once):
         pairs = np.column_stack((fast, slow))[begin : begin + at_once]
         used, places = np.unique(pairs, return_inverse=True)
-        over, under = places.reshape(pairs.shape).T
         own = None if averages is None else averages_of(series, grid.windows, rules, averages)[used]
         rows = averages_of(series, tuple(grid.windows[k] for k in used), rules, own)
-        (crosses,) = crosses_of(rows, [(over, under)], period, delay_of(rules))
-        found += int(crosses.starts[-1])
+        of_fast, of_slow = places.reshape(pairs.shape).T
+        above, _ = crosses_of(rows, of_fast, of_slow, period, delay_of(rules))
+        found += int(above.starts[-1])
     return found * side.size // sample.size
 
 
