@@ -115,8 +115,8 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
     scratch, sells, tally = worker._scratch, data.sells, worker.tally
     blocks = (sells.pairs.starts.size - 1) // LANES
     tile = Tile(0, data.bars, data.bars)
-    entries, rows = data.buys.crosses, data.prefixes.size - 1
-    steps = int(entries.starts[-1] - data.prefixes.sum())
+    entries, rows = data.buys.crosses, data.buys.prefixes.size - 1
+    steps = int(entries.starts[-1] - data.buys.prefixes.sum())
     out, codes = np.zeros((4, LANES)), np.zeros((1, LANES), np.uint16)
     worker.evaluate((0, blocks))  # the maxima that later rows do not pass
     found: dict[str, list[float]] = {}
@@ -136,10 +136,12 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
             "tables": lambda: seconds(fill),
             "walk": lambda: seconds(
                 lambda: walk_alone(
-                    WIDTH, tile, entries, data.prefixes, data.values, scratch.tables, scratch.states, out
+                    WIDTH, tile, entries, data.buys.prefixes, data.values, scratch.tables, scratch.states, out
                 )
             ),
-            "loads": lambda: seconds(lambda: loads_alone(WIDTH, entries, data.prefixes, scratch.tables, out, codes)),
+            "loads": lambda: seconds(
+                lambda: loads_alone(WIDTH, entries, data.buys.prefixes, scratch.tables, out, codes)
+            ),
             "additions": lambda: seconds(lambda: additions_alone(WIDTH, rows, out)),
             "close": lambda: seconds(close),
         }

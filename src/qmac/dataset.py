@@ -14,8 +14,8 @@ from qmac.config import Rules
 from qmac.errors import GridError, PricesError
 from qmac.grid import Grid
 from qmac.kernels.averages import moving_averages
-from qmac.kernels.crosses import TIE, TOGETHER, Crosses, find_crosses, shared_prefixes
-from qmac.kernels.lists import MOST_PAIRS, Lists, Side, equal_lists, first_entries, gathered, lists_of, most_pairs
+from qmac.kernels.crosses import TIE, TOGETHER, Crosses, find_crosses
+from qmac.kernels.lists import MOST_PAIRS, Lists, Side, equal_lists, first_entries, lists_of, most_pairs
 from qmac.kernels.measures import Facts
 from qmac.kernels.tables import Stops, Values
 from qmac.prices import Prices
@@ -25,8 +25,6 @@ Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Averages = np.ndarray | Mapping[int, Any] | pd.DataFrame
 """A user's own averages: ``(W, T)`` in the order of the grid's windows, or by window, ``(T,)`` each."""
 
-DEEPEST = 63
-"""States that a walk keeps to go back to; longer shared prefixes are walked again."""
 SORTED_ENTRIES = 4
 """First entries that order the rows, as far as they fit 64 bits beside the place of the row. Ordering by sixteen bytes saves a
 thousandth of the steps (800, 2,000 and 5,031 bars)."""
@@ -44,7 +42,6 @@ class Dataset:
 
     windows: tuple[int, ...]
     buys: Lists  # in the order in which they are walked
-    prefixes: np.ndarray  # (N + 1,) int32, see shared_prefixes
     sells: Lists
     bars: int
     values: Values
@@ -95,12 +92,8 @@ class Dataset:
             (entries, *buy, MOST_PAIRS, functools.partial(walking_order, bars=bars)),
             (exits, *sell, most_pairs(windows), None),
         )
-        sides = list(mapped(lambda given: distinct(*given), told_apart))
-        (buys, sells), prefixes = mapped(
-            lambda part: part(),
-            (lambda: lists_of(sides, windows, mapped), lambda: shared_prefixes(sides[0].crosses, DEEPEST)),
-        )
-        return cls(grid.windows, buys, prefixes, sells, bars, values, stops, facts)
+        buys, sells = lists_of(list(mapped(lambda given: distinct(*given), told_apart)), windows, mapped)
+        return cls(grid.windows, buys, sells, bars, values, stops, facts)
 
 
 def delay_of(rules: Rules) -> int:
@@ -285,7 +278,7 @@ def distinct(
         ranks = np.empty_like(order)
         ranks[order] = np.arange(order.size, dtype=order.dtype)
         ids, heads = ranks[ids], heads[order]
-    return Side(gathered(crosses, heads), ids, fast, slow)
+    return Side(crosses, heads, ids, fast, slow)
 
 
 def walking_order(entries: Crosses, lists: np.ndarray, bars: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from qmac import reductions
 from qmac.dataset import Dataset, Map
 from qmac.kernels.lanes import allocate
-from qmac.kernels.lists import Lists, Side, gathered, lists_of
+from qmac.kernels.lists import Lists, Side, lists_of
 from qmac.kernels.shared import Visit
 from qmac.kernels.sweep import Data, Scratch, sweep_cells
 from qmac.kernels.tables import Edge, Sums
@@ -197,7 +197,7 @@ class Worker:
         statistics = question.statistics
         holds_on = question.rules.has_stops and question.rules.conflict == "ignore"
         tile = _tile(dataset, question)
-        depths = int(dataset.prefixes.max()) + 1 if tile == dataset.bars else lists + 1
+        depths = int(buys.prefixes.max()) + 1 if tile == dataset.bars else lists + 1
         self._data = Data(buys, sells, dataset.values, dataset.stops, dataset.facts, aim, scale, dataset.bars, tile)
         self._scratch = Scratch(
             tables=tables(tile, question.lanes, statistics, code),
@@ -205,7 +205,7 @@ class Worker:
             states=states(depths, question.lanes, statistics | set(Own._fields) if holds_on else statistics, code),
             cursors=np.zeros(lists, np.int64),
             floors=np.full(lists, -np.inf) if floors is None else floors,
-            every=Visit(np.arange(lists, dtype=np.int32), dataset.prefixes, np.zeros((2, 0), np.int64)),
+            every=Visit(np.arange(lists, dtype=np.int32), buys.prefixes, np.zeros((2, 0), np.int64)),
             some=Visit(np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros((2, lists), np.int64)),
             scores=None if sink is None else allocate(lists, question.lanes, np.float64),
             **summaries(len(dataset.windows), question.lanes, len(aim.metrics), code),
@@ -294,8 +294,7 @@ def _of_lists(dataset: Dataset, buys: np.ndarray, sells: np.ndarray) -> Dataset:
 
     def only(lists: Lists, which: np.ndarray) -> Side:
         fast, ids = np.zeros(which.size, np.int32), np.arange(which.size, dtype=np.int32)
-        return Side(gathered(lists.crosses, which), ids, fast, fast + 1)
+        return Side(lists.crosses, which, ids, fast, fast + 1)
 
-    prefixes = np.zeros(buys.size + 1, np.int32)
     few_buys, few_sells = lists_of((only(dataset.buys, buys), only(dataset.sells, sells)), len(windows))
-    return replace(dataset, windows=windows, buys=few_buys, prefixes=prefixes, sells=few_sells)
+    return replace(dataset, windows=windows, buys=few_buys, sells=few_sells)

@@ -6,6 +6,7 @@ plateau; where they do not it is a spike, and the next year will not find it aga
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,6 +88,7 @@ def neighbours(grid: Grid, combination: Sequence[int], radius: int = RADIUS) -> 
     return found[order], steps[order]
 
 
+@functools.cache
 def moves_within(radius: int) -> np.ndarray:
     """Every way to move two windows by at most ``radius`` steps each, ``(M, 2)`` int64, staying among them, in the middle."""
     moves = np.arange(-radius, radius + 1)

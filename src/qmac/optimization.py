@@ -141,7 +141,7 @@ def _finish(
     scores, indices = reductions.top_of(tally)
     distribution, maps = _summary(tally, grid, evaluator, executor.map)
     period = trading_period(prices, rules, grid.windows)
-    dates = prices.index[period.first + period.start :][: period.bars]
+    start = period.first + period.start
     own = None if averages is None else averages_of(prices, grid.windows, rules, averages)
     return Result(
         top=finished(
@@ -170,13 +170,13 @@ def _finish(
         threads=executor.workers,
         prices={
             "name": prices.name,
-            "bars": dates.size,
-            "first": str(dates[0]),
-            "last": str(dates[-1]),
+            "bars": period.bars,
+            "first": str(prices.index[start]),
+            "last": str(prices.index[start + period.bars - 1]),
             "averages": rules.average if averages is None else "own",
         },
         periods_per_year=evaluator.dataset.facts.per_year,
-        hold=simulation.buy_and_hold(prices, rules),
+        hold=simulation.buy_and_hold(prices, rules, evaluator.dataset.facts),
         maps=maps,
         degradations=degradations,
         machine=machine(),
@@ -226,7 +226,7 @@ def finished(
             tell(begin / indices.size)
         buys, sells = np.divmod(indices[begin : begin + at_once], grid.sells.size)
         kept = np.column_stack((grid.buys.pairs(buys), grid.sells.pairs(sells)))
-        rows = simulation.replayed(prices, kept, question.rules, averages, mapped)
+        rows = simulation.replayed(prices, kept, question.rules, averages, evaluator.dataset.facts, mapped)
         rows["plateau"] = plateaus(evaluator, grid, kept)
         parts.append(rows)
     if not parts:

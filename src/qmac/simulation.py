@@ -23,6 +23,7 @@ from qmac.dataset import (
 from qmac.errors import GridError
 from qmac.grid import ROLES, Combination, checked_combination
 from qmac.kernels.crosses import Crosses
+from qmac.kernels.measures import Facts
 from qmac.kernels.trades import Market, Sums, find_trades, replay
 from qmac.metrics import METRICS, metrics_of
 from qmac.prices import Prices
@@ -103,11 +104,19 @@ def evaluate(
 
 
 def replayed(
-    prices: Prices, wanted: np.ndarray, rules: Rules, averages: Averages | None = None, mapped: Map = map
+    prices: Prices,
+    wanted: np.ndarray,
+    rules: Rules,
+    averages: Averages | None = None,
+    facts: Facts | None = None,
+    mapped: Map = map,
 ) -> dict[str, np.ndarray]:
-    """The columns of ``evaluate`` for combinations that are checked, one at least, ``(N, 4)`` int64. ``mapped`` may spread them
-    over threads."""
-    columns = _signals_of(prices, wanted, rules, averages, mapped).metrics(prices, mapped)
+    """The columns of ``evaluate`` for combinations that are checked, one at least, ``(N, 4)`` int64.
+
+    ``facts`` are those of the series, where they are known; ``mapped`` may spread the rows over threads.
+    """
+    signals = _signals_of(prices, wanted, rules, averages, mapped)
+    columns = signals.metrics(facts or signals.facts(prices), mapped)
     whole = {"total_trades": columns["total_trades"].astype(np.int64)}
     return dict(zip(ROLES, wanted.T, strict=True)) | columns | whole
 
@@ -147,7 +156,7 @@ def backtest(
     bars = pd.DataFrame({"close": period.close, **signals.averages, "hold": held}, index)
     return Backtest(
         wanted,
-        pd.Series(_only(signals.metrics(prices)), name=str(wanted)),
+        pd.Series(_only(signals.metrics(signals.facts(prices))), name=str(wanted)),
         pd.Series(equity, index, name="equity")[period.start :],
         _trade_table(index, trades, rules),
         bars[period.start :],
@@ -169,9 +178,10 @@ def same_trades(
     return np.array(found, np.int64)
 
 
-def buy_and_hold(prices: Prices, rules: Rules) -> dict[str, float]:
+def buy_and_hold(prices: Prices, rules: Rules, facts: Facts | None = None) -> dict[str, float]:
     """Metrics of buying at the first close that may trade, with its costs, and holding to the end."""
-    return _only(_held_throughout(trading_period(prices, rules, (0,)), rules).metrics(prices))
+    signals = _held_throughout(trading_period(prices, rules, (0,)), rules)
+    return _only(signals.metrics(facts or signals.facts(prices)))
 
 
 def _only(columns: dict[str, np.ndarray]) -> dict[str, float]:
@@ -209,7 +219,11 @@ class _Signals:
     sells: np.ndarray  # (N,)
     averages: dict[Any, np.ndarray]  # (T,) by window
 
-    def metrics(self, prices: Prices, mapped: Map = map) -> dict[str, np.ndarray]:
+    def facts(self, prices: Prices) -> Facts:
+        """Of the bars that may trade."""
+        return facts_of(self.period, self.rules, periods_per_year(prices, self.rules))
+
+    def metrics(self, facts: Facts, mapped: Map = map) -> dict[str, np.ndarray]:
         """All of ``METRICS``, ``(N,)`` each."""
         rules, period = self.rules, self.period
         sums = Sums(*(np.empty(self.buys.size) for _ in Sums._fields))
@@ -222,7 +236,7 @@ class _Signals:
             replay(self.entries, self.exits, buys, sells, self.market, period.start, ignore, rules.init_cash, own)
 
         deque(mapped(replay_from, range(0, self.buys.size, at_once)), 0)
-        return metrics_of(sums, rules, facts_of(period, rules, periods_per_year(prices, rules)))
+        return metrics_of(sums, rules, facts)
 
     def trades(self, row: int) -> _Trades:
         """Of one of them."""

@@ -9,6 +9,8 @@ import numpy as np
 from qmac.kernels._jit import inner, jit, spliced
 from qmac.kernels.lanes import bits, from_bits, load_at, lowest_bit, word_of
 
+DEEPEST = 63
+"""States that a walk keeps to go back to; longer shared prefixes are walked again."""
 TOGETHER = 64
 """Bars that are compared at a time: as many as a word has bits."""
 MAGNITUDE = np.int64(2**63 - 1)
@@ -98,7 +100,7 @@ def prefix(crosses, a, b, deepest):
 def shared_prefixes(crosses, deepest):
     """How many leading crosses each list has in common with the one before it, ``(N + 1,)``.
 
-    At most ``deepest``, the number of states that a walk can go back to.
+    At most ``deepest``.
     """
     shared = np.zeros(crosses.starts.size, np.int32)
     for n in range(1, crosses.starts.size - 1):

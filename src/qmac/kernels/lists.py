@@ -7,13 +7,14 @@ pairs, ``I`` slices, ``W`` windows.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from qmac.kernels._jit import jit
-from qmac.kernels.crosses import Crosses
+from qmac.kernels.crosses import DEEPEST, Crosses, shared_prefixes
 
 LEAST_SPLIT, MOST_PAIRS = 16, 4096
 """A sell list of more pairs than a quarter of the windows, within these bounds, is kept more than once; a buy list from
@@ -62,6 +63,7 @@ class Lists(NamedTuple):
     """One side of the grid."""
 
     crosses: Crosses  # of N lists
+    prefixes: np.ndarray  # (N + 1,) int32, see shared_prefixes
     pairs: Pairs
     by_fast: Slices
     by_slow: Slices
@@ -203,24 +205,37 @@ def list_of_pair(pairs, windows):
 class Side(NamedTuple):
     """What the lists of a side are made of."""
 
-    crosses: Crosses  # of N lists
+    crosses: Crosses
+    heads: np.ndarray  # (N,) int32, which of them the lists are
     ids: np.ndarray  # (P,) int32, the list of each pair
     fast: np.ndarray  # (P,) int32
     slow: np.ndarray  # (P,) int32
 
 
 def lists_of(sides: Sequence[Side], windows: int, mapped: Callable[..., Iterable[Any]] = map) -> list[Lists]:
-    """The lists of each side; ``mapped`` may spread the slices over threads."""
-    wanted = [
-        (side.ids, side.crosses.starts.size - 1, *roles, windows)
+    """The lists of each side; ``mapped`` may spread their bars and slices over threads."""
+
+    def bars(side: Side) -> tuple[Crosses, np.ndarray]:
+        crosses = gathered(side.crosses, side.heads)
+        return crosses, shared_prefixes(crosses, DEEPEST)
+
+    def slices(side: Side, role: np.ndarray, other: np.ndarray) -> tuple[Slices, Holders, np.ndarray]:
+        return slices_of(side.ids, side.heads.size, role, other, windows)  # type: ignore[no-any-return]
+
+    parts = [
+        part
         for side in sides
-        for roles in ((side.fast, side.slow), (side.slow, side.fast))
+        for part in (
+            functools.partial(bars, side),
+            functools.partial(slices, side, side.fast, side.slow),
+            functools.partial(slices, side, side.slow, side.fast),
+        )
     ]
-    made = list(mapped(lambda given: slices_of(*given), wanted))
+    made: list[Any] = list(mapped(lambda part: part(), parts))
     found = []
-    for side, (by_fast, fast_holders, order), (by_slow, slow_holders, _) in zip(
-        sides, made[::2], made[1::2], strict=True
+    for side, (crosses, prefixes), (by_fast, fast_holders, order), (by_slow, slow_holders, _) in zip(
+        sides, made[::3], made[1::3], made[2::3], strict=True
     ):
         pairs = Pairs(by_fast.begins[by_fast.starts], order, side.fast[order], by_fast.others)
-        found.append(Lists(side.crosses, pairs, by_fast, by_slow, fast_holders, slow_holders))
+        found.append(Lists(crosses, prefixes, pairs, by_fast, by_slow, fast_holders, slow_holders))
     return found
