@@ -30,7 +30,7 @@ SORTED_ENTRIES = 4
 thousandth of the steps (800, 2,000 and 5,031 bars)."""
 BAR_TOLERANCE = 1e-3
 """How far, as a share, a close or open may lie outside its bar: vendors round the four apart."""
-AVERAGED_BARS = 100_000
+AVERAGED_BARS = 50_000
 """Of all windows that are averaged in one call of the kernel: a part of a millisecond."""
 BUFFERED_BARS = 250_000
 """Room for crosses in one call of the kernel: half a MB to one, a part of a millisecond of work."""

@@ -227,7 +227,7 @@ def finished(
         buys, sells = np.divmod(indices[begin : begin + at_once], grid.sells.size)
         kept = np.column_stack((grid.buys.pairs(buys), grid.sells.pairs(sells)))
         rows = simulation.replayed(prices, kept, question.rules, averages, evaluator.dataset.facts, mapped)
-        rows["plateau"] = plateaus(evaluator, grid, kept)
+        rows["plateau"] = plateaus(evaluator, grid, kept, mapped)
         parts.append(rows)
     if not parts:
         return simulation.no_rows().assign(plateau=np.zeros(0))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qmac.dataset import Map
 from qmac.evaluation import Evaluator
 from qmac.grid import ROLES, Grid
 from qmac.kernels.lists import list_of_pair
@@ -24,19 +25,18 @@ AS_BARS = 1 << 17
 """A row's plateau takes about as long as the replay of so many bars: 0.2 to 0.4 ms; a tenth of it where rows lie together."""
 
 
-def plateaus(evaluator: Evaluator, grid: Grid, combinations: np.ndarray) -> np.ndarray:
+def plateaus(evaluator: Evaluator, grid: Grid, combinations: np.ndarray, mapped: Map = map) -> np.ndarray:
     """Median of the objective within two steps of each combination, itself left out: ``(K, 4)`` gives ``(K,)``.
 
-    Neighbours without a finite objective count as the worst, as in ``neighbourhood.Surroundings``.
+    Neighbours without a finite objective count as the worst, as in ``neighbourhood.Surroundings``. ``mapped`` may spread
+    small parts over threads.
     """
     dataset = evaluator.dataset
     place_of = np.zeros(dataset.windows[-1] + 1, np.int32)
     place_of[list(dataset.windows)] = np.arange(len(dataset.windows))
     moves = moves_within(RADIUS)
-    sides = [
-        (roles, part, list_of_pair(lists.pairs, len(dataset.windows)))
-        for roles, part, lists in ((ROLES[:2], slice(2), dataset.buys), (ROLES[2:], slice(2, 4), dataset.sells))
-    ]
+    lists_of = mapped(lambda lists: list_of_pair(lists.pairs, len(dataset.windows)), (dataset.buys, dataset.sells))
+    sides = list(zip((ROLES[:2], ROLES[2:]), (slice(2), slice(2, 4)), lists_of, strict=True))
     found = []
     for begin in range(0, len(combinations), AT_ONCE):
         near = []

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-REPLAYED_BARS = 1 << 16
+REPLAYED_BARS = 1 << 15
 """In one call of the kernel, a part of a millisecond: the best 100 rows spread over threads, and Ctrl-C is heard."""
 
 
