@@ -4,13 +4,14 @@ import random
 import tracemalloc
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import qmac
 from qmac.errors import GridError
-from qmac.grid import parse_windows
+from qmac.grid import PairSet, parse_windows
 
 window_sets = st.sets(st.integers(1, 12), min_size=1, max_size=7).map(sorted)
 
@@ -31,6 +32,17 @@ def test_grid_is_its_list(a, b, c, d, shared):
     assert [grid.combination(i) for i in range(grid.size)] == expected
     assert [grid.index(combination) for combination in expected] == list(range(grid.size))
     assert qmac.Grid(**grid.to_dict()) == grid
+
+
+@given(window_sets, window_sets)
+def test_pairs_at_once_are_pairs_one_by_one(fast, slow):
+    pairs = PairSet(tuple(fast), tuple(slow))
+    expected = [(f, s) for f, s in product(fast, slow) if f < s]
+    assert [pairs.pair(rank) for rank in range(pairs.size)] == expected
+    assert [tuple(pair) for pair in pairs.pairs(np.arange(pairs.size)).tolist()] == expected
+    windows = sorted({*fast, *slow, 13})
+    of_fast, of_slow = pairs.positions(tuple(windows))
+    assert [(windows[f], windows[s]) for f, s in zip(of_fast, of_slow, strict=True)] == expected
 
 
 def test_slow_windows_below_all_fast_ones():

@@ -32,11 +32,12 @@ class PairSet:
         return self.row_starts[row] + max(0, bisect_left(self.slow, slow) - bisect_right(self.slow, fast))
 
     def pair(self, rank: int) -> tuple[int, int]:
-        fast, slow = self.pairs(np.array([rank]))[0].tolist()
-        return fast, slow
+        row = bisect_right(self.row_starts, rank) - 1
+        fast = self.fast[row]
+        return fast, self.slow[bisect_right(self.slow, fast) + rank - self.row_starts[row]]
 
     def pairs(self, ranks: np.ndarray) -> np.ndarray:
-        """Fast and slow of each rank, ``(K,)`` gives ``(K, 2)``."""
+        """The same for many ranks, ``(K,)`` gives ``(K, 2)``; copies the windows."""
         row_starts, slow = np.array(self.row_starts), np.array(self.slow)
         rows = np.searchsorted(row_starts, ranks, side="right") - 1
         fast = np.array(self.fast)[rows]
@@ -73,11 +74,10 @@ class PairSet:
 
     def positions(self, windows: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Fast and slow of every pair ``(P,)`` int32, as positions in ``windows``."""
-        place = {window: i for i, window in enumerate(windows)}
-        slow_places = np.array([place[s] for s in self.slow], np.int32)
-        starts = [bisect_right(self.slow, f) for f in self.fast]
-        fast = np.repeat(np.array([place[f] for f in self.fast], np.int32), [len(self.slow) - s for s in starts])
-        return fast, np.concatenate([slow_places[s:] for s in starts])
+        fast, slow = (np.searchsorted(windows, side).astype(np.int32) for side in (self.fast, self.slow))
+        sizes = np.diff(self.row_starts)
+        row_ends = np.array(self.row_starts[1:])
+        return np.repeat(fast, sizes), slow[np.arange(self.size) - np.repeat(row_ends - slow.size, sizes)]
 
 
 class Grid:

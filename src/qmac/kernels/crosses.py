@@ -43,7 +43,7 @@ def find_crosses(width, averages, fast, slow, length, skipped, delay, tie, above
     found_above = found_below = 0
     for p in range(fast.size):
         found = found_above, found_below
-        not_above = not_below = np.int64(0)
+        not_above = not_below = 0
         for block in range(0, columns, lanes):
             begin = min(block, columns - lanes)  # the last one overlaps
             high = load_at(averages, fast[p] * columns + begin, width)
@@ -55,7 +55,7 @@ def find_crosses(width, averages, fast, slow, length, skipped, delay, tie, above
             not_below = word_of(difference >= least_below)
             rises = word_of(difference > least_above) & (not_above << 1 | carried_above)
             falls = word_of(difference < least_below) & (not_below << 1 | carried_below)
-            seen = np.int64(-1) << (block - begin)
+            seen = -1 << (block - begin)
             found_above = add_bars(rises & seen, begin + delay, length, skipped, bars_above, found_above)
             found_below = add_bars(falls & seen, begin + delay, length, skipped, bars_below, found_below)
         above[p], below[p] = found_above - found[0], found_below - found[1]
