@@ -28,8 +28,9 @@ WHOLE_BYTES, TILE_BYTES = 3 << 20, 1 << 20
 of them for 30,000 lists, and lists share no prefixes. Not cut, tables of 1.1 to 2.8 MB took 0.66 to 0.93 of the time, and two
 threads came to 2.00 of one instead of 1.93 (1.6 MB); tables of 3.2 MB took 1.07 (2 cores, 1 MB of L2 each)."""
 
-PILOT_ROWS, PILOT_LANES = 512, 32
-"""Combinations that place the histogram: at most this many buy lists by this many sell lists."""
+PILOT_ROWS, PILOT_LANES = 256, 32
+"""Combinations that place the histogram: at most this many buy lists by this many sell lists. With four times as many it came
+out the same: within 2 % as wide for returns, Sharpe ratios and drawdowns of 600 and 2,000 bars."""
 PILOT_TAIL = 0.002
 """Share of them at each end that may lie far out without stretching the histogram."""
 PILOT_LEAST = 100
