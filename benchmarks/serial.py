@@ -80,7 +80,7 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
         bars = len(series) if rules.start is None else len(series) - series.index.searchsorted(rules.start)
         section.rows.append(
             (
-                name, f"{bars:,}", f"{grid.size:,}", f"{total:.2f}", f"{serial:.3f}", f"{serial / total:.1%}",
+                name, f"{bars:,}", f"{grid.size:,}", f"{total:.2f}", f"{serial:.3f}", f"{serial / total:.2%}",
                 f"{merging * 1000:.1f}", f"{projected:.2f}", f"{total / projected:.0f}",
             )
         )  # fmt: skip
