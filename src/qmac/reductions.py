@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -23,6 +24,8 @@ from qmac.kernels.maps import add_lists, finish_cells
 from qmac.kernels.tally import BINS, Cells, Heap, Scale, Tally, Totals
 from qmac.objective import Objective
 
+ADDED_LISTS = 8192
+"""To maps in one call of the kernel: a tenth of a millisecond."""
 PAIRS = (
     ("buy_fast", "buy_slow"),
     ("sell_fast", "sell_slow"),
@@ -121,13 +124,13 @@ def maps_of(tally: Tally, buys: Lists, sells: Lists, shared_windows: bool, mappe
     """
     maps = tally.maps
 
-    def add(side: tuple[int, Lists, Cells]) -> None:
-        which, lists, cells = side
-        add_lists(lists.pairs, cells, Cells(*(array[which] for array in maps)))
-        cells.sums[:] = 0
-        cells.counts[:] = 0
+    def add(part: tuple[int, int]) -> None:
+        side, first = part
+        cells, into = (tally.buys, tally.sells)[side], Cells(*(array[side] for array in maps))
+        add_lists(first, min(first + ADDED_LISTS, cells.best.size), (buys, sells)[side].pairs, cells, into)
 
-    list(mapped(add, ((0, buys, tally.buys), (1, sells, tally.sells))))
+    sizes = tally.buys.best.size, tally.sells.best.size
+    deque(mapped(add, [(side, first) for side in range(2) for first in range(0, sizes[side], ADDED_LISTS)]), 0)
     if not shared_windows:
         same = np.arange(maps.sums.shape[1])
         maps.sums[2:, same, same] = 0

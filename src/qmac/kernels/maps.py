@@ -196,14 +196,16 @@ def fold_slices(which, window, n, slices, free, highest, units, count, maps):
 
 
 @jit
-def add_lists(pairs, cells, into):
-    """Add the cells ``(N,)`` of lists to a map ``(W, W)``, at each of their pairs."""
-    for n in range(cells.best.size):
+def add_lists(first, last, pairs, cells, into):
+    """Move sums and counts of lists from ``first`` to before ``last``, among cells ``(N,)``, to a map ``(W, W)``, at each of their
+    pairs, and raise the map by their bests. No two lists have a pair in common."""
+    for n in range(first, last):
         for k in range(pairs.starts[n], pairs.starts[n + 1]):
             i, j = pairs.fast[k], pairs.slow[k]
             into.best[i, j] = max(into.best[i, j], cells.best[n])
             into.sums[i, j] += cells.sums[n]
             into.counts[i, j] += cells.counts[n]
+        cells.sums[n] = cells.counts[n] = 0
 
 
 @jit
