@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Averages = np.ndarray | Mapping[int, Any] | pd.DataFrame
 """A user's own averages: ``(W, T)`` in the order of the grid's windows, or by window, ``(T,)`` each."""
 
+ABOVE, BELOW = 0, 1
+"""Directions of crosses."""
 SORTED_ENTRIES = 4
 """First entries that order the rows, as far as they fit 64 bits beside the place of the row. Ordering by sixteen bytes saves a
 thousandth of the steps (800, 2,000 and 5,031 bars)."""
@@ -83,10 +85,12 @@ class Dataset:
     ) -> Dataset:
         """The same from any averages ``(W, T)`` of the grid's windows and any values of the trades' ends."""
         buy = sell = grid.buys.positions(grid.windows)
-        entries, exits = crosses_of(averages, *buy, period, delay, mapped, tie)
-        if (grid.sells.fast, grid.sells.slow) != (grid.buys.fast, grid.buys.slow):
+        if (grid.sells.fast, grid.sells.slow) == (grid.buys.fast, grid.buys.slow):
+            entries, exits = crosses_of(averages, *buy, period, delay, mapped, tie)
+        else:
             sell = grid.sells.positions(grid.windows)
-            _, exits = crosses_of(averages, *sell, period, delay, mapped, tie)
+            (entries,) = crosses_of(averages, *buy, period, delay, mapped, tie, (ABOVE,))
+            (exits,) = crosses_of(averages, *sell, period, delay, mapped, tie, (BELOW,))
         windows, bars = len(grid.windows), int(period.close.size)
         told_apart = (
             (entries, *buy, MOST_PAIRS, functools.partial(walking_order, bars=bars)),
@@ -233,8 +237,10 @@ def crosses_of(
     delay: int = 0,
     mapped: Map = map,
     tie: float = TIE,
-) -> tuple[Crosses, Crosses]:
-    """Bars ``delay`` after those where each ``averages[fast]`` crosses above its ``averages[slow]``, and where below it."""
+    directions: Sequence[int] = (ABOVE, BELOW),
+) -> list[Crosses]:
+    """Bars ``delay`` after those where each ``averages[fast]`` crosses above its ``averages[slow]``, and where below it, or
+    one of both."""
     before = max(period.first + period.start - 1, 0)  # a cross looks one bar back
     averages = np.ascontiguousarray(averages[:, before : period.first + period.close.size])
     length = averages.shape[1]
@@ -243,25 +249,24 @@ def crosses_of(
     most = length // 2 + 1  # a pair cannot cross above on two bars in a row
     at_once = max(1, BUFFERED_BARS // most)
 
-    def find(begin: int) -> tuple[np.ndarray, ...]:
+    def find(begin: int) -> list[tuple[np.ndarray, np.ndarray]]:
         chunk = slice(begin, begin + at_once)
         highs, lows = fast[chunk].astype(np.int32), slow[chunk].astype(np.int32)
-        above, below = np.empty((2, highs.size), np.int64)
-        bars_above, bars_below = np.empty((2, highs.size * most), code_dtype(period.close.size))
-        found_above, found_below = find_crosses(
+        sizes = np.empty((2, highs.size), np.int64)
+        bars = np.empty((2, highs.size * most), code_dtype(period.close.size))
+        found = find_crosses(
             (0,) * TOGETHER, averages, highs, lows, length, period.first - before, delay, tie,
-            above, below, bars_above, bars_below,
+            sizes[ABOVE], sizes[BELOW], bars[ABOVE], bars[BELOW],
         )  # fmt: skip
-        return above, below, bars_above[:found_above].copy(), bars_below[:found_below].copy()
+        return [(sizes[side], bars[side, : found[side]].copy()) for side in directions]
 
-    above, below, bars_above, bars_below = zip(*mapped(find, range(0, fast.size, at_once)), strict=True)
+    chunks = list(mapped(find, range(0, fast.size, at_once)))
 
-    def join(side: tuple[Any, Any]) -> Crosses:
-        sizes, bars = map(np.concatenate, side)
+    def join(k: int) -> Crosses:
+        sizes, bars = map(np.concatenate, zip(*(chunk[k] for chunk in chunks), strict=True))
         return Crosses(np.concatenate(([0], np.cumsum(sizes))), bars)
 
-    entries, exits = mapped(join, ((above, bars_above), (below, bars_below)))
-    return entries, exits
+    return list(mapped(join, range(len(directions))))
 
 
 def distinct(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from qmac.config import Rules
-from qmac.dataset import Averages, averages_of, crosses_of, delay_of, trading_period
+from qmac.dataset import ABOVE, Averages, averages_of, crosses_of, delay_of, trading_period
 from qmac.errors import OptionError
 from qmac.grid import Grid, PairSet
 from qmac.kernels.sweep import sweep_cells
@@ -107,7 +107,7 @@ def _crosses(series: Prices, grid: Grid, side: PairSet, period: Period, rules: R
         own = None if averages is None else averages_of(series, grid.windows, rules, averages)[used]
         rows = averages_of(series, tuple(grid.windows[k] for k in used), rules, own)
         of_fast, of_slow = places.reshape(pairs.shape).T
-        above, _ = crosses_of(rows, of_fast, of_slow, period, delay_of(rules))
+        (above,) = crosses_of(rows, of_fast, of_slow, period, delay_of(rules), directions=(ABOVE,))
         found += int(above.starts[-1])
     return found * side.size // sample.size
 
