@@ -247,7 +247,7 @@ def shorten(path):
 @pytest.mark.parametrize("fault", ["EIO", "ENOSPC", "short"])
 @pytest.mark.parametrize("at", files.STEPS)
 def test_a_step_that_fails_does_not_end_the_run(tmp_path, monkeypatch, digest, at, fault):
-    slow(monkeypatch)
+    slow(monkeypatch, seconds=0.02)  # on a loaded machine, too, more snapshots than the two that are shortened
     path, count = tmp_path / "run", [0]
 
     def step(name):
@@ -270,8 +270,7 @@ def test_a_step_that_fails_does_not_end_the_run(tmp_path, monkeypatch, digest, a
         assert list(path.glob("snapshots/.*")) == []
         seen = Seen()
         assert qmac.resume(path, progress=seen)["prices"].digest == digest
-    # a loaded machine may write no more snapshots than the two that were shortened
-    assert seen.first["prices"] > 0 or (fault == "short" and count[0] <= 2)
+    assert seen.first["prices"] > 0
 
 
 def test_a_disk_that_is_full_to_the_end_leaves_what_was_there(tmp_path, monkeypatch, digest):
