@@ -35,7 +35,7 @@ BAR_TOLERANCE = 1e-3
 AVERAGED_BARS = 50_000
 """Of all windows that are averaged in one call of the kernel: a part of a millisecond."""
 BUFFERED_BARS = 250_000
-"""Room for crosses in one call of the kernel: half a MB to one, a part of a millisecond of work."""
+"""Room for crosses of each direction in one call of the kernel: half a MB to one, of which little is touched."""
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ def plateaus(evaluator: Evaluator, grid: Grid, combinations: np.ndarray, mapped:
     place_of = np.zeros(dataset.windows[-1] + 1, np.int32)
     place_of[list(dataset.windows)] = np.arange(len(dataset.windows))
     moves = moves_within(RADIUS)
-    lists_of = mapped(lambda lists: list_of_pair(lists.pairs, len(dataset.windows)), (dataset.buys, dataset.sells))
-    sides = list(zip((ROLES[:2], ROLES[2:]), (slice(2), slice(2, 4)), lists_of, strict=True))
+    by_windows = mapped(lambda lists: list_of_pair(lists.pairs, len(dataset.windows)), (dataset.buys, dataset.sells))
+    sides = list(zip((ROLES[:2], ROLES[2:]), (slice(2), slice(2, 4)), by_windows, strict=True))
     found = []
     for begin in range(0, len(combinations), AT_ONCE):
         near = []
@@ -80,9 +80,9 @@ def _medians(evaluator: Evaluator, buys: _Near, sells: _Near) -> np.ndarray:
 
 def _numbered(lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The lists that occur, ascending, and of each entry its place among them; -1 stays."""
-    occurs = np.zeros(lists.max() + 2, np.bool_)
+    occurs = np.zeros(lists.max() + 2, np.bool_)  # the last place is that of -1
     occurs[lists] = True
-    occurs[-1] = False  # of -1
+    occurs[-1] = False
     places = np.cumsum(occurs) - 1
     places[-1] = -1
     return np.flatnonzero(occurs).astype(np.int32), places[lists]

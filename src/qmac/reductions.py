@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -130,7 +129,7 @@ def maps_of(tally: Tally, buys: Lists, sells: Lists, shared_windows: bool, mappe
         add_lists(first, min(first + ADDED_LISTS, cells.best.size), (buys, sells)[side].pairs, cells, into)
 
     sizes = tally.buys.best.size, tally.sells.best.size
-    deque(mapped(add, [(side, first) for side in range(2) for first in range(0, sizes[side], ADDED_LISTS)]), 0)
+    list(mapped(add, [(side, first) for side in range(2) for first in range(0, sizes[side], ADDED_LISTS)]))
     if not shared_windows:
         same = np.arange(maps.sums.shape[1])
         maps.sums[2:, same, same] = 0

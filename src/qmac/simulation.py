@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -235,7 +234,7 @@ class _Signals:
             buys, sells, own = self.buys[part], self.sells[part], Sums(*(column[part] for column in sums))
             replay(self.entries, self.exits, buys, sells, self.market, period.start, ignore, rules.init_cash, own)
 
-        deque(mapped(replay_from, range(0, self.buys.size, at_once)), 0)
+        list(mapped(replay_from, range(0, self.buys.size, at_once)))
         return metrics_of(sums, rules, facts)
 
     def trades(self, row: int) -> _Trades:

@@ -45,7 +45,7 @@ def find_crosses(width, averages, fast, slow, length, skipped, delay, tie, above
         found = found_above, found_below
         not_above = not_below = 0
         for block in range(0, columns, lanes):
-            begin = min(block, columns - lanes)  # the last one overlaps
+            begin = min(block, columns - lanes)  # the last word overlaps; what is carried into it is masked
             high = load_at(averages, fast[p] * columns + begin, width)
             low = load_at(averages, slow[p] * columns + begin, width)
             difference = high - low
@@ -100,7 +100,7 @@ def prefix(crosses, a, b, deepest):
 def shared_prefixes(crosses, deepest):
     """How many leading crosses each list has in common with the one before it, ``(N + 1,)``.
 
-    At most ``deepest``.
+    At most ``deepest``, the number of states that a walk can go back to.
     """
     shared = np.zeros(crosses.starts.size, np.int32)
     for n in range(1, crosses.starts.size - 1):

@@ -132,7 +132,7 @@ def _bump(histogram: Any, bins: Any, weights: Any, factor: int) -> None:
 PLAIN: dict[str, Any] = {
     "load": _load,  # (N, L), row -> (L,)
     "load_at": _load_at,  # (N, L) as one row, place -> (L,)
-    "store": _store,  # it and load also also take named tuples, of arrays or None, to any depth
+    "store": _store,  # load and store also take named tuples, of arrays or None, to any depth
     "added": _added,  # a + b where mask, else a, of float64; named tuples too
     "splat": _splat,  # scalar -> (L,)
     "where": _where,
