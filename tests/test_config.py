@@ -1,4 +1,5 @@
 import datetime as dt
+import math
 
 import pytest
 
@@ -14,7 +15,9 @@ from qmac.errors import RulesError
         ({"slippage": float("nan")}, "slippage is nan"),
         ({"slippage": "a"}, "must be a number"),
         ({"init_cash": 0}, "init_cash"),
-        ({"periods_per_year": -1}, "periods_per_year"),
+        ({"periods_per_year": -1}, "periods_per_year is -1, but must be from 1e-6 to 1e17"),
+        ({"periods_per_year": 1e300}, "periods_per_year"),
+        ({"periods_per_year": math.nan}, "periods_per_year"),
         ({"average": "smaa"}, "Did you mean 'sma'"),
         ({"fill": "next_opn"}, "Did you mean 'next_open'"),
         ({"stop_loss": 0}, "stop_loss is 0"),

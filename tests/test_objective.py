@@ -5,7 +5,15 @@ import math
 import pytest
 
 from qmac.errors import OptionError
-from qmac.objective import MEASURES, Objective, parse_conditions, score_of_value
+from qmac.objective import (
+    LOGARITHMS,
+    MEASURES,
+    Objective,
+    check_constraints,
+    parse_conditions,
+    score_bounds,
+    score_of_value,
+)
 
 
 def test_conditions():
@@ -26,11 +34,15 @@ def test_conditions():
         ("total_trades", "is not understood"),
         ("win_rate >= x", "'x' is not a number"),
         ("win_rate => 1", "not understood"),
+        ("total_trades > inf", "which nothing can keep"),
+        ("total_trades < -inf", "which nothing can keep"),
+        ("total_trades > 1e400", "which nothing can keep"),
+        ("total_trades < nan", "not a number"),
     ],
 )
 def test_bad_conditions(text, says):
     with pytest.raises(OptionError, match=says):
-        parse_conditions([text])
+        check_constraints(parse_conditions([text]), 0)
 
 
 @pytest.mark.parametrize("metric", MEASURES)
@@ -38,3 +50,33 @@ def test_scores_are_values_in_another_form(metric):
     objective = Objective(metric, maximize=True, years=3.5)
     for value in (-0.5, 0.0, 0.25):
         assert objective.value(score_of_value(metric, value, 3.5)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("metric", LOGARITHMS)
+@pytest.mark.parametrize("years", [120 / 525_960, 3.5])
+@pytest.mark.parametrize(
+    "text", ["> 0", ">= 0", "< 0", "<= 0", "> 0.05", "<= 0.05", "> -0.3", "< 1e-300", ">= 1e300", "> -1"]
+)
+def test_bounds_are_of_values(metric, years, text):
+    """Scores that keep them are those whose values do, to the last one."""
+    low, high = score_bounds(metric, *parse_conditions([f"{metric} {text}"])[metric], years)
+    assert low > -math.inf or high < math.inf
+    objective, (sign, limit) = Objective(metric, True, years), text.split()
+    for edge in (low, high):
+        for score in (math.nextafter(edge, -math.inf), edge, math.nextafter(edge, math.inf)):
+            value, limit = objective.value(score), float(limit)
+            holds = {">": value > limit, ">=": value >= limit, "<": value < limit, "<=": value <= limit}[sign]
+            assert holds == (low <= score <= high), (score, value)
+
+
+def test_bounds_of_no_value():
+    assert score_bounds("total_return", -2.0, -1.5, 1.0) == (-math.inf, -math.inf)
+    assert score_bounds("total_return", -math.inf, math.inf, 1.0) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize("metric", MEASURES)
+@pytest.mark.parametrize("years", [1e-9, 120 / 525_960, 1.0, 300.0])
+def test_the_highest_score_is_the_last_of_a_finite_value(metric, years):
+    objective = Objective(metric, True, years)
+    assert math.isfinite(objective.value(objective.highest))
+    assert math.isinf(objective.value(math.nextafter(objective.highest, math.inf)))

@@ -399,6 +399,48 @@ def test_bounds_are_of_the_values_that_are_shown():
         assert result.filtered == (shown > bound).sum()
 
 
+def of_minutes():
+    """120 minutes that gain a third: carried on over a year, more than float64 holds."""
+    moves = np.random.default_rng(1).normal(0.003, 0.01, 120)
+    index = pd.date_range("2024-03-01 10:00", periods=120, freq="min")
+    return Prices.of(pd.DataFrame({"Close": 100 * np.exp(np.cumsum(moves))}, index))
+
+
+@pytest.mark.parametrize("objective", ["annualized_return", "calmar_ratio", "total_return"])
+@pytest.mark.parametrize("maximize", [True, False])
+def test_what_is_infinite_in_a_year_is_unscored(objective, maximize):
+    prices, rules = of_minutes(), qmac.Rules(slippage=0)
+    grid = qmac.Grid(windows=(2, 3, 5, 8, 13))
+    every = qmac.evaluate(prices, [grid.combination(index) for index in range(grid.size)], rules)
+    infinite = np.isinf(every["annualized_return"])
+    assert infinite.any() and np.isfinite(every["annualized_return"]).any()
+    for row, expected in zip(
+        every.itertuples(index=False), reference_metrics(prices, every.iloc[:, :4].to_numpy(), rules), strict=True
+    ):
+        assert row.annualized_return == pytest.approx(expected["annualized_return"], rel=1e-9)
+    values = every[objective][np.isfinite(every[objective])].sort_values(ascending=not maximize)
+    result = run(prices, grid, rules, objective=objective, maximize=maximize)
+    assert (result.scored, result.unscored) == (values.size, grid.size - values.size)
+    assert np.allclose(result.top[objective], values, rtol=1e-9)
+    assert np.isfinite([result.distribution.min, result.distribution.max, result.distribution.mean]).all()
+
+
+@pytest.mark.parametrize(("rises", "fees"), [(True, 0.0), (False, 0.2)])
+def test_wealth_beyond_float64(rises, fees):
+    """A factor of 1.6 (0.6) every 16 bars, 2,000 times: e^900 (e^-900), in a century and a half."""
+    close = 100 * np.exp(0.25 * np.sin(np.arange(32_000) * 2 * np.pi / 16))
+    prices, rules = (
+        Prices.of(pd.DataFrame({"Close": close}, pd.bdate_range("1871-01-02", periods=close.size))),
+        qmac.Rules(slippage=0, fees=fees),
+    )
+    grid = qmac.Grid(windows=(1, 2, 3, 5))
+    found = run(prices, grid, rules, objective="total_return", maximize=rises)
+    assert found.unscored > 0 if rises else (found.top["total_return"] == -1).any()
+    for objective in ("annualized_return", "max_drawdown", "sharpe_ratio", "calmar_ratio"):
+        top = run(prices, grid, rules, objective=objective).top  # no warning: a replay that agrees
+        assert np.isfinite(top[["annualized_return", "max_drawdown", "sharpe_ratio"]]).all().all()
+
+
 def test_no_minus_zero_and_no_negative_omega(sample):
     for metric in ("omega_ratio", "profit_factor"):
         asked = {"top": 2, "maximize": False, "min_trades": 0}

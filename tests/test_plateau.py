@@ -51,6 +51,14 @@ def test_neighbours_that_do_not_trade_are_the_worst():
     check(result)
 
 
+@pytest.mark.parametrize("metric", ["win_rate", "profit_factor"])
+def test_a_constraint_that_is_undefined_for_a_neighbour(metric):
+    few = qmac.Prices.of(ohlc("random", 60, 3))
+    result = qmac.optimize(few, qmac.Grid(windows=(3, 5, 8, 12, 20, 30)), constraints={metric: (0, None)}, min_trades=0)
+    assert result.filtered_by[metric] > 0
+    check(result)
+
+
 def test_in_pieces(monkeypatch):
     whole = qmac.optimize(PRICES, GRID, top=200).top["plateau"]
     monkeypatch.setattr(plateau, "AT_ONCE", 7)

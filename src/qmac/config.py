@@ -78,9 +78,9 @@ class Rules:
                 )
         if not 1e-9 <= self._number("init_cash") <= 1e18:
             raise RulesError(f"init_cash is {self.init_cash:g}, but must be from 1e-9 to 1e18.")
-        if self.periods_per_year is not None and not 0 < self._number("periods_per_year") < math.inf:
+        if self.periods_per_year is not None and not 1e-6 <= self._number("periods_per_year") <= 1e17:
             raise RulesError(
-                f"periods_per_year is {self.periods_per_year}, but must be positive: 252 for business days, "
+                f"periods_per_year is {self.periods_per_year:g}, but must be from 1e-6 to 1e17: 252 for business days, "
                 "365 for every day, or leave it out to have it inferred."
             )
         for name, known in (("average", AVERAGES), ("fill", FILLS), ("conflict", CONFLICTS)):

@@ -77,7 +77,7 @@ class Evaluator:
 
         NaN where it is not finite. Bit for bit what the sweep gives.
         """
-        scores, places = _scores(_of_lists(self.dataset, buys, sells), self.question.open, self.scale)
+        scores, places = _scores(_of_lists(self.dataset, buys, sells), self.question, self.scale, keeps_all=True)
         found = np.full(buys.size * sells.size, np.nan)
         objective = self.question.objective
         found[places] = objective.values(scores * objective.sign + 0.0)
@@ -113,9 +113,10 @@ def _placed(dataset: Dataset, question: Question) -> tuple[reductions.Units, Sca
     bounded = question.is_bounded(dataset)
     rough = reductions.Units.of(1.0, len(dataset.windows))
     rough_scale = rough.scale(0.0, 0.0, None if bounded else 1.0)  # of the type of the real one: one compilation
-    scores, _ = _scores(pilot, replace(question, shared_windows=True), rough_scale)
+    scores, _ = _scores(pilot, question, rough_scale)
     if scores.size < PILOT_LEAST:
-        scores, _ = _scores(pilot, question.open, rough_scale)
+        scores, _ = _scores(pilot, question, rough_scale, keeps_all=True)
+    np.clip(scores, -reductions.LARGEST, reductions.LARGEST, out=scores)
     low, high, furthest = 0.0, 0.0, 1.0
     if scores.size:
         scores.sort()
@@ -270,10 +271,12 @@ def _tile(dataset: Dataset, question: Question) -> int:
     return -(-dataset.bars // tiles)
 
 
-def _scores(dataset: Dataset, question: Question, scale: Scale) -> tuple[np.ndarray, np.ndarray]:
-    """All finite scores of a small dataset, and their places among ``(B * S,)``, in no order."""
+def _scores(
+    dataset: Dataset, question: Question, scale: Scale, keeps_all: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """All scores of a small dataset, whatever the constraints if ``keeps_all``, and their places among ``(B * S,)``, in no order."""
     most = (dataset.buys.pairs.starts.size - 1) * (dataset.sells.pairs.starts.size - 1)
-    worker = Worker(dataset, replace(question, top=most), scale)
+    worker = Worker(dataset, replace(question, top=most, shared_windows=True, keeps_all=keeps_all), scale)
     worker.evaluate((0, worker.cells))
     heap = worker.tally.heap
     return heap.scores[: heap.size[0]], heap.indices[: heap.size[0]]

@@ -36,14 +36,14 @@ METRICS = (
 def metrics_of(sums: Sums, rules: Rules, facts: Facts) -> dict[str, np.ndarray]:
     """Every metric of ``METRICS``, ``(N,)`` each; definitions and edge cases are in docs/metrics.md."""
     bars, year, cash = facts.bars, facts.per_year, rules.init_cash
-    total_return = sums.worth / cash - 1
+    total_return = sums.worth - 1
     fall = np.where(sums.fall >= NO_FALL, 0.0, sums.fall)
     varies = (bars > 1) & (sums.spread > NO_VARIANCE * sums.squares)
     downside = np.where(sums.downside > facts.least_downside, sums.downside, 0.0)
     losses, won = (np.where(part > facts.least_losses, part, 0.0) for part in (sums.below, sums.won))
     finished = sums.finished > 0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # two days, carried on over a year
-        annualized = (1 + total_return) ** (year / bars) - 1
+        annualized = np.expm1(sums.gain * (year / bars))
         deviation = np.where(varies, np.sqrt(sums.spread / max(bars - 1, 1)), np.nan)
         found = {
             "total_return": total_return,
@@ -57,7 +57,7 @@ def metrics_of(sums: Sums, rules: Rules, facts: Facts) -> dict[str, np.ndarray]:
             "calmar_ratio": np.where(fall < 0, annualized / -fall, np.nan),
             "omega_ratio": won / losses,
             "profit_factor": sums.profit / sums.loss,
-            "expectancy": (sums.profit - sums.loss) / sums.finished,
+            "expectancy": (sums.profit - sums.loss) * cash / sums.finished,
             "simple_return": sums.simple,
             "annualized_volatility": deviation * np.sqrt(year),
             "best_trade": np.where(finished, sums.best, np.nan),

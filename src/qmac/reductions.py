@@ -23,6 +23,8 @@ from qmac.kernels.maps import add_lists, finish_cells
 from qmac.kernels.tally import BINS, Cells, Heap, Scale, Tally, Totals
 from qmac.objective import Objective
 
+LARGEST = 2.0**470
+"""Scores further from 0 count as this much in sums: the squares of all of them, in their units, are within float64."""
 ADDED_LISTS = 8192
 """To maps in one call of the kernel: a tenth of a millisecond."""
 PAIRS = (

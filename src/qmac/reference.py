@@ -222,7 +222,10 @@ def metrics(course: Course, rules: Rules, periods_per_year: float) -> dict[str, 
         highest = max(highest, value)
         deepest = min(deepest, value / highest - 1)
     deepest = deepest if deepest < -NO_FALL else 0.0
-    annualized = growth ** (periods_per_year / bars) - 1
+    try:
+        annualized = growth ** (periods_per_year / bars) - 1
+    except OverflowError:  # two days, carried on over a year
+        annualized = math.inf
     closed = [trade for trade in course.trades if trade.closed is not None]
     earned = [(trade.brought - trade.paid) / trade.paid for trade in closed]
     pnl = [trade.size * (trade.brought - trade.paid) for trade in closed]

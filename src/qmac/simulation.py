@@ -232,7 +232,7 @@ class _Signals:
         def replay_from(begin: int) -> None:
             part = slice(begin, begin + at_once)
             buys, sells, own = self.buys[part], self.sells[part], Sums(*(column[part] for column in sums))
-            replay(self.entries, self.exits, buys, sells, self.market, period.start, ignore, rules.init_cash, own)
+            replay(self.entries, self.exits, buys, sells, self.market, period.start, ignore, own)
 
         list(mapped(replay_from, range(0, self.buys.size, at_once)))
         return metrics_of(sums, rules, facts)

@@ -27,6 +27,10 @@ WITHOUT_VARIANCE = {
 }
 """Where nothing varies, vectorbt's metrics are these, or these with a minus, and ours undefined."""
 
+YEAR = 9e18
+"""Nanoseconds that a year may be told to have, by how long its bars are said to be: a Timedelta holds a little more, and the
+more there are, the nearer is their whole number to what is meant."""
+
 
 @functools.cache
 def is_installed() -> bool:
@@ -69,14 +73,15 @@ def metrics_of(
 
     known = {of.lower(): columns(of) for of in ("Open", "High", "Low") if of in bars}
     at_open = {"price": columns("Open"), "stop_entry_price": "price"} if rules.fill == "next_open" else {}
+    bar = pd.Timedelta(int(YEAR / max(periods_per_year, 1000.0)), "ns")
     portfolio = vbt.Portfolio.from_signals(
         columns("Close"),
         *(pd.DataFrame(signals, bars.index, names) for signals in (entries, exits)),
-        fees=rules.fees, slippage=rules.slippage, init_cash=rules.init_cash, freq="1min",
+        fees=rules.fees, slippage=rules.slippage, init_cash=rules.init_cash, freq=bar,
         sl_stop=rules.stop_loss or rules.trailing_stop, sl_trail=rules.trailing_stop is not None,
         tp_stop=rules.take_profit, **known, **at_open,
     )  # fmt: skip
-    year = {"year_freq": pd.Timedelta(minutes=periods_per_year)}
+    year = {"year_freq": periods_per_year * bar}
     closed = portfolio.trades.closed
     found = {
         "total_return": portfolio.total_return(),

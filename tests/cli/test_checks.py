@@ -106,6 +106,8 @@ def test_one_result_of_a_run(run_of_many):
         {"fill": "next_open", "stop_loss": 0.06, "average": "ema", "start": "2001-03-01", "end": "2001-09-03"},
         {"conflict": "opposite", "periods_per_year": 365.25 * 1440},
         {"max_bars": 9},
+        {"periods_per_year": 1e17},
+        {"periods_per_year": 0.0123456789},
     ],
 )
 def test_every_rule_replays(rules):

@@ -88,6 +88,17 @@ def test_words_of_bars_give_what_bars_give(length, delay):
             assert bars == [t + delay for t in fires_of(one, other) if t + delay < length]
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_band_of_a_tie_is_of_the_larger_size(sign):
+    """A difference of just the band: above and below 0 it is that of the average that is further from it."""
+    averages = sign * np.array([[1.0, 1.0, 1.0], [0.5, 1 - TIE, 1.5], [1.5, 1 - TIE, 0.5]])
+    fast, slow = np.array([1, 2], np.int32), np.array([0, 0], np.int32)
+    for sides, crossed in zip(
+        ((fast, slow), (slow, fast)), crosses_of(averages, fast, slow, period_of(averages[0])), strict=True
+    ):
+        assert lists(crossed) == [fires_of(averages[over], averages[under]) for over, under in zip(*sides, strict=True)]
+
+
 @given(closes, st.integers(1, 20), st.integers(0, 99))
 def test_later_bars_change_no_earlier_cross(close, more, seed):
     longer = np.concatenate((close, series("random", more, seed)))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qmac.kernels._jit import inner, jit, spliced
-from qmac.kernels.lanes import bits, from_bits, load_at, lowest_bit, word_of
+from qmac.kernels.lanes import bits, from_bits, higher, load_at, lowest_bit, word_of
 
 DEEPEST = 63
 """States that a walk keeps to go back to; longer shared prefixes are walked again."""
@@ -49,7 +49,8 @@ def find_crosses(width, averages, fast, slow, length, skipped, delay, tie, above
             high = load_at(averages, fast[p] * columns + begin, width)
             low = load_at(averages, slow[p] * columns + begin, width)
             difference = high - low
-            least_above, least_below = magnitude(high) * tie, magnitude(low) * -tie
+            size = higher(magnitude(high), magnitude(low))
+            least_above, least_below = size * tie, size * -tie
             carried_above, carried_below = last_bit(not_above), last_bit(not_below)
             not_above = word_of(difference <= least_above)  # an undefined difference is neither
             not_below = word_of(difference >= least_below)

@@ -25,12 +25,15 @@ from qmac.kernels.walk import State, enter, settle_last
 MOST_PENDING = 2**32 - 2**30
 """Combinations in a histogram of 32 bits before it is folded; one more row brings up to 2**30, 64 * MOST_PAIRS**2."""
 
+FINITE = np.finfo(np.float64).max
+
 
 class Aim(NamedTuple):
     """What is asked of every combination."""
 
     measure: int  # the metric that gives the score, see measures
     sign: float  # -1.0 to look for the lowest
+    highest: float  # no score: a metric above this, which as a value would be infinite
     traded: bool  # leave out combinations without a trade
     metrics: np.ndarray  # (C,) int64, constraints: a measure
     low: np.ndarray  # (C,) float64, and what it must not be below
@@ -195,7 +198,7 @@ def score_row(width, i, row, window, role, visit, s, length, data, scratch, tall
         add_row(scratch.sums.removed, k + 1, where(inside, none, counts))
         passed = passed & inside
     metric = measure(aim.measure, s, length, facts)
-    scored = passed & (metric - metric == 0.0)
+    scored = passed & (metric >= -FINITE) & (metric <= aim.highest)
     values = metric * aim.sign + 0.0
     units = add_sums(counts, weights, factor, passed, scored, scored & (metric > 0.0), values, scratch.sums, scale)
     if window >= 0:
