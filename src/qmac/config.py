@@ -38,7 +38,7 @@ class Rules:
     max_bars : bars after which a position is closed; None for no limit.
     fixed_fees : must be 0; there to say why.
     init_cash : cash at the start, in currency.
-    periods_per_year : bars in a year, for annualised figures; inferred from the dates if None.
+    periods_per_year : bars in a year, for annualised figures; inferred from the dates if None; from 1e-6 to 1e17.
 
     Raises
     ------
