@@ -36,19 +36,21 @@ class Question:
         """Whether a combination must trade, and that is all that is asked of the number of trades."""
         return self.constraints.get("total_trades") == (1.0, np.inf)
 
+    @property
+    def constrained(self) -> list[str]:
+        """Metrics of the other constraints."""
+        return [metric for metric in self.constraints if not (metric == "total_trades" and self.traded)]
+
     @functools.cached_property
     def bounds(self) -> dict[str, tuple[float, float]]:
-        """The constraints less that, by metric, as bounds of its score."""
-        return {
-            metric: score_bounds(metric, low, high, self.objective.years)
-            for metric, (low, high) in self.constraints.items()
-            if not (metric == "total_trades" and self.traded)
-        }
+        """Those that are looked at, by metric, as bounds of its score."""
+        looked_at = [] if self.keeps_all else self.constrained
+        return {metric: score_bounds(metric, *self.constraints[metric], self.objective.years) for metric in looked_at}
 
     @property
     def statistics(self) -> set[str]:
         """Fields of ``walk.State`` that the answer is made of."""
-        asked = {MEASURES[metric] for metric in (self.objective.metric, *self.bounds)}
+        asked = {MEASURES[metric] for metric in (self.objective.metric, *self.constrained)}
         return set[str]().union(*(measures.STATISTICS[measure] for measure in asked))
 
     def is_bounded(self, dataset: Dataset) -> bool:
@@ -58,14 +60,13 @@ class Question:
     @property
     def aim(self) -> Aim:
         """The question as the kernel takes it."""
-        bounds = {} if self.keeps_all else self.bounds
-        limits = np.array(list(bounds.values()), np.float64).reshape(-1, 2)
+        limits = np.array(list(self.bounds.values()), np.float64).reshape(-1, 2)
         return Aim(
             measure=MEASURES[self.objective.metric],
             sign=self.objective.sign,
             traded=self.traded and not self.keeps_all,
             highest=self.objective.highest,
-            metrics=np.array([MEASURES[metric] for metric in bounds], np.int64),
+            metrics=np.array([MEASURES[metric] for metric in self.bounds], np.int64),
             low=limits[:, 0].copy(),
             high=limits[:, 1].copy(),
             ignore=int(self.rules.conflict == "ignore"),

@@ -40,7 +40,7 @@ def self_test(question: Question) -> str:
     InternalError : the kernels are wrong on this machine.
     """
     rules = replace(question.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0)
-    constrained = frozenset(question.bounds)
+    constrained = frozenset(question.constrained)
     return _check(type(question), rules, question.objective.metric, constrained, question.traded, question.lanes)  # type: ignore[arg-type]
 
 

@@ -200,7 +200,7 @@ def test_what_is_dropped_gives_the_room_back(prices, tmp_path):
     grid, dropped = qmac.Grid(windows=range(2, 14)), []
 
     def listen(status):
-        writers = [writer for writer in gc.get_objects() if isinstance(writer, ScoreWriter)]
+        writers = [writer for writer in gc.get_objects() if type(writer) is ScoreWriter]
         for writer in writers:
             writer.drop("the disk is wanted")
             dropped.append(writer.path.exists())
