@@ -17,7 +17,7 @@ from qmac.kernels.lists import Lists, Side, lists_of
 from qmac.kernels.shared import Visit
 from qmac.kernels.sweep import Data, Scratch, sweep_cells
 from qmac.kernels.tables import Edge, Sums
-from qmac.kernels.tally import Scale, Tally
+from qmac.kernels.tally import Scale, Tally, as_metric
 from qmac.kernels.walk import Own
 from qmac.question import Question
 from qmac.scratch import states, summaries, tables
@@ -77,11 +77,8 @@ class Evaluator:
 
         NaN where it is not finite. Bit for bit what the sweep gives.
         """
-        scores, places = _scores(_of_lists(self.dataset, buys, sells), self.question, self.scale, keeps_all=True)
-        found = np.full(buys.size * sells.size, np.nan)
-        objective = self.question.objective
-        found[places] = objective.values(scores * objective.sign + 0.0)
-        return found.reshape(buys.size, sells.size)
+        scores = _scores(_of_lists(self.dataset, buys, sells), self.question, self.scale, keeps_all=True)
+        return self.question.objective.values(scores)
 
     @property
     def worker_bytes(self) -> int:
@@ -113,9 +110,10 @@ def _placed(dataset: Dataset, question: Question) -> tuple[reductions.Units, Sca
     bounded = question.is_bounded(dataset)
     rough = reductions.Units.of(1.0, len(dataset.windows))
     rough_scale = rough.scale(0.0, 0.0, None if bounded else 1.0)  # of the type of the real one: one compilation
-    scores, _ = _scores(pilot, question, rough_scale)
+    scores = _known(_scores(pilot, question, rough_scale))
     if scores.size < PILOT_LEAST:
-        scores, _ = _scores(pilot, question, rough_scale, keeps_all=True)
+        scores = _known(_scores(pilot, question, rough_scale, keeps_all=True))
+    scores *= question.objective.sign
     np.clip(scores, -reductions.LARGEST, reductions.LARGEST, out=scores)
     low, high, furthest = 0.0, 0.0, 1.0
     if scores.size:
@@ -209,8 +207,7 @@ class Worker:
             floors=np.full(lists, -np.inf) if floors is None else floors,
             every=Visit(np.arange(lists, dtype=np.int32), buys.prefixes, np.zeros((2, 0), np.int64)),
             some=Visit(np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros((2, lists), np.int64)),
-            scores=None if sink is None else allocate(lists, question.lanes, np.float64),
-            **summaries(len(dataset.windows), question.lanes, len(aim.metrics), code),
+            **summaries(len(dataset.windows), question.lanes, len(aim.metrics), 0 if sink is None else lists, code),
         )
         self._tally: Tally | None = None
         self._made, self._sink = functools.partial(_tally, dataset, question), sink
@@ -236,7 +233,9 @@ class Worker:
             if not self._sweep((cell, cell + 1)):
                 return False
             if cell < self._blocks:
-                self._sink(cell, self._scratch.scores)
+                scores = self._scratch.row.scores
+                as_metric(scores, self._data.aim.sign)
+                self._sink(cell, scores)
         return True
 
     def _sweep(self, batch: tuple[int, int]) -> bool:
@@ -271,15 +270,28 @@ def _tile(dataset: Dataset, question: Question) -> int:
     return -(-dataset.bars // tiles)
 
 
-def _scores(
-    dataset: Dataset, question: Question, scale: Scale, keeps_all: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """All scores of a small dataset, whatever the constraints if ``keeps_all``, and their places among ``(B * S,)``, in no order."""
-    most = (dataset.buys.pairs.starts.size - 1) * (dataset.sells.pairs.starts.size - 1)
-    worker = Worker(dataset, replace(question, top=most, shared_windows=True, keeps_all=keeps_all), scale)
+def _scores(dataset: Dataset, question: Question, scale: Scale, keeps_all: bool = False) -> np.ndarray:
+    """Scores of a small dataset, its buy lists against its sell lists, ``(B, S)``; NaN for none.
+
+    Whatever windows they share, and the constraints if ``keeps_all``.
+    """
+    buys, sells = (side.pairs.starts.size - 1 for side in (dataset.buys, dataset.sells))
+    found = np.empty((buys, sells))
+
+    def keep(block: int, scores: np.ndarray) -> None:
+        lanes = found[:, block * question.lanes :][:, : question.lanes]
+        lanes[:] = scores[:, : lanes.shape[1]]
+
+    asked = replace(question, top=1, shared_windows=True, keeps_all=keeps_all)
+    worker = Worker(dataset, asked, scale, sink=keep)
     worker.evaluate((0, worker.cells))
-    heap = worker.tally.heap
-    return heap.scores[: heap.size[0]], heap.indices[: heap.size[0]]
+    return found
+
+
+def _known(scores: np.ndarray) -> np.ndarray:
+    """Those that there are."""
+    known: np.ndarray = scores[~np.isnan(scores)]
+    return known
 
 
 def _pilot(dataset: Dataset) -> Dataset:

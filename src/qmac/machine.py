@@ -16,7 +16,7 @@ from qmac.config import available_cpus
 def machine() -> str:
     """Processor, CPUs that may be used, system and versions."""
     processor, *others = _unchanging()
-    return "; ".join((f"{processor}, {available_cpus()} CPUs", *others))
+    return "; ".join((f"{processor}, {available_cpus()} CPU{'s' * (available_cpus() != 1)}", *others))
 
 
 @functools.cache

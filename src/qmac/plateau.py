@@ -80,9 +80,8 @@ def _medians(evaluator: Evaluator, buys: _Near, sells: _Near) -> np.ndarray:
 
 def _numbered(lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The lists that occur, ascending, and of each entry its place among them; -1 stays."""
-    occurs = np.zeros(lists.max() + 2, np.bool_)  # the last place is that of -1
-    occurs[lists] = True
-    occurs[-1] = False
-    places = np.cumsum(occurs) - 1
-    places[-1] = -1
-    return np.flatnonzero(occurs).astype(np.int32), places[lists]
+    occurs = np.zeros(lists.max() + 2, np.bool_)  # list n at n + 1
+    occurs[lists + 1] = True
+    occurs[0] = False
+    places = np.cumsum(occurs) - 1  # that of none is -1
+    return np.flatnonzero(occurs[1:]).astype(np.int32), places[lists + 1]

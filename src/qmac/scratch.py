@@ -15,8 +15,8 @@ from qmac.kernels.tally import BINS
 from qmac.kernels.walk import FIRST, Counts, Drawdown, Own, State, Trades
 
 
-def summaries(windows: int, lanes: int, constraints: int, code: Any) -> dict[str, Any]:
-    """The summaries of a lane block, empty."""
+def summaries(windows: int, lanes: int, constraints: int, kept_rows: int, code: Any) -> dict[str, Any]:
+    """The summaries of a lane block, empty; scores of ``kept_rows``, or of the row at hand."""
 
     def rows(count: int, dtype: Any) -> Any:
         return allocate(count, lanes, dtype)
@@ -33,7 +33,7 @@ def summaries(windows: int, lanes: int, constraints: int, code: Any) -> dict[str
             squares=rows(1, np.int64),
             histogram=np.zeros((SUBHISTOGRAMS, BINS + 1), np.uint32),
         ),
-        "row": kept.Row(rows(1, np.float64), rows(1, np.int32), rows(1, np.int64), rows(1, np.int64)),
+        "row": kept.Row(rows(max(kept_rows, 1), np.float64), rows(1, np.int32), rows(1, np.int64), rows(1, np.int64)),
         "shared": SharedLanes(
             np.zeros(lanes, np.int32), np.zeros(windows, np.int32), rows(2, np.int64), rows(2, np.int64)
         ),

@@ -239,7 +239,8 @@ def test_watch_in_a_pipe_says_nothing_twice(begun, monkeypatch):
 # -- runs
 
 
-def test_runs(one_run, run_of_many, begun, tmp_path):
+def test_runs(one_run, run_of_many, begun, tmp_path, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     wrong = tmp_path / "wrong"
     for name, content in (("cut", '{"format": 1'), ("other", '{"checksum": "0"}'), ("nul", "\0" * 500)):
         (wrong / name / "prices").mkdir(parents=True)
@@ -252,6 +253,7 @@ def test_runs(one_run, run_of_many, begun, tmp_path):
     done = inside("runs", one_run.parent, run_of_many.parent, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("finished") == 2 and done.stdout.count("interrupted") == 1
+    assert f" {one_run} " in done.stdout  # in a pipe, in one piece
     for name in ("cut", "other", "nul", "result"):
         assert f"\n{wrong / name}: " in done.stdout
     answer = json.loads(inside("runs", one_run.parent, run_of_many.parent, tmp_path, "--json").stdout)["runs"]

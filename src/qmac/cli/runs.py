@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,6 +16,9 @@ from qmac.cli import exits, streams
 from qmac.cli.results import print_failed, print_results
 from qmac.options import AsJson, Directory, Rows, takes_executor, takes_file, takes_job, takes_limits
 from qmac.report.command import RankBy, check_rank
+
+PIPE_WIDTH = 1000
+"""Columns of a table that is no terminal's: paths in it stay in one piece."""
 
 PrometheusFile = Annotated[
     Path | None, typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom.")
@@ -150,7 +154,10 @@ def runs(
         return
     from qmac.report.tables import show_runs
 
-    show_runs(entries, streams.console())
+    console = streams.console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_WIDTH
+    show_runs(entries, console)
 
 
 def _run(

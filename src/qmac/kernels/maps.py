@@ -42,7 +42,7 @@ def open_block(sells, first, shared_windows, lanes, margins):
 
 
 @spliced
-def add_slices(width, slices, row, role, score, units, margin, sells, lanes, scores, map_best):
+def add_slices(width, slices, row, role, score, units, margin, sells, lanes, scores, place, map_best):
     """Add a row to the margins of its windows in one role.
 
     ``margin.best`` takes a lane where one of the row's pairs has its other window for itself, so that only the window
@@ -58,17 +58,17 @@ def add_slices(width, slices, row, role, score, units, margin, sells, lanes, sco
         highest_yet = higher(load(best, window, width), where(some != 0, score, -np.inf))
         store(best, window, highest_yet)
         if rarely(score > highest_yet):
-            raise_maps(window, slices.others, begin, end, role, best, sells, lanes.lists, scores, map_best)
+            raise_maps(window, slices.others, begin, end, role, best, sells, lanes.lists, scores, place, map_best)
 
 
 @inner
-def raise_maps(window, others, begin, end, role, best, sells, lists, scores, map_best):
+def raise_maps(window, others, begin, end, role, best, sells, lists, scores, place, map_best):
     """Raise the maps by lanes that share a window with some of the pairs (window, others), but not with all.
 
     A margin may then be raised to what all of its cells have by now: no lower score need come here again.
     """
     for lane in range(lists.size):
-        score = scores[0, lane]
+        score = scores[place, lane]
         if score > best[window, lane]:
             n = lists[lane]
             floor = np.inf
@@ -104,14 +104,14 @@ def may_enter(score, index, heap):
 
 
 @inner
-def look_closer(row, buys, sells, shared_windows, lanes, scores, lowest, buy_best, floors, map_best, heap):
+def look_closer(row, buys, sells, shared_windows, lanes, scores, place, lowest, buy_best, floors, map_best, heap):
     """Take in a row that may hold a new extreme: of its list, of all, or one of the best.
 
     ``floors (N,)`` is what all pairs of a buy list have reached by now, in any of the tallies that are to be merged.
     """
     first, last = buys.starts[row], buys.starts[row + 1]
     for lane in range(lanes.lists.size):
-        score, n = scores[0, lane], lanes.lists[lane]
+        score, n = scores[place, lane], lanes.lists[lane]
         if score == -np.inf:
             continue
         begin, end = sells.starts[n], sells.starts[n + 1]

@@ -8,7 +8,7 @@ Axes: ``T`` bars, ``N`` lists, ``L`` lanes (sell lists of a block), ``C`` constr
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -71,7 +71,6 @@ class Scratch(NamedTuple):
     sums: Sums
     row: Row
     shared: SharedLanes
-    scores: Any  # (N, L) float64, of a lane block, where they are kept; NaN where there is none
 
 
 @sealed
@@ -213,16 +212,16 @@ def score_row(width, i, row, window, role, visit, s, length, data, scratch, tall
         return factor
     pairs = load(lanes.pairs, 0, width)
     score = where(scored, values, -np.inf)
-    store(scratch.row.scores, 0, score)
-    store(scratch.scores, row, where(scored, metric, np.nan))
+    scores, map_best = scratch.row.scores, tally.maps.best
+    place = row if scores.shape[0] > 1 else 0
+    store(scores, place, score)
     count = total(where(scored, pairs, none))
     tally.buys.sums[row] += total(units * wide(pairs)) - (count << scale.count_shift)
     tally.buys.counts[row] += count
-    scores, map_best = scratch.row.scores, tally.maps.best
     for side in range(np.int64(2)):
         slices = buys.by_slow if side else buys.by_fast
         margin = scratch.margins.slow if side else scratch.margins.fast
-        add_slices(width, slices, row, side, score, units, margin, sells.pairs, lanes, scores, map_best)
+        add_slices(width, slices, row, side, score, units, margin, sells.pairs, lanes, scores, place, map_best)
     best = highest(score)
     lowest_index = (
         np.int64(buys.pairs.pairs[first]) * sells.pairs.pairs.size
@@ -234,7 +233,7 @@ def score_row(width, i, row, window, role, visit, s, length, data, scratch, tall
         or rarely(scored & (values < tally.lowest[0]))
     ):
         look_closer(
-            row, buys.pairs, sells.pairs, aim.shared_windows, lanes, scores, tally.lowest, tally.buys.best, scratch.floors,
-            map_best, tally.heap,
+            row, buys.pairs, sells.pairs, aim.shared_windows, lanes, scores, place, tally.lowest, tally.buys.best,
+            scratch.floors, map_best, tally.heap,
         )  # fmt: skip
     return factor

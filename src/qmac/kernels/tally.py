@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qmac.kernels._jit import inlined, inner, sealed, spliced
+from qmac.kernels._jit import inlined, inner, jit, sealed, spliced
 from qmac.kernels.lanes import bits, bump, higher, load, lower, store, truncate, where, wide
 
 BINS = 2048
@@ -64,7 +64,9 @@ class Sums(NamedTuple):
 class Row(NamedTuple):
     """The row at hand, for functions that look at single lanes."""
 
-    scores: np.ndarray  # (1, L) float64
+    scores: (
+        np.ndarray
+    )  # (1, L) float64, the higher the better, -inf for none; (N, L) to keep those of all rows of a block
     weights: np.ndarray  # (1, L) int32, combinations that share the window, see shared
     units: np.ndarray  # (1, L) int64, scores
     ones: np.ndarray  # (1, L) int64, 1 where there is a score
@@ -142,6 +144,15 @@ def offer(heap, score, index):
             scores[place], indices[place] = scores[parent], indices[parent]
             place = parent
     scores[place], indices[place] = score, index
+
+
+@jit
+def as_metric(scores, sign):
+    """Kept scores ``(N, L)`` as the metric itself, in place; NaN where there is none."""
+    for n in range(scores.shape[0]):
+        for lane in range(scores.shape[1]):
+            score = scores[n, lane]
+            scores[n, lane] = score * sign + 0.0 if score > -np.inf else np.nan
 
 
 @spliced

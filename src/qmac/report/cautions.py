@@ -105,7 +105,7 @@ def _surroundings(result: Result, strategies: Strategies, outcomes: Outcomes) ->
             Caution(
                 "alone",
                 "All neighbours are worse",
-                f"Of {near.neighbours} window sets one step away even the best reaches {_shown(result, near.best)}, not "
+                f"Of {near.neighbours} window set{'s' * (near.neighbours != 1)} one step away even the best reaches {_shown(result, near.best)}, not "
                 f"{_shown(result, outcomes.winner)}. The median {name} of all combinations is {_shown(result, middle)}.",
             )
         )
@@ -114,7 +114,7 @@ def _surroundings(result: Result, strategies: Strategies, outcomes: Outcomes) ->
             Caution(
                 "spike",
                 "A spike, not a plateau",
-                f"The median of {wide.neighbours} window sets within two steps is {_shown(result, wide.median)}: most of the "
+                f"The median of {wide.neighbours} window set{'s' * (wide.neighbours != 1)} within two steps is {_shown(result, wide.median)}: most of the "
                 "winner's lead is gone when a window moves by a step or two.",
             )
         )
@@ -123,7 +123,7 @@ def _surroundings(result: Result, strategies: Strategies, outcomes: Outcomes) ->
             Caution(
                 "undefined",
                 "Some neighbours have no score",
-                f"The {name} of {wide.undefined} of {wide.neighbours} window sets within two steps is undefined.",
+                f"The {name} of {wide.undefined} of {wide.neighbours} window set{'s' * (wide.neighbours != 1)} within two steps is undefined.",
             )
         )
     return found

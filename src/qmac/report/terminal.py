@@ -262,7 +262,7 @@ def _around(result: Result) -> str:
     asked = (result.grid, result.rules, [result.best], result.objective, result.maximize, (RADIUS,))
     near = surroundings(series, *asked)[0][0]
     median, worst = (number(result.objective, value) for value in (near.median, near.worst))
-    return f"within {RADIUS} steps of the winner, {near.neighbours:,} window sets: median {median}, worst {worst}"
+    return f"within {RADIUS} steps of the winner, {near.neighbours:,} window set{'s' * (near.neighbours != 1)}: median {median}, worst {worst}"
 
 
 def show_backtest(run: Backtest, hold: Mapping[str, float], console: Console, rows: int = 20) -> None:
