@@ -113,6 +113,17 @@ def test_killed_after_a_result_and_before_all_else(tmp_path, copy):
     assert snapshots(tmp_path / "run") == []
 
 
+def test_a_symbol_with_a_lost_decimal_point_stops_no_other(tmp_path):
+    wrong = BARS.copy()
+    wrong.iloc[100] *= 1e8
+    job = {"A": BARS, "B": wrong, "C": BARS.iloc[:-10]}
+    with pytest.warns(UserWarning, match="left out: B: B: Close goes from .* in row 101"):
+        results = qmac.optimize_many(
+            job, grid=qmac.Grid(windows=range(2, 30, 2)), objective="sharpe_ratio", out=tmp_path / "run"
+        )
+    assert list(results) == ["A", "C"] and "no digits of sharpe_ratio" in results.left_out["B"]
+
+
 def test_a_symbol_that_does_not_fit_stops_no_other(tmp_path):
     long = frame(series("random", 60_000, 1))
     long.index = pd.date_range("2001-01-01", periods=60_000, freq="h", name="Date")

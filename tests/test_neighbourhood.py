@@ -110,3 +110,9 @@ def test_nothing_scored():
     with pytest.raises(ResultError, match="no best"):
         flat.neighbourhood()
     assert len(flat.neighbourhood((2, 3, 4, 5), 1)) > 1
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_infinite_neighbours_are_told_from_undefined_ones(sign):
+    found = Surroundings.of(sign * np.array([np.inf, np.nan, -np.inf, 1.0]), sign > 0)
+    assert (found.undefined, found.infinite, found.best) == (3, 1, sign)

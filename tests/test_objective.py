@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qmac.errors import OptionError
 from qmac.objective import (
@@ -10,6 +12,7 @@ from qmac.objective import (
     MEASURES,
     Objective,
     check_constraints,
+    limits_of,
     parse_conditions,
     score_bounds,
     score_of_value,
@@ -34,9 +37,9 @@ def test_conditions():
         ("total_trades", "is not understood"),
         ("win_rate >= x", "'x' is not a number"),
         ("win_rate => 1", "not understood"),
-        ("total_trades > inf", "which nothing can keep"),
-        ("total_trades < -inf", "which nothing can keep"),
-        ("total_trades > 1e400", "which nothing can keep"),
+        ("total_trades > inf", "which no finite value keeps"),
+        ("total_trades < -inf", "which no finite value keeps"),
+        ("total_trades > 1e400", "which no finite value keeps"),
         ("total_trades < nan", "not a number"),
     ],
 )
@@ -80,3 +83,23 @@ def test_the_highest_score_is_the_last_of_a_finite_value(metric, years):
     objective = Objective(metric, True, years)
     assert math.isfinite(objective.value(objective.highest))
     assert math.isinf(objective.value(math.nextafter(objective.highest, math.inf)))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["win_rate > 0.3"], ["win_rate >= 0.3", "win_rate < 1"], ["total_return > 0"], ["total_return < -0.05"],
+        ["max_drawdown >= -0.2"], ["total_trades >= 11", "total_trades <= 19"], ["sharpe_ratio == 1.5"], ["omega_ratio < 1e+300"],
+    ],
+)  # fmt: skip
+def test_bounds_are_shown_as_they_were_given(texts):
+    ((metric, bounds),) = parse_conditions(texts).items()
+    shown = [f"{metric} {sign} {number}" for sign, number in limits_of(metric, bounds)]
+    assert shown == ([texts[0].replace("==", ">="), texts[0].replace("==", "<=")] if "==" in texts[0] else texts)
+
+
+@given(st.sampled_from(sorted(MEASURES)), st.sampled_from(["<", ">", "<=", ">="]), st.floats(-1e9, 1e9))
+def test_shown_bounds_are_read_as_the_same(metric, sign, number):
+    bounds = parse_conditions([f"{metric} {sign} {number!r}"])
+    texts = [f"{metric} {shown} {limit}" for shown, limit in limits_of(metric, bounds[metric])]
+    assert parse_conditions(texts) == bounds

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 import qmac
 from qmac import optimization
+from qmac.errors import PricesError
+from qmac.evaluation import fitted
 from qmac.kernels import measures
 from qmac.objective import LOGARITHMS, MEASURES, check_constraints
 from qmac.optimization import question_of, sweep
@@ -364,7 +366,7 @@ def test_bad_options(market, arguments, says):
     ("arguments", "says"),
     [
         ({"constraints": ["total_trades >= 10"]}, "must be a mapping"),
-        ({"constraints": {"total_trades": (math.inf, None)}}, "nothing can keep"),
+        ({"constraints": {"total_trades": (math.inf, None)}}, "no finite value keeps"),
         ({"constraints": {"best_trade": (0.1, None)}}, "shown for the best rows only"),
         ({"objective": ["total_return"]}, "not known"),
         ({"rules": {"fees": 0}}, "must be qmac.Rules"),
@@ -390,6 +392,38 @@ def test_few_digits_are_a_warning_not_the_end():
         qmac.optimize(prices, qmac.Grid(windows=range(150, 400, 25)), "sharpe_ratio", qmac.Rules(slippage=0), top=500)
 
 
+def test_a_lost_decimal_point_is_an_error_of_the_prices():
+    """Beside a close a million times the others sums of squares have no digits; what is made of logarithms has."""
+    close = series("random", 300, 4)
+    close[200] *= 1e8
+    prices, grid = Prices.of(frame(close)), qmac.Grid(windows=range(2, 30, 2))
+    with pytest.raises(PricesError, match=r"Close goes from .* in row 201 \(2001-10-08.*no digits of sharpe_ratio"):
+        qmac.optimize(prices, grid, "sharpe_ratio")
+    assert qmac.optimize(prices, grid, "total_return").scored > 0
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_a_distribution_of_few_that_constraints_leave(maximize):
+    """The 13 ratios that are kept are below 4,000, most others beyond 1e9."""
+    prices, grid, rules = of_minutes(11), qmac.Grid(windows=range(2, 20, 3)), qmac.Rules(slippage=0)
+    bounds = {"annualized_return": (None, 1000)}
+    result = run(prices, grid, rules, objective="calmar_ratio", maximize=maximize, constraints=bounds)
+    values, found = result.top["calmar_ratio"], result.distribution
+    assert 5 < result.scored < 100 and values.abs().max() < 4000
+    assert (found.mean, found.std) == pytest.approx((values.mean(), values.std(ddof=0)))
+    width = np.diff(found.edges).max()
+    assert width < 4 and found.quantile(0.5) == pytest.approx(
+        np.quantile(values, 0.5, method="inverted_cdf"), abs=width
+    )
+
+
+def test_one_score_far_out_does_not_stretch_the_histogram():
+    values = np.linspace(-1, 1, 200)
+    values[150] = 1e140
+    _, scale = fitted(values, None, 10)
+    assert scale.limit < 1e6 and scale.bins_per_unit > 0.1
+
+
 def test_bounds_are_of_the_values_that_are_shown():
     """A combination that is held for 3 of 10 bars has an exposure of 0.3, not of 0.30000000000000004."""
     table, grid = frame(series("random", 40, 3)), qmac.Grid(windows=range(2, 9))
@@ -399,9 +433,9 @@ def test_bounds_are_of_the_values_that_are_shown():
         assert result.filtered == (shown > bound).sum()
 
 
-def of_minutes():
+def of_minutes(seed=1):
     """120 minutes that gain a third: carried on over a year, more than float64 holds."""
-    moves = np.random.default_rng(1).normal(0.003, 0.01, 120)
+    moves = np.random.default_rng(seed).normal(0.003, 0.01, 120)
     index = pd.date_range("2024-03-01 10:00", periods=120, freq="min")
     return Prices.of(pd.DataFrame({"Close": 100 * np.exp(np.cumsum(moves))}, index))
 

@@ -34,7 +34,9 @@ out the same: within 2 % as wide for returns, Sharpe ratios and drawdowns of 600
 PILOT_TAIL = 0.002
 """Share of them at each end that may lie far out without stretching the histogram."""
 PILOT_LEAST = 100
-"""Fewer scores than this tell nothing: then the pilot is swept without bounds."""
+"""Fewer scores of a sample than this tell nothing: then the pilot is swept without bounds."""
+PILOT_SPREAD = 2.0**12
+"""Times the median size of its scores beyond which none of the pilot stretches the histogram or the sums."""
 HEADROOM = 16.0
 """Scores further out than this many times the furthest of the pilot count as that much in means."""
 
@@ -111,20 +113,27 @@ def _placed(dataset: Dataset, question: Question) -> tuple[reductions.Units, Sca
     rough = reductions.Units.of(1.0, len(dataset.windows))
     rough_scale = rough.scale(0.0, 0.0, None if bounded else 1.0)  # of the type of the real one: one compilation
     scores = _known(_scores(pilot, question, rough_scale))
-    if scores.size < PILOT_LEAST:
+    if scores.size < PILOT_LEAST and _lists(pilot) != _lists(dataset):
         scores = _known(_scores(pilot, question, rough_scale, keeps_all=True))
     scores *= question.objective.sign
-    np.clip(scores, -reductions.LARGEST, reductions.LARGEST, out=scores)
+    return fitted(scores, bound_of(dataset.values.sums.gain) if bounded else None, len(dataset.windows))
+
+
+def fitted(scores: np.ndarray, bound: float | None, windows: int) -> tuple[reductions.Units, Scale]:
+    """Integers and bins for scores as those of a sample, ranked ones; ``bound`` where none can be further from 0."""
+    if bound is None and scores.any():
+        most = min(PILOT_SPREAD * float(np.median(np.abs(scores[scores != 0]))), reductions.LARGEST)
+        scores = np.clip(scores, -most, most)
     low, high, furthest = 0.0, 0.0, 1.0
     if scores.size:
-        scores.sort()
+        scores = np.sort(scores)
         tail = int(PILOT_TAIL * scores.size)
         low, high = float(scores[tail]), float(scores[-1 - tail])
         furthest = float(max(-scores[0], scores[-1]))
-    margin = max(high - low, 1e-6) / 2
-    bound = bound_of(dataset.values.sums.gain) if bounded else max(furthest, 1e-6) * HEADROOM
-    units = reductions.Units.of(bound, len(dataset.windows))
-    return units, units.scale(low - margin, high + margin, None if bounded else bound)
+    margin = max(high - low, 1e-6, 1e-9 * furthest) / 2  # more than the last digits of the edges
+    limit = max(furthest, 1e-6) * HEADROOM if bound is None else None
+    units = reductions.Units.of(bound or limit or 1.0, windows)
+    return units, units.scale(low - margin, high + margin, limit)
 
 
 def _counts(dataset: Dataset, question: Question) -> np.ndarray:
@@ -168,8 +177,7 @@ def _blocks(dataset: Dataset, lanes: int) -> int:
 
 
 def _tally(dataset: Dataset, question: Question, made: Callable[..., Tally]) -> Tally:
-    buys, sells = (side.pairs.starts.size - 1 for side in (dataset.buys, dataset.sells))
-    return made(len(dataset.windows), buys, sells, question.top, len(question.bounds))
+    return made(len(dataset.windows), *_lists(dataset), question.top, len(question.bounds))
 
 
 class Worker:
@@ -275,8 +283,7 @@ def _scores(dataset: Dataset, question: Question, scale: Scale, keeps_all: bool 
 
     Whatever windows they share, and the constraints if ``keeps_all``.
     """
-    buys, sells = (side.pairs.starts.size - 1 for side in (dataset.buys, dataset.sells))
-    found = np.empty((buys, sells))
+    found = np.empty(_lists(dataset))
 
     def keep(block: int, scores: np.ndarray) -> None:
         lanes = found[:, block * question.lanes :][:, : question.lanes]
@@ -286,6 +293,11 @@ def _scores(dataset: Dataset, question: Question, scale: Scale, keeps_all: bool 
     worker = Worker(dataset, asked, scale, sink=keep)
     worker.evaluate((0, worker.cells))
     return found
+
+
+def _lists(dataset: Dataset) -> tuple[int, int]:
+    """How many, of each side."""
+    return dataset.buys.pairs.starts.size - 1, dataset.sells.pairs.starts.size - 1
 
 
 def _known(scores: np.ndarray) -> np.ndarray:

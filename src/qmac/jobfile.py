@@ -18,6 +18,7 @@ from typing import Any
 
 from qmac.errors import OptionError, printable, suggestion
 from qmac.grid import ROLES
+from qmac.objective import limits_of
 from qmac.symbols import safe_name
 
 NAME = "job.toml"
@@ -97,10 +98,8 @@ def _conditions(constraints: Mapping[str, Iterable[float | None]]) -> dict[str, 
             del bounds["total_trades"]
     where = []
     for metric, (low, high) in bounds.items():
-        above = f"{metric} >= {float('-inf') if low is None else low!r}"
-        below = [] if high is None or high == float("inf") else [f"{metric} <= {high!r}"]
-        open_below = low is None or low == float("-inf")
-        where += below if open_below and below else [above, *below]
+        limits = limits_of(metric, (low, high)) or [(">=", "-inf")]  # undefined values do not keep even that
+        where += [f"{metric} {sign} {number}" for sign, number in limits]
     return {"min_trades": least} | ({"where": where} if where else {})
 
 

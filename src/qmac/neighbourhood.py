@@ -38,22 +38,24 @@ class Surroundings:
     median: float
     best: float
     share_positive: float
+    infinite: int = 0
+    """Of the undefined those that are infinite, and so better than any number."""
 
     @classmethod
     def of(cls, values: np.ndarray, maximize: bool) -> Surroundings:
         """From the objective of each neighbour, ``(N,)``."""
         defined = values[np.isfinite(values)]
-        if defined.size == 0:
-            return cls(values.size, values.size, np.nan, np.nan, np.nan, np.nan)
         sign = 1.0 if maximize else -1.0
+        infinite = int(np.count_nonzero(sign * values == np.inf))
+        if defined.size == 0:
+            return cls(values.size, values.size, np.nan, np.nan, np.nan, np.nan, infinite)
         ranked = np.where(np.isfinite(values), sign * values, -np.inf)
         median = sign * float(np.median(ranked))
         ends = float(defined.min()), float(defined.max())
         worst, best = ends if maximize else ends[::-1]
         share = float(np.count_nonzero(defined > 0) / values.size)
-        return cls(
-            values.size, values.size - defined.size, worst, median if np.isfinite(median) else np.nan, best, share
-        )
+        median = median if np.isfinite(median) else np.nan
+        return cls(values.size, values.size - defined.size, worst, median, best, share, infinite)
 
 
 def neighbours(grid: Grid, combination: Sequence[int], radius: int = RADIUS) -> tuple[np.ndarray, np.ndarray]:

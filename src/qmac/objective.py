@@ -88,7 +88,7 @@ def score_of_value(metric: str, value: float, years: float) -> float:
 
 @functools.lru_cache
 def score_bounds(metric: str, low: float, high: float, years: float) -> tuple[float, float]:
-    """The lowest and the highest score whose values lie within ``low ... high``; no score lies within (inf, -inf).
+    """The lowest and the highest score whose values lie within ``low ... high``; infinite where there is none.
 
     Asked of the values themselves: by its formula the score of the next float above 0 can be that of 0.
     """
@@ -149,7 +149,7 @@ def check_constraints(constraints: Constraints | None, min_trades: int) -> dict[
                 f"constraint on {metric} is {bounds!r}, but must be (lowest, highest), None for no bound."
             ) from None
         if checked[metric][0] == math.inf or checked[metric][1] == -math.inf:
-            raise OptionError(f"constraint on {metric} is {bounds!r}, which nothing can keep. Give finite bounds.")
+            raise OptionError(f"constraint on {metric} is {bounds!r}, which no finite value keeps. Give finite bounds.")
         if math.isnan(checked[metric][0]) or math.isnan(checked[metric][1]):
             raise OptionError(f"constraint on {metric} has a bound that is not a number: {bounds!r}.")
     if min_trades > 0:
@@ -167,6 +167,26 @@ def _known(metric: object) -> str:
     if metric in SHOWN_ONLY:
         return f"It is shown for the best rows only. Of all combinations there are {', '.join(MEASURES)}."
     return suggestion(str(metric), MEASURES)
+
+
+def limits_of(metric: str, bounds: Bounds) -> list[tuple[str, str]]:
+    """The bounds as signs and numbers, which ``parse_conditions`` reads as the same.
+
+    >>> limits_of("win_rate", (0.4, math.nextafter(0.9, 0)))
+    [('>=', '0.4'), ('<', '0.9')]
+    """
+    found = []
+    for bound, sign, outwards in zip(bounds, "><", (-math.inf, math.inf), strict=True):
+        if bound is not None and bound != outwards:
+            beyond = math.nextafter(bound, outwards)
+            strict = metric != "total_trades" and len(_shortest(beyond)) < len(_shortest(bound))
+            found.append((sign, _shortest(beyond)) if strict else (f"{sign}=", _shortest(bound)))
+    return found
+
+
+def _shortest(number: float) -> str:
+    short = f"{number:g}"
+    return short if float(short) == number else repr(float(number))
 
 
 CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|>|<|==)\s*(\S+)\s*")

@@ -14,7 +14,7 @@ import pandas as pd
 from qmac import reductions, simulation
 from qmac.config import Rules
 from qmac.dataset import Averages, Dataset, Map, averages_of, periods_per_year, trading_period
-from qmac.errors import InternalError, Stopped
+from qmac.errors import InternalError, PricesError, Stopped
 from qmac.evaluation import Evaluator
 from qmac.grid import ROLES, Grid
 from qmac.kernels.tally import Tally
@@ -33,7 +33,8 @@ from qmac.values import code_dtype
 AGREEMENT = 1e-9
 """How far the sweep and the bar-by-bar metrics of a kept row may differ without a word."""
 DISAGREEMENT = 1e-3
-"""How far at all: beyond this it is no matter of digits."""
+"""How far at all: beyond this it is no matter of digits, unless a price is another by a factor of ``JUMP``."""
+JUMP = 100.0
 FINISHED_BARS, FINISHED_ROWS = 1 << 28, 1024
 """Kept rows are finished so many at a time: in about a second, but so many at least that averages, made anew for each part,
 take a fortieth of it."""
@@ -238,6 +239,7 @@ def finished(
     if not differences.max() <= AGREEMENT:
         worst = tuple(int(columns[role][differences.argmax()]) for role in ROLES)
         if not differences.max() <= DISAGREEMENT:
+            _check_jumps(prices, objective.metric)
             raise InternalError(f"combination {worst}: the sweep and its replay differ by {differences.max():.2e}.")
         warnings.warn(
             f"{objective.metric} is exact to {differences.max():.0e} only ({worst}): what these combinations hold "
@@ -247,3 +249,14 @@ def finished(
     # the replay's last bits must not break the order
     columns[objective.metric] = values.astype(replayed.dtype)
     return pd.DataFrame(columns)
+
+
+def _check_jumps(prices: Prices, metric: str) -> None:
+    """A close a million times the one before leaves no digits to sums over all the others."""
+    jumps = np.flatnonzero(np.abs(np.diff(np.log(prices.close))) > np.log(JUMP))
+    if jumps.size:
+        bar = int(jumps[0]) + 1
+        raise PricesError(
+            f"{prices.name}: Close goes from {prices.close[bar - 1]:g} to {prices.close[bar]:g} in row {bar + 1} ({prices.index[bar]}), "
+            f"beside which no digits of {metric} are left. Mend the price, or ask for total_return."
+        )

@@ -29,7 +29,7 @@ class Question:
     constraints: Mapping[str, tuple[float, float]]
     lanes: int = LANES
     keeps_all: bool = False
-    """Whether constraints are not looked at. They still choose the statistics, and so the kernel."""
+    """Whether constraints are not looked at. The kernel is the same."""
 
     @property
     def traded(self) -> bool:
@@ -38,12 +38,12 @@ class Question:
 
     @property
     def constrained(self) -> list[str]:
-        """Metrics of the other constraints."""
+        """Metrics of all constraints but that one. They choose the statistics, looked at or not."""
         return [metric for metric in self.constraints if not (metric == "total_trades" and self.traded)]
 
     @functools.cached_property
     def bounds(self) -> dict[str, tuple[float, float]]:
-        """Those that are looked at, by metric, as bounds of its score."""
+        """Constraints that are looked at, but that one: by metric, as bounds of its score."""
         looked_at = [] if self.keeps_all else self.constrained
         return {metric: score_bounds(metric, *self.constraints[metric], self.objective.years) for metric in looked_at}
 

@@ -24,7 +24,8 @@ from qmac.kernels.tally import BINS, Cells, Heap, Scale, Tally, Totals
 from qmac.objective import Objective
 
 LARGEST = 2.0**470
-"""Scores further from 0 count as this much in sums: the squares of all of them, in their units, are within float64."""
+"""Scores of the pilot further from 0 count as this much. In sums scores may count as 16 times that, and squares of them, in their
+units, are still within float64."""
 ADDED_LISTS = 8192
 """To maps in one call of the kernel: a tenth of a millisecond."""
 PAIRS = (
@@ -261,8 +262,8 @@ class Distribution:
         shares = np.concatenate(([0], np.cumsum(self.counts))) / self.scored
         bin_ = min(max(int(np.searchsorted(shares, q, side="left")) - 1, 0), self.counts.size - 1)
         inside = (q - shares[bin_]) / max(shares[bin_ + 1] - shares[bin_], 1e-300)
-        score = edges[bin_] + min(max(inside, 0.0), 1.0) * (edges[bin_ + 1] - edges[bin_])
-        return float(score)
+        score = float(edges[bin_] + min(max(inside, 0.0), 1.0) * (edges[bin_ + 1] - edges[bin_]))
+        return min(max(score, self.score_min), self.score_max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,13 +295,19 @@ class Maps:
             raise OptionError(f"stat {stat!r} is not kept. {suggestion(stat, (best, 'mean', 'count'))}")
         if rows == columns:
             raise OptionError(f"a map needs two different windows, but both are {rows!r}.")
-        turned = (rows, columns) not in PAIRS
-        which = PAIRS.index((columns, rows) if turned else (rows, columns))
         if stat == "count":
-            values = self.counts[which]
-        else:
-            values = self.objective.values((self.means if stat == "mean" else self.best)[which])
-        frame = pd.DataFrame(values.T if turned else values, index=self.windows, columns=self.windows)
+            return self._frame(grid, rows, columns, self.counts)
+        scores = self._frame(grid, rows, columns, self.means if stat == "mean" else self.best)
+        return pd.DataFrame(self.objective.values(scores.to_numpy()), scores.index, scores.columns)
+
+    def mean_scores(self, grid: Grid, rows: str, columns: str) -> pd.DataFrame:
+        """The map of means, as scores: of these, means may be taken again."""
+        return self._frame(grid, rows, columns, self.means)
+
+    def _frame(self, grid: Grid, rows: str, columns: str, maps: np.ndarray) -> pd.DataFrame:
+        turned = (rows, columns) not in PAIRS
+        cells = maps[PAIRS.index((columns, rows) if turned else (rows, columns))]
+        frame = pd.DataFrame(cells.T if turned else cells, index=self.windows, columns=self.windows)
         frame = frame.loc[list(grid.roles[rows]), list(grid.roles[columns])]
         return frame.rename_axis(index=rows, columns=columns)
 

@@ -14,6 +14,7 @@ import pandas as pd
 from qmac import reference, witness
 from qmac.config import Rules
 from qmac.dataset import bar_after, first_bar, periods_per_year
+from qmac.errors import OptionError
 from qmac.grid import ROLES
 from qmac.metrics import METRICS
 from qmac.prices import Prices
@@ -75,8 +76,18 @@ class Replay:
         return {window: self._averages[window] for window in combination}
 
     def metrics(self, combination: Sequence[int]) -> dict[str, float]:
-        """Every metric, bar by bar."""
+        """Every metric, bar by bar.
+
+        Raises
+        ------
+        OptionError : the account grows or shrinks beyond float64 on the way.
+        """
         course = reference.simulate(self.bars, combination, self.rules, self.first, self.averages(combination))
+        if not (min(course.equity) > 0 and max(course.equity) < math.inf):
+            raise OptionError(
+                f"combination {tuple(combination)}: its account goes from {min(course.equity):g} to {max(course.equity):g}, further "
+                "than a float64 can follow, so it cannot be replayed bar by bar. Lower the fees, or take fewer bars."
+            )
         return reference.metrics(course, self.rules, self.year)
 
     def signals(self, combination: Sequence[int]) -> np.ndarray:

@@ -30,6 +30,11 @@ WITHOUT_VARIANCE = {
 YEAR = 9e18
 """Nanoseconds that a year may be told to have, by how long its bars are said to be: a Timedelta holds a little more, and the
 more there are, the nearer is their whole number to what is meant."""
+LONGEST_BAR = 9e15
+"""Nanoseconds, where a year has few bars."""
+PLENTY = 2.0**332
+"""Cash for each unit of the highest price. vectorbt takes less than 1e-12 of cash, or of units, for nothing, and losses, or prices of 1e30, come
+down to that; a power of two leaves all other bits as they are."""
 
 
 @functools.cache
@@ -73,11 +78,12 @@ def metrics_of(
 
     known = {of.lower(): columns(of) for of in ("Open", "High", "Low") if of in bars}
     at_open = {"price": columns("Open"), "stop_entry_price": "price"} if rules.fill == "next_open" else {}
-    bar = pd.Timedelta(int(YEAR / max(periods_per_year, 1000.0)), "ns")
+    bar = pd.Timedelta(int(min(YEAR / periods_per_year, LONGEST_BAR)), "ns")
+    cash = PLENTY * 2.0 ** np.ceil(np.log2(bars["Close"].max()))
     portfolio = vbt.Portfolio.from_signals(
         columns("Close"),
         *(pd.DataFrame(signals, bars.index, names) for signals in (entries, exits)),
-        fees=rules.fees, slippage=rules.slippage, init_cash=rules.init_cash, freq=bar,
+        fees=rules.fees, slippage=rules.slippage, init_cash=cash, freq=bar,
         sl_stop=rules.stop_loss or rules.trailing_stop, sl_trail=rules.trailing_stop is not None,
         tp_stop=rules.take_profit, **known, **at_open,
     )  # fmt: skip
@@ -95,7 +101,7 @@ def metrics_of(
         "calmar_ratio": portfolio.calmar_ratio(**year),
         "omega_ratio": portfolio.omega_ratio(**year),
         "profit_factor": closed.profit_factor(),
-        "expectancy": closed.expectancy(),
+        "expectancy": closed.expectancy() * (rules.init_cash / cash),
         "average_bars": closed.duration.mean(),
         "exposure": (portfolio.assets() > 0).mean(),
     }

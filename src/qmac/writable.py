@@ -21,7 +21,9 @@ def check_writable(directory: str | Path, start: str = "") -> Path:
         if start and (directory / start).exists():
             return directory
         check_empty(directory)
-        above = next(parent for parent in (directory, *directory.parents) if parent.is_dir())
+        above = next(parent for parent in (directory, *directory.parents) if parent.exists())
+        if not above.is_dir():
+            raise ResultError(f"{directory} cannot be written: {above} is a file. Name another directory.")
         probe = above / f".{directory.name}-{os.getpid()}"  # as long as the name to come, at least
         probe.mkdir()
         probe.rmdir()

@@ -108,6 +108,7 @@ def test_one_result_of_a_run(run_of_many):
         {"max_bars": 9},
         {"periods_per_year": 1e17},
         {"periods_per_year": 0.0123456789},
+        {"fees": 0.3, "init_cash": 1e-9},
     ],
 )
 def test_every_rule_replays(rules):

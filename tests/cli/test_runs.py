@@ -62,7 +62,7 @@ def test_objectives_constraints_and_stops(csv, tmp_path):
         "max_bars 40",
         "ema",
         "total_trades >= 3",
-        "max_drawdown >= -0.5",
+        "max_drawdown > -0.5",
     ):
         assert words in done.stdout
     answer = json.loads(inside("show", tmp_path / "r", "--json").stdout)
@@ -70,6 +70,17 @@ def test_objectives_constraints_and_stops(csv, tmp_path):
     assert set(answer["filtered_by"]) == {"total_trades", "max_drawdown"}
     assert all(row["total_trades"] >= 3 and row["max_drawdown"] > -0.5 for row in answer["top"])
     assert answer["rules"]["stop_loss"] == 0.1
+
+
+@pytest.mark.parametrize("arguments", [("optimize", ""), ("optimize", "--sample", "--out", ""), ("show", "--out=")])
+def test_an_empty_argument_is_no_path(arguments, tmp_path):
+    done = qmac(*arguments, cwd=tmp_path)
+    assert done.returncode == 2 and "is empty; is a variable not set?" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_nothing_is_written_below_a_file(csv):
+    done = inside("optimize", csv, "--windows", "2:9", "--out", csv / "run" / "first")
+    assert done.returncode == 2 and f"{csv} is a file" in done.stderr
 
 
 def test_nothing_is_written_on_bad_input(tmp_path):

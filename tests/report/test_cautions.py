@@ -33,10 +33,10 @@ def trades(run, *returns):
     return replace(run, trades=table)
 
 
-def near(result, median, best, undefined=0):
+def near(result, median, best, undefined=0, infinite=0):
     """The strategies of a result whose winner stands in such surroundings."""
     found = strategies_of(result, result.series)
-    around = Surroundings(100, undefined, median, median, best, 1.0)
+    around = Surroundings(100, undefined, median, median, best, 1.0, infinite)
     return replace(found, rows=(replace(found.rows[0], near=(around, around)), *found.rows[1:]))
 
 
@@ -68,6 +68,8 @@ def test_surroundings(swept):
     assert "spike" in spike and "alone" not in spike
     assert "alone" in given(swept, strategies=near(swept, middle + 0.6 * lead, middle + 0.89 * lead))
     assert "spike" in given(swept, strategies=near(swept, np.nan, outcomes.winner))
+    beyond = near(swept, np.nan, middle, undefined=60, infinite=60)  # better than any number
+    assert not {"alone", "spike"} & given(swept, strategies=beyond).keys()
     undefined = given(swept, strategies=near(swept, outcomes.winner, outcomes.winner, undefined=11))
     assert "11 of 100" in undefined["undefined"]
     assert "undefined" not in given(swept, strategies=near(swept, outcomes.winner, outcomes.winner, undefined=10))

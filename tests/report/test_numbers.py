@@ -55,6 +55,17 @@ def test_share_better(named, every, maximize):
     assert np.isnan(share_better(result.distribution, np.nan))
 
 
+def test_means_of_means_are_of_scores(monkeypatch):
+    """Two hours, of which a year is beyond what exp(1 / years) can hold."""
+    moves = np.random.default_rng(2).normal(0, 0.002, 120)
+    index = pd.date_range("2024-03-01 10:00", periods=120, freq="min")
+    prices = pd.DataFrame({"Close": 100 * np.exp(np.cumsum(moves))}, index)
+    result = qmac.optimize(prices, qmac.Grid(windows=range(2, 12)), "annualized_return", qmac.Rules(slippage=0))
+    monkeypatch.setattr(landscape, "MOST_CELLS", 1)
+    (found,) = map_of(result, "buy_slow", "buy_fast", "mean").values.ravel()
+    assert result.distribution.mean < -0.5 and found == pytest.approx(result.distribution.mean, rel=1e-6)
+
+
 @pytest.mark.parametrize("most", [256, 3])
 @pytest.mark.parametrize("metric", ["annualized_return", "win_rate"])
 def test_landscape(named, every, most, metric, monkeypatch):

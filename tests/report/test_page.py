@@ -143,6 +143,8 @@ def test_rounded(bits):
     values = np.array([1.0, -1.0, np.pi, 1e-20, -12345.678, 0.0, np.nan])
     np.testing.assert_allclose(rounded(values, bits), values, rtol=2.0 ** -(bits + 1))
     assert (np.nan_to_num(rounded(values, bits)).view(np.uint32) & ((1 << (23 - bits)) - 1) == 0).all()
+    large = np.array([1.5e300, np.nan, np.inf, -3.0])  # beyond float32
+    np.testing.assert_allclose(rounded(large, bits), [1.5e300, np.nan, np.nan, -3.0], rtol=2.0 ** -(bits + 1))
 
 
 def test_mistakes_leave_nothing(swept, tmp_path, monkeypatch):

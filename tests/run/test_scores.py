@@ -6,6 +6,7 @@ import shutil
 import warnings
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from conftest import frame, series
@@ -209,6 +210,26 @@ def test_what_is_dropped_gives_the_room_back(prices, tmp_path):
         result = qmac.optimize(prices, grid, out=tmp_path / "run", save_grid="float32", progress=listen)
     assert dropped and not any(dropped)
     assert result.degradations[-1]["reason"] == "scores were not kept: the disk is wanted"
+
+
+def test_what_float32_cannot_hold_is_said_once(tmp_path):
+    """Two hours that gain a third, as a calmar ratio a year."""
+    moves = np.random.default_rng(1).normal(0.003, 0.01, 120)
+    index = pd.date_range("2024-03-01 10:00", periods=120, freq="min")
+    prices = qmac.Prices.of(pd.DataFrame({"Close": 100 * np.exp(np.cumsum(moves))}, index))
+    for kind in ("float32", "float64"):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            result = qmac.optimize(
+                prices,
+                qmac.Grid(windows=range(2, 12)),
+                "calmar_ratio",
+                qmac.Rules(slippage=0),
+                out=tmp_path / kind,
+                save_grid=kind,
+            )
+        assert np.isinf(result.scores[result.best]) == (kind == "float32")
+        assert ["beyond 3.4e38" in str(one.message) for one in said] == [True] * (kind == "float32")
 
 
 def test_bad_input(prices, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ from qmac.cli.checks import doctor, verify
 from qmac.cli.combinations import backtest, evaluate
 from qmac.cli.results import export, show
 from qmac.cli.runs import estimate, optimize, resume, runs, watch
+from qmac.errors import OptionError
 from qmac.report.command import report
 
 COMMANDS = (optimize, backtest, evaluate, resume, watch, runs, show, report, export, verify, estimate, doctor)
@@ -37,4 +40,14 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def run() -> int:
     """Run the command line and return its exit code; errors become one line on standard error."""
     streams.prepare()
-    return exits.code_of(lambda: app(standalone_mode=False))
+    return exits.code_of(_called)
+
+
+def _called() -> object:
+    """Raises OptionError for an empty argument: for a path, that would be the directory at hand."""
+    for argument in sys.argv[1:]:
+        if argument == "" or re.fullmatch("--[a-z-]+=", argument):
+            raise OptionError(
+                f"the argument {argument!r} is empty; is a variable not set? Give a value, or leave it out."
+            )
+    return app(standalone_mode=False)

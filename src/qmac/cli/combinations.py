@@ -36,7 +36,8 @@ def backtest(
             {**row, **{name: str(row[name]) for name in ("entry_date", "exit_date")}}
             for row in run.trades.to_dict("records")
         ]
-        streams.print_json({"combination": combination, "metrics": run.metrics.to_dict(), "trades": trades})
+        metrics = run.metrics.to_dict() | {"total_trades": int(run.metrics["total_trades"])}
+        streams.print_json({"combination": combination, "metrics": metrics, "trades": trades})
         return
     from qmac.report.terminal import show_backtest
     from qmac.simulation import buy_and_hold

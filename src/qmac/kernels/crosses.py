@@ -46,10 +46,9 @@ def find_crosses(width, averages, fast, slow, length, skipped, delay, tie, above
         not_above = not_below = 0
         for block in range(0, columns, lanes):
             begin = min(block, columns - lanes)  # the last word overlaps; what is carried into it is masked
-            high = load_at(averages, fast[p] * columns + begin, width)
-            low = load_at(averages, slow[p] * columns + begin, width)
-            difference = high - low
-            size = higher(magnitude(high), magnitude(low))
+            one = load_at(averages, fast[p] * columns + begin, width)
+            other = load_at(averages, slow[p] * columns + begin, width)
+            difference, size = one - other, higher(magnitude(one), magnitude(other))
             least_above, least_below = size * tie, size * -tie
             carried_above, carried_below = last_bit(not_above), last_bit(not_below)
             not_above = word_of(difference <= least_above)  # an undefined difference is neither
@@ -70,7 +69,7 @@ def magnitude(values):
 
 @spliced
 def last_bit(word):
-    """Of 64."""
+    """The highest one, which is of the last bar."""
     return word >> 63 & 1
 
 

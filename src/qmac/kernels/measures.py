@@ -58,7 +58,7 @@ class Facts(NamedTuple):
 def expm1(x):
     """``exp(x) - 1`` to about one unit in the last place, the same bits on every CPU."""
     x = where(x < -700.0, -700.0, x)
-    x = where(x > 710.0, 710.0, x)  # infinite
+    x = where(x > 710.0, 710.0, x)  # enough to be infinite, as -700 is to be -1
     shifted = x * 1.4426950408889634 + ROUNDER  # the nearest whole number of doublings
     doublings = shifted - ROUNDER
     r = (x - doublings * 0.6931471803691238) - doublings * 1.9082149292705877e-10
@@ -74,7 +74,7 @@ def expm1(x):
     y = r * y + 0.16666666666666666
     y = r * y + 0.5
     y = r * (r * y) + r
-    half = from_bits((bits(shifted) - (ROUNDER_BITS - 1022)) * 2**52)  # of the power, which may be 2**1024
+    half = from_bits((bits(shifted) - (ROUNDER_BITS - 1022)) * 2**52)  # of the power: 2**1024 is no float64
     return (half * y + (half - 0.5)) * 2.0
 
 

@@ -33,7 +33,7 @@ class Aim(NamedTuple):
 
     measure: int  # the metric that gives the score, see measures
     sign: float  # -1.0 to look for the lowest
-    highest: float  # no score: a metric above this, which as a value would be infinite
+    highest: float  # the highest score whose value is finite
     traded: bool  # leave out combinations without a trade
     metrics: np.ndarray  # (C,) int64, constraints: a measure
     low: np.ndarray  # (C,) float64, and what it must not be below
@@ -197,7 +197,7 @@ def score_row(width, i, row, window, role, visit, s, length, data, scratch, tall
         add_row(scratch.sums.removed, k + 1, where(inside, none, counts))
         passed = passed & inside
     metric = measure(aim.measure, s, length, facts)
-    scored = passed & (metric >= -FINITE) & (metric <= aim.highest)
+    scored = passed & (metric >= -FINITE) & (metric <= aim.highest)  # NaN is neither
     values = metric * aim.sign + 0.0
     units = add_sums(counts, weights, factor, passed, scored, scored & (metric > 0.0), values, scratch.sums, scale)
     if window >= 0:

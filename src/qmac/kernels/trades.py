@@ -94,7 +94,7 @@ def replay(entries, exits, buys, sells, market, start, ignore, found):
             market.stops, length, ignore,
         )  # fmt: skip
         worth, gain, fall, flat_from, size = 1.0, 0.0, 0.0, start, 0
-        peak = 0.0  # highest worth by now, in shares of what a trade begins with: no wealth is too large or too small
+        peak = 0.0  # highest worth by now, in shares of worth when the trade at hand began: no wealth is too large or too small
         total = won = below = downside = 0.0
         held = finished = winners = bars = 0
         profit = loss = simple = 0.0
@@ -127,7 +127,7 @@ def replay(entries, exits, buys, sells, market, start, ignore, found):
                 best, worst = max(best, earned), min(worst, earned)
             worth *= brought / paid
             gain += np.log(brought / paid)
-            peak *= paid / brought
+            peak *= paid / brought  # in shares of worth as it is now
             flat_from = closed[n]
         if flat_from < length:
             peak = max(peak, 1.0)

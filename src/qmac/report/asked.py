@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from qmac._version import __version__
 from qmac.config import Rules
 from qmac.grid import shown_windows
+from qmac.objective import limits_of
 from qmac.result import Result
 
 AVERAGES = {
@@ -21,6 +21,7 @@ AVERAGES = {
     "rma": "Wilder's moving averages",
     "own": "averages of the user's own",
 }
+SIGNS = {">=": "at least", ">": "above", "<=": "at most", "<": "below"}
 FILLS = {
     "close": "Orders are filled at the close of the bar that signals.",
     "next_open": "Orders are filled at the open of the bar after the signal.",
@@ -101,9 +102,8 @@ def day(moment: str) -> str:
 
 
 def bounds_in_words(metric: str, bounds: tuple[float, float]) -> str:
-    """``total_trades at least 10``."""
-    low, high = bounds
-    parts = [f"at least {low:g}"] * (low > -math.inf) + [f"at most {high:g}"] * (high < math.inf)
+    """``total trades at least 10``."""
+    parts = [f"{SIGNS[sign]} {number}" for sign, number in limits_of(metric, bounds)]
     return f"{metric.replace('_', ' ')} {' and '.join(parts)}"
 
 

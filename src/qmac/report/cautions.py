@@ -100,7 +100,7 @@ def _surroundings(result: Result, strategies: Strategies, outcomes: Outcomes) ->
             return 1.0
         return (value - middle) / lead if lead and math.isfinite(value) else -math.inf
 
-    if near.neighbours and kept(near.best) < THRESHOLDS["alone"]:
+    if near.neighbours and not near.infinite and kept(near.best) < THRESHOLDS["alone"]:
         found.append(
             Caution(
                 "alone",
@@ -109,7 +109,7 @@ def _surroundings(result: Result, strategies: Strategies, outcomes: Outcomes) ->
                 f"{_shown(result, outcomes.winner)}. The median {name} of all combinations is {_shown(result, middle)}.",
             )
         )
-    if kept(wide.median) < THRESHOLDS["spike"]:
+    if not wide.infinite and kept(wide.median) < THRESHOLDS["spike"]:
         found.append(
             Caution(
                 "spike",
@@ -123,7 +123,7 @@ def _surroundings(result: Result, strategies: Strategies, outcomes: Outcomes) ->
             Caution(
                 "undefined",
                 "Some neighbours have no score",
-                f"The {name} of {wide.undefined} of {wide.neighbours} window set{'s' * (wide.neighbours != 1)} within two steps is undefined.",
+                f"The {name} of {wide.undefined} of {wide.neighbours} window set{'s' * (wide.neighbours != 1)} within two steps is undefined or infinite.",
             )
         )
     return found

@@ -72,15 +72,17 @@ def near(low: float, high: float, *values: float) -> list[float] | None:
 
 
 def light(values: np.ndarray) -> np.ndarray:
-    """As float32, which Plotly embeds in half the room."""
-    return np.asarray(values, np.float32)
+    """As float32, which Plotly embeds in half the room, unless that cannot hold them."""
+    with np.errstate(over="ignore"):
+        narrow = np.asarray(values, np.float32)
+    return narrow if np.array_equal(np.isfinite(narrow), np.isfinite(values)) else np.asarray(values, np.float64)
 
 
 def rounded(values: np.ndarray, bits: int = DIGITS) -> np.ndarray:
-    """As float32 with ``bits`` of mantissa, which compress well; NaN stays."""
-    whole = np.ascontiguousarray(values, np.float32).view(np.uint32)
-    drop = np.uint32(23 - bits)
-    half = np.uint32(1) << (drop - np.uint32(1))
-    kept = ((whole + half) >> drop) << drop
-    finite = np.isfinite(values)
-    return np.where(finite, kept.view(np.float32), np.float32(np.nan))
+    """With ``bits`` of mantissa, which compress well, as float32 if that can hold them; what is not finite is NaN."""
+    narrow = np.ascontiguousarray(light(values))
+    integer = np.dtype(f"u{narrow.itemsize}").type
+    drop = integer(np.finfo(narrow.dtype).nmant - bits)
+    half = integer(1) << (drop - integer(1))
+    kept = ((narrow.view(integer) + half) >> drop) << drop
+    return np.asarray(np.where(np.isfinite(values), kept.view(narrow.dtype), narrow.dtype.type(np.nan)))

@@ -79,8 +79,11 @@ def map_of(result: Result, rows: str, columns: str, stat: str = "max") -> Map:
     frame = counts if stat == "count" else result.map(rows, columns, stat)
     block = -(-max(frame.shape) // MOST_CELLS)
     values = frame.to_numpy(np.float64)
-    if block > 1:
-        values = _coarse(result, values, counts.to_numpy(np.float64), stat, block)
+    if block > 1 and stat == "mean":
+        scores = result.maps.mean_scores(result.grid, rows, columns).to_numpy()
+        values = result.distribution.objective.values(_coarse(scores, counts.to_numpy(np.float64), stat, block))
+    elif block > 1:
+        values = _coarse(values, counts.to_numpy(np.float64), stat, block)
     values = np.where(values == 0, np.nan, values) if stat == "count" else values
     place = dict(zip(ROLES, result.best, strict=True)) if result.best else None
     return Map(
@@ -115,8 +118,8 @@ def _middles(windows: pd.Index, block: int) -> np.ndarray:
     return np.array([numbers[i : i + block].mean() for i in range(0, numbers.size, block)])
 
 
-def _coarse(result: Result, values: np.ndarray, counts: np.ndarray, stat: str, block: int) -> np.ndarray:
-    """Blocks of windows as one: maxima of maxima, sums of counts, means weighted by counts (of scores, as in the run)."""
+def _coarse(values: np.ndarray, counts: np.ndarray, stat: str, block: int) -> np.ndarray:
+    """Blocks of windows as one: maxima of maxima, sums of counts, means weighted by counts."""
     height, width = (-(-size // block) * block for size in values.shape)
     padding = [(0, height - values.shape[0]), (0, width - values.shape[1])]
 
@@ -130,19 +133,8 @@ def _coarse(result: Result, values: np.ndarray, counts: np.ndarray, stat: str, b
     if stat != "mean":
         found = blocks(values, -np.inf).max(axis=(1, 3)) if stat == "max" else blocks(values, np.inf).min(axis=(1, 3))
         return np.where(np.isfinite(found), found, np.nan)
-    objective = result.distribution.objective
-    scores = _scores(result, values)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return objective.values((blocks(scores, 0) * blocks(counts, 0)).sum(axis=(1, 3)) / total)
-
-
-def _scores(result: Result, values: np.ndarray) -> np.ndarray:
-    """Values of the objective as scores, in which means are taken."""
-    objective = result.distribution.objective
-    unit = objective.values(np.array([0.0, 1.0]))
-    if unit[0] == 0.0 and unit[1] == 1.0:  # the metric itself
-        return values
-    return np.asarray(np.log1p(values) / np.log1p(unit[1]))
+        return np.asarray((blocks(values, 0) * blocks(counts, 0)).sum(axis=(1, 3)) / total)
 
 
 def _profile(result: Result, role: str) -> Profile:

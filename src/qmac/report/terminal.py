@@ -18,7 +18,7 @@ from qmac.config import Rules
 from qmac.errors import ResultError, printable
 from qmac.grid import ROLES, shown_windows
 from qmac.neighbourhood import RADIUS, neighbours, surroundings
-from qmac.objective import LOGARITHMS
+from qmac.objective import LOGARITHMS, limits_of
 from qmac.reductions import Distribution
 from qmac.result import Result
 from qmac.results import Results
@@ -99,7 +99,8 @@ def show_result(result: Result, console: Console, rows: int = 20, rank_by: str =
     if result.best is None:
         console.print(
             f"No combination is left: {result.filtered:,} are filtered ({_filtered_by(result) or 'none'}), the "
-            f"{result.objective} of {result.unscored:,} is undefined. Loosen --where or --min-trades, or give more bars.",
+            f"{result.objective} of {result.unscored:,} is undefined or infinite. "
+            f"{'Loosen --where or --min-trades, or give' * (result.filtered > 0) or 'Give'} more bars.",
             soft_wrap=True,
         )
         return
@@ -203,7 +204,7 @@ def _distribution(result: Result, console: Console) -> RenderableType:
         Text(f"lowest {shown(distribution.min)}, highest {shown(distribution.max)}, {mean} {shown(distribution.mean)}")
     )
     above = "profitable" if result.objective in PROFITS else "above 0"
-    lines.append(Text(f"{above}: {distribution.share_positive:.1%}; undefined: {result.unscored:,}"))
+    lines.append(Text(f"{above}: {distribution.share_positive:.1%}; unscored: {result.unscored:,}"))
     if result.constraints:
         lines.append(Text(f"filtered: {result.filtered:,} ({_filtered_by(result)})"))
     return Group(*lines)
@@ -212,9 +213,9 @@ def _distribution(result: Result, console: Console) -> RenderableType:
 def _filtered_by(result: Result) -> str:
     """Each constraint and what it removes by itself."""
     parts = []
-    for metric, (low, high) in result.constraints.items():
-        bounds = [f">= {low:g}"] * (low > -math.inf) + [f"<= {high:g}"] * (high < math.inf)
-        parts.append(f"{metric} {' and '.join(bounds)}: {result.filtered_by[metric]:,}")
+    for metric, bounds in result.constraints.items():
+        limits = " and ".join(map(" ".join, limits_of(metric, bounds)))
+        parts.append(f"{metric} {limits}: {result.filtered_by[metric]:,}")
     return ", ".join(parts)
 
 

@@ -18,7 +18,9 @@ import json
 import math
 import shutil
 import struct
+import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +50,11 @@ def check_dtype(save_grid: str | None) -> None:
         raise OptionError(f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}")
 
 
-def packed(scores: np.ndarray, dtype: np.dtype[Any]) -> bytes:
-    """A chunk as it lies on disk."""
-    data: bytes = pa.Codec(CODEC, 1).compress(np.ascontiguousarray(scores, dtype).tobytes(), asbytes=True)
+def packed(scores: np.ndarray, dtype: np.dtype[Any], overflown: Callable[..., None] = lambda *_: None) -> bytes:
+    """As that type, compressed; ``overflown`` is called if that cannot hold some, which become infinite."""
+    with np.errstate(over="call", call=overflown):
+        cast = np.ascontiguousarray(scores, dtype)
+    data: bytes = pa.Codec(CODEC, 1).compress(cast.tobytes(), asbytes=True)
     return data
 
 
@@ -61,6 +65,7 @@ class ScoreWriter:
         self.path, self.dtype = path, np.dtype(dtype).newbyteorder("<")
         self.dropped: str | None = None
         """Why nothing is written any more."""
+        self._told = False
         buys, sells = (side.pairs.starts.size - 1 for side in (dataset.buys, dataset.sells))
         lists = [_list_of(side) for side in (dataset.buys, dataset.sells)]
         self._seed = _seed((buys, sells), (buys, lanes), self.dtype, *lists)
@@ -83,11 +88,16 @@ class ScoreWriter:
         """Write the scores ``(N, L)`` of a lane block, NaN where there is none; nothing after ``drop``."""
         if self.dropped is not None:
             return
-        data = packed(scores, self.dtype)
+        data = packed(scores, self.dtype, self._overflown)
         try:
             write_whole(self.path / f"0.{block}", [data, FRAME.pack(*SKIPPABLE, _checksum(self._seed, block, data))])
         except OSError as error:
             self.drop(error.strerror or str(error))
+
+    def _overflown(self, *_: object) -> None:
+        if not self._told:
+            self._told = True
+            warnings.warn("scores beyond 3.4e38 are infinite as float32. Keep them as float64.", stacklevel=2)
 
     def drop(self, reason: str) -> None:
         """Write no more, and give the room back: this output is optional, and the machine is short of something."""
