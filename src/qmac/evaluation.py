@@ -185,7 +185,7 @@ class Worker:
 
     The cells are the lane blocks, and after them two for each window that a combination must not share.
     Workers may share ``floors (N,)``, what the pairs of each buy list have reached by now, and pass by what is lower: if
-    the tallies of all of them are to be merged.
+    the tallies of all of them are to be merged. With ``sink`` the scores of a block are kept, for it; or those of ``kept`` blocks.
     """
 
     def __init__(
@@ -196,6 +196,7 @@ class Worker:
         stop: np.ndarray | None = None,
         sink: Sink | None = None,
         floors: np.ndarray | None = None,
+        kept: int = 0,
     ) -> None:
         self._stop = np.zeros(1, np.uint8) if stop is None else stop
         self._width = (0,) * question.lanes
@@ -215,7 +216,9 @@ class Worker:
             floors=np.full(lists, -np.inf) if floors is None else floors,
             every=Visit(np.arange(lists, dtype=np.int32), buys.prefixes, np.zeros((2, 0), np.int64)),
             some=Visit(np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros((2, lists), np.int64)),
-            **summaries(len(dataset.windows), question.lanes, len(aim.metrics), 0 if sink is None else lists, code),
+            **summaries(
+                len(dataset.windows), question.lanes, len(aim.metrics), lists * max(kept, sink is not None), code
+            ),
         )
         self._tally: Tally | None = None
         self._made, self._sink = functools.partial(_tally, dataset, question), sink
@@ -229,6 +232,13 @@ class Worker:
             self._tally = self._made(reductions.empty)
         return self._tally
 
+    @property
+    def scores(self) -> np.ndarray:
+        """Those of the last batch that are kept: ``(N, L)`` for each block, one after the other. Asked once: it is in place."""
+        scores = self._scratch.row.scores
+        as_metric(scores, self._data.aim.sign)
+        return scores
+
     def give_away(self) -> None:
         """Its tally belongs to somebody else now."""
         self._tally = None
@@ -241,9 +251,7 @@ class Worker:
             if not self._sweep((cell, cell + 1)):
                 return False
             if cell < self._blocks:
-                scores = self._scratch.row.scores
-                as_metric(scores, self._data.aim.sign)
-                self._sink(cell, scores)
+                self._sink(cell, self.scores)
         return True
 
     def _sweep(self, batch: tuple[int, int]) -> bool:
@@ -283,15 +291,11 @@ def _scores(dataset: Dataset, question: Question, scale: Scale, keeps_all: bool 
 
     Whatever windows they share, and the constraints if ``keeps_all``.
     """
-    found = np.empty(_lists(dataset))
-
-    def keep(block: int, scores: np.ndarray) -> None:
-        lanes = found[:, block * question.lanes :][:, : question.lanes]
-        lanes[:] = scores[:, : lanes.shape[1]]
-
     asked = replace(question, top=1, shared_windows=True, keeps_all=keeps_all)
-    worker = Worker(dataset, asked, scale, sink=keep)
+    worker = Worker(dataset, asked, scale, kept=_blocks(dataset, question.lanes))
     worker.evaluate((0, worker.cells))
+    buys, sells = _lists(dataset)
+    found: np.ndarray = worker.scores.reshape(-1, buys, question.lanes).swapaxes(0, 1).reshape(buys, -1)[:, :sells]
     return found
 
 

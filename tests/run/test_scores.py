@@ -1,6 +1,5 @@
 """Every score on disk equals the score of its combination, in whatever order chunks were written."""
 
-import gc
 import json
 import shutil
 import warnings
@@ -14,6 +13,7 @@ from faults import GRID, PRICES, slow
 
 import qmac
 from qmac.errors import GridError, OptionError, ResultError, Stopped
+from qmac.run import keeper
 from qmac.run.limits import Limits
 from qmac.run.scores import ScoreGrid, ScoreWriter
 
@@ -197,14 +197,20 @@ def test_a_run_that_time_ended_keeps_its_scores(tmp_path, monkeypatch):
     assert [record["reason"][:8] for record in result.degradations] == ["max_time"]
 
 
-def test_what_is_dropped_gives_the_room_back(prices, tmp_path):
-    grid, dropped = qmac.Grid(windows=range(2, 14)), []
+def test_what_is_dropped_gives_the_room_back(prices, tmp_path, monkeypatch):
+    grid, writers, dropped = qmac.Grid(windows=range(2, 14)), [], []
+
+    class Known(ScoreWriter):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            writers.append(self)
 
     def listen(status):
-        writers = [writer for writer in gc.get_objects() if type(writer) is ScoreWriter]
-        for writer in writers:
-            writer.drop("the disk is wanted")
-            dropped.append(writer.path.exists())
+        (writer,) = writers
+        writer.drop("the disk is wanted")
+        dropped.append(writer.path.exists())
+
+    monkeypatch.setattr(keeper, "ScoreWriter", Known)
 
     with pytest.warns(UserWarning, match="not whole"):
         result = qmac.optimize(prices, grid, out=tmp_path / "run", save_grid="float32", progress=listen)

@@ -77,13 +77,15 @@ class Scratch(NamedTuple):
 def sweep_cells(width, batch, data, scratch, tally, stop):
     """Sweep the cells ``batch[0] ... batch[1]``; False if ``stop`` was set meanwhile.
 
-    A cell is a lane block; after those, a window that combinations must not share, in a role of the sell pair.
+    A cell is a lane block; after those, a window that combinations must not share, in a role of the sell pair. Where scores are
+    kept, those of a batch follow each other: there must be room for all of its rows.
     """
     buys, sells, lanes = data.buys, data.sells, scratch.lanes
     blocks = (sells.pairs.starts.size - 2) // len(width) + 1
     for cell in range(batch[0], batch[1]):
         window, role, first = (cell - blocks) // 2, (cell - blocks) % 2, cell * len(width)
         rows, visit = buys.pairs.starts.size - 1, scratch.every
+        kept = (cell - batch[0]) * rows
         if window >= 0:
             first, visit, deepest = 0, scratch.some, scratch.states.code.shape[0] - 1
             rows = visit_window(window, buys.crosses, buys.fast_holders, buys.slow_holders, deepest, visit)
@@ -100,7 +102,7 @@ def sweep_cells(width, batch, data, scratch, tally, stop):
                     scratch.tables, scratch.edge,
                 )  # fmt: skip
                 if not walk_rows(
-                    width, tile, window, role, rows, visit, data, data.values, data.stops, scratch, tally, stop
+                    width, tile, window, role, rows, visit, kept, data, data.values, data.stops, scratch, tally, stop
                 ):
                     return False
                 begin = tile.end
@@ -137,7 +139,7 @@ def pairs_of(pairs):
 
 
 @spliced
-def walk_rows(width, tile, window, role, rows, visit, data, values, stops, scratch, tally, stop):
+def walk_rows(width, tile, window, role, rows, visit, kept, data, values, stops, scratch, tally, stop):
     """Walk the entries of a tile and, after the last one, score each row against each lane."""
     entries, states = data.buys.crosses, scratch.states
     whole = tile.end - tile.begin == tile.length
@@ -166,7 +168,7 @@ def walk_rows(width, tile, window, role, rows, visit, data, values, stops, scrat
             scratch.cursors[i] = k
             continue
         state = settle_last(state, tile.length)
-        pairs = score_row(width, i, row, window, role, visit, state, tile.length, data, scratch, tally)
+        pairs = score_row(width, i, row, window, role, visit, kept, state, tile.length, data, scratch, tally)
         pending += pairs
         if window < 0 and pending > most_pending:
             flush_histogram(scratch.sums.histogram, np.int64(1), tally.totals.histogram)
@@ -175,7 +177,7 @@ def walk_rows(width, tile, window, role, rows, visit, data, values, stops, scrat
 
 
 @spliced
-def score_row(width, i, row, window, role, visit, s, length, data, scratch, tally):
+def score_row(width, i, row, window, role, visit, kept, s, length, data, scratch, tally):
     """From the state after the last bar to scores, and these into the summaries; returns the pairs of the row."""
     aim, facts, scale, buys, sells, lanes = data.aim, data.facts, data.scale, data.buys, data.sells, scratch.lanes
     first, last = item(buys.pairs.starts, row), item(buys.pairs.starts, row + 1)
@@ -213,7 +215,7 @@ def score_row(width, i, row, window, role, visit, s, length, data, scratch, tall
     pairs = load(lanes.pairs, 0, width)
     score = where(scored, values, -np.inf)
     scores, map_best = scratch.row.scores, tally.maps.best
-    place = row if scores.shape[0] > 1 else 0
+    place = kept + row if scores.shape[0] > 1 else 0
     store(scores, place, score)
     count = total(where(scored, pairs, none))
     tally.buys.sums[row] += total(units * wide(pairs)) - (count << scale.count_shift)

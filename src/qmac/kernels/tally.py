@@ -64,9 +64,7 @@ class Sums(NamedTuple):
 class Row(NamedTuple):
     """The row at hand, for functions that look at single lanes."""
 
-    scores: (
-        np.ndarray
-    )  # (1, L) float64, the higher the better, -inf for none; (N, L) to keep those of all rows of a block
+    scores: np.ndarray  # (1, L) float64, the higher the better, -inf for none; more rows to keep those of whole blocks
     weights: np.ndarray  # (1, L) int32, combinations that share the window, see shared
     units: np.ndarray  # (1, L) int64, scores
     ones: np.ndarray  # (1, L) int64, 1 where there is a score

@@ -105,8 +105,9 @@ def replay(entries, exits, buys, sells, market, start, ignore, found):
                 fall = min(fall, 1.0 / peak - 1.0)
             paid = market.paid[opened[n]]
             brought = market.stopped[opened[n]] if stopped[n] else market.brought[closed[n]]
+            units = 1.0 / paid
             for bar in range(opened[n], closed[n]):
-                value = close[bar] / paid
+                value = units * close[bar]
                 peak = max(peak, value)
                 fall = min(fall, value / peak - 1.0)
                 returns[size] = close[bar] / paid - 1.0 if bar == opened[n] else moves[bar]
