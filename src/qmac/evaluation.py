@@ -232,9 +232,8 @@ class Worker:
             self._tally = self._made(reductions.empty)
         return self._tally
 
-    @property
-    def scores(self) -> np.ndarray:
-        """Those of the last batch that are kept: ``(N, L)`` for each block, one after the other. Asked once: it is in place."""
+    def take_scores(self) -> np.ndarray:
+        """Those of the last batch that are kept: ``(N, L)`` for each block, one after the other; the next batch overwrites them."""
         scores = self._scratch.row.scores
         as_metric(scores, self._data.aim.sign)
         return scores
@@ -251,7 +250,7 @@ class Worker:
             if not self._sweep((cell, cell + 1)):
                 return False
             if cell < self._blocks:
-                self._sink(cell, self.scores)
+                self._sink(cell, self.take_scores())
         return True
 
     def _sweep(self, batch: tuple[int, int]) -> bool:
@@ -295,7 +294,7 @@ def _scores(dataset: Dataset, question: Question, scale: Scale, keeps_all: bool 
     worker = Worker(dataset, asked, scale, kept=_blocks(dataset, question.lanes))
     worker.evaluate((0, worker.cells))
     buys, sells = _lists(dataset)
-    found: np.ndarray = worker.scores.reshape(-1, buys, question.lanes).swapaxes(0, 1).reshape(buys, -1)[:, :sells]
+    found: np.ndarray = worker.take_scores().reshape(-1, buys, question.lanes).swapaxes(0, 1).reshape(buys, -1)[:, :sells]
     return found
 
 

@@ -28,7 +28,7 @@ from qmac.run.executors import Executor, Orders
 from qmac.run.ledger import Ledger
 from qmac.selftest import self_test
 from qmac.series import Series
-from qmac.values import code_dtype
+from qmac.values import Period, code_dtype
 
 AGREEMENT = 1e-9
 """How far the sweep and the bar-by-bar metrics of a kept row may differ without a word."""
@@ -239,7 +239,7 @@ def finished(
     if not differences.max() <= AGREEMENT:
         worst = tuple(int(columns[role][differences.argmax()]) for role in ROLES)
         if not differences.max() <= DISAGREEMENT:
-            _check_jumps(prices, objective.metric)
+            _check_jumps(prices, trading_period(prices, question.rules, grid.windows), objective.metric)
             raise InternalError(f"combination {worst}: the sweep and its replay differ by {differences.max():.2e}.")
         warnings.warn(
             f"{objective.metric} is exact to {differences.max():.0e} only ({worst}): what these combinations hold "
@@ -251,11 +251,11 @@ def finished(
     return pd.DataFrame(columns)
 
 
-def _check_jumps(prices: Prices, metric: str) -> None:
+def _check_jumps(prices: Prices, period: Period, metric: str) -> None:
     """A close a million times the one before leaves no digits to sums over all the others."""
-    jumps = np.flatnonzero(np.abs(np.diff(np.log(prices.close))) > np.log(JUMP))
+    jumps = np.flatnonzero(np.abs(np.diff(np.log(period.close))) > np.log(JUMP))
     if jumps.size:
-        bar = int(jumps[0]) + 1
+        bar = period.first + int(jumps[0]) + 1
         raise PricesError(
             f"{prices.name}: Close goes from {prices.close[bar - 1]:g} to {prices.close[bar]:g} in row {bar + 1} ({prices.index[bar]}), "
             f"beside which no digits of {metric} are left. Mend the price, or ask for total_return."
