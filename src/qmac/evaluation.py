@@ -294,7 +294,8 @@ def _scores(dataset: Dataset, question: Question, scale: Scale, keeps_all: bool 
     worker = Worker(dataset, asked, scale, kept=_blocks(dataset, question.lanes))
     worker.evaluate((0, worker.cells))
     buys, sells = _lists(dataset)
-    found: np.ndarray = worker.take_scores().reshape(-1, buys, question.lanes).swapaxes(0, 1).reshape(buys, -1)[:, :sells]
+    by_block = worker.take_scores().reshape(-1, buys, question.lanes)
+    found: np.ndarray = by_block.swapaxes(0, 1).reshape(buys, -1)[:, :sells]
     return found
 
 
