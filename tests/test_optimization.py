@@ -397,8 +397,10 @@ def test_a_lost_decimal_point_is_an_error_of_the_prices():
     close = series("random", 300, 4)
     close[200] *= 1e8
     prices, grid = Prices.of(frame(close)), qmac.Grid(windows=range(2, 30, 2))
-    with pytest.raises(PricesError, match=r"Close goes from .* in row 201 \(2001-10-08.*no digits of sharpe_ratio"):
+    with pytest.raises(PricesError, match=r"Close goes from .* in row 201 \(2001-10-08.*Mend the price"):
         qmac.optimize(prices, grid, "sharpe_ratio")
+    with pytest.raises(PricesError, match="row 201"):
+        qmac.optimize(prices, grid, constraints={"annualized_volatility": (0, None)})
     assert qmac.optimize(prices, grid, "total_return").scored > 0
 
 

@@ -122,7 +122,8 @@ def _placed(dataset: Dataset, question: Question) -> tuple[reductions.Units, Sca
 def fitted(scores: np.ndarray, bound: float | None, windows: int) -> tuple[reductions.Units, Scale]:
     """Integers and bins for scores as those of a sample, ranked ones; ``bound`` where none can be further from 0."""
     if bound is None and scores.any():
-        most = min(PILOT_SPREAD * float(np.median(np.abs(scores[scores != 0]))), reductions.LARGEST)
+        scores = np.clip(scores, -reductions.LARGEST, reductions.LARGEST)
+        most = PILOT_SPREAD * float(np.median(np.abs(scores[scores != 0])))
         scores = np.clip(scores, -most, most)
     low, high, furthest = 0.0, 0.0, 1.0
     if scores.size:

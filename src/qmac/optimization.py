@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,8 +33,9 @@ from qmac.values import Period, code_dtype
 AGREEMENT = 1e-9
 """How far the sweep and the bar-by-bar metrics of a kept row may differ without a word."""
 DISAGREEMENT = 1e-3
-"""How far at all: beyond this it is no matter of digits, unless a price is another by a factor of ``JUMP``."""
-JUMP = 100.0
+"""How far at all: beyond this it is no matter of digits."""
+JUMPS = {"squares": 1e4, "returns": 1e8}
+"""Returns of one bar, by statistic, beside which sums over other bars keep too few digits: 1e5 left 5 of a Sharpe ratio, 1e6 left 3."""
 FINISHED_BARS, FINISHED_ROWS = 1 << 28, 1024
 """Kept rows are finished so many at a time: in about a second, but so many at least that averages, made anew for each part,
 take a fortieth of it."""
@@ -49,9 +50,29 @@ def question_of(
     constraints: Mapping[str, tuple[float, float]],
     top: int,
 ) -> Question:
-    """What is asked of every combination, with what the prices say about years."""
-    years = trading_period(prices, rules, grid.windows).bars / periods_per_year(prices, rules)
-    return Question(rules, Objective(metric, maximize, years), grid.shared_windows, top, constraints)
+    """What is asked of every combination, with what the prices say about years.
+
+    Raises
+    ------
+    PricesError : they cannot answer it: too few bars, a close with a lost decimal point.
+    """
+    period = trading_period(prices, rules, grid.windows)
+    years = period.bars / periods_per_year(prices, rules)
+    question = Question(rules, Objective(metric, maximize, years), grid.shared_windows, top, constraints)
+    _check_jumps(prices, period, question.statistics)
+    return question
+
+
+def _check_jumps(prices: Prices, period: Period, statistics: Collection[str]) -> None:
+    returns = np.diff(period.close) / period.close[:-1]
+    bar = int(returns.argmax()) + 1 if returns.size else 0
+    for statistic in JUMPS.keys() & set(statistics):
+        if returns.size and returns[bar - 1] > JUMPS[statistic]:
+            raise PricesError(
+                f"{prices.name}: Close goes from {period.close[bar - 1]:g} to {period.close[bar]:g} in row {period.first + bar + 1} "
+                f"({prices.index[period.first + bar]}), beside which ratios of the returns of bars have no digits. Mend the price, or ask "
+                "for what trades bring, such as total_return."
+            )
 
 
 class Watch(Protocol):
@@ -239,7 +260,6 @@ def finished(
     if not differences.max() <= AGREEMENT:
         worst = tuple(int(columns[role][differences.argmax()]) for role in ROLES)
         if not differences.max() <= DISAGREEMENT:
-            _check_jumps(prices, trading_period(prices, question.rules, grid.windows), objective.metric)
             raise InternalError(f"combination {worst}: the sweep and its replay differ by {differences.max():.2e}.")
         warnings.warn(
             f"{objective.metric} is exact to {differences.max():.0e} only ({worst}): what these combinations hold "
@@ -249,14 +269,3 @@ def finished(
     # the replay's last bits must not break the order
     columns[objective.metric] = values.astype(replayed.dtype)
     return pd.DataFrame(columns)
-
-
-def _check_jumps(prices: Prices, period: Period, metric: str) -> None:
-    """A close a million times the one before leaves no digits to sums over all the others."""
-    jumps = np.flatnonzero(np.abs(np.diff(np.log(period.close))) > np.log(JUMP))
-    if jumps.size:
-        bar = period.first + int(jumps[0]) + 1
-        raise PricesError(
-            f"{prices.name}: Close goes from {prices.close[bar - 1]:g} to {prices.close[bar]:g} in row {bar + 1} ({prices.index[bar]}), "
-            f"beside which no digits of {metric} are left. Mend the price, or ask for total_return."
-        )

@@ -118,7 +118,8 @@ def _months(equity: pd.Series, begin: float) -> tuple[np.ndarray, np.ndarray, np
     year, month = index.year.to_numpy(), index.month.to_numpy()
     values = equity.to_numpy()
     last = np.flatnonzero(np.append((np.diff(year) != 0) | (np.diff(month) != 0), True))
-    returns = values[last] / np.concatenate(([begin], values[last[:-1]])) - 1
+    with np.errstate(invalid="ignore"):  # an account of 0: fees of 0.99 shrink it below float64
+        returns = values[last] / np.concatenate(([begin], values[last[:-1]])) - 1
     years = np.arange(year[0], year[-1] + 1)
     months = np.full((years.size, MONTHS), np.nan)
     months[year[last] - years[0], month[last] - 1] = returns

@@ -17,6 +17,8 @@ WINNER, HOLD, GREEN, RED, PINK, SKY, GREY = "#2f86d6", "#e69f00", "#009e73", "#d
 WINDOWS = (GREEN, PINK, SKY, RED)
 DIGITS = 15
 """Bits of a map's cell that are kept: four decimal places, and they compress to half."""
+LARGE = 1e38
+"""Numbers beyond it are not embedded as float32."""
 HEIGHT = 400
 FAR = 3
 """Times the width of the bulk beyond which a value does not stretch an axis."""
@@ -72,14 +74,14 @@ def near(low: float, high: float, *values: float) -> list[float] | None:
 
 
 def light(values: np.ndarray) -> np.ndarray:
-    """As float32, which Plotly embeds in half the room, unless that cannot hold them."""
-    with np.errstate(over="ignore"):
-        narrow = np.asarray(values, np.float32)
-    return narrow if np.array_equal(np.isfinite(narrow), np.isfinite(values)) else np.asarray(values, np.float64)
+    """As float32, which Plotly embeds in half the room, unless some are too large for it."""
+    numbers = np.asarray(values)
+    large = bool((np.abs(numbers[np.isfinite(numbers)]) > LARGE).any())
+    return np.asarray(values, np.float64 if large else np.float32)
 
 
 def rounded(values: np.ndarray, bits: int = DIGITS) -> np.ndarray:
-    """With ``bits`` of mantissa, which compress well, as float32 if that can hold them; what is not finite is NaN."""
+    """With ``bits`` of mantissa, which compress well, as ``light`` has them; what is not finite is NaN."""
     narrow = np.ascontiguousarray(light(values))
     integer = np.dtype(f"u{narrow.itemsize}").type
     drop = integer(np.finfo(narrow.dtype).nmant - bits)
