@@ -36,7 +36,7 @@ def job(*bars, grid=GRID, top=20):
 
 def test_the_replay_of_many_rows_counts():
     few, many = (estimate(job(300, top=top), Limits(), 1) for top in (20, 20_000))
-    assert many.seconds > few.seconds + 20_000 * 3e-6  # a row takes 10 us at least
+    assert many.seconds > few.seconds + 20_000 * 3e-6  # a row takes 12 us at least, 40 when scores went through a heap
     assert many.memory >= few.memory - 50 * 2**20 + finishing_bytes(300, 30, 20_000)
     began = time.perf_counter()
     run(job(300, top=20_000), None, Limits(), 1)

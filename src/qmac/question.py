@@ -38,12 +38,12 @@ class Question:
 
     @property
     def constrained(self) -> list[str]:
-        """Metrics of all constraints but that one. They choose the statistics, looked at or not."""
+        """Metrics of the constraints but for ``traded``. They choose the statistics, looked at or not."""
         return [metric for metric in self.constraints if not (metric == "total_trades" and self.traded)]
 
     @functools.cached_property
     def bounds(self) -> dict[str, tuple[float, float]]:
-        """Constraints that are looked at, but that one: by metric, as bounds of its score."""
+        """By metric, bounds of the score: the constraints that are looked at, but for ``traded``."""
         looked_at = [] if self.keeps_all else self.constrained
         return {metric: score_bounds(metric, *self.constraints[metric], self.objective.years) for metric in looked_at}
 

@@ -32,9 +32,9 @@ YEAR = 9e18
 more there are, the nearer is their whole number to what is meant."""
 LONGEST_BAR = 9e15
 """Nanoseconds, where a year has few bars."""
-PLENTY = 2.0**332
-"""Cash for each unit of the highest price. vectorbt takes less than 1e-12 of cash, or of units, for nothing, and losses, or prices of 1e30, come
-down to that; a power of two leaves all other bits as they are."""
+PLENTY, MOST = 332, 1000
+"""Cash for each unit of the highest price, and in all, as powers of two, which leave other bits as they are. vectorbt takes less than
+1e-12 of cash, or of units, for nothing, and losses, or prices of 1e30, come down to that."""
 
 
 @functools.cache
@@ -79,7 +79,7 @@ def metrics_of(
     known = {of.lower(): columns(of) for of in ("Open", "High", "Low") if of in bars}
     at_open = {"price": columns("Open"), "stop_entry_price": "price"} if rules.fill == "next_open" else {}
     bar = pd.Timedelta(int(min(YEAR / periods_per_year, LONGEST_BAR)), "ns")
-    cash = PLENTY * 2.0 ** np.ceil(np.log2(bars["Close"].max()))
+    cash = 2.0 ** min(PLENTY + math.ceil(math.log2(bars["Close"].max())), MOST)
     portfolio = vbt.Portfolio.from_signals(
         columns("Close"),
         *(pd.DataFrame(signals, bars.index, names) for signals in (entries, exits)),
