@@ -44,6 +44,13 @@ def frame(close: np.ndarray, start: str = "2001-01-01") -> pd.DataFrame:
     return pd.DataFrame({"Close": close}, index=pd.bdate_range(start, periods=len(close), name="Date"))
 
 
+def minutes(seed: int, drift: float = 0.003, spread: float = 0.01) -> pd.DataFrame:
+    """Two hours: carried on over a year, what they gain is more than float64 holds."""
+    moves = np.random.default_rng(seed).normal(drift, spread, 120)
+    index = pd.date_range("2024-03-01 10:00", periods=120, freq="min")
+    return pd.DataFrame({"Close": 100 * np.exp(np.cumsum(moves))}, index)
+
+
 def ohlc(kind: str, bars: int, seed: int) -> pd.DataFrame:
     """Bars with gaps between a close and the next open, and shadows, some of length 0."""
     close, rng = series(kind, bars, seed), np.random.default_rng(seed + 1)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import KINDS, frame, frames, ohlc, reference_metrics, series
+from conftest import KINDS, frame, frames, minutes, ohlc, reference_metrics, series
 from faults import LONG
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -407,7 +407,7 @@ def test_a_lost_decimal_point_is_an_error_of_the_prices():
 @pytest.mark.parametrize("maximize", [True, False])
 def test_a_distribution_of_few_that_constraints_leave(maximize):
     """The 13 ratios that are kept are below 4,000, most others beyond 1e9."""
-    prices, grid, rules = of_minutes(11), qmac.Grid(windows=range(2, 20, 3)), qmac.Rules(slippage=0)
+    prices, grid, rules = Prices.of(minutes(11)), qmac.Grid(windows=range(2, 20, 3)), qmac.Rules(slippage=0)
     bounds = {"annualized_return": (None, 1000)}
     result = run(prices, grid, rules, objective="calmar_ratio", maximize=maximize, constraints=bounds)
     values, found = result.top["calmar_ratio"], result.distribution
@@ -435,17 +435,10 @@ def test_bounds_are_of_the_values_that_are_shown():
         assert result.filtered == (shown > bound).sum()
 
 
-def of_minutes(seed=1):
-    """120 minutes that gain a third: carried on over a year, more than float64 holds."""
-    moves = np.random.default_rng(seed).normal(0.003, 0.01, 120)
-    index = pd.date_range("2024-03-01 10:00", periods=120, freq="min")
-    return Prices.of(pd.DataFrame({"Close": 100 * np.exp(np.cumsum(moves))}, index))
-
-
 @pytest.mark.parametrize("objective", ["annualized_return", "calmar_ratio", "total_return"])
 @pytest.mark.parametrize("maximize", [True, False])
 def test_what_is_infinite_in_a_year_is_unscored(objective, maximize):
-    prices, rules = of_minutes(), qmac.Rules(slippage=0)
+    prices, rules = Prices.of(minutes(1)), qmac.Rules(slippage=0)
     grid = qmac.Grid(windows=(2, 3, 5, 8, 13))
     every = qmac.evaluate(prices, [grid.combination(index) for index in range(grid.size)], rules)
     infinite = np.isinf(every["annualized_return"])

@@ -21,8 +21,8 @@ AT_ONCE = 128
 MOST_SWEPT = 1 << 20
 """Combinations of a sweep: all are kept, 16 MiB."""
 
-AS_BARS = 1 << 17
-"""A row's plateau takes about as long as the replay of so many bars: 0.2 to 0.4 ms; a tenth of it where rows lie together."""
+AS_BARS = 1 << 14
+"""A row's plateau takes about as long as the replay of so many bars: 10 to 50 us, the less the nearer rows lie together."""
 
 
 def plateaus(evaluator: Evaluator, grid: Grid, combinations: np.ndarray, mapped: Map = map) -> np.ndarray:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import frame, ohlc, series
+from conftest import frame, minutes, ohlc, series
 
 import qmac
 from qmac.grid import ROLES
@@ -57,10 +57,9 @@ def test_share_better(named, every, maximize):
 
 def test_means_of_means_are_of_scores(monkeypatch):
     """Two hours, of which a year is beyond what exp(1 / years) can hold."""
-    moves = np.random.default_rng(2).normal(0, 0.002, 120)
-    index = pd.date_range("2024-03-01 10:00", periods=120, freq="min")
-    prices = pd.DataFrame({"Close": 100 * np.exp(np.cumsum(moves))}, index)
-    result = qmac.optimize(prices, qmac.Grid(windows=range(2, 12)), "annualized_return", qmac.Rules(slippage=0))
+    result = qmac.optimize(
+        minutes(2, 0, 0.002), qmac.Grid(windows=range(2, 12)), "annualized_return", qmac.Rules(slippage=0)
+    )
     monkeypatch.setattr(landscape, "MOST_CELLS", 1)
     (found,) = map_of(result, "buy_slow", "buy_fast", "mean").values.ravel()
     assert result.distribution.mean < -0.5 and found == pytest.approx(result.distribution.mean, rel=1e-6)

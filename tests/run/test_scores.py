@@ -5,10 +5,9 @@ import shutil
 import warnings
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
-from conftest import frame, series
+from conftest import frame, minutes, series
 from faults import GRID, PRICES, slow
 
 import qmac
@@ -220,9 +219,7 @@ def test_what_is_dropped_gives_the_room_back(prices, tmp_path, monkeypatch):
 
 def test_what_float32_cannot_hold_is_said_once(tmp_path):
     """Two hours that gain a third, as a calmar ratio a year."""
-    moves = np.random.default_rng(1).normal(0.003, 0.01, 120)
-    index = pd.date_range("2024-03-01 10:00", periods=120, freq="min")
-    prices = qmac.Prices.of(pd.DataFrame({"Close": 100 * np.exp(np.cumsum(moves))}, index))
+    prices = qmac.Prices.of(minutes(1))
     for kind in ("float32", "float64"):
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
