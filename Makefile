@@ -2,10 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := src tests benchmarks docs/hooks docs/tutorial.ipynb
+CODE := src tests benchmarks scripts docs/hooks docs/tutorial.ipynb
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
+# Markers of tests, registered in pyproject.toml. "alone": needs the machine to itself. "slow": takes more than
+# two seconds with compiled kernels on two cores; a test by @pytest.mark.slow, a whole file by
+# `pytestmark = pytest.mark.slow`. What remains should take less than 90 s; `make test-quick` prints the slowest.
+QUICK := not alone and not slow
 
-.PHONY: demo test test-long lint docs bench bench-full clean
+.PHONY: demo test test-quick test-long lint docs release bench bench-full clean
 
 demo: $(VENV)/qmac
 	$(BIN)/qmac optimize --sample --windows 2:252
@@ -14,6 +18,9 @@ demo: $(VENV)/qmac
 test: $(VENV)/test
 	$(BIN)/python -m pytest -q -m "not alone" $(PARALLEL)
 	$(BIN)/python -m pytest -q -m alone
+
+test-quick: $(VENV)/test
+	$(BIN)/python -m pytest -q -m "$(QUICK)" $(PARALLEL) --durations 10 --durations-min 2
 
 test-long: $(VENV)/test
 	$(BIN)/python -m pytest -q -m "not alone" $(PARALLEL) --hypothesis-profile long
@@ -27,6 +34,10 @@ lint: $(VENV)/lint
 
 docs: $(VENV)/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -q
+
+# Source distribution and wheel in dist/, checked, and the quick tests against the installed wheel.
+release: $(VENV)/release
+	$(BIN)/python scripts/release.py --select "$(QUICK)"
 
 bench: $(VENV)/bench
 	$(BIN)/python -m benchmarks.suite
@@ -45,6 +56,10 @@ $(VENV)/test: $(VENV)/qmac
 
 $(VENV)/docs: $(VENV)/qmac
 	$(BIN)/python -m pip install -q -c constraints.txt -e ".[docs]"
+	touch $@
+
+$(VENV)/release: $(VENV)/qmac
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[release]"
 	touch $@
 
 $(VENV)/bench: $(VENV)/qmac
