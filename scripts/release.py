@@ -86,7 +86,7 @@ def build(out: Path) -> tuple[Path, Path]:
     """Return the paths of the wheel and of the source distribution, built anew."""
     for old in out.glob("qmac-*"):
         old.unlink()
-    run("-m", "build", "--outdir", str(out), str(ROOT))
+    run("-m", "build", "--quiet", "--outdir", str(out), str(ROOT))
     (wheel,) = out.glob("qmac-*.whl")
     (source,) = out.glob("qmac-*.tar.gz")
     return wheel, source
