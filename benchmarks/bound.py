@@ -16,15 +16,14 @@ import numpy as np
 
 import qmac
 from benchmarks.measuring import GRID, Section, in_turn, rounds_from, seconds
-from qmac.dataset import Dataset
-from qmac.evaluation import Evaluator
-from qmac.kernels.lanes import item, load, splat, store
-from qmac.kernels.maps import close_margin, open_block
-from qmac.kernels.tables import Tile, fill_tables
-from qmac.kernels.walk import enter
-from qmac.objective import check_constraints
-from qmac.optimization import question_of
-from qmac.question import LANES
+from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.sweep.evaluator import Evaluator
+from qmac.engine.sweep.spec import LANES, build_spec
+from qmac.kernels.compiler.lanes import item, load, splat, store
+from qmac.kernels.sweep.pair_maps import close_margin, open_block
+from qmac.kernels.trades.exit_tables import Tile, fill_tables
+from qmac.kernels.trades.walk import enter
+from qmac.strategy.constraints import check_constraints
 
 WIDTH = (0,) * LANES
 kernel = numba.njit(nogil=True, error_model="numpy", _nrt=False)
@@ -109,7 +108,7 @@ def measure(rounds: int = 5) -> Section:
 
 def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
     rules = qmac.Rules()
-    question = question_of(prices, GRID, rules, "total_return", True, check_constraints(None, 1), 100)
+    question = build_spec(prices, GRID, rules, "total_return", True, check_constraints(None, 1), 100)
     data = Dataset.build(prices, GRID, rules, question.statistics)
     worker = Evaluator(data, question).worker()
     scratch, sells, tally = worker._scratch, data.sells, worker.tally

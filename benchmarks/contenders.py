@@ -20,8 +20,8 @@ import pandas as pd
 
 import qmac
 from benchmarks.measuring import GRID, THREADS, Section, in_turn, ratios, rounds_from, seconds, spread
-from qmac.dataset import averages_of
-from qmac.reference import TIE
+from qmac.engine.dataset.signals import averages_of
+from qmac.strategy.reference import TIE
 
 BARS, COMBINATIONS, SLOW_COMBINATIONS = 2000, 2000, 20
 RULES = qmac.Rules(fees=0.001, slippage=0.0)

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 import qmac
-from qmac.config import available_cpus
+from qmac.runtime.resources.machine import available_cpus
 
 GRID = qmac.Grid(windows=range(2, 253))
 THREADS = available_cpus()
@@ -88,7 +88,8 @@ def ratios(a: list[float], b: list[float]) -> list[float]:
 
 def entries_per_pair(prices: qmac.Prices, grid: qmac.Grid = GRID, rules: qmac.Rules | None = None) -> float:
     """Mean number of crosses of a buy pair."""
-    from qmac.dataset import averages_of, crosses_of, trading_period
+    from qmac.engine.dataset.period import trading_period
+    from qmac.engine.dataset.signals import averages_of, crosses_of
 
     rules = rules or qmac.Rules()
     period = trading_period(prices, rules, grid.windows)

@@ -11,7 +11,7 @@ from typing import Any
 
 import qmac
 from benchmarks.measuring import GRID, THREADS, Section, in_turn, ratios, rounds_from, seconds, spread
-from qmac.objective import MEASURES
+from qmac.strategy.metrics import MEASURES
 
 BARS = 2000
 BOUNDS = {"total_trades": (10, None), "max_drawdown": (-0.25, None)}

@@ -74,21 +74,22 @@ def as_dataset(prices, grid):
 
 def dataset_of(averages, close, grid, tie):
     """Any averages under the original's costs; it trades from bar ``window_size`` on, its largest window."""
-    from qmac.dataset import Dataset
-    from qmac.kernels.tables import Ends, Sums, Values
-    from qmac.values import Period, facts_of
+    from qmac.engine.dataset.dataset import Dataset
+    from qmac.engine.dataset.period import Period
+    from qmac.engine.dataset.trade_values import facts_of
+    from qmac.kernels.trades.exit_tables import Ends, ReturnSums, TradeValues
 
     first = grid.windows[-1] - 1
     bars = np.ascontiguousarray(close[first:], np.float64)
     period = Period(first, 1, bars, bars, bars, bars, bars)
     prices = Ends(bars, bars * ROUND_TRIP, float(bars[-1] * STILL_OPEN), bars)
-    values = Values(Sums(None, None, None, None, None), prices, None)
+    values = TradeValues(ReturnSums(None, None, None, None, None), prices, None)
     return Dataset.of_averages(averages, period, grid, values, None, facts_of(period, RULES, 252.0), tie=tie)
 
 
 def question(grid, top):
     """What the original ranks by."""
-    from qmac.objective import Objective
-    from qmac.question import Question
+    from qmac.engine.sweep.spec import SweepSpec
+    from qmac.strategy.objective import Objective
 
-    return Question(RULES, Objective("simple_return", maximize=True, years=1.0), grid.shared_windows, top, {})
+    return SweepSpec(RULES, Objective("simple_return", maximize=True, years=1.0), grid.shared_windows, top, {})

@@ -11,13 +11,14 @@ import numpy as np
 
 import qmac
 from benchmarks import original
-from qmac import reductions
-from qmac.dataset import Dataset, averages_of
-from qmac.evaluation import Evaluator
-from qmac.kernels.crosses import TIE
-from qmac.kernels.lists import Lists
-from qmac.kernels.trades import find_trades
-from qmac.run.executors import tally_of
+from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.dataset.signals import averages_of
+from qmac.engine.sweep import reductions
+from qmac.engine.sweep.evaluator import Evaluator
+from qmac.kernels.signals.crosses import TIE
+from qmac.kernels.signals.event_lists import Lists
+from qmac.kernels.trades.replay import find_trades
+from qmac.runtime.execution.threads import compute_tally
 
 KEPT = 1000
 
@@ -67,7 +68,7 @@ def dataset(prices: qmac.Prices, grid: qmac.Grid, name: str) -> Dataset:
 def run(prices: qmac.Prices, grid: qmac.Grid, name: str, top: int) -> tuple[np.ndarray, np.ndarray]:
     """Scores and windows of the best."""
     evaluator = Evaluator(dataset(prices, grid, name), original.question(grid, top))
-    tally = tally_of(evaluator, 2)
+    tally = compute_tally(evaluator, 2)
     scores, indices = reductions.top_of(tally)
     sells = grid.sells.size
     return scores, np.array([(*grid.buys.pair(i // sells), *grid.sells.pair(i % sells)) for i in indices.tolist()])
@@ -79,7 +80,7 @@ def rank_of(prices: qmac.Prices, grid: qmac.Grid, name: str, combination: tuple[
     buy, sell = grid.buys.rank(*combination[:2]), grid.sells.rank(*combination[2:])
     score = _score(whole, buy, sell)
     evaluator = Evaluator(whole, original.question(grid, 1))
-    tally = tally_of(evaluator, 2)
+    tally = compute_tally(evaluator, 2)
     edges = evaluator.scale.low + np.arange(tally.totals.histogram.size) / evaluator.scale.bins_per_unit
     return score, int(tally.totals.histogram[edges > score].sum())
 

@@ -14,12 +14,12 @@ from unittest.mock import patch
 
 import qmac
 from benchmarks.measuring import THREADS, Section, rounds_from, spread
-from qmac.run.executors import POLL_SECONDS
-from qmac.run.governor import READING_SECONDS, Governor
-from qmac.run.keeper import Keeper
-from qmac.run.ledger import Ledger
-from qmac.run.limits import Limits
-from qmac.run.probes import Probe
+from qmac.jobs.monitor import SweepMonitor
+from qmac.runtime.execution.executor import POLL_SECONDS
+from qmac.runtime.execution.ledger import Ledger
+from qmac.runtime.resources.governor import READING_SECONDS, Governor
+from qmac.runtime.resources.limits import Limits
+from qmac.runtime.resources.probes import Probe
 
 GOVERNOR, SNAPSHOTS = 0.005, 0.01
 """What is promised, as shares."""
@@ -81,7 +81,7 @@ def _snapshots() -> tuple[int, float, float]:
     merged: list[float] = []
     with (
         tempfile.TemporaryDirectory() as directory,
-        patch.object(Keeper, "_save", _timed(Keeper._save, spent)),
+        patch.object(SweepMonitor, "_save", _timed(SweepMonitor._save, spent)),
         patch.object(Ledger, "settle", _timed(Ledger.settle, merged)),
     ):
         began = time.perf_counter()

@@ -12,12 +12,13 @@ from typing import Any
 
 import qmac
 from benchmarks.measuring import GRID, Section, rounds_from
-from qmac import reductions
-from qmac.config import Rules
-from qmac.evaluation import Evaluator
-from qmac.objective import check_constraints
-from qmac.optimization import question_of, sweep
-from qmac.run.executors import ThreadExecutor
+from qmac.engine.sweep import reductions
+from qmac.engine.sweep.evaluator import Evaluator
+from qmac.engine.sweep.spec import build_spec
+from qmac.jobs.series_sweep import sweep
+from qmac.runtime.execution.threads import ThreadExecutor
+from qmac.strategy.constraints import check_constraints
+from qmac.strategy.rules import Rules
 
 CPUS, FED = 60, 16
 WIDE = qmac.Grid(windows=range(2, 1421))
@@ -67,7 +68,7 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
     if wide:
         cases += [("2:1420", WIDE, prices, Rules(start=prices.index[-bars].isoformat())) for bars in (800, 2000)]
     for name, grid, series, rules in cases:
-        question = question_of(series, grid, rules, "total_return", True, check_constraints(None, 1), 100)
+        question = build_spec(series, grid, rules, "total_return", True, check_constraints(None, 1), 100)
         found = []
         for _ in range((1 if grid is WIDE else rounds) + 1):
             executor = Timed()

@@ -14,9 +14,9 @@ import numpy as np
 import qmac
 from benchmarks import original
 from benchmarks.measuring import GRID, THREADS, Section, entries_per_pair, in_turn, ratios, rounds_from, seconds, spread
-from qmac import reductions
-from qmac.evaluation import Evaluator
-from qmac.run.executors import tally_of
+from qmac.engine.sweep import reductions
+from qmac.engine.sweep.evaluator import Evaluator
+from qmac.runtime.execution.threads import compute_tally
 
 BARS = (800, 2000, 5031)
 SAMPLE = 20_000
@@ -26,7 +26,7 @@ def check_parity(close: np.ndarray) -> None:
     """Given the original's averages and costs, the engine gives the original's scores."""
     grid = qmac.Grid(windows=range(2, 253, 25))
     evaluator = Evaluator(original.as_dataset(close, grid), original.question(grid, grid.size))
-    tally = tally_of(evaluator, 1)
+    tally = compute_tally(evaluator, 1)
     scores, indices = reductions.top_of(tally)
     rows = [(*grid.buys.pair(i // grid.sells.size), *grid.sells.pair(i % grid.sells.size)) for i in indices.tolist()]
     expected = original.score_all(close, np.array(rows), grid.windows[-1])

@@ -1,39 +1,47 @@
 """A billion backtests in seconds: the Quad Moving Average Crossover, swept over its whole grid.
 
-The way of the data, which is also the order in which to read the files::
+The rooms of the house, from the ground up. Each imports only what stands below it in the list, read from the bottom::
 
-    prices -> averages -> crosses -> exit tables -> sweep kernel -> reductions -> result
-    prices    kernels/    kernels/   kernels/       kernels/        reductions    result
-              averages    crosses    tables         sweep
+    cli           the command line
+    report        what was found, for people: pages, figures, terminal
+    verification  is the engine right, here and now?
+    api           optimize, optimize_many, resume
+    jobs          from a request to results, series after series
+    results       the answer, in memory and on disk
+    runs          a run on disk: header, snapshots, scores
+    runtime       where cells are computed, and within what limits
+    engine        one series on one machine: dataset, backtest, sweep, neighbourhood
+    strategy      what a combination means: rules, grid, metrics, reference
+    data          market data in: files and frames become checked prices
+    storage       files that are whole or absent
+    kernels       compiled arithmetic
 
-``values`` says what trades are worth, ``dataset`` makes a series ready, ``objective`` is a metric to rank by,
-``question`` all that is asked of it, ``evaluation`` sweeps a cell of it, ``run/executors`` spreads cells and ``run/ledger`` keeps the books of them,
-``selftest`` asks the kernels for known answers, ``optimization`` sweeps one series, ``plateau`` what lies around the
-best. ``job`` says what is asked of many, ``jobs`` runs it, in a ``run/directory`` in which it survives, ``calls`` are the public ones. ``simulation`` does single combinations, ``neighbourhood`` those around one,
-``reference`` says in plain Python what all of it means, ``verification`` holds a result against it and against vectorbt
-(``witness``). ``jobfile`` says in TOML what was asked, ``inventory`` lists runs, ``exports`` writes tables, ``diagnosis`` looks
-at the machine, ``report/`` shows what was found; ``cli/`` prints. ``run/leases`` gives cells to ``run/node``s of a
-``run/cluster``, such as that of ``run/ray_executor``.
+The way of the data: prices (``data``) -> averages, crosses, exit tables (``engine.dataset``) -> sweep kernel
+(``kernels.sweep``) -> reductions (``engine.sweep``) -> result (``results``).
 """
 
 import gc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from qmac import _views
 from qmac._version import __version__
 
 if TYPE_CHECKING:
-    from qmac.calls import optimize, optimize_many, resume
-    from qmac.config import Rules
+    from qmac.api import optimize, optimize_many, resume
+    from qmac.data.prices import Prices
+    from qmac.data.readers import read_prices
+    from qmac.data.sample import sample_prices
+    from qmac.engine.backtest.backtest import Backtest, backtest
+    from qmac.engine.backtest.batch import evaluate
     from qmac.errors import InputError, QmacError
-    from qmac.grid import Grid
-    from qmac.prices import Prices, read_prices, sample_prices
-    from qmac.result import Result
-    from qmac.results import Results
-    from qmac.run.limits import Limits
-    from qmac.run.ray_executor import RayExecutor as RayExecutor
-    from qmac.simulation import Backtest, backtest, evaluate
-    from qmac.stored import load
+    from qmac.results.collection import Results
+    from qmac.results.reader import load
+    from qmac.results.result import Result
+    from qmac.runtime.cluster.ray import RayExecutor as RayExecutor
+    from qmac.runtime.resources.limits import Limits
+    from qmac.strategy.grid import Grid
+    from qmac.strategy.rules import Rules
 
 __all__ = [
     "Backtest",
@@ -57,25 +65,36 @@ __all__ = [
 ]
 
 _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
-    "Backtest": "simulation",
-    "Grid": "grid",
+    "Backtest": "engine.backtest.backtest",
+    "Grid": "strategy.grid",
     "InputError": "errors",
-    "Limits": "run.limits",
-    "Prices": "prices",
+    "Limits": "runtime.resources.limits",
+    "Prices": "data.prices",
     "QmacError": "errors",
-    "RayExecutor": "run.ray_executor",
-    "Result": "result",
-    "Results": "results",
-    "Rules": "config",
-    "backtest": "simulation",
-    "evaluate": "simulation",
-    "load": "stored",
-    "optimize": "calls",
-    "optimize_many": "calls",
-    "read_prices": "prices",
-    "resume": "calls",
-    "sample_prices": "prices",
+    "RayExecutor": "runtime.cluster.ray",
+    "Result": "results.result",
+    "Results": "results.collection",
+    "Rules": "strategy.rules",
+    "backtest": "engine.backtest.backtest",
+    "evaluate": "engine.backtest.batch",
+    "load": "results.reader",
+    "optimize": "api",
+    "optimize_many": "api",
+    "read_prices": "data.readers",
+    "resume": "api",
+    "sample_prices": "data.sample",
 }
+_views.register(
+    {
+        "report": "qmac.report.html.page:write_report",
+        "map": "qmac.report.html.figures:plot_result_map",
+        "result": "qmac.report.html.notebook:html_of_result",
+        "symbols report": "qmac.report.html.symbols_page:write_winners",
+        "results": "qmac.report.html.notebook:html_of_results",
+        "backtest figure": "qmac.report.html.figures:plot_run",
+        "backtest": "qmac.report.html.notebook:html_of_backtest",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:

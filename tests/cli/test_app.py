@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from terminal import inside, qmac
+from helpers.terminal import inside, qmac
 
 from qmac.cli import exits
 from qmac.cli.app import COMMANDS

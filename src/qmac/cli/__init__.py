@@ -2,13 +2,14 @@
 
 ::
 
-    app           the list of commands
-    runs          optimize, estimate, resume, watch, runs
-    combinations  backtest, evaluate
-    results       show, export
-    checks        verify, doctor
-    streams       what is printed where
-    exits         exit codes, and the line on standard error that goes with each
+    main        signals are answered from here on, before anything heavy is imported
+    app         the list of commands
+    commands/   runs (optimize, estimate, resume, watch, runs), combinations (backtest, evaluate), results (show, export),
+                checks (verify, doctor), report
+    options     options that several commands take
+    streams     what is printed where
+    exits       exit codes, and the line on standard error that goes with each
+    interrupts  Ctrl-C, SIGTERM and a closed terminal
 
 Nothing heavy is imported before a command runs: ``qmac --help`` needs neither NumPy nor Numba.
 """

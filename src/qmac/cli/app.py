@@ -10,12 +10,12 @@ import typer
 
 from qmac._version import __version__
 from qmac.cli import exits, streams
-from qmac.cli.checks import doctor, verify
-from qmac.cli.combinations import backtest, evaluate
-from qmac.cli.results import export, show
-from qmac.cli.runs import estimate, optimize, resume, runs, watch
+from qmac.cli.commands.checks import doctor, verify
+from qmac.cli.commands.combinations import backtest, evaluate
+from qmac.cli.commands.report import report
+from qmac.cli.commands.results import export, show
+from qmac.cli.commands.runs import estimate, optimize, resume, runs, watch
 from qmac.errors import OptionError
-from qmac.report.command import report
 
 COMMANDS = (optimize, backtest, evaluate, resume, watch, runs, show, report, export, verify, estimate, doctor)
 """In the order of ``qmac --help``."""

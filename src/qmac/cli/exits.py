@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from qmac.__main__ import EXIT_AGAIN, EXIT_INTERRUPTED, State
+from qmac.cli.interrupts import EXIT_AGAIN, EXIT_INTERRUPTED, Interruption
 from qmac.errors import InputError, QmacError, Stopped, WriteError
 
 DONE, DEFECT, INPUT, LEFT_OUT, INCOMPLETE, OUTPUT, PIPE = 0, 1, 2, 3, 4, 74, 141
@@ -97,4 +97,4 @@ def _left_alone() -> int:
 
 def _again() -> str:
     """How to go on with what was begun."""
-    return f" Go on with: {State.resume}" if State.resume else ""
+    return f" Go on with: {Interruption.resume}" if Interruption.resume else ""

@@ -44,8 +44,8 @@ def say(words: str) -> None:
 
 def progress(metric: str) -> Any:
     """A bar on a terminal, lines in a pipe; always on standard error."""
-    from qmac.report.terminal import number
-    from qmac.run.progress import Bar, Lines
+    from qmac.runtime.monitoring.display import Bar, Lines
+    from qmac.strategy.formatting import number
 
     errors, shown = console(stderr=True), functools.partial(number, metric)
     return Bar(shown, errors) if errors.is_terminal else Lines(shown)

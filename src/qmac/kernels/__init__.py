@@ -2,10 +2,8 @@
 
 Nothing here validates and nothing here knows the rest of qmac. Reading order::
 
-    averages -> crosses -> lists -> stops -> tables -> walk -> measures -> tally -> maps -> shared -> sweep
-
-``trades`` is for one combination.
-
-``_jit`` holds every compiler option, ``_cache`` keeps what is compiled, ``lanes`` are values as wide as a lane block;
-``_vectors`` and ``_instructions`` are what those mean to the compiler.
+    signals   averages -> crosses -> event_lists
+    trades    stops -> exit_tables -> walk -> scores; replay is for one combination
+    sweep     tally -> pair_maps -> shared_windows -> sweep; neighbors is for the plateau
+    compiler  jit holds every compiler option, cache keeps what is compiled, lanes are values as wide as a lane block
 """

@@ -1,0 +1,1 @@
+"""Market data in: files, frames and vendors become checked prices."""

@@ -1,0 +1,24 @@
+"""The bundled prices."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import pandas as pd
+
+from qmac.data.prices import Prices
+
+
+def sample_prices() -> Prices:
+    """Bundled prices: S&P 500 index, daily, 1999-01-04 to 2018-12-31, 5,031 bars.
+
+    Facts from the dataset ``arch.data.sp500`` of the PyPI package ``arch`` (Kevin Sheppard).
+
+    Examples
+    --------
+    >>> len(sample_prices())
+    5031
+    """
+    with resources.as_file(resources.files("qmac") / "data" / "sp500.csv") as path:
+        frame = pd.read_csv(path, index_col="Date", parse_dates=True)
+    return Prices.of(frame, "sp500")

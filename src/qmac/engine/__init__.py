@@ -1,0 +1,1 @@
+"""One series on one machine: dataset, backtest, sweep, neighbourhood."""

@@ -1,0 +1,1 @@
+"""Single combinations, bar by bar: metrics, equity curve, trades."""

@@ -1,0 +1,1 @@
+"""One price series made ready for the kernels."""

@@ -1,0 +1,1 @@
+"""The sweep over the whole grid: what is asked, workers, reductions."""

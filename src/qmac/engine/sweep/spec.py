@@ -1,0 +1,117 @@
+"""What is asked of every combination of a grid."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from qmac.data.prices import Prices
+from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.dataset.period import Period, periods_per_year, trading_period
+from qmac.errors import PricesError
+from qmac.kernels.sweep.sweep import Aim
+from qmac.kernels.trades import scores
+from qmac.strategy.grid import Grid
+from qmac.strategy.metrics import MEASURES
+from qmac.strategy.objective import Objective, score_bounds
+from qmac.strategy.rules import Rules
+
+LANES = 32
+"""Sell lists side by side. 32 beat 8, 16 and 64 at 2,000 and at 4,700 bars (docs/design.md)."""
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """What is asked of every combination."""
+
+    rules: Rules
+    objective: Objective
+    shared_windows: bool
+    top: int
+    constraints: Mapping[str, tuple[float, float]]
+    lanes: int = LANES
+    keeps_all: bool = False
+    """Whether constraints are not looked at. The kernel is the same."""
+
+    @property
+    def traded(self) -> bool:
+        """Whether a combination must trade, and that is all that is asked of the number of trades."""
+        return self.constraints.get("total_trades") == (1.0, np.inf)
+
+    @property
+    def constrained(self) -> list[str]:
+        """Metrics of the constraints but for ``traded``. They choose the statistics, looked at or not."""
+        return [metric for metric in self.constraints if not (metric == "total_trades" and self.traded)]
+
+    @functools.cached_property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """By metric, bounds of the score: the constraints that are looked at, but for ``traded``."""
+        looked_at = [] if self.keeps_all else self.constrained
+        return {metric: score_bounds(metric, *self.constraints[metric], self.objective.years) for metric in looked_at}
+
+    @property
+    def statistics(self) -> set[str]:
+        """Fields of ``walk.State`` that the answer is made of."""
+        asked = {MEASURES[metric] for metric in (self.objective.metric, *self.constrained)}
+        return set[str]().union(*(scores.STATISTICS[measure] for measure in asked))
+
+    def is_bounded(self, dataset: Dataset) -> bool:
+        """Whether the prices say how large a score can be."""
+        return MEASURES[self.objective.metric] == scores.GROWTH and dataset.stops is None
+
+    @property
+    def aim(self) -> Aim:
+        """The question as the kernel takes it."""
+        limits = np.array(list(self.bounds.values()), np.float64).reshape(-1, 2)
+        return Aim(
+            measure=MEASURES[self.objective.metric],
+            sign=self.objective.sign,
+            traded=self.traded and not self.keeps_all,
+            highest=self.objective.highest,
+            metrics=np.array([MEASURES[metric] for metric in self.bounds], np.int64),
+            low=limits[:, 0].copy(),
+            high=limits[:, 1].copy(),
+            ignore=int(self.rules.conflict == "ignore"),
+            shared_windows=self.shared_windows,
+        )
+
+
+JUMPS = {"squares": 1e4, "returns": 1e8}
+"""Returns of one bar, by statistic, beside which sums over other bars keep too few digits: 1e5 left 5 of a Sharpe ratio, 1e6 left 3."""
+
+
+def build_spec(
+    prices: Prices,
+    grid: Grid,
+    rules: Rules,
+    metric: str,
+    maximize: bool,
+    constraints: Mapping[str, tuple[float, float]],
+    top: int,
+) -> SweepSpec:
+    """What is asked of every combination, with what the prices say about years.
+
+    Raises
+    ------
+    PricesError : they cannot answer it: too few bars, a close with a lost decimal point.
+    """
+    period = trading_period(prices, rules, grid.windows)
+    years = period.bars / periods_per_year(prices, rules)
+    question = SweepSpec(rules, Objective(metric, maximize, years), grid.shared_windows, top, constraints)
+    _check_jumps(prices, period, question.statistics)
+    return question
+
+
+def _check_jumps(prices: Prices, period: Period, statistics: Collection[str]) -> None:
+    returns = np.diff(period.close) / period.close[:-1]
+    bar = int(returns.argmax()) + 1 if returns.size else 0
+    for statistic in JUMPS.keys() & set(statistics):
+        if returns.size and returns[bar - 1] > JUMPS[statistic]:
+            raise PricesError(
+                f"{prices.name}: Close goes from {period.close[bar - 1]:g} to {period.close[bar]:g} in row {period.first + bar + 1} "
+                f"({prices.index[period.first + bar]}), beside which ratios of the returns of bars have no digits. Mend the price, or ask "
+                "for what trades bring, such as total_return."
+            )

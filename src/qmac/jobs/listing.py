@@ -1,0 +1,151 @@
+"""The runs and results below a directory, at a glance: nothing is checked in full, and nothing damaged stops the list."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from qmac.errors import OptionError, printable
+from qmac.results.writer import ARRAYS, TOP
+from qmac.results.writer import HEADER as RESULT
+from qmac.runs.directory import PROGRESS, RunDirectory
+from qmac.runs.header import HEADER as RUN
+from qmac.runtime.monitoring.progress_log import last_line
+from qmac.storage.lock import LOCK, is_held
+from qmac.strategy.grid import ROLES, Grid, shown_windows
+from qmac.strategy.rules import Rules
+
+RUNNING, INTERRUPTED, FINISHED, INCOMPLETE, DAMAGED = "running", "interrupted", "finished", "incomplete", "damaged"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the list."""
+
+    path: Path
+    state: str
+    """``"running"``, ``"interrupted"``, ``"finished"``, ``"incomplete"`` (cells failed everywhere) or ``"damaged"``."""
+    asked: str = ""
+    objective: str = ""
+    symbols: int = 0
+    done: int = 0
+    """Symbols whose result is there."""
+    share: float = math.nan
+    """Of the symbol at hand, as the run last said."""
+    best: float = math.nan
+    """Objective of the best combination of all symbols that are done."""
+    combination: tuple[int, ...] | None = None
+    symbol: str = ""
+    """Whose combination that is."""
+    when: float = math.nan
+    """Seconds since 1970 of the last sign of life."""
+    said: str = ""
+    """What ended the run, or what is wrong with the directory."""
+
+    @property
+    def date(self) -> str:
+        """``when`` on a clock of this place."""
+        if math.isnan(self.when):
+            return ""
+        return datetime.fromtimestamp(self.when, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return dataclasses.asdict(self) | {"path": str(self.path), "date": self.date}
+
+
+def find(directories: Iterable[Path]) -> Iterator[Entry]:
+    """Runs and results in and below directories, sorted by path; those within a run belong to it.
+
+    Raises
+    ------
+    OptionError : a directory that is not there.
+    """
+    for top in directories:
+        top = top.expanduser()
+        if not top.is_dir():
+            reason = "is a file" if top.exists() else "is not there"
+            raise OptionError(f"{top} {reason}. Name directories in which to look for runs.")
+        for place, folders, files in os.walk(top):
+            if (RUN in files and "prices" in folders) or (RESULT in files and not {TOP, ARRAYS}.isdisjoint(files)):
+                folders.clear()  # other programs have files of these names too
+                yield look_at(Path(place))
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+
+
+def look_at(path: Path) -> Entry:
+    """One directory; damage of any kind is what its entry says."""
+    try:
+        return _of_run(path) if (path / RUN).exists() else _of_result(path)
+    except Exception as error:  # a damaged file can fail in any way
+        when = max((file.stat().st_mtime for file in (path / RUN, path / RESULT) if file.exists()), default=math.nan)
+        words = str(error).removeprefix(f"{path} ").removeprefix(f"{path}/") or type(error).__name__
+        return Entry(path, DAMAGED, said=printable(words), when=when)
+
+
+def _of_run(path: Path) -> Entry:
+    directory = RunDirectory.open(path)
+    asked, line = directory.header["asked"], last_line(path / PROGRESS)
+    done = [name for name in directory.names if (directory.result(name) / RESULT).exists()]
+    held = is_held(path / LOCK)
+    if held:
+        state, said = RUNNING, "" if line is None or line.status is None else line.words
+    elif len(done) == len(directory.names):
+        failed = [name for name in done if json.loads((directory.result(name) / RESULT).read_bytes()).get("failed")]
+        state, said = (INCOMPLETE, f"cells failed of {', '.join(failed)}") if failed else (FINISHED, "")
+    elif held is None and line is not None and line.status is not None:  # no lock to ask
+        state, said = RUNNING, line.words
+    else:
+        state, said = INTERRUPTED, "" if line is None or line.status is not None else line.words
+    best, combination, symbol = _best(directory, done, asked["objective"], asked["maximize"])
+    return Entry(
+        path, state, _words(asked), asked["objective"], len(directory.names), len(done),
+        math.nan if line is None or state in (FINISHED, INCOMPLETE) else line.share,
+        best, combination, symbol, (path / RUN).stat().st_mtime if line is None else line.time, said,
+    )  # fmt: skip
+
+
+def _of_result(path: Path) -> Entry:
+    header = json.loads((path / RESULT).read_bytes())
+    best, combination = _first(path, header["objective"])
+    return Entry(
+        path, INCOMPLETE if header.get("failed") else FINISHED, _words(header), header["objective"], 1, 1, math.nan, best, combination,
+        str(header["prices"]["name"]), (path / RESULT).stat().st_mtime,
+    )  # fmt: skip
+
+
+def _best(
+    directory: RunDirectory, done: list[str], objective: str, maximize: bool
+) -> tuple[float, tuple[int, ...] | None, str]:
+    firsts = [(*_first(directory.result(name), objective), name) for name in done]
+    known = [first for first in firsts if not math.isnan(first[0])]
+    choose = max if maximize else min
+    return choose(known, key=lambda first: first[0], default=(math.nan, None, ""))
+
+
+def _first(path: Path, objective: str) -> tuple[float, tuple[int, ...] | None]:
+    """Objective and windows of a result's first row."""
+    top = pd.read_parquet(path / TOP, columns=[*ROLES, objective])
+    if top.empty:
+        return math.nan, None
+    return float(top[objective].iloc[0]), tuple(int(top[role].iloc[0]) for role in ROLES)
+
+
+def _words(asked: dict[str, Any]) -> str:
+    """What was asked, as short as it can be said: objective, windows, rules that are not the usual ones."""
+    grid, rules, usual = Grid(**asked["grid"]), Rules(**asked["rules"]).to_dict(), Rules().to_dict()
+    roles = {role: shown_windows(windows) for role, windows in grid.roles.items()}
+    same = len(set(roles.values())) == 1
+    words = [f"{'' if asked['maximize'] else 'lowest '}{asked['objective']}"]
+    words += [roles[ROLES[0]]] if same else [f"{role} {shown}" for role, shown in roles.items()]
+    words += [f"{name} {value}" for name, value in rules.items() if value != usual[name]]
+    return ", ".join(words)

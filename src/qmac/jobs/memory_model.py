@@ -1,0 +1,160 @@
+"""What a run needs of memory, said before it is taken. Estimates from above: a refusal costs less than a kill."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from qmac.data.prices import Prices
+from qmac.engine.dataset.period import Period, code_dtype, delay_of, trading_period
+from qmac.engine.dataset.signals import ABOVE, Averages, averages_of, crosses_of
+from qmac.engine.sweep.spec import SweepSpec
+from qmac.errors import OptionError
+from qmac.kernels.sweep.sweep import sweep_cells
+from qmac.runtime.resources.admission import admit
+from qmac.runtime.resources.limits import Limits
+from qmac.runtime.resources.probes import Reading
+from qmac.strategy.grid import Grid, PairSet
+from qmac.strategy.rules import Rules
+
+LOADING = 80 * 2**20
+"""Kernels read from disk, and what their first call brings along. Measured: 72 MiB."""
+COMPILING = 300 * 2**20
+"""Kernels that are compiled. Measured: 230 to 302 MiB, the most of it for drawdowns with stops."""
+SAMPLED_PAIRS = 512
+SAMPLED_BYTES = 16 * 2**20
+"""Averages that are held at once to count the crosses of the sample."""
+CROSS_BYTES, PAIR_BYTES = 24, 60
+"""While lists are told apart, beyond the crosses themselves: places of 8 bytes, three times; and pairs in order.
+Measured at 252 to 1,000 windows and up to 40,000 bars: 0.5 to 0.85 of what this makes."""
+ROW_BYTES = 1200
+"""Of a kept row, from its replay to the printed result: its metrics, in parts and joined, as Parquet and read again.
+Measured at 200,000 rows: 830, and a copy where they are ranked by their plateau."""
+REPLAY_BYTES = 12 * 8
+"""Of a bar while rows are replayed: a dozen arrays."""
+MAP_BYTES = 6 * 24
+"""Of two windows in a tally: a best, a sum and a count in each of the six maps."""
+
+
+def dataset_bytes(series: Prices, grid: Grid, rules: Rules, averages: Averages | None = None) -> int:
+    """Bytes that ``Dataset.build`` needs at its peak, the averages included; from the crosses of a sample of the pairs.
+
+    Examples
+    --------
+    >>> import qmac
+    >>> 40 < dataset_bytes(qmac.sample_prices(), Grid(windows=range(2, 253)), Rules()) / 2**20 < 80
+    True
+    """
+    period = trading_period(series, rules, grid.windows)
+    crosses = sum(_crosses(series, grid, side, period, rules, averages) for side in (grid.buys, grid.sells))
+    return _dataset_bytes(series, grid, period, crosses)
+
+
+def most_dataset_bytes(series: Prices, grid: Grid, rules: Rules) -> int:
+    """The same at most: no pair crosses above on two bars in a row. Takes no time.
+
+    Examples
+    --------
+    >>> import qmac
+    >>> most_dataset_bytes(qmac.sample_prices(), Grid(windows=range(2, 253)), Rules()) // 2**20
+    4229
+    """
+    period = trading_period(series, rules, grid.windows)
+    pairs = grid.buys.size + grid.sells.size
+    return _dataset_bytes(series, grid, period, pairs * (period.close.size // 2 + 1))
+
+
+def _dataset_bytes(series: Prices, grid: Grid, period: Period, crosses: int) -> int:
+    whole = period.first == 0 and period.close.size == len(series)  # else the part that is looked at is copied
+    held = 8 * len(grid.windows) * (len(series) + (0 if whole else period.close.size))
+    code = np.dtype(code_dtype(period.close.size)).itemsize
+    return held + crosses * (CROSS_BYTES + 2 * code) + PAIR_BYTES * (grid.buys.size + grid.sells.size)
+
+
+def loading_bytes() -> int:
+    """Bytes that the kernels take once they are loaded; 0 if they are."""
+    return 0 if getattr(sweep_cells, "signatures", True) else LOADING
+
+
+def tallies_bytes(grid: Grid) -> int:
+    """Bytes at least of a run's tally and that of one thread: what their maps take."""
+    return 2 * MAP_BYTES * len(grid.windows) ** 2
+
+
+def finishing_bytes(bars: int, windows: int, top: int) -> int:
+    """Bytes that the kept rows take once all is swept: their averages, made again, their replay, themselves.
+
+    Examples
+    --------
+    >>> finishing_bytes(bars=5031, windows=59, top=200_000) >> 20
+    231
+    """
+    return 8 * bars * min(4 * top, windows) + REPLAY_BYTES * bars + ROW_BYTES * top
+
+
+def _crosses(series: Prices, grid: Grid, side: PairSet, period: Period, rules: Rules, averages: Averages | None) -> int:
+    """Of all pairs of a side, by an even sample of them."""
+    count = min(SAMPLED_PAIRS, side.size)
+    sample = ((2 * np.arange(count) + 1) * side.size) // (2 * count)  # middles: the first pair crosses most of all
+    fast, slow = (places[sample] for places in side.positions(grid.windows))
+    at_once, found = max(1, SAMPLED_BYTES // (16 * len(series))), 0
+    for begin in range(0, sample.size, at_once):
+        pairs = np.column_stack((fast, slow))[begin : begin + at_once]
+        used, places = np.unique(pairs, return_inverse=True)
+        own = None if averages is None else averages_of(series, grid.windows, rules, averages)[used]
+        rows = averages_of(series, tuple(grid.windows[k] for k in used), rules, own)
+        of_fast, of_slow = places.reshape(pairs.shape).T
+        (above,) = crosses_of(rows, of_fast, of_slow, period, delay_of(rules), directions=(ABOVE,))
+        found += int(above.starts[-1])
+    return found * side.size // sample.size
+
+
+@contextmanager
+def admitted(
+    limits: Limits, look: Callable[[], Reading], series: Prices, grid: Grid, question: SweepSpec,
+    averages: Averages | None = None,
+) -> Iterator[None]:  # fmt: skip
+    """Refuse before memory is used: the series made ready, the least that is swept with, the rows that are kept, kernels to
+    be compiled.
+
+    Raises
+    ------
+    OptionError : it does not fit into a memory limit, as ``look`` reads it.
+    """
+
+    def ask(needed: int, reading: Reading | None = None) -> None:
+        admit(limits, reading or look(), needed, 0, 1)
+
+    with before_compiling(lambda: ask(COMPILING)):
+        ask(loading_bytes(), reading := look())
+        needed = max(tallies_bytes(grid), finishing_bytes(len(series), len(grid.windows), question.top))
+        try:
+            ask(loading_bytes() + max(needed, most_dataset_bytes(series, grid, question.rules)), reading)
+        except OptionError:  # the sample takes 3 ms
+            ask(loading_bytes() + max(needed, dataset_bytes(series, grid, question.rules, averages)))
+        yield
+
+
+@contextmanager
+def before_compiling(ask: Callable[[], object]) -> Iterator[None]:
+    """Call ``ask`` when a kernel is about to be compiled for the first time; what it raises goes through."""
+    compiler, asked = logging.getLogger("qmac.compiler"), False
+    level, shown = compiler.level, compiler.isEnabledFor(logging.INFO)
+
+    def at_note(_: logging.LogRecord) -> bool:
+        nonlocal asked
+        if not asked:
+            asked = True
+            ask()
+        return shown
+
+    compiler.setLevel(logging.INFO)
+    compiler.addFilter(at_note)
+    try:
+        yield
+    finally:
+        compiler.removeFilter(at_note)
+        compiler.setLevel(level)

@@ -1,0 +1,22 @@
+"""The sources of the kernels, in every folder of them, and their hash."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+KERNELS = Path(__file__).parents[1]
+"""The package of kernels."""
+
+
+def hash_kernel_sources(directory: Path = KERNELS) -> str:
+    """SHA-256 of the paths and contents of all sources below a directory.
+
+    Snapshots of other kernels cannot be resumed, and compiled kernels of other sources cannot be used, so a change in any
+    folder must change this.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(directory.rglob("*.py")):
+        content = source.read_bytes()
+        digest.update(f"{source.relative_to(directory).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()

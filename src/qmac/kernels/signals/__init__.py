@@ -1,0 +1,1 @@
+"""Moving averages, where they cross, and the distinct lists of crosses."""

@@ -1,0 +1,1 @@
+"""The numbers of a report, before anything is drawn."""

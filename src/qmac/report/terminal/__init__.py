@@ -1,0 +1,1 @@
+"""Results and lists on a terminal."""

@@ -1,0 +1,1 @@
+"""The answer: a result, a collection of them, on disk and as tables."""

@@ -1,0 +1,1 @@
+"""A run on disk: header, directory, snapshots, scores, job file."""

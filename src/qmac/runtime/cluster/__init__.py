@@ -1,0 +1,1 @@
+"""Executors over many machines: leases, nodes, the driver, Ray."""

@@ -1,0 +1,1 @@
+"""Executors: serial and threads, and the ledger of cells that are done."""

@@ -1,0 +1,1 @@
+"""Progress: status, displays, the log on disk, Prometheus."""

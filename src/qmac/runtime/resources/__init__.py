@@ -1,0 +1,1 @@
+"""The machine: limits, readings, admission control and the governor."""

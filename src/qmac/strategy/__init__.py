@@ -1,0 +1,1 @@
+"""What a combination of windows means, without any loop over the grid."""

@@ -1,0 +1,1 @@
+"""Is the engine right, here and now? Replays, vectorbt, and the doctor."""

@@ -1,0 +1,196 @@
+"""Exports: what other programs read is what the result holds; no file is lost, and none is half there."""
+
+import io
+import json
+import math
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
+import pytest
+from helpers.terminal import inside
+
+import qmac
+from qmac.cli.streams import plain
+from qmac.errors import OptionError
+from qmac.results import reader
+from qmac.results.exports import SHEET_ROWS, encoded, frame_of
+from qmac.storage import atomic
+
+READERS = {
+    "csv": pd.read_csv,
+    "parquet": pd.read_parquet,
+    "json": lambda path: pd.DataFrame(json.loads(path.read_text())),
+    "xlsx": pd.read_excel,
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("what", ["top", "winners", "maps", "distribution"])
+def test_what_is_written_is_read(run_of_many, tmp_path, kind, what):
+    if kind == "xlsx":
+        pytest.importorskip("openpyxl")
+    path = tmp_path / f"table.{kind}"
+    done = inside("export", run_of_many, "--out", path, "--what", what)
+    assert done.returncode == 0, done.stderr
+    expected = frame_of(reader.read_results(run_of_many), what)
+    found = READERS[kind](path)
+    assert list(found.columns) == list(expected.columns)
+    assert found["symbol"].tolist() == expected["symbol"].tolist()
+    for column in expected.columns[1:]:
+        if not pd.api.types.is_numeric_dtype(expected[column]):
+            assert found[column].tolist() == expected[column].tolist()
+            continue
+        wanted, values = (
+            frame[column].to_numpy(np.float64, na_value=np.nan) for frame in (expected, found.replace("inf", np.inf))
+        )
+        if kind == "json":
+            wanted = np.where(np.isinf(wanted), np.nan, wanted)
+        digits = 1e-14 if kind == "xlsx" else 0  # a sheet has 16 digits
+        assert np.allclose(values, wanted, digits, 0, equal_nan=True), column
+
+
+def test_tables(run_of_many):
+    results = reader.read_results(run_of_many)
+    result = results["AAA"]
+    top, maps, bins = (frame_of(results, what).query("symbol == 'AAA'") for what in ("top", "maps", "distribution"))
+    assert top["rank"].tolist() == list(range(1, len(result.top) + 1))
+    assert bins["count"].sum() == result.scored
+    for (rows, columns), part in maps.groupby(["rows", "columns"]):
+        assert part["count"].sum() == result.scored
+        best = result.map(rows, columns)
+        assert all(best.loc[row.row_window, row.column_window] == row.best for row in part.itertuples())
+
+
+def test_one_symbol_of_many(run_of_many):
+    one = reader.read_results(run_of_many)["AAA"]
+    shown = inside("show", run_of_many, "--symbol", "AAA")
+    assert shown.returncode == 0 and one.digest in shown.stdout and "quantiles" in shown.stdout
+    text = inside("export", run_of_many, "--symbol", "AAA").stdout
+    assert {line.split(",")[0] for line in text.splitlines()[1:]} == {"AAA"}
+    for command in ("show", "export", "verify", "report"):
+        done = inside(command, run_of_many, "--symbol", "AAB")
+        assert done.returncode == 2 and "holds no result of 'AAB'. Did you mean 'AAA'?" in done.stderr
+
+
+def test_on_standard_output(one_run):
+    text = inside("export", one_run).stdout
+    assert text == encoded(frame_of(reader.read_results(one_run)), "csv").decode()
+    assert len(json.loads(inside("export", one_run, "--format", "json", "--out", "-").stdout)) == 7
+
+
+def test_nothing_is_replaced_unless_asked(one_run, tmp_path):
+    path = tmp_path / "top.csv"
+    path.write_text("mine")
+    done = inside("export", one_run, "--out", path)
+    assert done.returncode == 2 and "--force" in done.stderr and path.read_text() == "mine"
+    answer = json.loads(inside("export", one_run, "--out", path, "--force", "--json").stdout)
+    assert answer == {"file": str(path), "what": "top", "format": "csv", "rows": 7}
+    assert inside("export", one_run, "--out", tmp_path, "--format", "csv").returncode == 2
+    assert inside("export", one_run, "--out", tmp_path / "no" / "top.csv").returncode == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["top.csv"]
+
+
+@pytest.mark.parametrize("step", ["open", "write", "fsync", "rename"])
+def test_a_full_disk_leaves_what_was_there(one_run, tmp_path, monkeypatch, step):
+    path = tmp_path / "top.parquet"
+    path.write_text("mine")
+
+    def full(now):
+        if now == step:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic, "step", full)
+    done = inside("export", one_run, "--out", path, "--force")
+    assert done.returncode == 74 and "Make room" in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["top.parquet"] and path.read_text() == "mine"
+
+
+def test_without_openpyxl(one_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    monkeypatch.setattr("qmac.results.exports.find_spec", lambda name: None)
+    done = inside("export", one_run, "--out", tmp_path / "top.xlsx")
+    assert done.returncode == 2 and "pip install 'qmac[xlsx]'" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_name_is_no_formula():
+    openpyxl = pytest.importorskip("openpyxl")
+    sheet = openpyxl.load_workbook(io.BytesIO(encoded(pd.DataFrame({"symbol": ["=cmd()", "SPY"]}), "xlsx"))).active
+    assert [(cell.value, cell.data_type) for (cell,) in sheet.iter_rows(min_row=2)] == [("=cmd()", "s"), ("SPY", "s")]
+
+
+def test_more_rows_than_a_sheet_has():
+    pytest.importorskip("openpyxl")
+    with pytest.raises(OptionError, match="more than a sheet has"):
+        encoded(pd.DataFrame({"a": np.zeros(SHEET_ROWS + 1)}), "xlsx")
+
+
+def test_numbers_that_json_has_not():
+    frame = pd.DataFrame({"a": [1.5, math.nan, math.inf], "b": pd.array([1, None, 3], "Int64"), "c": ["x", "y", "é"]})
+    assert json.loads(encoded(frame, "json")) == [
+        {"a": 1.5, "b": 1, "c": "x"}, {"a": None, "b": None, "c": "y"}, {"a": None, "b": 3, "c": "é"},
+    ]  # fmt: skip
+
+
+def test_the_schema_of_the_best_rows_is_documented(one_run):
+    """docs/results.md has every column of top.parquet, in order, with its type."""
+    page = (
+        (Path(__file__).parents[3] / "docs" / "results.md")
+        .read_text()
+        .partition("## top.parquet")[2]
+        .partition("\n## ")[0]
+    )
+    documented = [
+        (name, kind)
+        for names, kind in re.findall(r"^\| (`[^|]*) \| (\w+) \|", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    ]
+    schema = pyarrow.parquet.read_schema(next(one_run.glob("results/*/top.parquet")))
+    assert documented == [(field.name, str(field.type)) for field in schema]
+
+
+def test_winners_fit_into_80_columns(run_of_many):
+    """A pipe has no width; a number that is cut off is no number."""
+    table = inside("show", run_of_many).stdout.partition("left out")[0]
+    assert max(map(len, table.splitlines())) <= 80 and "\N{HORIZONTAL ELLIPSIS}" not in table
+
+
+def test_show_says_what_repeats_it(one_run, run_of_many, csv, tmp_path):
+    inside_run = next(one_run.glob("results/*"))
+    for path, more in ((one_run, []), (inside_run, [csv])):
+        (tmp_path / "again.toml").write_text(inside("show", path, "--toml").stdout)
+        done = inside("optimize", tmp_path / "again.toml", *more, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["digest"] == qmac.load(one_run).digest
+    answer = json.loads(inside("show", run_of_many, "--toml", "--json").stdout)
+    assert "[prices]" in answer["toml"] and "left out: " in answer["toml"]
+
+
+def test_one_damaged_result_hides_no_other(run_of_many, tmp_path):
+    run = shutil.copytree(run_of_many, tmp_path / "run")
+    damaged = run / "results" / "AAA" / "top.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    done = inside("show", run)
+    assert done.returncode == 3, done.stderr
+    assert "b c" in done.stdout and f"left out: {damaged} is damaged" in done.stdout
+    assert f"qmac resume {run}" in done.stderr
+    answer = json.loads(inside("show", run, "--json").stdout)
+    assert [row["symbol"] for row in answer["winners"]] == ["b c"] and "damaged" in answer["left_out"]["AAA"]
+    assert inside("show", run, "--symbol", "AAA").returncode == 2
+    for place in (run / "results").iterdir():
+        (place / "top.parquet").write_bytes(b"")
+    assert inside("show", run).returncode == 2
+
+
+def test_json_of_many_rows_is_written_row_by_row(one_run, monkeypatch):
+    """All of them as dicts were 3 KiB a row."""
+    monkeypatch.setattr("qmac.results.result.ROWS_AT_ONCE", 3)
+    held = []
+    monkeypatch.setattr("qmac.cli.streams._json", lambda value: held.append(value) or json.dumps(plain(value)))
+    text = inside("show", one_run, "--json").stdout
+    assert json.loads(text)["top"] == plain(qmac.load(one_run).summary()["top"]) and text.count("\n") == 1
+    assert [len(value) for value in held[1:]] == [len(qmac.load(one_run).top.columns)] * 7 and "top" not in held[0]

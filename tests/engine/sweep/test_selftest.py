@@ -1,0 +1,55 @@
+"""Kernels that are wrong on this machine are found before they are used."""
+
+import pytest
+from helpers.series import ohlc
+
+import qmac
+from qmac.engine.sweep import selftest
+from qmac.engine.sweep.worker import Worker
+from qmac.errors import InternalError
+
+
+def optimize(**asked):
+    return qmac.optimize(ohlc("random", 90, 4), qmac.Grid(windows=[2, 3, 5, 8]), threads=1, **asked)
+
+
+def test_wrong_kernels_are_found(monkeypatch):
+    evaluate = Worker.evaluate
+
+    def wrong(worker, unit):
+        done = evaluate(worker, unit)
+        worker.tally.heap.scores[:] += 1e-6
+        return done
+
+    selftest._check.cache_clear()
+    monkeypatch.setattr(Worker, "evaluate", wrong)
+    with pytest.raises(InternalError, match="wrong answers for win_rate"):
+        optimize(objective="win_rate", min_trades=0)
+    monkeypatch.undo()
+    assert optimize(objective="win_rate", min_trades=0).evaluated
+
+
+@pytest.mark.parametrize("part", ["sums", "counts"])
+def test_wrong_maps_are_found(monkeypatch, part):
+    """Such as combinations that share a window and were not taken off."""
+    evaluate = Worker.evaluate
+
+    def wrong(worker, batch):
+        done = evaluate(worker, batch)
+        getattr(worker.tally.maps, part)[3, 1, 2] += 1 << 40
+        return done
+
+    selftest._check.cache_clear()
+    monkeypatch.setattr(Worker, "evaluate", wrong)
+    with pytest.raises(InternalError, match="wrong answers"):
+        optimize()
+    selftest._check.cache_clear()
+
+
+def test_it_is_done_once_for_a_question(monkeypatch):
+    selftest._check.cache_clear()
+    optimize()
+    before = selftest._check.cache_info()
+    optimize()
+    after = selftest._check.cache_info()
+    assert (before.misses, after.misses, after.hits) == (1, 1, 1)

@@ -1,0 +1,54 @@
+"""Runs that are slow enough to be broken into, and what breaks into them."""
+
+import contextlib
+import time
+
+from hypothesis import settings
+
+import qmac
+from helpers.series import frame, series
+from qmac.engine.sweep.worker import Worker
+from qmac.jobs import monitor
+from qmac.runtime.execution import executor, ledger
+
+GRID = qmac.Grid(windows=range(2, 42), shared_windows=True)
+"""25 cells."""
+PRICES = frame(series("random", 300, 4))
+LONG = settings.default.max_examples > 100
+"""Whether it is ``make test-long``."""
+
+
+class Halt(Exception):
+    """Somebody pulls the plug of a run in this process."""
+
+
+def halting(share):
+    """A listener that does when so much is done."""
+
+    def listen(status):
+        if status.done >= share * status.size:
+            raise Halt
+
+    return listen
+
+
+def slow(monkeypatch, seconds=0.006, snapshots=0.005):
+    """Every cell is a batch and takes so long; snapshots are written as often as they can be."""
+    evaluate = Worker.evaluate
+
+    def slowly(worker, batch):
+        time.sleep(seconds)
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", slowly)
+    monkeypatch.setattr(ledger, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(executor, "POLL_SECONDS", 0.005)
+    monkeypatch.setattr(monitor, "SNAPSHOT_SECONDS", snapshots)
+    monkeypatch.setattr(monitor, "SNAPSHOT_COST", 1.0)
+
+
+def halted(path, share=0.5, prices=PRICES, grid=GRID, **asked):
+    """A run directory with about so much of it done; needs ``slow``."""
+    with contextlib.suppress(Halt):
+        qmac.optimize(prices, grid, out=path, top=20, threads=2, progress=halting(share), **asked)
+    return path

@@ -1,0 +1,83 @@
+"""Nodes that are threads of this process: a cluster for tests, whose faults are switches."""
+
+import copy
+import queue
+import threading
+
+from qmac.runtime.cluster.driver import ClusterExecutor, Nodes
+from qmac.runtime.cluster.messages import Done, Expel, Failed, Grant, Heard, Joined, Lost, Ping, Recall
+from qmac.runtime.cluster.node import Node
+from qmac.runtime.resources.limits import Limits
+
+
+class Here(Nodes):
+    """``count`` nodes of ``threads`` threads. ``fault(name, lease)`` is asked before each lease: what it raises is the lease's
+    error, ``"gone"`` ends the node, ``"mute"`` lets it never answer again, ``"twice"`` sends the result twice."""
+
+    refused: dict = {}  # noqa: RUF012
+    awaited: dict = {}  # noqa: RUF012
+
+    def __init__(self, count, threads=1, fault=lambda name, lease: None):
+        self.events, self.asked, self.fault = queue.SimpleQueue(), [], fault
+        self.count, self.threads, self.generation, self.made = count, threads, 0, 0
+
+    def begin(self, evaluator):
+        self.generation += 1
+        self.evaluator, self.checksum, self.events = evaluator, evaluator.checksum, queue.SimpleQueue()
+        self.members = {}
+        for _ in range(self.count):
+            self.join()
+
+    def join(self):
+        self.made += 1
+        name = f"n{self.made}"
+        self.members[name] = (Node(Limits(), self.threads), queue.SimpleQueue())
+        threading.Thread(target=self.serve, args=(name, *self.members[name], self.events), daemon=True).start()
+        self.events.put(Joined(name, self.threads))
+
+    def serve(self, name, node, leases, events):
+        while (lease := leases.get()) is not None:
+            try:
+                fault = self.fault(name, lease)
+                if fault == "mute":
+                    return
+                if fault == "gone":
+                    events.put(Lost(name, "gone"))
+                    return
+                share = copy.deepcopy(node.work(lease, self.generation, self.checksum, lambda: self.evaluator))
+            except Exception as error:
+                events.put(Failed(name, lease.number, str(error)))
+                continue
+            for _ in range(1 + (fault == "twice")):
+                events.put(Done(name, lease.number, share.cells, share.seconds, share))
+
+    def poll(self, seconds):
+        found = []
+        try:
+            found.append(self.events.get(timeout=seconds))
+            while True:
+                found.append(self.events.get_nowait())
+        except queue.Empty:
+            return found
+
+    def do(self, action):
+        self.asked.append(action)
+        match action:
+            case Grant(lease):
+                self.members[lease.node][1].put(lease)
+            case Ping(name):
+                reading = self.members[name][0].reading()
+                self.events.put(Heard(name, reading.lease, reading.swept, reading.paused, reading))
+            case Recall(name):
+                self.members[name][0].recall()
+            case Expel(name):
+                self.members.pop(name)[1].put(None)
+                self.join()
+
+
+class HereExecutor(ClusterExecutor):
+    def __init__(self, *args, **keywords):
+        self.here = Here(*args, **keywords)
+
+    def nodes(self):
+        return self.here

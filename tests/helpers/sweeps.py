@@ -1,0 +1,30 @@
+"""The parts of a sweep, each by itself: its evaluator, its ledger, tallies of some of its cells."""
+
+import qmac
+from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.sweep.evaluator import Evaluator
+from qmac.engine.sweep.spec import build_spec
+from qmac.runtime.execution.ledger import Ledger
+from qmac.strategy.constraints import check_constraints
+
+
+def asked(prices, grid):
+    bounds = check_constraints(None, 1)
+    return build_spec(prices, grid, qmac.Rules(), "total_return", True, bounds, min(20, grid.size))
+
+
+def evaluator_of(prices, grid):
+    question = asked(prices, grid)
+    return Evaluator(Dataset.build(prices, grid, question.rules, question.statistics), question)
+
+
+def ledger_of(evaluator):
+    return Ledger(evaluator.counts, evaluator.work, evaluator.empty)
+
+
+def done(evaluator, *batches):
+    """A tally of these batches."""
+    worker = evaluator.worker()
+    for batch in batches:
+        assert worker.evaluate(batch)
+    return worker.tally

@@ -1,0 +1,157 @@
+"""Event lists, each once: the pairs behind them, and that a sweep of lists equals one of pairs."""
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.series import KINDS, frame, series
+from hypothesis import given
+from hypothesis import strategies as st
+
+import qmac
+from qmac.data.prices import Prices
+from qmac.engine.dataset import dataset
+from qmac.engine.dataset.dataset import Dataset, distinct, walking_order
+from qmac.engine.sweep import reductions, window_maps
+from qmac.engine.sweep import worker as evaluation
+from qmac.engine.sweep.evaluator import Evaluator
+from qmac.engine.sweep.spec import SweepSpec
+from qmac.engine.sweep.worker import Worker
+from qmac.kernels.signals.crosses import Crosses
+from qmac.kernels.signals.event_lists import LEAST_SPLIT, MOST_PAIRS, lists_of, most_pairs
+from qmac.strategy.objective import Objective
+
+# from bar 1 on: a cross looks one bar back
+events = st.lists(st.lists(st.integers(1, 4), max_size=3, unique=True).map(sorted), min_size=10, max_size=10)
+FAST, SLOW = (array.astype(np.int32) for array in np.triu_indices(5, 1))
+
+
+def crosses(lists):
+    starts = np.concatenate(([0], np.cumsum([len(bars) for bars in lists])))
+    return Crosses(starts.astype(np.int64), np.array(sum(lists, []), np.uint16))
+
+
+@given(events, st.integers(1, 12), st.booleans())
+def test_every_pair_keeps_its_list(lists, most, ordered):
+    side = distinct(crosses(lists), FAST, SLOW, most, functools.partial(walking_order, bars=5) if ordered else None)
+    (found,) = lists_of([side], 5)
+    bars = [found.crosses.bars[a:b].tolist() for a, b in zip(found.crosses.starts, found.crosses.starts[1:])]
+    starts, pairs = found.pairs.starts, found.pairs.pairs
+    assert sorted(pairs.tolist()) == list(range(10))
+    for n, own in enumerate(bars):
+        members = pairs[starts[n] : starts[n + 1]].tolist()
+        assert 0 < len(members) <= most and members == sorted(members)
+        assert all(lists[p] == own for p in members)
+        assert found.pairs.fast[starts[n] : starts[n + 1]].tolist() == FAST[members].tolist()
+        assert found.pairs.slow[starts[n] : starts[n + 1]].tolist() == SLOW[members].tolist()
+        for slices, windows, others in ((found.by_fast, FAST, SLOW), (found.by_slow, SLOW, FAST)):
+            shown = [
+                (slices.windows[j], other)
+                for j in range(slices.starts[n], slices.starts[n + 1])
+                for other in slices.others[slices.begins[j] : slices.begins[j + 1]]
+            ]
+            assert sorted(shown) == sorted(zip(windows[members], others[members], strict=True))
+    if most >= 10:
+        assert len(bars) == len({tuple(bars) for bars in lists})
+    if ordered:
+        assert bars == sorted(bars)
+    else:
+        assert pairs[starts[:-1]].tolist() == sorted(pairs[starts[:-1]].tolist())
+    for holders, slices in ((found.fast_holders, found.by_fast), (found.slow_holders, found.by_slow)):
+        for window in range(5):
+            held = range(holders.starts[window], holders.starts[window + 1])
+            assert [slices.windows[holders.slices[k]] for k in held] == [window] * len(held)
+            assert sorted(set(holders.lists[held.start : held.stop])) == holders.lists[held.start : held.stop].tolist()
+
+
+def test_weights_of_a_row_fit_their_integers():
+    assert 32 * MOST_PAIRS**2 <= 2**30
+    assert most_pairs(4) == LEAST_SPLIT and most_pairs(251) == 62 and most_pairs(10**6) == MOST_PAIRS
+
+
+def swept(data, question, scale, lanes=8):
+    worker = Worker(data, replace(question, lanes=lanes), scale)
+    worker.evaluate((0, worker.cells))
+    return worker.tally, window_maps.maps_of(worker.tally, data.buys, data.sells, question.shared_windows)
+
+
+def same(found, expected):
+    (tally, maps), (other, other_maps) = found, expected
+    for a, b in zip((*maps, *tally.totals[:3]), (*other_maps, *other.totals[:3]), strict=True):
+        assert np.array_equal(a, b)
+    assert tally.lowest == other.lowest
+    assert reductions.sum_of_squares(tally) == reductions.sum_of_squares(other)
+    for a, b in zip(reductions.top_of(tally), reductions.top_of(other), strict=True):
+        assert np.array_equal(a, b)
+
+
+def question_on(grid, metric="total_return", rules=None):
+    traded = {"total_trades": (1.0, np.inf)}
+    return SweepSpec(rules or qmac.Rules(), Objective(metric, True, 1.0), grid.shared_windows, 30, traded)
+
+
+def apart(crosses, most):
+    """In place of ``equal_lists``: every pair has a list of its own."""
+    pairs = crosses.starts.size - 1
+    return np.arange(pairs, dtype=np.int32), np.arange(pairs, dtype=np.int32)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "market"])
+@pytest.mark.parametrize("shared_windows", [False, True])
+def test_lists_give_what_pairs_give(kind, shared_windows, monkeypatch):
+    prices = qmac.sample_prices().tail(420) if kind == "market" else Prices.of(frame(series(kind, 200, 4)))
+    grid = qmac.Grid(windows=range(2, 30), shared_windows=shared_windows)
+    question = question_on(grid)
+    data = Dataset.build(prices, grid, question.rules, question.statistics)
+    scale = Evaluator(data, question).scale
+    together = swept(data, question, scale)
+    monkeypatch.setattr(dataset, "most_pairs", lambda windows: 3)
+    monkeypatch.setattr(dataset, "MOST_PAIRS", 5)
+    same(swept(Dataset.build(prices, grid, question.rules, question.statistics), question, scale), together)
+    monkeypatch.setattr(dataset, "equal_lists", apart)
+    every = Dataset.build(prices, grid, question.rules, question.statistics)
+    assert every.buys.pairs.starts.size == grid.buys.size + 1 >= data.buys.pairs.starts.size
+    same(swept(every, question, scale), together)
+
+
+@pytest.mark.parametrize("roles", [{"sell_fast": [3, 9], "sell_slow": range(5, 30, 4)}, {"buy_slow": [7, 11, 13]}])
+def test_windows_of_their_own_for_each_average(roles, monkeypatch):
+    prices, grid = qmac.sample_prices().tail(420), qmac.Grid(windows=range(2, 30), **roles)
+    question = question_on(grid)
+    data = Dataset.build(prices, grid, question.rules, question.statistics)
+    scale = Evaluator(data, question).scale
+    together = swept(data, question, scale)
+    assert together[0].totals.counts[0] == grid.size
+    monkeypatch.setattr(dataset, "equal_lists", apart)
+    same(swept(Dataset.build(prices, grid, question.rules, question.statistics), question, scale), together)
+
+
+@pytest.mark.parametrize(
+    "rules", [qmac.Rules(), qmac.Rules(conflict="opposite", stop_loss=0.1), qmac.Rules(trailing_stop=0.02, max_bars=40)]
+)
+@pytest.mark.parametrize("tile_bytes", [1 << 11, 1 << 14])
+def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monkeypatch):
+    prices, grid = qmac.sample_prices().tail(700), qmac.Grid(windows=range(2, 30))
+    question = question_on(grid, rules=rules)
+    data = Dataset.build(prices, grid, rules, question.statistics)
+    scale = Evaluator(data, question).scale
+    whole = swept(data, question, scale)
+    assert evaluation._tile(data, question) == data.bars
+    monkeypatch.setattr(evaluation, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(evaluation, "TILE_BYTES", tile_bytes)
+    assert evaluation._tile(data, question) < data.bars / 3
+    same(swept(data, question, scale), whole)
+
+
+def test_a_histogram_is_folded_before_it_overflows(monkeypatch):
+    """On a constant price all pairs have the empty list: here the one lane meets more than 2**32 combinations."""
+    monkeypatch.setattr(dataset, "most_pairs", lambda windows: MOST_PAIRS)
+    long, short = range(2, 1482), range(2, 92)
+    grid = qmac.Grid(buy_fast=long, buy_slow=long, sell_fast=short, sell_slow=short)
+    prices = Prices.of(frame(np.full(1500, 10.0)))
+    result = qmac.optimize(prices, grid, rules=qmac.Rules(start=prices.index[-9]), min_trades=0, top=5, threads=1)
+    assert grid.sells.size < MOST_PAIRS and grid.size > 2**32
+    assert result.evaluated == result.scored == grid.size == result.distribution.counts.sum()
+    assert result.distribution.min == result.distribution.max == 0
+    assert [grid.index(row) for row in result.top.iloc[:, :4].to_numpy()] == [0, 1, 2, 3, 4]

@@ -1,0 +1,94 @@
+"""A result on a terminal."""
+
+import io
+import time
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from helpers.series import frame, series
+from rich.console import Console
+
+import qmac
+from qmac.report.terminal import result as terminal
+from qmac.report.terminal import tables
+from qmac.results.collection import Results
+from qmac.verification.replay import Difference
+
+GRID = qmac.Grid(windows=(3, 5, 8, 13, 21))
+
+
+@pytest.fixture(scope="module")
+def result():
+    return qmac.optimize(frame(series("random", 300, 4)), GRID, top=8, threads=1)
+
+
+def shown(result):
+    console = Console(file=io.StringIO(), width=100)
+    terminal.show_result(result, console)
+    return console.file.getvalue()
+
+
+def test_what_surrounds_the_winner_is_said_where_it_costs_nothing(result, monkeypatch):
+    near = result.neighbourhood(radius=2)["total_return"].iloc[1:]
+    said = (
+        f"within 2 steps of the winner, {len(near)} window sets: median {near.median():.1%}, worst {near.min():.1%}\n"
+    )
+    assert shown(result).endswith(said)
+    assert "within 2 steps" not in shown(replace(result, source=None))
+    monkeypatch.setattr(terminal, "MOST_BARS", len(near) * 100)
+    assert "within 2 steps" not in shown(result)
+
+
+def test_many_rows_are_not_all_printed_and_take_no_minute(result):
+    many = replace(result, top=pd.concat([result.top] * 1000, ignore_index=True))
+    began = time.perf_counter()
+    assert "20 of 8,000 rows; --rows shows more" in shown(many)
+    console = Console(file=io.StringIO(), width=80)
+    terminal.top_table(many.top, many.objective, console)
+    assert time.perf_counter() - began < 10
+    assert "shows more" not in shown(result)
+
+
+def test_one_thread_is_one(result):
+    assert " on 1 thread\n" in shown(result) and " on 2 threads\n" in shown(replace(result, threads=2))
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120])
+def test_windows_and_values_are_whole_in_a_narrow_terminal(result, width):
+    results = Results({"AAA": lambda: result, "a name that goes on and on, and on": lambda: result}, {})
+    run = qmac.backtest(frame(series("random", 300, 4)), result.best)
+    for show in (
+        lambda console: terminal.show_winners(results, console),
+        lambda console: terminal.show_result(result, console),
+        lambda console: terminal.show_backtest(run, result.hold, console),
+    ):
+        console = Console(file=io.StringIO(), width=width)
+        show(console)
+        lines = [line for line in console.file.getvalue().splitlines() if " a name" not in line]
+        assert not any("…" in line for line in lines), lines
+    assert all(str(window) in console.file.getvalue() for window in result.best)
+
+
+def test_what_a_stranger_wrote_moves_no_cursor(result):
+    named = replace(
+        result, prices=result.prices | {"name": "a\x1b[2J", "last": "2018\n\x1b[A", "averages": "\x1b[A"}, source=None
+    )
+    console = Console(file=io.StringIO(), width=100)
+    terminal.show_winners(Results({"a\x1b[2J": lambda: named}, {"b": "why\x1b[2J"}), console)
+    assert "\x1b" not in shown(named) + console.file.getvalue() and "a?[2J" in shown(named)
+
+
+def test_a_symbol_of_200_characters_leaves_room_for_the_rest(result):
+    name = "X" * 200
+    results = Results({name: lambda: result, "AAA": lambda: result}, {})
+    apart = [(symbol, Difference("total_return", "reference", 0.1, result.best, 1.0, 1.1)) for symbol in results]
+    for show in (
+        lambda console: terminal.show_winners(results, console),
+        lambda console: tables.show_differences(apart, console),
+    ):
+        console = Console(file=io.StringIO(), width=80)
+        show(console)
+        text = console.file.getvalue()
+        assert "XXXX…" in text and text.count("X") <= 16
+        assert " ".join(str(window) for window in result.best) in " ".join(text.split())

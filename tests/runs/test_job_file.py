@@ -1,0 +1,200 @@
+"""Job files: what they say is what is asked; a run repeats itself; the command line overrides."""
+
+import json
+import re
+import shutil
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.series import frame, series
+from helpers.terminal import inside
+from hypothesis import given
+from hypothesis import strategies as st
+
+import qmac
+from qmac.runs.job_file import windows_text
+from qmac.strategy.grid import parse_windows
+
+
+@given(st.sets(st.integers(1, 400), min_size=1))
+def test_windows_are_their_text(windows):
+    assert parse_windows(windows_text(sorted(windows))) == tuple(sorted(windows))
+
+
+QUESTIONS = {
+    "usual": [],
+    "four roles": ["--buy-fast", "2:6", "--buy-slow", "7,9,14", "--sell-fast", "3:9:3", "--sell-slow", "10:20:5"],
+    "shared": ["--windows", "3:9", "--shared-windows", "--minimize", "--objective", "max_drawdown"],
+    "where": ["--where", "win_rate >= 0.2", "--where", "max_drawdown > -0.3", "--where", "win_rate < 0.9", "--min-trades", "2"],
+    "order": ["--where", "total_trades <= 9", "--where", "win_rate >= -inf", "--where", "max_drawdown <= 0", "--min-trades", "0"],
+    "rules": ["--fees", "0.001", "--average", "wma", "--fill", "close", "--conflict", "opposite", "--stop-loss", "0.1",
+              "--take-profit", "0.3", "--max-bars", "30", "--start", "2001-03-01", "--end", "2001-12-03 00:00", "--init-cash", "1e-05"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_run_repeats_itself(csv, tmp_path, name):
+    windows = [] if name in ("four roles", "shared") else ["--windows", "2:20:2"]
+    first = inside("optimize", csv, *windows, *QUESTIONS[name], "--out", tmp_path / "run", "--top", 4, "--json")
+    assert first.returncode == 0, first.stderr
+    again = inside("optimize", tmp_path / "run" / "job.toml", "--out", tmp_path / "again", "--json")
+    assert again.returncode == 0, again.stderr
+    first, again = json.loads(first.stdout), json.loads(again.stdout)
+    assert first["digest"] == again["digest"]
+    for key in ("filtered_by", "constraints", "rules", "grid", "prices", "objective", "maximize", "best"):
+        assert first[key] == again[key], key
+    texts = [(tmp_path / run / "job.toml").read_text() for run in ("run", "again")]
+    assert texts[0] == texts[1]
+    header = json.loads(next(tmp_path.glob("run/results/*/result.json")).read_text())
+    (tmp_path / "bare.toml").write_text(header["job"])
+    third = inside("optimize", tmp_path / "bare.toml", csv, "--json")
+    assert json.loads(third.stdout)["digest"] == first["digest"]
+
+
+def test_jobs_of_many(run_of_many, tmp_path):
+    done = inside("optimize", run_of_many / "job.toml", "--json")
+    assert done.returncode == 0, done.stderr
+    answer, first = json.loads(done.stdout), json.loads(inside("show", run_of_many, "--json").stdout)
+    assert answer["digests"] == first["digests"]
+    assert list(tomllib.loads((run_of_many / "job.toml").read_text())["prices"]) == ["AAA", "b c"]
+
+
+@pytest.mark.parametrize("symbol", ['a "quoted" one', "tab\tand \\ back", "é\x7f", "x = 1 # y", "[prices]"])
+def test_names_that_toml_must_quote(tmp_path, symbol):
+    prices = {symbol: frame(series("random", 60, 1)), "Z": frame(series("random", 60, 2))}
+    results = qmac.optimize_many(prices, qmac.Grid(windows=[2, 3, 5, 8]), out=tmp_path / "run")
+    done = inside("optimize", tmp_path / "run" / "job.toml", "--json")
+    assert json.loads(done.stdout)["digests"] == {name: result.digest for name, result in results.items()}
+
+
+@pytest.fixture
+def job(csv, tmp_path):
+    """A job file beside its prices."""
+    (tmp_path / "spy.csv").write_bytes(csv.read_bytes())
+
+    def written(text):
+        (tmp_path / "job.toml").write_text(text)
+        return tmp_path / "job.toml"
+
+    return written
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What a command would run: the job, the limits, the directory that it would be kept in."""
+    found = []
+    monkeypatch.setattr("qmac.cli.runs._run", lambda job, kept, limits, *_: found.append((job, limits, kept)))
+    monkeypatch.setattr("qmac.cli.runs._print_estimate", lambda job, limits, *_: found.append((job, limits, None)))
+
+    def ask(*arguments):
+        done = inside(*arguments)
+        assert done.returncode == 0, done.stderr
+        return found.pop()
+
+    return ask
+
+
+def test_the_command_line_overrides(job, asked, csv, tmp_path):
+    path = job(
+        'prices = "spy.csv"\nwindows = [2, 5, "7:9"]\nbuy_fast = 3\ntop = 3\nfees = 0\nwhere = "win_rate > 0.1"\n'
+        'threads = 1\nstart = 2001-02-01\nout = "kept"\npolite = true\n'
+    )
+    plain, limits, kept = asked("optimize", path)
+    assert plain.grid.buys.slow == (2, 5, 7, 8, 9) and plain.grid.buys.fast == (3,)
+    assert (plain.top, plain.rules.start, plain.rules.fees, list(plain.prices)) == (3, "2001-02-01", 0.0, ["spy"])
+    assert list(plain.constraints) == ["win_rate", "total_trades"] and kept.path == tmp_path / "kept"
+    assert (limits.threads, limits.polite) == (1, True)
+    over, _, kept = asked(
+        "optimize", path, "--windows", "2:6", "--top", 20, "--fees", "0.01", "--where", "exposure > 0",
+        "--start", "2001-01-01", "--out", tmp_path / "other",
+    )  # fmt: skip
+    assert over.grid == qmac.Grid(range(2, 7)) and (over.rules.fees, over.top) == (0.01, 20)
+    assert list(over.constraints) == ["exposure", "total_trades"] and over.rules.start == "2001-01-01"
+    assert kept.path == tmp_path / "other"
+    assert list(asked("estimate", path, "--sample")[0].prices) == ["sp500"]
+    assert asked("optimize", path, "--dry-run")[1].threads == 1
+    path = job('sample = true\nwindows = "2:6"\n')
+    assert list(asked("optimize", path, csv)[0].prices) == ["spy"]
+    assert list(asked("optimize", path)[0].prices) == ["sp500"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("windoes = 3", "windoes is not known. Did you mean 'windows'?"),
+        ("stop-los = 3", "Did you mean 'stop-loss'?"),
+        ("windows = 2:252", "is no TOML"),
+        ("fees = 'x'", "fees is 'x', but must be a number"),
+        ("top = 2.5", "top is 2.5, but must be a whole number"),
+        ("top = true", "must be a whole number"),
+        ("strict = 1", "must be true or false"),
+        ("windows = true", "must be a text in quotes, such as"),
+        ("windows = [1.5]", "must be a text in quotes, such as"),
+        ("windows = []", "must be a text in quotes, such as"),
+        ("objective = ['a']", "must be a text in quotes"),
+        ("where = [1]", "must be a text in quotes, or a list of them"),
+        ("prices = 3", "must be a path, a list of paths, or a table"),
+        ("prices = {a = 3}", "must be a path, a list of paths, or a table"),
+        ("prices = {}", "must be a path, a list of paths, or a table"),
+        ("prices = {'' = 'spy.csv'}", "has no name"),
+        ("out = 3", "must be a path in quotes"),
+        ("min-trades = 1\nmin_trades = 2", "is there twice"),
+        ("fees = 2", "fees is 2"),
+        ("prices = 'other.csv'", "other.csv: there is no such file"),
+        ("", "no prices are given"),
+        ("averages = 'own'", "averages of its own"),
+    ],
+)
+def test_mistakes(job, text, says):
+    done = inside("optimize", job(text), "--windows", "2:6") if "windows" not in text else inside("optimize", job(text))
+    assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_files_that_are_none(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "b.toml").mkdir()
+    assert "is no TOML" in inside("optimize", tmp_path / "a.toml").stderr
+    assert "cannot be read" in inside("optimize", tmp_path / "b.toml").stderr
+
+
+def test_a_result_says_what_repeats_it():
+    prices = frame(series("random", 100, 3))
+    result = qmac.optimize(
+        prices, qmac.Grid(windows=range(2, 9)), top=5, averages=np.cumsum(np.ones((7, 100)), axis=1) % 7
+    )
+    told = tomllib.loads(result.job)
+    assert told["averages"] == "own" and told["windows"] == "2:8" and "prices" not in told
+
+
+def test_the_documented_job_file(csv, asked, tmp_path, monkeypatch):
+    """All keys of docs/command-line.md are known, and mean what they say."""
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+    text = re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "job.toml").write_text(text.replace("2010", "2001").replace("2:252:5", "2:32:5"))
+    (tmp_path / "more").mkdir()
+    for name in ("spy", "more/qqq"):
+        (tmp_path / f"{name}.csv").write_bytes(csv.read_bytes())
+    found, _, kept = asked("optimize", "job.toml")
+    assert list(found.prices) == ["spy", "qqq"] and kept.path == tmp_path / "runs" / "spy"
+    assert (found.rules.stop_loss, found.rules.start, found.top) == (0.1, "2001-01-04", 100)
+
+
+def test_a_run_goes_on_without_its_job_file(one_run, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(one_run, run)
+    text = (run / "job.toml").read_text()
+    (run / "job.toml").unlink()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("qmac.runs.job_file.os.replace", full)
+        assert inside("resume", run).returncode == 0
+    assert not list(run.glob("*job.toml*"))
+    assert str(run) in inside("show", run, "--toml").stdout
+    assert inside("resume", run).returncode == 0
+    assert (run / "job.toml").read_text() == text

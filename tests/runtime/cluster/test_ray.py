@@ -1,0 +1,329 @@
+"""Ray itself: several raylets on loopback, and what can happen to them and to their workers."""
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+from helpers.faults import LONG
+from helpers.series import frame, series
+
+import qmac
+from qmac.errors import OptionError, Stopped
+from qmac.runtime.cluster import driver
+from qmac.runtime.cluster.leases import SILENCE_SECONDS
+from qmac.runtime.cluster.messages import Accept, Expel, Grant
+
+ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'qmac[ray]'")
+from ray.cluster_utils import Cluster  # noqa: E402
+
+pytestmark = pytest.mark.alone
+
+GRID = qmac.Grid(windows=range(2, 42))
+PRICES = frame(series("random", 300, 4))
+STORE = 80 * 2**20
+long = pytest.mark.skipif(not LONG, reason="with make test-long")
+SLOW = """
+import importlib.abc, os, sys, threading, time
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "qmac.runtime.cluster.node":
+            sys.meta_path.remove(self)
+            from qmac.engine.sweep.worker import Worker
+            evaluate = Worker.evaluate
+            def slowly(worker, batch):
+                if threading.current_thread().name.startswith("ThreadPoolExecutor"):  # known answers are not slow
+                    time.sleep(float(os.environ["QMAC_TEST_CELL_SECONDS"]) * (batch[1] - batch[0]))
+                return evaluate(worker, batch)
+            Worker.evaluate = slowly
+
+sys.meta_path.insert(0, Slow())
+"""
+"""Of every process that a raylet starts: cells take so long that there is time to break into them."""
+
+
+@pytest.fixture(scope="module")
+def digest():
+    return qmac.optimize(PRICES, GRID, top=20).digest
+
+
+@contextlib.contextmanager
+def raylets(count, cell_seconds=0.0, place=None):
+    """A head without CPUs and ``count`` nodes of one."""
+    with pytest.MonkeyPatch.context() as patch:
+        if cell_seconds:
+            (place / "sitecustomize.py").write_text(SLOW)
+            patch.setenv("PYTHONPATH", f"{place}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+            patch.setenv("QMAC_TEST_CELL_SECONDS", str(cell_seconds))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_LOG_TO_STDERR", "0")
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE})
+        try:
+            nodes = [cluster.add_node(num_cpus=1, object_store_memory=STORE) for _ in range(count)]
+            yield cluster, nodes
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Every action but pings, with its moment."""
+    heard, follow = [], driver.ClusterSweep._follow
+
+    def listening(course, action):
+        heard.append((time.monotonic(), action))
+        return follow(course, action)
+
+    monkeypatch.setattr(driver.ClusterSweep, "_follow", listening)
+    return heard
+
+
+def workers():
+    """Processes of our actors."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::Actor"):
+                found.append(process)
+    return sorted(found, key=lambda process: process.pid)
+
+
+def when_granted(told, leases):
+    """Wait until so many leases are out or done, and every actor has one."""
+    for _ in range(600):
+        granted = [action.lease.node for _, action in list(told) if isinstance(action, Grant)]
+        if len(granted) >= leases and len(set(granted)) >= len(workers()):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no leases")
+
+
+def swept(cluster, told, trouble, leases=3):
+    """A run on the cluster with trouble in the middle of it; (result, moments from trouble to every lease that was given up)."""
+    began = []
+
+    def later():
+        when_granted(told, leases)
+        began.append(time.monotonic())
+        trouble()
+
+    thread = threading.Thread(target=later)
+    thread.start()
+    with qmac.RayExecutor(cluster.address) as executor:
+        result = qmac.optimize(PRICES, GRID, top=20, executor=executor)
+    thread.join()
+    given_up = [moment - began[0] for moment, action in told if isinstance(action, Expel) and moment > began[0]]
+    return result, given_up
+
+
+def released(told):
+    """Seconds from when a node was given up to when cells of its leases were granted again."""
+    waits, out = [], {}
+    for moment, action in told:
+        match action:
+            case Grant(lease):
+                for lost_at, cells in list(out.values()):
+                    if set(range(lease.first, lease.last)) & cells:
+                        waits.append(moment - lost_at)
+                        cells -= set(range(lease.first, lease.last))
+            case Expel(node):
+                mine = [other.lease for _, other in told if isinstance(other, Grant) and other.lease.node == node]
+                done = {other.lease.number for _, other in told if isinstance(other, Accept)}
+                out[node] = (
+                    moment,
+                    {c for lease in mine if lease.number not in done for c in range(lease.first, lease.last)},
+                )
+    return waits
+
+
+@pytest.mark.parametrize("count", [2, *([1, 4] if LONG else [])])
+def test_digest_is_that_of_threads(digest, count):
+    with raylets(count) as (cluster, _), qmac.RayExecutor(cluster.address) as executor:
+        seen = []
+        for _ in range(2):  # actors stay for the next dataset
+            result = qmac.optimize(PRICES, GRID, top=20, executor=executor, progress=seen.append)
+            assert result.digest == digest and 1 <= result.threads <= count
+        assert any(status.nodes for status in seen)
+
+
+def test_a_worker_that_is_killed(digest, told, tmp_path):
+    with raylets(2, 0.1, tmp_path) as (cluster, _):
+        result, given_up = swept(cluster, told, lambda: workers()[0].kill())
+    assert result.digest == digest
+    assert len(given_up) == 1 and given_up[0] < 3
+    waits = released(told)
+    assert waits and max(waits) < 10, waits
+    print(f"worker killed: seen after {given_up[0]:.1f} s, leased again after {min(waits):.1f} to {max(waits):.1f} s")
+
+
+def begun(out, *python, **streams):
+    """``qmac optimize --executor ray`` in a process of its own, with slow cells; a run of the same question as ``digest``."""
+    csv = out.parent / "prices.csv"
+    PRICES.to_csv(csv, float_format="%.17g")
+    (out.parent / "sitecustomize.py").write_text(SLOW)
+    environment = os.environ | {
+        "PYTHONPATH": f"{out.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+        "QMAC_TEST_CELL_SECONDS": "0.2",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    asked = ["optimize", str(csv), "--windows", "2:41", "--executor", "ray", "--out", str(out)]
+    return subprocess.Popen([sys.executable, *python, *asked], env=environment, **streams)
+
+
+def test_a_driver_that_is_killed_goes_on_elsewhere(digest, tmp_path):
+    out = tmp_path / "run"
+    code = (
+        "from qmac.jobs import monitor as keeper; from qmac.runtime.cluster import leases\n"
+        "keeper.SNAPSHOT_SECONDS, keeper.SNAPSHOT_COST, leases.LEASE_SECONDS = 0.3, 1.0, 0.5\n"
+        "from qmac.cli.main import main\nmain()\n"
+    )
+    process = begun(out, "-c", code, stderr=subprocess.DEVNULL)
+    for _ in range(1200):
+        lines = (out / "progress.jsonl").read_text().splitlines() if (out / "progress.jsonl").exists() else []
+        if lines and json.loads(lines[-1])["done"]:
+            break
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(2)  # leases of half a second, and as many snapshots
+    family = psutil.Process(process.pid).children(recursive=True)
+    heavy = [child for child in family if child.name() in ("raylet", "gcs_server") or "Actor" in child.name()]
+    process.kill()
+    process.wait()
+    shares = []
+    results = qmac.resume(out, progress=lambda status: shares.append(status.done / status.size))
+    result = next(iter(results.values()))
+    assert shares[0] > 0 and result.digest == digest
+    assert heavy and not psutil.wait_procs(heavy, timeout=15)[1]  # the Ray that it started ends with it
+
+
+def test_sigterm_ends_within_seconds_and_keeps_what_is_done(digest, tmp_path):
+    out = tmp_path / "run"
+    process = begun(out, "-m", "qmac", stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "on 1 node" in line and " 0.0%" not in line:
+            break
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    took = time.monotonic() - began
+    assert process.returncode == 75 and f"qmac resume {out} --executor ray" in errors and took < 10, (
+        process.returncode,
+        took,
+        errors,
+    )
+    shares = []
+    qmac.resume(out, progress=lambda status: shares.append(status.done / status.size))
+    assert shares[0] > 0
+    print(f"SIGTERM: left after {took:.1f} s")
+
+
+def test_a_node_of_another_version_is_refused_by_name(monkeypatch):
+    from qmac.runtime.cluster import ray as ray_executor
+
+    monkeypatch.setattr(driver, "REFUSED_SECONDS", 1.0)
+    monkeypatch.setattr(ray_executor, "passport", lambda *_: {"version": "99.0"})
+    with raylets(1) as (cluster, _), qmac.RayExecutor(cluster.address) as executor, pytest.raises(
+        qmac.InputError, match=r"differs in version .*, here 99\.0"
+    ):  # fmt: skip
+        qmac.optimize(PRICES, GRID, executor=executor)
+
+
+def test_a_node_whose_cpus_others_hold_is_named(monkeypatch):
+    from qmac.runtime.cluster import ray as ray_executor
+
+    monkeypatch.setattr(driver, "ALONE_SECONDS", 3.0)
+    monkeypatch.setattr(ray_executor, "AWAITED_SECONDS", 0.5)
+    with raylets(1) as (cluster, nodes), qmac.RayExecutor(cluster.address) as executor:
+        executor.connect()
+        holder = ray.remote(num_cpus=1)(dict).remote()
+        ray.get(holder.__ray_ready__.remote())
+        name = f"{nodes[0].node_ip_address}:{nodes[0].node_id[:6]}"
+        why = re.escape(f"{name}: no process of ours has begun there; all of its CPUs are asked for (1), and others")
+        with pytest.warns(UserWarning, match=f"waiting for node {why}"), pytest.raises(Stopped, match=why):
+            qmac.optimize(PRICES, GRID, executor=executor)
+
+
+def test_what_is_asked_of_a_node_that_has_just_ended_is_asked_of_nobody():
+    from qmac.runtime.cluster.messages import Lease, Ping, Recall
+    from qmac.runtime.cluster.ray import RayNodes
+    from qmac.runtime.resources.limits import Limits
+
+    nodes = RayNodes(Limits())
+    for action in (Grant(Lease(1, "gone", 0, 1)), Ping("gone"), Recall("gone"), Expel("gone", "")):
+        nodes.do(action)  # its loss is told after an answer that gave it another lease
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:1", "127.0.0.1:99999"])
+def test_an_address_without_a_cluster_is_told_at_once(address):
+    began = time.monotonic()
+    with pytest.raises(OptionError, match=r"Ray cluster"):
+        qmac.RayExecutor(address)
+    assert time.monotonic() - began < 6
+
+
+# -- with make test-long
+
+
+@long
+def test_workers_killed_every_five_seconds(digest, told, tmp_path):
+    def trouble():
+        for number in itertools.count():
+            if number == 5:
+                return
+            for process in workers()[:1]:
+                process.kill()
+            time.sleep(5)
+
+    with raylets(2, 0.6, tmp_path) as (cluster, _):
+        result, given_up = swept(cluster, told, trouble)
+    assert result.digest == digest and len(given_up) >= 4
+    waits = sorted(round(wait, 1) for wait in released(told))
+    assert waits[-1] < 3, waits
+    print(f"workers killed: leased again after {waits} s")
+
+
+@long
+def test_a_raylet_that_is_killed_and_one_that_comes(digest, told, tmp_path):
+    with raylets(2, 0.3, tmp_path) as (cluster, nodes):
+
+        def trouble():
+            os.kill(nodes[0].all_processes["raylet"][0].process.pid, signal.SIGKILL)
+
+        result, given_up = swept(cluster, told, trouble)
+        assert result.digest == digest and given_up[0] < 15, given_up
+        waits = released(list(told))
+        cluster.add_node(num_cpus=1, object_store_memory=STORE)
+        with qmac.RayExecutor(cluster.address) as executor:
+            again = qmac.optimize(PRICES, GRID, top=20, executor=executor)
+        assert again.digest == digest
+    print(
+        f"raylet killed: given up after {given_up[0]:.1f} s, leased again after {min(waits):.1f} to {max(waits):.1f} s more"
+    )
+
+
+@long
+@pytest.mark.parametrize("which", ["actor", "raylet"])
+def test_one_that_stands_still(digest, told, tmp_path, which):
+    stopped = []
+    with raylets(2, 0.3, tmp_path) as (cluster, nodes):
+
+        def trouble():
+            raylet = nodes[0].all_processes["raylet"][0].process.pid
+            stopped.append(psutil.Process(raylet) if which == "raylet" else workers()[0])
+            stopped[0].suspend()
+
+        result, given_up = swept(cluster, told, trouble)
+        with contextlib.suppress(psutil.Error):
+            stopped[0].resume()
+    assert result.digest == digest and given_up[0] < SILENCE_SECONDS + 4, given_up
+    print(f"{which} stopped: given up after {given_up[0]:.1f} s")

@@ -1,0 +1,340 @@
+"""One conformance suite over all executors: the same answer, however the work is spread, broken off or paused."""
+
+import itertools
+import os
+import pickle
+import signal
+import threading
+import time
+import weakref
+
+import pytest
+from helpers.series import frame, series
+from helpers.sweeps import asked, done, evaluator_of, ledger_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import qmac
+from qmac.data.prices import Prices
+from qmac.engine.sweep import reductions, window_maps
+from qmac.engine.sweep.worker import Worker
+from qmac.errors import InternalError
+from qmac.jobs.series_sweep import NullMonitor, sweep
+from qmac.runtime.execution import executor as executor_module
+from qmac.runtime.execution import ledger as books
+from qmac.runtime.execution import threads as threads_module
+from qmac.runtime.execution.executor import SerialExecutor, WorkerDirective
+from qmac.runtime.execution.threads import ThreadExecutor, WorkerPool, compute_tally
+
+PRICES = Prices.of(frame(series("random", 300, 4)))
+GRID = qmac.Grid(windows=range(2, 22))
+EXECUTORS = [SerialExecutor(), *map(ThreadExecutor, (1, 2, 3, 64))]
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch):
+    monkeypatch.setattr(executor_module, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(books, "BATCH_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="module")
+def digest():
+    return sweep(PRICES, GRID, asked(PRICES, GRID), SerialExecutor()).digest
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Each cell takes 2 ms."""
+    evaluate = Worker.evaluate
+
+    def slowly(worker, batch):
+        time.sleep(0.002)
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", slowly)
+
+
+class Told(NullMonitor):
+    """A watch that says what it is told to, again and again."""
+
+    def __init__(self, orders):
+        super().__init__(1)
+        self.orders, self.ledger = itertools.cycle(orders), None
+
+    def __call__(self, ledger):
+        self.ledger = ledger
+        if ledger.share > 0.3:
+            ledger.call_in()
+        return next(self.orders)
+
+
+def test_map_ends_soon_when_an_item_fails_on_any_thread():
+    executor, both, swept = ThreadExecutor(2), threading.Barrier(2), []
+    for fails in (True, False):
+
+        def item(k, fails=fails):
+            if k < 2:
+                both.wait(5)
+            if (threading.current_thread() is threading.main_thread()) == fails:
+                raise ZeroDivisionError
+            swept.append(k)
+            time.sleep(0.02)
+
+        with pytest.raises(ZeroDivisionError):
+            executor.map(item, range(100))
+        assert len(swept) < 10
+        assert executor.map(abs, range(-3, 0)) == [3, 2, 1]
+
+
+def test_ctrl_c_leaves_no_item_at_work():
+    executor, both, at_work = ThreadExecutor(2), threading.Barrier(2), []
+
+    def item(k):
+        if k < 2:
+            both.wait(5)
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        at_work.append(k)
+        time.sleep(0.1)
+        at_work.remove(k)
+
+    with pytest.raises(KeyboardInterrupt):
+        executor.map(item, range(100))
+    assert not at_work
+
+
+def test_map_inside_map_and_after_a_pickle_and_a_fork():
+    executor = ThreadExecutor(2)
+    nested = executor.map(lambda n: sum(executor.map(abs, range(n))), range(8))
+    assert nested == [0, 0, 1, 3, 6, 10, 15, 21]
+    assert pickle.loads(pickle.dumps(executor)).map(abs, range(-3, 0)) == [3, 2, 1]
+    if (child := os.fork()) == 0:
+        signal.alarm(10)
+        os._exit(0 if executor.map(abs, range(-3, 0)) == [3, 2, 1] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("executor", EXECUTORS, ids=lambda e: f"{type(e).__name__}-{getattr(e, 'threads', 1)}")
+def test_conformance(executor, digest):
+    assert list(executor.map(abs, range(-3, 3))) == [3, 2, 1, 0, 1, 2]
+    assert sweep(PRICES, GRID, asked(PRICES, GRID), executor).digest == digest
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger = ledger_of(evaluator)
+    ledger.settle(done(evaluator, (1, 4), (40, 46)), [(1, 4), (40, 46)])
+    ledger.restore(ledger.done.copy())  # it goes on with what is left
+    executor.run(evaluator, ledger, NullMonitor(2))
+    assert ledger.complete and ledger.share == 1.0
+    ledger.check()
+
+
+@settings(max_examples=10)
+@given(st.lists(st.builds(WorkerDirective, st.integers(1, 3), st.booleans()), max_size=12), st.integers(1, 3))
+def test_orders_that_change_while_it_runs(digest, orders, threads):
+    watch = Told([*orders, WorkerDirective(2), WorkerDirective(1)])
+    with pytest.MonkeyPatch.context() as patch:
+        evaluate = Worker.evaluate
+        patch.setattr(Worker, "evaluate", lambda *a: time.sleep(0.001) or evaluate(*a))
+        assert sweep(PRICES, GRID, asked(PRICES, GRID), ThreadExecutor(threads), watch).digest == digest
+    watch.ledger.check()
+
+
+def test_a_pause_lets_the_batches_at_hand_end_and_settles_them(slow):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger, seen = ledger_of(evaluator), []
+
+    def watch(ledger):
+        seen.append((ledger.share, int(ledger.done.sum())))
+        paused = ledger.share > 0.3 and len(seen) < 400
+        return WorkerDirective(2, pause=paused)
+
+    ThreadExecutor(2).run(evaluator, ledger, watch)
+    assert ledger.complete
+    waiting = [at for at in seen[:399] if at == seen[398]]
+    assert len(waiting) > 50 and 0 < waiting[0][1] < 46  # nothing moved, and all that was swept was in the books
+    assert waiting[0][0] == pytest.approx(evaluator.work[: waiting[0][1]].sum() / evaluator.work.sum())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_stop_settles_what_is_at_hand(slow, threads):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger = ledger_of(evaluator)
+    ThreadExecutor(threads).run(evaluator, ledger, lambda ledger: WorkerDirective(threads, stop=ledger.share > 0.3))
+    assert 0 < ledger.done.sum() < 46
+    assert ledger.share == pytest.approx(evaluator.work[ledger.done].sum() / evaluator.work.sum())
+    ledger.check()
+    ThreadExecutor(threads).run(evaluator, ledger, NullMonitor(threads))
+    assert ledger.complete
+
+
+def test_a_call_before_anybody_has_started_is_heard(slow):
+    evaluator = evaluator_of(PRICES, GRID)
+    seen = []
+
+    def watch(ledger):
+        if not seen:
+            ledger.call_in()
+        seen.append((len(ledger.settled_by), ledger.share))
+        return WorkerDirective(2)
+
+    ThreadExecutor(2).run(evaluator, ledger_of(evaluator), watch)
+    assert min(share for settled, share in seen if settled == 2) < 0.9
+
+
+def test_an_interrupt_while_workers_are_started(slow, monkeypatch):
+    class Pool(threads_module.ThreadPoolExecutor):
+        def submit(self, *arguments, **keywords):
+            super().submit(*arguments, **keywords)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads_module, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(threads_module, "_settle", lambda *_: None)  # it would submit, too
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger = ledger_of(evaluator)
+    with pytest.raises(KeyboardInterrupt):
+        ThreadExecutor(2).run(evaluator, ledger, lambda _: WorkerDirective(2))
+    assert not ledger.nothing_left  # the worker that was started left after its first batch, and did not sweep all
+
+
+def test_a_crew_makes_its_workers_once_and_frees_those_that_are_not_to_sweep(slow, monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    made, make = [], evaluator.worker
+    monkeypatch.setattr(
+        evaluator, "worker", lambda floors=None: (worker := make(floors), made.append(weakref.ref(worker)))[0]
+    )
+    whole = ledger_of(evaluator)
+    with WorkerPool(evaluator, 2) as crew:
+        for first, last, threads in ((0, 10, 2), (10, 20, 2), (20, 30, 1), (30, 46, 2)):
+            ledger = ledger_of(evaluator)
+            ledger.only(first, last)
+            crew.run(ledger, NullMonitor(threads))
+            whole.settle(ledger.tally, [(first, last)])
+            assert sum(worker() is not None for worker in made) == threads
+        crew.forget()
+        crew.run(again := ledger_of(evaluator), NullMonitor(2))
+    assert whole.complete and again.complete and len(made) == 3
+    check_maps(evaluator, whole.tally, again.tally)
+
+
+def check_maps(evaluator, *tallies):
+    """Those of one worker with floors of its own."""
+    worker = evaluator.worker()
+    worker.evaluate((0, worker.cells))
+    lists = evaluator.dataset.buys, evaluator.dataset.sells
+    plain = window_maps.maps_of(worker.tally, *lists, GRID.shared_windows)
+    for tally in tallies:
+        found = window_maps.maps_of(tally, *lists, GRID.shared_windows)
+        assert all((mine == theirs).all() for mine, theirs in zip(found, plain, strict=True))
+
+
+def test_workers_pass_by_what_one_of_them_has_surpassed():
+    evaluator = evaluator_of(PRICES, GRID)
+    floors, middle = evaluator.floors(), 3  # of six lane blocks
+    first, second, alone = evaluator.worker(floors), evaluator.worker(floors), evaluator.worker()
+    first.evaluate((0, middle))
+    for worker in (second, alone):
+        worker.evaluate((middle, worker.cells))
+    assert (second.tally.buys.best <= alone.tally.buys.best).all()
+    assert (second.tally.buys.best < alone.tally.buys.best).any()
+    check_maps(evaluator, reductions.merge(first.tally, second.tally))
+
+
+def test_a_tally_that_is_lost_has_surpassed_nothing(monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    evaluate = Worker.evaluate
+
+    def fails(worker, batch):
+        if batch[0] >= 3:
+            raise ZeroDivisionError
+        return evaluate(worker, batch)
+
+    with WorkerPool(evaluator, 1) as crew:
+        with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+            patch.setattr(Worker, "evaluate", fails)
+            crew.run(lost := ledger_of(evaluator), NullMonitor(1))
+        assert not lost.done.any()
+        crew.run(ledger := ledger_of(evaluator), NullMonitor(1))
+    assert ledger.complete
+    check_maps(evaluator, ledger.tally)
+
+
+def test_nobody_starts_after_a_stop():
+    evaluator = evaluator_of(PRICES, GRID)
+    for executor in EXECUTORS:
+        ledger = ledger_of(evaluator)
+        executor.run(evaluator, ledger, lambda _: WorkerDirective(2, stop=True))
+        assert ledger.done.sum() == 0
+
+
+@pytest.mark.parametrize("raiser", ["worker", "watch"])
+def test_an_error_keeps_what_others_have_done(slow, monkeypatch, raiser):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger, names, evaluate = ledger_of(evaluator), [], Worker.evaluate
+
+    def fails(worker, batch):
+        names.append(threading.get_ident())
+        if raiser == "worker" and batch[0] == 30:
+            raise ZeroDivisionError
+        return evaluate(worker, batch)
+
+    def watch(ledger):
+        if raiser == "watch" and ledger.share > 0.5:
+            raise ZeroDivisionError
+        return WorkerDirective(3)
+
+    monkeypatch.setattr(Worker, "evaluate", fails)
+    with pytest.raises(ZeroDivisionError):
+        ThreadExecutor(3).run(evaluator, ledger, watch)
+    assert len(set(names)) > 1 and 0 < ledger.done.sum() < 46
+    assert not ledger.done[30 if raiser == "worker" else 45]
+    ledger.check()
+
+
+def test_an_error_of_the_last_batch_is_raised(monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger, evaluate = ledger_of(evaluator), Worker.evaluate
+
+    def fails(worker, batch):
+        if batch[1] == 46:
+            time.sleep(0.05)
+            raise ZeroDivisionError
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", fails)
+    with pytest.raises(ZeroDivisionError):
+        ThreadExecutor(2).run(evaluator, ledger, NullMonitor(2))
+    assert not ledger.complete
+
+
+def test_books_that_do_not_balance_end_the_run(monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    counts = evaluator.counts
+    counts[3] += 1
+    with pytest.raises(InternalError, match="do not balance"):
+        ThreadExecutor(2).run(evaluator, books.Ledger(counts, evaluator.work, evaluator.empty), NullMonitor(2))
+
+
+def test_kernels_that_are_late_leave_at_their_next_row(monkeypatch):
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger, evaluate, entered = ledger_of(evaluator), Worker.evaluate, threading.Event()
+
+    def late(worker, batch):
+        if batch[0] == 20:
+            entered.set()
+            while not evaluator.stop[0]:  # a kernel with rows of hours
+                time.sleep(0.001)
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", late)
+    monkeypatch.setattr(executor_module, "PATIENCE", 0.2)
+    began = time.perf_counter()
+    ThreadExecutor(2).run(evaluator, ledger, lambda _: WorkerDirective(2, stop=entered.is_set()))
+    assert time.perf_counter() - began < 2
+    assert not ledger.done[20]
+    ledger.check()
+    ThreadExecutor(2).run(evaluator, ledger, lambda _: WorkerDirective(2, stop=True))  # and the stop is not left over
+    assert evaluator.stop[0] == 0
+
+
+def test_all_of_a_grid_in_one_call():
+    tally = compute_tally(evaluator_of(PRICES, GRID), threads=2)
+    assert tally.totals.counts[0] == GRID.size

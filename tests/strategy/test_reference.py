@@ -1,0 +1,166 @@
+"""The reference against arithmetic done by hand: it must be right by itself."""
+
+import math
+
+import pytest
+
+from qmac.strategy import reference
+from qmac.strategy.rules import Rules
+
+N = None
+
+
+@pytest.mark.parametrize(
+    ("signs", "fires"),
+    [
+        ([-1, 1], [1]),
+        ([-1, 0, 1], [2]),
+        ([-1, 1, 0, 1], [1, 3]),
+        ([0, 1], [1]),
+        ([N, 1], []),
+        ([-1, N, 1], []),
+        ([0, 0, 0], []),
+        ([1, 1], []),
+        ([1, -1, 1], [2]),
+    ],
+)
+def test_truth_table(signs, fires):
+    pairs = list(enumerate(zip(signs, signs[1:], strict=False), start=1))
+    assert [t for t, (a, b) in pairs if reference.crosses_above(a, b)] == fires
+    flipped = [None if s is None else -s for s in signs]
+    pairs = list(enumerate(zip(flipped, flipped[1:], strict=False), start=1))
+    assert [t for t, (a, b) in pairs if reference.crosses_below(a, b)] == fires
+
+
+def test_average_and_sign():
+    assert reference.average("sma", [1.0, 2.0, 6.0], 2) == [None, 1.5, 4.0]
+    assert reference.average("wma", [1.0, 4.0, 7.0], 2) == [None, 3.0, 6.0]
+    assert reference.average("ema", [1.0, 4.0, 7.0], 2) == pytest.approx([None, 3.0, 17 / 3])
+    assert reference.average("rma", [1.0, 3.0, 7.0], 2) == [None, 2.0, 4.5]
+    assert reference.average("dema", [0.0, 3.0, 3.0], 2) == pytest.approx([None, 8 / 3, 28 / 9])
+    assert reference.average("tema", [0.0, 3.0], 2) == pytest.approx([None, 26 / 9])
+    assert reference.average("hma", [1.0, 2.0, 4.0, 8.0], 4)[:4] == [None] * 4
+    assert reference.sign(1.0, 1.0 + 2**-50) == 0
+    assert reference.sign(1.0, 1.0 + 2**-40) == -1
+    assert reference.sign(None, 1.0) is None
+
+
+def test_one_round_trip_by_hand():
+    # averages of 1 and 2 bars: above after a rise, below after a fall
+    prices = [10.0, 9.0, 12.0, 15.0, 10.0, 9.0]
+    rules = Rules(fees=0.01, slippage=0.02)
+    course = reference.simulate(reference.Bars(prices), (1, 2, 1, 2), rules)
+    shares = 100 / (12 * 1.02 * 1.01)
+    cash = shares * 10 * 0.98 * 0.99
+    assert [(t.opened, t.closed) for t in course.trades] == [(2, 4)]
+    assert course.equity == pytest.approx([100, 100, shares * 12, shares * 15, cash, cash])
+    numbers = reference.metrics(course, rules, 252)
+    assert numbers["total_return"] == pytest.approx(cash / 100 - 1)
+    assert numbers["max_drawdown"] == pytest.approx(cash / (shares * 15) - 1)
+    assert numbers["exposure"] == pytest.approx(2 / 6)
+    assert numbers["win_rate"] == 0.0
+
+
+def test_open_position_is_valued_at_the_last_close_without_cost():
+    course = reference.simulate(reference.Bars([10.0, 9.0, 12.0, 15.0]), (1, 2, 1, 2), Rules(slippage=0.5))
+    assert course.trades[0].closed is None
+    assert course.equity[-1] == pytest.approx(100 / (12 * 1.5) * 15)
+
+
+def test_no_trade_leaves_ratios_undefined():
+    numbers = reference.metrics(reference.simulate(reference.Bars([5.0] * 10), (1, 2, 1, 3), Rules()), Rules(), 252)
+    assert numbers["total_return"] == 0
+    assert math.isnan(numbers["win_rate"])
+    assert math.isnan(numbers["sharpe_ratio"])
+
+
+@pytest.mark.parametrize(
+    ("conflict", "trades"),
+    [("ignore", []), ("opposite", [(3, None)])],
+)
+def test_entry_and_exit_on_one_bar_while_flat(conflict, trades):
+    # bar 3: 10 is above the mean of 5, 11, 10 for the first time, and below the mean of 11, 10
+    course = reference.simulate(reference.Bars([30.0, 5.0, 11.0, 10.0]), (1, 3, 1, 2), Rules(conflict=conflict))
+    assert [(t.opened, t.closed) for t in course.trades] == trades
+
+
+@pytest.mark.parametrize(("conflict", "trades"), [("ignore", [(4, 8)]), ("opposite", [(4, 6)])])
+def test_entry_and_exit_on_one_bar_while_holding(conflict, trades):
+    # entries at 4 and 6, exits at 6 and 8: bar 6 is a conflict
+    prices = [10.0, 9.0, 8.0, 8.0, 9.0, 8.0, 9.0, 8.0, 8.0]
+    course = reference.simulate(reference.Bars(prices), (1, 3, 2, 3), Rules(conflict=conflict))
+    assert [(t.opened, t.closed) for t in course.trades] == trades
+
+
+# averages of 1 and 2 bars: an entry at bar 2, at a close of 12; no exit by signal before bar 9
+RISING = [10.0, 9.0, 12.0, 12.1, 12.2, 12.3, 12.4, 12.5, 12.6]
+
+
+@pytest.mark.parametrize(
+    ("bar", "rules", "closed", "price"),
+    [
+        # (open, high, low) of bar 4, whose close is 12.2
+        ((12.2, 12.2, 10.9), {"stop_loss": 0.05}, 4, 11.4),  # touched within the bar: at the stop
+        ((11.0, 12.2, 10.9), {"stop_loss": 0.05}, 4, 11.0),  # opened below it: at the open
+        ((12.2, 13.3, 12.2), {"take_profit": 0.1}, 4, 13.2),
+        ((13.5, 13.6, 12.2), {"take_profit": 0.1}, 4, 13.5),
+        ((12.2, 13.3, 10.9), {"take_profit": 0.1, "stop_loss": 0.05}, 4, 11.4),  # both: the one below comes first
+        ((13.5, 13.6, 10.9), {"take_profit": 0.1, "stop_loss": 0.05}, 4, 11.4),
+        (
+            (12.2, 20.0, 18.0),
+            {"trailing_stop": 0.1},
+            5,
+            12.2,
+        ),  # the high counts from the next bar on, whose open is low
+        ((12.2, 12.2, 12.2), {"max_bars": 2}, 4, 12.2 * 0.9),  # like an exit by signal, slippage included
+        ((12.2, 12.2, 10.9), {"max_bars": 2, "stop_loss": 0.05}, 4, 11.4),
+    ],
+)
+def test_which_exit_wins_on_a_bar(bar, rules, closed, price):
+    opens, highs, lows = (
+        [close if t != 4 else value for t, close in enumerate([10.0, *RISING[:-1]] if which == 0 else RISING)]
+        for which, value in enumerate(bar)
+    )
+    highs = [max(h, o) if t != 4 else h for t, (h, o) in enumerate(zip(highs, opens, strict=True))]
+    lows = [min(low, o) if t != 4 else low for t, (low, o) in enumerate(zip(lows, opens, strict=True))]
+    bars = reference.Bars(RISING, opens, highs, lows)
+    trade = reference.simulate(bars, (1, 2, 1, 2), Rules(slippage=0.1, **rules)).trades[0]
+    assert (trade.opened, trade.closed) == (2, closed)
+    assert trade.brought == pytest.approx(price)
+
+
+def test_no_signal_acts_on_the_bar_of_a_stop():
+    # entries at 2 and 5, no exit; the stop falls on bar 5, which is an entry too: flat until the end
+    prices = [10.0, 9.0, 12.0, 13.0, 11.0, 11.3, 11.4]
+    lows = [10.0, 9.0, 11.5, 12.0, 11.0, 10.0, 11.4]
+    bars = reference.Bars(prices, None, None, lows)
+    course = reference.simulate(bars, (1, 2, 1, 7), Rules(slippage=0, stop_loss=0.1))
+    assert [(t.opened, t.closed) for t in course.trades] == [(2, 5)]
+    assert course.trades[0].brought == pytest.approx(10.8)
+
+
+def test_next_open_fills_at_the_open_after_the_signal():
+    bars = reference.Bars([10.0, 9.0, 12.0, 15.0, 10.0, 9.0], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    course = reference.simulate(bars, (1, 2, 1, 2), Rules(slippage=0, fill="next_open"))
+    assert [(t.opened, t.closed, t.paid, t.brought) for t in course.trades] == [(3, 5, 4.0, 6.0)]
+
+
+def test_ratios_by_hand():
+    # bought at 10, sold at 12; then bought at 10 and sold at 9
+    course = reference.Course(
+        [100, 120, 120, 108], [True, False, True, False],
+        [reference.Trade(0, 10, 10, 1, 12), reference.Trade(2, 10, 12, 3, 9)],
+    )  # fmt: skip
+    numbers = reference.metrics(course, Rules(), 4)
+    r = [0, 0.2, 0, -0.1]
+    mean = sum(r) / 4
+    assert numbers["sortino_ratio"] == pytest.approx(mean * 2 / math.sqrt(0.01 / 4))
+    assert numbers["sharpe_ratio"] == pytest.approx(mean * 2 / math.sqrt(sum((x - mean) ** 2 for x in r) / 3))
+    assert numbers["omega_ratio"] == pytest.approx(2)
+    assert numbers["max_drawdown"] == pytest.approx(-0.1)
+    assert numbers["calmar_ratio"] == pytest.approx(0.8)
+    assert (numbers["win_rate"], numbers["exposure"], numbers["average_bars"]) == (0.5, 0.5, 1)
+    assert numbers["profit_factor"] == pytest.approx(20 / 12)
+    assert numbers["expectancy"] == pytest.approx(4)
+    assert numbers["simple_return"] == pytest.approx(0.1)
+    assert (numbers["best_trade"], numbers["worst_trade"]) == pytest.approx((0.2, -0.1))

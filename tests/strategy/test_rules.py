@@ -1,0 +1,47 @@
+import datetime as dt
+import math
+
+import pytest
+
+from qmac.errors import RulesError
+from qmac.strategy.rules import Rules
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"fees": 1}, "fees is 1,"),
+        ({"fees": -0.1}, "fees is -0.1"),
+        ({"slippage": float("nan")}, "slippage is nan"),
+        ({"slippage": "a"}, "must be a number"),
+        ({"init_cash": 0}, "init_cash"),
+        ({"periods_per_year": -1}, "periods_per_year is -1, but must be from 1e-6 to 1e17"),
+        ({"periods_per_year": 1e300}, "periods_per_year"),
+        ({"periods_per_year": math.nan}, "periods_per_year"),
+        ({"average": "smaa"}, "Did you mean 'sma'"),
+        ({"fill": "next_opn"}, "Did you mean 'next_open'"),
+        ({"stop_loss": 0}, "stop_loss is 0"),
+        ({"stop_loss": 1}, "above 0 and below 1"),
+        ({"trailing_stop": 5}, "0.05 is 5 %"),
+        ({"take_profit": -0.1}, "take_profit is -0.1, but must be above 0"),
+        ({"take_profit": float("inf")}, "take_profit is inf"),
+        ({"max_bars": 0}, "max_bars is 0"),
+        ({"max_bars": 2.5}, "whole number"),
+        ({"fixed_fees": 1.0}, "trades no longer add up"),
+        ({"end": "soon"}, "end is 'soon'"),
+        ({"conflict": "oposite"}, "Did you mean 'opposite'"),
+        ({"start": "soon"}, "start is 'soon'"),
+        ({"start": 2010}, "start is 2010"),
+    ],
+)
+def test_bad_rules(arguments, says):
+    with pytest.raises(RulesError, match=says):
+        Rules(**arguments)
+
+
+def test_rules_are_values():
+    rules = Rules(fees=0.001, start=dt.date(2010, 1, 4))
+    assert rules == Rules(fees=0.001, start="2010-01-04") == Rules(**rules.to_dict())
+    assert hash(rules) == hash(Rules(**rules.to_dict()))
+    assert rules.buy_factor == pytest.approx(1.0025 * 1.001)
+    assert rules.sell_factor == pytest.approx(0.9975 * 0.999)
