@@ -53,7 +53,9 @@ def loads_alone(width, entries, prefixes, tables, out, codes):
     total = splat(0.0, width)
     code = load(tables.code, 0, width)
     for row in range(prefixes.size - 1):
-        for k in range(item(entries.starts, row) + item(prefixes, row), item(entries.starts, row + 1)):
+        for k in range(
+            item(entries.starts, row) + item(prefixes, row), item(entries.starts, row + 1)
+        ):
             bar = item(entries.bars, k)
             total = total + load(tables.sums.gain, bar, width)
             code = code ^ load(tables.code, bar, width)
@@ -88,7 +90,18 @@ def fill_alone(width, tile, exits, lists, values, tables, edge):
 def close_alone(lanes, margins, sells, count_shift, counts, cells, maps):
     for role in range(2):
         margin = margins.slow if role else margins.fast
-        close_margin(role, lanes, margin, sells.pairs, sells.by_fast, sells.by_slow, count_shift, counts, cells, maps)
+        close_margin(
+            role,
+            lanes,
+            margin,
+            sells.pairs,
+            sells.by_fast,
+            sells.by_slow,
+            count_shift,
+            counts,
+            cells,
+            maps,
+        )
 
 
 def measure(rounds: int = 5) -> Section:
@@ -108,7 +121,9 @@ def measure(rounds: int = 5) -> Section:
 
 def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
     rules = qmac.Rules()
-    question = build_spec(prices, GRID, rules, "total_return", True, check_constraints(None, 1), 100)
+    question = build_spec(
+        prices, GRID, rules, "total_return", True, check_constraints(None, 1), 100
+    )
     data = Dataset.build(prices, GRID, rules, question.statistics)
     worker = Evaluator(data, question).worker()
     scratch, sells, tally = worker._scratch, data.sells, worker.tally
@@ -123,11 +138,21 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
         open_alone(sells.pairs, block * LANES, scratch.lanes, scratch.margins)
 
         def fill() -> None:
-            fill_alone(WIDTH, tile, sells.crosses, scratch.lanes.lists, data.values, scratch.tables, scratch.edge)
+            fill_alone(
+                WIDTH,
+                tile,
+                sells.crosses,
+                scratch.lanes.lists,
+                data.values,
+                scratch.tables,
+                scratch.edge,
+            )
 
         def close() -> None:
             shift, totals = worker._data.scale.count_shift, tally.totals
-            close_alone(scratch.lanes, scratch.margins, sells, shift, totals.counts, tally.sells, tally.maps)
+            close_alone(
+                scratch.lanes, scratch.margins, sells, shift, totals.counts, tally.sells, tally.maps
+            )
 
         fill()
         contenders = {
@@ -135,7 +160,14 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
             "tables": lambda: seconds(fill),
             "walk": lambda: seconds(
                 lambda: walk_alone(
-                    WIDTH, tile, entries, data.buys.prefixes, data.values, scratch.tables, scratch.states, out
+                    WIDTH,
+                    tile,
+                    entries,
+                    data.buys.prefixes,
+                    data.values,
+                    scratch.tables,
+                    scratch.states,
+                    out,
                 )
             ),
             "loads": lambda: seconds(
@@ -147,7 +179,9 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
         for name, times in in_turn(contenders, rounds).items():
             found.setdefault(name, []).append(statistics.median(times) / rows * 1e9)
     ns = {name: statistics.median(times) for name, times in found.items()}
-    instructions = ns["additions"] / 8 * steps / rows * 6 / 4  # an addition of 32 lanes is four instructions
+    instructions = (
+        ns["additions"] / 8 * steps / rows * 6 / 4
+    )  # an addition of 32 lanes is four instructions
     bound = max(ns["loads"], instructions)
     rest = ns["whole"] - ns["walk"] - ns["tables"] - ns["close"]
     return (

@@ -19,7 +19,16 @@ import numpy as np
 import pandas as pd
 
 import qmac
-from benchmarks.measuring import GRID, THREADS, Section, in_turn, ratios, rounds_from, seconds, spread
+from benchmarks.measuring import (
+    GRID,
+    THREADS,
+    Section,
+    in_turn,
+    ratios,
+    rounds_from,
+    seconds,
+    spread,
+)
 from qmac.engine.dataset.signals import averages_of
 from qmac.strategy.reference import TIE
 
@@ -59,7 +68,14 @@ def vectorbt(problem: Problem, engine: str) -> np.ndarray:
 
     close = pd.Series(problem.prices.close, problem.prices.index)
     portfolio = vbt.Portfolio.from_signals(
-        close, problem.entries, problem.exits, fees=RULES.fees, slippage=0.0, init_cash=100.0, freq="1D", engine=engine
+        close,
+        problem.entries,
+        problem.exits,
+        fees=RULES.fees,
+        slippage=0.0,
+        init_cash=100.0,
+        freq="1D",
+        engine=engine,
     )
     return portfolio.total_return(engine=engine).to_numpy()
 
@@ -71,7 +87,9 @@ def raptorbt(problem: Problem, engine: str = "") -> np.ndarray:
     stamps = problem.prices.index.to_numpy().astype("datetime64[ns]").astype(np.int64)
     items = [rbt.BatchSingleItem(str(n), *signals) for n, signals in enumerate(problem.signals)]
     config = rbt.BacktestConfig(initial_capital=100.0, fees=RULES.fees, slippage=0.0)
-    found = rbt.batch_single_backtest(stamps, close, close, close, close, np.ones_like(close), items, config)
+    found = rbt.batch_single_backtest(
+        stamps, close, close, close, close, np.ones_like(close), items, config
+    )
     return np.array([result.metrics.total_return_pct / 100 for _, result in found])
 
 
@@ -93,10 +111,15 @@ def backtesting_py(problem: Problem, engine: str = "") -> np.ndarray:
                 self.buy(size=0.999999)  # shares are whole, and it does not keep cash for the fee
 
     close = problem.prices.close
-    frame = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close"), close), index=problem.prices.index)
+    frame = pd.DataFrame(
+        dict.fromkeys(("Open", "High", "Low", "Close"), close), index=problem.prices.index
+    )
     backtest = Backtest(frame, Crossings, cash=1e9, commission=RULES.fees, trade_on_close=True)
     returns = []
-    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():  # a progress bar; open trades at the end
+    with (
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):  # a progress bar; open trades at the end
         warnings.simplefilter("ignore")
         for entries, exits in problem.signals:
             returns.append(backtest.run(entries=entries, exits=exits)["Return [%]"] / 100)
@@ -127,9 +150,17 @@ def measure(rounds: int = 3) -> Section:
         problem = Problem(count)
         try:
             found = run(problem, engine)
-        except Exception as error:  # a contender that cannot run is a row of the table, not the end of it
+        except (
+            Exception
+        ) as error:  # a contender that cannot run is a row of the table, not the end of it
             section.rows.append(
-                (name, _version(package), f"not measured: {type(error).__name__}: {error}"[:120], "", "")
+                (
+                    name,
+                    _version(package),
+                    f"not measured: {type(error).__name__}: {error}"[:120],
+                    "",
+                    "",
+                )
             )
             continue
         wrong = np.abs(found - problem.expected) / (1 + np.abs(problem.expected))
@@ -139,8 +170,12 @@ def measure(rounds: int = 3) -> Section:
         runs[name] = lambda run=run, problem=problem, engine=engine, count=count: (
             count / seconds(lambda: run(problem, engine))
         )
-    runs["qmac, 1 thread"] = lambda: GRID.size / seconds(lambda: qmac.optimize(prices, GRID, rules=RULES, threads=1))
-    runs[f"qmac, {THREADS} threads"] = lambda: GRID.size / seconds(lambda: qmac.optimize(prices, GRID, rules=RULES))
+    runs["qmac, 1 thread"] = lambda: (
+        GRID.size / seconds(lambda: qmac.optimize(prices, GRID, rules=RULES, threads=1))
+    )
+    runs[f"qmac, {THREADS} threads"] = lambda: (
+        GRID.size / seconds(lambda: qmac.optimize(prices, GRID, rules=RULES))
+    )
     rates = in_turn(runs, rounds)
     for name, found in rates.items():
         if name.startswith("qmac"):

@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 
 import qmac
-from benchmarks.measuring import THREADS, Section, entries_per_pair, in_turn, rounds_from, seconds, spread
+from benchmarks.measuring import (
+    THREADS,
+    Section,
+    entries_per_pair,
+    in_turn,
+    rounds_from,
+    seconds,
+    spread,
+)
 
 BARS = (2_000, 20_000, 100_000, 500_000)
 REFERENCE = 20_000
@@ -23,7 +31,9 @@ def minutes(bars: int) -> qmac.Prices:
     """A random walk in cents, minute by minute."""
     moves = np.random.default_rng(7).normal(0, 0.0005, bars)
     index = pd.date_range("2015-01-01", periods=bars, freq="min")
-    return qmac.Prices.of(pd.DataFrame({"Close": np.round(100 * np.exp(np.cumsum(moves)), 2)}, index=index))
+    return qmac.Prices.of(
+        pd.DataFrame({"Close": np.round(100 * np.exp(np.cumsum(moves)), 2)}, index=index)
+    )
 
 
 def measure(rounds: int = 3) -> Section:
@@ -45,12 +55,23 @@ def measure(rounds: int = 3) -> Section:
     for bars in BARS:
         prices = minutes(bars)
         entries = entries_per_pair(prices, GRID)
-        times = in_turn({"qmac": lambda prices=prices: seconds(lambda: qmac.optimize(prices, GRID))}, rounds)["qmac"]
+        times = in_turn(
+            {"qmac": lambda prices=prices: seconds(lambda: qmac.optimize(prices, GRID))}, rounds
+        )["qmac"]
         found[bars] = entries, times, [time * THREADS * 1e9 / GRID.size / entries for time in times]
     for bars, (entries, times, costs) in found.items():
-        over = [statistics.median(costs) / statistics.median(found[base][2]) for base in (BARS[0], REFERENCE)]
+        over = [
+            statistics.median(costs) / statistics.median(found[base][2])
+            for base in (BARS[0], REFERENCE)
+        ]
         section.rows.append(
-            (f"{bars:,}", f"{entries:,.0f}", spread(times, 2), spread(costs, 2), *(f"{ratio:.2f}" for ratio in over))
+            (
+                f"{bars:,}",
+                f"{entries:,.0f}",
+                spread(times, 2),
+                spread(costs, 2),
+                *(f"{ratio:.2f}" for ratio in over),
+            )
         )
     return section
 

@@ -54,7 +54,9 @@ def machine() -> dict[str, str]:
 def cpu_model() -> str:
     try:
         with Path("/proc/cpuinfo").open() as file:
-            return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
+            return next(
+                line.split(":")[1].strip() for line in file if line.startswith("model name")
+            )
     except (OSError, StopIteration):
         return platform.processor() or "unknown"
 
@@ -86,7 +88,9 @@ def ratios(a: list[float], b: list[float]) -> list[float]:
     return [x / y for x, y in zip(a, b, strict=True)]
 
 
-def entries_per_pair(prices: qmac.Prices, grid: qmac.Grid = GRID, rules: qmac.Rules | None = None) -> float:
+def entries_per_pair(
+    prices: qmac.Prices, grid: qmac.Grid = GRID, rules: qmac.Rules | None = None
+) -> float:
     """Mean number of crosses of a buy pair."""
     from qmac.engine.dataset.period import trading_period
     from qmac.engine.dataset.signals import averages_of, crosses_of
@@ -99,6 +103,8 @@ def entries_per_pair(prices: qmac.Prices, grid: qmac.Grid = GRID, rules: qmac.Ru
 
 
 def rounds_from(description: str | None, rounds: int) -> int:
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=rounds)
     return int(parser.parse_args().rounds)

@@ -10,7 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 import qmac
-from benchmarks.measuring import GRID, THREADS, Section, in_turn, ratios, rounds_from, seconds, spread
+from benchmarks.measuring import (
+    GRID,
+    THREADS,
+    Section,
+    in_turn,
+    ratios,
+    rounds_from,
+    seconds,
+    spread,
+)
 from qmac.strategy.metrics import MEASURES
 
 BARS = 2000
@@ -32,15 +41,21 @@ def measure(rounds: int = 3) -> Section:
     for conflict in ("ignore", "opposite"):
         asked[f'conflict="{conflict}"'] = {"rules": qmac.Rules(conflict=conflict)}
         for name, value in STOPS.items():
-            asked[f'conflict="{conflict}", {name}={value}'] = {"rules": qmac.Rules(conflict=conflict, **{name: value})}
+            asked[f'conflict="{conflict}", {name}={value}'] = {
+                "rules": qmac.Rules(conflict=conflict, **{name: value})
+            }
     prices = qmac.sample_prices().tail(BARS)
     contenders = {
-        name: lambda keywords=keywords: GRID.size / seconds(lambda: qmac.optimize(prices, GRID, **keywords)) / 1e6
+        name: lambda keywords=keywords: (
+            GRID.size / seconds(lambda: qmac.optimize(prices, GRID, **keywords)) / 1e6
+        )
         for name, keywords in asked.items()
     }
     rates = in_turn(contenders, rounds)
     for name, found in rates.items():
-        plain = rates[name.partition(",")[0]] if name.startswith("conflict") else rates["total_return"]
+        plain = (
+            rates[name.partition(",")[0]] if name.startswith("conflict") else rates["total_return"]
+        )
         section.rows.append((name, spread(found), spread(ratios(found, plain), 2)))
     return section
 

@@ -84,7 +84,9 @@ def dataset_of(averages, close, grid, tie):
     period = Period(first, 1, bars, bars, bars, bars, bars)
     prices = Ends(bars, bars * ROUND_TRIP, float(bars[-1] * STILL_OPEN), bars)
     values = TradeValues(ReturnSums(None, None, None, None, None), prices, None)
-    return Dataset.of_averages(averages, period, grid, values, None, facts_of(period, RULES, 252.0), tie=tie)
+    return Dataset.of_averages(
+        averages, period, grid, values, None, facts_of(period, RULES, 252.0), tie=tie
+    )
 
 
 def question(grid, top):
@@ -92,4 +94,6 @@ def question(grid, top):
     from qmac.engine.sweep.spec import SweepSpec
     from qmac.strategy.objective import Objective
 
-    return SweepSpec(RULES, Objective("simple_return", maximize=True, years=1.0), grid.shared_windows, top, {})
+    return SweepSpec(
+        RULES, Objective("simple_return", maximize=True, years=1.0), grid.shared_windows, top, {}
+    )

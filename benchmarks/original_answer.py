@@ -24,12 +24,16 @@ KEPT = 1000
 
 
 def main() -> None:
-    print("| bars | averages | best combination | its score | score with the other averages | its rank there |")
+    print(
+        "| bars | averages | best combination | its score | score with the other averages | its rank there |"
+    )
     print("|---|---|---|---|---|---|")
     for bars in (800, 2000, 5031):
         compare(qmac.sample_prices().tail(bars))
     print()
-    print("| bars | combinations | mean difference of a score | correlation | top 1,000 in common |")
+    print(
+        "| bars | combinations | mean difference of a score | correlation | top 1,000 in common |"
+    )
     print("|---|---|---|---|---|")
     for bars in (800, 2000, 5031):
         spread(qmac.sample_prices().tail(bars))
@@ -52,7 +56,9 @@ def spread(prices: qmac.Prices) -> None:
         for s, rows in (run(prices, grid, n, grid.size) for n in ("stale", "right"))
     )
     a, b = np.array(list(stale.values())), np.array([right[row] for row in stale])
-    heads = [set(sorted(scores, key=lambda row: (-scores[row], row))[:KEPT]) for scores in (stale, right)]
+    heads = [
+        set(sorted(scores, key=lambda row: (-scores[row], row))[:KEPT]) for scores in (stale, right)
+    ]
     common = len(heads[0] & heads[1])
     print(
         f"| {len(prices):,} | {grid.size:,} | {np.abs(a - b).mean():.4f} | {np.corrcoef(a, b)[0, 1]:.4f} | {common} |"
@@ -62,7 +68,9 @@ def spread(prices: qmac.Prices) -> None:
 def dataset(prices: qmac.Prices, grid: qmac.Grid, name: str) -> Dataset:
     if name == "stale":
         return original.as_dataset(prices.close, grid)
-    return original.dataset_of(averages_of(prices, grid.windows, qmac.Rules()), prices.close, grid, TIE)
+    return original.dataset_of(
+        averages_of(prices, grid.windows, qmac.Rules()), prices.close, grid, TIE
+    )
 
 
 def run(prices: qmac.Prices, grid: qmac.Grid, name: str, top: int) -> tuple[np.ndarray, np.ndarray]:
@@ -71,23 +79,31 @@ def run(prices: qmac.Prices, grid: qmac.Grid, name: str, top: int) -> tuple[np.n
     tally = compute_tally(evaluator, 2)
     scores, indices = reductions.top_of(tally)
     sells = grid.sells.size
-    return scores, np.array([(*grid.buys.pair(i // sells), *grid.sells.pair(i % sells)) for i in indices.tolist()])
+    return scores, np.array(
+        [(*grid.buys.pair(i // sells), *grid.sells.pair(i % sells)) for i in indices.tolist()]
+    )
 
 
-def rank_of(prices: qmac.Prices, grid: qmac.Grid, name: str, combination: tuple[int, ...]) -> tuple[float, int]:
+def rank_of(
+    prices: qmac.Prices, grid: qmac.Grid, name: str, combination: tuple[int, ...]
+) -> tuple[float, int]:
     """Score of a combination under the other averages, and about how many of the grid do better there."""
     whole = dataset(prices, grid, name)
     buy, sell = grid.buys.rank(*combination[:2]), grid.sells.rank(*combination[2:])
     score = _score(whole, buy, sell)
     evaluator = Evaluator(whole, original.question(grid, 1))
     tally = compute_tally(evaluator, 2)
-    edges = evaluator.scale.low + np.arange(tally.totals.histogram.size) / evaluator.scale.bins_per_unit
+    edges = (
+        evaluator.scale.low + np.arange(tally.totals.histogram.size) / evaluator.scale.bins_per_unit
+    )
     return score, int(tally.totals.histogram[edges > score].sum())
 
 
 def _score(whole: Dataset, buy: int, sell: int) -> float:
     entries, exits = _events(whole.buys, buy), _events(whole.sells, sell)
-    opened, closed, _ = find_trades(entries, exits, np.full(whole.bars, whole.bars), whole.bars, False)
+    opened, closed, _ = find_trades(
+        entries, exits, np.full(whole.bars, whole.bars), whole.bars, False
+    )
     prices = whole.values.prices
     ends = np.append(prices.sell, prices.last)[closed]
     return float((ends / prices.buy[opened] - 1).sum())

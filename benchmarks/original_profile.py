@@ -52,16 +52,29 @@ def measure(rounds: int = 5) -> Section:
         "score one, all of it": (lambda: original.score_all(prices, sample, 252), SCORED),
         "of that, four averages": (lambda: averages_alone(prices, sample), SCORED),
         "build its tuple": (lambda: _tuples(LISTED), LISTED),
-        "pickle and unpickle its tuple (a Ray batch out)": (lambda: pickle.loads(pickle.dumps(rows, 5)), LISTED),
-        "pickle and unpickle its result (a Ray batch back)": (lambda: pickle.loads(pickle.dumps(results, 5)), LISTED),
+        "pickle and unpickle its tuple (a Ray batch out)": (
+            lambda: pickle.loads(pickle.dumps(rows, 5)),
+            LISTED,
+        ),
+        "pickle and unpickle its result (a Ray batch back)": (
+            lambda: pickle.loads(pickle.dumps(results, 5)),
+            LISTED,
+        ),
     }
     times = in_turn(
-        {name: lambda run=run, count=count: seconds(run) / count * 1e6 for name, (run, count) in parts.items()}, rounds
+        {
+            name: lambda run=run, count=count: seconds(run) / count * 1e6
+            for name, (run, count) in parts.items()
+        },
+        rounds,
     )
     for name, found in times.items():
         middle = float(np.median(found))
         section.rows.append((name, f"{spread(found, 3)} µs", _hours(middle * 1e-6 * GRID.size)))
-    tuples, kept = _bytes(lambda: _tuples(LISTED)), _bytes(lambda: [(row, 0.5 + n) for n, row in enumerate(rows)])
+    tuples, kept = (
+        _bytes(lambda: _tuples(LISTED)),
+        _bytes(lambda: [(row, 0.5 + n) for n, row in enumerate(rows)]),
+    )
     for name, size in (
         ("memory of its tuple in the list", tuples),
         ("memory of its result in the list", kept),

@@ -44,7 +44,13 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
     ]  # fmt: skip
     each = spread([1000 * value for value in reading], 2)
     section.rows.append(
-        ("governor, of a core", each, f"{1 / READING_SECONDS:.0f} a second", _percent(shares), f"{GOVERNOR:.1%}")
+        (
+            "governor, of a core",
+            each,
+            f"{1 / READING_SECONDS:.0f} a second",
+            _percent(shares),
+            f"{GOVERNOR:.1%}",
+        )
     )
     if wide:
         count, each, shares = zip(*(_snapshots() for _ in range(rounds)), strict=True)
@@ -85,7 +91,9 @@ def _snapshots() -> tuple[int, float, float]:
         patch.object(Ledger, "settle", _timed(Ledger.settle, merged)),
     ):
         began = time.perf_counter()
-        qmac.optimize(qmac.sample_prices(), WIDE, out=Path(directory) / "run", limits=Limits(disk_free=None))
+        qmac.optimize(
+            qmac.sample_prices(), WIDE, out=Path(directory) / "run", limits=Limits(disk_free=None)
+        )
         whole = time.perf_counter() - began
     called_for = sum(merged[:-1]) / THREADS  # the last one ends any run
     return len(spent), sum(spent) / max(len(spent), 1), (sum(spent) + called_for) / whole

@@ -43,7 +43,9 @@ def measure(rounds: int = 1, sizes: tuple[str, ...] = tuple(WINDOWS)) -> Section
         found = []
         for _ in range(rounds):
             command = [sys.executable, "-c", SCRIPT.format(last=last, bars=BARS)]
-            found.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+            found.append(
+                subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+            )
         evaluated, times = int(found[0][0]), [float(row[1]) for row in found]
         memory = max(float(row[2]) for row in found)
         if evaluated != qmac.Grid(windows=range(2, last + 1)).size:

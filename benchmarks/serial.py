@@ -66,9 +66,14 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
     prices = qmac.sample_prices()
     cases = [("2:252", GRID, prices.tail(bars), Rules()) for bars in (800, 2000, 5031)]
     if wide:
-        cases += [("2:1420", WIDE, prices, Rules(start=prices.index[-bars].isoformat())) for bars in (800, 2000)]
+        cases += [
+            ("2:1420", WIDE, prices, Rules(start=prices.index[-bars].isoformat()))
+            for bars in (800, 2000)
+        ]
     for name, grid, series, rules in cases:
-        question = build_spec(series, grid, rules, "total_return", True, check_constraints(None, 1), 100)
+        question = build_spec(
+            series, grid, rules, "total_return", True, check_constraints(None, 1), 100
+        )
         found = []
         for _ in range((1 if grid is WIDE else rounds) + 1):
             executor = Timed()
@@ -78,7 +83,11 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
             found.append((total, total - executor.spread, executor.merging))
         total, serial, merging = (statistics.median(part) for part in zip(*found[1:], strict=True))
         projected = serial + (total - serial) / CPUS + merging * (CPUS - 1) / FED
-        bars = len(series) if rules.start is None else len(series) - series.index.searchsorted(rules.start)
+        bars = (
+            len(series)
+            if rules.start is None
+            else len(series) - series.index.searchsorted(rules.start)
+        )
         section.rows.append(
             (
                 name, f"{bars:,}", f"{grid.size:,}", f"{total:.2f}", f"{serial:.3f}", f"{serial / total:.2%}",

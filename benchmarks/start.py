@@ -49,7 +49,9 @@ def measure(rounds: int = 5) -> Section:
         _run(command)
         first_unit = "first unit" in name
         found = [
-            _until_first_unit(command) if first_unit else seconds(lambda command=command: _run(command))
+            _until_first_unit(command)
+            if first_unit
+            else seconds(lambda command=command: _run(command))
             for _ in range(rounds)
         ]
         section.rows.append((name, spread(found, 2)))

@@ -60,20 +60,29 @@ FULL: dict[str, Callable[[], Section]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--full", action="store_true")
-    parser.add_argument("--only", metavar="SECTION", choices=FULL, help="this one anew; the others stay as they are")
+    parser.add_argument(
+        "--only", metavar="SECTION", choices=FULL, help="this one anew; the others stay as they are"
+    )
     asked = parser.parse_args()
     full, sections, kept = asked.full, [], {}
     if asked.only:
-        kept = {each["name"]: each for each in json.loads((DOCS / "benchmarks.json").read_text())["sections"]}
+        kept = {
+            each["name"]: each
+            for each in json.loads((DOCS / "benchmarks.json").read_text())["sections"]
+        }
     for name, measure in (FULL if full else QUICK).items():
         if name in kept and name != asked.only:
             sections.append(Section(**kept[name]))
             continue
         began = time.perf_counter()
         sections.append(measure())
-        print(f"{name}: {time.perf_counter() - began:.0f} s\n\n{sections[-1].markdown()}", flush=True)
+        print(
+            f"{name}: {time.perf_counter() - began:.0f} s\n\n{sections[-1].markdown()}", flush=True
+        )
     facts = machine()
     head = (
         "# Benchmarks\n\n"
@@ -82,7 +91,9 @@ def main() -> None:
         + ".\n\nMedians, with the smallest and the largest in brackets; contenders take turns. The machine is shared and noisy: figures of "
         "one command differ by 15 % within an hour. What they mean is in [performance.md](performance.md).\n\n"
     )
-    (DOCS / "benchmarks.md").write_text(head + "\n".join(section.markdown() for section in sections))
+    (DOCS / "benchmarks.md").write_text(
+        head + "\n".join(section.markdown() for section in sections)
+    )
     data = {"machine": facts, "full": full, "sections": [section.to_dict() for section in sections]}
     (DOCS / "benchmarks.json").write_text(json.dumps(data, indent=1) + "\n")
 

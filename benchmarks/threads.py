@@ -12,7 +12,16 @@ import subprocess
 import sys
 
 import qmac
-from benchmarks.measuring import GRID, THREADS, Section, in_turn, ratios, rounds_from, seconds, spread
+from benchmarks.measuring import (
+    GRID,
+    THREADS,
+    Section,
+    in_turn,
+    ratios,
+    rounds_from,
+    seconds,
+    spread,
+)
 
 BARS = (800, 2000, 5031)
 
@@ -45,7 +54,12 @@ def serve() -> None:
     for line in sys.stdin:
         bars, threads = map(int, line.split())
         prices = sample.tail(bars)
-        print(seconds(lambda prices=prices, threads=threads: qmac.optimize(prices, GRID, threads=threads)), flush=True)  # type: ignore[misc]
+        print(
+            seconds(
+                lambda prices=prices, threads=threads: qmac.optimize(prices, GRID, threads=threads)
+            ),
+            flush=True,
+        )  # type: ignore[misc]
 
 
 def measure(rounds: int = 5) -> Section:
@@ -54,7 +68,12 @@ def measure(rounds: int = 5) -> Section:
         f"{THREADS} threads, and what the machine has for them",
         f"Whole `qmac.optimize` calls, full grid, total_return: on {THREADS} threads, and in {THREADS} processes at the same time on one "
         "thread each, over one on one thread alone. Processes share nothing, so what they lack is what the machine lacks.",
-        ("bars", f"{THREADS} threads over 1", f"{THREADS} processes over 1", "threads over processes"),
+        (
+            "bars",
+            f"{THREADS} threads over 1",
+            f"{THREADS} processes over 1",
+            "threads over processes",
+        ),
     )
     children = [Child() for _ in range(THREADS)]
 

@@ -13,7 +13,17 @@ import numpy as np
 
 import qmac
 from benchmarks import original
-from benchmarks.measuring import GRID, THREADS, Section, entries_per_pair, in_turn, ratios, rounds_from, seconds, spread
+from benchmarks.measuring import (
+    GRID,
+    THREADS,
+    Section,
+    entries_per_pair,
+    in_turn,
+    ratios,
+    rounds_from,
+    seconds,
+    spread,
+)
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.runtime.execution.threads import compute_tally
@@ -28,7 +38,10 @@ def check_parity(close: np.ndarray) -> None:
     evaluator = Evaluator(original.as_dataset(close, grid), original.question(grid, grid.size))
     tally = compute_tally(evaluator, 1)
     scores, indices = reductions.top_of(tally)
-    rows = [(*grid.buys.pair(i // grid.sells.size), *grid.sells.pair(i % grid.sells.size)) for i in indices.tolist()]
+    rows = [
+        (*grid.buys.pair(i // grid.sells.size), *grid.sells.pair(i % grid.sells.size))
+        for i in indices.tolist()
+    ]
     expected = original.score_all(close, np.array(rows), grid.windows[-1])
     worst = float(np.abs(scores - expected).max())
     if len(rows) != grid.size or worst > 1e-12:
@@ -52,7 +65,9 @@ def measure(rounds: int = 5) -> Section:
         sample = np.array([GRID.combination(int(i)) for i in rng.integers(0, GRID.size, SAMPLE)])
         rates = in_turn(
             {
-                "one": lambda prices=prices: GRID.size / seconds(lambda: qmac.optimize(prices, GRID, threads=1)) / 1e6,
+                "one": lambda prices=prices: (
+                    GRID.size / seconds(lambda: qmac.optimize(prices, GRID, threads=1)) / 1e6
+                ),
                 "all": lambda prices=prices: (
                     GRID.size / seconds(lambda: qmac.optimize(prices, GRID, threads=THREADS)) / 1e6
                 ),

@@ -10,9 +10,15 @@ from hypothesis import HealthCheck, settings
 import qmac
 
 settings.register_profile(
-    "push", max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    "push",
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
 )
-settings.register_profile("long", max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile(
+    "long", max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck)
+)
 settings.load_profile("push")
 
 
@@ -30,7 +36,9 @@ def swept(named: qmac.Prices) -> qmac.Result:
 @pytest.fixture(scope="session")
 def every(named: qmac.Prices, swept: qmac.Result) -> pd.DataFrame:
     """All metrics of all combinations of ``swept``, one by one."""
-    return qmac.evaluate(named, [swept.grid.combination(index) for index in range(swept.grid.size)], swept.rules)
+    return qmac.evaluate(
+        named, [swept.grid.combination(index) for index in range(swept.grid.size)], swept.rules
+    )
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +59,9 @@ def one_run(csv, tmp_path_factory):
     from helpers.terminal import inside
 
     out = tmp_path_factory.mktemp("runs") / "one"
-    done = inside("optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 7, "--min-trades", 3)
+    done = inside(
+        "optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 7, "--min-trades", 3
+    )
     assert done.returncode == 0, done.stderr
     return out
 
@@ -68,7 +78,16 @@ def run_of_many(tmp_path_factory):
         frame(series("random", 200, seed)).to_csv(data / f"{name}.csv")
     (data / "BAD.csv").write_text("Date,Close\n2001-01-01,-1\n")
     done = inside(
-        "optimize", data, "--windows", "2:12", "--objective", "sharpe_ratio", "--where", "win_rate > 0.1", "--out", out
+        "optimize",
+        data,
+        "--windows",
+        "2:12",
+        "--objective",
+        "sharpe_ratio",
+        "--where",
+        "win_rate > 0.1",
+        "--out",
+        out,
     )
     assert done.returncode == 3, done.stderr
     return out

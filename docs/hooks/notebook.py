@@ -54,7 +54,9 @@ def shown(value: Any) -> str:
     if hasattr(value, "to_plotly_json"):
         value.update_layout(template=TEMPLATE)
         return value.to_html(
-            full_html=False, include_plotlyjs=False, config={"responsive": True, "displayModeBar": False}
+            full_html=False,
+            include_plotlyjs=False,
+            config={"responsive": True, "displayModeBar": False},
         )
     if hasattr(value, "_repr_html_"):
         return value._repr_html_().replace(' border="1" class="dataframe"', "")
@@ -78,7 +80,9 @@ def page_of(notebook: Path, folder: Path, names: dict[str, Any] | None = None) -
             try:
                 printed, value = run(source, names)
             except Exception as error:
-                raise RuntimeError(f"{notebook.name}: this cell failed with {error!r}:\n{source}") from error
+                raise RuntimeError(
+                    f"{notebook.name}: this cell failed with {error!r}:\n{source}"
+                ) from error
             parts.append(f"```python\n{source}\n```")
             if printed:
                 parts.append(f'<div class="output"><pre>{escape(printed)}</pre></div>')

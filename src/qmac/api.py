@@ -127,7 +127,15 @@ def optimize_many(
     """
     symbols = of_frames(prices)
     job = job_of(
-        symbols, grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints, strict=strict
+        symbols,
+        grid,
+        objective,
+        rules,
+        top,
+        min_trades,
+        maximize=maximize,
+        constraints=constraints,
+        strict=strict,
     )
     limits = Limits.of(limits)
     threads = threads_of(limits, threads)

@@ -17,7 +17,9 @@ NAMES = sorted(command.__name__ for command in COMMANDS)
 
 
 def test_the_commands():
-    wanted = "optimize backtest evaluate resume watch show report verify estimate runs export doctor"
+    wanted = (
+        "optimize backtest evaluate resume watch show report verify estimate runs export doctor"
+    )
     assert sorted(wanted.split()) == NAMES
 
 
@@ -119,7 +121,10 @@ def test_mistakes_end_in_one_line_and_code_2(arguments, says, tmp_path, monkeypa
 def test_a_mistake_in_a_process():
     done = qmac("optimize", "--nonsense")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("qmac: No such option: --nonsense. See: ") and done.stderr.count("\n") == 1
+    assert (
+        done.stderr.startswith("qmac: No such option: --nonsense. See: ")
+        and done.stderr.count("\n") == 1
+    )
 
 
 def test_no_command_is_help():
@@ -138,7 +143,10 @@ def test_nothing_heavy_is_imported(arguments):
 ASKED = {  # how each shell's script asks for what may follow
     "bash": lambda words: {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))},
     "zsh": lambda words: {"_TYPER_COMPLETE_ARGS": words},
-    "fish": lambda words: {"_TYPER_COMPLETE_ARGS": words, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+    "fish": lambda words: {
+        "_TYPER_COMPLETE_ARGS": words,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    },
 }
 
 
@@ -147,23 +155,38 @@ def test_completion(shell):
     def completed(words):
         asked = {"_QMAC_COMPLETE": f"complete_{shell}", **ASKED[shell](words)}
         code = "import sys; sys.argv = ['qmac']\nfrom qmac.cli.app import app\napp()"
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked})
-        return re.findall(r'^"?([\w-]+)', done.stdout.removeprefix("_arguments '*: :(("), re.MULTILINE)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **asked},
+        )
+        return re.findall(
+            r'^"?([\w-]+)', done.stdout.removeprefix("_arguments '*: :(("), re.MULTILINE
+        )
 
     assert completed("qmac e") == ["evaluate", "export", "estimate"]
     assert completed("qmac optimize --objective sor") == ["sortino_ratio"]
     assert "--where" in completed("qmac optimize --w")
-    assert completed("qmac optimize sp") == (["_files"] if shell == "zsh" else [])  # left to the shell: files
+    assert completed("qmac optimize sp") == (
+        ["_files"] if shell == "zsh" else []
+    )  # left to the shell: files
 
 
 def test_a_reader_that_leaves(csv):
-    command = f"{sys.executable} -m qmac evaluate {csv} 2 5 3 9 --csv | true; echo ${{PIPESTATUS[0]}}"
+    command = (
+        f"{sys.executable} -m qmac evaluate {csv} 2 5 3 9 --csv | true; echo ${{PIPESTATUS[0]}}"
+    )
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
-    said = [line for line in done.stderr.splitlines() if not line.startswith("qmac: compiling")]  # the first run ever
+    said = [
+        line for line in done.stderr.splitlines() if not line.startswith("qmac: compiling")
+    ]  # the first run ever
     assert done.stdout == f"{exits.PIPE}\n" and said == []
 
 
-@pytest.mark.parametrize(("where", "code"), [("> /dev/full", exits.OUTPUT), (">&-", exits.DONE), ("2>&-", exits.DONE)])
+@pytest.mark.parametrize(
+    ("where", "code"), [("> /dev/full", exits.OUTPUT), (">&-", exits.DONE), ("2>&-", exits.DONE)]
+)
 def test_streams_that_take_nothing(one_run, where, code):
     command = f"{sys.executable} -m qmac runs {one_run} {where}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
@@ -177,8 +200,15 @@ def test_colours_on_a_terminal_only(tmp_path, environment, coloured):
     (tmp_path / "run.json").write_text("damaged, and so red")
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "qmac", "runs", str(tmp_path)]
-    known = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-    subprocess.run(command, stdout=slave, env={**known, "TERM": "xterm", "COLUMNS": "80", **environment}, check=True)
+    known = {
+        name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")
+    }
+    subprocess.run(
+        command,
+        stdout=slave,
+        env={**known, "TERM": "xterm", "COLUMNS": "80", **environment},
+        check=True,
+    )
     os.close(slave)
     shown = os.read(master, 1 << 16)
     os.close(master)

@@ -45,7 +45,11 @@ def test_round_trip(tmp_path, form, column):
         ("a.csv", b"Date,Price\n2001-01-01,5\n", "no Close column"),
         ("a.csv", b"Date,Adj Close\n2001-01-01,5\n", "Did you mean 'Adj Close'"),
         ("a.csv", b"Date,Close\n2001-01-01,5\n2001-01-02,x\n", "Close is x in row 2"),
-        ("a.csv", b"Date,Close\n2001-01-01,5\n2001-01-02,0\n", r"Close is 0.* in row 2 \(2001-01-02"),
+        (
+            "a.csv",
+            b"Date,Close\n2001-01-01,5\n2001-01-02,0\n",
+            r"Close is 0.* in row 2 \(2001-01-02",
+        ),
         ("a.csv", b"Date,Close\n2001-01-01,-5\n", "Close is -5"),
         ("a.csv", b"Date,Close\n2001-01-01,inf\n", "Close is inf"),
         ("a.csv", b"Date,Close\n2001-01-01,\n2001-01-02,\n", r"Close is empty in row 1 .*1 more"),

@@ -39,7 +39,10 @@ def test_files_in_the_order_given(tmp_path):
     assert list(symbols.prices) == ["SPY", "QQQ"] and not symbols.bad
     assert [prices.name for prices in symbols.prices.values()] == ["SPY", "QQQ"]
     assert same(symbols.prices["SPY"], SPY) and same(symbols.prices["QQQ"], QQQ)
-    assert list(read_symbols([tmp_path / "QQQ.parquet", str(tmp_path / "SPY.csv")]).prices) == ["QQQ", "SPY"]
+    assert list(read_symbols([tmp_path / "QQQ.parquet", str(tmp_path / "SPY.csv")]).prices) == [
+        "QQQ",
+        "SPY",
+    ]
 
 
 def test_one_file_is_what_read_prices_gives(tmp_path):
@@ -76,7 +79,10 @@ def test_a_missing_file_is_bad_among_several_and_an_error_alone(tmp_path):
     assert "there is no such file" in str(symbols.bad["none"])
     with pytest.raises(PricesError, match=r"^\S*none\.csv: there is no such file"):
         read_symbols([tmp_path / "none.csv"])
-    with pytest.raises(PricesError, match=r"none of 2 symbols can be used\. The first, a: .*a\.csv: there is no such"):
+    with pytest.raises(
+        PricesError,
+        match=r"none of 2 symbols can be used\. The first, a: .*a\.csv: there is no such",
+    ):
         read_symbols([tmp_path / "a.csv", tmp_path / "b.csv"])
     with pytest.raises(PricesError, match="there are no symbols"):
         read_symbols([])
@@ -94,7 +100,12 @@ def test_bad_files_stop_no_other(tmp_path):
         (tmp_path / name).write_text(content)
     symbols = read_symbols([tmp_path])
     assert list(symbols.prices) == ["d"]
-    says = {"a": "is empty", "b": "Close is -5", "c": "cannot be read as Parquet", "e": "has no rows"}
+    says = {
+        "a": "is empty",
+        "b": "Close is -5",
+        "c": "cannot be read as Parquet",
+        "e": "has no rows",
+    }
     assert list(symbols.bad) == list(says)
     assert all(text in str(symbols.bad[name]) for name, text in says.items())
 
@@ -103,7 +114,9 @@ def test_duplicates_name_both_places(tmp_path):
     for folder in ("old", "new"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "SPY.csv").write_text(ONE)
-    with pytest.raises(PricesError, match=r"symbol SPY is there twice: in \S*old\S*SPY.csv and in \S*new\S*SPY.csv"):
+    with pytest.raises(
+        PricesError, match=r"symbol SPY is there twice: in \S*old\S*SPY.csv and in \S*new\S*SPY.csv"
+    ):
         read_symbols([tmp_path / "old", tmp_path / "new"])
     with pytest.raises(PricesError, match="SPY is there twice"):
         read_symbols([tmp_path / "old" / "SPY.csv"] * 2)
@@ -118,7 +131,9 @@ def test_duplicates_name_both_places(tmp_path):
 # -- long files
 
 
-@pytest.mark.parametrize("form", ["csv", "semicolon", "parquet", "dates-in-index", "symbol-in-index"])
+@pytest.mark.parametrize(
+    "form", ["csv", "semicolon", "parquet", "dates-in-index", "symbol-in-index"]
+)
 @pytest.mark.parametrize("column", ["Symbol", "symbol", "TICKER", " Ticker "])
 def test_long_files(tmp_path, form, column):
     """Interleaved, and each symbol with gaps of its own."""
@@ -136,7 +151,10 @@ def test_long_files(tmp_path, form, column):
             data.set_index([column, "Date"]).to_parquet(path)
     symbols = read_symbols([path])
     assert list(symbols.prices) == ["SPY", "QQQ", "EFA"] and not symbols.bad
-    assert all(same(prices, frames[name]) and prices.name == name for name, prices in symbols.prices.items())
+    assert all(
+        same(prices, frames[name]) and prices.name == name
+        for name, prices in symbols.prices.items()
+    )
 
 
 def test_one_bad_symbol_among_good_ones(tmp_path):
@@ -145,7 +163,9 @@ def test_one_bad_symbol_among_good_ones(tmp_path):
     data.to_csv(tmp_path / "all.csv", index=False)
     symbols = read_symbols([tmp_path / "all.csv"])
     assert list(symbols.prices) == ["SPY", "EFA"] and same(symbols.prices["EFA"], EFA)
-    assert re.match(r"QQQ in all\.csv: Close is -5\.0 in row 3 \(2001-01-03", str(symbols.bad["QQQ"]))
+    assert re.match(
+        r"QQQ in all\.csv: Close is -5\.0 in row 3 \(2001-01-03", str(symbols.bad["QQQ"])
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,9 +179,14 @@ def test_one_bad_symbol_among_good_ones(tmp_path):
     ],
 )
 def test_texts_and_blanks_of_one_symbol_leave_the_others(tmp_path, row, says):
-    (tmp_path / "all.csv").write_text(f"Date,Symbol,Close\n20010101,A,5\n20010101,B,6\n{row}\n20010102,A,5.5\n")
+    (tmp_path / "all.csv").write_text(
+        f"Date,Symbol,Close\n20010101,A,5\n20010101,B,6\n{row}\n20010102,A,5.5\n"
+    )
     symbols = read_symbols([tmp_path / "all.csv"])
-    assert list(symbols.prices["A"].index) == [pd.Timestamp("2001-01-01"), pd.Timestamp("2001-01-02")]
+    assert list(symbols.prices["A"].index) == [
+        pd.Timestamp("2001-01-01"),
+        pd.Timestamp("2001-01-02"),
+    ]
     assert says in str(symbols.bad["B"])
 
 
@@ -175,7 +200,9 @@ def test_rows_without_a_symbol(tmp_path):
 
 def test_all_symbols_bad(tmp_path):
     (tmp_path / "all.csv").write_text("Date,Symbol,Price\n2001-01-01,A,5\n2001-01-01,B,6\n")
-    with pytest.raises(PricesError, match="none of 2 symbols can be used. The first, A: A in all.csv has no Close"):
+    with pytest.raises(
+        PricesError, match="none of 2 symbols can be used. The first, A: A in all.csv has no Close"
+    ):
         read_symbols([tmp_path / "all.csv"])
 
 
@@ -193,16 +220,26 @@ def test_odd_symbols_stay_as_written(tmp_path, form):
 
 @pytest.mark.parametrize("symbol", ["NA", "TRUE", "005930"])
 def test_a_column_of_nothing_else_stays_as_written(tmp_path, symbol):
-    (tmp_path / "all.csv").write_text(f"Date,Symbol,Close\n2001-01-01,{symbol},5\n2001-01-02,{symbol} ,6\n")
+    (tmp_path / "all.csv").write_text(
+        f"Date,Symbol,Close\n2001-01-01,{symbol},5\n2001-01-02,{symbol} ,6\n"
+    )
     symbols = read_symbols([tmp_path / "all.csv"])
-    assert {name: len(prices) for name, prices in symbols.prices.items()} == {symbol: 2} and not symbols.bad
+    assert {name: len(prices) for name, prices in symbols.prices.items()} == {
+        symbol: 2
+    } and not symbols.bad
 
 
 # -- frames
 
 
 def test_frames():
-    given_ = {"SPY": SPY, "qqq ": QQQ["Close"], "sample": qmac.sample_prices(), "bad": -EFA, "list": [1, 2]}
+    given_ = {
+        "SPY": SPY,
+        "qqq ": QQQ["Close"],
+        "sample": qmac.sample_prices(),
+        "bad": -EFA,
+        "list": [1, 2],
+    }
     symbols = of_frames(given_)
     assert {name: prices.name for name, prices in symbols.prices.items()} == {
         "SPY": "SPY", "qqq ": "qqq ", "sample": "sample",
@@ -255,7 +292,9 @@ def test_dates_that_are_objects():
 # -- file names
 
 
-@pytest.mark.parametrize("symbol", ["SPY", "BRK.B", "BTC-USD", "005930", "A", "COM", "CONX", "_X", "A" * 40])
+@pytest.mark.parametrize(
+    "symbol", ["SPY", "BRK.B", "BTC-USD", "005930", "A", "COM", "CONX", "_X", "A" * 40]
+)
 def test_plain_symbols_are_their_own_file_names(symbol):
     assert safe_name(symbol) == symbol
 
@@ -276,7 +315,9 @@ TEXTS = st.one_of(
     st.text(), st.text("aAbB.-_~/\\ 1\u0301é", max_size=5), st.text(st.characters()), st.sampled_from(ODD),
     st.sampled_from(["CON", "nul", "AUX.csv", "LPT9", "COM0.A.B", "CONIN$"]), st.text("AB", min_size=38, max_size=42),
 )  # fmt: skip
-DEVICES = {"CON", "PRN", "AUX", "NUL"} | {port + digit for port in ("COM", "LPT") for digit in "0123456789"}
+DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
+    port + digit for port in ("COM", "LPT") for digit in "0123456789"
+}
 
 
 @given(TEXTS)

@@ -69,7 +69,9 @@ def disk(place, size):
     place.mkdir(exist_ok=True)
     if shutil.which("mount") is None:
         pytest.skip("no mount on this machine")
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True
+    )
     if made.returncode:
         pytest.skip(f"this process may not mount: {made.stderr.decode().strip()}")
     try:

@@ -5,7 +5,17 @@ import queue
 import threading
 
 from qmac.runtime.cluster.driver import ClusterExecutor, Nodes
-from qmac.runtime.cluster.messages import Done, Expel, Failed, Grant, Heard, Joined, Lost, Ping, Recall
+from qmac.runtime.cluster.messages import (
+    Done,
+    Expel,
+    Failed,
+    Grant,
+    Heard,
+    Joined,
+    Lost,
+    Ping,
+    Recall,
+)
 from qmac.runtime.cluster.node import Node
 from qmac.runtime.resources.limits import Limits
 
@@ -23,7 +33,11 @@ class Here(Nodes):
 
     def begin(self, evaluator):
         self.generation += 1
-        self.evaluator, self.checksum, self.events = evaluator, evaluator.checksum, queue.SimpleQueue()
+        self.evaluator, self.checksum, self.events = (
+            evaluator,
+            evaluator.checksum,
+            queue.SimpleQueue(),
+        )
         self.members = {}
         for _ in range(self.count):
             self.join()
@@ -32,7 +46,9 @@ class Here(Nodes):
         self.made += 1
         name = f"n{self.made}"
         self.members[name] = (Node(Limits(), self.threads), queue.SimpleQueue())
-        threading.Thread(target=self.serve, args=(name, *self.members[name], self.events), daemon=True).start()
+        threading.Thread(
+            target=self.serve, args=(name, *self.members[name], self.events), daemon=True
+        ).start()
         self.events.put(Joined(name, self.threads))
 
     def serve(self, name, node, leases, events):
@@ -44,7 +60,9 @@ class Here(Nodes):
                 if fault == "gone":
                     events.put(Lost(name, "gone"))
                     return
-                share = copy.deepcopy(node.work(lease, self.generation, self.checksum, lambda: self.evaluator))
+                share = copy.deepcopy(
+                    node.work(lease, self.generation, self.checksum, lambda: self.evaluator)
+                )
             except Exception as error:
                 events.put(Failed(name, lease.number, str(error)))
                 continue

@@ -70,13 +70,22 @@ def rounds(path: Path) -> None:
     for share in (0.3, 0.6):
         with pytest.raises(Halt):
             if out.exists():
-                qmac.resume(out, threads=2, progress=halting(share), limits=qmac.Limits(disk_free=None))
+                qmac.resume(
+                    out, threads=2, progress=halting(share), limits=qmac.Limits(disk_free=None)
+                )
             else:
                 qmac.optimize(PRICES, GRID, out=out, top=20, threads=2, progress=halting(share))
     digest = next(iter(qmac.resume(out, threads=2).values())).digest
     shutil.rmtree(out)
     assert qmac.optimize(PRICES, GRID, top=20, threads=2).digest == digest
-    assert len(qmac.optimize_many({"a": PRICES, "b": PRICES.tail(200)}, GRID, out=out, top=5, threads=2).winners) == 2
+    assert (
+        len(
+            qmac.optimize_many(
+                {"a": PRICES, "b": PRICES.tail(200)}, GRID, out=out, top=5, threads=2
+            ).winners
+        )
+        == 2
+    )
     shutil.rmtree(out)
 
 
@@ -100,7 +109,18 @@ class _Blocks(ctypes.Structure):
 
     _fields_ = [
         (name, ctypes.c_size_t)
-        for name in ("arena", "ordblks", "smblks", "hblks", "mapped", "usmblks", "fsmblks", "used", "free", "keepcost")
+        for name in (
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "mapped",
+            "usmblks",
+            "fsmblks",
+            "used",
+            "free",
+            "keepcost",
+        )
     ]
 
 
@@ -120,7 +140,9 @@ def serve(path: Path) -> None:
     executor.POLL_SECONDS = 0.0002
     monitor.SNAPSHOT_SECONDS, monitor.SNAPSHOT_COST = 0.0, 1e9
     library, process = ctypes.CDLL(None), psutil.Process()
-    if sys.platform == "linux":  # no huge pages: they fill by themselves what was asked for, in steps of 2 MiB
+    if (
+        sys.platform == "linux"
+    ):  # no huge pages: they fill by themselves what was asked for, in steps of 2 MiB
         library.prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
     settle(path)
     for _ in sys.stdin:
@@ -130,7 +152,9 @@ def serve(path: Path) -> None:
         gc.collect()
         left = [*path.iterdir(), *(file for file in process.open_files() if str(path) in file.path)]
         resident, used = process.memory_info().rss, in_use(library)
-        seen = Seen(resident / MIB, used / MIB, busy, process.num_fds(), threading.active_count(), len(left))
+        seen = Seen(
+            resident / MIB, used / MIB, busy, process.num_fds(), threading.active_count(), len(left)
+        )
         print(json.dumps(seen), flush=True)
 
 

@@ -29,11 +29,17 @@ def series(kind: str, bars: int, seed: int) -> np.ndarray:
         case "steps":
             return np.repeat(100 * np.exp(np.cumsum(rng.normal(0, 0.05, bars // 5 + 1))), 5)[:bars]
         case _:
-            return 100 + 5 * ((np.arange(bars) // int(rng.integers(1, 5))) % 2) + 0.01 * np.arange(bars)
+            return (
+                100
+                + 5 * ((np.arange(bars) // int(rng.integers(1, 5))) % 2)
+                + 0.01 * np.arange(bars)
+            )
 
 
 def frame(close: np.ndarray, start: str = "2001-01-01") -> pd.DataFrame:
-    return pd.DataFrame({"Close": close}, index=pd.bdate_range(start, periods=len(close), name="Date"))
+    return pd.DataFrame(
+        {"Close": close}, index=pd.bdate_range(start, periods=len(close), name="Date")
+    )
 
 
 def minutes(seed: int, drift: float = 0.003, spread: float = 0.01) -> pd.DataFrame:
@@ -55,7 +61,9 @@ def ohlc(kind: str, bars: int, seed: int) -> pd.DataFrame:
     return table
 
 
-def reference_metrics(prices: qmac.Prices, combinations, rules: qmac.Rules) -> list[dict[str, float]]:
+def reference_metrics(
+    prices: qmac.Prices, combinations, rules: qmac.Rules
+) -> list[dict[str, float]]:
     """Every metric of each combination, by the reference."""
     replay = Replay(prices, rules)
     return [replay.metrics(tuple(map(int, combination))) for combination in combinations]

@@ -26,7 +26,9 @@ class Crew:
 
     def begin(self, lease, size, now):
         self.number, self.began, self.size = lease.number, max(now, self.frozen_until), size
-        self.stood = max(0.0, self.paused_until - self.began)  # of its time, that which its governor took
+        self.stood = max(
+            0.0, self.paused_until - self.began
+        )  # of its time, that which its governor took
 
     def pause(self, seconds, now):
         more = max(0.0, now + seconds - max(now, self.paused_until))
@@ -54,7 +56,9 @@ class World:
         self.cells = dice.choice([1, 3, 20, 60, 150])
         self.work = np.array([dice.choice([1, 5, 5, 5, 40]) for _ in range(self.cells)], np.int64)
         self.poison = {dice.randrange(self.cells) for _ in range(dice.choice([0, 0, 0, 1, 3]))}
-        self.deadly = {dice.randrange(self.cells) for _ in range(dice.choice([0] * 7 + [1]))} - self.poison
+        self.deadly = {
+            dice.randrange(self.cells) for _ in range(dice.choice([0] * 7 + [1]))
+        } - self.poison
         trouble = dice.choice([0.0, 0.02, 0.1])
         self.p_lost, self.p_twice, self.p_fail = (trouble * dice.random() for _ in range(3))
         self.kill_every = dice.choice([np.inf, np.inf, 20.0, 5.0])
@@ -115,7 +119,9 @@ class World:
             if (
                 kind in TO_DRIVER and self.now < self.stalled_until
             ):  # all that has come is looked at, and then the clock
-                self.at(self.stalled_until - self.now + (0.01 if kind == "tick" else 0.0), kind, *what)
+                self.at(
+                    self.stalled_until - self.now + (0.01 if kind == "tick" else 0.0), kind, *what
+                )
             else:
                 getattr(self, "on_" + kind.replace(" ", "_"))(*what)
         return self.machine
@@ -143,7 +149,9 @@ class World:
     def check_haste(self):
         """What came back unswept waits for no lease to end."""
         machine, nodes = self.machine, set(self.machine._nodes)
-        ready = {name for name, node in machine._nodes.items() if node.speed and node.paused is None}
+        ready = {
+            name for name, node in machine._nodes.items() if node.speed and node.paused is None
+        }
         for piece in machine._free:
             others = nodes - piece.tried or nodes
             assert machine._hold or not piece.back or piece.failures or not ready & others, piece
@@ -169,12 +177,19 @@ class World:
                 assert action.lease.again == bool(cells & self.leased), action.lease
                 self.leased |= cells
                 if self.dice.random() >= self.p_lost:
-                    self.at(self.dice.random() * self.reach / 4, "grant", self.crews[action.lease.node], action.lease)
+                    self.at(
+                        self.dice.random() * self.reach / 4,
+                        "grant",
+                        self.crews[action.lease.node],
+                        action.lease,
+                    )
             case ms.Ping():
                 crew = self.crews[action.node]
                 if crew.alive:
                     wait = max(0.0, crew.frozen_until - self.now)
-                    heard = ms.Heard(action.node, crew.number, crew.swept(self.now), self.now < crew.paused_until)
+                    heard = ms.Heard(
+                        action.node, crew.number, crew.swept(self.now), self.now < crew.paused_until
+                    )
                     self.at(wait + 0.01, "event", heard)
             case ms.Expel():
                 crew = self.crews.pop(action.node, None)
@@ -247,7 +262,9 @@ class World:
             self.send(ms.Failed(crew.name, lease.number, "a cell is bad"))
         else:
             swept = [(lease.first, lease.last)]
-            if self.dice.random() < 0.02 and len(cells) > 1:  # it was told to stop, and said what it had
+            if (
+                self.dice.random() < 0.02 and len(cells) > 1
+            ):  # it was told to stop, and said what it had
                 swept = [(lease.first, self.dice.randrange(lease.first + 1, lease.last))]
             self.send(ms.Done(crew.name, lease.number, tuple(swept), crew.size / crew.speed))
         crew.number = 0

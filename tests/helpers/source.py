@@ -20,7 +20,17 @@ FIRST_WORDS = ("Of", "Those", "The same", "That", "As", "By")
 """What the first line of a docstring never begins with."""
 METAPHORS = ("mend", "books", "stranger", "nobody", "somebody", "passport", "crew")
 """Words that docs/glossary.md replaces."""
-SECTIONS = ("Parameters", "Returns", "Yields", "Raises", "Notes", "Examples", "Attributes", "See Also", "References")
+SECTIONS = (
+    "Parameters",
+    "Returns",
+    "Yields",
+    "Raises",
+    "Notes",
+    "Examples",
+    "Attributes",
+    "See Also",
+    "References",
+)
 
 
 class Function(NamedTuple):
@@ -38,7 +48,9 @@ class Function(NamedTuple):
 
 def python_files(places: list[Path]) -> list[Path]:
     """Return the Python files at and below some places."""
-    return sorted(file for place in places for file in ([place] if place.is_file() else place.rglob("*.py")))
+    return sorted(
+        file for place in places for file in ([place] if place.is_file() else place.rglob("*.py"))
+    )
 
 
 def functions(files: list[Path]) -> Iterator[Function]:
@@ -50,7 +62,9 @@ def functions(files: list[Path]) -> Iterator[Function]:
 def _functions(file: Path, body: list[ast.stmt], *, is_public: bool) -> Iterator[Function]:
     for node in body:
         if isinstance(node, ast.ClassDef):
-            yield from _functions(file, node.body, is_public=is_public and not node.name.startswith("_"))
+            yield from _functions(
+                file, node.body, is_public=is_public and not node.name.startswith("_")
+            )
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield Function(file, node, is_public and not node.name.startswith("_"))
             yield from _functions(file, node.body, is_public=False)
@@ -83,7 +97,12 @@ def docstring_faults(function: Function) -> Iterator[str]:
         yield f"the first line begins with {first.split()[0]!r}"
     lowered = text.lower()
     yield from (f"says {word!r}" for word in METAPHORS if f" {word}" in f" {lowered}")
-    if function.is_public and _returns(function.node) and "\nReturns\n-------" not in text and "\nYields\n------" not in text:
+    if (
+        function.is_public
+        and _returns(function.node)
+        and "\nReturns\n-------" not in text
+        and "\nYields\n------" not in text
+    ):
         yield "no Returns"
     lines = text.splitlines()
     for number, line in enumerate(lines[1:], 1):
@@ -102,7 +121,9 @@ def _returns(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     if any("property" in decorator or "setter" in decorator for decorator in decorators):
         return False
     if node.returns is None:
-        return any(isinstance(inner, ast.Return) and inner.value is not None for inner in ast.walk(node))
+        return any(
+            isinstance(inner, ast.Return) and inner.value is not None for inner in ast.walk(node)
+        )
     return ast.unparse(node.returns) not in ("None", "NoReturn", "Never")
 
 
@@ -117,7 +138,9 @@ def main(arguments: list[str]) -> None:
         print("densest: ")
         for place, value in sorted(measured.items(), key=lambda item: -item[1])[:25]:
             print(f"  {value:5.1f}  {place}")
-        print(f"median density {statistics.median(measured.values()):.2f} of {len(measured)} functions")
+        print(
+            f"median density {statistics.median(measured.values()):.2f} of {len(measured)} functions"
+        )
 
 
 if __name__ == "__main__":

@@ -20,15 +20,25 @@ class Ended(NamedTuple):
 def qmac(*arguments, **options):
     """In a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "qmac", *map(str, arguments)], capture_output=True, text=True, timeout=300, **options
+        [sys.executable, "-m", "qmac", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
     )
 
 
 def inside(*arguments):
     """In this process, which has imported everything: a second less."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warnings.catch_warnings():
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("always")
         warnings.showwarning = streams._show_warning
-        code = exits.code_of(lambda: app(list(map(str, arguments)), prog_name="qmac", standalone_mode=False))
+        code = exits.code_of(
+            lambda: app(list(map(str, arguments)), prog_name="qmac", standalone_mode=False)
+        )
     return Ended(code, out.getvalue(), err.getvalue())

@@ -46,7 +46,9 @@ def test_the_replay_of_many_rows_counts():
 
 
 def test_all_rows_are_replayed_if_they_are_few():
-    assert estimate(job(300, grid=qmac.Grid(windows=(3, 5, 8, 13)), top=50), Limits(), 1).seconds < 1
+    assert (
+        estimate(job(300, grid=qmac.Grid(windows=(3, 5, 8, 13)), top=50), Limits(), 1).seconds < 1
+    )
 
 
 def test_no_more_threads_than_the_governor_gives(monkeypatch):
@@ -63,9 +65,13 @@ def test_no_more_threads_than_the_governor_gives(monkeypatch):
 def test_scores_that_are_kept_count(tmp_path, monkeypatch):
     reading = Probe().read()  # the same for both: this process has grown and may shrink
     monkeypatch.setattr(Probe, "read", lambda _: reading)
-    monkeypatch.setattr(estimates, "finishing_bytes", lambda *_: 0)  # which takes more than this sweep
+    monkeypatch.setattr(
+        estimates, "finishing_bytes", lambda *_: 0
+    )  # which takes more than this sweep
     plain, kept = (estimate(job(300), Limits(), 1, save_grid) for save_grid in (None, "float32"))
-    qmac.optimize(frame(series("random", 300, 0)), GRID, top=20, out=tmp_path / "run", save_grid="float32")
+    qmac.optimize(
+        frame(series("random", 300, 0)), GRID, top=20, out=tmp_path / "run", save_grid="float32"
+    )
     written = sum(file.stat().st_size for file in (tmp_path / "run").glob("results/*/scores/0.*"))
     assert kept.disk - plain.disk == pytest.approx(written, rel=0.5)
     with pytest.raises(OptionError, match="'float16' is not known"):
@@ -75,7 +81,8 @@ def test_scores_that_are_kept_count(tmp_path, monkeypatch):
 def test_dry_runs_know_of_scores(csv):
     asked = ("optimize", csv, "--windows", "2:30:3", "--dry-run", "--json")
     sizes = [
-        int(re.search(r'"disk": (\d+)', inside(*asked, *more).stdout)[1]) for more in ((), ("--save-grid", "float32"))
+        int(re.search(r'"disk": (\d+)', inside(*asked, *more).stdout)[1])
+        for more in ((), ("--save-grid", "float32"))
     ]
     assert sizes[0] < sizes[1]
     wrong = inside(*asked, "--save-grid", "float16")
@@ -83,7 +90,10 @@ def test_dry_runs_know_of_scores(csv):
 
 
 def test_the_longest_series_says_how_much_memory():
-    alike, long = estimate(job(400, 400, 400), Limits(), 1), estimate(job(400, 20_000, 400), Limits(), 1)
+    alike, long = (
+        estimate(job(400, 400, 400), Limits(), 1),
+        estimate(job(400, 20_000, 400), Limits(), 1),
+    )
     assert long.memory > alike.memory + 8 * len(GRID.windows) * 20_000 // 4
     assert long.seconds > alike.seconds
     enough = int((psutil.Process().memory_info().rss + 100 * 2**20) / 0.9)

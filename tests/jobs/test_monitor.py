@@ -48,7 +48,9 @@ class Machine:
 
 
 def question(grid=GRID):
-    return build_spec(PRICES, grid, qmac.Rules(), "total_return", True, check_constraints(None, 1), 20)
+    return build_spec(
+        PRICES, grid, qmac.Rules(), "total_return", True, check_constraints(None, 1), 20
+    )
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,9 @@ def test_refused_before_anything_is_built(monkeypatch):
 def test_a_machine_with_room_for_the_most_is_not_asked_by_a_sample(monkeypatch):
     taken, crosses = [], memory_model._crosses
     monkeypatch.setattr(memory_model, "_crosses", lambda *given: taken.append(1) or crosses(*given))
-    most = memory_model.most_dataset_bytes(PRICES, GRID, qmac.Rules()) + memory_model.loading_bytes()
+    most = (
+        memory_model.most_dataset_bytes(PRICES, GRID, qmac.Rules()) + memory_model.loading_bytes()
+    )
     for used, sampled in ((0.9 * LIMIT - most - 1, 0), (0.9 * LIMIT - most + MIB, 2)):
         with keeper_of(Machine(int(used))).admitted(PRICES, GRID, question(), None):
             assert len(taken) == sampled
@@ -141,20 +145,25 @@ def test_a_kernel_to_be_compiled_is_asked_for_once(capsys):
 @pytest.mark.parametrize("directory", [None, Folder()])
 def test_the_tally_of_a_run_with_snapshots_is_held_from_the_start(evaluator, directory):
     made = []
-    ledger = Ledger(evaluator.counts, evaluator.work, lambda: made.append(evaluator.empty()) or made[0])
+    ledger = Ledger(
+        evaluator.counts, evaluator.work, lambda: made.append(evaluator.empty()) or made[0]
+    )
     keeper_of(directory=directory).begin(evaluator, ledger, 1)
     assert len(made) == (directory is not None)
     worker = evaluator.worker()
     worker.evaluate((0, 3))
     given = worker.tally
-    assert ledger.settle(given, [(0, 3)], given=True) == (directory is None) == (ledger.tally is given)
+    assert (
+        ledger.settle(given, [(0, 3)], given=True) == (directory is None) == (ledger.tally is given)
+    )
     for name, array in reductions.arrays_of(given).items():
         if not name.startswith("heap"):  # sorted, when merged
             assert np.array_equal(reductions.arrays_of(ledger.tally)[name], array), name
 
 
 @pytest.mark.parametrize(
-    ("kind", "bars", "windows"), [("sma", 300, 100), ("ema", 300, 60), ("sma", 2000, 250), ("wma", 5000, 250)]
+    ("kind", "bars", "windows"),
+    [("sma", 300, 100), ("ema", 300, 60), ("sma", 2000, 250), ("wma", 5000, 250)],
 )
 def test_the_estimate_of_a_dataset_is_from_above(kind, bars, windows, sample):
     prices, rules = sample.tail(bars), qmac.Rules(average=kind)
@@ -171,7 +180,9 @@ def test_the_estimate_of_a_dataset_is_from_above(kind, bars, windows, sample):
     built = Dataset.build(prices, grid, rules, {"gain"})
     held = sum(nbytes(part) for part in (built.buys, built.sells, rows))
     assert held < memory_model.dataset_bytes(prices, grid, rules) < 8 * held + MIB
-    assert memory_model.dataset_bytes(prices, grid, rules) < memory_model.most_dataset_bytes(prices, grid, rules)
+    assert memory_model.dataset_bytes(prices, grid, rules) < memory_model.most_dataset_bytes(
+        prices, grid, rules
+    )
     # a part of the bars: the averages are copied
     half = replace(rules, start=str(prices.index[bars // 2]))
     assert memory_model.dataset_bytes(prices, grid, half) > 8 * len(grid.windows) * bars * 1.5
@@ -261,7 +272,11 @@ def test_what_is_shown_of_memory_is_what_counts_against_the_limit(evaluator):
     ledger = ledger_of(evaluator)
     keeper.begin(evaluator, ledger, 2)
     keeper(ledger)
-    assert (said[-1].memory, said[-1].limit, said[-1].threads) == (100 * MIB, LIMIT, 2 if keeper._fitting == 2 else 8)
+    assert (said[-1].memory, said[-1].limit, said[-1].threads) == (
+        100 * MIB,
+        LIMIT,
+        2 if keeper._fitting == 2 else 8,
+    )
     assert Governor(Limits(memory=200 * MIB), Machine(), 1).memory_used == 50 * MIB
     assert Governor(Limits(), Machine(), 1).memory_limit == LIMIT
 
@@ -377,7 +392,9 @@ def part(evaluator, ledger, batch):
 @pytest.fixture
 def kept(tmp_path):
     """A directory of a run that keeps every score."""
-    return RunDirectory.create(tmp_path / "run", {"averages": "sma"}, {"close": PRICES}, None, {}, "float32")
+    return RunDirectory.create(
+        tmp_path / "run", {"averages": "sma"}, {"close": PRICES}, None, {}, "float32"
+    )
 
 
 def test_what_earlier_processes_did_is_told_and_not_undone(evaluator, kept):
@@ -400,7 +417,9 @@ def test_what_earlier_processes_did_is_told_and_not_undone(evaluator, kept):
         else:
             reasons = [record["reason"] for record in keeper.end(ledger)]
     assert sum(reason.startswith("max_time") for reason in reasons) == 2
-    assert [reason for reason in reasons if "scores" in reason] == ["scores were not kept: disk: 5 MiB are free"]
+    assert [reason for reason in reasons if "scores" in reason] == [
+        "scores were not kept: disk: 5 MiB are free"
+    ]
 
 
 def test_scores_that_were_dropped_behind_the_last_snapshot_are_known_to_be(evaluator, kept):

@@ -103,7 +103,9 @@ def test_a_listener_that_fails_and_fails_again_costs_nothing(tmp_path, monkeypat
 
 
 def test_killed_after_a_result_and_before_all_else(tmp_path, copy):
-    job = job_of(Symbols({"SPY": qmac.Prices.of(BARS, "SPY")}, {}), SMALL, "total_return", None, 20, 1)
+    job = job_of(
+        Symbols({"SPY": qmac.Prices.of(BARS, "SPY")}, {}), SMALL, "total_return", None, 20, 1
+    )
     directory = runner.kept_in(job, tmp_path / "run", "float32")
     whole = runner.run(job, directory, qmac.Limits(), 2)["SPY"].digest
     (scores,) = (path for path in directory.result("SPY").iterdir() if path.is_dir())
@@ -122,7 +124,10 @@ def test_a_symbol_with_a_lost_decimal_point_stops_no_other(tmp_path):
     job = {"A": BARS, "B": wrong, "C": BARS.iloc[:-10]}
     with pytest.warns(UserWarning, match="left out: B: Close goes from .* in row 101"):
         results = qmac.optimize_many(
-            job, grid=qmac.Grid(windows=range(2, 30, 2)), objective="sharpe_ratio", out=tmp_path / "run"
+            job,
+            grid=qmac.Grid(windows=range(2, 30, 2)),
+            objective="sharpe_ratio",
+            out=tmp_path / "run",
         )
     assert list(results) == ["A", "C"] and "Mend the price" in results.left_out["B"]
 
@@ -155,7 +160,9 @@ def test_a_symbol_that_is_left_out_loses_nothing(tmp_path, slowly):
     """What was half done when its prices could not be read, or it did not fit any more, is gone on with."""
     path = tmp_path / "run"
     with pytest.raises(Halt):
-        qmac.optimize_many({"A": PRICES, "B": PRICES.tail(200)}, GRID, out=path, threads=2, progress=halting(0.4))
+        qmac.optimize_many(
+            {"A": PRICES, "B": PRICES.tail(200)}, GRID, out=path, threads=2, progress=halting(0.4)
+        )
     prices = next((path / "prices").glob("A*"))
     whole = prices.read_bytes()
     prices.write_bytes(b"nothing")
@@ -164,7 +171,10 @@ def test_a_symbol_that_is_left_out_loses_nothing(tmp_path, slowly):
             assert list(qmac.resume(path, threads=2)) == ["B"]
         assert [kept.name for kept in (path / "snapshots").iterdir()] == ["of-A"]
     prices.write_bytes(whole)
-    assert qmac.resume(path, threads=2, progress=(seen := Seen()))["A"].digest == qmac.optimize(PRICES, GRID).digest
+    assert (
+        qmac.resume(path, threads=2, progress=(seen := Seen()))["A"].digest
+        == qmac.optimize(PRICES, GRID).digest
+    )
     assert seen.first["A"] > 0.2
     assert list((path / "snapshots").iterdir()) == []
 
@@ -187,12 +197,16 @@ def test_broken_off_again_and_again(tmp_path, slowly, digest):
 def test_a_limit_ends_a_run_that_goes_on_later(tmp_path, monkeypatch, digest):
     slow(monkeypatch, 0.04)
     with pytest.raises(Stopped, match=r"stopped at \d+\.\d%: max_time"):
-        qmac.optimize(PRICES, GRID, top=20, out=tmp_path / "run", threads=1, limits=qmac.Limits(max_time=0.1))
+        qmac.optimize(
+            PRICES, GRID, top=20, out=tmp_path / "run", threads=1, limits=qmac.Limits(max_time=0.1)
+        )
     assert states(tmp_path / "run")[-1].startswith("stopped at ") and snapshots(tmp_path / "run")
     assert qmac.resume(tmp_path / "run")["prices"].digest == digest
 
 
-def test_a_run_that_was_broken_off_while_its_best_rows_were_replayed_is_not_swept_again(tmp_path, monkeypatch):
+def test_a_run_that_was_broken_off_while_its_best_rows_were_replayed_is_not_swept_again(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(series_sweep, "FINISHED_ROWS", 50)
     monkeypatch.setattr(series_sweep, "FINISHED_BARS", 1)
     monkeypatch.setattr(monitor, "LONG_FINISH", 1)
@@ -218,21 +232,28 @@ def test_a_run_that_was_broken_off_while_its_best_rows_were_replayed_is_not_swep
 
 
 def test_progress_is_that_of_all_symbols(tmp_path):
-    prices = {name: frame(series("random", bars, 3)) for name, bars in (("a", 100), ("b", 300), ("c", 600))}
+    prices = {
+        name: frame(series("random", bars, 3))
+        for name, bars in (("a", 100), ("b", 300), ("c", 600))
+    }
     said = []
-    qmac.optimize_many({"a": prices["a"], "b": prices["b"]}, SMALL, out=tmp_path / "run", progress=said.append)
+    qmac.optimize_many(
+        {"a": prices["a"], "b": prices["b"]}, SMALL, out=tmp_path / "run", progress=said.append
+    )
     ends = {status.name: status.job_done for status in said}
     assert ends == {"a": 0.25, "b": 1.0} and {status.parts for status in said} == {2}
     said.clear()
     qmac.optimize_many(prices, SMALL, progress=said.append)
     shares = [status.job_done for status in said]
-    assert shares == sorted(shares) and {status.name: status.job_done for status in said} == pytest.approx(
-        {"a": 0.1, "b": 0.4, "c": 1.0}
-    )
+    assert shares == sorted(shares) and {
+        status.name: status.job_done for status in said
+    } == pytest.approx({"a": 0.1, "b": 0.4, "c": 1.0})
 
 
 def test_own_averages_are_kept(tmp_path, slowly):
-    averages = np.array([PRICES["Close"].rolling(window).mean().to_numpy() for window in GRID.windows])
+    averages = np.array(
+        [PRICES["Close"].rolling(window).mean().to_numpy() for window in GRID.windows]
+    )
     whole = qmac.optimize(PRICES, GRID, top=20, averages=averages)
     path = halted(tmp_path / "run", averages=averages)
     assert qmac.resume(path)["prices"].digest == whole.digest
@@ -246,7 +267,11 @@ def test_kinds_of_numbers_and_names_are_kept(tmp_path, slowly):
     whole = qmac.optimize(BARS, SMALL, top=20, **asked)
     path = halted(tmp_path / "it's a “run”", prices=BARS, grid=SMALL, **asked)
     found = qmac.resume(path)["prices"]
-    assert (found.digest, found.rules, found.constraints) == (whole.digest, whole.rules, whole.constraints)
+    assert (found.digest, found.rules, found.constraints) == (
+        whole.digest,
+        whole.rules,
+        whole.constraints,
+    )
 
 
 # -- every step of a snapshot
@@ -261,7 +286,9 @@ def shorten(path):
 @pytest.mark.parametrize("fault", ["EIO", "ENOSPC", "short"])
 @pytest.mark.parametrize("at", atomic.STEPS)
 def test_a_step_that_fails_does_not_end_the_run(tmp_path, monkeypatch, digest, at, fault):
-    slow(monkeypatch, seconds=0.02)  # on a loaded machine, too, more snapshots than the two that are shortened
+    slow(
+        monkeypatch, seconds=0.02
+    )  # on a loaded machine, too, more snapshots than the two that are shortened
     path, count = tmp_path / "run", [0]
 
     def step(name):
@@ -280,7 +307,9 @@ def test_a_step_that_fails_does_not_end_the_run(tmp_path, monkeypatch, digest, a
             qmac.optimize(PRICES, GRID, progress=halting(0.6), **asked)
         monkeypatch.setattr(atomic, "step", lambda _: None)
         assert count[0] > 0
-        assert fault == "short" or any("no snapshot could be written" in str(warning.message) for warning in said)
+        assert fault == "short" or any(
+            "no snapshot could be written" in str(warning.message) for warning in said
+        )
         assert list(path.glob("snapshots/.*")) == []
         seen = Seen()
         assert qmac.resume(path, progress=seen)["prices"].digest == digest
@@ -336,7 +365,9 @@ def test_damaged_snapshots_cost_time_only(copy, digest, bad, damage):
         data[len(data) // 3] ^= 1
         path.write_bytes(data if damage == "flip" else data[:-1])
     seen = Seen()
-    with pytest.warns(UserWarning, match=f"checksum differs.*{'the start' if bad == 3 else 'an older one'}"):
+    with pytest.warns(
+        UserWarning, match=f"checksum differs.*{'the start' if bad == 3 else 'an older one'}"
+    ):
         assert qmac.resume(copy, progress=seen)["prices"].digest == digest
     assert (seen.first["prices"] == 0) == (bad == 3)
 
@@ -347,7 +378,11 @@ def test_a_snapshot_of_strange_seconds_does_no_harm(copy, digest, monkeypatch, s
 
     for path in snapshots(copy):
         about, arrays = snapshot.decoded(path)
-        path.write_bytes(b"".join(snapshot.encoded(about | {"seconds": seconds}, arrays, threads.threading.Lock())))
+        path.write_bytes(
+            b"".join(
+                snapshot.encoded(about | {"seconds": seconds}, arrays, threads.threading.Lock())
+            )
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         result = qmac.resume(copy)["prices"]
@@ -356,7 +391,11 @@ def test_a_snapshot_of_strange_seconds_does_no_harm(copy, digest, monkeypatch, s
 
 @pytest.mark.parametrize("damage", ["header", "prices", "progress"])
 def test_other_damage(copy, digest, damage):
-    path = {"header": copy / HEADER, "prices": next((copy / "prices").iterdir()), "progress": copy / PROGRESS}[damage]
+    path = {
+        "header": copy / HEADER,
+        "prices": next((copy / "prices").iterdir()),
+        "progress": copy / PROGRESS,
+    }[damage]
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data if damage != "progress" else b"\xff" * 100)
@@ -389,7 +428,9 @@ def test_kernels_of_another_version_are_named(copy):
     header["qmac"] += "\x1b[2J"  # which would clear a terminal
     header["checksum"] = checksum(header)
     (copy / HEADER).write_text(json.dumps(header))
-    with pytest.raises(ResultError, match=r"was begun by qmac [0-9.a-z]+\?\[2J, .*Go on with that version"):
+    with pytest.raises(
+        ResultError, match=r"was begun by qmac [0-9.a-z]+\?\[2J, .*Go on with that version"
+    ):
         qmac.resume(copy)
 
 
@@ -443,7 +484,9 @@ def other(tmp_path_factory):
 
 
 def test_every_rule_is_asked_after():
-    assert {f"rules.{field.name}" for field in dataclasses.fields(qmac.Rules)} - {"rules.fixed_fees"} <= OTHERS.keys()
+    assert {f"rules.{field.name}" for field in dataclasses.fields(qmac.Rules)} - {
+        "rules.fixed_fees"
+    } <= OTHERS.keys()
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -475,14 +518,22 @@ def test_the_same_question_in_other_words(other):
     asked = ASKED | {
         "prices": BARS[["Low", "Close", "High", "Open"]].astype(object),
         "grid": qmac.Grid(
-            buy_fast=range(2, 12), buy_slow="2:11", sell_fast=[*range(2, 12)][::-1], sell_slow=range(2, 12)
+            buy_fast=range(2, 12),
+            buy_slow="2:11",
+            sell_fast=[*range(2, 12)][::-1],
+            sell_slow=range(2, 12),
         ),
         "rules": None,
         "constraints": {"win_rate": [0.1, np.inf]},
     }
     with pytest.raises(ResultError, match="holds this very run. Go on with it"):
         qmac.optimize(
-            asked.pop("prices"), asked.pop("grid"), out=other, threads=3, limits=qmac.Limits(polite=True), **asked
+            asked.pop("prices"),
+            asked.pop("grid"),
+            out=other,
+            threads=3,
+            limits=qmac.Limits(polite=True),
+            **asked,
         )
 
 
@@ -511,11 +562,15 @@ def test_what_changes_no_answer_is_not_asked_after(copy, digest, name, monkeypat
         monkeypatch.chdir(path.parent)
         path = Path(path.name)
     seen = Seen()
-    result = qmac.resume(path if name != "a text" else str(path), progress=seen, **options)["prices"]
+    result = qmac.resume(path if name != "a text" else str(path), progress=seen, **options)[
+        "prices"
+    ]
     assert result.digest == digest and seen.first["prices"] > 0
 
 
-@pytest.mark.parametrize("environment", [{"TZ": "Asia/Tokyo", "LC_ALL": "tr_TR.UTF-8", "PYTHONUTF8": "0", "LANG": "C"}])
+@pytest.mark.parametrize(
+    "environment", [{"TZ": "Asia/Tokyo", "LC_ALL": "tr_TR.UTF-8", "PYTHONUTF8": "0", "LANG": "C"}]
+)
 def test_another_environment(copy, digest, environment):
     done = command("resume", copy, "--json", env={**os.environ, **environment})
     assert done.returncode == 0, done.stderr
@@ -538,14 +593,18 @@ def test_many_equal_single_ones(tmp_path, slowly):
     again = qmac.resume(tmp_path / "run")
     for results in (many, kept, again, reader.read_results(tmp_path / "run")):
         assert list(results) == list(frames) and results.left_out == {}
-        assert {name: result.digest for name, result in results.items()} == {n: r.digest for n, r in single.items()}
+        assert {name: result.digest for name, result in results.items()} == {
+            n: r.digest for n, r in single.items()
+        }
         table = results.winners
         assert list(table.index) == list(frames)
         for name, result in single.items():
             row = tuple(table.loc[name, ["buy_fast", "buy_slow", "sell_fast", "sell_slow"]])
             assert result.best in (None, row)
             assert table.loc[name, "buy_and_hold"] == pytest.approx(result.hold["total_return"])
-    assert json.loads(json.dumps(many.summary()))["digests"] == {n: r.digest for n, r in single.items()}
+    assert json.loads(json.dumps(many.summary()))["digests"] == {
+        n: r.digest for n, r in single.items()
+    }
 
 
 def test_symbols_that_cannot_be_used_are_left_out(tmp_path, slowly):
@@ -555,7 +614,11 @@ def test_symbols_that_cannot_be_used_are_left_out(tmp_path, slowly):
         results = qmac.optimize_many(frames, SMALL, rules=rules, top=5, out=tmp_path / "run")
     assert list(results) == ["good"] and set(results.left_out) == {"bad", "short", "late"}
     assert "Close is -" in results.left_out["bad"] and "12" in results.left_out["short"]
-    assert qmac.resume(tmp_path / "run").left_out == results.left_out == reader.read_results(tmp_path / "run").left_out
+    assert (
+        qmac.resume(tmp_path / "run").left_out
+        == results.left_out
+        == reader.read_results(tmp_path / "run").left_out
+    )
     with pytest.raises(qmac.InputError, match="Close is -"):
         qmac.optimize_many(frames, SMALL, strict=True, out=tmp_path / "strict")
     assert not (tmp_path / "strict").exists()
@@ -622,7 +685,9 @@ def test_a_damaged_result_is_done_again(many, tmp_path, digests, name, damage):
 
 def test_a_result_half_saved_is_no_result(many, tmp_path, digests):
     copy = Path(shutil.copytree(many, tmp_path / "copy"))
-    (copy / "results" / "A").rename(copy / "results" / f".A-{os.getpid()}")  # killed by one of this very number
+    (copy / "results" / "A").rename(
+        copy / "results" / f".A-{os.getpid()}"
+    )  # killed by one of this very number
     results = qmac.resume(copy)
     assert {name: result.digest for name, result in results.items()} == digests
     assert sorted(path.name for path in (copy / "results").iterdir()) == ["A", "B", "C"]
@@ -652,19 +717,30 @@ def test_exit_codes_of_many(tmp_path):
     asked = ("optimize", tmp_path, "--windows", "2:11", "--top", "20")
     done = command(*asked, "--out", tmp_path / "run", "--json")
     assert done.returncode == 3, done.stderr
-    assert "left out: BAD" in done.stderr.replace(str(tmp_path) + os.sep, "") and "Traceback" not in done.stderr
+    assert (
+        "left out: BAD" in done.stderr.replace(str(tmp_path) + os.sep, "")
+        and "Traceback" not in done.stderr
+    )
     found = json.loads(done.stdout)
     assert set(found["digests"]) == {"GOOD", "ALSO"} and set(found["left_out"]) == {"BAD"}
     assert command("resume", tmp_path / "run").returncode == 3
     strict = command(*asked, "--out", tmp_path / "strict", "--strict")
-    assert strict.returncode == 2 and "Close is -" in strict.stderr and not (tmp_path / "strict").exists()
+    assert (
+        strict.returncode == 2
+        and "Close is -" in strict.stderr
+        and not (tmp_path / "strict").exists()
+    )
 
 
 def test_watch_once(copy, tmp_path):
     said = command("watch", copy, "--once").stdout
-    assert re.fullmatch(rf"{copy}: interrupted at [0-9.]+%; go on with: qmac resume {copy}\n", said), said
+    assert re.fullmatch(
+        rf"{copy}: interrupted at [0-9.]+%; go on with: qmac resume {copy}\n", said
+    ), said
     lines = (copy / PROGRESS).read_text().splitlines()
-    (copy / PROGRESS).write_text(re.sub(r'"time": [0-9.]+', f'"time": {time.time()}', lines[0]) + "\n")
+    (copy / PROGRESS).write_text(
+        re.sub(r'"time": [0-9.]+', f'"time": {time.time()}', lines[0]) + "\n"
+    )
     assert "its process is gone" in command("watch", copy, "--once").stdout
     with RunDirectory.open(copy).locked():
         done = command("watch", copy, "--once")

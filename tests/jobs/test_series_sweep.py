@@ -35,7 +35,16 @@ class Whole(SweepSpec):
     statistics = STATISTICS
 
 
-def question(prices, grid, rules, objective="total_return", maximize=True, constraints=None, min_trades=0, top=None):
+def question(
+    prices,
+    grid,
+    rules,
+    objective="total_return",
+    maximize=True,
+    constraints=None,
+    min_trades=0,
+    top=None,
+):
     bounds = check_constraints(constraints, min_trades)
     return build_spec(prices, grid, rules, objective, maximize, bounds, top or grid.size)
 
@@ -44,7 +53,9 @@ def run(prices, grid, rules, executor=None, lanes=LANES, whole=False, **asked):
     prices = Prices.of(prices)
     posed = dataclasses.replace(question(prices, grid, rules, **asked), lanes=lanes)
     if whole:
-        posed = Whole(**{field.name: getattr(posed, field.name) for field in dataclasses.fields(posed)})
+        posed = Whole(
+            **{field.name: getattr(posed, field.name) for field in dataclasses.fields(posed)}
+        )
     return sweep(prices, grid, posed, executor or SerialExecutor())
 
 
@@ -86,10 +97,14 @@ def check_equal_to_reference(table, grid, rules, objectives):
         result = run(prices, grid, rules, objective=objective, lanes=8, whole=True)
         values = np.array([row[objective] for row in expected])
         defined = np.flatnonzero(np.isfinite(values))
-        assert (result.evaluated, result.scored, result.filtered) == (grid.size, defined.size, 0), objective
+        assert (result.evaluated, result.scored, result.filtered) == (grid.size, defined.size, 0), (
+            objective
+        )
         found = indices(result)
         assert sorted(found) == defined.tolist(), objective
-        assert result.top[objective].to_numpy() == pytest.approx(values[found], rel=1e-9, abs=1e-11), objective
+        assert result.top[objective].to_numpy() == pytest.approx(
+            values[found], rel=1e-9, abs=1e-11
+        ), objective
         keys = list(zip((-result.top_scores).tolist(), found, strict=True))
         assert keys == sorted(keys)  # objective descending, then index ascending
     for name in METRICS:  # replayed in full for the kept rows
@@ -107,15 +122,21 @@ def test_every_metric_of_every_combination_equals_the_reference(table, grid, rul
 @settings(max_examples=200 if LONG else 45)
 @given(frames, grids, rules_of, stops_of, st.sampled_from(sorted(MEASURES)))
 def test_every_stop_equals_the_reference(table, grid, rules, stops, objective):
-    check_equal_to_reference(table, grid, dataclasses.replace(rules, **stops), [objective, "max_drawdown"])
+    check_equal_to_reference(
+        table, grid, dataclasses.replace(rules, **stops), [objective, "max_drawdown"]
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("conflict", ["ignore", "opposite"])
-@pytest.mark.parametrize("stops", [{}, {"stop_loss": 0.05, "take_profit": 0.1}, {"trailing_stop": 0.04, "max_bars": 9}])
+@pytest.mark.parametrize(
+    "stops", [{}, {"stop_loss": 0.05, "take_profit": 0.1}, {"trailing_stop": 0.04, "max_bars": 9}]
+)
 def test_all_metrics_equal_the_reference(kind, conflict, stops):
     grid = qmac.Grid(windows=[1, 2, 3, 5])
-    check_equal_to_reference(ohlc(kind, 80, 3), grid, qmac.Rules(conflict=conflict, **stops), MEASURES)
+    check_equal_to_reference(
+        ohlc(kind, 80, 3), grid, qmac.Rules(conflict=conflict, **stops), MEASURES
+    )
 
 
 SLIM = sorted(MEASURES) if LONG else ["calmar_ratio", "sharpe_ratio", "win_rate"]
@@ -132,7 +153,9 @@ def test_a_kernel_that_keeps_only_what_is_asked_gives_the_same(objective, maximi
     assert slim.digest == run(table, grid, rules, lanes=8, whole=True, **asked).digest
     values = slim.top[objective].to_numpy()
     assert (np.diff(values) <= 0).all() if maximize else (np.diff(values) >= 0).all()
-    assert slim.distribution.max == pytest.approx(values.max()) and slim.distribution.min == pytest.approx(values.min())
+    assert slim.distribution.max == pytest.approx(
+        values.max()
+    ) and slim.distribution.min == pytest.approx(values.min())
 
 
 CONSTRAINTS = {
@@ -144,21 +167,34 @@ CONSTRAINTS = {
 }
 
 
-@given(frames, grids, st.sets(st.sampled_from(sorted(CONSTRAINTS))), st.sampled_from(["ignore", "opposite"]))
+@given(
+    frames,
+    grids,
+    st.sets(st.sampled_from(sorted(CONSTRAINTS))),
+    st.sampled_from(["ignore", "opposite"]),
+)
 def test_constraints_equal_the_reference(table, grid, names, conflict):
     prices, rules = Prices.of(table), qmac.Rules(conflict=conflict)
     constraints = {name: CONSTRAINTS[name] for name in names}
     expected = reference_metrics(prices, [grid.combination(i) for i in range(grid.size)], rules)
-    result = run(prices, grid, rules, lanes=8, whole=True, constraints=constraints, objective="exposure")
+    result = run(
+        prices, grid, rules, lanes=8, whole=True, constraints=constraints, objective="exposure"
+    )
 
     def holds(row, name):
         low, high = CONSTRAINTS[name]
-        return not (math.isnan(row[name]) or row[name] < (low or -math.inf) or row[name] > (high or math.inf))
+        return not (
+            math.isnan(row[name])
+            or row[name] < (low or -math.inf)
+            or row[name] > (high or math.inf)
+        )
 
     kept = [i for i, row in enumerate(expected) if all(holds(row, name) for name in names)]
     assert sorted(indices(result)) == kept
     assert result.filtered == grid.size - len(kept)
-    assert result.filtered_by == {name: sum(not holds(row, name) for row in expected) for name in constraints}
+    assert result.filtered_by == {
+        name: sum(not holds(row, name) for row in expected) for name in constraints
+    }
 
 
 @settings(max_examples=30)
@@ -168,7 +204,11 @@ def test_reductions_equal_the_reference(table, grid, rules, min_trades, lanes):
     expected = reference_metrics(prices, [grid.combination(i) for i in range(grid.size)], rules)
     result = run(prices, grid, rules, min_trades=min_trades, lanes=lanes)
     kept = [i for i, row in enumerate(expected) if row["total_trades"] >= min_trades]
-    assert (result.scored, result.filtered, result.unscored) == (len(kept), grid.size - len(kept), 0)
+    assert (result.scored, result.filtered, result.unscored) == (
+        len(kept),
+        grid.size - len(kept),
+        0,
+    )
     assert sorted(indices(result)) == kept
     growth = [expected[i]["total_return"] + 1 for i in indices(result)]
     assert result.top["total_return"].to_numpy() + 1 == pytest.approx(growth, rel=1e-12)
@@ -218,26 +258,43 @@ def test_rows_finished_in_parts_are_the_same(market, monkeypatch):
     whole = run(prices, grid, qmac.Rules(), top=500).top
     monkeypatch.setattr(series_sweep, "FINISHED_ROWS", 37)
     monkeypatch.setattr(series_sweep, "FINISHED_BARS", 1)
-    pd.testing.assert_frame_equal(run(prices, grid, qmac.Rules(), top=500).top, whole, check_exact=True)
+    pd.testing.assert_frame_equal(
+        run(prices, grid, qmac.Rules(), top=500).top, whole, check_exact=True
+    )
 
 
 @pytest.mark.parametrize("objective", sorted(MEASURES))
 @pytest.mark.parametrize("stops", [{}, {"stop_loss": 0.05, "max_bars": 30}])
 def test_digest_of_every_objective_is_the_same_for_any_threads_and_tiles(market, objective, stops):
     prices, grid = market
-    asked = {"objective": objective, "top": 50, "whole": True, "constraints": {"total_trades": (2, None)}}
+    asked = {
+        "objective": objective,
+        "top": 50,
+        "whole": True,
+        "constraints": {"total_trades": (2, None)},
+    }
     expected = run(prices, grid, qmac.Rules(**stops), lanes=8, **asked).digest
     for threads, lanes in ((3, 8), (2, 32)):
         if lanes == 8 or not stops:
             executor = ThreadExecutor(threads)
-            assert run(prices, grid, qmac.Rules(**stops), executor, lanes=lanes, **asked).digest == expected
+            assert (
+                run(prices, grid, qmac.Rules(**stops), executor, lanes=lanes, **asked).digest
+                == expected
+            )
 
 
 def test_constraints_that_nothing_keeps(market):
     """The histogram is then placed without them, by a kernel that keeps fewer statistics than the data has."""
     prices, grid = market
     constraints = {"max_drawdown": (-1e-9, None), "total_trades": (5000, None)}
-    result = run(prices, grid, qmac.Rules(stop_loss=0.1), objective="sharpe_ratio", constraints=constraints, lanes=8)
+    result = run(
+        prices,
+        grid,
+        qmac.Rules(stop_loss=0.1),
+        objective="sharpe_ratio",
+        constraints=constraints,
+        lanes=8,
+    )
     assert (result.filtered, result.scored, result.best) == (grid.size, 0, None)
 
 
@@ -255,7 +312,9 @@ def test_top_is_the_head_of_the_full_list(market):
     prices, grid = market
     whole = run(prices, grid, qmac.Rules(), ThreadExecutor(2))
     for top in (1, 7, 100):
-        assert run(prices, grid, qmac.Rules(), ThreadExecutor(3), top=top).top.equals(whole.top.head(top))
+        assert run(prices, grid, qmac.Rules(), ThreadExecutor(3), top=top).top.equals(
+            whole.top.head(top)
+        )
 
 
 def test_quantiles_are_within_one_bin(market):
@@ -264,8 +323,12 @@ def test_quantiles_are_within_one_bin(market):
     returns = result.top["total_return"].to_numpy()
     width = np.diff(result.distribution.edges).max()
     for q in (0, 0.01, 0.3, 0.5, 0.9, 1):
-        assert result.distribution.quantile(q) == pytest.approx(np.quantile(returns, q), abs=1.01 * width)
-    assert result.distribution.share_positive == pytest.approx((result.top_scores > 0).mean(), abs=0)
+        assert result.distribution.quantile(q) == pytest.approx(
+            np.quantile(returns, q), abs=1.01 * width
+        )
+    assert result.distribution.share_positive == pytest.approx(
+        (result.top_scores > 0).mean(), abs=0
+    )
 
 
 def test_mean_of_a_metric_is_the_mean_of_its_values(market):
@@ -280,12 +343,19 @@ def test_mean_of_a_metric_is_the_mean_of_its_values(market):
 
 
 def test_evaluation_and_sweep_agree_on_real_prices(sample):
-    grid = qmac.Grid(buy_fast=range(5, 60, 6), buy_slow=range(40, 252, 17), sell_fast=[3, 9, 30], sell_slow=[50, 160])
+    grid = qmac.Grid(
+        buy_fast=range(5, 60, 6),
+        buy_slow=range(40, 252, 17),
+        sell_fast=[3, 9, 30],
+        sell_slow=[50, 160],
+    )
     for start in (None, "2010-01-04"):
         rules = qmac.Rules(start=start)
         result = qmac.optimize(sample, grid, rules=rules, top=grid.size, threads=2)
         again = qmac.evaluate(sample, result.top.iloc[:, :4].to_numpy(), rules)
-        assert again["total_return"].to_numpy() == pytest.approx(result.top["total_return"].to_numpy(), rel=1e-12)
+        assert again["total_return"].to_numpy() == pytest.approx(
+            result.top["total_return"].to_numpy(), rel=1e-12
+        )
 
 
 def test_series_longer_than_two_byte_codes():
@@ -294,15 +364,23 @@ def test_series_longer_than_two_byte_codes():
     result = qmac.optimize(frame(close, "1900-01-01"), grid, top=grid.size)
     short = qmac.optimize(frame(close[-30_000:], "1900-01-01"), grid, top=grid.size)
     assert short.evaluated == result.evaluated == grid.size
-    for table, found in ((frame(close, "1900-01-01"), result), (frame(close[-30_000:], "1900-01-01"), short)):
+    for table, found in (
+        (frame(close, "1900-01-01"), result),
+        (frame(close[-30_000:], "1900-01-01"), short),
+    ):
         again = qmac.evaluate(table, found.top.iloc[:, :4].to_numpy())
-        assert again["total_return"].to_numpy() == pytest.approx(found.top["total_return"].to_numpy(), rel=1e-11)
+        assert again["total_return"].to_numpy() == pytest.approx(
+            found.top["total_return"].to_numpy(), rel=1e-11
+        )
 
 
 def test_own_averages(sample):
     grid = qmac.Grid(windows=[5, 10, 20, 40])
     close = sample.frame["Close"]
-    own = {window: close.ewm(span=window, adjust=False, min_periods=window).mean() for window in grid.windows}
+    own = {
+        window: close.ewm(span=window, adjust=False, min_periods=window).mean()
+        for window in grid.windows
+    }
     ours = qmac.optimize(sample, grid, rules=qmac.Rules(average="ema"), top=grid.size)
     by_window = qmac.optimize(sample, grid, averages=own, top=grid.size)
     by_row = qmac.optimize(sample, grid, averages=np.array(list(own.values())), top=grid.size)
@@ -325,7 +403,10 @@ def test_interrupt_stops_the_kernels(sample):
 def test_the_best_so_far_is_the_best_of_all(market):
     """Also where every pair shares a window with some other pair of its list."""
     prices, _ = market
-    for series_, grid in ((prices, qmac.Grid(windows=range(2, 8))), (prices.tail(60), qmac.Grid(windows=range(2, 20)))):
+    for series_, grid in (
+        (prices, qmac.Grid(windows=range(2, 8))),
+        (prices.tail(60), qmac.Grid(windows=range(2, 20))),
+    ):
         seen = []
         result = qmac.optimize(series_, grid, progress=seen.append)
         assert seen[-1].best == pytest.approx(result.distribution.max)
@@ -373,7 +454,10 @@ def test_bad_options(market, arguments, says):
         ({"constraints": {"best_trade": (0.1, None)}}, "shown for the best rows only"),
         ({"objective": ["total_return"]}, "not known"),
         ({"rules": {"fees": 0}}, "must be qmac.Rules"),
-        ({"averages": {w: np.ones(399) for w in range(2, 22)}}, r"window 2 have the shape \(399,\)"),
+        (
+            {"averages": {w: np.ones(399) for w in range(2, 22)}},
+            r"window 2 have the shape \(399,\)",
+        ),
         ({"averages": {w: ["x"] * 400 for w in range(2, 22)}}, "not a number"),
         ({"averages": np.full((20, 400), np.inf)}, "infinite"),
         ({"averages": pd.DataFrame(np.ones((400, 20)), columns=range(2, 22))}, "other dates"),
@@ -392,7 +476,13 @@ def test_few_digits_are_a_warning_not_the_end():
     close[100:130] *= np.linspace(0.88, 1, 30)
     prices = pd.Series(close, pd.date_range("2023-03-01", periods=5000, freq="min"))
     with pytest.warns(UserWarning, match="is exact to"):
-        qmac.optimize(prices, qmac.Grid(windows=range(150, 400, 25)), "sharpe_ratio", qmac.Rules(slippage=0), top=500)
+        qmac.optimize(
+            prices,
+            qmac.Grid(windows=range(150, 400, 25)),
+            "sharpe_ratio",
+            qmac.Rules(slippage=0),
+            top=500,
+        )
 
 
 def test_a_lost_decimal_point_is_an_error_of_the_prices():
@@ -400,7 +490,9 @@ def test_a_lost_decimal_point_is_an_error_of_the_prices():
     close = series("random", 300, 4)
     close[200] *= 1e8
     prices, grid = Prices.of(frame(close)), qmac.Grid(windows=range(2, 30, 2))
-    with pytest.raises(PricesError, match=r"Close goes from .* in row 201 \(2001-10-08.*Mend the price"):
+    with pytest.raises(
+        PricesError, match=r"Close goes from .* in row 201 \(2001-10-08.*Mend the price"
+    ):
         qmac.optimize(prices, grid, "sharpe_ratio")
     with pytest.raises(PricesError, match="row 201"):
         qmac.optimize(prices, grid, constraints={"annualized_volatility": (0, None)})
@@ -410,9 +502,15 @@ def test_a_lost_decimal_point_is_an_error_of_the_prices():
 @pytest.mark.parametrize("maximize", [True, False])
 def test_a_distribution_of_few_that_constraints_leave(maximize):
     """The 13 ratios that are kept are below 4,000, most others beyond 1e9."""
-    prices, grid, rules = Prices.of(minutes(11)), qmac.Grid(windows=range(2, 20, 3)), qmac.Rules(slippage=0)
+    prices, grid, rules = (
+        Prices.of(minutes(11)),
+        qmac.Grid(windows=range(2, 20, 3)),
+        qmac.Rules(slippage=0),
+    )
     bounds = {"annualized_return": (None, 1000)}
-    result = run(prices, grid, rules, objective="calmar_ratio", maximize=maximize, constraints=bounds)
+    result = run(
+        prices, grid, rules, objective="calmar_ratio", maximize=maximize, constraints=bounds
+    )
     values, found = result.top["calmar_ratio"], result.distribution
     assert 5 < result.scored < 100 and values.abs().max() < 4000
     assert (found.mean, found.std) == pytest.approx((values.mean(), values.std(ddof=0)))
@@ -432,9 +530,13 @@ def test_one_score_far_out_does_not_stretch_the_histogram():
 def test_bounds_are_of_the_values_that_are_shown():
     """A combination that is held for 3 of 10 bars has an exposure of 0.3, not of 0.30000000000000004."""
     table, grid = frame(series("random", 40, 3)), qmac.Grid(windows=range(2, 9))
-    shown = qmac.evaluate(table, [grid.combination(i) for i in range(grid.size)])["exposure"].to_numpy()
+    shown = qmac.evaluate(table, [grid.combination(i) for i in range(grid.size)])[
+        "exposure"
+    ].to_numpy()
     for bound in np.unique(shown):
-        result = run(table, grid, qmac.Rules(), constraints={"exposure": (None, bound)}, whole=True, lanes=8)
+        result = run(
+            table, grid, qmac.Rules(), constraints={"exposure": (None, bound)}, whole=True, lanes=8
+        )
         assert result.filtered == (shown > bound).sum()
 
 
@@ -447,14 +549,18 @@ def test_what_is_infinite_in_a_year_is_unscored(objective, maximize):
     infinite = np.isinf(every["annualized_return"])
     assert infinite.any() and np.isfinite(every["annualized_return"]).any()
     for row, expected in zip(
-        every.itertuples(index=False), reference_metrics(prices, every.iloc[:, :4].to_numpy(), rules), strict=True
+        every.itertuples(index=False),
+        reference_metrics(prices, every.iloc[:, :4].to_numpy(), rules),
+        strict=True,
     ):
         assert row.annualized_return == pytest.approx(expected["annualized_return"], rel=1e-9)
     values = every[objective][np.isfinite(every[objective])].sort_values(ascending=not maximize)
     result = run(prices, grid, rules, objective=objective, maximize=maximize)
     assert (result.scored, result.unscored) == (values.size, grid.size - values.size)
     assert np.allclose(result.top[objective], values, rtol=1e-9)
-    assert np.isfinite([result.distribution.min, result.distribution.max, result.distribution.mean]).all()
+    assert np.isfinite(
+        [result.distribution.min, result.distribution.max, result.distribution.mean]
+    ).all()
 
 
 @pytest.mark.parametrize(("rises", "fees"), [(True, 0.0), (False, 0.2)])
@@ -477,17 +583,26 @@ def test_no_minus_zero_and_no_negative_omega(sample):
     for metric in ("omega_ratio", "profit_factor"):
         asked = {"top": 2, "maximize": False, "min_trades": 0}
         result = qmac.optimize(
-            sample.tail(150), qmac.Grid(windows=range(2, 60, 8)), metric, qmac.Rules(slippage=0), **asked
+            sample.tail(150),
+            qmac.Grid(windows=range(2, 60, 8)),
+            metric,
+            qmac.Rules(slippage=0),
+            **asked,
         )
         assert result.distribution.min == 0.0 and not np.signbit(result.distribution.min)
         assert not np.signbit(result.top[metric]).any()
 
 
 def test_total_trades_are_whole(market):
-    assert qmac.optimize(*market, objective="total_trades", top=3).top["total_trades"].dtype == np.int64
+    assert (
+        qmac.optimize(*market, objective="total_trades", top=3).top["total_trades"].dtype
+        == np.int64
+    )
 
 
-@pytest.mark.parametrize(("rules", "says"), [({"stop_loss": 0.1}, "but Low is"), ({"fill": "next_open"}, "but Low is")])
+@pytest.mark.parametrize(
+    ("rules", "says"), [({"stop_loss": 0.1}, "but Low is"), ({"fill": "next_open"}, "but Low is")]
+)
 def test_bars_in_pieces(market, rules, says):
     prices, grid = market
     table = prices.frame.assign(Close=prices.frame["Close"] * 0.7)
@@ -523,7 +638,9 @@ def test_moments_that_are_none():
     with pytest.raises(qmac.InputError, match="is not one moment"):
         qmac.optimize(prices, grid, rules=qmac.Rules(start="2020-03-08T02:30"))
     with pytest.raises(qmac.InputError, match="names a time zone"):
-        qmac.optimize(prices.tz_localize(None), grid, rules=qmac.Rules(start="2020-03-06T12:00+09:00"))
+        qmac.optimize(
+            prices.tz_localize(None), grid, rules=qmac.Rules(start="2020-03-06T12:00+09:00")
+        )
     with pytest.raises(qmac.InputError, match="must be a date"):
         qmac.Rules(end=pd.NaT)
 
@@ -531,5 +648,7 @@ def test_moments_that_are_none():
 def test_next_open_needs_opens():
     with pytest.raises(qmac.InputError, match="no Open column"):
         qmac.optimize(
-            frame(series("random", 90, 1)), qmac.Grid(windows=range(2, 9)), rules=qmac.Rules(fill="next_open")
+            frame(series("random", 90, 1)),
+            qmac.Grid(windows=range(2, 9)),
+            rules=qmac.Rules(fill="next_open"),
         )

@@ -45,7 +45,13 @@ def test_the_ray_job_runs_commands_that_there_are():
 
 @pytest.mark.parametrize(("begun", "code"), [(False, 0), (True, 0), (True, 75)])
 def test_the_slurm_script_starts_head_workers_and_job(tmp_path, begun, code):
-    for name, text in {"srun": SRUN, "scontrol": SCONTROL, "qmac": QMAC, "ray": QMAC, "sleep": QMAC}.items():
+    for name, text in {
+        "srun": SRUN,
+        "scontrol": SCONTROL,
+        "qmac": QMAC,
+        "ray": QMAC,
+        "sleep": QMAC,
+    }.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     out, log = tmp_path / "run", tmp_path / "log"
@@ -69,6 +75,10 @@ def test_the_slurm_script_starts_head_workers_and_job(tmp_path, begun, code):
     assert "srun ray start --head --port=6379 --num-cpus=60 --block" in said
     assert said.count("srun ray start --address=10.0.0.7:6379 --num-cpus=60 --block") == 2
     where = "--executor ray --ray-address 10.0.0.7:6379"
-    expected = f"qmac resume {out} {where}" if begun else f"qmac optimize prices --out {out} {where} --windows 2:252"
+    expected = (
+        f"qmac resume {out} {where}"
+        if begun
+        else f"qmac optimize prices --out {out} {where} --windows 2:252"
+    )
     assert expected in said
     assert ("scontrol requeue 7" in said) == (code == 75)

@@ -33,18 +33,30 @@ def test_readme_commands(tmp_path, monkeypatch):
         frame(series("random", 300, len(name))).to_csv(f"data/{name}.csv")
     printed = re.findall(r"^qmac (.*)", (ROOT / "README.md").read_text(), re.MULTILINE)
     commands = [shlex.split(line, comments=True) for line in printed if "ray" not in line]
-    assert {command[0] for command in commands} >= {"optimize", "report", "show", "watch", "resume", "verify", "export"}
+    assert {command[0] for command in commands} >= {
+        "optimize",
+        "report",
+        "show",
+        "watch",
+        "resume",
+        "verify",
+        "export",
+    }
     for command in commands:
         if command[0] == "optimize" and not command[1].endswith(".toml"):
             command += ["--windows", "10:250:30"]  # the last one counts
         done = inside(*(word.replace("2:600", "20:600:20") for word in command))
         assert done.returncode == 0, (command, done.stderr)
-    assert {"runs/spy/report.html", "top.csv"} <= {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")}
+    assert {"runs/spy/report.html", "top.csv"} <= {
+        str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")
+    }
 
 
 def test_picture_in_python(capsys):
     """The code of docs/concepts.md makes what its picture says."""
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "concepts.md").read_text(), re.DOTALL)
+    (block,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "concepts.md").read_text(), re.DOTALL
+    )
     names: dict = {}
     exec(compile(block, "concepts.md", "exec"), names)  # noqa: S102
     assert capsys.readouterr().out == "14.3%\n"
@@ -52,17 +64,24 @@ def test_picture_in_python(capsys):
     for bar, gain in enumerate(names["gain"]):
         shown = f"{gain - 1:+.1%}"[:-1].replace("-", "\N{MINUS SIGN}").replace("+0.0", "0.0")
         end = str(names["closed"][bar]).replace("11", "end")
-        assert f'class="sell">{end}</text><text class="bar" x="{45 + 50 * bar}" y="309">{shown}<' in picture
+        assert (
+            f'class="sell">{end}</text><text class="bar" x="{45 + 50 * bar}" y="309">{shown}<'
+            in picture
+        )
     assert "this combination makes 14.3 %" in picture
 
 
 def test_prices_mended(tmp_path, monkeypatch):
     """The file that docs/prices.md shows is refused, and its lines of pandas mend it; the good one is read as it stands."""
     monkeypatch.chdir(tmp_path)
-    good, bad, block = re.findall(r"```(?:python)?\n(.*?)```", (ROOT / "docs" / "prices.md").read_text(), re.DOTALL)
+    good, bad, block = re.findall(
+        r"```(?:python)?\n(.*?)```", (ROOT / "docs" / "prices.md").read_text(), re.DOTALL
+    )
     (tmp_path / "good.csv").write_text(good)
     assert qmac.read_prices("good.csv").close.tolist() == [2485.74, 2506.85]
-    (tmp_path / "download.csv").write_text(bad + '"12/27/2018","2,488.83","2,442.50","2,489.10","2,397.94",""\n')
+    (tmp_path / "download.csv").write_text(
+        bad + '"12/27/2018","2,488.83","2,442.50","2,489.10","2,397.94",""\n'
+    )
     with pytest.raises(qmac.InputError):
         qmac.read_prices("download.csv")
     exec(compile(block, "prices.md", "exec"), {})  # noqa: S102
@@ -77,10 +96,15 @@ def test_levels_of_the_governor():
         assert row, level
         memory, pressure, disk, lasting, dwell = (cell.strip() for cell in row[1].split("|")[:5])
         assert memory == f"{threshold.headroom:.0%}".replace("%", " %")
-        assert pressure == ("-" if threshold.pressure > 1 else f"{threshold.pressure:.0%}".replace("%", " %"))
+        assert pressure == (
+            "-" if threshold.pressure > 1 else f"{threshold.pressure:.0%}".replace("%", " %")
+        )
         assert disk.split(" x")[0] == (f"{threshold.disk:g}" if threshold.disk else "-")
         assert lasting.startswith(f"{threshold.memory_seconds:g} s")
-        assert threshold.disk_seconds == threshold.memory_seconds or f"disk: {threshold.disk_seconds:g} s" in lasting
+        assert (
+            threshold.disk_seconds == threshold.memory_seconds
+            or f"disk: {threshold.disk_seconds:g} s" in lasting
+        )
         assert dwell == ("-" if math.isinf(threshold.dwell) else f"{threshold.dwell:g} s")
 
 
@@ -88,9 +112,14 @@ def test_docstrings_as_the_site_reads_them():
     """Every parameter has a type from the signature and words from the docstring, and is a parameter."""
     griffe = pytest.importorskip("griffe", reason="comes with the site: pip install '.[docs]'")
     extension = griffe.load_extensions(str(ROOT / "docs" / "hooks" / "parameters.py"))
-    package = griffe.load("qmac", search_paths=[ROOT / "src"], extensions=extension, docstring_parser="numpy")
+    package = griffe.load(
+        "qmac", search_paths=[ROOT / "src"], extensions=extension, docstring_parser="numpy"
+    )
     page = (ROOT / "docs" / "python.md").read_text()
-    shown = [package[name.removeprefix("qmac.")] for name in re.findall(r"^::: (\S+)", page, re.MULTILINE)]
+    shown = [
+        package[name.removeprefix("qmac.")]
+        for name in re.findall(r"^::: (\S+)", page, re.MULTILINE)
+    ]
     assert {"optimize", "Rules", "Result", "RayExecutor"} <= {each.name for each in shown}
     items = []
     for each in shown:
@@ -104,7 +133,9 @@ def test_docstrings_as_the_site_reads_them():
                 ]
     assert len(items) > 40
     for one, item in items:
-        assert item.annotation and item.description and item.name in [p.name for p in one.parameters], (
+        assert (
+            item.annotation and item.description and item.name in [p.name for p in one.parameters]
+        ), (
             one.path,
             item.name,
         )

@@ -29,7 +29,11 @@ def test_compiler_options_stand_in_one_file():
 
 
 def test_files_stay_short():
-    assert {path.name: n for path in SOURCE.rglob("*.py") if (n := len(path.read_text().splitlines())) > 350} == {}
+    assert {
+        path.name: n
+        for path in SOURCE.rglob("*.py")
+        if (n := len(path.read_text().splitlines())) > 350
+    } == {}
 
 
 SMALL = """
@@ -60,4 +64,7 @@ def test_no_index_is_out_of_bounds(tmp_path):
 
 
 def test_the_same_on_a_cpu_without_wide_vectors(tmp_path):
-    assert digest(NUMBA_CPU_NAME="x86-64", NUMBA_CPU_FEATURES="", QMAC_CACHE_DIR=str(tmp_path)) == digest()
+    assert (
+        digest(NUMBA_CPU_NAME="x86-64", NUMBA_CPU_FEATURES="", QMAC_CACHE_DIR=str(tmp_path))
+        == digest()
+    )

@@ -39,9 +39,9 @@ def test_nothing_is_fetched(site):
     pages = list(site.glob("*.html"))
     assert len(pages) > 15
     for page in pages:
-        assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=.?(?:https?:)?//", page.read_text()), (
-            page.name
-        )
+        assert not re.findall(
+            r"<(?:script|link|img|iframe)[^>]*(?:src|href)=.?(?:https?:)?//", page.read_text()
+        ), page.name
 
 
 def test_pages_are_what_is_written(site):

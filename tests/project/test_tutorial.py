@@ -43,10 +43,15 @@ def test_save_and_resume_give_the_same(tutorial):
 def test_a_cell_that_fails_is_named(tmp_path):
     book = {"cells": [{"cell_type": "code", "source": ["x = 1\n", "x / 0"]}]}
     (tmp_path / "bad.ipynb").write_text(json.dumps(book))
-    with pytest.raises(RuntimeError, match=r"bad.ipynb: this cell failed with ZeroDivisionError.*\nx = 1\nx / 0"):
+    with pytest.raises(
+        RuntimeError, match=r"bad.ipynb: this cell failed with ZeroDivisionError.*\nx = 1\nx / 0"
+    ):
         HOOK["page_of"](tmp_path / "bad.ipynb", tmp_path)
 
 
 def test_it_is_stored_without_outputs():
     for cell in json.loads(NOTEBOOK.read_text())["cells"]:
-        assert cell["cell_type"] == "markdown" or (cell["outputs"], cell["execution_count"]) == ([], None)
+        assert cell["cell_type"] == "markdown" or (cell["outputs"], cell["execution_count"]) == (
+            [],
+            None,
+        )

@@ -22,7 +22,9 @@ def test_round_trip(result, tmp_path):
     assert again.digest == result.digest
     assert again.top.equals(result.top)
     assert again.summary() == result.summary()
-    assert again.map("buy_fast", "sell_slow", "mean").equals(result.map("buy_fast", "sell_slow", "mean"))
+    assert again.map("buy_fast", "sell_slow", "mean").equals(
+        result.map("buy_fast", "sell_slow", "mean")
+    )
     assert again.hold == pytest.approx(result.hold, nan_ok=True)
     assert (again.grid, again.rules, again.best) == (result.grid, result.rules, result.best)
     assert not list(tmp_path.glob("deep/.*"))
@@ -31,9 +33,13 @@ def test_round_trip(result, tmp_path):
 def test_shown_in_one_line(result):
     """In a terminal; a notebook shows a table."""
     assert repr(result) == f"Result(prices: win_rate of 1,260 combinations, best {result.best})"
-    assert "best None" in repr(qmac.optimize(frame(series("constant", 60, 1)), qmac.Grid(windows=(2, 3, 4, 5))))
+    assert "best None" in repr(
+        qmac.optimize(frame(series("constant", 60, 1)), qmac.Grid(windows=(2, 3, 4, 5)))
+    )
     run = qmac.backtest(frame(series("random", 200, 2)), (2, 5, 3, 9))
-    assert re.fullmatch(r"Backtest\(\(2, 5, 3, 9\): total_return -?\d+\.\d% in \d+ trades\)", repr(run))
+    assert re.fullmatch(
+        r"Backtest\(\(2, 5, 3, 9\): total_return -?\d+\.\d% in \d+ trades\)", repr(run)
+    )
     many = {f"S{n}": frame(series("random", 60, n)) for n in range(6)}
     assert (
         repr(qmac.optimize_many(many, qmac.Grid(windows=(2, 3, 4, 5))))
@@ -72,7 +78,8 @@ def test_not_a_result(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("buy", "sell_fast"), ("buy_fast", "buy_fast"), ("buy_fast", "buy_slow", "median")]
+    "arguments",
+    [("buy", "sell_fast"), ("buy_fast", "buy_fast"), ("buy_fast", "buy_slow", "median")],
 )
 def test_bad_maps(result, arguments):
     with pytest.raises(OptionError):

@@ -25,7 +25,11 @@ def starting(path, symbols=("SPY",), **more):
 
 
 def contents(path):
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    return {
+        file.relative_to(path).as_posix(): file.read_bytes()
+        for file in path.rglob("*")
+        if file.is_file()
+    }
 
 
 def test_what_a_killed_start_left_is_removed(tmp_path):
@@ -33,7 +37,12 @@ def test_what_a_killed_start_left_is_removed(tmp_path):
     starting(path, ("SPY", "BRK/B"))
     for folder in ("prices", "snapshots"):
         (path / folder).mkdir()
-    for file in ("prices/SPY.parquet", "prices/.BRK_B~82f670123a.parquet.part", ".run.json.part", "averages.npy"):
+    for file in (
+        "prices/SPY.parquet",
+        "prices/.BRK_B~82f670123a.parquet.part",
+        ".run.json.part",
+        "averages.npy",
+    ):
         (path / file).write_text("half of it")
     created(path)
     assert sorted(contents(path)) == ["prices/SPY.parquet", HEADER]
@@ -44,10 +53,17 @@ def test_what_a_killed_start_left_is_removed(tmp_path):
 
 
 STRANGE = {
-    "another's file of a likely name": {"starting": b"", "results/precious": b"1", "prices/precious.csv": b"2"},
+    "another's file of a likely name": {
+        "starting": b"",
+        "results/precious": b"1",
+        "prices/precious.csv": b"2",
+    },
     "another's file of that very name": {STARTING: b"mine", "results/precious": b"1"},
     "its name alone": {STARTING: b"process 1 on here\n{}"},
-    "no checksum": {STARTING: b'process 1 on here\n{"symbols": ["SPY"], "checksum": ""}', "prices/SPY.parquet": b"1"},
+    "no checksum": {
+        STARTING: b'process 1 on here\n{"symbols": ["SPY"], "checksum": ""}',
+        "prices/SPY.parquet": b"1",
+    },
     "half a start": {"prices/SPY.parquet": b"half of it", ".run.json.part": b"{"},
     "nothing said": {STARTING: b"", "prices/SPY.parquet": b"1", "averages.npy": b"2"},
 }
@@ -61,7 +77,9 @@ def test_what_a_stranger_left_is_not(tmp_path, strange):
         (path / name).write_bytes(data)
     with pytest.raises(ResultError, match="is not empty|is not of qmac"):
         created(path)
-    assert contents(path).items() >= {(name, data) for name, data in STRANGE[strange].items() if data}
+    assert contents(path).items() >= {
+        (name, data) for name, data in STRANGE[strange].items() if data
+    }
 
 
 def test_what_was_put_beside_a_killed_start_stays(tmp_path):
@@ -111,7 +129,9 @@ def test_of_two_that_start_together_one_begins(tmp_path, there):
 
 
 @pytest.mark.parametrize("at", atomic.STEPS)
-@pytest.mark.parametrize("error", [OSError(errno.EIO, "EIO"), OSError(errno.ENOSPC, "ENOSPC"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "EIO"), OSError(errno.ENOSPC, "ENOSPC"), KeyboardInterrupt()]
+)
 def test_what_cannot_be_begun_leaves_nothing_behind(tmp_path, monkeypatch, at, error):
     path, averages = tmp_path / "run", np.ones((3, 300))
     steps = []

@@ -37,7 +37,9 @@ def evaluator():
 
 
 def test_created_is_opened(tmp_path):
-    prices = {name: Prices(PRICES.frame, name) for name in ("SPY", "spy", "a/b", "../up", "Ä😀\n", "CON")}
+    prices = {
+        name: Prices(PRICES.frame, name) for name in ("SPY", "spy", "a/b", "../up", "Ä😀\n", "CON")
+    }
     made = created(tmp_path / "run", prices, left_out={"BAD": "why"})
     found = RunDirectory.open(tmp_path / "run")
     assert found.header == made.header and found.names == list(prices)
@@ -52,9 +54,15 @@ INDICES = {
     "utc": pd.date_range("2001-01-01", periods=40, tz="UTC"),
     "utc of datetime": pd.date_range("2001-01-01", periods=40, tz=UTC),
     "a zone": pd.date_range("2001-03-20", periods=40, tz="Europe/Berlin"),
-    "a zone of zoneinfo": pd.date_range("2001-03-20", periods=40, tz=zoneinfo.ZoneInfo("America/New_York")),
-    "an offset": pd.date_range("2001-01-01", periods=40, tz=timezone(timedelta(hours=5, minutes=30))),
-    "an offset in text": pd.DatetimeIndex([f"2001-01-{day:02}T00:00-03:00" for day in range(1, 29)]),
+    "a zone of zoneinfo": pd.date_range(
+        "2001-03-20", periods=40, tz=zoneinfo.ZoneInfo("America/New_York")
+    ),
+    "an offset": pd.date_range(
+        "2001-01-01", periods=40, tz=timezone(timedelta(hours=5, minutes=30))
+    ),
+    "an offset in text": pd.DatetimeIndex(
+        [f"2001-01-{day:02}T00:00-03:00" for day in range(1, 29)]
+    ),
     "seconds": pd.date_range("1801-01-01", periods=40, freq="366D").as_unit("s"),
     "milliseconds": pd.date_range("2001-01-01", periods=40, freq="7ms", unit="ms"),
     "nanoseconds": pd.date_range("2001-01-01", periods=40, freq="1500ns"),
@@ -67,7 +75,9 @@ def test_every_index_comes_back(tmp_path, kind):
     table = ohlc("random", 40, 1).iloc[: len(index)].set_index(index)
     made = created(tmp_path / "run", Prices.of(table, "SPY"))
     back = made.prices("SPY")
-    assert (back.index == index).all() and (back.frame.to_numpy() == table[back.frame.columns].to_numpy()).all()
+    assert (back.index == index).all() and (
+        back.frame.to_numpy() == table[back.frame.columns].to_numpy()
+    ).all()
 
 
 def test_odd_frames_come_back(tmp_path):
@@ -78,7 +88,9 @@ def test_odd_frames_come_back(tmp_path):
     table.attrs = {"source": object()}
     prices = Prices.of(table, "SPY")
     back = created(tmp_path / "run", prices).prices("SPY")
-    assert back.frame.isna().equals(prices.frame.isna()) and prices_checksum(back) == prices_checksum(prices)
+    assert back.frame.isna().equals(prices.frame.isna()) and prices_checksum(
+        back
+    ) == prices_checksum(prices)
 
 
 def test_prices_changed_by_a_bit_are_others():
@@ -107,7 +119,9 @@ def test_prices_changed_by_a_bit_are_others():
 @pytest.mark.parametrize("name", ["prices/SPY.parquet", "averages.npy"])
 def test_damage_of_what_was_given_is_found(tmp_path, name):
     averages = np.linspace(1, 2, 900).reshape(3, 300)
-    directory = created(tmp_path / "run", averages=averages, asked=ASKED | {"averages": own_averages(averages)})
+    directory = created(
+        tmp_path / "run", averages=averages, asked=ASKED | {"averages": own_averages(averages)}
+    )
 
     def read():
         return directory.prices("SPY").frame if name.startswith("prices") else directory.averages()
@@ -115,7 +129,14 @@ def test_damage_of_what_was_given_is_found(tmp_path, name):
     whole, path = np.asarray(read()), directory.path / name
     data = path.read_bytes()
     assert np.array_equal(whole, averages if name == "averages.npy" else PRICES.frame)
-    refused, places = 0, [*range(0, len(data), max(1, len(data) // 150)), *range(12), *range(len(data) - 12, len(data))]
+    refused, places = (
+        0,
+        [
+            *range(0, len(data), max(1, len(data) // 150)),
+            *range(12),
+            *range(len(data) - 12, len(data)),
+        ],
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for place in places:
@@ -123,13 +144,17 @@ def test_damage_of_what_was_given_is_found(tmp_path, name):
             damaged[place] ^= 1 << (place % 8)
             path.write_bytes(damaged)
             try:
-                assert np.array_equal(np.asarray(read()), whole)  # where nothing that matters stands
+                assert np.array_equal(
+                    np.asarray(read()), whole
+                )  # where nothing that matters stands
             except ResultError:
                 refused += 1
         assert refused > 0.4 * len(places)
         for size in range(0, len(data), len(data) // 20):
             path.write_bytes(data[:size])
-            with pytest.raises(ResultError, match=rf"{path.name} (is damaged|was changed).*\. Begin the run anew"):
+            with pytest.raises(
+                ResultError, match=rf"{path.name} (is damaged|was changed).*\. Begin the run anew"
+            ):
                 read()
     path.unlink()
     with pytest.raises(ResultError, match="damaged"):
@@ -149,7 +174,9 @@ def test_a_file_is_known_before_it_is_parsed(directory, monkeypatch):
     monkeypatch.setattr(pd, "read_parquet", lambda path: parsed.append(path) or read(path))
     assert len(directory.prices("SPY")) == 300 and len(parsed) == 1
     path = directory.path / "prices" / "SPY.parquet"
-    PRICES.frame.to_parquet(path, compression="gzip")  # the same prices, in a file of somebody else's
+    PRICES.frame.to_parquet(
+        path, compression="gzip"
+    )  # the same prices, in a file of somebody else's
     with pytest.raises(ResultError, match="was changed"):
         directory.prices("SPY")
     os.truncate(path, 2**30)
@@ -193,7 +220,9 @@ def test_damaged_ones_are_passed_over(directory, evaluator, bad, damage):
         elif damage == "counts":  # a stranger's: the checksums fit, the books do not
             forged = ledger_of(evaluator)
             forged.done[:4] = True
-            path.write_bytes(b"".join(encoded(FITS | {"seconds": 9}, arrays_of(forged), forged.lock)))
+            path.write_bytes(
+                b"".join(encoded(FITS | {"seconds": 9}, arrays_of(forged), forged.lock))
+            )
         else:
             path.write_bytes({"flip": data, "cut": data[: len(data) // 2], "empty": b""}[damage])
     again = ledger_of(evaluator)
@@ -206,7 +235,9 @@ def test_damaged_ones_are_passed_over(directory, evaluator, bad, damage):
         assert directory.load_snapshot(ledger_of(evaluator), FITS)[0]["seconds"] == 9
 
 
-def test_the_newest_sound_one_is_set_aside_though_memory_is_short(directory, evaluator, monkeypatch):
+def test_the_newest_sound_one_is_set_aside_though_memory_is_short(
+    directory, evaluator, monkeypatch
+):
     ledger = ledger_of(evaluator)
     for cell in range(3):
         ledger.settle(done(evaluator, (cell, cell + 1)), [(cell, cell + 1)])
@@ -231,7 +262,9 @@ def test_a_snapshot_beyond_all_sizes_is_not_even_read(directory, evaluator):
     os.mkfifo(directory.path / "snapshots" / "00000098")  # would be waited for
     about, damaged = directory.load_snapshot(ledger_of(evaluator), FITS)
     assert about["seconds"] == 1
-    assert re.fullmatch(r".*00000099 .* it has 1,099,511,627,776 bytes, and [0-9,]+ are the most\.", damaged[0])
+    assert re.fullmatch(
+        r".*00000099 .* it has 1,099,511,627,776 bytes, and [0-9,]+ are the most\.", damaged[0]
+    )
     assert damaged[1].endswith("00000098 cannot be read: it is no file.")
 
 
@@ -257,7 +290,9 @@ def test_a_save_that_fails_lets_go_of_the_books(directory, evaluator, monkeypatc
         try:
             directory.save_snapshot(FITS | {"seconds": 0}, ledger)
         except KeyboardInterrupt:
-            assert not ledger.lock.locked(), at  # workers wait for them, and the run for the workers
+            assert not ledger.lock.locked(), (
+                at
+            )  # workers wait for them, and the run for the workers
 
 
 def test_nothing_of_killed_processes_stays(directory, evaluator):
@@ -269,7 +304,10 @@ def test_nothing_of_killed_processes_stays(directory, evaluator):
     for name in ("SPY", f".SPY-{os.getpid()}", ".SPY-1", ".SPY2-1", "SPY2"):
         (directory.path / "results" / name).mkdir()
     directory.drop_result("SPY")
-    assert sorted(path.name for path in (directory.path / "results").iterdir()) == [".SPY2-1", "SPY2"]
+    assert sorted(path.name for path in (directory.path / "results").iterdir()) == [
+        ".SPY2-1",
+        "SPY2",
+    ]
 
 
 def test_strange_files_among_snapshots(directory, evaluator):
@@ -297,12 +335,16 @@ with RunDirectory.open(Path(sys.argv[1])).locked():
 
 def test_a_second_driver_is_refused_and_a_dead_one_is_not_waited_for(directory):
     pytest.importorskip("fcntl")
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, directory.path], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, directory.path], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert holder.stdout.readline() == "held\n"
         began = time.perf_counter()
         with (
-            pytest.raises(ResultError, match=f"is being run by process {holder.pid} on .*qmac watch"),
+            pytest.raises(
+                ResultError, match=f"is being run by process {holder.pid} on .*qmac watch"
+            ),
             directory.locked(),
         ):
             pass

@@ -112,7 +112,9 @@ def test_what_cannot_be_is_named(directory, wrong, changed):
 
 
 def test_what_a_stranger_wrote_moves_no_cursor(directory):
-    (directory.path / HEADER).write_text(json.dumps(signed(WHOLE | {"format": 99, "qmac": "9\x1b[2J\nqmac: done"})))
+    (directory.path / HEADER).write_text(
+        json.dumps(signed(WHOLE | {"format": 99, "qmac": "9\x1b[2J\nqmac: done"}))
+    )
     with pytest.raises(ResultError, match=r"written by qmac 9\?\[2J\?qmac: done\. Update"):
         RunDirectory.open(directory.path)
 
@@ -126,7 +128,9 @@ def test_changes_name_what_changed():
     ]  # fmt: skip
     assert changes(kept, kept | {"grid": []}) == ["grid is 0:99, asked is []"]
     words = {"text": "x" * 100}
-    assert re.fullmatch(r'text is "x+ \.\.\. \(102 characters\), asked is null', changes(words, {})[0])
+    assert re.fullmatch(
+        r'text is "x+ \.\.\. \(102 characters\), asked is null', changes(words, {})[0]
+    )
     assert changes({"prices": {"A": "x"}}, {"prices": {"B": "y"}}) == [
         'prices.A is "x", asked is null', 'prices.B is null, asked is "y"',
     ]  # fmt: skip

@@ -37,13 +37,24 @@ QUESTIONS = {
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_run_repeats_itself(csv, tmp_path, name):
     windows = [] if name in ("four roles", "shared") else ["--windows", "2:20:2"]
-    first = inside("optimize", csv, *windows, *QUESTIONS[name], "--out", tmp_path / "run", "--top", 4, "--json")
+    first = inside(
+        "optimize", csv, *windows, *QUESTIONS[name], "--out", tmp_path / "run", "--top", 4, "--json"
+    )
     assert first.returncode == 0, first.stderr
     again = inside("optimize", tmp_path / "run" / "job.toml", "--out", tmp_path / "again", "--json")
     assert again.returncode == 0, again.stderr
     first, again = json.loads(first.stdout), json.loads(again.stdout)
     assert first["digest"] == again["digest"]
-    for key in ("filtered_by", "constraints", "rules", "grid", "prices", "objective", "maximize", "best"):
+    for key in (
+        "filtered_by",
+        "constraints",
+        "rules",
+        "grid",
+        "prices",
+        "objective",
+        "maximize",
+        "best",
+    ):
         assert first[key] == again[key], key
     texts = [(tmp_path / run / "job.toml").read_text() for run in ("run", "again")]
     assert texts[0] == texts[1]
@@ -56,17 +67,24 @@ def test_a_run_repeats_itself(csv, tmp_path, name):
 def test_jobs_of_many(run_of_many, tmp_path):
     done = inside("optimize", run_of_many / "job.toml", "--json")
     assert done.returncode == 0, done.stderr
-    answer, first = json.loads(done.stdout), json.loads(inside("show", run_of_many, "--json").stdout)
+    answer, first = (
+        json.loads(done.stdout),
+        json.loads(inside("show", run_of_many, "--json").stdout),
+    )
     assert answer["digests"] == first["digests"]
     assert list(tomllib.loads((run_of_many / "job.toml").read_text())["prices"]) == ["AAA", "b c"]
 
 
-@pytest.mark.parametrize("symbol", ['a "quoted" one', "tab\tand \\ back", "é\x7f", "x = 1 # y", "[prices]"])
+@pytest.mark.parametrize(
+    "symbol", ['a "quoted" one', "tab\tand \\ back", "é\x7f", "x = 1 # y", "[prices]"]
+)
 def test_names_that_toml_must_quote(tmp_path, symbol):
     prices = {symbol: frame(series("random", 60, 1)), "Z": frame(series("random", 60, 2))}
     results = qmac.optimize_many(prices, qmac.Grid(windows=[2, 3, 5, 8]), out=tmp_path / "run")
     done = inside("optimize", tmp_path / "run" / "job.toml", "--json")
-    assert json.loads(done.stdout)["digests"] == {name: result.digest for name, result in results.items()}
+    assert json.loads(done.stdout)["digests"] == {
+        name: result.digest for name, result in results.items()
+    }
 
 
 @pytest.fixture
@@ -85,8 +103,12 @@ def job(csv, tmp_path):
 def asked(monkeypatch):
     """What a command would run: the job, the limits, the directory that it would be kept in."""
     found = []
-    monkeypatch.setattr("qmac.cli.runs._run", lambda job, kept, limits, *_: found.append((job, limits, kept)))
-    monkeypatch.setattr("qmac.cli.runs._print_estimate", lambda job, limits, *_: found.append((job, limits, None)))
+    monkeypatch.setattr(
+        "qmac.cli.runs._run", lambda job, kept, limits, *_: found.append((job, limits, kept))
+    )
+    monkeypatch.setattr(
+        "qmac.cli.runs._print_estimate", lambda job, limits, *_: found.append((job, limits, None))
+    )
 
     def ask(*arguments):
         done = inside(*arguments)
@@ -103,15 +125,24 @@ def test_the_command_line_overrides(job, asked, csv, tmp_path):
     )
     plain, limits, kept = asked("optimize", path)
     assert plain.grid.buys.slow == (2, 5, 7, 8, 9) and plain.grid.buys.fast == (3,)
-    assert (plain.top, plain.rules.start, plain.rules.fees, list(plain.prices)) == (3, "2001-02-01", 0.0, ["spy"])
-    assert list(plain.constraints) == ["win_rate", "total_trades"] and kept.path == tmp_path / "kept"
+    assert (plain.top, plain.rules.start, plain.rules.fees, list(plain.prices)) == (
+        3,
+        "2001-02-01",
+        0.0,
+        ["spy"],
+    )
+    assert (
+        list(plain.constraints) == ["win_rate", "total_trades"] and kept.path == tmp_path / "kept"
+    )
     assert (limits.threads, limits.polite) == (1, True)
     over, _, kept = asked(
         "optimize", path, "--windows", "2:6", "--top", 20, "--fees", "0.01", "--where", "exposure > 0",
         "--start", "2001-01-01", "--out", tmp_path / "other",
     )  # fmt: skip
     assert over.grid == qmac.Grid(range(2, 7)) and (over.rules.fees, over.top) == (0.01, 20)
-    assert list(over.constraints) == ["exposure", "total_trades"] and over.rules.start == "2001-01-01"
+    assert (
+        list(over.constraints) == ["exposure", "total_trades"] and over.rules.start == "2001-01-01"
+    )
     assert kept.path == tmp_path / "other"
     assert list(asked("estimate", path, "--sample")[0].prices) == ["sp500"]
     assert asked("optimize", path, "--dry-run")[1].threads == 1
@@ -148,7 +179,11 @@ def test_the_command_line_overrides(job, asked, csv, tmp_path):
     ],
 )
 def test_mistakes(job, text, says):
-    done = inside("optimize", job(text), "--windows", "2:6") if "windows" not in text else inside("optimize", job(text))
+    done = (
+        inside("optimize", job(text), "--windows", "2:6")
+        if "windows" not in text
+        else inside("optimize", job(text))
+    )
     assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1
 
 
@@ -162,7 +197,10 @@ def test_files_that_are_none(tmp_path):
 def test_a_result_says_what_repeats_it():
     prices = frame(series("random", 100, 3))
     result = qmac.optimize(
-        prices, qmac.Grid(windows=range(2, 9)), top=5, averages=np.cumsum(np.ones((7, 100)), axis=1) % 7
+        prices,
+        qmac.Grid(windows=range(2, 9)),
+        top=5,
+        averages=np.cumsum(np.ones((7, 100)), axis=1) % 7,
     )
     told = tomllib.loads(result.job)
     assert told["averages"] == "own" and told["windows"] == "2:8" and "prices" not in told

@@ -25,12 +25,20 @@ def prices():
 @pytest.mark.parametrize("shared", [False, True])
 def test_every_score_is_that_of_its_combination(prices, tmp_path, shared):
     grid = qmac.Grid(
-        buy_fast=[2, 3, 5], buy_slow=range(6, 14), sell_fast=range(2, 9), sell_slow=range(9, 14), shared_windows=shared
+        buy_fast=[2, 3, 5],
+        buy_slow=range(6, 14),
+        sell_fast=range(2, 9),
+        sell_slow=range(9, 14),
+        shared_windows=shared,
     )
     result = qmac.optimize(prices, grid, top=10**6, out=tmp_path / "run", save_grid="float64")
     again = qmac.load(tmp_path / "run").scores
     ranked = dict(
-        zip(result.top.iloc[:, :4].itertuples(index=False, name=None), result.top["total_return"], strict=True)
+        zip(
+            result.top.iloc[:, :4].itertuples(index=False, name=None),
+            result.top["total_return"],
+            strict=True,
+        )
     )
     assert len(ranked) > 100
     for k in range(grid.size):
@@ -60,7 +68,9 @@ def test_filtered_and_lowest(prices, tmp_path):
 
 
 def test_layout_is_that_of_zarr(prices, tmp_path):
-    qmac.optimize(prices, qmac.Grid(windows=range(2, 14)), out=tmp_path / "run", save_grid="float32")
+    qmac.optimize(
+        prices, qmac.Grid(windows=range(2, 14)), out=tmp_path / "run", save_grid="float32"
+    )
     folder = next((tmp_path / "run" / "results").iterdir()) / "scores"
     about = json.loads((folder / ".zarray").read_text())
     blocks = -(-about["shape"][1] // about["chunks"][1])
@@ -72,9 +82,9 @@ def test_layout_is_that_of_zarr(prices, tmp_path):
     for block in range(blocks):
         chunk = (folder / f"0.{block}").read_bytes()
         size = 4 * about["chunks"][0] * about["chunks"][1]
-        assert pa.Codec("zstd").decompress(chunk, size, asbytes=True) == pa.Codec("zstd").decompress(
-            chunk[:-12], size, asbytes=True
-        )
+        assert pa.Codec("zstd").decompress(chunk, size, asbytes=True) == pa.Codec(
+            "zstd"
+        ).decompress(chunk[:-12], size, asbytes=True)
     zarr = pytest.importorskip("zarr", reason="zarr is not installed")
     array, kept = zarr.open(str(folder), mode="r")[:], qmac.load(tmp_path / "run").scores
     buys, sells = (np.load(folder / f"{name}.npy") for name in ("buys", "sells"))
@@ -88,7 +98,11 @@ def test_layout_is_that_of_zarr(prices, tmp_path):
 def test_what_cannot_be_written_is_dropped_and_said(prices, tmp_path, monkeypatch):
     grid = qmac.Grid(windows=range(2, 14))
     plain = qmac.optimize(prices, grid)
-    monkeypatch.setattr(ScoreWriter, "__call__", lambda writer, block, scores: writer.drop("No space left on device"))
+    monkeypatch.setattr(
+        ScoreWriter,
+        "__call__",
+        lambda writer, block, scores: writer.drop("No space left on device"),
+    )
     with pytest.warns(UserWarning, match="not whole"):
         result = qmac.optimize(prices, grid, out=tmp_path / "run", save_grid="float32")
     assert result.digest == plain.digest and result.scores is None
@@ -113,7 +127,9 @@ def kept(tmp_path_factory):
     """A grid and its scores in two chunks, before anything happens to them."""
     grid = qmac.Grid(windows=range(2, 18))
     out = tmp_path_factory.mktemp("scores") / "run"
-    qmac.optimize(qmac.Prices.of(frame(series("random", 200, 3)), "SPY"), grid, out=out, save_grid="float32")
+    qmac.optimize(
+        qmac.Prices.of(frame(series("random", 200, 3)), "SPY"), grid, out=out, save_grid="float32"
+    )
     return grid, qmac.load(out).distribution.objective, out / "results" / "SPY" / "scores"
 
 
@@ -129,7 +145,11 @@ def test_a_flipped_bit_is_found_wherever_it_is(kept, tmp_path):
     assert (folder / "0.1").exists() and np.isfinite(whole).any()
     for name in ("0.0", "0.1", "buys.npy", "sells.npy", ".zarray"):
         data = (folder / name).read_bytes()
-        places = {*range(0, len(data), max(1, len(data) // 40)), *range(20), *range(len(data) - 14, len(data))}
+        places = {
+            *range(0, len(data), max(1, len(data) // 40)),
+            *range(20),
+            *range(len(data) - 14, len(data)),
+        }
         for place in sorted(places):
             damaged = bytearray(data)
             damaged[place] ^= 1 << (place % 8)
@@ -189,7 +209,9 @@ def test_a_run_that_time_ended_keeps_its_scores(tmp_path, monkeypatch):
     slow(monkeypatch, 0.04)
     limits = Limits(max_time=0.1)
     with pytest.raises(Stopped, match="max_time"):
-        qmac.optimize(PRICES, GRID, out=tmp_path / "run", save_grid="float32", threads=1, limits=limits)
+        qmac.optimize(
+            PRICES, GRID, out=tmp_path / "run", save_grid="float32", threads=1, limits=limits
+        )
     result = qmac.resume(tmp_path / "run", threads=1)["prices"]
     kept = [result.scores.of_sell(*GRID.sells.pair(rank)) for rank in range(GRID.sells.size)]
     assert sum(column.notna().sum() for column in kept) == result.scored
@@ -212,7 +234,9 @@ def test_what_is_dropped_gives_the_room_back(prices, tmp_path, monkeypatch):
     monkeypatch.setattr(monitor, "ScoreWriter", Known)
 
     with pytest.warns(UserWarning, match="not whole"):
-        result = qmac.optimize(prices, grid, out=tmp_path / "run", save_grid="float32", progress=listen)
+        result = qmac.optimize(
+            prices, grid, out=tmp_path / "run", save_grid="float32", progress=listen
+        )
     assert dropped and not any(dropped)
     assert result.degradations[-1]["reason"] == "scores were not kept: the disk is wanted"
 

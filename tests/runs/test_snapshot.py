@@ -52,7 +52,9 @@ def test_round_trip(evaluator, ledger, path):
     assert about == snapshot.about(path) == ABOUT
     again = ledger_of(evaluator)
     restore(again, arrays)
-    assert all(np.array_equal(array, arrays_of(again)[name]) for name, array in arrays_of(ledger).items())
+    assert all(
+        np.array_equal(array, arrays_of(again)[name]) for name, array in arrays_of(ledger).items()
+    )
     assert again.share == pytest.approx(evaluator.work[ledger.done].sum() / evaluator.work.sum())
     assert again.best == ledger.tally.heap.scores.max()
     again.settle(done(evaluator, (1, 5), (9, 22)), [(1, 5), (9, 22)])
@@ -68,7 +70,8 @@ def test_arrays_of_every_kind(ledger, path):
     found = decoded(path)[1]
     assert found.keys() == arrays.keys()
     assert all(
-        np.array_equal(found[name], array) and found[name].dtype == array.dtype for name, array in arrays.items()
+        np.array_equal(found[name], array) and found[name].dtype == array.dtype
+        for name, array in arrays.items()
     )
 
 
@@ -102,7 +105,9 @@ def test_any_flipped_bit_is_found(ledger, path):
 
 def test_any_cut_is_found(ledger, path):
     data = written(ledger)
-    for size in sorted({*range(0, len(data), 1000), *regions(data).values(), 1, 7, 31, 33, len(data) - 1}):
+    for size in sorted(
+        {*range(0, len(data), 1000), *regions(data).values(), 1, 7, 31, 33, len(data) - 1}
+    ):
         path.write_bytes(data[:size])
         if size == len(data):
             decoded(path)
@@ -139,7 +144,12 @@ def forged(index, body=b""):
 
 
 def entry(body=b"", **changes):
-    return {"name": "done", "type": "|b1", "shape": [len(body)], "sha256": hashlib.sha256(body).hexdigest()} | changes
+    return {
+        "name": "done",
+        "type": "|b1",
+        "shape": [len(body)],
+        "sha256": hashlib.sha256(body).hexdigest(),
+    } | changes
 
 
 BOMB = "[" * 100_000
@@ -166,7 +176,10 @@ STRANGE = {
     "an infinite shape": b'{"about": {}, "arrays": [{"name": "x", "type": "|b1", "shape": [Infinity], "sha256": ""}]}',
     "a shape of texts": {"about": {}, "arrays": [entry(shape=["x"])]},
     "a checksum of others": {"about": {}, "arrays": [entry(b"abc", sha256="0" * 64)]},
-    "no name": {"about": {}, "arrays": [{"type": "|b1", "shape": [0], "sha256": hashlib.sha256().hexdigest()}]},
+    "no name": {
+        "about": {},
+        "arrays": [{"type": "|b1", "shape": [0], "sha256": hashlib.sha256().hexdigest()}],
+    },
 }
 
 
@@ -210,7 +223,9 @@ def changed(name, change):
 
 
 FOREIGN = {
-    "one array less": lambda arrays: {name: array for name, array in arrays.items() if name != "maps.best"},
+    "one array less": lambda arrays: {
+        name: array for name, array in arrays.items() if name != "maps.best"
+    },
     "one more": lambda arrays: arrays | {"more": np.zeros(3)},
     "no done": lambda arrays: {name: array for name, array in arrays.items() if name != "done"},
     "another shape": changed("maps.sums", lambda a: a[:-1]),
@@ -224,7 +239,9 @@ FOREIGN = {
     "counts of more": changed("totals.counts", lambda a: a + [1, 0, 0, 0]),
     "counts of none": changed("totals.counts", lambda a: a * 0),
     "more cells": changed("done", lambda a: a | (np.arange(a.size) < 3)),
-    "truths beyond true": changed("done", lambda a: np.where(a, 3, 0).astype(np.uint8).view(np.bool_)),
+    "truths beyond true": changed(
+        "done", lambda a: np.where(a, 3, 0).astype(np.uint8).view(np.bool_)
+    ),
 }
 
 
@@ -239,11 +256,16 @@ def test_arrays_that_do_not_fit_are_refused_without_harm(evaluator, ledger, path
         restore(again, arrays)
     assert again.share == 0 and not again.done.any()
     untouched = reductions.arrays_of(evaluator.empty())
-    assert all(np.array_equal(array, untouched[name]) for name, array in reductions.arrays_of(again.tally).items())
+    assert all(
+        np.array_equal(array, untouched[name])
+        for name, array in reductions.arrays_of(again.tally).items()
+    )
 
 
 def test_of_another_grid(ledger):
-    other = ledger_of(evaluator_of(Prices.of(frame(series("random", 300, 4))), qmac.Grid(windows=range(2, 11))))
+    other = ledger_of(
+        evaluator_of(Prices.of(frame(series("random", 300, 4))), qmac.Grid(windows=range(2, 11)))
+    )
     with pytest.raises(ResultError, match="does not fit"):
         restore(other, arrays_of(ledger))
 
@@ -265,7 +287,9 @@ def test_the_ledger_is_held_while_it_is_written_and_let_go_of_after(ledger):
 
 
 def test_a_snapshot_is_read_without_copies_of_it(path):
-    large = Ledger(np.zeros(1, np.int64), np.ones(1, np.int64), lambda: reductions.empty(300, 10, 10, 1))
+    large = Ledger(
+        np.zeros(1, np.int64), np.ones(1, np.int64), lambda: reductions.empty(300, 10, 10, 1)
+    )
     path.write_bytes(written(large))
     size = path.stat().st_size
     assert size > 2**23

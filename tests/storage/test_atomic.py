@@ -35,10 +35,14 @@ def test_steps_in_order(path, monkeypatch):
     monkeypatch.setattr(atomic, "step", steps.append)
     write_whole(path, NEW)
     assert steps == ["open", "write", "write", *STEPS[1:]]
-    assert path.read_bytes() == b"".join(NEW) and [file.name for file in path.parent.iterdir()] == ["file"]
+    assert path.read_bytes() == b"".join(NEW) and [file.name for file in path.parent.iterdir()] == [
+        "file"
+    ]
 
 
-@pytest.mark.parametrize("error", [OSError(errno.EIO, "EIO"), OSError(errno.ENOSPC, "ENOSPC"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "EIO"), OSError(errno.ENOSPC, "ENOSPC"), KeyboardInterrupt()]
+)
 @pytest.mark.parametrize("at", STEPS)
 def test_any_step_may_fail(path, monkeypatch, at, error):
     monkeypatch.setattr(atomic, "step", failing(at, error, nth=3 if at == "write" else 1))

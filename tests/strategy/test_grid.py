@@ -17,13 +17,19 @@ window_sets = st.sets(st.integers(1, 12), min_size=1, max_size=7).map(sorted)
 
 
 def listed(roles, shared):
-    return [(a, b, c, d) for a, b, c, d in product(*roles) if a < b and c < d and (shared or not {a, b} & {c, d})]
+    return [
+        (a, b, c, d)
+        for a, b, c, d in product(*roles)
+        if a < b and c < d and (shared or not {a, b} & {c, d})
+    ]
 
 
 @given(window_sets, window_sets, window_sets, window_sets, st.booleans())
 def test_grid_is_its_list(a, b, c, d, shared):
     expected = listed((a, b, c, d), shared)
-    make = lambda: qmac.Grid(buy_fast=a, buy_slow=b, sell_fast=c, sell_slow=d, shared_windows=shared)  # noqa: E731
+    make = lambda: qmac.Grid(
+        buy_fast=a, buy_slow=b, sell_fast=c, sell_slow=d, shared_windows=shared
+    )  # noqa: E731
     if not expected:
         with pytest.raises(GridError):
             make()
@@ -46,14 +52,21 @@ def test_pairs_at_once_are_pairs_one_by_one(fast, slow):
 
 
 def test_slow_windows_below_all_fast_ones():
-    grid = qmac.Grid(buy_fast=(3,), buy_slow=(1, 2, 5, 6, 7, 8), sell_fast=(2,), sell_slow=(1, 3, 4))
+    grid = qmac.Grid(
+        buy_fast=(3,), buy_slow=(1, 2, 5, 6, 7, 8), sell_fast=(2,), sell_slow=(1, 3, 4)
+    )
     expected = listed(grid.roles.values(), False)
     assert [grid.combination(i) for i in range(grid.size)] == expected  # the first was (3, 1, 2, 4)
 
 
 @pytest.mark.parametrize(
     ("windows", "size"),
-    [(range(2, 253), 968_734_500), (range(2, 253, 5), 1_499_400), (range(1, 1417), None), ((3, 5, 7, 900), 6)],
+    [
+        (range(2, 253), 968_734_500),
+        (range(2, 253, 5), 1_499_400),
+        (range(1, 1417), None),
+        ((3, 5, 7, 900), 6),
+    ],
 )
 @pytest.mark.parametrize("shared", [False, True])
 def test_index_and_combination_are_inverse(windows, size, shared):
@@ -87,13 +100,21 @@ def test_order_is_buy_pair_then_sell_pair():
 
 @pytest.mark.parametrize(
     ("text", "windows"),
-    [("2:5", (2, 3, 4, 5)), ("2:12:5", (2, 7, 12)), ("20,5,10", (5, 10, 20)), ("2:4,9", (2, 3, 4, 9)), ("7:7", (7,))],
+    [
+        ("2:5", (2, 3, 4, 5)),
+        ("2:12:5", (2, 7, 12)),
+        ("20,5,10", (5, 10, 20)),
+        ("2:4,9", (2, 3, 4, 9)),
+        ("7:7", (7,)),
+    ],
 )
 def test_windows_from_text(text, windows):
     assert parse_windows(text) == windows
 
 
-@pytest.mark.parametrize("text", ["", "a", "5:2", "2:9:0", "2:9:-1", "1:2:3:4", "2.5:9", "0:3", "-4", "1:9999999999"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "5:2", "2:9:0", "2:9:-1", "1:2:3:4", "2.5:9", "0:3", "-4", "1:9999999999"]
+)
 def test_bad_text(text):
     with pytest.raises(GridError):
         parse_windows(text)
@@ -118,7 +139,9 @@ def test_bad_grids(arguments, says):
         qmac.Grid(**arguments)
 
 
-@pytest.mark.parametrize("bad", [(1, 2, 3), (5, 2, 3, 4), (2, 3, 2, 4), (2, 3, 4, 99), (2, 3, 4.5, 5)])
+@pytest.mark.parametrize(
+    "bad", [(1, 2, 3), (5, 2, 3, 4), (2, 3, 2, 4), (2, 3, 4, 99), (2, 3, 4.5, 5)]
+)
 def test_bad_combinations(bad):
     with pytest.raises(GridError):
         qmac.Grid(windows=range(2, 30)).index(bad)

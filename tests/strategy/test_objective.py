@@ -19,8 +19,12 @@ def test_conditions():
         "max_drawdown": (-0.25, math.inf),
     }
     assert parse_conditions(["win_rate == 0.5"]) == {"win_rate": (0.5, 0.5)}
-    assert parse_conditions(["total_trades > 10", "total_trades < 20"]) == {"total_trades": (11, 19)}
-    low, high = parse_conditions(["exposure > 0.1", "exposure < 0.9", "exposure < 0.95"])["exposure"]
+    assert parse_conditions(["total_trades > 10", "total_trades < 20"]) == {
+        "total_trades": (11, 19)
+    }
+    low, high = parse_conditions(["exposure > 0.1", "exposure < 0.9", "exposure < 0.95"])[
+        "exposure"
+    ]
     assert low > 0.1 and high < 0.9 and low == pytest.approx(0.1) and high == pytest.approx(0.9)
 
 
@@ -51,7 +55,8 @@ def test_scores_are_values_in_another_form(metric):
 @pytest.mark.parametrize("metric", LOGARITHMS)
 @pytest.mark.parametrize("years", [120 / 525_960, 3.5])
 @pytest.mark.parametrize(
-    "text", ["> 0", ">= 0", "< 0", "<= 0", "> 0.05", "<= 0.05", "> -0.3", "< 1e-300", ">= 1e300", "> -1"]
+    "text",
+    ["> 0", ">= 0", "< 0", "<= 0", "> 0.05", "<= 0.05", "> -0.3", "< 1e-300", ">= 1e300", "> -1"],
 )
 def test_bounds_are_of_values(metric, years, text):
     """Scores that keep them are those whose values do, to the last one."""
@@ -61,7 +66,12 @@ def test_bounds_are_of_values(metric, years, text):
     for edge in (low, high):
         for score in (math.nextafter(edge, -math.inf), edge, math.nextafter(edge, math.inf)):
             value, limit = objective.value(score), float(limit)
-            holds = {">": value > limit, ">=": value >= limit, "<": value < limit, "<=": value <= limit}[sign]
+            holds = {
+                ">": value > limit,
+                ">=": value >= limit,
+                "<": value < limit,
+                "<=": value <= limit,
+            }[sign]
             assert holds == (low <= score <= high), (score, value)
 
 
@@ -88,10 +98,14 @@ def test_the_highest_score_is_the_last_of_a_finite_value(metric, years):
 def test_bounds_are_shown_as_they_were_given(texts):
     ((metric, bounds),) = parse_conditions(texts).items()
     shown = [f"{metric} {sign} {number}" for sign, number in limits_of(metric, bounds)]
-    assert shown == ([texts[0].replace("==", ">="), texts[0].replace("==", "<=")] if "==" in texts[0] else texts)
+    assert shown == (
+        [texts[0].replace("==", ">="), texts[0].replace("==", "<=")] if "==" in texts[0] else texts
+    )
 
 
-@given(st.sampled_from(sorted(MEASURES)), st.sampled_from(["<", ">", "<=", ">="]), st.floats(-1e9, 1e9))
+@given(
+    st.sampled_from(sorted(MEASURES)), st.sampled_from(["<", ">", "<=", ">="]), st.floats(-1e9, 1e9)
+)
 def test_shown_bounds_are_read_as_the_same(metric, sign, number):
     bounds = parse_conditions([f"{metric} {sign} {number!r}"])
     texts = [f"{metric} {shown} {limit}" for shown, limit in limits_of(metric, bounds[metric])]

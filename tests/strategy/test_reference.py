@@ -62,13 +62,17 @@ def test_one_round_trip_by_hand():
 
 
 def test_open_position_is_valued_at_the_last_close_without_cost():
-    course = reference.simulate(reference.Bars([10.0, 9.0, 12.0, 15.0]), (1, 2, 1, 2), Rules(slippage=0.5))
+    course = reference.simulate(
+        reference.Bars([10.0, 9.0, 12.0, 15.0]), (1, 2, 1, 2), Rules(slippage=0.5)
+    )
     assert course.trades[0].closed is None
     assert course.equity[-1] == pytest.approx(100 / (12 * 1.5) * 15)
 
 
 def test_no_trade_leaves_ratios_undefined():
-    numbers = reference.metrics(reference.simulate(reference.Bars([5.0] * 10), (1, 2, 1, 3), Rules()), Rules(), 252)
+    numbers = reference.metrics(
+        reference.simulate(reference.Bars([5.0] * 10), (1, 2, 1, 3), Rules()), Rules(), 252
+    )
     assert numbers["total_return"] == 0
     assert math.isnan(numbers["win_rate"])
     assert math.isnan(numbers["sharpe_ratio"])
@@ -80,7 +84,9 @@ def test_no_trade_leaves_ratios_undefined():
 )
 def test_entry_and_exit_on_one_bar_while_flat(conflict, trades):
     # bar 3: 10 is above the mean of 5, 11, 10 for the first time, and below the mean of 11, 10
-    course = reference.simulate(reference.Bars([30.0, 5.0, 11.0, 10.0]), (1, 3, 1, 2), Rules(conflict=conflict))
+    course = reference.simulate(
+        reference.Bars([30.0, 5.0, 11.0, 10.0]), (1, 3, 1, 2), Rules(conflict=conflict)
+    )
     assert [(t.opened, t.closed) for t in course.trades] == trades
 
 
@@ -104,7 +110,12 @@ RISING = [10.0, 9.0, 12.0, 12.1, 12.2, 12.3, 12.4, 12.5, 12.6]
         ((11.0, 12.2, 10.9), {"stop_loss": 0.05}, 4, 11.0),  # opened below it: at the open
         ((12.2, 13.3, 12.2), {"take_profit": 0.1}, 4, 13.2),
         ((13.5, 13.6, 12.2), {"take_profit": 0.1}, 4, 13.5),
-        ((12.2, 13.3, 10.9), {"take_profit": 0.1, "stop_loss": 0.05}, 4, 11.4),  # both: the one below comes first
+        (
+            (12.2, 13.3, 10.9),
+            {"take_profit": 0.1, "stop_loss": 0.05},
+            4,
+            11.4,
+        ),  # both: the one below comes first
         ((13.5, 13.6, 10.9), {"take_profit": 0.1, "stop_loss": 0.05}, 4, 11.4),
         (
             (12.2, 20.0, 18.0),
@@ -112,17 +123,27 @@ RISING = [10.0, 9.0, 12.0, 12.1, 12.2, 12.3, 12.4, 12.5, 12.6]
             5,
             12.2,
         ),  # the high counts from the next bar on, whose open is low
-        ((12.2, 12.2, 12.2), {"max_bars": 2}, 4, 12.2 * 0.9),  # like an exit by signal, slippage included
+        (
+            (12.2, 12.2, 12.2),
+            {"max_bars": 2},
+            4,
+            12.2 * 0.9,
+        ),  # like an exit by signal, slippage included
         ((12.2, 12.2, 10.9), {"max_bars": 2, "stop_loss": 0.05}, 4, 11.4),
     ],
 )
 def test_which_exit_wins_on_a_bar(bar, rules, closed, price):
     opens, highs, lows = (
-        [close if t != 4 else value for t, close in enumerate([10.0, *RISING[:-1]] if which == 0 else RISING)]
+        [
+            close if t != 4 else value
+            for t, close in enumerate([10.0, *RISING[:-1]] if which == 0 else RISING)
+        ]
         for which, value in enumerate(bar)
     )
     highs = [max(h, o) if t != 4 else h for t, (h, o) in enumerate(zip(highs, opens, strict=True))]
-    lows = [min(low, o) if t != 4 else low for t, (low, o) in enumerate(zip(lows, opens, strict=True))]
+    lows = [
+        min(low, o) if t != 4 else low for t, (low, o) in enumerate(zip(lows, opens, strict=True))
+    ]
     bars = reference.Bars(RISING, opens, highs, lows)
     trade = reference.simulate(bars, (1, 2, 1, 2), Rules(slippage=0.1, **rules)).trades[0]
     assert (trade.opened, trade.closed) == (2, closed)
@@ -155,7 +176,9 @@ def test_ratios_by_hand():
     r = [0, 0.2, 0, -0.1]
     mean = sum(r) / 4
     assert numbers["sortino_ratio"] == pytest.approx(mean * 2 / math.sqrt(0.01 / 4))
-    assert numbers["sharpe_ratio"] == pytest.approx(mean * 2 / math.sqrt(sum((x - mean) ** 2 for x in r) / 3))
+    assert numbers["sharpe_ratio"] == pytest.approx(
+        mean * 2 / math.sqrt(sum((x - mean) ** 2 for x in r) / 3)
+    )
     assert numbers["omega_ratio"] == pytest.approx(2)
     assert numbers["max_drawdown"] == pytest.approx(-0.1)
     assert numbers["calmar_ratio"] == pytest.approx(0.8)

@@ -36,7 +36,9 @@ def test_threads_follow_a_quota_and_affinity(tmp_path):
     ):
         child.wait_for(lambda line: line["threads"] == 2 and line["done"] > 0, 30)
         (cpu / "cpu.cfs_quota_us").write_text("100000")
-        assert child.wait_for(lambda line: line["threads"] == 1, 10) < 5  # of which 2 s are between two lines
+        assert (
+            child.wait_for(lambda line: line["threads"] == 1, 10) < 5
+        )  # of which 2 s are between two lines
         (cpu / "cpu.cfs_quota_us").write_text("-1")
         assert child.wait_for(lambda line: line["threads"] == 2, 20) < 10
         one = {min(os.sched_getaffinity(child.process.pid))}
@@ -50,23 +52,50 @@ def test_threads_follow_a_quota_and_affinity(tmp_path):
 @needs_two_cpus
 def test_observing_leaves_the_threads_alone(tmp_path):
     out, one = tmp_path / "out", str(min(os.sched_getaffinity(0)))
-    words = ("optimize", "--sample", "--windows", "2:120", "--threads", "2", "--governor", "observe", "--out", out)
+    words = (
+        "optimize",
+        "--sample",
+        "--windows",
+        "2:120",
+        "--threads",
+        "2",
+        "--governor",
+        "observe",
+        "--out",
+        out,
+    )
     with Run(*words, before=("taskset", "-c", one)) as child:
         assert child.end() == 0, child.err
     assert {line["threads"] for line in child.lines[:-1]} == {2}
     found = header(out)["degradations"]
-    assert found[0]["threads"] == 1 and found[0]["observed"] and found[0]["reason"] == "cpus: 1 may be used"
+    assert (
+        found[0]["threads"] == 1
+        and found[0]["observed"]
+        and found[0]["reason"] == "cpus: 1 may be used"
+    )
 
 
 @needs_two_cpus
 def test_polite_makes_way_and_says_so(tmp_path):
     out = tmp_path / "out"
-    words = ("optimize", "--sample", "--windows", "2:220", "--polite", "--threads", "2", "--out", out)
+    words = (
+        "optimize",
+        "--sample",
+        "--windows",
+        "2:220",
+        "--polite",
+        "--threads",
+        "2",
+        "--out",
+        out,
+    )
     with busy(max(os.sched_getaffinity(0))), Run(*words) as child:
         assert child.end() == 0, child.err
     assert {line["threads"] for line in child.lines[1:-1]} == {1}
     found = header(out)["degradations"]
-    assert any(record["threads"] == 1 and record["reason"].startswith("polite: ") for record in found)
+    assert any(
+        record["threads"] == 1 and record["reason"].startswith("polite: ") for record in found
+    )
 
 
 # A disk of some size, from nothing at all to enough; then it is made larger
@@ -87,7 +116,10 @@ def test_a_full_disk(kib, tmp_path, monkeypatch):
                 said = str(error)
         assert "No space left on device" in said if found is None else found.digest == plain.digest
         messages = {str(note.message) for note in notes}
-        assert all("no snapshot could be written (No space left on device)" in message for message in messages)
+        assert all(
+            "no snapshot could be written (No space left on device)" in message
+            for message in messages
+        )
         for path in (out / "snapshots").glob("[0-9]*"):
             snapshot.decoded(path)  # whole
         left = [path.name for path in place.rglob(".*")]
@@ -111,16 +143,30 @@ def test_the_last_snapshot_outlives_a_disk_that_fills_up(tmp_path, monkeypatch):
         with pytest.raises(OSError), (place / "others").open("wb", buffering=0) as file:
             while True:
                 file.write(b"x" * 1024)
-        with pytest.warns(UserWarning, match="no snapshot could be written"), pytest.raises((ResultError, OSError)):
+        with (
+            pytest.warns(UserWarning, match="no snapshot could be written"),
+            pytest.raises((ResultError, OSError)),
+        ):
             qmac.resume(out, threads=2, limits=LIMITS)
         assert newest.read_bytes() == before
         (place / "others").unlink()
-        assert next(iter(qmac.resume(out, threads=2, limits=LIMITS).values())).digest == plain.digest
+        assert (
+            next(iter(qmac.resume(out, threads=2, limits=LIMITS).values())).digest == plain.digest
+        )
 
 
 def full(place):
     """A run whose prices fit on the disk, and nothing else."""
-    words = ("optimize", "--sample", "--windows", "2:100", "--disk-free", "1", "--out", place / "run")
+    words = (
+        "optimize",
+        "--sample",
+        "--windows",
+        "2:100",
+        "--disk-free",
+        "1",
+        "--out",
+        place / "run",
+    )
     with Run(*words) as child:
         child.code = child.end()
     assert "No space left on device" in child.err.splitlines()[-1]
@@ -147,7 +193,9 @@ def test_scores_that_fill_the_disk_make_way_for_the_result(tmp_path):
     with disk(tmp_path / "disk", "8m") as place:
         with Run("optimize", *words, "--out", place / "run") as child:
             assert child.end() == 0, child.err
-        assert header(place / "run")["degradations"] == [{"reason": "scores were not kept: No space left on device"}]
+        assert header(place / "run")["degradations"] == [
+            {"reason": "scores were not kept: No space left on device"}
+        ]
         assert not list((place / "run" / "scores").iterdir())
 
 

@@ -10,7 +10,9 @@ import pytest
 import qmac
 
 COARSE = qmac.Grid(windows=range(5, 106, 10))
-SIDES = qmac.Grid(buy_fast=(3, 5, 8), buy_slow=(13, 21, 34, 55), sell_fast=(4, 6, 9), sell_slow=(14, 22, 35))
+SIDES = qmac.Grid(
+    buy_fast=(3, 5, 8), buy_slow=(13, 21, 34, 55), sell_fast=(4, 6, 9), sell_slow=(14, 22, 35)
+)
 SHARED = qmac.Grid(windows=range(10, 101, 10), shared_windows=True)
 
 
@@ -25,13 +27,23 @@ class Run(NamedTuple):
 
 STOPS = qmac.Rules(stop_loss=0.08, take_profit=0.3, max_bars=120)
 RUNS = {
-    "growth": Run(800, COARSE, {}, "5c9a7faf14f1962e735b67e2c870c8a37253f920eef062cf55ccd08690d07de6"),
-    "growth of all bars": Run(5031, COARSE, {}, "7a297577074e3d1653ce8adf4cf7da7f55a456c6e063e5ae19e13c71f8e5843e"),
+    "growth": Run(
+        800, COARSE, {}, "5c9a7faf14f1962e735b67e2c870c8a37253f920eef062cf55ccd08690d07de6"
+    ),
+    "growth of all bars": Run(
+        5031, COARSE, {}, "7a297577074e3d1653ce8adf4cf7da7f55a456c6e063e5ae19e13c71f8e5843e"
+    ),
     "sharpe": Run(
-        2000, COARSE, {"objective": "sharpe_ratio"}, "1226a817c23c454e49a48c6eb85f64c8b0bdf6810f96e3d25649c01932b8a589"
+        2000,
+        COARSE,
+        {"objective": "sharpe_ratio"},
+        "1226a817c23c454e49a48c6eb85f64c8b0bdf6810f96e3d25649c01932b8a589",
     ),
     "sortino of sides": Run(
-        2000, SIDES, {"objective": "sortino_ratio"}, "ffd8f4049dafc24176a64b3c60a4362f155b812da87d12b385d933381d79b902"
+        2000,
+        SIDES,
+        {"objective": "sortino_ratio"},
+        "ffd8f4049dafc24176a64b3c60a4362f155b812da87d12b385d933381d79b902",
     ),
     "lowest drawdown": Run(
         800,
@@ -42,10 +54,18 @@ RUNS = {
     "profit factor, constrained": Run(
         2000,
         SHARED,
-        {"objective": "profit_factor", "constraints": {"win_rate": (0.3, None), "exposure": (0.1, 0.9)}},
+        {
+            "objective": "profit_factor",
+            "constraints": {"win_rate": (0.3, None), "exposure": (0.1, 0.9)},
+        },
         "7e735668f53f69f2481a096404f781aa0d3fad46a37e1d414e5612e958ade4bd",
     ),
-    "stops": Run(2000, COARSE, {"rules": STOPS}, "2be5603811b3e2d22efe1623b35f6b4bedac455fa0689e2892aa262685706757"),
+    "stops": Run(
+        2000,
+        COARSE,
+        {"rules": STOPS},
+        "2be5603811b3e2d22efe1623b35f6b4bedac455fa0689e2892aa262685706757",
+    ),
     "stops, opposite, sharpe": Run(
         2000,
         SIDES,
@@ -83,7 +103,10 @@ def own_averages(close: np.ndarray, windows: tuple[int, ...]) -> dict[int, np.nd
     """Averages of the user's own: medians of closes, exact in every library."""
     return {
         window: np.concatenate(
-            (np.full(window - 1, np.nan), np.median(np.lib.stride_tricks.sliding_window_view(close, window), axis=1))
+            (
+                np.full(window - 1, np.nan),
+                np.median(np.lib.stride_tricks.sliding_window_view(close, window), axis=1),
+            )
         )
         for window in windows
     }

@@ -35,12 +35,16 @@ def test_nothing_grows(tmp_path):
             assert seen[-1].descriptors <= first.descriptors
             assert seen[-1].threads <= first.threads
             assert not seen[-1].left
-        with Subject(tmp_path / "fresh") as fresh:  # in turns: what other processes do to the machine, it does to both
+        with Subject(
+            tmp_path / "fresh"
+        ) as fresh:  # in turns: what other processes do to the machine, it does to both
             fresh.round()
             pairs = np.array([(old.round().busy, fresh.round().busy) for _ in range(PAIRS)])
     warm = np.array(moments) > WARM
     past = Seen(*np.array(seen)[warm].T)
-    resident, in_use = (grown(np.array(moments)[warm], sizes) for sizes in (past.resident, past.in_use))
+    resident, in_use = (
+        grown(np.array(moments)[warm], sizes) for sizes in (past.resident, past.in_use)
+    )
     speed = float(np.median(pairs[:, 1] / pairs[:, 0]))
     print(
         f"{len(seen)} rounds, resident {past.resident[0]:.2f} to {past.resident[-1]:.2f} MiB, grown by {resident:.3f}; "

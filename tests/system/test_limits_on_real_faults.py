@@ -63,7 +63,9 @@ def test_the_least_memory_that_is_admitted(tmp_path):
      ("2:1000", 800, 1), ("2:1000", 1024, 2)],
 )  # fmt: skip
 def test_grids_in_a_limit(windows, limit, threads, tmp_path):
-    child = run(limit, tmp_path / "out", "--windows", windows, "--threads", "2", "--max-time", "20s")
+    child = run(
+        limit, tmp_path / "out", "--windows", windows, "--threads", "2", "--max-time", "20s"
+    )
     assert child.code in (0, 75), child.err
     assert max(line.get("threads", 0) for line in child.lines) == threads
 
@@ -71,9 +73,13 @@ def test_grids_in_a_limit(windows, limit, threads, tmp_path):
 @pytest.mark.skipif(not LONG, reason="minutes")
 @pytest.mark.parametrize("windows", ["2:600", "2:1000"])
 def test_the_least_memory_of_a_wide_grid(windows, tmp_path):
-    child, limit, refusals = admitted(tmp_path, 300, "--windows", windows, "--threads", "2", "--max-time", "20s")
+    child, limit, refusals = admitted(
+        tmp_path, 300, "--windows", windows, "--threads", "2", "--max-time", "20s"
+    )
     assert child.code == 75, child.err
-    again = run(limit, tmp_path / "again", "--windows", windows, "--threads", "2", "--max-time", "4s")
+    again = run(
+        limit, tmp_path / "again", "--windows", windows, "--threads", "2", "--max-time", "4s"
+    )
     assert again.code == 75, again.err
 
 
@@ -85,10 +91,13 @@ def test_too_little_to_compile_in(tmp_path):
 
 @pytest.mark.skipif(not LONG, reason="half a minute")
 @pytest.mark.parametrize(
-    "words", [(), ("--objective", "max_drawdown", "--stop-loss", "0.05", "--where", "sharpe_ratio >= 0")]
+    "words",
+    [(), ("--objective", "max_drawdown", "--stop-loss", "0.05", "--where", "sharpe_ratio >= 0")],
 )
 def test_enough_to_compile_in(words, tmp_path):
-    child = run(550, tmp_path / "out", "--windows", "2:100", *words, QMAC_CACHE_DIR=str(tmp_path / "cache"))
+    child = run(
+        550, tmp_path / "out", "--windows", "2:100", *words, QMAC_CACHE_DIR=str(tmp_path / "cache")
+    )
     assert child.code == 0, child.err
 
 
@@ -107,17 +116,26 @@ def test_the_limit_asked_for(tmp_path):
 def test_max_time_ends_with_a_snapshot_that_is_gone_on_with(tmp_path, sample):
     out = tmp_path / "out"
     first = run(600, out, "--windows", "2:252", "--threads", "1", "--max-time", "2s")
-    assert first.code == 75 and "max_time: 2 s are over" in first.err and f"qmac resume {out}" in first.err
+    assert (
+        first.code == 75
+        and "max_time: 2 s are over" in first.err
+        and f"qmac resume {out}" in first.err
+    )
     assert list((out / "snapshots").iterdir())
     share = first.lines[-2]["done"] / first.lines[-2]["size"]
-    with group("memory", memory_limit_in_bytes=600 * MIB) as memory, Run("resume", out, groups=[memory]) as second:
+    with (
+        group("memory", memory_limit_in_bytes=600 * MIB) as memory,
+        Run("resume", out, groups=[memory]) as second,
+    ):
         assert second.end() == 0, second.err
     assert second.kills == 0 and second.peak <= SHARE * 600 * MIB
     lines = [json.loads(line) for line in (out / "progress.jsonl").read_text().splitlines()]
     began = next(k for k, line in enumerate(lines) if line["state"].startswith("stopped"))
     assert lines[began + 1]["done"] / lines[began + 1]["size"] >= share
     header = json.loads(next((out / "results").glob("*/result.json")).read_text())
-    assert header["digest"] == qmac.optimize(sample, qmac.Grid(windows=range(2, 253)), top=20).digest
+    assert (
+        header["digest"] == qmac.optimize(sample, qmac.Grid(windows=range(2, 253)), top=20).digest
+    )
 
 
 def pace(child, seconds):
@@ -144,7 +162,10 @@ def test_a_shock(tmp_path):
         with held(memory, int(0.965 * limit) - used, 60):
             began = time.monotonic()
             while child.anonymous > own - 40 * MIB:
-                assert time.monotonic() - began < 2, ("nothing was freed within 2 s", child.lines[-3:])
+                assert time.monotonic() - began < 2, (
+                    "nothing was freed within 2 s",
+                    child.lines[-3:],
+                )
                 time.sleep(0.02)
             shed = time.monotonic() - began
             time.sleep(10 if LONG else 2)
@@ -161,5 +182,8 @@ def test_a_shock(tmp_path):
     )
     assert after > 0.9 * before or not LONG
     assert min(line["threads"] for line in lines) == 1
-    assert {line["level"] for line in lines} & {"pause", "shed"}  # of two levels within 2 s, a line shows one
+    assert {line["level"] for line in lines} & {
+        "pause",
+        "shed",
+    }  # of two levels within 2 s, a line shows one
     assert Path(out, "snapshots").is_dir()

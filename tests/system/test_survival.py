@@ -27,7 +27,11 @@ pytestmark = [
 
 GRID = qmac.Grid(windows=range(2, 42))
 """105 cells."""
-FRAMES = {"SPY": frame(series("random", 300, 4)), "QQQ": ohlc("random", 300, 4), "GLD": frame(series("ticks", 300, 1))}
+FRAMES = {
+    "SPY": frame(series("random", 300, 4)),
+    "QQQ": ohlc("random", 300, 4),
+    "GLD": frame(series("ticks", 300, 1)),
+}
 KILLS, ROUNDS = 15, 7 if LONG else 1
 SLOW = """
 import os, shutil, sys, threading, time
@@ -133,7 +137,9 @@ class Child:
 
     def __exit__(self, *exception):
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)  # a session of its own: it and what it forked
+            os.killpg(
+                self.process.pid, signal.SIGKILL
+            )  # a session of its own: it and what it forked
         self.process.communicate()
 
     def wait_for(self, pattern):
@@ -141,7 +147,9 @@ class Child:
             self.lines.append(line)
             if re.match(pattern, line):
                 return line
-        raise AssertionError(f"it ended with {self.process.wait()} before {pattern!r}: {''.join(self.lines)}")
+        raise AssertionError(
+            f"it ended with {self.process.wait()} before {pattern!r}: {''.join(self.lines)}"
+        )
 
     def send(self, number):
         """Send a signal; the exit code, all that was said, and after how many seconds."""
@@ -150,7 +158,9 @@ class Child:
         last = threading.Timer(60, self.process.kill)
         last.start()
         # not communicate(), which loses what wait_for has read ahead
-        errors, out = (stream.read() if stream else "" for stream in (self.process.stderr, self.process.stdout))
+        errors, out = (
+            stream.read() if stream else "" for stream in (self.process.stderr, self.process.stdout)
+        )
         code = self.process.wait()
         last.cancel()
         return code, out, "".join(self.lines) + errors, time.perf_counter() - began
@@ -158,9 +168,15 @@ class Child:
 
 def check(path, digests, count=1):
     results = qmac.resume(path)
-    assert {name: result.digest for name, result in results.items()} == dict(list(digests.items())[:count])
+    assert {name: result.digest for name, result in results.items()} == dict(
+        list(digests.items())[:count]
+    )
     assert all(result.evaluated == GRID.size for result in results.values())
-    assert not list(path.glob("**/*.part")) and not list(path.glob("results/.*")) and not list(path.glob("snapshots/*"))
+    assert (
+        not list(path.glob("**/*.part"))
+        and not list(path.glob("results/.*"))
+        and not list(path.glob("snapshots/*"))
+    )
 
 
 # -- kill -9
@@ -179,7 +195,9 @@ def test_killed_again_and_again(tmp_path, digests, count, cell, seed):
                 began.append((words[0], float(words[1])))
             elif kind == "pid":
                 if done < KILLS:
-                    time.sleep(dice.choice([0.02, 0.1, 0.3, 0.5]) * dice.random() + 0.1 * (done == 0))
+                    time.sleep(
+                        dice.choice([0.02, 0.1, 0.3, 0.5]) * dice.random() + 0.1 * (done == 0)
+                    )
                     os.kill(int(words[0]), signal.SIGKILL)
                 child.process.stdin.write("go on\n")
             elif kind == "code":
@@ -228,24 +246,32 @@ for at in files.STEPS:
 
 @pytest.mark.parametrize("kind", ["start", "whole", "cut"])
 def test_a_machine_that_stops_at_any_step(tmp_path, digests, kind):
-    with Child(STEPPER, tmp_path / "run", 1, kind, CELL_SECONDS="0.01", SNAPSHOT_SECONDS="0.01") as child:
+    with Child(
+        STEPPER, tmp_path / "run", 1, kind, CELL_SECONDS="0.01", SNAPSHOT_SECONDS="0.01"
+    ) as child:
         stopped = [json.loads(line) for line in child.process.stdout]
         assert child.process.wait() == 0
-    assert [at for at, *_ in stopped] == [at for at in STEPS for _ in range(2 if kind == "start" else 1)]
+    assert [at for at, *_ in stopped] == [
+        at for at in STEPS for _ in range(2 if kind == "start" else 1)
+    ]
     for at, nth, code, path in stopped:
         assert code == 9, at
         path = Path(path)
         if kind != "start":
             assert list(path.glob("snapshots/0*"))
             if (kind, at) == ("cut", "renamed"):
-                with pytest.warns(UserWarning, match="checksum differs. Going on from an older one|start"):
+                with pytest.warns(
+                    UserWarning, match="checksum differs. Going on from an older one|start"
+                ):
                     check(path, digests)
                 continue
         elif not (path / HEADER).exists():
             assert nth == 0 or STEPS.index(at) < STEPS.index("renamed")
             with pytest.raises(ResultError, match="holds no run"):
                 qmac.resume(path)
-            assert qmac.optimize(FRAMES["SPY"], GRID, top=20, out=path).digest == digests["SPY"]  # it is not in the way
+            assert (
+                qmac.optimize(FRAMES["SPY"], GRID, top=20, out=path).digest == digests["SPY"]
+            )  # it is not in the way
             continue
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("warnings.warn", lambda *_, **__: None)
@@ -260,7 +286,9 @@ def test_a_second_resume_is_refused_and_a_killed_one_is_not_waited_for(tmp_path,
     with Child(CLI, "optimize", csv, "--windows", "2:41", "--out", path) as first:
         first.wait_for(SOME)
         began = time.perf_counter()
-        with pytest.raises(ResultError, match=f"is being run by process {first.process.pid} on .*qmac watch"):
+        with pytest.raises(
+            ResultError, match=f"is being run by process {first.process.pid} on .*qmac watch"
+        ):
             qmac.resume(path)
         assert time.perf_counter() - began < 1
         with Child(CLI, "resume", path) as second:
@@ -282,14 +310,22 @@ def test_the_last_line_is_the_command_that_goes_on(tmp_path, csv, answer, number
         code, out, errors, seconds = child.send(number)
     assert (code, out) == (75, "") and seconds < 5 and "Traceback" not in errors
     assert list(path.glob("snapshots/0*"))
-    command = re.fullmatch(r"qmac: interrupted\. Go on with: (qmac resume .*)", errors.splitlines()[-1]).group(1)
+    command = re.fullmatch(
+        r"qmac: interrupted\. Go on with: (qmac resume .*)", errors.splitlines()[-1]
+    ).group(1)
     with Child(CLI, "resume", path) as child:  # broken off again, by the other one
         first = child.wait_for(SOME)
-        code, out, errors, seconds = child.send({signal.SIGINT: signal.SIGTERM}.get(number, signal.SIGINT))
+        code, out, errors, seconds = child.send(
+            {signal.SIGINT: signal.SIGTERM}.get(number, signal.SIGINT)
+        )
     assert (code, out) == (75, "") and seconds < 5 and f"Go on with: {command}" in errors
     assert float(first.split("%")[0]) > 0
     done = subprocess.run(
-        ["sh", "-c", f"{command} --json"], capture_output=True, text=True, env=ENVIRONMENT, cwd=tmp_path
+        ["sh", "-c", f"{command} --json"],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["digest"] == answer
@@ -297,7 +333,9 @@ def test_the_last_line_is_the_command_that_goes_on(tmp_path, csv, answer, number
 
 def test_a_second_time_it_leaves_at_once(tmp_path, csv, answer):
     path = tmp_path / "run"
-    with Child(CLI, "optimize", csv, "--windows", "2:41", "--out", path, CELL_SECONDS="30") as child:
+    with Child(
+        CLI, "optimize", csv, "--windows", "2:41", "--out", path, CELL_SECONDS="30"
+    ) as child:
         child.wait_for(" *0.0%")
         child.wait_for(" *0.0%")  # once more: now a worker is at it, and is waited for
         child.process.send_signal(signal.SIGINT)
@@ -350,7 +388,9 @@ def test_between_two_symbols(tmp_path, digests):
 
 def test_while_a_snapshot_is_written(tmp_path, csv, answer):
     path = tmp_path / "run"
-    with Child(CLI.replace(SLOW, SLOW + WRITING), "optimize", csv, "--windows", "2:41", "--out", path) as child:
+    with Child(
+        CLI.replace(SLOW, SLOW + WRITING), "optimize", csv, "--windows", "2:41", "--out", path
+    ) as child:
         child.wait_for("qmac: writing")
         code, _, errors, seconds = child.send(signal.SIGINT)
     assert code == 75 and seconds < 5 and "Go on with: qmac resume" in errors
@@ -359,17 +399,30 @@ def test_while_a_snapshot_is_written(tmp_path, csv, answer):
 
 def test_while_a_directory_is_begun(tmp_path, csv):
     path = tmp_path / "run"
-    with Child(CLI.replace(SLOW, SLOW + BEGINNING), "optimize", csv, "--windows", "2:41", "--out", path) as child:
+    with Child(
+        CLI.replace(SLOW, SLOW + BEGINNING), "optimize", csv, "--windows", "2:41", "--out", path
+    ) as child:
         child.wait_for("qmac: beginning")
         code, _, errors, seconds = child.send(signal.SIGINT)
-    assert code == 130 and seconds < 5 and errors.splitlines()[-1] == "qmac: interrupted; nothing was written."
+    assert (
+        code == 130
+        and seconds < 5
+        and errors.splitlines()[-1] == "qmac: interrupted; nothing was written."
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_while_kernels_are_compiled(tmp_path, csv, answer):
     path = tmp_path / "run"
     with Child(
-        CLI, "optimize", csv, "--windows", "2:41", "--out", path, QMAC_CACHE_DIR=str(tmp_path / "cache")
+        CLI,
+        "optimize",
+        csv,
+        "--windows",
+        "2:41",
+        "--out",
+        path,
+        QMAC_CACHE_DIR=str(tmp_path / "cache"),
     ) as child:
         child.wait_for("qmac: compiling")
         time.sleep(1.0)
@@ -384,7 +437,10 @@ def test_without_a_directory(tmp_path, csv, number):
         child.wait_for(SOME)
         code, out, errors, seconds = child.send(number)
     assert (code, out) == (130, "") and seconds < 5
-    assert errors.splitlines()[-1] == "qmac: interrupted; nothing was written." and list(tmp_path.iterdir()) == []
+    assert (
+        errors.splitlines()[-1] == "qmac: interrupted; nothing was written."
+        and list(tmp_path.iterdir()) == []
+    )
 
 
 SWALLOWED = """
@@ -412,6 +468,8 @@ def test_where_python_cannot_pass_it_on(tmp_path, csv, answer, number, then):
                CELL_SECONDS="0.1") as child:  # fmt: skip
         out, errors = child.process.communicate(timeout=60)
     assert (child.process.returncode, out) == (75, "")
-    assert "Traceback" not in errors and errors.splitlines()[-1].endswith(f"Go on with: qmac resume {path}")
+    assert "Traceback" not in errors and errors.splitlines()[-1].endswith(
+        f"Go on with: qmac resume {path}"
+    )
     assert float((re.findall(r"^ *([0-9.]+)%", errors, re.MULTILINE) or ["0"])[-1]) < 50
     assert qmac.resume(path)["spy"].digest == answer

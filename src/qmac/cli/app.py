@@ -17,7 +17,20 @@ from qmac.cli.commands.results import export, show
 from qmac.cli.commands.runs import estimate, optimize, resume, runs, watch
 from qmac.errors import OptionError
 
-COMMANDS = (optimize, backtest, evaluate, resume, watch, runs, show, report, export, verify, estimate, doctor)
+COMMANDS = (
+    optimize,
+    backtest,
+    evaluate,
+    resume,
+    watch,
+    runs,
+    show,
+    report,
+    export,
+    verify,
+    estimate,
+    doctor,
+)
 """In the order of ``qmac --help``."""
 
 app = typer.Typer(
@@ -31,7 +44,11 @@ for _command in COMMANDS:
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.")
+    ] = False,
+) -> None:
     if version:
         typer.echo(f"qmac {__version__}")
         raise typer.Exit

@@ -36,7 +36,9 @@ KINDS = {
 }
 """What a value must be, by the type of pydantic's error, which newer typers raise."""
 
-UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer brings its own click, or the user's
+UsageError: type[Exception] = typer.BadParameter.__bases__[
+    0
+]  # typer brings its own click, or the user's
 ClickException: type[Exception] = UsageError.__bases__[0]
 
 
@@ -73,7 +75,10 @@ def _said(words: str, code: int) -> int:
 
 def _misused(error: Any) -> int:
     """An option or a command that is not known, or a value of the wrong kind, in one line."""
-    context, words = getattr(error, "ctx", None), _wrong_kind(error) or " ".join(error.format_message().split())
+    context, words = (
+        getattr(error, "ctx", None),
+        _wrong_kind(error) or " ".join(error.format_message().split()),
+    )
     if type(error).__name__ == "NoArgsIsHelpError":  # the help stands there already
         return INPUT
     see = f" See: {context.command_path} --help" if context is not None else ""

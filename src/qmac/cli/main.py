@@ -22,9 +22,14 @@ def main() -> None:
     """Run the command line; a mistake of the user ends in one clear line, not in a traceback."""
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+    if (
+        hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    ):  # as nohup has it
         signal.signal(signal.SIGHUP, interrupt)
-    for stream in (sys.stdout, sys.stderr):  # a symbol's name may have letters that a terminal has not
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # a symbol's name may have letters that a terminal has not
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if hasattr(signal, "setitimer"):
@@ -41,5 +46,7 @@ def main() -> None:
             say(f"qmac: interrupted. Go on with: {Interruption.resume}\n")
             os._exit(EXIT_AGAIN)
         say(f"qmac: interrupted; {Interruption.written}.\n")
-        os._exit(EXIT_INTERRUPTED)  # threads still in a kernel leave by themselves; nobody waits for them
+        os._exit(
+            EXIT_INTERRUPTED
+        )  # threads still in a kernel leave by themselves; nobody waits for them
     raise SystemExit(code)

@@ -27,7 +27,9 @@ def prepare() -> None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file's name in a terminal that cannot show it
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a file's name in a terminal that cannot show it
 
 
 def console(*, stderr: bool = False) -> Any:

@@ -32,14 +32,20 @@ def index_by_date(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 def check_dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
     """A DatetimeIndex that ascends without repeats."""
     if len(index) == 0:
-        raise PricesError(f"{name} has no rows. Give prices with at least one bar more than the largest window.")
+        raise PricesError(
+            f"{name} has no rows. Give prices with at least one bar more than the largest window."
+        )
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     if not isinstance(index, pd.DatetimeIndex):
         numeric = pd.api.types.is_numeric_dtype(index) and not index.hasnans
         if numeric and ((index >= 1800_01_01) & (index <= 2200_12_31) & (index % 1 == 0)).all():
-            index = index.astype(np.int64).astype(str)  # 20200131, or 20200131.0 where another symbol's date is blank
-        if pd.api.types.is_numeric_dtype(index) or isinstance(index, pd.MultiIndex | pd.TimedeltaIndex):
+            index = index.astype(np.int64).astype(
+                str
+            )  # 20200131, or 20200131.0 where another symbol's date is blank
+        if pd.api.types.is_numeric_dtype(index) or isinstance(
+            index, pd.MultiIndex | pd.TimedeltaIndex
+        ):
             raise PricesError(
                 f"{name}: the index holds values such as {index[0]}, not dates. "
                 "Give a DatetimeIndex, or a column called Date with dates such as 2010-01-04."
@@ -56,13 +62,19 @@ def check_dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
         )
     if not index.is_unique:
         row = int(np.flatnonzero(index.duplicated())[0])
-        raise PricesError(f"{name}: the date {index[row]} is there twice (rows {row} and {row + 1}). Drop one of them.")
+        raise PricesError(
+            f"{name}: the date {index[row]} is there twice (rows {row} and {row + 1}). Drop one of them."
+        )
     return index
 
 
 def _parsed(texts: pd.Series, name: str) -> pd.DatetimeIndex:
     """Dates from texts; those with slashes must show by themselves whether the day or the month is first."""
-    parts = texts.astype(str).str.extract(r"^\s*(\d{1,2})[-/.](\d{1,2})[-/.](?:\d{4}|\d{2})\b").astype(float)
+    parts = (
+        texts.astype(str)
+        .str.extract(r"^\s*(\d{1,2})[-/.](\d{1,2})[-/.](?:\d{4}|\d{2})\b")
+        .astype(float)
+    )
     options: dict[str, Any] = {}
     if parts.notna().all(axis=None):
         days_first, days_second = bool((parts[0] > 12).any()), bool((parts[1] > 12).any())
@@ -77,12 +89,16 @@ def _parsed(texts: pd.Series, name: str) -> pd.DatetimeIndex:
         except ValueError as error:
             if "timezone" not in str(error) and "tz-" not in str(error):
                 raise
-            return pd.DatetimeIndex(pd.to_datetime(texts, utc=True))  # summer and winter time of one zone
+            return pd.DatetimeIndex(
+                pd.to_datetime(texts, utc=True)
+            )  # summer and winter time of one zone
     except (ValueError, TypeError, OverflowError):
         parsed = pd.to_datetime(texts, errors="coerce", format="mixed", utc=True, **options)
         bad = np.flatnonzero(parsed.isna().to_numpy())
         if bad.size == 0:
-            raise PricesError(f"{name}: the dates are not of one form. Write all as 2010-01-04 15:30.") from None
+            raise PricesError(
+                f"{name}: the dates are not of one form. Write all as 2010-01-04 15:30."
+            ) from None
         row = int(bad[0])
         raise PricesError(
             f"{name}: row {row + 1} has the date {texts.iloc[row]!r}, which cannot be read. "

@@ -34,5 +34,7 @@ def named_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
         names = [str(column) for column in frame.columns]
         near = next((n for n in names if "close" in n.lower()), None)
         hint = f"Did you mean {near!r}?" if near else suggestion("Close", names) if names else ""
-        raise PricesError(f"{name} has no Close column. {hint} Rename the column of closing prices to Close.")
+        raise PricesError(
+            f"{name} has no Close column. {hint} Rename the column of closing prices to Close."
+        )
     return pd.DataFrame({column: found[column] for column in COLUMNS if column in found})

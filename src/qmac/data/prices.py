@@ -64,10 +64,14 @@ class Prices:
 
     def moment(self, text: str) -> pd.Timestamp:
         """A date as the index knows it, its time zone included."""
-        moment = pd.Timestamp(text).floor(self.index.unit)  # an index in seconds takes no finer moment
+        moment = pd.Timestamp(text).floor(
+            self.index.unit
+        )  # an index in seconds takes no finer moment
         zone = self.index.tz
         if zone is None and moment.tzinfo is not None:
-            raise PricesError(f"{text} names a time zone, but the dates of {self.name} have none. Leave it out.")
+            raise PricesError(
+                f"{text} names a time zone, but the dates of {self.name} have none. Leave it out."
+            )
         if zone is None or moment.tzinfo is not None:
             return moment if zone is None else moment.tz_convert(zone)
         if moment == moment.normalize():  # a day begins when it begins, were it an hour late

@@ -22,7 +22,11 @@ def check_values(frame: pd.DataFrame, name: str) -> None:
             row = int(np.flatnonzero(bad)[0])
             more = f" ({int(bad.sum()) - 1} more rows too)" if bad.sum() > 1 else ""
             value = frame[column].iloc[row]
-            what = "Write numbers without commas: 2048.64" if "," in str(value) else "Mend or drop the row"
+            what = (
+                "Write numbers without commas: 2048.64"
+                if "," in str(value)
+                else "Mend or drop the row"
+            )
             raise PricesError(
                 f"{name}: {column} is {'empty' if pd.isna(value) else value} in row {row + 1} ({frame.index[row]}){more}. "
                 f"Prices must be positive numbers, from {LEAST_PRICE:g} to {1 / LEAST_PRICE:g}. {what}."

@@ -40,11 +40,15 @@ def read_frame(path: Path) -> pd.DataFrame:
     """What a CSV or Parquet file holds, unchecked; errors as in ``read_prices``."""
     try:
         if not path.exists():
-            raise PricesError(f"{path}: there is no such file. Check the path, or try --sample for the bundled prices.")
+            raise PricesError(
+                f"{path}: there is no such file. Check the path, or try --sample for the bundled prices."
+            )
         if path.is_dir():
             raise PricesError(f"{path} is a directory. Name one CSV or Parquet file in it.")
         if path.is_file() and path.stat().st_size == 0:  # a pipe has no size
-            raise PricesError(f"{path} is empty. Give a CSV or Parquet file with dates and a Close column.")
+            raise PricesError(
+                f"{path} is empty. Give a CSV or Parquet file with dates and a Close column."
+            )
         return _read_parquet(path) if path.suffix.lower() in PARQUET else _read_csv(path)
     except PricesError:
         raise
@@ -64,15 +68,23 @@ def _read_csv(path: Path) -> pd.DataFrame:
     """A CSV file; where its head has no comma, another separator is looked for."""
     options: dict[str, Any] = {"skipinitialspace": True, "index_col": False}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of columns with mixed types: the check of the values names the row
+        warnings.simplefilter(
+            "ignore"
+        )  # of columns with mixed types: the check of the values names the row
         if path.is_file():  # a pipe can be read only once
             head = pd.read_csv(path, nrows=0, **options).columns
-            separator = next((mark for mark in SEPARATORS if mark in str(head[0])), None) if len(head) == 1 else None
+            separator = (
+                next((mark for mark in SEPARATORS if mark in str(head[0])), None)
+                if len(head) == 1
+                else None
+            )
             if separator is not None:
                 options["sep"] = separator
                 head = pd.read_csv(path, nrows=0, **options).columns
             symbol = symbol_column(head)
-            if symbol is not None:  # a space before them keeps NA and TRUE texts, and 005930 its zeros
+            if (
+                symbol is not None
+            ):  # a space before them keeps NA and TRUE texts, and 005930 its zeros
                 options["converters"] = {symbol: " {}".format}
         frame: pd.DataFrame = pd.read_csv(path, **options)
     return frame

@@ -85,11 +85,17 @@ def of_frames(frames: Mapping[str, Prices | pd.DataFrame | pd.Series]) -> Symbol
     'late'
     """
     if not isinstance(frames, Mapping):
-        raise PricesError(f"frames are a {type(frames).__name__}, but must be a dict such as {{'SPY': frame}}.")
+        raise PricesError(
+            f"frames are a {type(frames).__name__}, but must be a dict such as {{'SPY': frame}}."
+        )
     for name in frames:
         if not isinstance(name, str) or not name:
-            raise PricesError(f"{name!r} does not name a symbol. Give a text that is not empty, such as 'SPY'.")
-    return _gathered(_found(name, "the mapping", Prices.of, data, name) for name, data in frames.items())
+            raise PricesError(
+                f"{name!r} does not name a symbol. Give a text that is not empty, such as 'SPY'."
+            )
+    return _gathered(
+        _found(name, "the mapping", Prices.of, data, name) for name, data in frames.items()
+    )
 
 
 def of_frame(frame: pd.DataFrame) -> Symbols:
@@ -138,7 +144,9 @@ def _gathered(found: Iterable[_Found]) -> Symbols:
     places: dict[str, str] = {}
     symbols = Symbols({}, {})
     for given, place, prices in found:
-        name = given.encode("utf-8", "backslashreplace").decode()  # of a file whose name is no UTF-8
+        name = given.encode(
+            "utf-8", "backslashreplace"
+        ).decode()  # of a file whose name is no UTF-8
         if name in places:
             raise PricesError(
                 f"the symbol {name} is there twice: in {places[name]} and in {place}. Leave one out, or rename it."
@@ -149,7 +157,9 @@ def _gathered(found: Iterable[_Found]) -> Symbols:
         else:
             symbols.prices[name] = prices if prices.name == name else replace(prices, name=name)
     if not places:
-        raise PricesError("there are no symbols. Name at least one file or directory, or give at least one frame.")
+        raise PricesError(
+            "there are no symbols. Name at least one file or directory, or give at least one frame."
+        )
     if not symbols.prices:
         name, first = next(iter(symbols.bad.items()))
         if len(places) == 1:
@@ -165,9 +175,13 @@ def _files(path: Path) -> list[Path]:
     try:
         files = sorted(file for file in path.iterdir() if _holds_prices(file))
     except OSError as error:
-        raise PricesError(f"{path} cannot be listed: {error.strerror}. Name the files in it one by one.") from None
+        raise PricesError(
+            f"{path} cannot be listed: {error.strerror}. Name the files in it one by one."
+        ) from None
     if not files:
-        raise PricesError(f"{path} holds no file that ends in {', '.join(ENDINGS)}. Name a directory with such files.")
+        raise PricesError(
+            f"{path} holds no file that ends in {', '.join(ENDINGS)}. Name a directory with such files."
+        )
     return files
 
 
@@ -190,7 +204,11 @@ def _in_file(path: Path) -> Iterator[_Found]:
     if column is None:
         yield _found(stem, str(path), _dated_prices, frame, str(path), stem)
     elif len(long) == 0:
-        yield _Found(stem, str(path), PricesError(f"{path} has no rows. Give a file with dates and a Close column."))
+        yield _Found(
+            stem,
+            str(path),
+            PricesError(f"{path} has no rows. Give a file with dates and a Close column."),
+        )
     else:
         yield from _in_long(long, column, str(path), f" in {path.name}")
 
@@ -199,7 +217,9 @@ def _with_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """Symbols, and dates that are no DatetimeIndex, as columns where they were levels of the index."""
     known = SYMBOL_NAMES if isinstance(frame.index, pd.DatetimeIndex) else SYMBOL_NAMES + DATE_NAMES
     levels = [
-        level for level in frame.index.names if str(level).strip().lower() in known and level not in frame.columns
+        level
+        for level in frame.index.names
+        if str(level).strip().lower() in known and level not in frame.columns
     ]
     return frame.reset_index(levels) if levels else frame
 
@@ -210,7 +230,9 @@ def _in_long(frame: pd.DataFrame, column: int, place: str, within: str) -> Itera
     for name, rows in frame.drop(columns=frame.columns[column]).groupby(names, sort=False):
         label = f"{name}{within}"
         if not name:
-            error = PricesError(f"{place} has no symbol in {len(rows)} of its rows. Fill it in or drop the rows.")
+            error = PricesError(
+                f"{place} has no symbol in {len(rows)} of its rows. Fill it in or drop the rows."
+            )
             yield _Found(place, place, error)
         else:
             yield _found(str(name), place, _dated_prices, rows, label, label)

@@ -127,10 +127,14 @@ def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = Non
                 raise
             warnings.warn(f"will be left out: {names.pop()}: {error}", stacklevel=2)
     bars = np.array([len(job.prices[name]) for name in names])
-    middle = measured(names[len(names) // 2]) if bars[-1] > ALIKE * bars[len(bars) // 2] else longest
+    middle = (
+        measured(names[len(names) // 2]) if bars[-1] > ALIKE * bars[len(bars) // 2] else longest
+    )
     given = min(middle.threads, longest.threads)
     at = [middle.bars, longest.bars]
-    shares = bars / np.clip(bars, middle.bars, longest.bars)  # of series that are shorter or longer than those
+    shares = bars / np.clip(
+        bars, middle.bars, longest.bars
+    )  # of series that are shorter or longer than those
     sweeping = float((shares * np.interp(bars, at, [middle.swept, longest.swept])).sum()) / given
     others = float((shares * np.interp(bars, at, [middle.seconds, longest.seconds])).sum())
     return Estimate(
@@ -146,7 +150,13 @@ def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = Non
 
 
 def _measured(
-    series: Prices, job: Job, question: SweepSpec, limits: Limits, threads: int, probe: Probe, save_grid: str | None
+    series: Prices,
+    job: Job,
+    question: SweepSpec,
+    limits: Limits,
+    threads: int,
+    probe: Probe,
+    save_grid: str | None,
 ) -> _Series:
     """On as many threads as fit: sweeps cells of both kinds, spread over the grid, for a second, and replays a few rows."""
     grid, packing = job.grid, _Packing(save_grid)
@@ -157,11 +167,16 @@ def _measured(
     preparing = time.perf_counter() - began
     evaluator.sink = packing if save_grid else None
     worker_bytes, reading = evaluator.worker_bytes, probe.read()
-    threads = admit(limits, reading, evaluator.tally_bytes, worker_bytes, allowed(limits, reading, threads))
+    threads = admit(
+        limits, reading, evaluator.tally_bytes, worker_bytes, allowed(limits, reading, threads)
+    )
     worker, work = evaluator.worker(), evaluator.work
     kinds = np.split(np.arange(work.size), np.flatnonzero(np.diff(evaluator.counts < 0)) + 1)
     swept = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
-    snapshot, rows = evaluator.tally_bytes, finishing_bytes(len(series), len(grid.windows), question.top)
+    snapshot, rows = (
+        evaluator.tally_bytes,
+        finishing_bytes(len(series), len(grid.windows), question.top),
+    )
     chunks = int((evaluator.counts >= 0).sum())
     return _Series(
         bars=len(series),

@@ -60,7 +60,9 @@ class Job:
         """The user's own averages as an array, checked."""
         if self.averages is None:
             return None
-        return averages_of(next(iter(self.prices.values())), self.grid.windows, self.rules, self.averages)
+        return averages_of(
+            next(iter(self.prices.values())), self.grid.windows, self.rules, self.averages
+        )
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -140,13 +142,26 @@ def job_of(
 ) -> Job:
     """Everything checked. Series that cannot be used, or are too short for windows and dates, are left out with a warning."""
     check_objective(objective)
-    top, min_trades = check_count("top", top, 1, MOST_KEPT), check_count("min_trades", min_trades, 0)
+    top, min_trades = (
+        check_count("top", top, 1, MOST_KEPT),
+        check_count("min_trades", min_trades, 0),
+    )
     bounds = check_constraints(constraints, min_trades)
     if not isinstance(grid, Grid):
         raise OptionError(
             f"grid is a {type(grid).__name__}, but must be a qmac.Grid, such as Grid(windows=range(2, 253))."
         )
-    job = Job(symbols.prices, grid, Rules.of(rules), objective, bool(maximize), bounds, top, averages, strict=strict)
+    job = Job(
+        symbols.prices,
+        grid,
+        Rules.of(rules),
+        objective,
+        bool(maximize),
+        bounds,
+        top,
+        averages,
+        strict=strict,
+    )
     left_out, usable = dict(symbols.bad), {}
     for name, series in symbols.prices.items():
         try:

@@ -24,7 +24,13 @@ from qmac.storage.lock import LOCK, is_held
 from qmac.strategy.grid import ROLES, Grid, shown_windows
 from qmac.strategy.rules import Rules
 
-RUNNING, INTERRUPTED, FINISHED, INCOMPLETE, DAMAGED = "running", "interrupted", "finished", "incomplete", "damaged"
+RUNNING, INTERRUPTED, FINISHED, INCOMPLETE, DAMAGED = (
+    "running",
+    "interrupted",
+    "finished",
+    "incomplete",
+    "damaged",
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,9 @@ def find(directories: Iterable[Path]) -> Iterator[Entry]:
             reason = "is a file" if top.exists() else "is not there"
             raise OptionError(f"{top} {reason}. Name directories in which to look for runs.")
         for place, folders, files in os.walk(top):
-            if (RUN in files and "prices" in folders) or (RESULT in files and not {TOP, ARRAYS}.isdisjoint(files)):
+            if (RUN in files and "prices" in folders) or (
+                RESULT in files and not {TOP, ARRAYS}.isdisjoint(files)
+            ):
                 folders.clear()  # other programs have files of these names too
                 yield look_at(Path(place))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -87,7 +95,10 @@ def look_at(path: Path) -> Entry:
     try:
         return _of_run(path) if (path / RUN).exists() else _of_result(path)
     except Exception as error:  # a damaged file can fail in any way
-        when = max((file.stat().st_mtime for file in (path / RUN, path / RESULT) if file.exists()), default=math.nan)
+        when = max(
+            (file.stat().st_mtime for file in (path / RUN, path / RESULT) if file.exists()),
+            default=math.nan,
+        )
         words = str(error).removeprefix(f"{path} ").removeprefix(f"{path}/") or type(error).__name__
         return Entry(path, DAMAGED, said=printable(words), when=when)
 
@@ -100,8 +111,14 @@ def _of_run(path: Path) -> Entry:
     if held:
         state, said = RUNNING, "" if line is None or line.status is None else line.words
     elif len(done) == len(directory.names):
-        failed = [name for name in done if json.loads((directory.result(name) / RESULT).read_bytes()).get("failed")]
-        state, said = (INCOMPLETE, f"cells failed of {', '.join(failed)}") if failed else (FINISHED, "")
+        failed = [
+            name
+            for name in done
+            if json.loads((directory.result(name) / RESULT).read_bytes()).get("failed")
+        ]
+        state, said = (
+            (INCOMPLETE, f"cells failed of {', '.join(failed)}") if failed else (FINISHED, "")
+        )
     elif held is None and line is not None and line.status is not None:  # no lock to ask
         state, said = RUNNING, line.words
     else:

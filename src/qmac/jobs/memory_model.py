@@ -39,7 +39,9 @@ MAP_BYTES = 6 * 24
 """Of two windows in a tally: a best, a sum and a count in each of the six maps."""
 
 
-def dataset_bytes(series: Prices, grid: Grid, rules: Rules, averages: Averages | None = None) -> int:
+def dataset_bytes(
+    series: Prices, grid: Grid, rules: Rules, averages: Averages | None = None
+) -> int:
     """Bytes that ``Dataset.build`` needs at its peak, the averages included; from the crosses of a sample of the pairs.
 
     Examples
@@ -49,7 +51,9 @@ def dataset_bytes(series: Prices, grid: Grid, rules: Rules, averages: Averages |
     True
     """
     period = trading_period(series, rules, grid.windows)
-    crosses = sum(_crosses(series, grid, side, period, rules, averages) for side in (grid.buys, grid.sells))
+    crosses = sum(
+        _crosses(series, grid, side, period, rules, averages) for side in (grid.buys, grid.sells)
+    )
     return _dataset_bytes(series, grid, period, crosses)
 
 
@@ -68,10 +72,14 @@ def most_dataset_bytes(series: Prices, grid: Grid, rules: Rules) -> int:
 
 
 def _dataset_bytes(series: Prices, grid: Grid, period: Period, crosses: int) -> int:
-    whole = period.first == 0 and period.close.size == len(series)  # else the part that is looked at is copied
+    whole = period.first == 0 and period.close.size == len(
+        series
+    )  # else the part that is looked at is copied
     held = 8 * len(grid.windows) * (len(series) + (0 if whole else period.close.size))
     code = np.dtype(code_dtype(period.close.size)).itemsize
-    return held + crosses * (CROSS_BYTES + 2 * code) + PAIR_BYTES * (grid.buys.size + grid.sells.size)
+    return (
+        held + crosses * (CROSS_BYTES + 2 * code) + PAIR_BYTES * (grid.buys.size + grid.sells.size)
+    )
 
 
 def loading_bytes() -> int:
@@ -95,10 +103,19 @@ def finishing_bytes(bars: int, windows: int, top: int) -> int:
     return 8 * bars * min(4 * top, windows) + REPLAY_BYTES * bars + ROW_BYTES * top
 
 
-def _crosses(series: Prices, grid: Grid, side: PairSet, period: Period, rules: Rules, averages: Averages | None) -> int:
+def _crosses(
+    series: Prices,
+    grid: Grid,
+    side: PairSet,
+    period: Period,
+    rules: Rules,
+    averages: Averages | None,
+) -> int:
     """Of all pairs of a side, by an even sample of them."""
     count = min(SAMPLED_PAIRS, side.size)
-    sample = ((2 * np.arange(count) + 1) * side.size) // (2 * count)  # middles: the first pair crosses most of all
+    sample = ((2 * np.arange(count) + 1) * side.size) // (
+        2 * count
+    )  # middles: the first pair crosses most of all
     fast, slow = (places[sample] for places in side.positions(grid.windows))
     at_once, found = max(1, SAMPLED_BYTES // (16 * len(series))), 0
     for begin in range(0, sample.size, at_once):
@@ -130,11 +147,18 @@ def admitted(
 
     with before_compiling(lambda: ask(COMPILING)):
         ask(loading_bytes(), reading := look())
-        needed = max(tallies_bytes(grid), finishing_bytes(len(series), len(grid.windows), question.top))
+        needed = max(
+            tallies_bytes(grid), finishing_bytes(len(series), len(grid.windows), question.top)
+        )
         try:
-            ask(loading_bytes() + max(needed, most_dataset_bytes(series, grid, question.rules)), reading)
+            ask(
+                loading_bytes() + max(needed, most_dataset_bytes(series, grid, question.rules)),
+                reading,
+            )
         except OptionError:  # the sample takes 3 ms
-            ask(loading_bytes() + max(needed, dataset_bytes(series, grid, question.rules, averages)))
+            ask(
+                loading_bytes() + max(needed, dataset_bytes(series, grid, question.rules, averages))
+            )
         yield
 
 

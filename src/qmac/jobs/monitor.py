@@ -89,7 +89,10 @@ class SweepMonitor:
         self._to_finish = question.top * (dataset.bars + plateau.AS_BARS)
         if self.directory is not None and self.directory.save_grid:
             self._writer = ScoreWriter(
-                self.directory.scores(self.name), evaluator.dataset, evaluator.question.lanes, self.directory.save_grid
+                self.directory.scores(self.name),
+                evaluator.dataset,
+                evaluator.question.lanes,
+                self.directory.save_grid,
             )
             evaluator.sink = self._writer
         # that the maps are made of it once more is after the workers have gone
@@ -105,7 +108,9 @@ class SweepMonitor:
         self._fits = {"name": self.name, "dataset": evaluator.checksum}
         about, damaged = self.directory.load_snapshot(ledger, self._fits)
         for message in damaged:
-            warnings.warn(f"{message} Going on from {'an older one' if about else 'the start'}.", stacklevel=2)
+            warnings.warn(
+                f"{message} Going on from {'an older one' if about else 'the start'}.", stacklevel=2
+            )
         if about is not None:
             self._go_on(about, ledger)
         self._only_finishes = ledger.complete
@@ -114,15 +119,21 @@ class SweepMonitor:
 
     def _go_on(self, about: dict[str, Any], ledger: Ledger) -> None:
         """From what a snapshot of an earlier process says; a stranger's may say anything."""
-        seconds, degraded, dropped = (about.get(name) for name in ("seconds", "degradations", "scores_dropped"))
+        seconds, degraded, dropped = (
+            about.get(name) for name in ("seconds", "degradations", "scores_dropped")
+        )
         self._shares[0] = (self._began, ledger.share)
-        self.seconds_before = float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < np.inf else 0.0
+        self.seconds_before = (
+            float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < np.inf else 0.0
+        )
         if isinstance(degraded, list) and all(isinstance(record, dict) for record in degraded):
             self._degraded = degraded
         if self._writer is not None:
             self._writer.go_on(ledger.done, None if dropped is None else printable(dropped))
 
-    def __call__(self, ledger: Ledger, nodes: Mapping[str, NodeReading] | None = None) -> WorkerDirective:
+    def __call__(
+        self, ledger: Ledger, nodes: Mapping[str, NodeReading] | None = None
+    ) -> WorkerDirective:
         self.decision = decision = self.governor.tick()
         self._nodes = nodes if nodes is None else dict(nodes)
         self._show(ledger)
@@ -140,7 +151,9 @@ class SweepMonitor:
         Stopped : the governor ended the run.
         """
         if self._writer is not None and self._writer.dropped is not None:
-            self._writer.drop(self._writer.dropped)  # what threads wrote meanwhile too: what follows needs the room
+            self._writer.drop(
+                self._writer.dropped
+            )  # what threads wrote meanwhile too: what follows needs the room
         # an exception on its way, such as Ctrl-C, ends the run although all is swept
         short = ledger.complete and self._to_finish < LONG_FINISH and sys.exception() is None
         if self.directory is not None and ledger.done.any() and not short:
@@ -150,7 +163,11 @@ class SweepMonitor:
         if not ledger.complete and self.decision is not None and self.decision.stop is not None:
             raise Stopped(f"stopped at {ledger.share:.1%}: {self.decision.reason}.")
         kept = self._kept
-        dropped = [] if kept["scores_dropped"] is None else [f"scores were not kept: {kept['scores_dropped']}"]
+        dropped = (
+            []
+            if kept["scores_dropped"] is None
+            else [f"scores were not kept: {kept['scores_dropped']}"]
+        )
         return [*kept["degradations"], *({"reason": reason} for reason in dropped)]
 
     @property
@@ -171,7 +188,9 @@ class SweepMonitor:
         """
         self.decision = self.governor.tick()
         self._show(ledger, share)
-        again = self._only_finishes and self.decision.stop == "max_time"  # the same time would stop it for ever
+        again = (
+            self._only_finishes and self.decision.stop == "max_time"
+        )  # the same time would stop it for ever
         if self.decision.stop is not None and not again:
             raise Stopped(f"stopped while finishing, all is swept: {self.decision.reason}.")
 
@@ -192,7 +211,9 @@ class SweepMonitor:
                 threads=threads if nodes is None else sum(node.threads for node in nodes.values()),
                 level=decision.level.name.lower() if decision else "",
                 limit=self.governor.memory_limit,
-                nodes=None if nodes is None else {name: asdict(node) for name, node in nodes.items()},
+                nodes=None
+                if nodes is None
+                else {name: asdict(node) for name, node in nodes.items()},
                 finishing=finishing,
                 reason=decision.reason if decision and decision.level else "",
             )
@@ -230,5 +251,7 @@ class SweepMonitor:
             )
         self._saved, self._called = time.perf_counter(), False
         self._spent += self._saved - began
-        due = self._began + (self._spent + self._saved - began) / SNAPSHOT_COST  # when one more will be within the cost
+        due = (
+            self._began + (self._spent + self._saved - began) / SNAPSHOT_COST
+        )  # when one more will be within the cost
         self._interval = max(SNAPSHOT_SECONDS, due - self._saved)

@@ -52,7 +52,9 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
                 f"{path} holds another run: {different[0]}{more}. Name another directory, or go on with that one: "
                 f"qmac resume {path}"
             )
-        raise ResultError(f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}")
+        raise ResultError(
+            f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}"
+        )
     try:
         return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
     except OSError as error:
@@ -105,7 +107,9 @@ def run(
         log = Log(directory.path / PROGRESS)
         state = "interrupted"
         try:
-            results = _run(job, directory, limits, executor, both(log, progress), retry_failed=retry_failed)
+            results = _run(
+                job, directory, limits, executor, both(log, progress), retry_failed=retry_failed
+            )
             state = "finished"
         except Stopped as error:
             state = str(error)
@@ -122,15 +126,22 @@ def _run(
     read: dict[str, Callable[[], Result]] = {}
     incomplete: set[str] = set()
     left_out: dict[str, Exception] = {}
-    probe = Probe(None if directory is None else directory.path, children=not isinstance(executor, ClusterExecutor))
+    probe = Probe(
+        None if directory is None else directory.path,
+        children=not isinstance(executor, ClusterExecutor),
+    )
     governor = Governor(limits, probe, executor.threads)
-    if directory is not None and (retry_failed or not all((directory.result(n) / RESULT).exists() for n in job.prices)):
+    if directory is not None and (
+        retry_failed or not all((directory.result(n) / RESULT).exists() for n in job.prices)
+    ):
         governor.admit_disk("save_grid" if directory.save_grid else None)
     listener = None if progress is None else Parts(progress, _bars(job, directory))
     for name in job.prices:
         done = None if directory is None else _done(directory, name)
         if directory is not None and done is not None and not (done.failed and retry_failed):
-            if directory.scores(name).exists():  # a process was killed when only the result was there
+            if directory.scores(
+                name
+            ).exists():  # a process was killed when only the result was there
                 directory.keep_scores(name)
             incomplete |= {name} if done.failed else set()
             read[name] = result_reader(directory, name)
@@ -140,12 +151,18 @@ def _run(
             question = job.question(series)
             if listener is not None:
                 listener.next(name)
-            keeper = SweepMonitor(name, question.objective, job.grid.size, governor, listener, directory)
+            keeper = SweepMonitor(
+                name, question.objective, job.grid.size, governor, listener, directory
+            )
             with keeper.admitted(series, job.grid, question, job.averages):
                 result = sweep(series, job.grid, question, executor, keeper, job.averages)
         except WriteError:
             raise
-        except (OptionError, PricesError, ResultError) as error:  # it does not fit into memory, or its file is damaged
+        except (
+            OptionError,
+            PricesError,
+            ResultError,
+        ) as error:  # it does not fit into memory, or its file is damaged
             if job.strict or len(job.prices) == 1:
                 raise
             warnings.warn(f"left out: {name}: {error}", stacklevel=2)
@@ -161,7 +178,9 @@ def _run(
             incomplete.add(name)
             directory.set_aside(name)
         directory.drop_result(name)  # that lacked cells
-        dataclasses.replace(result, source=None).save(directory.result(name))  # the prices are in the directory
+        dataclasses.replace(result, source=None).save(
+            directory.result(name)
+        )  # the prices are in the directory
         directory.keep_scores(name)
         directory.drop_snapshots()
         read[name] = result_reader(directory, name)
@@ -193,4 +212,6 @@ def _done(directory: RunDirectory, name: str) -> Result | None:
 
 def threads_of(limits: Limits, threads: int | None = None) -> int:
     """Threads that a run starts with."""
-    return check_count("threads", (limits.threads or available_cpus()) if threads is None else threads, 1)
+    return check_count(
+        "threads", (limits.threads or available_cpus()) if threads is None else threads, 1
+    )

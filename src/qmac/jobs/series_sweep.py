@@ -88,7 +88,9 @@ def sweep(
     if code_dtype(trading_period(prices, question.rules, grid.windows).close.size) is np.uint16:
         self_test(question)  # longer series have kernels of their own
     watch = watch or NullMonitor(executor.threads)
-    dataset = Dataset.build(prices, grid, question.rules, question.statistics, averages, executor.map)
+    dataset = Dataset.build(
+        prices, grid, question.rules, question.statistics, averages, executor.map
+    )
     evaluator = Evaluator(dataset, question, executor.map)
     ledger = Ledger(evaluator.counts, evaluator.work, evaluator.empty)
     watch.begin(evaluator, ledger, executor.threads)
@@ -96,7 +98,9 @@ def sweep(
         executor.run(evaluator, ledger, watch)
     finally:
         degradations = watch.end(ledger)
-    return _finish(prices, grid, question, executor, averages, evaluator, ledger, watch, degradations)
+    return _finish(
+        prices, grid, question, executor, averages, evaluator, ledger, watch, degradations
+    )
 
 
 def _finish(
@@ -110,11 +114,22 @@ def _finish(
     watch: SweepMonitorProtocol,
     degradations: list[dict[str, Any]],
 ) -> Result:
-    rules, objective, tally, elapsed = question.rules, question.objective, ledger.tally, watch.seconds
-    if ledger.failed and (not ledger.done.any() or any(ledger.counts[cell] < 0 for cell in ledger.failed)):
+    rules, objective, tally, elapsed = (
+        question.rules,
+        question.objective,
+        ledger.tally,
+        watch.seconds,
+    )
+    if ledger.failed and (
+        not ledger.done.any() or any(ledger.counts[cell] < 0 for cell in ledger.failed)
+    ):
         # of cells that take off what shares a window, none may be missing
-        cell, why = next(iter(sorted(ledger.failed.items(), key=lambda item: ledger.counts[item[0]])))
-        raise Stopped(f"cell {cell} failed on every node that tried ({why}), and without it there is no answer.")
+        cell, why = next(
+            iter(sorted(ledger.failed.items(), key=lambda item: ledger.counts[item[0]]))
+        )
+        raise Stopped(
+            f"cell {cell} failed on every node that tried ({why}), and without it there is no answer."
+        )
     size = grid.size - sum(int(ledger.counts[cell]) for cell in ledger.failed)
     evaluated, passed, scored = (int(count) for count in tally.totals.counts[:3])
     if not evaluated == size >= passed >= scored == int(tally.totals.histogram.sum()):
@@ -181,7 +196,9 @@ def _summary(
     """All scored combinations, and by their windows; the tally is used up."""
     dataset, objective, units = evaluator.dataset, evaluator.question.objective, evaluator.units
     maps = window_maps.maps_of(tally, dataset.buys, dataset.sells, grid.shared_windows, mapped)
-    distribution = distribution_module.Distribution.finish(objective, tally, maps, evaluator.scale, units)
+    distribution = distribution_module.Distribution.finish(
+        objective, tally, maps, evaluator.scale, units
+    )
     return distribution, window_maps.Maps.finish(objective, maps, grid, units, mapped)
 
 
@@ -213,7 +230,9 @@ def finished(
             tell(begin / indices.size)
         buys, sells = np.divmod(indices[begin : begin + at_once], grid.sells.size)
         kept = np.column_stack((grid.buys.pairs(buys), grid.sells.pairs(sells)))
-        rows = batch.replayed(prices, kept, question.rules, averages, evaluator.dataset.facts, mapped)
+        rows = batch.replayed(
+            prices, kept, question.rules, averages, evaluator.dataset.facts, mapped
+        )
         rows["plateau"] = plateaus(evaluator, grid, kept, mapped)
         parts.append(rows)
     if not parts:
@@ -225,7 +244,9 @@ def finished(
     if not differences.max() <= AGREEMENT:
         worst = tuple(int(columns[role][differences.argmax()]) for role in ROLES)
         if not differences.max() <= DISAGREEMENT:
-            raise InternalError(f"combination {worst}: the sweep and its replay differ by {differences.max():.2e}.")
+            raise InternalError(
+                f"combination {worst}: the sweep and its replay differ by {differences.max():.2e}."
+            )
         warnings.warn(
             f"{objective.metric} is exact to {differences.max():.0e} only ({worst}): what these combinations hold "
             "moves too little beside the rest of the series.",

@@ -17,7 +17,9 @@ from qmac.strategy.grid import ROLES
 class Results(Mapping[str, Result]):
     """The results of a job by symbol; from a directory, each is read when it is asked for."""
 
-    def __init__(self, read: Mapping[str, Callable[[], Result]], left_out: Mapping[str, str]) -> None:
+    def __init__(
+        self, read: Mapping[str, Callable[[], Result]], left_out: Mapping[str, str]
+    ) -> None:
         self._read = dict(read)
         self.left_out = dict(left_out)
         """Symbols that could not be used, and why."""
@@ -65,7 +67,9 @@ class Results(Mapping[str, Result]):
             best = {} if result.top.empty else result.top.iloc[0].to_dict()
             rows.append({"symbol": name, **best, "buy_and_hold": result.hold["total_return"]})
         frame = pd.DataFrame(rows).set_index("symbol")
-        return frame.astype({column: "Int64" for column in (*ROLES, "total_trades") if column in frame})
+        return frame.astype(
+            {column: "Int64" for column in (*ROLES, "total_trades") if column in frame}
+        )
 
     def report(self, path: str | Path, *, each: bool = False) -> Path:
         """Write a page of the winners, in one HTML file; ``results["SPY"].report(path)`` is that of one symbol in full.

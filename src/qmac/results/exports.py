@@ -60,7 +60,11 @@ def _distribution(result: Result) -> pd.DataFrame:
     return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "count": result.distribution.counts})
 
 
-TABLES: dict[str, Callable[[Result], pd.DataFrame]] = {"top": _top, "maps": _maps, "distribution": _distribution}
+TABLES: dict[str, Callable[[Result], pd.DataFrame]] = {
+    "top": _top,
+    "maps": _maps,
+    "distribution": _distribution,
+}
 WHAT = ("top", "winners", "maps", "distribution")
 
 
@@ -108,7 +112,9 @@ def format_of(path: Path | None, given: str | None) -> str:
     ending = path.suffix.lower().lstrip(".")
     found = {"pq": "parquet"}.get(ending, ending)
     if found not in FORMATS:
-        raise OptionError(f"{path} does not say by its ending what to write. Add --format {', '.join(FORMATS)}.")
+        raise OptionError(
+            f"{path} does not say by its ending what to write. Add --format {', '.join(FORMATS)}."
+        )
     return found
 
 
@@ -124,16 +130,22 @@ def encoded(frame: pd.DataFrame, kind: str) -> bytes:
     if kind == "csv":
         return frame.to_csv(index=False).encode()
     if kind == "json":
-        rows = [{name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+        rows = [
+            {name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")
+        ]
         return (json.dumps(rows, allow_nan=False) + "\n").encode()
     content = io.BytesIO()
     if kind == "parquet":
         frame.to_parquet(content, index=False)
         return content.getvalue()
     if find_spec("openpyxl") is None:
-        raise OptionError("xlsx needs openpyxl, which is not installed. Install it: pip install 'qmac[xlsx]'")
+        raise OptionError(
+            "xlsx needs openpyxl, which is not installed. Install it: pip install 'qmac[xlsx]'"
+        )
     if len(frame) > SHEET_ROWS:
-        raise OptionError(f"{len(frame):,} rows are more than a sheet has ({SHEET_ROWS:,}). Write parquet or csv.")
+        raise OptionError(
+            f"{len(frame):,} rows are more than a sheet has ({SHEET_ROWS:,}). Write parquet or csv."
+        )
     with pd.ExcelWriter(content, engine="openpyxl") as book:
         frame.to_excel(book, index=False, inf_rep="inf")
         for row in book.book.active.iter_rows():
@@ -147,7 +159,9 @@ def _plain(value: Any) -> Any:
     """What JSON has: None where a number is undefined or infinite."""
     if isinstance(value, np.generic):
         value = value.item()
-    return None if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)) else value
+    return (
+        None if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)) else value
+    )
 
 
 def write(content: bytes, path: Path, *, force: bool = False) -> Path:
@@ -163,9 +177,13 @@ def write(content: bytes, path: Path, *, force: bool = False) -> Path:
         if path.is_dir():
             raise ResultError(f"{path} is a directory. Name a file in it.")
         if path.exists() and not force:
-            raise ResultError(f"{path} is there already. Name another file, or replace it with --force.")
+            raise ResultError(
+                f"{path} is there already. Name another file, or replace it with --force."
+            )
         if not path.parent.is_dir():
-            raise ResultError(f"{path.parent} is no directory. Make it first, or name another place.")
+            raise ResultError(
+                f"{path.parent} is no directory. Make it first, or name another place."
+            )
         write_whole(path, [content])
     except OSError as error:
         raise WriteError(
@@ -189,15 +207,23 @@ def read_combinations(path: Path) -> list[list[int]]:
         else:
             frame = pd.read_csv(io.BytesIO(content), skipinitialspace=True)
             if not set(ROLES) <= set(frame.columns) and _is_row(list(frame.columns)):
-                frame = pd.read_csv(io.BytesIO(content), header=None, names=list(ROLES), skipinitialspace=True)
+                frame = pd.read_csv(
+                    io.BytesIO(content), header=None, names=list(ROLES), skipinitialspace=True
+                )
     except FileNotFoundError:
-        raise GridError(f"{path}: there is no such file. Name a CSV or Parquet file of combinations.") from None
+        raise GridError(
+            f"{path}: there is no such file. Name a CSV or Parquet file of combinations."
+        ) from None
     except (OSError, ValueError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise GridError(f"{path} cannot be read: {reason}. Give a CSV or Parquet file of combinations.") from None
+        raise GridError(
+            f"{path} cannot be read: {reason}. Give a CSV or Parquet file of combinations."
+        ) from None
     missing = [role for role in ROLES if role not in frame.columns]
     if missing:
-        raise GridError(f"{path} has no column {', '.join(missing)}. Name the four windows {', '.join(ROLES)}.")
+        raise GridError(
+            f"{path} has no column {', '.join(missing)}. Name the four windows {', '.join(ROLES)}."
+        )
     return list(_rows(path, frame))
 
 
@@ -213,5 +239,7 @@ def _rows(path: Path, frame: pd.DataFrame) -> Iterator[list[int]]:
                 raise ValueError
         except (TypeError, ValueError, OverflowError):
             shown = ", ".join(map(str, row))
-            raise GridError(f"{path}: row {place} is {shown}, but windows are four whole numbers.") from None
+            raise GridError(
+                f"{path}: row {place} is {shown}, but windows are four whole numbers."
+            ) from None
         yield whole

@@ -19,7 +19,16 @@ from qmac.engine.sweep.window_maps import Maps
 from qmac.errors import OptionError, ResultError, printable, suggestion
 from qmac.results.collection import Results
 from qmac.results.result import Result
-from qmac.results.writer import ARRAYS, AVERAGES_FILE, FORMAT, HEADER, PRICES, TOP, checksum, header_checksum
+from qmac.results.writer import (
+    ARRAYS,
+    AVERAGES_FILE,
+    FORMAT,
+    HEADER,
+    PRICES,
+    TOP,
+    checksum,
+    header_checksum,
+)
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runs.score_store import SCORES, ScoreGrid
@@ -41,15 +50,21 @@ def load(directory: str | Path) -> Result:
     try:
         if not directory.is_dir():
             reason = "is a file, not a directory" if directory.exists() else "is not there"
-            raise ResultError(f"{directory} {reason}. Name a directory that 'qmac optimize --out' wrote.")
+            raise ResultError(
+                f"{directory} {reason}. Name a directory that 'qmac optimize --out' wrote."
+            )
         known = (directory / HEADER).is_file()
     except OSError as error:
-        raise ResultError(f"{directory} cannot be read: {error.strerror}. Name another directory.") from None
+        raise ResultError(
+            f"{directory} cannot be read: {error.strerror}. Name another directory."
+        ) from None
     parts = [] if known else sorted(directory.glob(f"results/*/{HEADER}"))
     if len(parts) == 1:  # a run of one symbol
         return load(parts[0].parent)
     if parts:
-        raise ResultError(f"{directory} holds {len(parts)} results. Name one, such as {parts[0].parent}.")
+        raise ResultError(
+            f"{directory} holds {len(parts)} results. Name one, such as {parts[0].parent}."
+        )
     if not known:
         raise ResultError(
             f"{directory} holds no result: there is no {HEADER}. Name a directory that 'qmac optimize --out' wrote."
@@ -57,12 +72,18 @@ def load(directory: str | Path) -> Result:
     try:
         header = json.loads((directory / HEADER).read_text())
         if header["format"] > FORMAT:
-            raise ResultError(f"{directory} was written by qmac {printable(header['qmac'])}. Update qmac to read it.")
+            raise ResultError(
+                f"{directory} was written by qmac {printable(header['qmac'])}. Update qmac to read it."
+            )
         if header_checksum(header) != header.get("checksum"):
-            raise ResultError(f"{directory / HEADER} was changed: its checksum differs. Run it again.")
+            raise ResultError(
+                f"{directory / HEADER} was changed: its checksum differs. Run it again."
+            )
         for name in {TOP, ARRAYS, *header["checksums"]}:
             if checksum(directory / name) != header["checksums"][name]:
-                raise ResultError(f"{directory / name} is damaged: its checksum differs. Run it again.")
+                raise ResultError(
+                    f"{directory / name} is damaged: its checksum differs. Run it again."
+                )
         top = pd.read_parquet(directory / TOP)
         with np.load(directory / ARRAYS, allow_pickle=False) as arrays:
             result = _from_parts(header, top, dict(arrays))
@@ -107,7 +128,9 @@ def read_series(directory: Path, name: str, own: bool) -> Series:
             with np.load(directory / AVERAGES_FILE, allow_pickle=False) as arrays:
                 averages = {int(window): arrays[window] for window in arrays}
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same
-        raise ResultError(f"{directory / PRICES} is damaged ({type(error).__name__}). Run it again.") from None
+        raise ResultError(
+            f"{directory / PRICES} is damaged ({type(error).__name__}). Run it again."
+        ) from None
     return Series(prices, averages)
 
 
@@ -162,7 +185,11 @@ def read_results(path: str | Path, symbol: str | None = None) -> Results:
     path = Path(path).expanduser()
     if (path / RUN).exists():
         found = RunDirectory.open(path)
-        done = {name: result_reader(found, name) for name in found.names if (found.result(name) / HEADER).exists()}
+        done = {
+            name: result_reader(found, name)
+            for name in found.names
+            if (found.result(name) / HEADER).exists()
+        }
         left_out = found.header["left_out"]
     else:
         result = load(path)

@@ -118,18 +118,24 @@ class Result:
             )
         return self.source()
 
-    def with_prices(self, prices: Prices | pd.DataFrame | pd.Series, averages: np.ndarray | None = None) -> Result:
+    def with_prices(
+        self, prices: Prices | pd.DataFrame | pd.Series, averages: np.ndarray | None = None
+    ) -> Result:
         """The same with its prices, where they were not kept; ``averages`` if it was found on your own.
 
         Raises
         ------
         ResultError : the result was found on other prices.
         """
-        source = functools.partial(Series.of, Prices.of(prices, self.prices["name"]), averages, self.grid.windows)
+        source = functools.partial(
+            Series.of, Prices.of(prices, self.prices["name"]), averages, self.grid.windows
+        )
         _check_series(source(), self)
         return replace(self, source=source)
 
-    def neighbourhood(self, combination: Sequence[int] | None = None, radius: int = 2) -> pd.DataFrame:
+    def neighbourhood(
+        self, combination: Sequence[int] | None = None, radius: int = 2
+    ) -> pd.DataFrame:
         """Every window set within ``radius`` steps of a combination (the best, if None), exactly.
 
         Returns a frame like ``top`` with the column ``steps``, 0 for the combination itself, which comes first. A step is
@@ -150,7 +156,9 @@ class Result:
         """
         combination = self.best if combination is None else combination
         if combination is None:
-            raise ResultError("no combination was scored, so there is no best. Name one, such as (10, 50, 20, 100).")
+            raise ResultError(
+                "no combination was scored, so there is no best. Name one, such as (10, 50, 20, 100)."
+            )
         return neighbours.around(self.series, self.grid, self.rules, combination, radius)
 
     def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:
@@ -169,12 +177,18 @@ class Result:
         if by == "objective" or self.top.empty:
             return self.top
         top = self.top
-        if radius != neighbours.RADIUS or "plateau" not in top:  # results of earlier versions have no such column
+        if (
+            radius != neighbours.RADIUS or "plateau" not in top
+        ):  # results of earlier versions have no such column
             asked = (self.series, self.grid, self.rules, top, self.objective, self.maximize, radius)
             top = neighbours.with_plateau(*asked)
-        return top.sort_values("plateau", ascending=not self.maximize, kind="stable", ignore_index=True)
+        return top.sort_values(
+            "plateau", ascending=not self.maximize, kind="stable", ignore_index=True
+        )
 
-    def report(self, path: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None) -> Path:
+    def report(
+        self, path: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None
+    ) -> Path:
         """Write a page that shows all of it, in one HTML file; ``prices`` where they were not kept (docs/report.md).
 
         Raises
@@ -182,7 +196,9 @@ class Result:
         ResultError : the prices are missing or others, or the file cannot be written.
         OptionError : Plotly and Jinja are not installed (``pip install "qmac[report]"``).
         """
-        written: Path = _views.draw("report", self if prices is None else self.with_prices(prices), Path(path))
+        written: Path = _views.draw(
+            "report", self if prices is None else self.with_prices(prices), Path(path)
+        )
         return written
 
     def plot_map(self, rows: str, columns: str, stat: str = "max") -> Any:
@@ -200,7 +216,9 @@ class Result:
     @property
     def digest(self) -> str:
         """SHA-256 of every count, score and map: equal for any threads, tiles or machine."""
-        digest = hashlib.sha256(f"{self.evaluated} {self.scored} {self.unscored} {self.filtered_by}".encode())
+        digest = hashlib.sha256(
+            f"{self.evaluated} {self.scored} {self.unscored} {self.filtered_by}".encode()
+        )
         distribution, maps = self.distribution, self.maps
         arrays = [
             self.top.iloc[:, :4].to_numpy(np.int64),
@@ -220,7 +238,9 @@ class Result:
 
     def rows(self, rank_by: str = "objective") -> Iterator[dict[Any, Any]]:
         """The rows of ``ranked`` as plain values, one at a time: a million of them at once are 3 GiB."""
-        for _, part in (ranked := self.ranked(rank_by)).groupby(np.arange(len(ranked)) // ROWS_AT_ONCE):
+        for _, part in (ranked := self.ranked(rank_by)).groupby(
+            np.arange(len(ranked)) // ROWS_AT_ONCE
+        ):
             yield from part.astype(object).where(part.notna(), None).to_dict("records")
 
     @property
@@ -269,7 +289,12 @@ class Result:
     def _arrays(self) -> dict[str, Any]:
         """What lies in ``arrays.npz``."""
         distribution, maps = self.distribution, self.maps
-        numbers = (distribution.score_mean, distribution.score_std, distribution.score_min, distribution.score_max)
+        numbers = (
+            distribution.score_mean,
+            distribution.score_std,
+            distribution.score_min,
+            distribution.score_max,
+        )
         return {
             "edges": distribution.score_edges,
             "counts": distribution.counts,
@@ -287,7 +312,11 @@ class Result:
         return {
             "format": FORMAT,
             "qmac": __version__,
-            **{name: value for name, value in self.about.items() if name not in ("best", "combinations_per_second")},
+            **{
+                name: value
+                for name, value in self.about.items()
+                if name not in ("best", "combinations_per_second")
+            },
             "constraints": {
                 metric: [None if math.isinf(bound) else bound for bound in bounds]
                 for metric, bounds in self.constraints.items()
@@ -295,7 +324,10 @@ class Result:
             "years": self.distribution.objective.years,
             "limit": self.distribution.limit,
             "threads": self.threads,
-            "hold": {name: value if math.isfinite(value) else str(value) for name, value in self.hold.items()},
+            "hold": {
+                name: value if math.isfinite(value) else str(value)
+                for name, value in self.hold.items()
+            },
             "job": self.job,
         }
 
@@ -304,7 +336,9 @@ def _check_series(series: Series, result: Result) -> None:
     """Raise ResultError unless a result with these dates and best rows can have been found on a series."""
     known, name, top, objective = result.prices, result.prices["name"], result.top, result.objective
     if known["averages"] == "own" and series.averages is None:
-        raise ResultError(f"{name} was swept on averages of your own. Give them too: with_prices(prices, averages).")
+        raise ResultError(
+            f"{name} was swept on averages of your own. Give them too: with_prices(prices, averages)."
+        )
     try:
         period = trading_period(series.prices, result.rules, result.grid.windows)
     except InputError as error:

@@ -24,7 +24,11 @@ PRICES, AVERAGES_FILE = "prices.parquet", "averages.npz"
 
 
 def write_result(
-    directory: str | Path, header: dict[str, Any], top: pd.DataFrame, arrays: dict[str, Any], series: Series | None
+    directory: str | Path,
+    header: dict[str, Any],
+    top: pd.DataFrame,
+    arrays: dict[str, Any],
+    series: Series | None,
 ) -> Path:
     """Write the parts of a result into a new or empty directory, all or nothing; the directory, absolute.
 
@@ -56,7 +60,11 @@ def write_result(
 
 
 def _write(
-    directory: Path, header: dict[str, Any], top: pd.DataFrame, arrays: dict[str, Any], series: Series | None
+    directory: Path,
+    header: dict[str, Any],
+    top: pd.DataFrame,
+    arrays: dict[str, Any],
+    series: Series | None,
 ) -> list[str]:
     """The names of the files, the header last."""
     names = [TOP, ARRAYS]

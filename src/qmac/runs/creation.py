@@ -50,7 +50,9 @@ def begin(
     path.mkdir(parents=True, exist_ok=True)
     try:
         with held(path / STARTING, path) as descriptor:
-            another = ResultError(f"{path} was begun by another process just now. Look at it: qmac watch {path}")
+            another = ResultError(
+                f"{path} was begun by another process just now. Look at it: qmac watch {path}"
+            )
             if not _is(descriptor, path / STARTING):
                 raise another
             left = _left(descriptor, path)
@@ -59,10 +61,14 @@ def begin(
                     raise another
                 _remove(path, left)
                 check_empty(path, but=STARTING)
-                write = functools.partial(_written, path, asked, prices, averages, left_out, save_grid)
+                write = functools.partial(
+                    _written, path, asked, prices, averages, left_out, save_grid
+                )
                 return path, _whole(path, descriptor, list(prices), write)
             finally:
-                with suppress(OSError):  # Windows lets nobody remove what is open; beside a header it means nothing
+                with suppress(
+                    OSError
+                ):  # Windows lets nobody remove what is open; beside a header it means nothing
                     (path / STARTING).unlink()
     except BaseException:
         if not existed:
@@ -79,7 +85,9 @@ def _is(descriptor: int, file: Path) -> bool:
         return False
 
 
-def _whole(path: Path, descriptor: int, symbols: list[str], write: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _whole(
+    path: Path, descriptor: int, symbols: list[str], write: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
     """All that ``write`` writes for these symbols, or nothing; the header."""
     try:
         started = {"symbols": symbols}
@@ -132,7 +140,9 @@ def _left(descriptor: int, path: Path) -> list[str]:
             return [*map(str, found["symbols"])]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
-    raise ResultError(f"{path / STARTING} is not of qmac. Name a new directory, or empty this one first.")
+    raise ResultError(
+        f"{path / STARTING} is not of qmac. Name a new directory, or empty this one first."
+    )
 
 
 def _remove(path: Path, symbols: Iterable[str]) -> None:

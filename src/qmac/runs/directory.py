@@ -83,8 +83,13 @@ class RunDirectory:
 
     def prices(self, name: str) -> Prices:
         """The prices of a symbol, as they were given."""
-        path, entry = self.path / "prices" / f"{safe_name(name)}.parquet", self.header["prices"].get(name, {})
-        changed = ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
+        path, entry = (
+            self.path / "prices" / f"{safe_name(name)}.parquet",
+            self.header["prices"].get(name, {}),
+        )
+        changed = ResultError(
+            f"{path} was changed: its checksum differs. Begin the run anew in another directory."
+        )
         try:
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -96,7 +101,9 @@ class RunDirectory:
         except ResultError:
             raise
         except Exception as error:  # a damaged file can fail in any way
-            raise ResultError(f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere.") from None
+            raise ResultError(
+                f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere."
+            ) from None
         return series
 
     def averages(self) -> np.ndarray | None:
@@ -107,9 +114,13 @@ class RunDirectory:
         try:
             found: np.ndarray = np.load(path, allow_pickle=False)
         except Exception as error:  # a damaged file can fail in any way
-            raise ResultError(f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere.") from None
+            raise ResultError(
+                f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere."
+            ) from None
         if header.own_averages(found) != self.header["asked"]["averages"]:
-            raise ResultError(f"{path} was changed: its checksum differs. Begin the run anew in another directory.")
+            raise ResultError(
+                f"{path} was changed: its checksum differs. Begin the run anew in another directory."
+            )
         return found
 
     def result(self, name: str) -> Path:
@@ -132,7 +143,10 @@ class RunDirectory:
         if is_complete(self.scores(name)):
             os.replace(self.scores(name), self.result(name) / SCORES)
         else:
-            warnings.warn(f"the scores of {name} are not whole and were removed; see degradations.", stacklevel=2)
+            warnings.warn(
+                f"the scores of {name} are not whole and were removed; see degradations.",
+                stacklevel=2,
+            )
             shutil.rmtree(self.scores(name), ignore_errors=True)
 
     def save_snapshot(self, about: dict[str, Any], ledger: Ledger) -> None:
@@ -145,7 +159,9 @@ class RunDirectory:
         for old in paths[GENERATIONS - 1 :]:
             old.unlink(missing_ok=True)
 
-    def load_snapshot(self, ledger: Ledger, fits: dict[str, Any]) -> tuple[dict[str, Any] | None, list[str]]:
+    def load_snapshot(
+        self, ledger: Ledger, fits: dict[str, Any]
+    ) -> tuple[dict[str, Any] | None, list[str]]:
         """Restore the newest sound snapshot of what ``fits`` says; what it is about (None if there is none), and what
         was wrong with newer ones."""
         damaged = []
@@ -190,7 +206,10 @@ class RunDirectory:
         """What there is of it, and what a killed process left beside it."""
         place = self.result(name)
         left = re.compile(rf"\.{re.escape(place.name[:100])}-[0-9]+")
-        for path in [place, *(path for path in place.parent.glob(".*") if left.fullmatch(path.name))]:
+        for path in [
+            place,
+            *(path for path in place.parent.glob(".*") if left.fullmatch(path.name)),
+        ]:
             shutil.rmtree(path, ignore_errors=True)
 
     def _aside(self, name: str) -> Path:
@@ -200,6 +219,9 @@ class RunDirectory:
         """The newest first."""
         folder = self.path / "snapshots"
         try:
-            return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda p: -int(p.name))
+            return sorted(
+                (path for path in folder.iterdir() if path.name.isdecimal()),
+                key=lambda p: -int(p.name),
+            )
         except FileNotFoundError:
             return []

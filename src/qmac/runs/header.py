@@ -21,7 +21,10 @@ FORMAT = 1
 
 
 def made(
-    asked: dict[str, Any], prices: dict[str, Any], left_out: Mapping[str, str], save_grid: str | None
+    asked: dict[str, Any],
+    prices: dict[str, Any],
+    left_out: Mapping[str, str],
+    save_grid: str | None,
 ) -> dict[str, Any]:
     """The header of a new run; ``prices`` has the checksums of each symbol."""
     header = {
@@ -50,15 +53,23 @@ def read(path: Path) -> dict[str, Any]:
             f"{path} holds no run: there is no {HEADER}. Name a directory that 'qmac optimize --out' began."
         ) from None
     except OSError as error:
-        raise ResultError(f"{path} cannot be read: {error.strerror or error}. Name another directory.") from None
+        raise ResultError(
+            f"{path} cannot be read: {error.strerror or error}. Name another directory."
+        ) from None
     except (ValueError, RecursionError, MemoryError):
         raise ResultError(f"{file} is damaged. Begin the run anew in another directory.") from None
     if not isinstance(header, dict) or header.get("checksum") != checksum(header):
-        raise ResultError(f"{file} was changed: its checksum differs. Begin the run anew elsewhere.")
+        raise ResultError(
+            f"{file} was changed: its checksum differs. Begin the run anew elsewhere."
+        )
     if isinstance(header.get("format"), int) and header["format"] > FORMAT:
-        raise ResultError(f"{path} was written by qmac {printable(header.get('qmac'))}. Update qmac to go on with it.")
+        raise ResultError(
+            f"{path} was written by qmac {printable(header.get('qmac'))}. Update qmac to go on with it."
+        )
     if wrong := _wrong(header):
-        raise ResultError(f"{file} is no header of a run: {wrong}. Begin the run anew in another directory.")
+        raise ResultError(
+            f"{file} is no header of a run: {wrong}. Begin the run anew in another directory."
+        )
     return header
 
 
@@ -91,7 +102,9 @@ def _wrong(header: dict[str, Any]) -> str:
 
 
 def _of_other_types(entries: Mapping[str, Any], kinds: Mapping[str, type]) -> str:
-    return next((name for name, kind in kinds.items() if not isinstance(entries.get(name), kind)), "")
+    return next(
+        (name for name, kind in kinds.items() if not isinstance(entries.get(name), kind)), ""
+    )
 
 
 def _all(values: Any, *kinds: type) -> bool:
@@ -101,7 +114,9 @@ def _all(values: Any, *kinds: type) -> bool:
 def prices_checksum(series: Prices) -> str:
     """Of every date and price."""
     digest = hashlib.sha256(f"{series.index.tz} {list(series.frame.columns)}".encode())
-    digest.update(series.index.as_unit("us").asi8.astype("<i8").tobytes())  # Parquet knows no whole seconds
+    digest.update(
+        series.index.as_unit("us").asi8.astype("<i8").tobytes()
+    )  # Parquet knows no whole seconds
     for column in series.frame:
         values = series.frame[column].to_numpy("<f8")
         digest.update(np.where(np.isnan(values), np.nan, values).tobytes())  # Parquet knows one NaN
@@ -125,7 +140,9 @@ def changes(kept: Any, asked: Any, name: str = "") -> list[str]:
         return []
     words = _short(kept), _short(asked)
     if words[0] == words[1] and isinstance(kept, list):  # they begin and end alike
-        one, other = next((one, other) for one, other in zip(kept, asked, strict=True) if one != other)
+        one, other = next(
+            (one, other) for one, other in zip(kept, asked, strict=True) if one != other
+        )
         return [f"{name} holds {one} where asked is {other}"]
     return [f"{name} is {words[0]}, asked is {words[1]}"]
 

@@ -44,8 +44,15 @@ def of_run(header: Mapping[str, Any], directory: Path | None = None) -> str:
     left_out = [f"# left out: {printable(reason)}" for reason in header["left_out"].values()]
     head = ["# Repeats a run: qmac optimize job.toml --out NEW", *left_out]
     if header.get("save_grid"):
-        head.append(f"# It kept every score, which needs a directory: --save-grid {header['save_grid']}")
-    table = ["", "[prices]", *(f"{_text(name)} = {_text(file)}" for name, file in files.items()), ""]
+        head.append(
+            f"# It kept every score, which needs a directory: --save-grid {header['save_grid']}"
+        )
+    table = [
+        "",
+        "[prices]",
+        *(f"{_text(name)} = {_text(file)}" for name, file in files.items()),
+        "",
+    ]
     return "\n".join([*head, *lines_of(asked, asked["top"], own=own), *table])
 
 
@@ -83,7 +90,9 @@ def lines_of(asked: Mapping[str, Any], top: int, *, own: bool) -> list[str]:
     found |= {"shared_windows": True} if grid["shared_windows"] else {}
     found |= {"top": top} | _conditions(asked["constraints"])
     found |= {"averages": OWN} if own else {}
-    found |= {name: value for name, value in rules.items() if value is not None and name != "fixed_fees"}
+    found |= {
+        name: value for name, value in rules.items() if value is not None and name != "fixed_fees"
+    }
     return [f"{name.replace('_', '-')} = {_value(value)}" for name, value in found.items()]
 
 
@@ -98,7 +107,9 @@ def _conditions(constraints: Mapping[str, Iterable[float | None]]) -> dict[str, 
             del bounds["total_trades"]
     where = []
     for metric, (low, high) in bounds.items():
-        limits = limits_of(metric, (low, high)) or [(">=", "-inf")]  # undefined values do not keep even that
+        limits = limits_of(metric, (low, high)) or [
+            (">=", "-inf")
+        ]  # undefined values do not keep even that
         where += [f"{metric} {sign} {number}" for sign, number in limits]
     return {"min_trades": least} | ({"where": where} if where else {})
 
@@ -134,11 +145,17 @@ def read(path: Path, options: Mapping[str, Option]) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise OptionError(f"{path}: there is no such file. Name a job file such as job.toml.") from None
+        raise OptionError(
+            f"{path}: there is no such file. Name a job file such as job.toml."
+        ) from None
     except OSError as error:
-        raise OptionError(f"{path} cannot be read: {error.strerror or error}. Name another job file.") from None
+        raise OptionError(
+            f"{path} cannot be read: {error.strerror or error}. Name another job file."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise OptionError(f'{path} is no TOML: {error}. Write lines such as windows = "2:252".') from None
+        raise OptionError(
+            f'{path} is no TOML: {error}. Write lines such as windows = "2:252".'
+        ) from None
     found: dict[str, Any] = {}
     for key, value in content.items():
         name = key.replace("-", "_")
@@ -148,9 +165,13 @@ def read(path: Path, options: Mapping[str, Option]) -> dict[str, Any]:
             )
         if name not in options:
             known = [option.replace("_", "-") for option in options]
-            raise OptionError(f"{path}: {key} is not known. {suggestion(key.replace('_', '-'), known)}")
+            raise OptionError(
+                f"{path}: {key} is not known. {suggestion(key.replace('_', '-'), known)}"
+            )
         if options[name].parameter in found:
-            raise OptionError(f"{path}: {key} is there twice, with a dash and with an underscore. Drop one.")
+            raise OptionError(
+                f"{path}: {key} is there twice, with a dash and with an underscore. Drop one."
+            )
         found[options[name].parameter] = _converted(path, key, name, value, options[name].kind)
     return found
 
@@ -181,7 +202,11 @@ def _converted(path: Path, key: str, name: str, value: Any, kind: Any) -> Any:
             raise wrong("a path in quotes")
         return _path(path, value)
     if kind == list[Path]:
-        if isinstance(value, dict) and value and all(isinstance(file, str) for file in value.values()):
+        if (
+            isinstance(value, dict)
+            and value
+            and all(isinstance(file, str) for file in value.values())
+        ):
             return {symbol: _path(path, file) for symbol, file in value.items()}
         files = [value] if isinstance(value, str) else value
         if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
@@ -192,7 +217,12 @@ def _converted(path: Path, key: str, name: str, value: Any, kind: Any) -> Any:
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise wrong("a text in quotes, or a list of them")
         return texts
-    if name in WINDOWS and isinstance(value, list) and value and all(type(part) in (int, str) for part in value):
+    if (
+        name in WINDOWS
+        and isinstance(value, list)
+        and value
+        and all(type(part) in (int, str) for part in value)
+    ):
         return ",".join(map(str, value))
     if isinstance(value, date):
         return value.isoformat()

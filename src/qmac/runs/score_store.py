@@ -47,10 +47,14 @@ SKIPPABLE = (0x184D2A50, 4)
 def check_dtype(save_grid: str | None) -> None:
     """Raises OptionError if no scores can be kept as that type."""
     if save_grid is not None and save_grid not in DTYPES:
-        raise OptionError(f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}")
+        raise OptionError(
+            f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}"
+        )
 
 
-def packed(scores: np.ndarray, dtype: np.dtype[Any], overflown: Callable[..., None] = lambda *_: None) -> bytes:
+def packed(
+    scores: np.ndarray, dtype: np.dtype[Any], overflown: Callable[..., None] = lambda *_: None
+) -> bytes:
     """As that type, compressed; ``overflown`` is called if that cannot hold some, which become infinite."""
     with np.errstate(over="call", call=overflown):
         cast = np.ascontiguousarray(scores, dtype)
@@ -90,14 +94,19 @@ class ScoreWriter:
             return
         data = packed(scores, self.dtype, self._overflown)
         try:
-            write_whole(self.path / f"0.{block}", [data, FRAME.pack(*SKIPPABLE, _checksum(self._seed, block, data))])
+            write_whole(
+                self.path / f"0.{block}",
+                [data, FRAME.pack(*SKIPPABLE, _checksum(self._seed, block, data))],
+            )
         except OSError as error:
             self.drop(error.strerror or str(error))
 
     def _overflown(self, *_: object) -> None:
         if not self._told:
             self._told = True
-            warnings.warn("scores beyond 3.4e38 are infinite as float32. Keep them as float64.", stacklevel=2)
+            warnings.warn(
+                "scores beyond 3.4e38 are infinite as float32. Keep them as float64.", stacklevel=2
+            )
 
     def drop(self, reason: str) -> None:
         """Write no more, and give the room back: this output is optional, and the machine is short of something."""
@@ -106,7 +115,9 @@ class ScoreWriter:
 
     def go_on(self, done: np.ndarray, dropped: str | None) -> None:
         """Go on behind a process that had these cells done, and had dropped all scores if ``dropped`` says why."""
-        if dropped is None and not all((self.path / f"0.{k}").exists() for k in np.flatnonzero(done[: self._blocks])):
+        if dropped is None and not all(
+            (self.path / f"0.{k}").exists() for k in np.flatnonzero(done[: self._blocks])
+        ):
             dropped = "an earlier process dropped them"
         if dropped is not None:
             self.drop(dropped)
@@ -115,11 +126,19 @@ class ScoreWriter:
 def _list_of(side: Lists) -> np.ndarray:
     """The list of each pair, ``(P,)`` int32."""
     lists = np.empty(side.pairs.pairs.size, "<i4")
-    lists[side.pairs.pairs] = np.repeat(np.arange(side.pairs.starts.size - 1), np.diff(side.pairs.starts))
+    lists[side.pairs.pairs] = np.repeat(
+        np.arange(side.pairs.starts.size - 1), np.diff(side.pairs.starts)
+    )
     return lists
 
 
-def _seed(shape: tuple[int, ...], chunks: tuple[int, ...], dtype: np.dtype, buys: np.ndarray, sells: np.ndarray) -> int:
+def _seed(
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
+    dtype: np.dtype,
+    buys: np.ndarray,
+    sells: np.ndarray,
+) -> int:
     """What checksums of chunks begin with: all that says which score is whose."""
     seed = zlib.crc32(f"{shape} {chunks} {dtype.str}".encode())
     return zlib.crc32(sells.tobytes(), zlib.crc32(buys.tobytes(), seed))
@@ -151,15 +170,24 @@ class ScoreGrid:
         self._path, self._grid, self._objective = path, grid, objective
         try:
             about = json.loads((path / ".zarray").read_bytes())
-            self._shape, self._chunks = tuple(map(int, about["shape"])), tuple(map(int, about["chunks"]))
+            self._shape, self._chunks = (
+                tuple(map(int, about["shape"])),
+                tuple(map(int, about["chunks"])),
+            )
             self._dtype = np.dtype(about["dtype"])
-            self._buys, self._sells = (np.load(path / f"{n}.npy", allow_pickle=False) for n in ("buys", "sells"))
+            self._buys, self._sells = (
+                np.load(path / f"{n}.npy", allow_pickle=False) for n in ("buys", "sells")
+            )
             fits = self._fits(grid)
             self._seed = _seed(self._shape, self._chunks, self._dtype, self._buys, self._sells)
         except Exception as error:  # a damaged file can fail in any way
-            raise ResultError(f"{path} holds no scores ({printable(error)}). Run it again with --save-grid.") from None
+            raise ResultError(
+                f"{path} holds no scores ({printable(error)}). Run it again with --save-grid."
+            ) from None
         if not fits:
-            raise ResultError(f"{path} holds the scores of another grid. Run it again with --save-grid.")
+            raise ResultError(
+                f"{path} holds the scores of another grid. Run it again with --save-grid."
+            )
 
     def _fits(self, grid: Grid) -> bool:
         """Whether every pair of the grid has a list, and every list a place; the chunks' checksums say the rest."""
@@ -169,8 +197,14 @@ class ScoreGrid:
             and self._chunks[0] == buys
             and self._chunks[1] > 0
             and all(
-                lists.dtype.kind == "i" and lists.shape == (pairs.size,) and lists.min() >= 0 and lists.max() < most
-                for lists, pairs, most in ((self._buys, grid.buys, buys), (self._sells, grid.sells, sells))
+                lists.dtype.kind == "i"
+                and lists.shape == (pairs.size,)
+                and lists.min() >= 0
+                and lists.max() < most
+                for lists, pairs, most in (
+                    (self._buys, grid.buys, buys),
+                    (self._sells, grid.sells, sells),
+                )
             )
         )
 
@@ -205,10 +239,14 @@ class ScoreGrid:
                 raise ResultError(
                     f"{path}, or what lies beside it, is damaged: its checksum differs. Run it again with --save-grid."
                 )
-            scores = np.frombuffer(pa.Codec(CODEC).decompress(data, size, asbytes=True), self._dtype)
+            scores = np.frombuffer(
+                pa.Codec(CODEC).decompress(data, size, asbytes=True), self._dtype
+            )
             values = scores.reshape(self._chunks)[:, lane].astype(np.float64)
         except ResultError:
             raise
         except Exception as error:  # a stranger's, with a checksum that fits, can fail in any way
-            raise ResultError(f"{path} is damaged ({error}). Run it again with --save-grid.") from None
+            raise ResultError(
+                f"{path} is damaged ({error}). Run it again with --save-grid."
+            ) from None
         return self._objective.values(values)

@@ -34,7 +34,9 @@ def arrays_of(ledger: Ledger) -> dict[str, np.ndarray]:
     return {"done": ledger.done, **reductions.arrays_of(ledger.tally)}
 
 
-def encoded(about: dict[str, Any], arrays: dict[str, np.ndarray], lock: AbstractContextManager[Any]) -> Generator[Any]:
+def encoded(
+    about: dict[str, Any], arrays: dict[str, np.ndarray], lock: AbstractContextManager[Any]
+) -> Generator[Any]:
     """The parts of the file, to be written one after the other. The arrays do not change meanwhile: ``lock`` is held."""
     with lock:
         index = {
@@ -51,7 +53,12 @@ def encoded(about: dict[str, Any], arrays: dict[str, np.ndarray], lock: Abstract
         }
         text = json.dumps(index).encode()
         whole = hashlib.sha256()
-        for part in (MAGIC, len(text).to_bytes(8, "little"), text, *(_bytes(array) for array in arrays.values())):
+        for part in (
+            MAGIC,
+            len(text).to_bytes(8, "little"),
+            text,
+            *(_bytes(array) for array in arrays.values()),
+        ):
             whole.update(part)
             yield part
         yield whole.digest()
@@ -73,7 +80,9 @@ def decoded(path: Path, most: float = math.inf) -> tuple[dict[str, Any], dict[st
         if not path.is_file():
             raise ResultError(f"{path} cannot be read: it is no file.")
         if (size := path.stat().st_size) > most:
-            raise ResultError(f"{path} is no snapshot of this run: it has {size:,} bytes, and {most:,} are the most.")
+            raise ResultError(
+                f"{path} is no snapshot of this run: it has {size:,} bytes, and {most:,} are the most."
+            )
         data = memoryview(path.read_bytes())  # parts of it are no copies
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
@@ -97,7 +106,9 @@ def decoded(path: Path, most: float = math.inf) -> tuple[dict[str, Any], dict[st
             raise ValueError("bytes that belong to nothing")
         return dict(index["about"]), arrays
     except Exception as error:  # a stranger's file, with checksums that fit, can fail in any way
-        raise ResultError(f"{path} is no snapshot ({type(error).__name__}: {printable(error)}).") from None
+        raise ResultError(
+            f"{path} is no snapshot ({type(error).__name__}: {printable(error)})."
+        ) from None
 
 
 def about(path: Path) -> dict[str, Any]:
@@ -111,7 +122,10 @@ def about(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             head = file.read(16)
             text = file.read(min(int.from_bytes(head[8:], "little"), INDEX_BYTES))
-            whole, left = hashlib.sha256(head + text), path.stat().st_size - CHECKSUM_BYTES - file.tell()
+            whole, left = (
+                hashlib.sha256(head + text),
+                path.stat().st_size - CHECKSUM_BYTES - file.tell(),
+            )
             while left > 0 and (part := file.read(min(left, PIECE_BYTES))):
                 whole.update(part)
                 left -= len(part)
@@ -121,7 +135,9 @@ def about(path: Path) -> dict[str, Any]:
     except ResultError:
         raise
     except Exception as error:  # as above
-        raise ResultError(f"{path} is no snapshot ({type(error).__name__}: {printable(error)}).") from None
+        raise ResultError(
+            f"{path} is no snapshot ({type(error).__name__}: {printable(error)})."
+        ) from None
 
 
 def restore(ledger: Ledger, arrays: dict[str, np.ndarray]) -> None:
@@ -134,9 +150,16 @@ def restore(ledger: Ledger, arrays: dict[str, np.ndarray]) -> None:
     own = arrays_of(ledger)
     for name, array in own.items():
         found = arrays.get(name)
-        if found is None or found.shape != array.shape or found.dtype != array.dtype.newbyteorder("<"):
+        if (
+            found is None
+            or found.shape != array.shape
+            or found.dtype != array.dtype.newbyteorder("<")
+        ):
             raise ResultError(f"the snapshot does not fit this run: {name}.")
-    if arrays.keys() != own.keys() or not 0 <= int(arrays["heap.size"][0]) <= own["heap.scores"].size:
+    if (
+        arrays.keys() != own.keys()
+        or not 0 <= int(arrays["heap.size"][0]) <= own["heap.scores"].size
+    ):
         raise ResultError("the snapshot does not fit this run.")
     done = arrays["done"]
     counted, truths = int(arrays["totals.counts"][0]), done.view(np.uint8).max(initial=0) <= 1

@@ -14,7 +14,17 @@ def _nothing(step: str) -> None:
 
 
 step: Callable[[str], None] = _nothing
-STEPS = ("open", "write", "written", "fsync", "synced", "rename", "renamed", "sync directory", "done")
+STEPS = (
+    "open",
+    "write",
+    "written",
+    "fsync",
+    "synced",
+    "rename",
+    "renamed",
+    "sync directory",
+    "done",
+)
 """In order; the second comes before each part."""
 
 

@@ -26,7 +26,9 @@ def safe_name(symbol: str) -> str:
     """
     if PLAIN_NAME.fullmatch(symbol) and not DEVICE_NAME.fullmatch(symbol):
         return symbol
-    readable = re.sub(r"[^A-Za-z0-9-]+", "_", symbol).strip("_-")[:40]  # dots too: Windows takes CON.B for CON
+    readable = re.sub(r"[^A-Za-z0-9-]+", "_", symbol).strip("_-")[
+        :40
+    ]  # dots too: Windows takes CON.B for CON
     mark = hashlib.sha256(symbol.encode("utf-8", "surrogatepass")).hexdigest()[:10]
     return f"{readable or 'symbol'}~{mark}"
 
@@ -46,13 +48,17 @@ def check_writable(directory: str | Path, start: str = "") -> Path:
         check_empty(directory)
         above = next(parent for parent in (directory, *directory.parents) if parent.exists())
         if not above.is_dir():
-            raise ResultError(f"{directory} cannot be written: {above} is a file. Name another directory.")
+            raise ResultError(
+                f"{directory} cannot be written: {above} is a file. Name another directory."
+            )
         probe = above / f".{directory.name}-{os.getpid()}"  # as long as the name to come, at least
         probe.mkdir()
         probe.rmdir()
     except (OSError, RuntimeError) as error:  # the other: links in a circle, the home of nobody
         reason = getattr(error, "strerror", None) or str(error).removesuffix(".")
-        raise ResultError(f"{directory} cannot be written: {reason}. Name another directory.") from None
+        raise ResultError(
+            f"{directory} cannot be written: {reason}. Name another directory."
+        ) from None
     return directory
 
 
@@ -60,4 +66,6 @@ def check_empty(directory: Path, but: str = "") -> None:
     """Raise ResultError if there is anything in a directory but one file, and what others try it out with."""
     names = {path.name for path in directory.iterdir()} - {but} if directory.is_dir() else set()
     if any(not (but and name.startswith(f".{directory.name}-")) for name in names):
-        raise ResultError(f"{directory} exists and is not empty. Name a new directory, or empty it first.")
+        raise ResultError(
+            f"{directory} exists and is not empty. Name a new directory, or empty it first."
+        )

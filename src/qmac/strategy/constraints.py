@@ -13,7 +13,9 @@ Bounds = tuple[float | None, float | None]
 Constraints = Mapping[str, Bounds]
 
 
-def check_constraints(constraints: Constraints | None, min_trades: int) -> dict[str, tuple[float, float]]:
+def check_constraints(
+    constraints: Constraints | None, min_trades: int
+) -> dict[str, tuple[float, float]]:
     """Bounds by metric, as floats, ``min_trades`` among them; the infinite ones are open."""
     checked: dict[str, tuple[float, float]] = {}
     if constraints is not None and not isinstance(constraints, Mapping):
@@ -26,15 +28,22 @@ def check_constraints(constraints: Constraints | None, min_trades: int) -> dict[
             raise OptionError(f"constraint on {metric!r}: no such metric. {known_metrics(metric)}")
         try:
             low, high = bounds
-            checked[metric] = (-math.inf if low is None else float(low), math.inf if high is None else float(high))
+            checked[metric] = (
+                -math.inf if low is None else float(low),
+                math.inf if high is None else float(high),
+            )
         except (TypeError, ValueError):
             raise OptionError(
                 f"constraint on {metric} is {bounds!r}, but must be (lowest, highest), None for no bound."
             ) from None
         if checked[metric][0] == math.inf or checked[metric][1] == -math.inf:
-            raise OptionError(f"constraint on {metric} is {bounds!r}, which no finite value keeps. Give finite bounds.")
+            raise OptionError(
+                f"constraint on {metric} is {bounds!r}, which no finite value keeps. Give finite bounds."
+            )
         if math.isnan(checked[metric][0]) or math.isnan(checked[metric][1]):
-            raise OptionError(f"constraint on {metric} has a bound that is not a number: {bounds!r}.")
+            raise OptionError(
+                f"constraint on {metric} has a bound that is not a number: {bounds!r}."
+            )
     if min_trades > 0:
         low, high = checked.get("total_trades", (-math.inf, math.inf))
         checked["total_trades"] = (max(low, float(min_trades)), high)
@@ -79,16 +88,32 @@ def parse_conditions(conditions: list[str]) -> dict[str, Bounds]:
     for text in conditions:
         match = CONDITION.fullmatch(text)
         if match is None:
-            raise OptionError(f"condition {text!r} is not understood. Write it as 'total_trades >= 10'.")
+            raise OptionError(
+                f"condition {text!r} is not understood. Write it as 'total_trades >= 10'."
+            )
         metric, sign, number = match.groups()
         try:
             value = float(number)
         except ValueError:
             raise OptionError(f"condition {text!r}: {number!r} is not a number.") from None
         if metric == "total_trades" and sign in "<>" and math.isfinite(value):  # a whole number
-            value, sign = (math.floor(value) + 1, ">=") if sign == ">" else (math.ceil(value) - 1, "<=")
-        low = value if sign in (">=", "==") else math.nextafter(value, math.inf) if sign == ">" else -math.inf
-        high = value if sign in ("<=", "==") else math.nextafter(value, -math.inf) if sign == "<" else math.inf
+            value, sign = (
+                (math.floor(value) + 1, ">=") if sign == ">" else (math.ceil(value) - 1, "<=")
+            )
+        low = (
+            value
+            if sign in (">=", "==")
+            else math.nextafter(value, math.inf)
+            if sign == ">"
+            else -math.inf
+        )
+        high = (
+            value
+            if sign in ("<=", "==")
+            else math.nextafter(value, -math.inf)
+            if sign == "<"
+            else math.inf
+        )
         before = bounds.get(metric, (-math.inf, math.inf))
         bounds[metric] = (max(low, before[0]), min(high, before[1]))
     return dict(bounds)

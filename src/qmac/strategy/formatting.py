@@ -48,7 +48,11 @@ def number(name: str, value: float) -> str:
     if math.isnan(value):
         return "-"
     if abs(value) >= LARGE:
-        return f"{100 * value:.2g}%" if name in PERCENT and math.isfinite(100 * value) else f"{value:.3g}"
+        return (
+            f"{100 * value:.2g}%"
+            if name in PERCENT and math.isfinite(100 * value)
+            else f"{value:.3g}"
+        )
     if name in PERCENT:
         return f"{value:.1%}"
     return f"{value:.0f}" if name == "total_trades" else f"{value:.2f}"

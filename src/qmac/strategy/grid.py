@@ -29,7 +29,9 @@ class PairSet:
     def rank(self, fast: int, slow: int) -> int:
         """Number of pairs before (fast, slow)."""
         row = bisect_left(self.fast, fast)
-        return self.row_starts[row] + max(0, bisect_left(self.slow, slow) - bisect_right(self.slow, fast))
+        return self.row_starts[row] + max(
+            0, bisect_left(self.slow, slow) - bisect_right(self.slow, fast)
+        )
 
     def pair(self, rank: int) -> tuple[int, int]:
         row = bisect_right(self.row_starts, rank) - 1
@@ -41,7 +43,9 @@ class PairSet:
         row_starts, slow = np.array(self.row_starts), np.array(self.slow)
         rows = np.searchsorted(row_starts, ranks, side="right") - 1
         fast = np.array(self.fast)[rows]
-        return np.column_stack((fast, slow[np.searchsorted(slow, fast, side="right") + ranks - row_starts[rows]]))
+        return np.column_stack(
+            (fast, slow[np.searchsorted(slow, fast, side="right") + ranks - row_starts[rows]])
+        )
 
     def __contains__(self, pair: tuple[int, int]) -> bool:
         fast, slow = pair
@@ -74,10 +78,14 @@ class PairSet:
 
     def positions(self, windows: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Fast and slow of every pair ``(P,)`` int32, as positions in ``windows``."""
-        fast, slow = (np.searchsorted(windows, side).astype(np.int32) for side in (self.fast, self.slow))
+        fast, slow = (
+            np.searchsorted(windows, side).astype(np.int32) for side in (self.fast, self.slow)
+        )
         sizes = np.diff(self.row_starts)
         row_ends = np.array(self.row_starts[1:])
-        return np.repeat(fast, sizes), slow[np.arange(self.size) - np.repeat(row_ends - slow.size, sizes)]
+        return np.repeat(fast, sizes), slow[
+            np.arange(self.size) - np.repeat(row_ends - slow.size, sizes)
+        ]
 
 
 class Grid:
@@ -121,7 +129,9 @@ class Grid:
         self.roles: dict[str, tuple[int, ...]] = {}
         for role, given in zip(ROLES, (buy_fast, buy_slow, sell_fast, sell_slow), strict=True):
             if given is None and common is None:
-                raise GridError(f"{role} has no windows. Give windows=range(2, 253), or {role}=... as well.")
+                raise GridError(
+                    f"{role} has no windows. Give windows=range(2, 253), or {role}=... as well."
+                )
             self.roles[role] = _checked(role, given) if given is not None else common or ()
         self.shared_windows = bool(shared_windows)
         self.windows = tuple(sorted({window for role in self.roles.values() for window in role}))
@@ -139,7 +149,11 @@ class Grid:
     def _check_pairs(self) -> None:
         for side, pairs in (("buy", self.buys), ("sell", self.sells)):
             if pairs.size == 0:
-                few = "Fewer than two windows" if len(self.windows) < 2 else "No fast window is below a slow one"
+                few = (
+                    "Fewer than two windows"
+                    if len(self.windows) < 2
+                    else "No fast window is below a slow one"
+                )
                 raise GridError(
                     f"{few}: {side}_fast is {shown_windows(pairs.fast)} and {side}_slow is {shown_windows(pairs.slow)}. "
                     "Four different windows are needed, fast below slow."
@@ -172,7 +186,9 @@ class Grid:
         if buy not in self.buys or sell not in self.sells:
             raise GridError(f"combination {wanted} is not in {self!r}.")
         if not self.shared_windows and set(buy) & set(sell):
-            raise GridError(f"combination {wanted} shares a window. Allow it with Grid(..., shared_windows=True).")
+            raise GridError(
+                f"combination {wanted} shares a window. Allow it with Grid(..., shared_windows=True)."
+            )
         before = self._row_sums[bisect_left(self.buys.fast, buy_fast)]
         before += self._within_row(buy_fast, bisect_left(self.buys.slow, buy_slow))
         if self.shared_windows:
@@ -188,20 +204,37 @@ class Grid:
             raise GridError(f"index {index} is outside 0 ... {self.size - 1}.")
         row = bisect_right(self._row_sums, index) - 1
         buy_fast, rest = self.buys.fast[row], index - self._row_sums[row]
-        first = bisect_right(self.buys.slow, buy_fast)  # below it a row has no pair, and counts do not ascend
-        slow = bisect_right(range(len(self.buys.slow)), rest, first, key=lambda j: self._within_row(buy_fast, j)) - 1
+        first = bisect_right(
+            self.buys.slow, buy_fast
+        )  # below it a row has no pair, and counts do not ascend
+        slow = (
+            bisect_right(
+                range(len(self.buys.slow)), rest, first, key=lambda j: self._within_row(buy_fast, j)
+            )
+            - 1
+        )
         rest -= self._within_row(buy_fast, slow)
         buy = (buy_fast, self.buys.slow[slow])
         if self.shared_windows:
             return (*buy, *self.sells.pair(rest))
         fasts, slows = self.sells.fast, self.sells.slow
         i = bisect_right(fasts, rest, key=lambda f: self.sells.avoiding_before(buy, f, f)) - 1
-        j = bisect_right(slows, rest, key=lambda s: self.sells.avoiding_before(buy, fasts[i], max(s, fasts[i]))) - 1
+        j = (
+            bisect_right(
+                slows,
+                rest,
+                key=lambda s: self.sells.avoiding_before(buy, fasts[i], max(s, fasts[i])),
+            )
+            - 1
+        )
         return (*buy, fasts[i], slows[j])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; ``Grid(**grid.to_dict()) == grid``."""
-        return {**{role: list(windows) for role, windows in self.roles.items()}, "shared_windows": self.shared_windows}
+        return {
+            **{role: list(windows) for role, windows in self.roles.items()},
+            "shared_windows": self.shared_windows,
+        }
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Grid) and self.to_dict() == other.to_dict()
@@ -213,7 +246,9 @@ class Grid:
         if len(set(self.roles.values())) == 1:
             inner = f"windows={shown_windows(self.windows)}"
         else:
-            inner = ", ".join(f"{role}={shown_windows(windows)}" for role, windows in self.roles.items())
+            inner = ", ".join(
+                f"{role}={shown_windows(windows)}" for role, windows in self.roles.items()
+            )
         return f"Grid({inner}{', shared_windows=True' if self.shared_windows else ''})"
 
 
@@ -230,13 +265,17 @@ def parse_windows(text: str) -> tuple[int, ...]:
         except ValueError:
             numbers = []
         if not 1 <= len(numbers) <= 3:
-            raise GridError(f"{part!r} in {text!r} is no range of windows. Write 2:252, 2:252:5 or 5,10,20.")
+            raise GridError(
+                f"{part!r} in {text!r} is no range of windows. Write 2:252, 2:252:5 or 5,10,20."
+            )
         if len(numbers) == 1:
             windows += numbers
         else:
             first, last, step = (*numbers, 1)[:3]
             if step < 1 or first > last:
-                raise GridError(f"{part!r} is an empty range: write first:last or first:last:step, upward.")
+                raise GridError(
+                    f"{part!r} is an empty range: write first:last or first:last:step, upward."
+                )
             if (last - first) // step > 1_000_000:
                 raise GridError(f"{part!r} holds more than a million windows. Name fewer.")
             windows += range(first, last + 1, step)
@@ -246,10 +285,14 @@ def parse_windows(text: str) -> tuple[int, ...]:
 def checked_combination(combination: Iterable[int]) -> Combination:
     """Four positive whole numbers, fast below slow on each side."""
     if not isinstance(combination, Iterable):
-        raise GridError(f"combination {combination!r} is one number; give rows of four windows: {', '.join(ROLES)}.")
+        raise GridError(
+            f"combination {combination!r} is one number; give rows of four windows: {', '.join(ROLES)}."
+        )
     windows = tuple(combination)
     if len(windows) != 4:
-        raise GridError(f"{windows} has {len(windows)} windows, but a combination has four: {', '.join(ROLES)}.")
+        raise GridError(
+            f"{windows} has {len(windows)} windows, but a combination has four: {', '.join(ROLES)}."
+        )
     a, b, c, d = (_window("combination", window) for window in windows)
     if a >= b or c >= d:
         raise GridError(f"combination {(a, b, c, d)}: a fast window must be below its slow one.")

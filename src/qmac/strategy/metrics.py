@@ -42,9 +42,13 @@ def metrics_of(sums: ReplaySums, rules: Rules, facts: Facts) -> dict[str, np.nda
     fall = np.where(sums.fall >= NO_FALL, 0.0, sums.fall)
     varies = (bars > 1) & (sums.spread > NO_VARIANCE * sums.squares)
     downside = np.where(sums.downside > facts.least_downside, sums.downside, 0.0)
-    losses, won = (np.where(part > facts.least_losses, part, 0.0) for part in (sums.below, sums.won))
+    losses, won = (
+        np.where(part > facts.least_losses, part, 0.0) for part in (sums.below, sums.won)
+    )
     finished = sums.finished > 0
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # two days, carried on over a year
+    with np.errstate(
+        divide="ignore", invalid="ignore", over="ignore"
+    ):  # two days, carried on over a year
         annualized = np.expm1(sums.gain * (year / bars))
         deviation = np.where(varies, np.sqrt(sums.spread / max(bars - 1, 1)), np.nan)
         found = {

@@ -89,7 +89,9 @@ def average(kind: str, prices: Sequence[float], window: int) -> list[float | Non
                 found = {
                     "ema": once,
                     "dema": [2 * a - b for a, b in zip(once, twice, strict=True)],
-                    "tema": [3 * a - 3 * b + c for a, b, c in zip(once, twice, thrice, strict=True)],
+                    "tema": [
+                        3 * a - 3 * b + c for a, b, c in zip(once, twice, thrice, strict=True)
+                    ],
                 }[kind]
         return [None if bar < defined else float(value) for bar, value in enumerate(found)]
 
@@ -97,7 +99,10 @@ def average(kind: str, prices: Sequence[float], window: int) -> list[float | Non
 def _weighted(prices: Sequence[Decimal], window: int, weights: Sequence[int]) -> list[Decimal]:
     """Weighted mean of the last ``window`` prices, the newest last; 0 before."""
     return [
-        sum((w * p for w, p in zip(weights, prices[bar - window + 1 : bar + 1], strict=True)), Decimal(0))
+        sum(
+            (w * p for w, p in zip(weights, prices[bar - window + 1 : bar + 1], strict=True)),
+            Decimal(0),
+        )
         / sum(weights)
         if bar >= window - 1
         else Decimal(0)
@@ -131,7 +136,9 @@ def crosses_below(before: int | None, now: int | None) -> bool:
     return before is not None and now is not None and before >= 0 > now
 
 
-def own_exit(trade: Trade, bar: int, entry: float, highest: float, bars: Bars, rules: Rules) -> float | None:
+def own_exit(
+    trade: Trade, bar: int, entry: float, highest: float, bars: Bars, rules: Rules
+) -> float | None:
     """Price, costs taken, at which a position ends by itself at ``bar``; None if it does not.
 
     ``entry`` is the price of its fill before costs, ``highest`` the highest high since.
@@ -151,7 +158,11 @@ def own_exit(trade: Trade, bar: int, entry: float, highest: float, bars: Bars, r
     if stop is not None:
         return stop * (1 - rules.fees)
     if rules.max_bars is not None and bar - trade.opened == rules.max_bars:
-        return (opened if rules.fill == "next_open" else close) * (1 - rules.slippage) * (1 - rules.fees)
+        return (
+            (opened if rules.fill == "next_open" else close)
+            * (1 - rules.slippage)
+            * (1 - rules.fees)
+        )
     return None
 
 
@@ -171,7 +182,11 @@ def averages_for(close: Sequence[float], combination: Sequence[int], rules: Rule
 
 
 def simulate(
-    bars: Bars, combination: Sequence[int], rules: Rules, first: int = 0, averages: Averages | None = None
+    bars: Bars,
+    combination: Sequence[int],
+    rules: Rules,
+    first: int = 0,
+    averages: Averages | None = None,
 ) -> Course:
     """Trade one combination; ``first`` is the first bar whose signals count."""
     averages = averages or averages_for(bars.close, combination, rules)
@@ -181,7 +196,9 @@ def simulate(
     for bar in range(first, len(bars.close)):
         opened, high, _, close = bars.at(bar)
         price = opened if delay else close
-        entry, leave = signals(averages, combination, bar - delay) if bar - delay >= first else (False, False)
+        entry, leave = (
+            signals(averages, combination, bar - delay) if bar - delay >= first else (False, False)
+        )
         if entry and leave and rules.conflict == "ignore":
             entry = leave = False
         if position is not None:
@@ -189,7 +206,9 @@ def simulate(
             highest = max(highest, high)
             if stop is not None or leave:
                 position.closed, position.stopped = bar, stop is not None
-                position.brought = price * (1 - rules.slippage) * (1 - rules.fees) if stop is None else stop
+                position.brought = (
+                    price * (1 - rules.slippage) * (1 - rules.fees) if stop is None else stop
+                )
                 cash, position = position.size * position.brought, None
         elif entry:
             paid = price * (1 + rules.slippage) * (1 + rules.fees)
@@ -239,13 +258,19 @@ def metrics(course: Course, rules: Rules, periods_per_year: float) -> dict[str, 
         "sortino_ratio": ratio(mean * year, downside),
         "calmar_ratio": annualized / -deepest if deepest < 0 else math.nan,
         "omega_ratio": ratio(math.fsum(max(r, 0) for r in returns), losses),
-        "profit_factor": ratio(math.fsum(p for p in pnl if p > 0), -math.fsum(p for p in pnl if p < 0)),
+        "profit_factor": ratio(
+            math.fsum(p for p in pnl if p > 0), -math.fsum(p for p in pnl if p < 0)
+        ),
         "expectancy": ratio(math.fsum(pnl), len(closed)),
-        "simple_return": math.fsum((trade.brought - trade.paid) / trade.paid for trade in course.trades),
+        "simple_return": math.fsum(
+            (trade.brought - trade.paid) / trade.paid for trade in course.trades
+        ),
         "annualized_volatility": deviation * year,
         "best_trade": max(earned, default=math.nan),
         "worst_trade": min(earned, default=math.nan),
-        "average_bars": ratio(sum(trade.closed - trade.opened for trade in closed if trade.closed), len(closed)),
+        "average_bars": ratio(
+            sum(trade.closed - trade.opened for trade in closed if trade.closed), len(closed)
+        ),
     }
 
 

@@ -78,7 +78,10 @@ class Rules:
                 )
         if not 1e-9 <= self._number("init_cash") <= 1e18:
             raise RulesError(f"init_cash is {self.init_cash:g}, but must be from 1e-9 to 1e18.")
-        if self.periods_per_year is not None and not 1e-6 <= self._number("periods_per_year") <= 1e17:
+        if (
+            self.periods_per_year is not None
+            and not 1e-6 <= self._number("periods_per_year") <= 1e17
+        ):
             raise RulesError(
                 f"periods_per_year is {self.periods_per_year:g}, but must be from 1e-6 to 1e17: 252 for business days, "
                 "365 for every day, or leave it out to have it inferred."
@@ -105,7 +108,9 @@ class Rules:
             value = self._number(name)
             if not (0 < value < 1 or (name == "take_profit" and 1 <= value < math.inf)):
                 above = "above 0" if name == "take_profit" else "above 0 and below 1"
-                raise RulesError(f"{name} is {value:g}, but must be {above}: it is a fraction, 0.05 is 5 %.")
+                raise RulesError(
+                    f"{name} is {value:g}, but must be {above}: it is a fraction, 0.05 is 5 %."
+                )
         if self.max_bars is not None:
             try:
                 object.__setattr__(self, "max_bars", check_count("max_bars", self.max_bars, 1))
@@ -140,7 +145,9 @@ class Rules:
     def of(cls, rules: Rules | None) -> Rules:
         """The rules, or the usual ones for None."""
         if rules is not None and not isinstance(rules, Rules):
-            raise OptionError(f"rules are a {type(rules).__name__}, but must be qmac.Rules, such as Rules(fees=0.001).")
+            raise OptionError(
+                f"rules are a {type(rules).__name__}, but must be qmac.Rules, such as Rules(fees=0.001)."
+            )
         return rules or cls()
 
     def to_dict(self) -> dict[str, Any]:

@@ -80,12 +80,18 @@ def findings() -> Iterator[Finding]:
 def _python() -> Finding:
     bits, build = 64 if sys.maxsize > 2**32 else 32, platform.python_implementation()
     words = f"{platform.python_version()}, {build}, {bits} bits, {platform.system()} {platform.machine()}"
-    facts = {"version": platform.python_version(), "executable": sys.executable, "platform": platform.platform()}
+    facts = {
+        "version": platform.python_version(),
+        "executable": sys.executable,
+        "platform": platform.platform(),
+    }
     return Finding("Python", OK if bits == 64 else BAD, words, facts)
 
 
 def _packages() -> Iterator[Finding]:
-    yield Finding("qmac", OK, f"{__version__}, {_short(Path(__file__).parents[1])}", {"version": __version__})
+    yield Finding(
+        "qmac", OK, f"{__version__}, {_short(Path(__file__).parents[1])}", {"version": __version__}
+    )
     for name in ("numba", "llvmlite", "numpy", "pandas", "pyarrow"):
         yield Finding(name, OK, version(name), {"version": version(name)})
 
@@ -94,12 +100,18 @@ def _cpu() -> Finding:
     known = llvm.get_host_cpu_features()
     found = [name for name in FEATURES if known.get(name)]
     facts = {"name": llvm.get_host_cpu_name(), "features": found, "model": _model()}
-    words = f"{facts['model']} ({facts['name']}): {' '.join(found) or 'none of ' + ' '.join(FEATURES)}"
+    words = (
+        f"{facts['model']} ({facts['name']}): {' '.join(found) or 'none of ' + ' '.join(FEATURES)}"
+    )
     if jit.DISABLED:
-        return Finding("CPU", BAD, f"{words}; NUMBA_DISABLE_JIT is set: kernels run as plain Python", facts)
+        return Finding(
+            "CPU", BAD, f"{words}; NUMBA_DISABLE_JIT is set: kernels run as plain Python", facts
+        )
     asked = SETTINGS.CPU_NAME
     if asked:
-        return Finding("CPU", NOTE, f"{words}; NUMBA_CPU_NAME={asked}: kernels are compiled for that", facts)
+        return Finding(
+            "CPU", NOTE, f"{words}; NUMBA_CPU_NAME={asked}: kernels are compiled for that", facts
+        )
     return Finding("CPU", OK, words, facts)
 
 
@@ -108,14 +120,22 @@ def _model() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
 
 
 def _vectors() -> Finding:
     """How wide the machine code is that LLVM makes of lanes here: it is made, and read."""
     width = vector_bits()
     wide = max(
-        (bits for name, bits in (("avx512f", 512), ("avx", 256)) if llvm.get_host_cpu_features().get(name)), default=128
+        (
+            bits
+            for name, bits in (("avx512f", 512), ("avx", 256))
+            if llvm.get_host_cpu_features().get(name)
+        ),
+        default=128,
     )
     words, verdict = f"{width} bits, {width // 64} combinations at a time", OK
     if width < wide:
@@ -145,7 +165,11 @@ def vector_bits() -> int:
         f"store {vector} %b, {vector}* %p ret void }}"
     )
     assembly = machine.emit_assembly(module)
-    for pattern, bits in ((r"addpd.*%zmm", 512), (r"addpd.*%ymm", 256), (r"addpd.*%xmm|fadd\s+v\d+\.2d", 128)):
+    for pattern, bits in (
+        (r"addpd.*%zmm", 512),
+        (r"addpd.*%ymm", 256),
+        (r"addpd.*%xmm|fadd\s+v\d+\.2d", 128),
+    ):
         if re.search(pattern, assembly):
             return bits
     return 64
@@ -156,12 +180,25 @@ def _cache() -> Finding:
     size = sum(file.stat().st_size for file in place.glob("*") if file.is_file())
     every = sum(file.stat().st_size for file in place.parent.glob("kernels-*/*") if file.is_file())
     writable = jit.DIRECTORY is not None and os.access(place, os.W_OK)
-    facts = {"directory": str(place), "bytes": size, "bytes_of_all_versions": every, "writable": writable}
+    facts = {
+        "directory": str(place),
+        "bytes": size,
+        "bytes_of_all_versions": every,
+        "writable": writable,
+    }
     if not writable and not jit.DISABLED:
         return Finding(
-            "kernels", NOTE, f"{_short(place)} cannot be written: compiled anew each time. Set QMAC_CACHE_DIR", facts
+            "kernels",
+            NOTE,
+            f"{_short(place)} cannot be written: compiled anew each time. Set QMAC_CACHE_DIR",
+            facts,
         )
-    return Finding("kernels", OK, f"{_short(place)}, {shown_bytes(size)} (with others {shown_bytes(every)})", facts)
+    return Finding(
+        "kernels",
+        OK,
+        f"{_short(place)}, {shown_bytes(size)} (with others {shown_bytes(every)})",
+        facts,
+    )
 
 
 def _short(path: Path) -> str:
@@ -179,7 +216,9 @@ def _limits() -> Iterator[Finding]:
     for room in rooms(limits, reading):
         verdict = OK if room.free >= LEAST_MEMORY else NOTE
         words = f"{shown_bytes(room.free)} free of {shown_bytes(room.limit)}, {room.name}"
-        yield Finding("memory", verdict, words, {"free": room.free, "limit": room.limit, "of": room.name})
+        yield Finding(
+            "memory", verdict, words, {"free": room.free, "limit": room.limit, "of": room.name}
+        )
     busy = "" if reading.other_load is None else f", {reading.other_load:.0%} used by others"
     quota = f" of {reading.affinity}, by a quota" if reading.cpus < reading.affinity else ""
     verdict = NOTE if (reading.other_load or 0) > 0.5 else OK
@@ -217,7 +256,13 @@ def _speed() -> Finding:
     except QmacError as error:
         return Finding("speed", BAD, str(error))
     rate = runs * grid.size / seconds
-    facts = {"combinations_per_second": rate, "combinations": grid.size, "bars": BARS, "threads": threads, "runs": runs}
+    facts = {
+        "combinations_per_second": rate,
+        "combinations": grid.size,
+        "bars": BARS,
+        "threads": threads,
+        "runs": runs,
+    }
     slow = rate / threads < SLOW
     words = f"{millions(rate)}: {grid.size:,} combinations on {BARS:,} bars, {threads} thread{'s' * (threads != 1)}"
     return Finding(

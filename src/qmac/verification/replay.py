@@ -48,7 +48,10 @@ class Difference:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return dataclasses.asdict(self) | {"combination": list(self.combination), "agrees": self.agrees}
+        return dataclasses.asdict(self) | {
+            "combination": list(self.combination),
+            "agrees": self.agrees,
+        }
 
 
 class Replay:
@@ -57,12 +60,16 @@ class Replay:
     ``averages`` are the user's own by window, if they were used.
     """
 
-    def __init__(self, prices: Prices, rules: Rules, averages: reference.Averages | None = None) -> None:
+    def __init__(
+        self, prices: Prices, rules: Rules, averages: reference.Averages | None = None
+    ) -> None:
         self.first = 0 if rules.start is None else first_bar(prices, str(rules.start))
         self.stop = len(prices) if rules.end is None else bar_after(prices, str(rules.end))
         self.frame = prices.frame.iloc[: self.stop]
         columns = {
-            name.lower(): self.frame[name].tolist() for name in ("Close", "Open", "High", "Low") if name in self.frame
+            name.lower(): self.frame[name].tolist()
+            for name in ("Close", "Open", "High", "Low")
+            if name in self.frame
         }
         self.bars, self.rules = reference.Bars(**columns), rules
         self.year = periods_per_year(prices, rules)
@@ -72,7 +79,9 @@ class Replay:
         """The averages that a combination looks at."""
         for window in combination:
             if window not in self._averages:
-                self._averages[window] = reference.average(self.rules.average, self.bars.close, window)
+                self._averages[window] = reference.average(
+                    self.rules.average, self.bars.close, window
+                )
         return {window: self._averages[window] for window in combination}
 
     def metrics(self, combination: Sequence[int]) -> dict[str, float]:
@@ -82,7 +91,9 @@ class Replay:
         ------
         OptionError : the account grows or shrinks beyond float64 on the way.
         """
-        course = reference.simulate(self.bars, combination, self.rules, self.first, self.averages(combination))
+        course = reference.simulate(
+            self.bars, combination, self.rules, self.first, self.averages(combination)
+        )
         if not (min(course.equity) > 0 and max(course.equity) < math.inf):
             raise OptionError(
                 f"combination {tuple(combination)}: its account goes from {min(course.equity):g} to {max(course.equity):g}, further "
@@ -93,7 +104,9 @@ class Replay:
     def signals(self, combination: Sequence[int]) -> np.ndarray:
         """Whether the buy pair crosses above and the sell pair below, ``(T, 2)`` from the first bar that may trade."""
         averages = self.averages(combination)
-        found = [reference.signals(averages, combination, bar) for bar in range(self.first, self.stop)]
+        found = [
+            reference.signals(averages, combination, bar) for bar in range(self.first, self.stop)
+        ]
         return np.array(found, np.bool_).reshape(-1, 2)
 
 
@@ -107,7 +120,9 @@ def differences(top: pd.DataFrame, replay: Replay, told: Told | None = None) -> 
         rows.append(replay.metrics(combination))
         signals.append(replay.signals(combination))
     expected = pd.DataFrame(rows, columns=METRICS)
-    found = [_largest(metric, "reference", top, expected[metric], combinations) for metric in METRICS]
+    found = [
+        _largest(metric, "reference", top, expected[metric], combinations) for metric in METRICS
+    ]
     if vectorbt.is_installed() and combinations:
         found += _beside_vectorbt(top, combinations, np.stack(signals, axis=2), replay)
     return found
@@ -122,38 +137,64 @@ def _beside_vectorbt(
         return [_not_compared(metric, "vectorbt knows no max_bars") for metric in METRICS]
     conflict = (signals[:, 0] & signals[:, 1]).any(axis=0) & (rules.conflict == "opposite")
     kept = np.flatnonzero(~conflict)
-    note = f"{conflict.sum()} of {len(top)} rows left out: entry and exit on one bar" if conflict.any() else ""
+    note = (
+        f"{conflict.sum()} of {len(top)} rows left out: entry and exit on one bar"
+        if conflict.any()
+        else ""
+    )
     if not kept.size:
         return [_not_compared(metric, note) for metric in METRICS]
     plain = dataclasses.replace(rules, conflict="ignore")
     bars = replay.frame.iloc[replay.first :]
-    expected = vectorbt.metrics_of(bars, signals[:, 0, kept], signals[:, 1, kept], plain, replay.year)
+    expected = vectorbt.metrics_of(
+        bars, signals[:, 0, kept], signals[:, 1, kept], plain, replay.year
+    )
     rows, of = top.iloc[kept], [combinations[place] for place in kept]
     found = []
     for metric in METRICS:
         if metric not in expected:
-            found.append(_not_compared(metric, "with fees, vectorbt's is over the price, ours over what was paid"))
+            found.append(
+                _not_compared(
+                    metric, "with fees, vectorbt's is over the price, ours over what was paid"
+                )
+            )
             continue
         theirs = expected[metric].copy()
         said = note
         if metric in vectorbt.WITHOUT_VARIANCE:
-            nothing = rows[metric].isna().to_numpy() & (theirs.abs() == vectorbt.WITHOUT_VARIANCE[metric]).to_numpy()
+            nothing = (
+                rows[metric].isna().to_numpy()
+                & (theirs.abs() == vectorbt.WITHOUT_VARIANCE[metric]).to_numpy()
+            )
             theirs[nothing] = np.nan
-            said = "no variance: infinite or 0 in vectorbt, undefined here" if nothing.any() else note
+            said = (
+                "no variance: infinite or 0 in vectorbt, undefined here" if nothing.any() else note
+            )
         found.append(dataclasses.replace(_largest(metric, "vectorbt", rows, theirs, of), note=said))
     return found
 
 
 def _largest(
-    metric: str, against: str, rows: pd.DataFrame, expected: pd.Series, combinations: list[tuple[int, ...]]
+    metric: str,
+    against: str,
+    rows: pd.DataFrame,
+    expected: pd.Series,
+    combinations: list[tuple[int, ...]],
 ) -> Difference:
     if not combinations:
         return _not_compared(metric, "there are no rows", against)
     found, other = rows[metric].to_numpy(np.float64), expected.to_numpy(np.float64)
-    relative = np.array([_relative(a, b) for a, b in zip(found.tolist(), other.tolist(), strict=True)])
+    relative = np.array(
+        [_relative(a, b) for a, b in zip(found.tolist(), other.tolist(), strict=True)]
+    )
     worst = int(relative.argmax())
     return Difference(
-        metric, against, float(relative[worst]), combinations[worst], float(found[worst]), float(other[worst])
+        metric,
+        against,
+        float(relative[worst]),
+        combinations[worst],
+        float(found[worst]),
+        float(other[worst]),
     )
 
 

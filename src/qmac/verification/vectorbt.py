@@ -54,7 +54,11 @@ def is_installed() -> bool:
 
 
 def metrics_of(
-    bars: pd.DataFrame, entries: np.ndarray, exits: np.ndarray, rules: Rules, periods_per_year: float
+    bars: pd.DataFrame,
+    entries: np.ndarray,
+    exits: np.ndarray,
+    rules: Rules,
+    periods_per_year: float,
 ) -> pd.DataFrame:
     """Metrics of N strategies by vectorbt, a row each; those that it defines otherwise are left out.
 
@@ -76,7 +80,9 @@ def metrics_of(
         return pd.concat([bars[of]] * count, axis=1, keys=names)
 
     known = {of.lower(): columns(of) for of in ("Open", "High", "Low") if of in bars}
-    at_open = {"price": columns("Open"), "stop_entry_price": "price"} if rules.fill == "next_open" else {}
+    at_open = (
+        {"price": columns("Open"), "stop_entry_price": "price"} if rules.fill == "next_open" else {}
+    )
     bar = pd.Timedelta(int(min(YEAR / periods_per_year, LONGEST_BAR)), "ns")
     cash = 2.0 ** min(PLENTY + math.ceil(math.log2(bars["Close"].max())), MOST)
     portfolio = vbt.Portfolio.from_signals(
@@ -107,4 +113,6 @@ def metrics_of(
     if rules.fees == 0:
         found["simple_return"] = portfolio.trades.returns.sum()
         found["best_trade"], found["worst_trade"] = closed.returns.max(), closed.returns.min()
-    return pd.DataFrame({name: found[name].to_numpy(np.float64) for name in METRICS if name in found})
+    return pd.DataFrame(
+        {name: found[name].to_numpy(np.float64) for name in METRICS if name in found}
+    )

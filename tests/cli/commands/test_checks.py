@@ -19,7 +19,9 @@ from qmac.verification.replay import Replay, differences
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
-    monkeypatch.setattr(checks, "SAID_AFTER", 60.0)  # a busy machine is no reason to say how far it is
+    monkeypatch.setattr(
+        checks, "SAID_AFTER", 60.0
+    )  # a busy machine is no reason to say how far it is
 
 
 def test_a_slow_replay_says_how_far_it_is(one_run, monkeypatch):
@@ -33,12 +35,20 @@ def test_verify(one_run):
     assert "7 rows agree with the reference" in done.stdout
     answer = json.loads(inside("verify", one_run, "--rows", 2, "--json").stdout)
     assert answer["agrees"] and answer["rows"] == 2
-    assert {entry["metric"] for entry in answer["differences"] if entry["against"] == "reference"} == set(METRICS)
-    assert all(entry["relative"] <= 1e-9 for entry in answer["differences"] if entry["against"] == "reference")
+    assert {
+        entry["metric"] for entry in answer["differences"] if entry["against"] == "reference"
+    } == set(METRICS)
+    assert all(
+        entry["relative"] <= 1e-9
+        for entry in answer["differences"]
+        if entry["against"] == "reference"
+    )
 
 
 def test_verify_one_symbol(run_of_many):
-    answer = json.loads(inside("verify", run_of_many, "--symbol", "b c", "--rows", 1, "--json").stdout)
+    answer = json.loads(
+        inside("verify", run_of_many, "--symbol", "b c", "--rows", 1, "--json").stdout
+    )
     assert {entry["symbol"] for entry in answer["differences"]} == {"b c"}
     done = inside("verify", run_of_many, "--symbol", "AAB")
     assert done.returncode == 2 and "Did you mean 'AAA'?" in done.stderr
@@ -49,7 +59,12 @@ def test_verify_finds_what_is_wrong(csv, tmp_path, monkeypatch, without):
     """A result whose numbers were changed, and whose checksums fit."""
     if without:
         monkeypatch.setattr(vectorbt, "is_installed", lambda: False)
-    assert inside("optimize", csv, "--windows", "2:20:3", "--out", tmp_path / "run", "--top", 3).returncode == 0
+    assert (
+        inside(
+            "optimize", csv, "--windows", "2:20:3", "--out", tmp_path / "run", "--top", 3
+        ).returncode
+        == 0
+    )
     directory = RunDirectory.open(tmp_path / "run")
     place = directory.result("spy")
     result = qmac.load(place)
@@ -60,7 +75,10 @@ def test_verify_finds_what_is_wrong(csv, tmp_path, monkeypatch, without):
     done = inside("verify", tmp_path / "run")
     assert done.returncode == 1
     windows = tuple(int(window) for window in result.top.iloc[2, :4])
-    assert f"sharpe_ratio of {windows} on spy is nan, but" in done.stderr and "Please report it" in done.stderr
+    assert (
+        f"sharpe_ratio of {windows} on spy is nan, but" in done.stderr
+        and "Please report it" in done.stderr
+    )
     assert "3e-09" in done.stdout and "not finite" in done.stdout
     assert ("pip install vectorbt" in done.stdout) == without
     answer = json.loads(inside("verify", tmp_path / "run", "--json").stdout)
@@ -81,7 +99,10 @@ def test_a_vectorbt_that_cannot_be_imported(one_run, monkeypatch):
     finally:
         vectorbt.is_installed.cache_clear()
     assert done.returncode == 0 and "agree with the reference to" in done.stdout
-    assert done.stderr.count("\n") == 1 and "vectorbt needs a NumPy of its own). It is not asked." in done.stderr
+    assert (
+        done.stderr.count("\n") == 1
+        and "vectorbt needs a NumPy of its own). It is not asked." in done.stderr
+    )
 
 
 def test_a_result_that_was_saved_by_itself(csv, tmp_path):
@@ -103,7 +124,13 @@ def test_one_result_of_a_run(run_of_many):
     [
         {},
         {"fees": 0.002},
-        {"fill": "next_open", "stop_loss": 0.06, "average": "ema", "start": "2001-03-01", "end": "2001-09-03"},
+        {
+            "fill": "next_open",
+            "stop_loss": 0.06,
+            "average": "ema",
+            "start": "2001-03-01",
+            "end": "2001-09-03",
+        },
         {"conflict": "opposite", "periods_per_year": 365.25 * 1440},
         {"max_bars": 9},
         {"periods_per_year": 1e17},
@@ -121,7 +148,9 @@ def test_every_rule_replays(rules):
         return
     theirs = {entry.metric: entry for entry in found if entry.against == "vectorbt"}
     left_out = {metric for metric, entry in theirs.items() if np.isnan(entry.relative)}
-    expected = set(vectorbt.OVER_THE_PRICE) if rules.fees else set(METRICS) if rules.max_bars else set()
+    expected = (
+        set(vectorbt.OVER_THE_PRICE) if rules.fees else set(METRICS) if rules.max_bars else set()
+    )
     assert left_out == expected and all(theirs[metric].note for metric in left_out)
 
 
@@ -131,20 +160,30 @@ def test_what_vectorbt_defines_otherwise():
     prices = qmac.Prices.of(frame(np.array([30.0, 5.0, 11.0, 10.0, 12.0, 9.0, 12.0, 13.0])))
     rules = qmac.Rules(conflict="opposite")
     top = qmac.evaluate(prices, [(1, 3, 1, 2), (1, 2, 3, 4)], rules)
-    notes = {entry.note for entry in differences(top, Replay(prices, rules)) if entry.against == "vectorbt"}
+    notes = {
+        entry.note
+        for entry in differences(top, Replay(prices, rules))
+        if entry.against == "vectorbt"
+    }
     assert any("1 of 2 rows left out" in note for note in notes)
     flat = qmac.Prices.of(frame(series("up", 40, 1)))
     top = qmac.evaluate(flat, [(2, 3, 4, 5)])
     assert top["sharpe_ratio"].isna().all()
     found = differences(top, Replay(flat, qmac.Rules()))
     assert all(entry.agrees for entry in found)
-    assert {entry.metric for entry in found if "no variance" in entry.note} == set(vectorbt.WITHOUT_VARIANCE)
+    assert {entry.metric for entry in found if "no variance" in entry.note} == set(
+        vectorbt.WITHOUT_VARIANCE
+    )
 
 
 def test_own_averages_replay(tmp_path):
     prices, windows = qmac.Prices.of(frame(series("random", 120, 5))), [2, 4, 7, 11]
-    own = np.stack([pd.Series(prices.close).rolling(window).median().to_numpy() for window in windows])
-    result = qmac.optimize(prices, qmac.Grid(windows=windows), averages=own, top=4, min_trades=0, out=tmp_path / "run")
+    own = np.stack(
+        [pd.Series(prices.close).rolling(window).median().to_numpy() for window in windows]
+    )
+    result = qmac.optimize(
+        prices, qmac.Grid(windows=windows), averages=own, top=4, min_trades=0, out=tmp_path / "run"
+    )
     for place in (tmp_path / "run", result.save(tmp_path / "result")):
         answer = json.loads(inside("verify", place, "--json").stdout)
         assert answer["agrees"] and answer["rows"] == 4
@@ -155,7 +194,12 @@ def test_own_averages_replay(tmp_path):
 def test_a_result_without_rows(tmp_path):
     """Nothing is left to replay, or to export; the columns and their types are there."""
     frame(series("constant", 60, 1)).to_csv(tmp_path / "flat.csv")
-    assert inside("optimize", tmp_path / "flat.csv", "--windows", "2:9", "--out", tmp_path / "run").returncode == 0
+    assert (
+        inside(
+            "optimize", tmp_path / "flat.csv", "--windows", "2:9", "--out", tmp_path / "run"
+        ).returncode
+        == 0
+    )
     done = inside("verify", tmp_path / "run")
     assert (done.returncode, done.stderr) == (0, "") and "nothing to replay" in done.stdout
     assert json.loads(inside("verify", tmp_path / "run", "--json").stdout)["rows"] == 0
@@ -164,7 +208,9 @@ def test_a_result_without_rows(tmp_path):
         assert inside("export", tmp_path / "run", "--out", tmp_path / f"top.{kind}").returncode == 0
     empty = pd.read_parquet(next((tmp_path / "run").glob("results/*/top.parquet")))
     assert empty.dtypes.to_dict() == full.dtypes.to_dict()
-    assert pd.read_parquet(tmp_path / "top.parquet").dtypes.iloc[2:].to_dict() == full.dtypes.to_dict()
+    assert (
+        pd.read_parquet(tmp_path / "top.parquet").dtypes.iloc[2:].to_dict() == full.dtypes.to_dict()
+    )
     assert "finished" in inside("runs", tmp_path).stdout
 
 
@@ -182,12 +228,28 @@ def quick(monkeypatch):
 def test_doctor(quick):
     done = inside("doctor")
     assert done.returncode == 0, done.stdout
-    for words in ("Python", "qmac", "numba", "CPU", "vectors", "kernels", "memory", "CPUs", "ray", "speed"):
+    for words in (
+        "Python",
+        "qmac",
+        "numba",
+        "CPU",
+        "vectors",
+        "kernels",
+        "memory",
+        "CPUs",
+        "ray",
+        "speed",
+    ):
         assert words in done.stdout
     answer = json.loads(inside("doctor", "--json").stdout)
     found = {finding["name"]: finding for finding in answer["findings"]}
     assert answer["healthy"] and found["speed"]["facts"]["combinations_per_second"] > 0
-    assert found["kernels"]["facts"]["writable"] and found["vectors"]["facts"]["bits"] in (64, 128, 256, 512)
+    assert found["kernels"]["facts"]["writable"] and found["vectors"]["facts"]["bits"] in (
+        64,
+        128,
+        256,
+        512,
+    )
 
 
 def test_doctor_finds_kernels_that_are_wrong(quick, monkeypatch):

@@ -29,12 +29,22 @@ def expected(csv):
 def test_evaluate(csv, expected):
     windows = [window for combination in COMBINATIONS for window in combination]
     answer = json.loads(inside("evaluate", csv, *windows, "--fees", 0.001, "--json").stdout)
-    assert [row["sharpe_ratio"] for row in answer["combinations"]] == expected["sharpe_ratio"].tolist()
+    assert [row["sharpe_ratio"] for row in answer["combinations"]] == expected[
+        "sharpe_ratio"
+    ].tolist()
     assert answer["buy_and_hold"]["exposure"] == 1
-    printed = pd.read_csv(io.StringIO(inside("evaluate", csv, *windows, "--fees", 0.001, "--csv").stdout))
+    printed = pd.read_csv(
+        io.StringIO(inside("evaluate", csv, *windows, "--fees", 0.001, "--csv").stdout)
+    )
     pd.testing.assert_frame_equal(printed, expected, check_exact=True, check_dtype=False)
     shown = inside("evaluate", csv, *windows, "--fees", 0.001).stdout
-    for words in ("5 20 10 30", "2 9 3 8", "buy & hold", "average_bars", f"{expected['win_rate'][1]:.1%}"):
+    for words in (
+        "5 20 10 30",
+        "2 9 3 8",
+        "buy & hold",
+        "average_bars",
+        f"{expected['win_rate'][1]:.1%}",
+    ):
         assert words in shown
     many = inside("evaluate", csv, *windows * 9).stdout
     assert len(many.splitlines()) > 27 and max(map(len, many.splitlines())) <= 80
@@ -54,7 +64,9 @@ def test_combinations_from_a_file(csv, one_run, tmp_path, expected, form):
         assert read_combinations(path) == qmac.load(one_run).top.iloc[:, :4].to_numpy().tolist()
         return
     answer = json.loads(inside("evaluate", csv, "--from", path, "--fees", 0.001, "--json").stdout)
-    assert [row["total_return"] for row in answer["combinations"]] == expected["total_return"].tolist()
+    assert [row["total_return"] for row in answer["combinations"]] == expected[
+        "total_return"
+    ].tolist()
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,10 @@ def test_each_page_is_linked_from_that_of_the_winners(tmp_path, named, capsys):
     path, late = tmp_path / "many", safe_name("<late>")
     results = qmac.optimize_many({"SPY": named, "<late>": named.tail(300)}, GRID, top=5, out=path)
     report(path)
-    assert "<a href" not in (path / "report.html").read_text().partition("<tbody>")[2].partition("</tbody>")[0]
+    assert (
+        "<a href"
+        not in (path / "report.html").read_text().partition("<tbody>")[2].partition("</tbody>")[0]
+    )
     report(path, out=tmp_path / "all.html", each=True)
     assert [line.split(",")[0].rpartition("/")[2].strip("'") for line in capsys.readouterr().out.splitlines()[1:]] == [
         "all-SPY.html", f"all-{late}.html", "all.html",
@@ -76,7 +79,11 @@ def test_prices_that_were_not_kept(tmp_path):
     prices.to_csv(tmp_path / "spy.csv")
     old = replace(qmac.optimize(prices, GRID), source=None).save(tmp_path / "old")
     done = command("report", old)
-    assert done.returncode == 2 and "--prices FILE" in done.stderr and not (old / "report.html").exists()
+    assert (
+        done.returncode == 2
+        and "--prices FILE" in done.stderr
+        and not (old / "report.html").exists()
+    )
     report(old, prices=tmp_path / "spy.csv")
     assert (old / "report.html").is_file()
     prices.tail(200).to_csv(tmp_path / "other.csv")
@@ -84,7 +91,9 @@ def test_prices_that_were_not_kept(tmp_path):
         report(old, prices=tmp_path / "other.csv")
 
 
-@pytest.mark.parametrize(("place", "says"), [("nothere", "is not there"), ("file", "is a file, not a directory")])
+@pytest.mark.parametrize(
+    ("place", "says"), [("nothere", "is not there"), ("file", "is a file, not a directory")]
+)
 def test_a_directory_that_is_none(tmp_path, place, says):
     (tmp_path / "file").touch()
     with pytest.raises(ResultError, match=f"{place} {says}"):
@@ -104,4 +113,6 @@ def test_rank_by(run):
 
 def test_each_of_one_is_its_page(run, tmp_path, capsys):
     report(run, out=tmp_path / "one.html", each=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["one.html"] and "one.html" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == [
+        "one.html"
+    ] and "one.html" in capsys.readouterr().out

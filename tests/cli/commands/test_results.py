@@ -46,7 +46,8 @@ def test_what_is_written_is_read(run_of_many, tmp_path, kind, what):
             assert found[column].tolist() == expected[column].tolist()
             continue
         wanted, values = (
-            frame[column].to_numpy(np.float64, na_value=np.nan) for frame in (expected, found.replace("inf", np.inf))
+            frame[column].to_numpy(np.float64, na_value=np.nan)
+            for frame in (expected, found.replace("inf", np.inf))
         )
         if kind == "json":
             wanted = np.where(np.isinf(wanted), np.nan, wanted)
@@ -57,13 +58,17 @@ def test_what_is_written_is_read(run_of_many, tmp_path, kind, what):
 def test_tables(run_of_many):
     results = reader.read_results(run_of_many)
     result = results["AAA"]
-    top, maps, bins = (frame_of(results, what).query("symbol == 'AAA'") for what in ("top", "maps", "distribution"))
+    top, maps, bins = (
+        frame_of(results, what).query("symbol == 'AAA'") for what in ("top", "maps", "distribution")
+    )
     assert top["rank"].tolist() == list(range(1, len(result.top) + 1))
     assert bins["count"].sum() == result.scored
     for (rows, columns), part in maps.groupby(["rows", "columns"]):
         assert part["count"].sum() == result.scored
         best = result.map(rows, columns)
-        assert all(best.loc[row.row_window, row.column_window] == row.best for row in part.itertuples())
+        assert all(
+            best.loc[row.row_window, row.column_window] == row.best for row in part.itertuples()
+        )
 
 
 def test_one_symbol_of_many(run_of_many):
@@ -74,7 +79,9 @@ def test_one_symbol_of_many(run_of_many):
     assert {line.split(",")[0] for line in text.splitlines()[1:]} == {"AAA"}
     for command in ("show", "export", "verify", "report"):
         done = inside(command, run_of_many, "--symbol", "AAB")
-        assert done.returncode == 2 and "holds no result of 'AAB'. Did you mean 'AAA'?" in done.stderr
+        assert (
+            done.returncode == 2 and "holds no result of 'AAB'. Did you mean 'AAA'?" in done.stderr
+        )
 
 
 def test_on_standard_output(one_run):
@@ -107,20 +114,31 @@ def test_a_full_disk_leaves_what_was_there(one_run, tmp_path, monkeypatch, step)
     monkeypatch.setattr(atomic, "step", full)
     done = inside("export", one_run, "--out", path, "--force")
     assert done.returncode == 74 and "Make room" in done.stderr
-    assert [file.name for file in tmp_path.iterdir()] == ["top.parquet"] and path.read_text() == "mine"
+    assert [file.name for file in tmp_path.iterdir()] == [
+        "top.parquet"
+    ] and path.read_text() == "mine"
 
 
 def test_without_openpyxl(one_run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     monkeypatch.setattr("qmac.results.exports.find_spec", lambda name: None)
     done = inside("export", one_run, "--out", tmp_path / "top.xlsx")
-    assert done.returncode == 2 and "pip install 'qmac[xlsx]'" in done.stderr and not list(tmp_path.iterdir())
+    assert (
+        done.returncode == 2
+        and "pip install 'qmac[xlsx]'" in done.stderr
+        and not list(tmp_path.iterdir())
+    )
 
 
 def test_a_name_is_no_formula():
     openpyxl = pytest.importorskip("openpyxl")
-    sheet = openpyxl.load_workbook(io.BytesIO(encoded(pd.DataFrame({"symbol": ["=cmd()", "SPY"]}), "xlsx"))).active
-    assert [(cell.value, cell.data_type) for (cell,) in sheet.iter_rows(min_row=2)] == [("=cmd()", "s"), ("SPY", "s")]
+    sheet = openpyxl.load_workbook(
+        io.BytesIO(encoded(pd.DataFrame({"symbol": ["=cmd()", "SPY"]}), "xlsx"))
+    ).active
+    assert [(cell.value, cell.data_type) for (cell,) in sheet.iter_rows(min_row=2)] == [
+        ("=cmd()", "s"),
+        ("SPY", "s"),
+    ]
 
 
 def test_more_rows_than_a_sheet_has():
@@ -130,7 +148,9 @@ def test_more_rows_than_a_sheet_has():
 
 
 def test_numbers_that_json_has_not():
-    frame = pd.DataFrame({"a": [1.5, math.nan, math.inf], "b": pd.array([1, None, 3], "Int64"), "c": ["x", "y", "é"]})
+    frame = pd.DataFrame(
+        {"a": [1.5, math.nan, math.inf], "b": pd.array([1, None, 3], "Int64"), "c": ["x", "y", "é"]}
+    )
     assert json.loads(encoded(frame, "json")) == [
         {"a": 1.5, "b": 1, "c": "x"}, {"a": None, "b": None, "c": "y"}, {"a": None, "b": 3, "c": "é"},
     ]  # fmt: skip
@@ -179,7 +199,9 @@ def test_one_damaged_result_hides_no_other(run_of_many, tmp_path):
     assert "b c" in done.stdout and f"left out: {damaged} is damaged" in done.stdout
     assert f"qmac resume {run}" in done.stderr
     answer = json.loads(inside("show", run, "--json").stdout)
-    assert [row["symbol"] for row in answer["winners"]] == ["b c"] and "damaged" in answer["left_out"]["AAA"]
+    assert [row["symbol"] for row in answer["winners"]] == ["b c"] and "damaged" in answer[
+        "left_out"
+    ]["AAA"]
     assert inside("show", run, "--symbol", "AAA").returncode == 2
     for place in (run / "results").iterdir():
         (place / "top.parquet").write_bytes(b"")
@@ -190,7 +212,14 @@ def test_json_of_many_rows_is_written_row_by_row(one_run, monkeypatch):
     """All of them as dicts were 3 KiB a row."""
     monkeypatch.setattr("qmac.results.result.ROWS_AT_ONCE", 3)
     held = []
-    monkeypatch.setattr("qmac.cli.streams._json", lambda value: held.append(value) or json.dumps(plain(value)))
+    monkeypatch.setattr(
+        "qmac.cli.streams._json", lambda value: held.append(value) or json.dumps(plain(value))
+    )
     text = inside("show", one_run, "--json").stdout
-    assert json.loads(text)["top"] == plain(qmac.load(one_run).summary()["top"]) and text.count("\n") == 1
-    assert [len(value) for value in held[1:]] == [len(qmac.load(one_run).top.columns)] * 7 and "top" not in held[0]
+    assert (
+        json.loads(text)["top"] == plain(qmac.load(one_run).summary()["top"])
+        and text.count("\n") == 1
+    )
+    assert [len(value) for value in held[1:]] == [
+        len(qmac.load(one_run).top.columns)
+    ] * 7 and "top" not in held[0]

@@ -30,7 +30,9 @@ def test_optimize_show_json(csv, tmp_path):
     assert shown.returncode == 0
     assert shown.stdout.splitlines()[2:-1] == done.stdout.splitlines()[2:-2]
     answer = json.loads(inside("show", out, "--json").stdout)
-    again = json.loads(inside("optimize", csv, "--windows", "2:30:3", "--json", "--top", 5, "--threads", 1).stdout)
+    again = json.loads(
+        inside("optimize", csv, "--windows", "2:30:3", "--json", "--top", 5, "--threads", 1).stdout
+    )
     assert answer["digest"] == again["digest"]
     assert set(again) >= {
         "evaluated", "scored", "unscored", "digest", "elapsed", "combinations_per_second", "best", "top"
@@ -73,10 +75,16 @@ def test_objectives_constraints_and_stops(csv, tmp_path):
     assert answer["rules"]["stop_loss"] == 0.1
 
 
-@pytest.mark.parametrize("arguments", [("optimize", ""), ("optimize", "--sample", "--out", ""), ("show", "--out=")])
+@pytest.mark.parametrize(
+    "arguments", [("optimize", ""), ("optimize", "--sample", "--out", ""), ("show", "--out=")]
+)
 def test_an_empty_argument_is_no_path(arguments, tmp_path):
     done = qmac(*arguments, cwd=tmp_path)
-    assert done.returncode == 2 and "is empty; is a variable not set?" in done.stderr and not list(tmp_path.iterdir())
+    assert (
+        done.returncode == 2
+        and "is empty; is a variable not set?" in done.stderr
+        and not list(tmp_path.iterdir())
+    )
 
 
 def test_nothing_is_written_below_a_file(csv):
@@ -85,7 +93,10 @@ def test_nothing_is_written_below_a_file(csv):
 
 
 def test_nothing_is_written_on_bad_input(tmp_path):
-    assert inside("optimize", "--sample", "--windows", "2:9000", "--out", tmp_path / "run").returncode == 2
+    assert (
+        inside("optimize", "--sample", "--windows", "2:9000", "--out", tmp_path / "run").returncode
+        == 2
+    )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -122,7 +133,10 @@ def test_a_terminal_that_is_closed(tmp_path, ignored):
     words = ["optimize", "--sample", "--windows", "2:700", "--out", str(tmp_path / "run")]
     words += ["--max-time", "3s" if ignored else "5min"]
     process = subprocess.Popen(
-        [sys.executable, "-c", call, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", call, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert any("left" in line for line in iter(process.stderr.readline, ""))  # the sweep runs
     process.send_signal(signal.SIGHUP)
@@ -132,28 +146,69 @@ def test_a_terminal_that_is_closed(tmp_path, ignored):
 
 
 def test_the_command_that_goes_on_asks_for_the_same_limits(csv, tmp_path):
-    words = ("--memory", "80%", "--threads", "1", "--disk-free", "1MiB", "--polite", "--max-time", "2h")
+    words = (
+        "--memory",
+        "80%",
+        "--threads",
+        "1",
+        "--disk-free",
+        "1MiB",
+        "--polite",
+        "--max-time",
+        "2h",
+    )
     gauges = tmp_path / "qmac.prom"
     done = inside(
-        "optimize", csv, "--windows", "5,10,20,40", "--out", tmp_path / "run", *words, "--prometheus-file", gauges
+        "optimize",
+        csv,
+        "--windows",
+        "5,10,20,40",
+        "--out",
+        tmp_path / "run",
+        *words,
+        "--prometheus-file",
+        gauges,
     )
     again = f"qmac resume {tmp_path / 'run'} --memory 80% --threads 1 --disk-free 1MiB --polite --max-time 7200s"
     assert f"go on with: {again} --prometheus-file {gauges}\n" in done.stderr
 
 
 def test_an_error_in_a_run_that_was_begun_says_how_to_go_on(tmp_path):
-    done = inside("optimize", "--sample", "--windows", "2:600", "--memory", "100MiB", "--out", tmp_path / "run")
+    done = inside(
+        "optimize",
+        "--sample",
+        "--windows",
+        "2:600",
+        "--memory",
+        "100MiB",
+        "--out",
+        tmp_path / "run",
+    )
     assert done.returncode == 2
     assert done.stderr.endswith(f"Go on with: qmac resume {tmp_path / 'run'} --memory 100MiB\n")
 
 
 def test_a_prometheus_file_that_cannot_be_written(csv, tmp_path):
-    asked = ("optimize", csv, "--windows", "5,10,20,40", "--out", tmp_path / "run", "--prometheus-file")
+    asked = (
+        "optimize",
+        csv,
+        "--windows",
+        "5,10,20,40",
+        "--out",
+        tmp_path / "run",
+        "--prometheus-file",
+    )
     done = inside(*asked, tmp_path / "none" / "qmac.prom")
-    assert done.returncode == 2 and "does not exist" in done.stderr and not (tmp_path / "run").exists()
+    assert (
+        done.returncode == 2 and "does not exist" in done.stderr and not (tmp_path / "run").exists()
+    )
     (tmp_path / "there.prom").mkdir()
     done = inside(*asked, tmp_path / "there.prom")
-    assert done.returncode == 0 and done.stderr.count("cannot be written") == 1 and "the run goes on" in done.stderr
+    assert (
+        done.returncode == 0
+        and done.stderr.count("cannot be written") == 1
+        and "the run goes on" in done.stderr
+    )
 
 
 def test_a_name_that_is_no_utf8(csv, tmp_path):
@@ -181,7 +236,13 @@ def test_small_terminal(csv):
 
 
 def test_without_a_writable_cache(csv):
-    done = qmac("optimize", csv, "--windows", "5,10,20,40", env={**os.environ, "QMAC_CACHE_DIR": "/proc/none"})
+    done = qmac(
+        "optimize",
+        csv,
+        "--windows",
+        "5,10,20,40",
+        env={**os.environ, "QMAC_CACHE_DIR": "/proc/none"},
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -198,8 +259,16 @@ def begun(csv, tmp_path):
         "grid": {role: [2, 3, 4, 5] for role in ("buy_fast", "buy_slow", "sell_fast", "sell_slow")}
         | {"shared_windows": False}
     }
-    job |= {"rules": api.Rules().to_dict(), "objective": "total_return", "maximize": True, "constraints": {}, "top": 3}
-    RunDirectory.create(tmp_path / "run", job | {"averages": "sma"}, {"spy": api.read_prices(csv)}, None, {})
+    job |= {
+        "rules": api.Rules().to_dict(),
+        "objective": "total_return",
+        "maximize": True,
+        "constraints": {},
+        "top": 3,
+    }
+    RunDirectory.create(
+        tmp_path / "run", job | {"averages": "sma"}, {"spy": api.read_prices(csv)}, None, {}
+    )
     (tmp_path / "run" / "lock").touch()
     return tmp_path / "run"
 
@@ -212,7 +281,11 @@ def test_watch_says_at_once_that_the_process_is_gone(begun):
     assert done.returncode == 0
     assert done.stdout == f"{begun}: its process is gone; go on with: qmac resume {begun}\n"
     answer = json.loads(inside("watch", begun, "--json", "--once").stdout)
-    assert (answer["state"], answer["said"], answer["share"]) == ("interrupted", "its process is gone", 0.25)
+    assert (answer["state"], answer["said"], answer["share"]) == (
+        "interrupted",
+        "its process is gone",
+        0.25,
+    )
 
 
 def test_watch_does_not_wait_for_a_run_that_left_no_line(begun):
@@ -225,7 +298,10 @@ def test_an_interrupted_run_says_how_far_it_is(begun):
     log = Log(begun / "progress.jsonl")
     log(STATUS)
     log.end("interrupted")
-    assert inside("watch", begun).stdout == f"{begun}: interrupted at 25.0%; go on with: qmac resume {begun}\n"
+    assert (
+        inside("watch", begun).stdout
+        == f"{begun}: interrupted at 25.0%; go on with: qmac resume {begun}\n"
+    )
     (entry,) = json.loads(inside("runs", begun, "--json").stdout)["runs"]
     assert (entry["state"], entry["share"]) == ("interrupted", 0.25)
     assert "0/1 25%" in inside("runs", begun).stdout
@@ -240,7 +316,9 @@ def test_watch_in_a_pipe_says_nothing_twice(begun, monkeypatch):
         log(STATUS)
         ending = threading.Timer(0.5, lambda: log.write({"state": "max_time is over"}))
         ending.start()
-        leaving = threading.Timer(1.0, lambda: (begun / "lock").rename(begun / "held"))  # as if it had ended
+        leaving = threading.Timer(
+            1.0, lambda: (begun / "lock").rename(begun / "held")
+        )  # as if it had ended
         leaving.start()
         done = inside("watch", begun)
         (begun / "held").rename(begun / "lock")
@@ -254,7 +332,11 @@ def test_watch_in_a_pipe_says_nothing_twice(begun, monkeypatch):
 def test_runs(one_run, run_of_many, begun, tmp_path, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     wrong = tmp_path / "wrong"
-    for name, content in (("cut", '{"format": 1'), ("other", '{"checksum": "0"}'), ("nul", "\0" * 500)):
+    for name, content in (
+        ("cut", '{"format": 1'),
+        ("other", '{"checksum": "0"}'),
+        ("nul", "\0" * 500),
+    ):
         (wrong / name / "prices").mkdir(parents=True)
         (wrong / name / HEADER).write_text(content)
     (wrong / "result").mkdir()
@@ -268,7 +350,9 @@ def test_runs(one_run, run_of_many, begun, tmp_path, monkeypatch):
     assert f" {one_run} " in done.stdout  # in a pipe, in one piece
     for name in ("cut", "other", "nul", "result"):
         assert f"\n{wrong / name}: " in done.stdout
-    answer = json.loads(inside("runs", one_run.parent, run_of_many.parent, tmp_path, "--json").stdout)["runs"]
+    answer = json.loads(
+        inside("runs", one_run.parent, run_of_many.parent, tmp_path, "--json").stdout
+    )["runs"]
     entries = {entry["path"]: entry for entry in answer}
     assert len(entries) == len(answer) == 7
     one, many = entries[str(one_run)], entries[str(run_of_many)]
@@ -313,7 +397,10 @@ def test_an_estimate_says_what_it_is_of(csv):
         inside("estimate", *asked, "--executor", "ray"),
         inside("optimize", *asked, "--executor", "ray", "--dry-run"),
     ):
-        assert done.returncode == 0 and "of this machine (1 thread); no cluster was asked" in done.stderr
+        assert (
+            done.returncode == 0
+            and "of this machine (1 thread); no cluster was asked" in done.stderr
+        )
     wrong = inside("estimate", *asked, "--executor", "ray", "--ray-address", "127.0.0.1:1")
     assert wrong.returncode == 2 and wrong.stdout == "" and "no Ray cluster answers" in wrong.stderr
 
@@ -324,4 +411,8 @@ def test_runs_in_a_narrow_terminal(run_of_many, begun, monkeypatch, width):
     lines = inside("runs", run_of_many.parent, begun.parent).stdout.splitlines()
     assert max(map(len, lines)) <= width and len(lines) < 20
     words = " ".join(lines)
-    assert "total_return," in words and "interrupted" in words and (time.strftime("%Y-") in words) == (width == 80)
+    assert (
+        "total_return," in words
+        and "interrupted" in words
+        and (time.strftime("%Y-") in words) == (width == 80)
+    )

@@ -22,7 +22,9 @@ from qmac.verification import vectorbt
     st.sampled_from([(1, 2, 1, 3), (2, 5, 3, 4), (1, 8, 2, 3), (3, 4, 1, 2)]),
     st.sampled_from(["ignore", "opposite"]),
     st.sampled_from(["close", "next_open"]),
-    st.sampled_from([{}, {"stop_loss": 0.03}, {"trailing_stop": 0.05, "take_profit": 0.04}, {"max_bars": 4}]),
+    st.sampled_from(
+        [{}, {"stop_loss": 0.03}, {"trailing_stop": 0.05, "take_profit": 0.04}, {"max_bars": 4}]
+    ),
     st.sampled_from([None, "2001-01-12"]),
 )
 def test_equity_and_trades_equal_the_reference(table, combination, conflict, fill, stops, start):
@@ -36,8 +38,13 @@ def test_equity_and_trades_equal_the_reference(table, combination, conflict, fil
         reference.metrics(course, rules, 252), rel=1e-9, abs=1e-12, nan_ok=True
     )
     assert list(run.metrics.index) == list(METRICS)
-    ends = ["open" if trade.closed is None else "stop" if trade.stopped else "signal" for trade in course.trades]
-    by_time = [trade.closed is not None and trade.closed - trade.opened == 4 for trade in course.trades]
+    ends = [
+        "open" if trade.closed is None else "stop" if trade.stopped else "signal"
+        for trade in course.trades
+    ]
+    by_time = [
+        trade.closed is not None and trade.closed - trade.opened == 4 for trade in course.trades
+    ]
     for found, end, timed in zip(run.trades["exit"], ends, by_time, strict=True):
         assert found == end or (timed and "max_bars" in stops)
     pnl = [trade.size * (trade.brought - trade.paid) for trade in course.trades]
@@ -53,7 +60,9 @@ def test_later_bars_change_no_trade_that_is_closed(table, more, seed, fill):
     longer.index = pd.bdate_range(table.index[0], periods=len(longer), name="Date")
     rules = qmac.Rules(fill=fill, stop_loss=0.05, take_profit=0.1, max_bars=12)
     for combination in ((1, 2, 1, 3), (2, 5, 3, 4)):
-        before, after = (qmac.backtest(frame, combination, rules).trades for frame in (table, longer))
+        before, after = (
+            qmac.backtest(frame, combination, rules).trades for frame in (table, longer)
+        )
         closed = before[before["exit"] != "open"]
         pd.testing.assert_frame_equal(after.head(len(closed)), closed, check_freq=False)
         opened = before["entry_date"].tolist()
@@ -67,7 +76,10 @@ def test_next_open_looks_at_nothing_of_the_bar_of_its_fill_but_the_open(table, b
     changed.iloc[bar, :] = [1.7, table["Open"].iloc[bar], 1e3, 1e-3]  # Close, Open, High, Low
     rules = qmac.Rules(fill="next_open")
     for combination in ((1, 2, 1, 3), (2, 5, 3, 4)):
-        runs = [qmac.backtest(frame.iloc[: bar + 1], combination, rules).trades for frame in (table, changed)]
+        runs = [
+            qmac.backtest(frame.iloc[: bar + 1], combination, rules).trades
+            for frame in (table, changed)
+        ]
         columns = ["entry_date", "entry_price", "size"]
         pd.testing.assert_frame_equal(runs[0][columns], runs[1][columns])
 
@@ -130,7 +142,10 @@ def test_equal_to_vectorbt(sample, name):
     cents = np.concatenate(([0], np.cumsum(np.round(prices.close * 100).astype(np.int64))))
 
     def above(over, under):
-        a, b = (np.concatenate((np.full(w - 1, np.nan), (cents[w:] - cents[:-w]) * 1.0)) for w in (over, under))
+        a, b = (
+            np.concatenate((np.full(w - 1, np.nan), (cents[w:] - cents[:-w]) * 1.0))
+            for w in (over, under)
+        )
         difference = a * under - b * over
         return (difference[1:] > 0) & (difference[:-1] <= 0)
 
@@ -143,7 +158,9 @@ def test_equal_to_vectorbt(sample, name):
     assert set(theirs) == set(METRICS) - left_out
     for metric in theirs:
         found = ours[metric].to_numpy()
-        assert found == pytest.approx(theirs[metric].to_numpy(), rel=1e-9, abs=1e-9, nan_ok=True), metric
+        assert found == pytest.approx(theirs[metric].to_numpy(), rel=1e-9, abs=1e-9, nan_ok=True), (
+            metric
+        )
 
 
 EDGES = {  # closes, trades by averages of 1 and 2 bars in, 3 bars out; metrics that vectorbt defines and we do not
@@ -163,14 +180,21 @@ def test_edge_cases_beside_vectorbt(name):
     rules = qmac.Rules(slippage=0, periods_per_year=365)
     run = qmac.backtest(close, (1, 2, 1, 3), rules)
     finished = run.trades[run.trades["exit"] != "open"]
-    signals = [close.index.isin(days)[:, None] for days in (run.trades["entry_date"], finished["exit_date"])]
+    signals = [
+        close.index.isin(days)[:, None]
+        for days in (run.trades["entry_date"], finished["exit_date"])
+    ]
     theirs = vectorbt.metrics_of(close, *signals, rules, 365).iloc[0]
     assert undefined <= set(vectorbt.WITHOUT_VARIANCE)
     for metric, value in theirs.items():
         if metric in undefined:
-            assert abs(value) == vectorbt.WITHOUT_VARIANCE[metric] and np.isnan(run.metrics[metric]), metric
+            assert abs(value) == vectorbt.WITHOUT_VARIANCE[metric] and np.isnan(
+                run.metrics[metric]
+            ), metric
         else:
-            assert run.metrics[metric] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), metric
+            assert run.metrics[metric] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), (
+                metric
+            )
     if name == "a trade that breaks even":
         assert (len(finished), run.metrics["win_rate"], run.metrics["expectancy"]) == (1, 0, 0)
         assert np.isnan(run.metrics["profit_factor"])
@@ -184,17 +208,22 @@ def test_sharpe_of_half_a_million_minutes_is_exact():
     """Prefix sums in float64 against the definition in long doubles: 1e-10 of the ratio."""
     bars = 500_000
     close = pd.Series(
-        np.round(series("random", bars, 4) ** 0.05 * 100, 2), pd.date_range("2020-01-01", periods=bars, freq="min")
+        np.round(series("random", bars, 4) ** 0.05 * 100, 2),
+        pd.date_range("2020-01-01", periods=bars, freq="min"),
     )
     grid = qmac.Grid(windows=[30, 240, 1000, 3000, 9000])
-    result = qmac.optimize(close, grid, objective="sharpe_ratio", rules=qmac.Rules(slippage=1e-5), top=grid.size)
+    result = qmac.optimize(
+        close, grid, objective="sharpe_ratio", rules=qmac.Rules(slippage=1e-5), top=grid.size
+    )
     for row in result.top.head(4).to_dict("records"):
         windows = tuple(int(row[role]) for role in ROLES)
         run = qmac.backtest(close, windows, qmac.Rules(slippage=1e-5))
         prices = close.to_numpy().astype(np.longdouble)
         r = np.zeros(bars, np.longdouble)
         places = run.trades.assign(a=close.index.searchsorted(run.trades["entry_date"]))
-        places["b"] = np.where(run.trades["exit"] == "open", bars, close.index.searchsorted(run.trades["exit_date"]))
+        places["b"] = np.where(
+            run.trades["exit"] == "open", bars, close.index.searchsorted(run.trades["exit_date"])
+        )
         for a, b in places[["a", "b"]].to_numpy():
             r[a + 1 : b] = prices[a + 1 : b] / prices[a : b - 1] - 1
             r[a] = 1 / np.longdouble(1 + 1e-5) - 1

@@ -13,7 +13,9 @@ from qmac.errors import ResultError
 
 PRICES = frame(series("random", 200, 2))
 GRID = qmac.Grid(windows=range(2, 9))
-OWN = np.array([pd.Series(PRICES["Close"]).rolling(window).median().to_numpy() for window in GRID.windows])
+OWN = np.array(
+    [pd.Series(PRICES["Close"]).rolling(window).median().to_numpy() for window in GRID.windows]
+)
 
 
 def test_saved_and_read_again(tmp_path):

@@ -13,7 +13,11 @@ from qmac.strategy.grid import ROLES
 PRICES = frame(series("random", 250, 5))
 GRID = qmac.Grid(windows=(2, 3, 5, 8, 13, 21, 34))
 ODD = qmac.Grid(
-    buy_fast=(2, 5, 9), buy_slow=(4, 9, 12, 20), sell_fast=(3, 4), sell_slow=(9, 10, 30), shared_windows=True
+    buy_fast=(2, 5, 9),
+    buy_slow=(4, 9, 12, 20),
+    sell_fast=(3, 4),
+    sell_slow=(9, 10, 30),
+    shared_windows=True,
 )
 
 
@@ -80,7 +84,9 @@ def test_ranked_by_plateau(metric, maximize):
     values = ranked["plateau"].to_numpy()
     assert (np.diff(values) <= 0).all() if maximize else (np.diff(values) >= 0).all()
     columns = list(ROLES)
-    assert sorted(map(tuple, ranked[columns].to_numpy())) == sorted(map(tuple, result.top[columns].to_numpy()))
+    assert sorted(map(tuple, ranked[columns].to_numpy())) == sorted(
+        map(tuple, result.top[columns].to_numpy())
+    )
     assert result.ranked("objective") is result.top
     assert result.summary("plateau")["top"][0]["plateau"] == pytest.approx(values[0])
     with pytest.raises(OptionError, match="Did you mean 'plateau'"):

@@ -10,7 +10,11 @@ from qmac.engine.neighbourhood.neighbours import Neighbourhood
 
 GRID = qmac.Grid(windows=(2, 3, 5, 8, 13, 21, 34))
 ODD = qmac.Grid(
-    buy_fast=(2, 5, 9), buy_slow=(4, 9, 12, 20), sell_fast=(3, 4), sell_slow=(9, 10, 30), shared_windows=True
+    buy_fast=(2, 5, 9),
+    buy_slow=(4, 9, 12, 20),
+    sell_fast=(3, 4),
+    sell_slow=(9, 10, 30),
+    shared_windows=True,
 )
 PRICES = qmac.Prices.of(ohlc("random", 250, 5))
 
@@ -38,7 +42,9 @@ def test_it_is_the_median_of_all_neighbours(grid, objective, maximize):
     check(qmac.optimize(PRICES, grid, objective, maximize=maximize, top=40, min_trades=0))
 
 
-@pytest.mark.parametrize("rules", [qmac.Rules(conflict="opposite", fill="next_open"), qmac.Rules(trailing_stop=0.05)])
+@pytest.mark.parametrize(
+    "rules", [qmac.Rules(conflict="opposite", fill="next_open"), qmac.Rules(trailing_stop=0.05)]
+)
 def test_under_rules_and_constraints(rules):
     bounds = {"total_trades": (3, 20), "max_drawdown": (-0.4, None)}
     check(qmac.optimize(PRICES, GRID, rules=rules, constraints=bounds, top=40))
@@ -54,7 +60,9 @@ def test_neighbours_that_do_not_trade_are_the_worst():
 @pytest.mark.parametrize("metric", ["win_rate", "profit_factor"])
 def test_a_constraint_that_is_undefined_for_a_neighbour(metric):
     few = qmac.Prices.of(ohlc("random", 60, 3))
-    result = qmac.optimize(few, qmac.Grid(windows=(3, 5, 8, 12, 20, 30)), constraints={metric: (0, None)}, min_trades=0)
+    result = qmac.optimize(
+        few, qmac.Grid(windows=(3, 5, 8, 12, 20, 30)), constraints={metric: (0, None)}, min_trades=0
+    )
     assert result.filtered_by[metric] > 0
     check(result)
 
@@ -67,7 +75,9 @@ def test_in_pieces(monkeypatch):
 
 
 def test_a_winner_without_neighbours():
-    lonely = qmac.optimize(PRICES, qmac.Grid(buy_fast=(5,), buy_slow=(20,), sell_fast=(4,), sell_slow=(30,)), top=5)
+    lonely = qmac.optimize(
+        PRICES, qmac.Grid(buy_fast=(5,), buy_slow=(20,), sell_fast=(4,), sell_slow=(30,)), top=5
+    )
     assert lonely.top["plateau"].isna().all()
 
 

@@ -37,14 +37,19 @@ def same_maps(evaluator, a, b):
         assert np.array_equal(x, y)
 
 
-@given(st.lists(st.tuples(st.sampled_from([0.1, 0.5, 0.7, 2.0]), st.integers(0, 50)), max_size=60), st.integers(1, 12))
+@given(
+    st.lists(st.tuples(st.sampled_from([0.1, 0.5, 0.7, 2.0]), st.integers(0, 50)), max_size=60),
+    st.integers(1, 12),
+)
 def test_heap_keeps_the_best(offers, top):
     tally = reductions.empty(1, 1, 1, top)
     unique = list(dict.fromkeys(offers))
     for score, index in unique:
         offer(tally.heap, score, index)
     expected = sorted(unique, key=lambda row: (-row[0], row[1]))[:top]
-    assert list(zip(*(array.tolist() for array in reductions.top_of(tally)), strict=True)) == expected
+    assert (
+        list(zip(*(array.tolist() for array in reductions.top_of(tally)), strict=True)) == expected
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +57,12 @@ def evaluator():
     grid = qmac.Grid(windows=range(2, 25))
     prices = Prices.of(frame(series("random", 150, 9)))
     question = SweepSpec(
-        qmac.Rules(), Objective("total_return", True, 1.0), False, 40, {"total_trades": (1.0, np.inf)}, lanes=8
+        qmac.Rules(),
+        Objective("total_return", True, 1.0),
+        False,
+        40,
+        {"total_trades": (1.0, np.inf)},
+        lanes=8,
     )
     return Evaluator(Dataset.build(prices, grid, question.rules, question.statistics), question)
 
@@ -88,7 +98,9 @@ def test_many_are_merged_at_once_a_part_each(evaluator, parts):
 
 @given(
     st.lists(
-        st.lists(st.tuples(st.sampled_from([0.1, 0.5, 2.0]), st.integers(0, 50)), max_size=20), min_size=1, max_size=4
+        st.lists(st.tuples(st.sampled_from([0.1, 0.5, 2.0]), st.integers(0, 50)), max_size=20),
+        min_size=1,
+        max_size=4,
     ),
     st.integers(1, 12),
     st.tuples(st.sampled_from([0.1, 0.7]), st.integers(51, 60)),
@@ -104,7 +116,10 @@ def test_merged_heaps_keep_the_best_and_go_on(parts, top, another):
     reductions.merge(*tallies)
     offer(tallies[0].heap, *another)
     expected = sorted(seen | {another}, key=lambda row: (-row[0], row[1]))[:top]
-    assert list(zip(*(array.tolist() for array in reductions.top_of(tallies[0])), strict=True)) == expected
+    assert (
+        list(zip(*(array.tolist() for array in reductions.top_of(tallies[0])), strict=True))
+        == expected
+    )
 
 
 def test_merging_nothing_changes_nothing(evaluator):
@@ -119,7 +134,9 @@ def test_merging_nothing_changes_nothing(evaluator):
 def test_sums_fit_their_integers(windows, bound):
     units = reductions.Units.of(bound, windows)
     score = bound * 2.0**units.score_bits
-    assert windows * score <= 2 ** (units.count_shift - 1)  # a cell of a block: sum below half a count
+    assert windows * score <= 2 ** (
+        units.count_shift - 1
+    )  # a cell of a block: sum below half a count
     assert (windows + 1) << units.count_shift < 2**63
     assert windows**2 * score < 2**63  # a cell of a map
     assert windows**2 * bound**2 * 2.0**units.square_bits < 2**63

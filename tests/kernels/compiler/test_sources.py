@@ -8,11 +8,21 @@ from qmac.kernels.compiler import sources
 
 
 def test_all_kernels_are_hashed():
-    hashed = {path.relative_to(sources.KERNELS).as_posix() for path in sources.KERNELS.rglob("*.py")}
-    assert {"signals/averages.py", "sweep/sweep.py", "trades/walk.py", "compiler/jit.py", "__init__.py"} <= hashed
+    hashed = {
+        path.relative_to(sources.KERNELS).as_posix() for path in sources.KERNELS.rglob("*.py")
+    }
+    assert {
+        "signals/averages.py",
+        "sweep/sweep.py",
+        "trades/walk.py",
+        "compiler/jit.py",
+        "__init__.py",
+    } <= hashed
 
 
-@pytest.mark.parametrize("name", ["sweep/sweep.py", "signals/averages.py", "compiler/lanes.py", "__init__.py"])
+@pytest.mark.parametrize(
+    "name", ["sweep/sweep.py", "signals/averages.py", "compiler/lanes.py", "__init__.py"]
+)
 def test_a_change_in_any_folder_changes_the_hash(tmp_path, name):
     kernels = tmp_path / "kernels"
     shutil.copytree(sources.KERNELS, kernels, ignore=shutil.ignore_patterns("__pycache__"))

@@ -28,7 +28,9 @@ def test_equal_to_the_reference(close, kind):
 @pytest.mark.parametrize("kind", AVERAGES)
 def test_a_long_series_does_not_drift(kind):
     close = series("ticks", 300_000, 1)
-    tail = moving_averages(kind, close[-4_000:], np.array([7]))[0, -1]  # older bars weigh less than 2**-1000
+    tail = moving_averages(kind, close[-4_000:], np.array([7]))[
+        0, -1
+    ]  # older bars weigh less than 2**-1000
     assert moving_averages(kind, close, np.array([7]))[0, -1] == pytest.approx(tail, rel=1e-15)
 
 
@@ -48,7 +50,9 @@ def test_equal_to_pandas():
             "sma": close.rolling(window).mean(),
             "ema": close.ewm(span=window, **options).mean(),
             "rma": close.ewm(alpha=1 / window, **options).mean(),
-            "wma": close.rolling(window).apply(lambda part, w=weights: (part * w).sum() / w.sum(), raw=True),
+            "wma": close.rolling(window).apply(
+                lambda part, w=weights: (part * w).sum() / w.sum(), raw=True
+            ),
         }
         once = close.ewm(span=window, adjust=False).mean()
         twice = once.ewm(span=window, adjust=False).mean()

@@ -26,7 +26,11 @@ def period_of(close):
 
 def crosses(close):
     """Above, and below, of every pair."""
-    return [bars for found in crosses_of(sma(close, WINDOWS), FAST, SLOW, period_of(close)) for bars in lists(found)]
+    return [
+        bars
+        for found in crosses_of(sma(close, WINDOWS), FAST, SLOW, period_of(close))
+        for bars in lists(found)
+    ]
 
 
 def lists(found):
@@ -67,7 +71,9 @@ def fires_of(over, under):
 @given(closes)
 def test_equal_to_the_reference(close):
     averages = [reference.average("sma", close.tolist(), int(window)) for window in WINDOWS]
-    for bars, (one, other) in zip(crosses(close), [*zip(FAST, SLOW), *zip(SLOW, FAST)], strict=True):
+    for bars, (one, other) in zip(
+        crosses(close), [*zip(FAST, SLOW), *zip(SLOW, FAST)], strict=True
+    ):
         assert bars == fires_of(averages[one], averages[other])
 
 
@@ -75,7 +81,9 @@ def test_equal_to_the_reference(close):
 @pytest.mark.parametrize("delay", [0, 1])
 def test_words_of_bars_give_what_bars_give(length, delay):
     random = np.random.default_rng(length)
-    averages = 2 + random.integers(-1, 2, (6, length)) * random.choice([1.0, 2.0**-50], (6, length))  # many ties
+    averages = 2 + random.integers(-1, 2, (6, length)) * random.choice(
+        [1.0, 2.0**-50], (6, length)
+    )  # many ties
     averages[random.random((6, length)) < 0.1] = np.nan
     averages[3:] *= -1  # a user's own may be below 0
     fast, slow = (places.astype(np.int32) for places in np.nonzero(~np.eye(6, dtype=bool)))
@@ -84,7 +92,8 @@ def test_words_of_bars_give_what_bars_give(length, delay):
         assert crossed.bars.size > 0 or length < 3
         for over, under, bars in zip(*sides, lists(crossed), strict=True):
             one, other = (
-                [None if math.isnan(value) else value for value in averages[k].tolist()] for k in (over, under)
+                [None if math.isnan(value) else value for value in averages[k].tolist()]
+                for k in (over, under)
             )
             assert bars == [t + delay for t in fires_of(one, other) if t + delay < length]
 
@@ -95,9 +104,13 @@ def test_the_band_of_a_tie_is_of_the_larger_size(sign):
     averages = sign * np.array([[1.0, 1.0, 1.0], [0.5, 1 - TIE, 1.5], [1.5, 1 - TIE, 0.5]])
     fast, slow = np.array([1, 2], np.int32), np.array([0, 0], np.int32)
     for sides, crossed in zip(
-        ((fast, slow), (slow, fast)), crosses_of(averages, fast, slow, period_of(averages[0])), strict=True
+        ((fast, slow), (slow, fast)),
+        crosses_of(averages, fast, slow, period_of(averages[0])),
+        strict=True,
     ):
-        assert lists(crossed) == [fires_of(averages[over], averages[under]) for over, under in zip(*sides, strict=True)]
+        assert lists(crossed) == [
+            fires_of(averages[over], averages[under]) for over, under in zip(*sides, strict=True)
+        ]
 
 
 @given(closes, st.integers(1, 20), st.integers(0, 99))
@@ -126,7 +139,8 @@ def test_equal_averages_of_ticks_are_ties():
     two_four = crosses(close)[list(zip(WINDOWS[FAST], WINDOWS[SLOW], strict=True)).index((2, 3))]
     exact = [round(10 * price) for price in close]
     signs = [
-        None if t < 2 else np.sign(3 * sum(exact[t - 1 : t + 1]) - 2 * sum(exact[t - 2 : t + 1])) for t in range(800)
+        None if t < 2 else np.sign(3 * sum(exact[t - 1 : t + 1]) - 2 * sum(exact[t - 2 : t + 1]))
+        for t in range(800)
     ]
     assert two_four == [t for t in range(1, 800) if reference.crosses_above(signs[t - 1], signs[t])]
 
@@ -134,7 +148,10 @@ def test_equal_averages_of_ticks_are_ties():
 @given(closes)
 def test_rows_are_ordered_to_share(close):
     entries, _ = crosses_of(sma(close, WINDOWS), FAST, SLOW, period_of(close))
-    order, found = walking_order(entries, np.arange(entries.starts.size - 1), close.size), lists(entries)
+    order, found = (
+        walking_order(entries, np.arange(entries.starts.size - 1), close.size),
+        lists(entries),
+    )
     assert sorted(order.tolist()) == list(range(FAST.size))
     shared = shared_prefixes(gathered(entries, order), 4)
     for i in range(1, order.size):

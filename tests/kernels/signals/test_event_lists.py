@@ -23,7 +23,9 @@ from qmac.kernels.signals.event_lists import LEAST_SPLIT, MOST_PAIRS, lists_of, 
 from qmac.strategy.objective import Objective
 
 # from bar 1 on: a cross looks one bar back
-events = st.lists(st.lists(st.integers(1, 4), max_size=3, unique=True).map(sorted), min_size=10, max_size=10)
+events = st.lists(
+    st.lists(st.integers(1, 4), max_size=3, unique=True).map(sorted), min_size=10, max_size=10
+)
 FAST, SLOW = (array.astype(np.int32) for array in np.triu_indices(5, 1))
 
 
@@ -34,9 +36,18 @@ def crosses(lists):
 
 @given(events, st.integers(1, 12), st.booleans())
 def test_every_pair_keeps_its_list(lists, most, ordered):
-    side = distinct(crosses(lists), FAST, SLOW, most, functools.partial(walking_order, bars=5) if ordered else None)
+    side = distinct(
+        crosses(lists),
+        FAST,
+        SLOW,
+        most,
+        functools.partial(walking_order, bars=5) if ordered else None,
+    )
     (found,) = lists_of([side], 5)
-    bars = [found.crosses.bars[a:b].tolist() for a, b in zip(found.crosses.starts, found.crosses.starts[1:])]
+    bars = [
+        found.crosses.bars[a:b].tolist()
+        for a, b in zip(found.crosses.starts, found.crosses.starts[1:])
+    ]
     starts, pairs = found.pairs.starts, found.pairs.pairs
     assert sorted(pairs.tolist()) == list(range(10))
     for n, own in enumerate(bars):
@@ -58,22 +69,32 @@ def test_every_pair_keeps_its_list(lists, most, ordered):
         assert bars == sorted(bars)
     else:
         assert pairs[starts[:-1]].tolist() == sorted(pairs[starts[:-1]].tolist())
-    for holders, slices in ((found.fast_holders, found.by_fast), (found.slow_holders, found.by_slow)):
+    for holders, slices in (
+        (found.fast_holders, found.by_fast),
+        (found.slow_holders, found.by_slow),
+    ):
         for window in range(5):
             held = range(holders.starts[window], holders.starts[window + 1])
             assert [slices.windows[holders.slices[k]] for k in held] == [window] * len(held)
-            assert sorted(set(holders.lists[held.start : held.stop])) == holders.lists[held.start : held.stop].tolist()
+            assert (
+                sorted(set(holders.lists[held.start : held.stop]))
+                == holders.lists[held.start : held.stop].tolist()
+            )
 
 
 def test_weights_of_a_row_fit_their_integers():
     assert 32 * MOST_PAIRS**2 <= 2**30
-    assert most_pairs(4) == LEAST_SPLIT and most_pairs(251) == 62 and most_pairs(10**6) == MOST_PAIRS
+    assert (
+        most_pairs(4) == LEAST_SPLIT and most_pairs(251) == 62 and most_pairs(10**6) == MOST_PAIRS
+    )
 
 
 def swept(data, question, scale, lanes=8):
     worker = Worker(data, replace(question, lanes=lanes), scale)
     worker.evaluate((0, worker.cells))
-    return worker.tally, window_maps.maps_of(worker.tally, data.buys, data.sells, question.shared_windows)
+    return worker.tally, window_maps.maps_of(
+        worker.tally, data.buys, data.sells, question.shared_windows
+    )
 
 
 def same(found, expected):
@@ -88,7 +109,9 @@ def same(found, expected):
 
 def question_on(grid, metric="total_return", rules=None):
     traded = {"total_trades": (1.0, np.inf)}
-    return SweepSpec(rules or qmac.Rules(), Objective(metric, True, 1.0), grid.shared_windows, 30, traded)
+    return SweepSpec(
+        rules or qmac.Rules(), Objective(metric, True, 1.0), grid.shared_windows, 30, traded
+    )
 
 
 def apart(crosses, most):
@@ -100,7 +123,11 @@ def apart(crosses, most):
 @pytest.mark.parametrize("kind", [*KINDS, "market"])
 @pytest.mark.parametrize("shared_windows", [False, True])
 def test_lists_give_what_pairs_give(kind, shared_windows, monkeypatch):
-    prices = qmac.sample_prices().tail(420) if kind == "market" else Prices.of(frame(series(kind, 200, 4)))
+    prices = (
+        qmac.sample_prices().tail(420)
+        if kind == "market"
+        else Prices.of(frame(series(kind, 200, 4)))
+    )
     grid = qmac.Grid(windows=range(2, 30), shared_windows=shared_windows)
     question = question_on(grid)
     data = Dataset.build(prices, grid, question.rules, question.statistics)
@@ -108,14 +135,19 @@ def test_lists_give_what_pairs_give(kind, shared_windows, monkeypatch):
     together = swept(data, question, scale)
     monkeypatch.setattr(dataset, "most_pairs", lambda windows: 3)
     monkeypatch.setattr(dataset, "MOST_PAIRS", 5)
-    same(swept(Dataset.build(prices, grid, question.rules, question.statistics), question, scale), together)
+    same(
+        swept(Dataset.build(prices, grid, question.rules, question.statistics), question, scale),
+        together,
+    )
     monkeypatch.setattr(dataset, "equal_lists", apart)
     every = Dataset.build(prices, grid, question.rules, question.statistics)
     assert every.buys.pairs.starts.size == grid.buys.size + 1 >= data.buys.pairs.starts.size
     same(swept(every, question, scale), together)
 
 
-@pytest.mark.parametrize("roles", [{"sell_fast": [3, 9], "sell_slow": range(5, 30, 4)}, {"buy_slow": [7, 11, 13]}])
+@pytest.mark.parametrize(
+    "roles", [{"sell_fast": [3, 9], "sell_slow": range(5, 30, 4)}, {"buy_slow": [7, 11, 13]}]
+)
 def test_windows_of_their_own_for_each_average(roles, monkeypatch):
     prices, grid = qmac.sample_prices().tail(420), qmac.Grid(windows=range(2, 30), **roles)
     question = question_on(grid)
@@ -124,11 +156,19 @@ def test_windows_of_their_own_for_each_average(roles, monkeypatch):
     together = swept(data, question, scale)
     assert together[0].totals.counts[0] == grid.size
     monkeypatch.setattr(dataset, "equal_lists", apart)
-    same(swept(Dataset.build(prices, grid, question.rules, question.statistics), question, scale), together)
+    same(
+        swept(Dataset.build(prices, grid, question.rules, question.statistics), question, scale),
+        together,
+    )
 
 
 @pytest.mark.parametrize(
-    "rules", [qmac.Rules(), qmac.Rules(conflict="opposite", stop_loss=0.1), qmac.Rules(trailing_stop=0.02, max_bars=40)]
+    "rules",
+    [
+        qmac.Rules(),
+        qmac.Rules(conflict="opposite", stop_loss=0.1),
+        qmac.Rules(trailing_stop=0.02, max_bars=40),
+    ],
 )
 @pytest.mark.parametrize("tile_bytes", [1 << 11, 1 << 14])
 def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monkeypatch):
@@ -150,7 +190,9 @@ def test_a_histogram_is_folded_before_it_overflows(monkeypatch):
     long, short = range(2, 1482), range(2, 92)
     grid = qmac.Grid(buy_fast=long, buy_slow=long, sell_fast=short, sell_slow=short)
     prices = Prices.of(frame(np.full(1500, 10.0)))
-    result = qmac.optimize(prices, grid, rules=qmac.Rules(start=prices.index[-9]), min_trades=0, top=5, threads=1)
+    result = qmac.optimize(
+        prices, grid, rules=qmac.Rules(start=prices.index[-9]), min_trades=0, top=5, threads=1
+    )
     assert grid.sells.size < MOST_PAIRS and grid.size > 2**32
     assert result.evaluated == result.scored == grid.size == result.distribution.counts.sum()
     assert result.distribution.min == result.distribution.max == 0

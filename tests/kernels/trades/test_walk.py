@@ -31,17 +31,27 @@ def machine_width():
     features = llvmlite.binding.get_host_cpu_features()
     if features.get("avx512f") and llvmlite.binding.get_host_cpu_name().startswith("znver"):
         return "zmm"
-    return "[yz]mm" if features.get("avx") else None  # Intel's LLVM keeps to 256 bits unless told otherwise
+    return (
+        "[yz]mm" if features.get("avx") else None
+    )  # Intel's LLVM keeps to 256 bits unless told otherwise
 
 
 @pytest.fixture
 def evaluator():
     grid, prices = qmac.Grid(windows=range(2, 25)), Prices.of(frame(series("random", 150, 9)))
-    question = SweepSpec(qmac.Rules(), Objective("total_return", True, 1.0), False, 40, {"total_trades": (1.0, np.inf)})
+    question = SweepSpec(
+        qmac.Rules(),
+        Objective("total_return", True, 1.0),
+        False,
+        40,
+        {"total_trades": (1.0, np.inf)},
+    )
     return Evaluator(Dataset.build(prices, grid, question.rules, question.statistics), question)
 
 
-@pytest.mark.skipif(numba.config.DISABLE_JIT or machine_width() is None, reason="needs an x86 CPU with AVX")
+@pytest.mark.skipif(
+    numba.config.DISABLE_JIT or machine_width() is None, reason="needs an x86 CPU with AVX"
+)
 def test_the_walk_is_as_wide_as_the_machine(evaluator):
     worker: Worker = evaluator.worker()
     data, scratch = worker._data, worker._scratch

@@ -12,7 +12,9 @@ from helpers.series import frame, series
 
 import qmac
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium here: apt-get install chromium"
+)
 
 PROBE = """<script>
 const errors = [];
@@ -64,7 +66,9 @@ def pages(named, report):
     minutes = pd.date_range("2024-03-04 09:30", periods=780, freq="min", tz="America/New_York")
     results = {
         "nothing": qmac.optimize(frame(series("constant", 60, 1)), grid),
-        "minutes": qmac.optimize(pd.Series(series("random", 780, 3), minutes), grid, "max_drawdown", maximize=False),
+        "minutes": qmac.optimize(
+            pd.Series(series("random", 780, 3), minutes), grid, "max_drawdown", maximize=False
+        ),
         "tiny": qmac.optimize(named, qmac.Grid(windows=(5, 10, 20, 40)), "profit_factor", top=1),
     }
     files = {"wide": report, "phone": report, "old": report}
@@ -73,25 +77,41 @@ def pages(named, report):
     files["many"] = many.report(folder / "many.html")
     frames = ""
     for name, path in files.items():
-        text = path.read_text().replace("</body>", PROBE).replace("<html ", f'<html data-name="{name}" ')
+        text = (
+            path.read_text()
+            .replace("</body>", PROBE)
+            .replace("<html ", f'<html data-name="{name}" ')
+        )
         if name == "old":
-            text = text.replace("<head>", "<head><script>delete window.DecompressionStream</script>")
+            text = text.replace(
+                "<head>", "<head><script>delete window.DecompressionStream</script>"
+            )
         path.with_suffix(f".{name}.html").write_text(text)
         width = 1280 if name == "wide" else 375
         frames += f'<iframe src="{path.stem}.{name}.html" width="{width}" height="700"></iframe>'
     (folder / "harness.html").write_text(HARNESS.format(frames=frames))
-    done = chromium(folder, "--window-size=1300,2300", "--dump-dom", (folder / "harness.html").as_uri())
+    done = chromium(
+        folder, "--window-size=1300,2300", "--dump-dom", (folder / "harness.html").as_uri()
+    )
     found = re.search(r'data-seen="([^"]*)"', done.stdout)
     assert found, done.stderr[-3000:]
-    return json.loads(unescape(found[1])), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return json.loads(unescape(found[1])), [
+        line for line in done.stderr.splitlines() if "CONSOLE" in line
+    ]
 
 
 @pytest.mark.parametrize(
-    ("name", "drawn"), [("wide", 13), ("phone", 13), ("nothing", 0), ("minutes", 13), ("tiny", 13), ("many", 1)]
+    ("name", "drawn"),
+    [("wide", 13), ("phone", 13), ("nothing", 0), ("minutes", 13), ("tiny", 13), ("many", 1)],
 )
 def test_pages_are_drawn(pages, name, drawn):
     seen = pages[0][name]
-    assert (seen["ready"], seen["drawn"], seen["errors"], seen["trouble"]) == ("yes", drawn, [], False)
+    assert (seen["ready"], seen["drawn"], seen["errors"], seen["trouble"]) == (
+        "yes",
+        drawn,
+        [],
+        False,
+    )
     assert not seen["wide"]  # nothing sticks out, on a phone neither
     assert seen["width"] == (1280 if name == "wide" else 375)
 
@@ -99,7 +119,12 @@ def test_pages_are_drawn(pages, name, drawn):
 def test_buttons_do_it(pages):
     for name in ("wide", "phone"):
         seen = pages[0][name]
-        assert (seen["stat"], seen["scale"], seen["sorted"], seen["theme"]) == ("count", "log", "descending", "dark")
+        assert (seen["stat"], seen["scale"], seen["sorted"], seen["theme"]) == (
+            "count",
+            "log",
+            "descending",
+            "dark",
+        )
         assert seen["caption"].startswith("number of scored combinations")
 
 
@@ -112,12 +137,16 @@ def test_figures_keep_their_height_when_the_window_changes(pages):
 def test_an_old_browser_still_reads(pages):
     seen, console = pages
     assert seen["old"]["ready"] == "no" and seen["old"]["trouble"] and seen["old"]["errors"] == []
-    assert len(console) == 1 and "DecompressionStream" in console[0]  # and no other page wrote a line
+    assert (
+        len(console) == 1 and "DecompressionStream" in console[0]
+    )  # and no other page wrote a line
 
 
 def test_a_screenshot_shows_colours(report):
     """A blank page would be of one colour; a drawn one has the winner's blue and buy & hold's orange."""
-    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: no screenshot is looked at")
+    image = pytest.importorskip(
+        "PIL.Image", reason="Pillow is not installed: no screenshot is looked at"
+    )
     shot = report.with_name("shot.png")
     chromium(report.parent, "--window-size=1280,2000", f"--screenshot={shot}", report.as_uri())
     pixels = np.array(image.open(shot).convert("RGB")).reshape(-1, 3).astype(int)

@@ -28,7 +28,9 @@ from qmac.report.sections.symbols import symbols_of
 @pytest.fixture(scope="module")
 def text(swept, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
-    assert swept.report(path) == path and [file.name for file in path.parent.iterdir()] == ["report.html"]
+    assert swept.report(path) == path and [file.name for file in path.parent.iterdir()] == [
+        "report.html"
+    ]
     return path.read_text()
 
 
@@ -50,7 +52,15 @@ def without_data(text):
 
 def test_self_contained(text):
     outside = re.findall(r"""(?:src|href)\s*=\s*["']?([^"'\s>]+)""", without_data(text))
-    assert set(outside) <= {"data:,", "#winner", "#top", "#landscape", "#outcomes", "#neighbourhood", "#asked"}
+    assert set(outside) <= {
+        "data:,",
+        "#winner",
+        "#top",
+        "#landscape",
+        "#outcomes",
+        "#neighbourhood",
+        "#asked",
+    }
     assert "http" not in without_data(text) and "@import" not in text
     assert len(text) < 8e6 and text.count('id="plotly"') == 1
     library = gzip.decompress(base64.b64decode(re.search(r'id="plotly">([^<]*)<', text)[1]))
@@ -95,7 +105,9 @@ def test_tables(text, swept):
 
 def test_figures_have_the_numbers(text, swept):
     drawn, report = figures_in(text), report_of(swept)
-    strategy, hold = (trace for trace in drawn["equity"]["data"] if trace["name"] in ("strategy", "buy & hold"))
+    strategy, hold = (
+        trace for trace in drawn["equity"]["data"] if trace["name"] in ("strategy", "buy & hold")
+    )
     np.testing.assert_allclose(array(strategy["y"]), report.course.equity, rtol=1e-6)
     np.testing.assert_allclose(array(hold["y"]), report.course.hold, rtol=1e-6)
     for k, maps in enumerate(report.landscape.maps):
@@ -107,11 +119,17 @@ def test_figures_have_the_numbers(text, swept):
             assert trace["meta"] == found.text
     counts = drawn["histogram"]["data"][0]
     assert array(counts["y"]).sum() == swept.scored
-    assert {note["text"] for note in drawn["histogram"]["layout"]["annotations"]} == {"winner", "buy & hold", "median"}
+    assert {note["text"] for note in drawn["histogram"]["layout"]["annotations"]} == {
+        "winner",
+        "buy & hold",
+        "median",
+    }
     far = figures.plot_outcomes(replace(report.outcomes, winner=1e6)).layout
-    assert [note.text for note in far.annotations] == ["winner \u2192", "buy & hold", "median"] and far.xaxis.range[
-        1
-    ] < 10
+    assert [note.text for note in far.annotations] == [
+        "winner \u2192",
+        "buy & hold",
+        "median",
+    ] and far.xaxis.range[1] < 10
     own = next(trace for trace in drawn["surroundings"]["data"] if trace["name"] == "itself")
     assert array(own["y"])[0] == pytest.approx(swept.top["total_return"].iloc[0])
 
@@ -127,7 +145,10 @@ def test_plots_for_notebooks(swept, named):
         swept.plot_map("buy_slow", "sell_fst")
     run = qmac.backtest(named, swept.best)
     names = [trace.name for trace in run.plot().data]
-    assert names[:7] == ["close", *map(str, sorted(swept.best)), "bought", "sold"] and "strategy" in names
+    assert (
+        names[:7] == ["close", *map(str, sorted(swept.best)), "bought", "sold"]
+        and "strategy" in names
+    )
     assert equity_of(run).entry_dates.size == len(run.plot().data[5].x)
 
 
@@ -143,9 +164,13 @@ def test_notebooks_show_tables(swept, named):
 def test_rounded(bits):
     values = np.array([1.0, -1.0, np.pi, 1e-20, -12345.678, 0.0, np.nan])
     np.testing.assert_allclose(rounded(values, bits), values, rtol=2.0 ** -(bits + 1))
-    assert (np.nan_to_num(rounded(values, bits)).view(np.uint32) & ((1 << (23 - bits)) - 1) == 0).all()
+    assert (
+        np.nan_to_num(rounded(values, bits)).view(np.uint32) & ((1 << (23 - bits)) - 1) == 0
+    ).all()
     large = np.array([1.5e300, np.nan, np.inf, -3.0])  # beyond float32
-    np.testing.assert_allclose(rounded(large, bits), [1.5e300, np.nan, np.nan, -3.0], rtol=2.0 ** -(bits + 1))
+    np.testing.assert_allclose(
+        rounded(large, bits), [1.5e300, np.nan, np.nan, -3.0], rtol=2.0 ** -(bits + 1)
+    )
 
 
 def test_mistakes_leave_nothing(swept, tmp_path, monkeypatch):
@@ -166,7 +191,11 @@ def test_mistakes_leave_nothing(swept, tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore:left out")
 def test_a_page_of_winners(swept, named):
     results = qmac.optimize_many(
-        {"<b>X</b>": named, "flat": frame(series("constant", 500, 1)), "none": frame(series("up", 9, 1))},
+        {
+            "<b>X</b>": named,
+            "flat": frame(series("constant", 500, 1)),
+            "none": frame(series("up", 9, 1)),
+        },
         swept.grid,
         top=3,
     )
@@ -191,7 +220,9 @@ def test_a_page_replaces_no_file_that_is_none(swept, tmp_path):
 
 def test_winners_in_a_notebook(named):
     grid = qmac.Grid(windows=(3, 5, 8, 13, 21))
-    many = qmac.optimize_many({"<b>X</b>": named, "flat": frame(series("constant", 60, 1))}, grid, top=5)
+    many = qmac.optimize_many(
+        {"<b>X</b>": named, "flat": frame(series("constant", 60, 1))}, grid, top=5
+    )
     html = many._repr_html_()
     assert "&lt;b&gt;X" in html and "<b>X" not in html and "flat" in html and "buy and hold" in html
     assert f">{many['<b>X</b>'].best[0]}<" in html

@@ -33,7 +33,9 @@ def given(result, **changes):
 
 
 def trades(run, *returns):
-    table = pd.DataFrame({"entry_date": pd.bdate_range("2001-01-01", periods=len(returns)), "return": returns})
+    table = pd.DataFrame(
+        {"entry_date": pd.bdate_range("2001-01-01", periods=len(returns)), "return": returns}
+    )
     return replace(run, trades=table)
 
 
@@ -66,17 +68,22 @@ def test_surroundings(swept):
     middle = dict(outcomes.quantiles)[0.5]
     lead = outcomes.winner - middle
     assert (
-        not {"alone", "spike"} & given(swept, strategies=near(swept, middle + 0.51 * lead, middle + 0.91 * lead)).keys()
+        not {"alone", "spike"}
+        & given(swept, strategies=near(swept, middle + 0.51 * lead, middle + 0.91 * lead)).keys()
     )
     spike = given(swept, strategies=near(swept, middle + 0.49 * lead, outcomes.winner))
     assert "spike" in spike and "alone" not in spike
-    assert "alone" in given(swept, strategies=near(swept, middle + 0.6 * lead, middle + 0.89 * lead))
+    assert "alone" in given(
+        swept, strategies=near(swept, middle + 0.6 * lead, middle + 0.89 * lead)
+    )
     assert "spike" in given(swept, strategies=near(swept, np.nan, outcomes.winner))
     beyond = near(swept, np.nan, middle, undefined=60, infinite=60)  # better than any number
     assert not {"alone", "spike"} & given(swept, strategies=beyond).keys()
     undefined = given(swept, strategies=near(swept, outcomes.winner, outcomes.winner, undefined=11))
     assert "11 of 100" in undefined["undefined"]
-    assert "undefined" not in given(swept, strategies=near(swept, outcomes.winner, outcomes.winner, undefined=10))
+    assert "undefined" not in given(
+        swept, strategies=near(swept, outcomes.winner, outcomes.winner, undefined=10)
+    )
 
 
 def test_neighbours_as_good_as_the_winner_are_no_spike():
@@ -85,7 +92,10 @@ def test_neighbours_as_good_as_the_winner_are_no_spike():
     result = qmac.optimize(v_shaped, qmac.Grid(windows=range(2, 41, 3)), "max_drawdown")
     outcomes = distribution_of(result)
     assert outcomes.winner == dict(outcomes.quantiles)[0.5]
-    assert not {"alone", "spike"} & given(result, strategies=near(result, outcomes.winner, outcomes.winner)).keys()
+    assert (
+        not {"alone", "spike"}
+        & given(result, strategies=near(result, outcomes.winner, outcomes.winner)).keys()
+    )
 
 
 def test_lowest_wanted(named):
@@ -95,15 +105,24 @@ def test_lowest_wanted(named):
     middle = dict(outcomes.quantiles)[0.5]
     assert outcomes.winner < middle and outcomes.sigmas < 0
     fine = near(result, middle + 0.6 * (outcomes.winner - middle), outcomes.winner)
-    assert not {"alone", "spike", "behind_hold", "few_positive"} & given(result, strategies=fine).keys()
+    assert (
+        not {"alone", "spike", "behind_hold", "few_positive"}
+        & given(result, strategies=fine).keys()
+    )
     assert "spike" in given(result, strategies=near(result, middle, outcomes.winner))
 
 
 def test_edge(named):
     inside = qmac.optimize(
-        named, qmac.Grid(buy_fast=(2, 3, 4), buy_slow=(8, 9, 10), sell_fast=(5, 6, 7), sell_slow=(20, 21, 22))
+        named,
+        qmac.Grid(
+            buy_fast=(2, 3, 4), buy_slow=(8, 9, 10), sell_fast=(5, 6, 7), sell_slow=(20, 21, 22)
+        ),
     )
-    for result in (inside, replace(inside, top=inside.top.assign(buy_fast=3, buy_slow=9, sell_fast=6, sell_slow=21))):
+    for result in (
+        inside,
+        replace(inside, top=inside.top.assign(buy_fast=3, buy_slow=9, sell_fast=6, sell_slow=21)),
+    ):
         at = [
             role for role in ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
             if result.top[role].iloc[0] in (result.grid.roles[role][0], result.grid.roles[role][-1])
@@ -117,15 +136,23 @@ def test_short_and_behind(named, swept):
     assert "short" not in given(swept)
     brief = qmac.optimize(named.tail(200), swept.grid)
     assert "0.79 years" in given(brief)["short"]
-    rising = qmac.optimize(frame(series("up", 300, 2) * (1 + 0.1 * np.sin(np.arange(300)))), swept.grid)
-    assert rising.hold["total_return"] > rising.top["total_return"].iloc[0] and "behind_hold" in given(rising)
+    rising = qmac.optimize(
+        frame(series("up", 300, 2) * (1 + 0.1 * np.sin(np.arange(300)))), swept.grid
+    )
+    assert rising.hold["total_return"] > rising.top["total_return"].iloc[
+        0
+    ] and "behind_hold" in given(rising)
 
 
 def test_few_positive(swept):
     share = distribution_of(swept).share_positive
     assert ("few_positive" in given(swept)) == (share < 0.5)
-    assert "few_positive" in given(swept, outcomes=replace(distribution_of(swept), share_positive=0.4))
-    assert "few_positive" not in given(swept, outcomes=replace(distribution_of(swept), share_positive=0.6))
+    assert "few_positive" in given(
+        swept, outcomes=replace(distribution_of(swept), share_positive=0.4)
+    )
+    assert "few_positive" not in given(
+        swept, outcomes=replace(distribution_of(swept), share_positive=0.6)
+    )
 
 
 OTHERS = ["profit_factor", "total_trades", "exposure", "simple_return"] if LONG else []

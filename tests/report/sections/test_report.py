@@ -28,13 +28,20 @@ def test_outcomes(swept, every):
     scores = np.log1p(values)
     assert found.scored == len(values) == found.counts.sum()
     assert found.share_positive == np.mean(values > 0)
-    assert found.sigmas == pytest.approx((scores.max() - scores.mean()) / scores.std(ddof=0), rel=1e-6)
+    assert found.sigmas == pytest.approx(
+        (scores.max() - scores.mean()) / scores.std(ddof=0), rel=1e-6
+    )
     low, high = np.expm1(scores.mean() + scores.std(ddof=0) * np.array([-1, 1]))
     assert found.one_sigma == pytest.approx((low, high), rel=1e-6)
     inner = found.edges[1:-1]  # the ends hold what is beyond
     counts = np.histogram(values, np.concatenate(([-1], inner, [np.inf])))[0]
-    assert np.abs(np.cumsum(found.counts) - np.cumsum(counts)).max() <= 2  # where a value is an edge but for rounding
-    assert (found.winner, found.hold) == (swept.top["total_return"].iloc[0], swept.hold["total_return"])
+    assert (
+        np.abs(np.cumsum(found.counts) - np.cumsum(counts)).max() <= 2
+    )  # where a value is an edge but for rounding
+    assert (found.winner, found.hold) == (
+        swept.top["total_return"].iloc[0],
+        swept.hold["total_return"],
+    )
     assert (
         (np.diff(found.curve) >= 0).all()
         and found.curve[0] == found.low
@@ -49,7 +56,9 @@ def test_share_better(named, every, maximize):
     most = result.distribution.counts.max() / result.scored  # one bin
     for value in (*np.quantile(values, [0.1, 0.5, 0.9]), result.hold["total_return"]):
         share = np.mean(values > value) if maximize else np.mean(values < value)
-        assert share_better(result.distribution, float(value)) == pytest.approx(share, abs=most + 1e-12)
+        assert share_better(result.distribution, float(value)) == pytest.approx(
+            share, abs=most + 1e-12
+        )
     assert share_better(result.distribution, values.max() + 1) == (0 if maximize else 1)
     assert share_better(result.distribution, -0.99999) == (1 if maximize else 0)
     assert np.isnan(share_better(result.distribution, np.nan))
@@ -58,11 +67,16 @@ def test_share_better(named, every, maximize):
 def test_means_of_means_are_of_scores(monkeypatch):
     """Two hours, of which a year is beyond what exp(1 / years) can hold."""
     result = qmac.optimize(
-        minutes(2, 0, 0.002), qmac.Grid(windows=range(2, 12)), "annualized_return", qmac.Rules(slippage=0)
+        minutes(2, 0, 0.002),
+        qmac.Grid(windows=range(2, 12)),
+        "annualized_return",
+        qmac.Rules(slippage=0),
     )
     monkeypatch.setattr(heatmaps, "MOST_CELLS", 1)
     (found,) = map_of(result, "buy_slow", "buy_fast", "mean").values.ravel()
-    assert result.distribution.mean < -0.5 and found == pytest.approx(result.distribution.mean, rel=1e-6)
+    assert result.distribution.mean < -0.5 and found == pytest.approx(
+        result.distribution.mean, rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("most", [256, 3])
@@ -77,7 +91,9 @@ def test_landscape(named, every, most, metric, monkeypatch):
     windows = np.array(result.grid.windows)
     block = 1 if most > 7 else 3
     for maps in heatmaps_of(result).maps:
-        rows, columns = (windows.searchsorted(scored[name]) // block for name in (maps[0].rows, maps[0].columns))
+        rows, columns = (
+            windows.searchsorted(scored[name]) // block for name in (maps[0].rows, maps[0].columns)
+        )
         groups = scored[metric].groupby([rows, columns])
         shape = (-(-7 // block),) * 2
         for found, expected in (
@@ -92,7 +108,10 @@ def test_landscape(named, every, most, metric, monkeypatch):
             assert found.block == block and found.combinations == len(scored)
         middles = [windows[k : k + block].mean() for k in range(0, 7, block)]
         assert maps[0].row_windows.tolist() == pytest.approx(middles)
-        assert maps[0].winner == (int(result.top[maps[0].rows].iloc[0]), int(result.top[maps[0].columns].iloc[0]))
+        assert maps[0].winner == (
+            int(result.top[maps[0].rows].iloc[0]),
+            int(result.top[maps[0].columns].iloc[0]),
+        )
     for profile in heatmaps_of(result).profiles:
         groups = scored.groupby(profile.role)[metric]
         seen = np.isin(profile.windows, list(groups.groups))
@@ -108,17 +127,24 @@ def test_a_map_says_what_was_aggregated(swept):
         "highest total return over all buy slow and sell fast"
     )
     assert "luck" in map_of(swept, "buy_fast", "sell_slow").text
-    assert map_of(swept, "buy_fast", "buy_slow", "mean").text == "mean total return over all sell fast and sell slow"
+    assert (
+        map_of(swept, "buy_fast", "buy_slow", "mean").text
+        == "mean total return over all sell fast and sell slow"
+    )
 
 
 def test_strategies_are_folded(sample):
     named = sample.tail(600)
     swept = qmac.optimize(named, qmac.Grid(windows=range(40, 60, 2)), top=60)
     found = strategies_of(swept, swept.series)
-    trades = [qmac.backtest(named, row, swept.rules).trades for row in swept.top[list(ROLES)].to_numpy()]
+    trades = [
+        qmac.backtest(named, row, swept.rules).trades for row in swept.top[list(ROLES)].to_numpy()
+    ]
     assert sum(len(row.window_sets) for row in found.rows) == found.kept == len(swept.top)
     assert 1 < len(found.rows) < found.kept  # some are, some are not
-    ranks = {tuple(row): rank for rank, row in enumerate(swept.top[list(ROLES)].to_numpy().tolist())}
+    ranks = {
+        tuple(row): rank for rank, row in enumerate(swept.top[list(ROLES)].to_numpy().tolist())
+    }
     heads = [trades[row.rank - 1] for row in found.rows]
     for row, head in zip(found.rows, heads, strict=True):
         assert row.combination == row.window_sets[0]
@@ -132,12 +158,18 @@ def test_strategies_are_folded(sample):
 def test_a_long_series_is_looked_around_in_part(swept, monkeypatch):
     from qmac.report.sections import strategies
 
-    monkeypatch.setattr(strategies, "MOST_STEPS", 200 * (swept.prices["bars"] + strategies.OVERHEAD))
+    monkeypatch.setattr(
+        strategies, "MOST_STEPS", 200 * (swept.prices["bars"] + strategies.OVERHEAD)
+    )
     monkeypatch.setattr(strategies, "MOST_ROWS", 50)
     found = strategies_of(swept, swept.series)
-    assert (found.kept, found.folded) == (60, 50) and sum(len(row.window_sets) for row in found.rows) == 50
+    assert (found.kept, found.folded) == (60, 50) and sum(
+        len(row.window_sets) for row in found.rows
+    ) == 50
     assert 1 <= found.looked_around < len(found.rows)
-    assert [bool(row.near) for row in found.rows] == [k < found.looked_around for k in range(len(found.rows))]
+    assert [bool(row.near) for row in found.rows] == [
+        k < found.looked_around for k in range(len(found.rows))
+    ]
 
 
 @pytest.mark.parametrize("most", [10_000, 50])
@@ -145,7 +177,9 @@ def test_course(named, swept, most, monkeypatch):
     monkeypatch.setattr(equity, "MOST_BARS", most)
     run = qmac.backtest(named, swept.best, swept.rules)
     found = equity_of(run)
-    assert found.bars == 500 and (found.dates.size == 500 if most > 500 else 50 <= found.dates.size < 150)
+    assert found.bars == 500 and (
+        found.dates.size == 500 if most > 500 else 50 <= found.dates.size < 150
+    )
     assert found.drawdown.min() == pytest.approx(run.metrics["max_drawdown"])
     assert found.hold_drawdown.min() == pytest.approx(swept.hold["max_drawdown"])
     assert found.hold[-1] / 100 - 1 == pytest.approx(swept.hold["total_return"])
@@ -158,7 +192,9 @@ def test_course(named, swept, most, monkeypatch):
     assert (found.return_counts == counts).all() and np.abs(found.return_edges).min() == 0
     assert list(found.averages) == sorted(swept.best)
     window = swept.best[1]
-    expected = pd.Series(named.close, named.index).rolling(window).mean()[pd.DatetimeIndex(found.dates)]
+    expected = (
+        pd.Series(named.close, named.index).rolling(window).mean()[pd.DatetimeIndex(found.dates)]
+    )
     np.testing.assert_allclose(found.averages[window], expected)
 
 
@@ -166,7 +202,9 @@ def test_only_the_last_trades_are_listed(named, swept, monkeypatch):
     monkeypatch.setattr(equity, "MOST_TRADES", 3)
     run = qmac.backtest(named, swept.best, swept.rules)
     found = equity_of(run)
-    assert found.returns.tolist() == run.trades["return"].tail(3).tolist() and found.total_trades == len(run.trades)
+    assert found.returns.tolist() == run.trades["return"].tail(
+        3
+    ).tolist() and found.total_trades == len(run.trades)
 
 
 def test_rules_in_words():
@@ -182,7 +220,9 @@ def test_rules_in_words():
     ):  # fmt: skip
         assert words in text, words
     assert "slippage" not in text and "worse" not in text
-    assert asked.filters == (("total trades at least 2 and at most 50", result.filtered_by["total_trades"]),)
+    assert asked.filters == (
+        ("total trades at least 2 and at most 50", result.filtered_by["total_trades"]),
+    )
 
 
 def test_plain_values_for_json(swept):
@@ -196,7 +236,8 @@ def test_plain_values_for_json(swept):
 
 
 @pytest.mark.parametrize(
-    ("prices", "metric"), [(series("constant", 60, 1), "total_return"), (series("up", 60, 1), "profit_factor")]
+    ("prices", "metric"),
+    [(series("constant", 60, 1), "total_return"), (series("up", 60, 1), "profit_factor")],
 )
 def test_nothing_scored(prices, metric):
     report = report_of(qmac.optimize(frame(prices), qmac.Grid(windows=range(2, 8)), metric))

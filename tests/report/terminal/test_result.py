@@ -31,9 +31,7 @@ def shown(result):
 
 def test_what_surrounds_the_winner_is_said_where_it_costs_nothing(result, monkeypatch):
     near = result.neighbourhood(radius=2)["total_return"].iloc[1:]
-    said = (
-        f"within 2 steps of the winner, {len(near)} window sets: median {near.median():.1%}, worst {near.min():.1%}\n"
-    )
+    said = f"within 2 steps of the winner, {len(near)} window sets: median {near.median():.1%}, worst {near.min():.1%}\n"
     assert shown(result).endswith(said)
     assert "within 2 steps" not in shown(replace(result, source=None))
     monkeypatch.setattr(terminal, "MOST_BARS", len(near) * 100)
@@ -51,12 +49,16 @@ def test_many_rows_are_not_all_printed_and_take_no_minute(result):
 
 
 def test_one_thread_is_one(result):
-    assert " on 1 thread\n" in shown(result) and " on 2 threads\n" in shown(replace(result, threads=2))
+    assert " on 1 thread\n" in shown(result) and " on 2 threads\n" in shown(
+        replace(result, threads=2)
+    )
 
 
 @pytest.mark.parametrize("width", [50, 60, 80, 120])
 def test_windows_and_values_are_whole_in_a_narrow_terminal(result, width):
-    results = Results({"AAA": lambda: result, "a name that goes on and on, and on": lambda: result}, {})
+    results = Results(
+        {"AAA": lambda: result, "a name that goes on and on, and on": lambda: result}, {}
+    )
     run = qmac.backtest(frame(series("random", 300, 4)), result.best)
     for show in (
         lambda console: terminal.show_winners(results, console),
@@ -72,7 +74,9 @@ def test_windows_and_values_are_whole_in_a_narrow_terminal(result, width):
 
 def test_what_a_stranger_wrote_moves_no_cursor(result):
     named = replace(
-        result, prices=result.prices | {"name": "a\x1b[2J", "last": "2018\n\x1b[A", "averages": "\x1b[A"}, source=None
+        result,
+        prices=result.prices | {"name": "a\x1b[2J", "last": "2018\n\x1b[A", "averages": "\x1b[A"},
+        source=None,
     )
     console = Console(file=io.StringIO(), width=100)
     terminal.show_winners(Results({"a\x1b[2J": lambda: named}, {"b": "why\x1b[2J"}), console)
@@ -82,7 +86,10 @@ def test_what_a_stranger_wrote_moves_no_cursor(result):
 def test_a_symbol_of_200_characters_leaves_room_for_the_rest(result):
     name = "X" * 200
     results = Results({name: lambda: result, "AAA": lambda: result}, {})
-    apart = [(symbol, Difference("total_return", "reference", 0.1, result.best, 1.0, 1.1)) for symbol in results]
+    apart = [
+        (symbol, Difference("total_return", "reference", 0.1, result.best, 1.0, 1.1))
+        for symbol in results
+    ]
     for show in (
         lambda console: terminal.show_winners(results, console),
         lambda console: tables.show_differences(apart, console),

@@ -84,7 +84,9 @@ def test_a_cell_that_fails_everywhere_is_named_and_the_rest_is_done(monkeypatch,
         if lease.first <= bad < lease.last:
             raise ArithmeticError("a bit fell over")
 
-    result = qmac.optimize(PRICES, GRID, top=20, executor=HereExecutor(2, fault=fault), out=tmp_path / "run")
+    result = qmac.optimize(
+        PRICES, GRID, top=20, executor=HereExecutor(2, fault=fault), out=tmp_path / "run"
+    )
     (failed,) = result.failed
     assert failed["cell"] == bad and failed["reason"] == "a bit fell over"
     assert result.evaluated == GRID.size - failed["combinations"]
@@ -123,7 +125,9 @@ def cells_swept(monkeypatch):
     seen, evaluate = [], Worker.evaluate
 
     def noted(worker, batch):
-        if worker.tally.maps.best.shape[1] == len(GRID.windows):  # no pilot, and not what lies around the best
+        if worker.tally.maps.best.shape[1] == len(
+            GRID.windows
+        ):  # no pilot, and not what lies around the best
             seen.extend(range(*batch))
         return evaluate(worker, batch)
 
@@ -135,13 +139,17 @@ def cells_swept(monkeypatch):
 def test_cells_that_failed_are_tried_again_and_no_others(monkeypatch, tmp_path, digest, executor):
     frames = {"A": PRICES, "B": frame(series("ticks", 300, 2))}
     out = tmp_path / "run"
-    first = qmac.optimize_many(frames, GRID, top=20, executor=HereExecutor(2, fault=broken), out=out)
+    first = qmac.optimize_many(
+        frames, GRID, top=20, executor=HereExecutor(2, fault=broken), out=out
+    )
     assert all([cell["cell"] for cell in result.failed] == [2, 5] for result in first.values())
     seen = cells_swept(monkeypatch)
     assert all(result.failed for result in qmac.resume(out).values()) and seen == []  # not unasked
     again = qmac.resume(out, executor=executor, retry_failed=True)
     assert sorted(seen) == [2, 2, 5, 5]
-    assert again["A"].digest == digest and not again["A"].failed and again["A"].evaluated == GRID.size
+    assert (
+        again["A"].digest == digest and not again["A"].failed and again["A"].evaluated == GRID.size
+    )
     assert again["B"].digest == qmac.optimize(frames["B"], GRID, top=20).digest
     assert list((out / "snapshots").iterdir()) == []
     del seen[:]
@@ -156,7 +164,9 @@ def test_cells_that_fail_again_and_a_retry_that_is_broken_off(monkeypatch, tmp_p
         if lease.first <= 5 < lease.last:
             raise ArithmeticError("another bit fell over")
 
-    (result,) = qmac.resume(out, executor=HereExecutor(2, fault=only_five), retry_failed=True).values()
+    (result,) = qmac.resume(
+        out, executor=HereExecutor(2, fault=only_five), retry_failed=True
+    ).values()
     assert [cell["cell"] for cell in result.failed] == [5]
 
     class Halt(Exception):
@@ -204,7 +214,9 @@ def test_without_a_cell_that_takes_off_there_is_no_answer(tmp_path):
             raise ArithmeticError("a bit fell over")
 
     with pytest.raises(Stopped, match=f"cell {last} failed on every node .*a bit fell over"):
-        qmac.optimize(PRICES, GRID, top=20, executor=HereExecutor(2, fault=bad), out=tmp_path / "run")
+        qmac.optimize(
+            PRICES, GRID, top=20, executor=HereExecutor(2, fault=bad), out=tmp_path / "run"
+        )
     qmac.resume(tmp_path / "run")  # elsewhere it can be swept
 
 
@@ -212,11 +224,18 @@ def test_a_stop_keeps_what_nodes_have_and_resumes(monkeypatch, tmp_path, digest)
     slowly(monkeypatch, 0.02)
     with pytest.raises(Stopped, match="max_time"):
         qmac.optimize(
-            PRICES, GRID, top=20, executor=HereExecutor(2), out=tmp_path / "run", limits=Limits(max_time="0.7s")
+            PRICES,
+            GRID,
+            top=20,
+            executor=HereExecutor(2),
+            out=tmp_path / "run",
+            limits=Limits(max_time="0.7s"),
         )
     shares = []
     results = qmac.resume(
-        tmp_path / "run", executor=HereExecutor(1), progress=lambda status: shares.append(status.done / status.size)
+        tmp_path / "run",
+        executor=HereExecutor(1),
+        progress=lambda status: shares.append(status.done / status.size),
     )
     assert shares[0] > 0.1  # a recall brings home what is swept, not only leases that are whole
     assert next(iter(results.values())).digest == digest
@@ -280,14 +299,18 @@ def test_what_listens_must_be_able_to_speak_as_ray_does(monkeypatch, says):
         if SERVERS[says] is None:
             driver.check_address(address)
         else:
-            with pytest.raises(OptionError, match=f"at {address} is no Ray cluster: {re.escape(SERVERS[says])}"):
+            with pytest.raises(
+                OptionError, match=f"at {address} is no Ray cluster: {re.escape(SERVERS[says])}"
+            ):
                 driver.check_address(address)
         thread.join()
 
 
 def test_scores_are_not_kept_by_a_cluster(tmp_path):
     with pytest.raises(OptionError, match="save_grid"):
-        qmac.optimize(PRICES, GRID, executor=HereExecutor(1), out=tmp_path / "run", save_grid="float32")
+        qmac.optimize(
+            PRICES, GRID, executor=HereExecutor(1), out=tmp_path / "run", save_grid="float32"
+        )
     assert not (tmp_path / "run").exists()
 
 
@@ -325,7 +348,9 @@ def test_a_node_sweeps_the_cells_of_its_lease_and_no_others():
     assert share.cells == ((3, 9),)
     assert int(share.tally.totals.counts[0]) == int(found.counts[3:9].sum())
     reading = there.reading()
-    assert reading.lease == 7 and reading.swept == int(found.work[3:9].sum()) and reading.threads >= 1
+    assert (
+        reading.lease == 7 and reading.swept == int(found.work[3:9].sum()) and reading.threads >= 1
+    )
 
 
 def test_a_node_that_sweeps_cells_again_or_for_another_run_gives_all_of_them():
@@ -335,7 +360,9 @@ def test_a_node_that_sweeps_cells_again_or_for_another_run_gives_all_of_them():
 
     def best(lease, generation):
         tally = there.work(lease, generation, found.checksum, lambda: found).tally
-        return window_maps.maps_of(tally, found.dataset.buys, found.dataset.sells, GRID.shared_windows).best.copy()
+        return window_maps.maps_of(
+            tally, found.dataset.buys, found.dataset.sells, GRID.shared_windows
+        ).best.copy()
 
     first = best(Lease(1, "a", 0, cells), 1)
     assert (best(Lease(2, "a", 0, cells, again=True), 1) == first).all()
@@ -348,7 +375,9 @@ def test_a_node_refuses_what_was_not_sent_and_what_does_not_fit():
     with pytest.raises(OptionError, match="not what was sent"):
         node.Node(Limits(), 1).work(Lease(1, "a", 0, 1), 1, "0" * 64, lambda: found)
     with pytest.raises(OptionError, match="needs"):
-        node.Node(Limits(memory="10MiB"), 1).work(Lease(1, "a", 0, 1), 1, found.checksum, lambda: found)
+        node.Node(Limits(memory="10MiB"), 1).work(
+            Lease(1, "a", 0, 1), 1, found.checksum, lambda: found
+        )
 
 
 def test_a_node_that_was_recalled_works_again_for_the_next_run():

@@ -47,11 +47,15 @@ def finish(board, held, **speeds):
     while held:
         lease = held.pop(0)
         order.append(lease)
-        held += leases(board.step(whole(lease, (lease.last - lease.first) / speeds.get(lease.node, 10)), 0.0))
+        held += leases(
+            board.step(whole(lease, (lease.last - lease.first) / speeds.get(lease.node, 10)), 0.0)
+        )
     return order
 
 
-@pytest.mark.parametrize("seeds", np.array_split(np.arange(SEEDS), 20), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
+@pytest.mark.parametrize(
+    "seeds", np.array_split(np.arange(SEEDS), 20), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}"
+)
 def test_no_cell_is_lost_or_counted_twice_whatever_happens(seeds):
     late = 0
     for seed in seeds:
@@ -105,7 +109,9 @@ def test_leases_are_short_where_nodes_are_lost_often():
         board.step(Lost(f"n{number}", "killed"), 5.0 * number + 5)
     (lease,) = leases(board.step(Joined("a", 1), 15.0))
     given = leases(board.step(whole(lease, (lease.last - lease.first) / 100), 16.0))
-    assert max(lease.last - lease.first for lease in given) == 100 * 16 / 3 // ls.LEASES_A_LOSS  # a loss in 16/3 s
+    assert (
+        max(lease.last - lease.first for lease in given) == 100 * 16 / 3 // ls.LEASES_A_LOSS
+    )  # a loss in 16/3 s
 
 
 def test_a_result_counts_once():
@@ -147,11 +153,16 @@ def test_what_a_lost_node_had_is_granted_at_once_to_whom_is_soonest_through():
         board.step(whole(lease, (lease.last - lease.first) / speed), 0.0)
     held = board.held
     assert len(held) == 3 * ls.IN_FLIGHT  # nobody is to get more
-    cells = {cell for lease in held if lease.node == "lost" for cell in range(lease.first, lease.last)}
+    cells = {
+        cell for lease in held if lease.node == "lost" for cell in range(lease.first, lease.last)
+    }
     again = leases(board.step(Lost("lost", "killed"), 1.0))
     assert {cell for lease in again for cell in range(lease.first, lease.last)} == cells
     assert all(lease.again for lease in again) and not any(lease.again for lease in held)
-    sizes = {node: sum(lease.last - lease.first for lease in again if lease.node == node) for node in ("slow", "fast")}
+    sizes = {
+        node: sum(lease.last - lease.first for lease in again if lease.node == node)
+        for node in ("slow", "fast")
+    }
     assert 0 < sizes["slow"] < sizes["fast"] / 5
     assert not leases(board.step(Tick(), 2.0))  # what never was out waits
 
@@ -180,7 +191,11 @@ def test_a_node_is_pinged_and_lost_when_silent():
         expelled = [action.node for action in only(board.step(Tick(), float(second)), Expel)]
         if expelled:
             break
-    assert expelled == ["a"] and 3 + ls.SILENCE_SECONDS < second <= 3 + ls.SILENCE_SECONDS + 1 and board.lost == 1
+    assert (
+        expelled == ["a"]
+        and 3 + ls.SILENCE_SECONDS < second <= 3 + ls.SILENCE_SECONDS + 1
+        and board.lost == 1
+    )
 
 
 def test_a_lease_that_stands_still_is_past_its_due_and_one_that_moves_is_not():
@@ -264,7 +279,11 @@ def test_a_lease_that_fails_is_tried_on_another_node_and_then_halved_down_to_the
     while held:
         lease = held.pop(0)
         tried.append((lease.node, lease.first, lease.last))
-        event = Failed(lease.node, lease.number, "bad") if lease.first <= bad < lease.last else whole(lease)
+        event = (
+            Failed(lease.node, lease.number, "bad")
+            if lease.first <= bad < lease.last
+            else whole(lease)
+        )
         held += leases(board.step(event, 0.0))
     assert board.failed == {bad: "bad"} and board.finished
     assert {node for node, first, last in tried if (first, last) == (bad, bad + 1)} == {"a", "b"}
@@ -328,7 +347,9 @@ def test_stop_recalls_and_ends_when_nothing_is_out():
     actions = board.step(Tick(stop=True), 1.0)
     assert only(actions, Recall) == [Recall("a")] and not board.finished
     actions = board.step(Done("a", lease.number, ((0, 3),), 1.0), 2.0)
-    assert only(actions, Accept)[0].cells == ((0, 3),) and not only(actions, Grant) and board.finished
+    assert (
+        only(actions, Accept)[0].cells == ((0, 3),) and not only(actions, Grant) and board.finished
+    )
 
 
 def test_hold_grants_nothing_for_now():
@@ -347,6 +368,8 @@ def test_it_does_not_grow():
     while held:
         lease = held.pop(0)
         count += 1
-        held += leases(board.step(whole(lease, (lease.last - lease.first) * 5.0), 0.0))  # a cell is 5 s
+        held += leases(
+            board.step(whole(lease, (lease.last - lease.first) * 5.0), 0.0)
+        )  # a cell is 5 s
         sizes.add((len(board._free), len(board.held), len(board._nodes), len(board.failed)))
     assert count >= 0.95 * count_asked and max(max(size) for size in sizes) <= 3

@@ -66,7 +66,9 @@ def raylets(count, cell_seconds=0.0, place=None):
             patch.setenv("QMAC_TEST_CELL_SECONDS", str(cell_seconds))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_LOG_TO_STDERR", "0")
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE})
+        cluster = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE}
+        )
         try:
             nodes = [cluster.add_node(num_cpus=1, object_store_memory=STORE) for _ in range(count)]
             yield cluster, nodes
@@ -122,7 +124,11 @@ def swept(cluster, told, trouble, leases=3):
     with qmac.RayExecutor(cluster.address) as executor:
         result = qmac.optimize(PRICES, GRID, top=20, executor=executor)
     thread.join()
-    given_up = [moment - began[0] for moment, action in told if isinstance(action, Expel) and moment > began[0]]
+    given_up = [
+        moment - began[0]
+        for moment, action in told
+        if isinstance(action, Expel) and moment > began[0]
+    ]
     return result, given_up
 
 
@@ -137,11 +143,20 @@ def released(told):
                         waits.append(moment - lost_at)
                         cells -= set(range(lease.first, lease.last))
             case Expel(node):
-                mine = [other.lease for _, other in told if isinstance(other, Grant) and other.lease.node == node]
+                mine = [
+                    other.lease
+                    for _, other in told
+                    if isinstance(other, Grant) and other.lease.node == node
+                ]
                 done = {other.lease.number for _, other in told if isinstance(other, Accept)}
                 out[node] = (
                     moment,
-                    {c for lease in mine if lease.number not in done for c in range(lease.first, lease.last)},
+                    {
+                        c
+                        for lease in mine
+                        if lease.number not in done
+                        for c in range(lease.first, lease.last)
+                    },
                 )
     return waits
 
@@ -163,7 +178,9 @@ def test_a_worker_that_is_killed(digest, told, tmp_path):
     assert len(given_up) == 1 and given_up[0] < 3
     waits = released(told)
     assert waits and max(waits) < 10, waits
-    print(f"worker killed: seen after {given_up[0]:.1f} s, leased again after {min(waits):.1f} to {max(waits):.1f} s")
+    print(
+        f"worker killed: seen after {given_up[0]:.1f} s, leased again after {min(waits):.1f} to {max(waits):.1f} s"
+    )
 
 
 def begun(out, *python, **streams):
@@ -189,21 +206,31 @@ def test_a_driver_that_is_killed_goes_on_elsewhere(digest, tmp_path):
     )
     process = begun(out, "-c", code, stderr=subprocess.DEVNULL)
     for _ in range(1200):
-        lines = (out / "progress.jsonl").read_text().splitlines() if (out / "progress.jsonl").exists() else []
+        lines = (
+            (out / "progress.jsonl").read_text().splitlines()
+            if (out / "progress.jsonl").exists()
+            else []
+        )
         if lines and json.loads(lines[-1])["done"]:
             break
         assert process.poll() is None
         time.sleep(0.05)
     time.sleep(2)  # leases of half a second, and as many snapshots
     family = psutil.Process(process.pid).children(recursive=True)
-    heavy = [child for child in family if child.name() in ("raylet", "gcs_server") or "Actor" in child.name()]
+    heavy = [
+        child
+        for child in family
+        if child.name() in ("raylet", "gcs_server") or "Actor" in child.name()
+    ]
     process.kill()
     process.wait()
     shares = []
     results = qmac.resume(out, progress=lambda status: shares.append(status.done / status.size))
     result = next(iter(results.values()))
     assert shares[0] > 0 and result.digest == digest
-    assert heavy and not psutil.wait_procs(heavy, timeout=15)[1]  # the Ray that it started ends with it
+    assert (
+        heavy and not psutil.wait_procs(heavy, timeout=15)[1]
+    )  # the Ray that it started ends with it
 
 
 def test_sigterm_ends_within_seconds_and_keeps_what_is_done(digest, tmp_path):
@@ -216,7 +243,9 @@ def test_sigterm_ends_within_seconds_and_keeps_what_is_done(digest, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     took = time.monotonic() - began
-    assert process.returncode == 75 and f"qmac resume {out} --executor ray" in errors and took < 10, (
+    assert (
+        process.returncode == 75 and f"qmac resume {out} --executor ray" in errors and took < 10
+    ), (
         process.returncode,
         took,
         errors,
@@ -248,8 +277,13 @@ def test_a_node_whose_cpus_others_hold_is_named(monkeypatch):
         holder = ray.remote(num_cpus=1)(dict).remote()
         ray.get(holder.__ray_ready__.remote())
         name = f"{nodes[0].node_ip_address}:{nodes[0].node_id[:6]}"
-        why = re.escape(f"{name}: no process of ours has begun there; all of its CPUs are asked for (1), and others")
-        with pytest.warns(UserWarning, match=f"waiting for node {why}"), pytest.raises(Stopped, match=why):
+        why = re.escape(
+            f"{name}: no process of ours has begun there; all of its CPUs are asked for (1), and others"
+        )
+        with (
+            pytest.warns(UserWarning, match=f"waiting for node {why}"),
+            pytest.raises(Stopped, match=why),
+        ):
             qmac.optimize(PRICES, GRID, executor=executor)
 
 
@@ -263,7 +297,9 @@ def test_what_is_asked_of_a_node_that_has_just_ended_is_asked_of_nobody():
         nodes.do(action)  # its loss is told after an answer that gave it another lease
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:1", "127.0.0.1:99999"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:1", "127.0.0.1:99999"]
+)
 def test_an_address_without_a_cluster_is_told_at_once(address):
     began = time.monotonic()
     with pytest.raises(OptionError, match=r"Ray cluster"):

@@ -30,7 +30,11 @@ GRIDS = st.one_of(
         ROLES, ROLES, ROLES, ROLES, st.booleans(),
     ),
 )  # fmt: skip
-SERIES = st.builds(series, st.sampled_from(KINDS), st.integers(20, 90), st.integers(0, 100)).map(frame).map(Prices.of)
+SERIES = (
+    st.builds(series, st.sampled_from(KINDS), st.integers(20, 90), st.integers(0, 100))
+    .map(frame)
+    .map(Prices.of)
+)
 
 
 @pytest.fixture
@@ -96,7 +100,9 @@ def test_a_tally_of_anything_else_is_refused(evaluator):
 def test_what_is_given_is_kept_if_nothing_was_before(evaluator):
     first, second = done(evaluator, (0, 3)), done(evaluator, (3, 5))
     merged = ledger_of(evaluator)
-    assert not any(merged.settle(tally, batches) for tally, batches in ((first, [(0, 3)]), (second, [(3, 5)])))
+    assert not any(
+        merged.settle(tally, batches) for tally, batches in ((first, [(0, 3)]), (second, [(3, 5)]))
+    )
     ledger = ledger_of(evaluator)
     assert ledger.settle(first, [(0, 3)], given=True) and ledger.tally is first
     assert not ledger.settle(second, [(3, 5)], given=True) and ledger.tally is first

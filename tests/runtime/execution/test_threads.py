@@ -114,7 +114,9 @@ def test_map_inside_map_and_after_a_pickle_and_a_fork():
     assert os.waitpid(child, 0)[1] == 0
 
 
-@pytest.mark.parametrize("executor", EXECUTORS, ids=lambda e: f"{type(e).__name__}-{getattr(e, 'threads', 1)}")
+@pytest.mark.parametrize(
+    "executor", EXECUTORS, ids=lambda e: f"{type(e).__name__}-{getattr(e, 'threads', 1)}"
+)
 def test_conformance(executor, digest):
     assert list(executor.map(abs, range(-3, 3))) == [3, 2, 1, 0, 1, 2]
     assert sweep(PRICES, GRID, asked(PRICES, GRID), executor).digest == digest
@@ -128,13 +130,19 @@ def test_conformance(executor, digest):
 
 
 @settings(max_examples=10)
-@given(st.lists(st.builds(WorkerDirective, st.integers(1, 3), st.booleans()), max_size=12), st.integers(1, 3))
+@given(
+    st.lists(st.builds(WorkerDirective, st.integers(1, 3), st.booleans()), max_size=12),
+    st.integers(1, 3),
+)
 def test_orders_that_change_while_it_runs(digest, orders, threads):
     watch = Told([*orders, WorkerDirective(2), WorkerDirective(1)])
     with pytest.MonkeyPatch.context() as patch:
         evaluate = Worker.evaluate
         patch.setattr(Worker, "evaluate", lambda *a: time.sleep(0.001) or evaluate(*a))
-        assert sweep(PRICES, GRID, asked(PRICES, GRID), ThreadExecutor(threads), watch).digest == digest
+        assert (
+            sweep(PRICES, GRID, asked(PRICES, GRID), ThreadExecutor(threads), watch).digest
+            == digest
+        )
     watch.ledger.check()
 
 
@@ -150,15 +158,21 @@ def test_a_pause_lets_the_batches_at_hand_end_and_settles_them(slow):
     ThreadExecutor(2).run(evaluator, ledger, watch)
     assert ledger.complete
     waiting = [at for at in seen[:399] if at == seen[398]]
-    assert len(waiting) > 50 and 0 < waiting[0][1] < 46  # nothing moved, and all that was swept was in the books
-    assert waiting[0][0] == pytest.approx(evaluator.work[: waiting[0][1]].sum() / evaluator.work.sum())
+    assert (
+        len(waiting) > 50 and 0 < waiting[0][1] < 46
+    )  # nothing moved, and all that was swept was in the books
+    assert waiting[0][0] == pytest.approx(
+        evaluator.work[: waiting[0][1]].sum() / evaluator.work.sum()
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_a_stop_settles_what_is_at_hand(slow, threads):
     evaluator = evaluator_of(PRICES, GRID)
     ledger = ledger_of(evaluator)
-    ThreadExecutor(threads).run(evaluator, ledger, lambda ledger: WorkerDirective(threads, stop=ledger.share > 0.3))
+    ThreadExecutor(threads).run(
+        evaluator, ledger, lambda ledger: WorkerDirective(threads, stop=ledger.share > 0.3)
+    )
     assert 0 < ledger.done.sum() < 46
     assert ledger.share == pytest.approx(evaluator.work[ledger.done].sum() / evaluator.work.sum())
     ledger.check()
@@ -192,14 +206,18 @@ def test_an_interrupt_while_workers_are_started(slow, monkeypatch):
     ledger = ledger_of(evaluator)
     with pytest.raises(KeyboardInterrupt):
         ThreadExecutor(2).run(evaluator, ledger, lambda _: WorkerDirective(2))
-    assert not ledger.nothing_left  # the worker that was started left after its first batch, and did not sweep all
+    assert (
+        not ledger.nothing_left
+    )  # the worker that was started left after its first batch, and did not sweep all
 
 
 def test_a_crew_makes_its_workers_once_and_frees_those_that_are_not_to_sweep(slow, monkeypatch):
     evaluator = evaluator_of(PRICES, GRID)
     made, make = [], evaluator.worker
     monkeypatch.setattr(
-        evaluator, "worker", lambda floors=None: (worker := make(floors), made.append(weakref.ref(worker)))[0]
+        evaluator,
+        "worker",
+        lambda floors=None: (worker := make(floors), made.append(weakref.ref(worker)))[0],
     )
     whole = ledger_of(evaluator)
     with WorkerPool(evaluator, 2) as crew:
@@ -310,7 +328,9 @@ def test_books_that_do_not_balance_end_the_run(monkeypatch):
     counts = evaluator.counts
     counts[3] += 1
     with pytest.raises(InternalError, match="do not balance"):
-        ThreadExecutor(2).run(evaluator, books.Ledger(counts, evaluator.work, evaluator.empty), NullMonitor(2))
+        ThreadExecutor(2).run(
+            evaluator, books.Ledger(counts, evaluator.work, evaluator.empty), NullMonitor(2)
+        )
 
 
 def test_kernels_that_are_late_leave_at_their_next_row(monkeypatch):
@@ -331,7 +351,9 @@ def test_kernels_that_are_late_leave_at_their_next_row(monkeypatch):
     assert time.perf_counter() - began < 2
     assert not ledger.done[20]
     ledger.check()
-    ThreadExecutor(2).run(evaluator, ledger, lambda _: WorkerDirective(2, stop=True))  # and the stop is not left over
+    ThreadExecutor(2).run(
+        evaluator, ledger, lambda _: WorkerDirective(2, stop=True)
+    )  # and the stop is not left over
     assert evaluator.stop[0] == 0
 
 

@@ -17,7 +17,15 @@ from qmac.runtime.monitoring.status import Parts, Status, duration, millions
 from qmac.storage import atomic
 
 STATUS = Status(
-    done=500, size=2000, seconds=3.5, best=0.25, memory=300 * 2**20, rate=100.0, name="SPY", threads=2, limit=2**30
+    done=500,
+    size=2000,
+    seconds=3.5,
+    best=0.25,
+    memory=300 * 2**20,
+    rate=100.0,
+    name="SPY",
+    threads=2,
+    limit=2**30,
 )
 
 
@@ -55,9 +63,25 @@ def test_a_status_in_words(changes, left, words):
 
 
 def test_times_and_rates_in_words():
-    shown = [duration(seconds) for seconds in (0, 45.4, 99.9, 100, 5940, 6060, 3.6e6, math.inf, math.nan)]
-    assert shown == ["0 s", "45 s", "100 s", "2 min", "99 min", "1 h 41 min", "1,000 h 0 min", "? s", "? s"]
-    assert [millions(rate) for rate in (0, 1.2e6, 2e9)] == ["0.00 million/s", "1.20 million/s", "2,000 million/s"]
+    shown = [
+        duration(seconds) for seconds in (0, 45.4, 99.9, 100, 5940, 6060, 3.6e6, math.inf, math.nan)
+    ]
+    assert shown == [
+        "0 s",
+        "45 s",
+        "100 s",
+        "2 min",
+        "99 min",
+        "1 h 41 min",
+        "1,000 h 0 min",
+        "? s",
+        "? s",
+    ]
+    assert [millions(rate) for rate in (0, 1.2e6, 2e9)] == [
+        "0.00 million/s",
+        "1.20 million/s",
+        "2,000 million/s",
+    ]
 
 
 def test_lines(monkeypatch):
@@ -81,9 +105,14 @@ def test_bar():
     console = Console(file=stream, force_terminal=True, width=120)
     with Bar("{:+.1%}".format, console) as listener:
         listener(STATUS)
-        listener(Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "done": 2000, "level": "shed"})))
+        listener(
+            Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "done": 2000, "level": "shed"}))
+        )
         listener._progress.refresh()
-    assert all(words in stream.getvalue() for words in ("100%", "shed  SPY (2/3)  best +25.0%", "2 threads"))
+    assert all(
+        words in stream.getvalue()
+        for words in ("100%", "shed  SPY (2/3)  best +25.0%", "2 threads")
+    )
 
 
 def test_bar_says_what_there_is_room_for():
@@ -104,7 +133,12 @@ def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
     parts = Parts(said.append, {"done": 100, "SPY": 300, "last": 600})
     parts.next("SPY")  # the first was done by another process
     parts(Status(**(STATUS.__dict__ | {"done": 0})))
-    assert (said[-1].part, said[-1].parts, said[-1].job_done, said[-1].job_left) == (2, 3, 0.1, math.inf)
+    assert (said[-1].part, said[-1].parts, said[-1].job_done, said[-1].job_left) == (
+        2,
+        3,
+        0.1,
+        math.inf,
+    )
     now[0] += 30
     parts(Status(**(STATUS.__dict__ | {"done": 2000})))
     assert said[-1].job_done == pytest.approx(0.4) and said[-1].job_left == pytest.approx(60)
@@ -114,7 +148,10 @@ def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
     assert said[-1].job_done == pytest.approx(0.7) and said[-1].job_left == pytest.approx(30)
     assert "30 s left" in said[-1].text and said[-1].share == said[-1].job_done
     gauges = text_of(said[-1])
-    assert 'qmac_job_done_ratio{symbol="SPY"} 0.7' in gauges and 'qmac_job_left_seconds{symbol="SPY"} 30' in gauges
+    assert (
+        'qmac_job_done_ratio{symbol="SPY"} 0.7' in gauges
+        and 'qmac_job_left_seconds{symbol="SPY"} 30' in gauges
+    )
     alone = Parts(said.append, {"SPY": 300})
     alone.next("SPY")
     alone(STATUS)
@@ -138,10 +175,14 @@ def never_mind(status):
     pass
 
 
-@pytest.mark.parametrize("changes", [{}, MANY, FULL, MANY | FULL, {"finishing": 0.34}, MANY | {"finishing": 0.34}])
+@pytest.mark.parametrize(
+    "changes", [{}, MANY, FULL, MANY | FULL, {"finishing": 0.34}, MANY | {"finishing": 0.34}]
+)
 def test_a_bar_fits_in_80_columns(changes):
     stream = io.StringIO()
-    status = Status(**(STATUS.__dict__ | {"size": 10**12, "done": 25 * 10**10, "rate": 1e9} | changes))
+    status = Status(
+        **(STATUS.__dict__ | {"size": 10**12, "done": 25 * 10**10, "rate": 1e9} | changes)
+    )
     with Bar("{:+.1%}".format, Console(file=stream, width=80)) as listener:
         listener(status)
         text = listener._progress.columns[2].render(listener._progress.tasks[0]).plain
@@ -176,7 +217,10 @@ def test_log_writes_a_line_every_few_seconds(log, path, monkeypatch):
     log(Status(**(STATUS.__dict__ | {"best": math.nan, "rate": math.inf})))
     log.write({"state": "finished"})
     first, second, third = lines(path)
-    assert first["state"] == "running" and {key: first[key] for key in STATUS.__dict__} == STATUS.__dict__
+    assert (
+        first["state"] == "running"
+        and {key: first[key] for key in STATUS.__dict__} == STATUS.__dict__
+    )
     assert second["best"] is None and second["rate"] is None
     assert third["state"] == "finished" and abs(third["time"] - time.time()) < 60
 
@@ -190,7 +234,9 @@ def test_log_is_bounded(log, path):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("damage", [bytes(2 * LOG_BYTES), b"x" * 2 * LOG_BYTES, b"\xff" * 100, b'{"state": "run', b""])
+@pytest.mark.parametrize(
+    "damage", [bytes(2 * LOG_BYTES), b"x" * 2 * LOG_BYTES, b"\xff" * 100, b'{"state": "run', b""]
+)
 def test_a_damaged_log_is_written_on(log, path, damage):
     path.write_bytes(damage)
     log(STATUS)
@@ -238,7 +284,11 @@ def test_follow_until_it_ends(log, path, monkeypatch):
     runner.start()
     assert follow(path, seen.append) == "stopped at 50.0%: max_time"
     runner.join()
-    assert {status.done for status in seen} >= {1000, 2000} and seen[-1].name == "SPY" and seen[-1].limit == 2**30
+    assert (
+        {status.done for status in seen} >= {1000, 2000}
+        and seen[-1].name == "SPY"
+        and seen[-1].limit == 2**30
+    )
 
 
 def test_once_says_what_the_last_line_says(log, path):
@@ -250,7 +300,10 @@ def test_once_says_what_the_last_line_says(log, path):
     log.write({"state": "interrupted"})  # as earlier versions did
     assert follow(path, never, once=True) == "interrupted"
     log.end("interrupted")
-    assert follow(path, never, once=True) == "interrupted at 25.0%" and progress_log.last_line(path).share == 0.25
+    assert (
+        follow(path, never, once=True) == "interrupted at 25.0%"
+        and progress_log.last_line(path).share == 0.25
+    )
     log.end("finished")
     assert follow(path, never, once=True) == "finished"
 
@@ -258,7 +311,16 @@ def test_once_says_what_the_last_line_says(log, path):
 def test_a_line_half_written_is_passed_over(log, path):
     log(STATUS)
     whole = path.read_bytes()
-    for rest in (b"{", b'{"state": "fin', b'{"state": "finished"', b"\xff\xfe", b"\0" * 5000, b"7", b"null\n", b"\n\n"):
+    for rest in (
+        b"{",
+        b'{"state": "fin',
+        b'{"state": "finished"',
+        b"\xff\xfe",
+        b"\0" * 5000,
+        b"7",
+        b"null\n",
+        b"\n\n",
+    ):
         path.write_bytes(whole + rest)
         assert follow(path, lambda _: None, once=True).startswith("running"), rest
 

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from qmac.errors import OptionError
 from qmac.runtime.resources.admission import admit, headroom
-from qmac.runtime.resources.governor import KEPT, READING_SECONDS, Decision, Governor, GovernorState, decide
+from qmac.runtime.resources.governor import (
+    KEPT,
+    READING_SECONDS,
+    Decision,
+    Governor,
+    GovernorState,
+    decide,
+)
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Probe, Reading
 from qmac.runtime.resources.thresholds import MARGIN, THRESHOLDS, Level
@@ -21,7 +28,13 @@ DWELL = THRESHOLDS[Level.SHED].dwell
 
 def used(share, **others):
     """A reading with this share of the cgroup's limit in use."""
-    values = {"moment": 0.0, "cpus": 64.0, "affinity": 64, "memory_limit": LIMIT, "memory_used": int(share * LIMIT)}
+    values = {
+        "moment": 0.0,
+        "cpus": 64.0,
+        "affinity": 64,
+        "memory_limit": LIMIT,
+        "memory_used": int(share * LIMIT),
+    }
     return Reading(**(values | others))
 
 
@@ -85,7 +98,10 @@ def test_levels(reading, level):
     ],
 )
 def test_the_limit_asked_for(limits, rss, level):
-    assert last(used(0.1, rss=rss, total=10 * 2**30, available=9 * 2**30), limits=limits).level is level
+    assert (
+        last(used(0.1, rss=rss, total=10 * 2**30, available=9 * 2**30), limits=limits).level
+        is level
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +109,10 @@ def test_the_limit_asked_for(limits, rss, level):
     [
         ([GOOD], ""),
         ([used(0.93)], "memory: 93 % of 600 MiB used, the limit of the cgroup"),
-        ([used(0.93), GOOD], "memory: 50 % of 600 MiB used, the limit of the cgroup; it gets better"),
+        (
+            [used(0.93), GOOD],
+            "memory: 50 % of 600 MiB used, the limit of the cgroup; it gets better",
+        ),
         ([used(0.5, pressure=0.2)], "pressure: tasks wait for memory 20 % of the time"),
         ([used(0.5, disk_free=100 * MIB)], "disk: 100 MiB free, 256 MiB are to stay free"),
         ([used(0.93), *[GOOD] * 20], "threads come back a quarter at a time"),
@@ -133,7 +152,9 @@ def test_threads_follow_a_quota_down_at_once_and_up_step_by_step():
     assert all(decision.level is Level.NORMAL for decision in simulate([wide, narrow, wide]))
 
 
-@pytest.mark.parametrize(("load", "threads"), [(0, 8), (0.02, 8), (0.25, 6), (0.5, 4), (0.95, 1), (1, 1)])
+@pytest.mark.parametrize(
+    ("load", "threads"), [(0, 8), (0.02, 8), (0.25, 6), (0.5, 4), (0.95, 1), (1, 1)]
+)
 def test_polite_threads_make_way(load, threads):
     busy = used(0.5, cpus=8.0, affinity=8, other_load=load)
     assert last(busy, limits=Limits(polite=True)).threads == threads
@@ -142,7 +163,12 @@ def test_polite_threads_make_way(load, threads):
 
 
 def test_polite_on_two_cpus_keeps_both_while_little_goes_on():
-    assert last(used(0.5, cpus=2.0, affinity=2, other_load=0.1), limits=Limits(polite=True), threads=2).threads == 2
+    assert (
+        last(
+            used(0.5, cpus=2.0, affinity=2, other_load=0.1), limits=Limits(polite=True), threads=2
+        ).threads
+        == 2
+    )
 
 
 def test_polite_within_a_quota_counts_what_the_whole_machine_has_left():
@@ -202,7 +228,9 @@ def test_swinging_about_a_threshold_changes_the_level_once(level, swing, period)
     edge = 1 - THRESHOLDS[level].headroom
     readings = [used(edge + swing * math.sin(2 * math.pi * k / period)) for k in range(1000)]
     levels = [d.level for d in simulate(readings)]
-    assert sum(a != b for a, b in zip(levels, levels[1:])) <= 2  # in 500 s: the level below may come first
+    assert (
+        sum(a != b for a, b in zip(levels, levels[1:])) <= 2
+    )  # in 500 s: the level below may come first
 
 
 @pytest.mark.parametrize("period", range(1, 9))
@@ -226,7 +254,9 @@ def test_a_peak_that_passes_does_not_stop():
 
 def test_a_full_disk():
     low, lower = used(0.5, disk_free=200 * MIB), used(0.5, disk_free=10 * MIB)
-    assert {(d.level, d.threads, d.optional_outputs) for d in simulate([low] * 500)} == {(Level.SHED, 8, False)}
+    assert {(d.level, d.threads, d.optional_outputs) for d in simulate([low] * 500)} == {
+        (Level.SHED, 8, False)
+    }
     decisions = simulate([low, *[lower] * 200])
     assert decisions[1].pause and decisions[1].stop is None
     assert [d.stop for d in decisions].index("disk") == 1 + 60 / 0.5
@@ -253,7 +283,9 @@ def test_a_disk_is_looked_at_before_a_run_begins(recwarn):
     assert not recwarn
     with pytest.warns(UserWarning, match="100 MiB are free .* so save_grid is dropped. Make room"):
         admit(100 * MIB, "save_grid")
-    with pytest.raises(OptionError, match="40 MiB are free .* 256 MiB are to stay free. .* --disk-free 20MiB"):
+    with pytest.raises(
+        OptionError, match="40 MiB are free .* 256 MiB are to stay free. .* --disk-free 20MiB"
+    ):
         admit(40 * MIB)
 
 
@@ -306,7 +338,11 @@ def test_what_always_holds(readings, limits, threads, step):
         assert now.reason or (now.level is Level.NORMAL and now.threads == asked)
         if before.level is Level.STOP:
             assert now.level is Level.STOP
-        if now.level > Level.NORMAL and before.level > Level.NORMAL and readings[k].disk_free is None:
+        if (
+            now.level > Level.NORMAL
+            and before.level > Level.NORMAL
+            and readings[k].disk_free is None
+        ):
             assert now.threads <= before.threads
 
 
@@ -321,7 +357,10 @@ def test_it_gets_worse_at_once(before, reading):
     assert after.level >= alone.level
 
 
-@given(st.lists(st.floats(0, 1.1), min_size=1, max_size=60), st.lists(st.floats(0, 0.5), min_size=60, max_size=60))
+@given(
+    st.lists(st.floats(0, 1.1), min_size=1, max_size=60),
+    st.lists(st.floats(0, 0.5), min_size=60, max_size=60),
+)
 def test_more_memory_in_use_is_never_answered_with_more(shares, more):
     milder = simulate([used(share) for share in shares])
     harder = simulate([used(share + extra) for share, extra in zip(shares, more)])
@@ -332,8 +371,12 @@ def test_more_memory_in_use_is_never_answered_with_more(shares, more):
 @given(st.lists(st.floats(0, 1.0), min_size=2, max_size=200))
 def test_no_two_steps_up_within_a_dwell(shares):
     decisions = simulate([used(share) for share in shares], threads=60)
-    better = [k * 0.5 for k in range(1, len(decisions)) if decisions[k].level < decisions[k - 1].level]
-    more = [k * 0.5 for k in range(1, len(decisions)) if decisions[k].threads > decisions[k - 1].threads]
+    better = [
+        k * 0.5 for k in range(1, len(decisions)) if decisions[k].level < decisions[k - 1].level
+    ]
+    more = [
+        k * 0.5 for k in range(1, len(decisions)) if decisions[k].threads > decisions[k - 1].threads
+    ]
     for moments in (better, more):
         assert all(b - a >= DWELL for a, b in zip(moments, moments[1:]))
 
@@ -353,7 +396,11 @@ def test_the_table_is_in_order():
 def test_headroom_is_what_binds_first():
     reading = used(0.5, rss=100 * MIB, available=200 * MIB, total=8 * 2**30)
     assert headroom(Limits(), reading) == (200 * MIB, 8 * 2**30, "the memory of this machine")
-    assert headroom(Limits(memory=250 * MIB), reading) == (150 * MIB, 250 * MIB, "the limit asked for with memory")
+    assert headroom(Limits(memory=250 * MIB), reading) == (
+        150 * MIB,
+        250 * MIB,
+        "the limit asked for with memory",
+    )
     assert headroom(Limits(), used(0.75)) == (150 * MIB, LIMIT, "the limit of the cgroup")
     assert headroom(Limits(), used(2)) == (0, LIMIT, "the limit of the cgroup")
     assert headroom(Limits(), Reading(moment=0, cpus=1, affinity=1)) is None
@@ -364,7 +411,9 @@ def test_headroom_is_what_binds_first():
     [(0, 0, 8), (0, 30, 8), (0, 40, 6), (100, 40, 3), (100, 140, 1), (200, 40, 1), (240, 0, 8)],
 )
 def test_admitted_threads(base, each, threads):
-    assert admit(Limits(), used(0.5), base * MIB, each * MIB, 8) == threads  # 540 MiB less 300 MiB in use
+    assert (
+        admit(Limits(), used(0.5), base * MIB, each * MIB, 8) == threads
+    )  # 540 MiB less 300 MiB in use
 
 
 def test_not_even_one_thread():
@@ -375,9 +424,13 @@ def test_not_even_one_thread():
     with pytest.raises(OptionError) as caught:
         admit(Limits(), used(0.5), 500 * MIB, 12 * MIB, 8)
     assert str(caught.value) == says
-    with pytest.raises(OptionError, match="400 MiB is the limit asked for with memory and 360 MiB of it"):
+    with pytest.raises(
+        OptionError, match="400 MiB is the limit asked for with memory and 360 MiB of it"
+    ):
         admit(Limits(memory=400 * MIB), used(0, rss=350 * MIB), 0, 11 * MIB, 8)
-    with pytest.raises(OptionError, match="needs 91 MiB .* 100 MiB is what this machine has available and 90 MiB"):
+    with pytest.raises(
+        OptionError, match="needs 91 MiB .* 100 MiB is what this machine has available and 90 MiB"
+    ):
         admit(Limits(), used(0, available=100 * MIB, total=2**33), 0, 91 * MIB, 8)
 
 
@@ -460,7 +513,11 @@ def test_the_record_is_bounded():
         governor._record(Decision(threads=1), 51.0 + k, {})
     records = governor.degradations
     assert len(records) == 2 * KEPT and governor.omitted == 1001 - 2 * KEPT
-    assert [records[0]["seconds"], records[KEPT]["seconds"], records[-1]["seconds"]] == [0, 901, 1000]
+    assert [records[0]["seconds"], records[KEPT]["seconds"], records[-1]["seconds"]] == [
+        0,
+        901,
+        1000,
+    ]
 
 
 def test_observing_changes_nothing_but_the_end():
@@ -479,7 +536,9 @@ def test_a_quota_from_the_start_is_written_down():
     script = Script(*[used(0.5, cpus=2.5)] * 10)
     governor = script.governor()
     assert governor.tick().threads == 2
-    assert governor.degradations == [{"seconds": 0, "level": "NORMAL", "threads": 2, "reason": "cpus: 2.5 may be used"}]
+    assert governor.degradations == [
+        {"seconds": 0, "level": "NORMAL", "threads": 2, "reason": "cpus: 2.5 may be used"}
+    ]
 
 
 def test_on_this_machine():
@@ -508,9 +567,11 @@ def test_degradations_since_a_moment_say_what_was_in_force():
     governor = Governor(Limits(), Probe(), 2, clock=lambda: 100.0)
     records = [(1, "SHED", 1), (5, "NORMAL", 2), (9, "PAUSE", 1), (20, "NORMAL", 2)]
     governor._first = [
-        {"seconds": s, "level": level, "threads": threads, "reason": ""} for s, level, threads in records
+        {"seconds": s, "level": level, "threads": threads, "reason": ""}
+        for s, level, threads in records
     ]
     told = {
-        moment: [record["seconds"] for record in governor.degradations_since(moment)] for moment in (0, 3, 6, 12, 30)
+        moment: [record["seconds"] for record in governor.degradations_since(moment)]
+        for moment in (0, 3, 6, 12, 30)
     }
     assert told == {0: [1, 5, 9, 20], 3: [1, 5, 9, 20], 6: [9, 20], 12: [9, 20], 30: []}

@@ -30,21 +30,32 @@ def test_bytes(text, size):
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("2h", 7200), ("90s", 90), ("30min", 1800), ("30 m", 1800), ("1h30min", 5400), ("1d", 86400), ("2.5", 2.5)],
+    [
+        ("2h", 7200),
+        ("90s", 90),
+        ("30min", 1800),
+        ("30 m", 1800),
+        ("1h30min", 5400),
+        ("1d", 86400),
+        ("2.5", 2.5),
+    ],
 )
 def test_seconds(text, seconds):
     assert parse_seconds(text) == seconds
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "GiB", "4 giga", "-4GiB", "0", "0GiB", "4GiB5", "1e9", "nan", "4,5GiB", "9" * 30]
+    "text",
+    ["", " ", "GiB", "4 giga", "-4GiB", "0", "0GiB", "4GiB5", "1e9", "nan", "4,5GiB", "9" * 30],
 )
 def test_bad_bytes(text):
     with pytest.raises(OptionError, match="size is .*[Ww]rite .*4GiB"):
         parse_bytes(text)
 
 
-@pytest.mark.parametrize("text", ["", "h", "2 weeks", "-2h", "0", "0s", "inf", "2h-3min", "9" * 400])
+@pytest.mark.parametrize(
+    "text", ["", "h", "2 weeks", "-2h", "0", "0s", "inf", "2h-3min", "9" * 400]
+)
 def test_bad_seconds(text):
     with pytest.raises(OptionError, match="time is .*[Ww]rite .*2h"):
         parse_seconds(text)
@@ -126,7 +137,10 @@ def test_bad_limits(arguments, says):
 
 
 @given(
-    memory=st.none() | st.integers(2**20, 2**50) | st.floats(0.01, 1) | st.sampled_from(["80%", "1.5GiB", "700 MB"]),
+    memory=st.none()
+    | st.integers(2**20, 2**50)
+    | st.floats(0.01, 1)
+    | st.sampled_from(["80%", "1.5GiB", "700 MB"]),
     threads=st.none() | st.integers(1, 500),
     cpu_share=st.none() | st.floats(0.01, 1),
     disk_free=st.none() | st.integers(1, 2**50) | st.just("2GiB"),
@@ -143,7 +157,12 @@ def test_limits_are_values(**arguments):
 
 def test_defaults_limit_nothing():
     limits = Limits()
-    assert (limits.memory, limits.threads, limits.cpu_share, limits.seconds) == (None, None, None, math.inf)
+    assert (limits.memory, limits.threads, limits.cpu_share, limits.seconds) == (
+        None,
+        None,
+        None,
+        math.inf,
+    )
     assert limits.disk_bytes == 256 * 2**20
     assert Limits(disk_free=None).disk_bytes == 0
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -12,7 +12,9 @@ from qmac.runtime.resources.probes import Probe, Reading, find_groups
 
 MIB = 2**20
 V1_NONE = 9223372036854771712
-PSI = "some avg10={} avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+PSI = (
+    "some avg10={} avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+)
 V2_MOUNT = "31 23 0:28 {root} /sys/fs/cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
 V1_MOUNTS = """\
 30 23 0:27 / /sys/fs/cgroup ro - tmpfs tmpfs ro,mode=755
@@ -47,10 +49,14 @@ class Tree:
     def v1(self, group, limit=V1_NONE, used=0, cache=0, quota=-1, period=100000, stat=(0, 0)):
         self.write(f"cgroup/memory/{group}/memory.limit_in_bytes", f"{limit}\n")
         self.write(f"cgroup/memory/{group}/memory.usage_in_bytes", used)
-        self.write(f"cgroup/memory/{group}/memory.stat", f"inactive_file 1\ntotal_inactive_file {cache}\n")
+        self.write(
+            f"cgroup/memory/{group}/memory.stat", f"inactive_file 1\ntotal_inactive_file {cache}\n"
+        )
         self.write(f"cgroup/cpu,cpuacct/{group}/cpu.cfs_quota_us", quota)
         self.write(f"cgroup/cpu,cpuacct/{group}/cpu.cfs_period_us", period)
-        self.write(f"cgroup/cpu,cpuacct/{group}/cpu.stat", "nr_periods {}\nnr_throttled {}\n".format(*stat))
+        self.write(
+            f"cgroup/cpu,cpuacct/{group}/cpu.stat", "nr_periods {}\nnr_throttled {}\n".format(*stat)
+        )
 
     def probe(self, directory=None):
         return Probe(directory, self.proc, self.cgroups)
@@ -64,7 +70,11 @@ def v2(tmp_path):
 @pytest.fixture
 def v1(tmp_path):
     mounts = V1_MOUNTS.format(root="/")
-    return Tree(tmp_path / "v1", "9:name=systemd:/\n4:memory:/outer/inner\n1:cpu,cpuacct:/outer/inner\n0::/\n", mounts)
+    return Tree(
+        tmp_path / "v1",
+        "9:name=systemd:/\n4:memory:/outer/inner\n1:cpu,cpuacct:/outer/inner\n0::/\n",
+        mounts,
+    )
 
 
 def limits(tree):
@@ -78,7 +88,11 @@ def limits(tree):
         (("max", 900, 0), ("max", 90, 0), (None, None)),
         (("max", 900, 0), (1000, 90, 20), (1000, 70)),
         ((1000, 900, 0), ("max", 90, 0), (1000, 900)),
-        ((1000, 900, 0), (500, 90, 0), (1000, 900)),  # the parent is larger, but its other children fill it
+        (
+            (1000, 900, 0),
+            (500, 90, 0),
+            (1000, 900),
+        ),  # the parent is larger, but its other children fill it
         ((1000, 400, 0), (500, 90, 0), (500, 90)),
         ((1000, 500, 100), (1000, 500, 0), (1000, 500)),
         ((1000, 50, 100), ("max", 50, 0), (1000, 0)),  # the two files are not of one moment
@@ -128,24 +142,34 @@ def test_groups_from_own_to_mount(tmp_path, membership, root, expected):
     for name in ("a/b", "b"):
         (tmp_path / name).mkdir(parents=True)
     groups = find_groups(membership, V2_MOUNT.format(root=root), tmp_path)
-    paths = [str(group.directory.relative_to(tmp_path)).removeprefix(".") for group in groups.unified]
+    paths = [
+        str(group.directory.relative_to(tmp_path)).removeprefix(".") for group in groups.unified
+    ]
     assert paths == expected
     assert groups.memory == groups.cpu == groups.unified
     assert {group.version for group in groups.unified} <= {2}
 
 
 def test_a_hybrid_takes_each_controller_where_it_is(tmp_path):
-    tree = Tree(tmp_path, "4:memory:/job\n1:cpu,cpuacct:/\n0::/slice\n", V1_MOUNTS.format(root="/") + UNIFIED_MOUNT)
+    tree = Tree(
+        tmp_path,
+        "4:memory:/job\n1:cpu,cpuacct:/\n0::/slice\n",
+        V1_MOUNTS.format(root="/") + UNIFIED_MOUNT,
+    )
     tree.v1("job", 5000, 100, 30, quota=50000)
     tree.write("cgroup/unified/slice/memory.pressure", PSI.format("12.50"))
-    tree.write("cgroup/unified/slice/memory.max", 1)  # no such file in a real hybrid: it must not be looked at
+    tree.write(
+        "cgroup/unified/slice/memory.max", 1
+    )  # no such file in a real hybrid: it must not be looked at
     reading = tree.probe().read()
     assert (reading.memory_limit, reading.memory_used, reading.pressure) == (5000, 70, 0.125)
     assert reading.throttled is None  # the quota is of a group that this process is not in
 
 
 def test_a_hybrid_with_memory_in_version_2(tmp_path):
-    tree = Tree(tmp_path, "1:cpu,cpuacct:/\n0::/slice\n", V1_MOUNTS.format(root="/") + UNIFIED_MOUNT)
+    tree = Tree(
+        tmp_path, "1:cpu,cpuacct:/\n0::/slice\n", V1_MOUNTS.format(root="/") + UNIFIED_MOUNT
+    )
     tree.v2("unified/slice", 5000, 100)
     assert limits(tree) == (5000, 100)
 
@@ -161,7 +185,14 @@ def test_pressure(v2):
 
 @pytest.mark.parametrize(
     ("outer", "inner", "cpus"),
-    [(-1, -1, 64), (150000, -1, 1.5), (-1, 50000, 0.5), (150000, 50000, 0.5), (50000, 150000, 0.5), (10**8, -1, 64)],
+    [
+        (-1, -1, 64),
+        (150000, -1, 1.5),
+        (-1, 50000, 0.5),
+        (150000, 50000, 0.5),
+        (50000, 150000, 0.5),
+        (10**8, -1, 64),
+    ],
 )
 def test_quota(v1, v2, outer, inner, cpus, monkeypatch):
     monkeypatch.setattr(probes, "available_cpus", lambda: 64)
@@ -193,7 +224,10 @@ STAT = "cpu  0 0 0\n{}intr 5 5\n"
 
 
 def stat(tree, *cpus):
-    lines = (f"cpu{k} {busy} 0 0 {idle} {waiting} 0 0 {stolen} 0 0\n" for k, busy, idle, waiting, stolen in cpus)
+    lines = (
+        f"cpu{k} {busy} 0 0 {idle} {waiting} 0 0 {stolen} 0 0\n"
+        for k, busy, idle, waiting, stolen in cpus
+    )
     tree.write("proc/stat", STAT.format("".join(lines)))
 
 
@@ -207,7 +241,9 @@ def test_load_of_others(v2, monkeypatch):
     stat(v2, (0, 1, 0, 0, 0), (1, 100, 0, 0, 0), (2, 1, 0, 0, 0))
     assert probe.read().other_load is None  # too soon to tell
     stat(v2, (0, 100, 0, 0, 0), (1, 100, 0, 0, 0), (2, 0, 50, 25, 25))
-    assert probe.read().other_load == 0.5  # CPU 1 is none of ours, and waiting or stolen is not busy
+    assert (
+        probe.read().other_load == 0.5
+    )  # CPU 1 is none of ours, and waiting or stolen is not busy
     stat(v2, (0, 200, 0, 0, 0), (1, 100, 0, 0, 0), (2, 0, 150, 25, 25))
     assert probe.read().other_load == 0.25  # half of the busy time was our own
     stat(v2, (0, 200, 100, 0, 0), (1, 100, 0, 0, 0), (2, 0, 250, 25, 25))
@@ -215,7 +251,10 @@ def test_load_of_others(v2, monkeypatch):
 
 
 def test_memory_of_the_machine(v2):
-    v2.write("proc/meminfo", "MemTotal:       2000 kB\nMemFree:  10 kB\nMemAvailable:   500 kB\nHugePages_Total:  0\n")
+    v2.write(
+        "proc/meminfo",
+        "MemTotal:       2000 kB\nMemFree:  10 kB\nMemAvailable:   500 kB\nHugePages_Total:  0\n",
+    )
     reading = v2.probe().read()
     assert (reading.available, reading.total) == (500 * 1024, 2000 * 1024)
 
@@ -225,9 +264,19 @@ def test_what_is_not_there_is_none_and_named(tmp_path):
     probe = Probe(tmp_path / "no such directory", tmp_path / "proc", tmp_path / "cgroup")
     reading = probe.read()
     assert reading == Reading(
-        moment=reading.moment, cpus=float(reading.affinity), affinity=len(os.sched_getaffinity(0)), rss=reading.rss
+        moment=reading.moment,
+        cpus=float(reading.affinity),
+        affinity=len(os.sched_getaffinity(0)),
+        rss=reading.rss,
     )
-    assert probe.missing == ("memory_limit", "throttled", "disk_free", "other_load", "available", "pressure")
+    assert probe.missing == (
+        "memory_limit",
+        "throttled",
+        "disk_free",
+        "other_load",
+        "available",
+        "pressure",
+    )
 
 
 def test_without_proc_psutil_says_what_the_machine_has(tmp_path):
@@ -243,7 +292,9 @@ def test_garbage_is_none(v2):
     for name in ("meminfo", "stat", "pressure/memory"):
         v2.write(f"proc/{name}", "nothing of the kind\n")
     reading = v2.probe().read()
-    assert (reading.memory_limit, reading.available, reading.pressure, reading.other_load) == (None,) * 4
+    assert (reading.memory_limit, reading.available, reading.pressure, reading.other_load) == (
+        None,
+    ) * 4
 
 
 def test_disk(tmp_path):
@@ -254,7 +305,9 @@ def test_disk(tmp_path):
 def test_children_count():
     alone = Probe().read().rss
     code = "data = bytearray(60 << 20); print('held', flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
         child.stdout.readline()
         with_child = Probe().read().rss
         child.communicate(b"\n")
@@ -276,7 +329,10 @@ def test_a_child_that_ends_between_two_readings(monkeypatch):
 def test_no_child_is_reaped_by_looking():
     with subprocess.Popen([sys.executable, "-c", "raise SystemExit(7)"]) as child:
         deadline = time.monotonic() + 20
-        while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+        while (
+            psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.01)
         Probe().read()
         assert child.wait() == 7

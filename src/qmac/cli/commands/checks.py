@@ -56,12 +56,20 @@ def verify(
             return
         show_differences(found, streams.console())
         if not wrong:
-            print(f"{replayed} rows agree with {' and '.join(witnesses)} to {TOLERANCE:g} in every metric compared.")
+            print(
+                f"{replayed} rows agree with {' and '.join(witnesses)} to {TOLERANCE:g} in every metric compared."
+            )
         if not vectorbt.is_installed():
-            print("vectorbt is not installed; with it there is a second witness: pip install vectorbt")
+            print(
+                "vectorbt is not installed; with it there is a second witness: pip install vectorbt"
+            )
     if wrong:
         name, worst = max(wrong, key=lambda pair: pair[1].relative)
-        apart = "one of them is not finite" if math.isinf(worst.relative) else f"they are {worst.relative:.1e} apart"
+        apart = (
+            "one of them is not finite"
+            if math.isinf(worst.relative)
+            else f"they are {worst.relative:.1e} apart"
+        )
         streams.say(
             f"{worst.metric} of {worst.combination} on {name} is {worst.found!r}, but {worst.expected!r} by "
             f"{worst.against}: {apart}, more than {TOLERANCE:g}. Please report it, with the directory."
@@ -83,7 +91,10 @@ def _replays(path: Path, symbol: str | None, rows: int) -> Iterator[tuple[str, A
         series, own = result.series, None
         if series.averages is not None:
             averages = {window: row.tolist() for window, row in series.averages.items()}
-            own = {window: [None if math.isnan(value) else value for value in row] for window, row in averages.items()}
+            own = {
+                window: [None if math.isnan(value) else value for value in row]
+                for window, row in averages.items()
+            }
         yield name, result.top.head(rows), Replay(series.prices, result.rules, own)
 
 

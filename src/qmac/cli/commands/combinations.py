@@ -18,7 +18,9 @@ from qmac.errors import OptionError
 def backtest(
     *,
     rules: qmac.Rules,
-    arguments: Annotated[list[str], typer.Argument(metavar="[PRICES] BUY_FAST BUY_SLOW SELL_FAST SELL_SLOW")],
+    arguments: Annotated[
+        list[str], typer.Argument(metavar="[PRICES] BUY_FAST BUY_SLOW SELL_FAST SELL_SLOW")
+    ],
     sample: Sample = False,
     as_json: AsJson = False,
 ) -> None:
@@ -28,7 +30,9 @@ def backtest(
     """
     path, windows = _told_apart(arguments, sample)
     if len(windows) != 4:
-        raise OptionError(f"backtest takes four windows, and a file before them; got {' '.join(arguments)!r}.")
+        raise OptionError(
+            f"backtest takes four windows, and a file before them; got {' '.join(arguments)!r}."
+        )
     combination, series = _whole(windows), _prices(path, sample)
     run = qmac.backtest(series, combination, rules)
     if as_json:
@@ -50,11 +54,14 @@ def evaluate(
     *,
     rules: qmac.Rules,
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[PRICES] WINDOWS...", help="Four windows a combination.")
+        list[str] | None,
+        typer.Argument(metavar="[PRICES] WINDOWS...", help="Four windows a combination."),
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="CSV or Parquet of combinations: buy_fast, buy_slow, ... or an export."),
+        typer.Option(
+            "--from", help="CSV or Parquet of combinations: buy_fast, buy_slow, ... or an export."
+        ),
     ] = None,
     sample: Sample = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, every digit.")] = False,

@@ -16,24 +16,38 @@ PAGE = "report.html"
 
 
 def report(
-    directory: Annotated[Path, typer.Argument(help="A directory that 'qmac optimize --out' or Result.save wrote.")],
+    directory: Annotated[
+        Path, typer.Argument(help="A directory that 'qmac optimize --out' or Result.save wrote.")
+    ],
     out: Annotated[
         Path | None,
-        typer.Option(help="The page to write; by default report.html, or report-SYMBOL.html, in the directory."),
+        typer.Option(
+            help="The page to write; by default report.html, or report-SYMBOL.html, in the directory."
+        ),
     ] = None,
     symbol: Annotated[
-        str | None, typer.Option(help="Of a run of many symbols: this one. Without it, a page of all winners.")
+        str | None,
+        typer.Option(help="Of a run of many symbols: this one. Without it, a page of all winners."),
     ] = None,
     each: Annotated[
         bool,
-        typer.Option("--each", help="Of a run of many symbols: a page of each, too, linked from that of all winners."),
+        typer.Option(
+            "--each",
+            help="Of a run of many symbols: a page of each, too, linked from that of all winners.",
+        ),
     ] = False,
     prices: Annotated[
-        Path | None, typer.Option(help="CSV or Parquet file it was found on, where the directory does not hold it.")
+        Path | None,
+        typer.Option(
+            help="CSV or Parquet file it was found on, where the directory does not hold it."
+        ),
     ] = None,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="Print the numbers behind the page as one JSON object; a page only with --out."),
+        typer.Option(
+            "--json",
+            help="Print the numbers behind the page as one JSON object; a page only with --out.",
+        ),
     ] = False,
 ) -> None:
     """Write a page that shows a result: one HTML file, figures and all, that needs no network.
@@ -59,7 +73,9 @@ def report(
         _say(page.write_report(results[name], symbols_page.page_of(name, home)))
     if many:
         if prices is not None:
-            raise OptionError(f"{directory} holds {len(results)} results, --prices belongs to one. Add --symbol NAME.")
+            raise OptionError(
+                f"{directory} holds {len(results)} results, --prices belongs to one. Add --symbol NAME."
+            )
         made, render = (
             symbols.symbols_of(results, str(directory), symbols_page.links_of(results, home)),
             symbols_page.page,
@@ -80,5 +96,7 @@ def report(
 def _say(place: Path, stream: TextIO | None = None) -> None:
     """Where a page is."""
     print(
-        f"{shlex.quote(str(place))}, {place.stat().st_size / 1e6:.1f} MB: open it in a browser", file=stream, flush=True
+        f"{shlex.quote(str(place))}, {place.stat().st_size / 1e6:.1f} MB: open it in a browser",
+        file=stream,
+        flush=True,
     )

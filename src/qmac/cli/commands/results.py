@@ -22,7 +22,8 @@ def show(
     symbol: OneSymbol = None,
     rows: Rows = 20,
     as_toml: Annotated[
-        bool, typer.Option("--toml", help="Print the job file that repeats it: qmac optimize job.toml")
+        bool,
+        typer.Option("--toml", help="Print the job file that repeats it: qmac optimize job.toml"),
     ] = False,
     rank_by: RankBy = "objective",
     as_json: AsJson = False,
@@ -45,7 +46,9 @@ def show(
     sound = results
     try:
         print_results(sound, rows, as_json, directory, rank_by=rank_by)
-    except ResultError:  # raised before anything is printed; to look at all of them first would take as long again
+    except (
+        ResultError
+    ):  # raised before anything is printed; to look at all of them first would take as long again
         if len(results) == 1:
             raise
         sound = results.readable()
@@ -81,7 +84,9 @@ def export(
             autocompletion=lambda: ["csv", "parquet", "json", "xlsx"],
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The file; without it, CSV or JSON on standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file; without it, CSV or JSON on standard output.")
+    ] = None,
     what: Annotated[
         str,
         typer.Option(
@@ -105,7 +110,9 @@ def export(
         raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
     frame = exports.frame_of(reader.read_results(directory, symbol), what)
     if kind == "xlsx" and len(frame) > SLOW_ROWS:
-        streams.say(f"{len(frame):,} rows take Excel's format a while; parquet and csv take a second.")
+        streams.say(
+            f"{len(frame):,} rows take Excel's format a while; parquet and csv take a second."
+        )
     content = exports.encoded(frame, kind)
     if out is None:
         sys.stdout.write(content.decode())
@@ -114,7 +121,9 @@ def export(
     if as_json:
         streams.print_json({"file": str(written), "what": what, "format": kind, "rows": len(frame)})
     else:
-        print(f"{written}: {what} as {kind}, {len(frame):,} x {len(frame.columns)} (rows x columns)")
+        print(
+            f"{written}: {what} as {kind}, {len(frame):,} x {len(frame.columns)} (rows x columns)"
+        )
 
 
 def print_failed(results: Any, place: Path | None) -> bool:
@@ -123,18 +132,30 @@ def print_failed(results: Any, place: Path | None) -> bool:
 
     incomplete = {name: result.failed for name, result in results.items() if result.failed}
     for name, failed in incomplete.items():
-        cells = ", ".join(str(cell["cell"]) for cell in failed[:5]) + (", ..." if len(failed) > 5 else "")
-        why = f"{len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}."
+        cells = ", ".join(str(cell["cell"]) for cell in failed[:5]) + (
+            ", ..." if len(failed) > 5 else ""
+        )
+        why = (
+            f"{len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}."
+        )
         streams.say(printable(f"{name} is incomplete: {why}"))
     if incomplete and place is not None and (place / HEADER).exists():
-        streams.say(f"to try these cells again, and no others: qmac resume {shlex.quote(str(place))} --retry-failed")
+        streams.say(
+            f"to try these cells again, and no others: qmac resume {shlex.quote(str(place))} --retry-failed"
+        )
     elif incomplete and place is None:
         streams.say("to try these cells again, and no others, a run must be kept: add --out DIR.")
     return bool(incomplete)
 
 
 def print_results(
-    results: Any, rows: int, as_json: bool, path: Path | None = None, *, saved: bool = False, rank_by: str = "objective"
+    results: Any,
+    rows: int,
+    as_json: bool,
+    path: Path | None = None,
+    *,
+    saved: bool = False,
+    rank_by: str = "objective",
 ) -> None:
     """One result in full, many as a table of winners."""
     from qmac.report.terminal.result import show_result, show_winners
@@ -151,14 +172,26 @@ def print_results(
         show_result(only, console, rows=rows, rank_by=rank_by)
         if path is not None and len(only.top) > rows:
             export = f"qmac export {shlex.quote(str(path))} --out top.csv"
-            console.print(f"all {len(only.top):,} rows: {export}", highlight=False, markup=False, soft_wrap=True)
+            console.print(
+                f"all {len(only.top):,} rows: {export}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
         console.print(f"digest {only.digest}", style="dim", highlight=False, soft_wrap=True)
     else:
         show_winners(results, console)
         if rank_by != "objective":
-            streams.say(f"note: --rank-by {rank_by} is of the rows of one symbol; winners are by objective.")
+            streams.say(
+                f"note: --rank-by {rank_by} is of the rows of one symbol; winners are by objective."
+            )
     if saved and path is None:
-        console.print("not saved: add --out DIR to keep the result", style="dim", highlight=False, soft_wrap=True)
+        console.print(
+            "not saved: add --out DIR to keep the result",
+            style="dim",
+            highlight=False,
+            soft_wrap=True,
+        )
     elif saved:
         console.print(
             f"saved in {path}; show it again: qmac show {shlex.quote(str(path))}; as a page: qmac report {shlex.quote(str(path))}",

@@ -29,7 +29,8 @@ from qmac.cli.options import (
 PIPE_WIDTH = 1000
 """Columns of a table that is no terminal's: paths in it stay in one piece."""
 PrometheusFile = Annotated[
-    Path | None, typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom.")
+    Path | None,
+    typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom."),
 ]
 
 
@@ -43,10 +44,14 @@ def optimize(
     limits: qmac.Limits,
     executor: Any,
     out: Annotated[
-        Path | None, typer.Option(help="New directory for snapshots and the result; 'qmac resume' goes on with it.")
+        Path | None,
+        typer.Option(
+            help="New directory for snapshots and the result; 'qmac resume' goes on with it."
+        ),
     ] = None,
     save_grid: Annotated[
-        str | None, typer.Option(help="Keep every score in --out, as float32 or float64.", metavar="TYPE")
+        str | None,
+        typer.Option(help="Keep every score in --out, as float32 or float64.", metavar="TYPE"),
     ] = None,
     prometheus_file: PrometheusFile = None,
     dry_run: Annotated[
@@ -73,7 +78,16 @@ def optimize(
     _announce(place)
     if prometheus_file is not None:
         check_place(prometheus_file)
-    _run(job, runner.kept_in(job, out, save_grid, place), limits, place, rows, prometheus_file, as_json, rank_by)
+    _run(
+        job,
+        runner.kept_in(job, out, save_grid, place),
+        limits,
+        place,
+        rows,
+        prometheus_file,
+        as_json,
+        rank_by,
+    )
 
 
 @takes_file
@@ -97,7 +111,10 @@ def resume(
     limits: qmac.Limits,
     rows: Rows = 20,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try cells again that failed on every node of a cluster.")
+        bool,
+        typer.Option(
+            "--retry-failed", help="Try cells again that failed on every node of a cluster."
+        ),
     ] = False,
     prometheus_file: PrometheusFile = None,
     as_json: AsJson = False,
@@ -136,13 +153,18 @@ def watch(
     if as_json:
         streams.print_json({**entry.to_dict(), "said": last})
         return
-    onward = f"; go on with: qmac resume {shlex.quote(str(directory))}" if entry.state == INTERRUPTED else ""
+    onward = (
+        f"; go on with: qmac resume {shlex.quote(str(directory))}"
+        if entry.state == INTERRUPTED
+        else ""
+    )
     print(f"{directory}: {last.removesuffix('.') if onward else last}{onward}", flush=True)
 
 
 def runs(
     directories: Annotated[
-        list[Path] | None, typer.Argument(metavar="DIR", help="Where to look, and below; here, if none is given.")
+        list[Path] | None,
+        typer.Argument(metavar="DIR", help="Where to look, and below; here, if none is given."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -185,15 +207,23 @@ def _run(
     from qmac.runtime.monitoring.prometheus import Prometheus
 
     if directory is not None:
-        again = [str(directory.path.resolve()), *(["--retry-failed"] if retry_failed else []), *limits.options]
+        again = [
+            str(directory.path.resolve()),
+            *(["--retry-failed"] if retry_failed else []),
+            *limits.options,
+        ]
         again += [] if executor is None else executor.options
-        again += [] if prometheus_file is None else ["--prometheus-file", str(prometheus_file.resolve())]
+        again += (
+            [] if prometheus_file is None else ["--prometheus-file", str(prometheus_file.resolve())]
+        )
         Interruption.resume = f"qmac resume {shlex.join(again)}"
         streams.say(f"if anything interrupts this run, go on with: {Interruption.resume}")
     with executor or nullcontext(), streams.progress(job.objective) as shown:
         listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
         threads, heeding = runner.threads_of(limits), _heeding(listener)
-        results = runner.run(job, directory, limits, threads, heeding, executor, retry_failed=retry_failed)
+        results = runner.run(
+            job, directory, limits, threads, heeding, executor, retry_failed=retry_failed
+        )
     Interruption.resume = None
     if directory is not None:
         Interruption.written = f"the result is in {directory.path}"
@@ -207,7 +237,11 @@ def _run(
 def _announce(executor: Any) -> None:
     """What takes some seconds before anything else can be shown."""
     if executor is not None:
-        streams.say(f"joining the Ray cluster at {executor.address}." if executor.address else "starting Ray here.")
+        streams.say(
+            f"joining the Ray cluster at {executor.address}."
+            if executor.address
+            else "starting Ray here."
+        )
 
 
 def _heeding(listener: Any) -> Any:
@@ -221,7 +255,9 @@ def _heeding(listener: Any) -> Any:
     return heed
 
 
-def _print_estimate(job: Any, limits: qmac.Limits, executor: Any, as_json: bool, save_grid: str | None = None) -> None:
+def _print_estimate(
+    job: Any, limits: qmac.Limits, executor: Any, as_json: bool, save_grid: str | None = None
+) -> None:
     from qmac.jobs.estimate import estimate
     from qmac.jobs.runner import threads_of
 

@@ -95,14 +95,19 @@ def _equity_of(period: Period, trades: TradeList, cash: float) -> np.ndarray:
     turns = np.column_stack((trades.opened, trades.closed)).ravel()
     lengths = np.diff(turns, prepend=0, append=period.close.size)
     equity = np.repeat(levels, lengths)
-    np.multiply(equity, period.close, out=equity, where=np.repeat(np.arange(lengths.size) % 2 == 1, lengths))
+    np.multiply(
+        equity, period.close, out=equity, where=np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
+    )
     return equity
 
 
 def _trade_table(index: pd.DatetimeIndex, trades: TradeList, rules: Rules) -> pd.DataFrame:
     """``index (T,)`` is that of the period."""
     still_open = trades.closed == index.size
-    cash = rules.init_cash * np.concatenate(([1.0], np.cumprod(1 + trades.returns)[:-1]))[: trades.opened.size]
+    cash = (
+        rules.init_cash
+        * np.concatenate(([1.0], np.cumprod(1 + trades.returns)[:-1]))[: trades.opened.size]
+    )
     fees = np.where(still_open, 1.0, 1 - rules.fees)
     return pd.DataFrame(
         {

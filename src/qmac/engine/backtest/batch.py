@@ -47,10 +47,16 @@ def evaluate(
     prices, rules = Prices.of(prices), Rules.of(rules)
     if isinstance(combinations, pd.DataFrame):  # such as result.top
         if not set(ROLES) <= set(combinations.columns):
-            raise GridError(f"combinations are a frame without the columns {', '.join(ROLES)}. Name them so.")
+            raise GridError(
+                f"combinations are a frame without the columns {', '.join(ROLES)}. Name them so."
+            )
         combinations = combinations[list(ROLES)].to_numpy()
     wanted = [checked_combination(combination) for combination in combinations]
-    return pd.DataFrame(replayed(prices, np.array(wanted, np.int64), rules, averages)) if wanted else no_rows()
+    return (
+        pd.DataFrame(replayed(prices, np.array(wanted, np.int64), rules, averages))
+        if wanted
+        else no_rows()
+    )
 
 
 def replayed(
@@ -74,11 +80,19 @@ def replayed(
 def no_rows() -> pd.DataFrame:
     """The table of no combination, with the types that it has with some."""
     whole = {*ROLES, "total_trades"}
-    return pd.DataFrame({name: np.zeros(0, np.int64 if name in whole else np.float64) for name in (*ROLES, *METRICS)})
+    return pd.DataFrame(
+        {
+            name: np.zeros(0, np.int64 if name in whole else np.float64)
+            for name in (*ROLES, *METRICS)
+        }
+    )
 
 
 def same_trades(
-    prices: Prices, combinations: Sequence[Combination], rules: Rules, averages: Averages | None = None
+    prices: Prices,
+    combinations: Sequence[Combination],
+    rules: Rules,
+    averages: Averages | None = None,
 ) -> np.ndarray:
     """Which combinations make the very same trades: ``(N,)`` whole numbers, equal where they do, by first appearance."""
     if not combinations:
@@ -88,7 +102,11 @@ def same_trades(
     found = []
     for row in range(len(combinations)):
         trades = signals.trades(row)
-        found.append(numbers.setdefault(np.concatenate((trades.opened, trades.closed)).tobytes(), len(numbers)))
+        found.append(
+            numbers.setdefault(
+                np.concatenate((trades.opened, trades.closed)).tobytes(), len(numbers)
+            )
+        )
     return np.array(found, np.int64)
 
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qmac.data.prices import Prices
-from qmac.engine.dataset.period import Period, code_dtype, delay_of, periods_per_year, trading_period
+from qmac.engine.dataset.period import (
+    Period,
+    code_dtype,
+    delay_of,
+    periods_per_year,
+    trading_period,
+)
 from qmac.engine.dataset.signals import Averages, MapFunction, averages_of, crosses_of
 from qmac.engine.dataset.trade_values import facts_of, own_exits
 from qmac.kernels.signals.crosses import Crosses
@@ -66,7 +72,11 @@ class BacktestInputs:
 
         def replay_from(begin: int) -> None:
             part = slice(begin, begin + at_once)
-            buys, sells, own = self.buys[part], self.sells[part], ReplaySums(*(column[part] for column in sums))
+            buys, sells, own = (
+                self.buys[part],
+                self.sells[part],
+                ReplaySums(*(column[part] for column in sums)),
+            )
             replay(self.entries, self.exits, buys, sells, self.market, period.start, ignore, own)
 
         list(mapped(replay_from, range(0, self.buys.size, at_once)))
@@ -79,19 +89,27 @@ class BacktestInputs:
             crosses.bars[crosses.starts[which] : crosses.starts[which + 1]]
             for crosses, which in ((self.entries, self.buys[row]), (self.exits, self.sells[row]))
         )
-        opened, closed, stopped = find_trades(entries, exits, market.stops, length, self.rules.conflict == "ignore")
+        opened, closed, stopped = find_trades(
+            entries, exits, market.stops, length, self.rules.conflict == "ignore"
+        )
         brought = np.where(stopped, market.stopped[opened], market.brought[closed])
         return TradeList(opened, closed, stopped, market.paid[opened], brought)
 
 
 def build_inputs(
-    prices: Prices, combinations: np.ndarray, rules: Rules, averages: Averages | None, mapped: MapFunction = map
+    prices: Prices,
+    combinations: np.ndarray,
+    rules: Rules,
+    averages: Averages | None,
+    mapped: MapFunction = map,
 ) -> BacktestInputs:
     windows, places = np.unique(combinations, return_inverse=True)
     places = places.reshape(combinations.shape)
     period = trading_period(prices, rules, tuple(windows.tolist()))
     rows = averages_of(prices, tuple(windows.tolist()), rules, averages, mapped)
-    of_both_sides = np.concatenate([fast * windows.size + slow for fast, slow in (places.T[:2], places.T[2:])])
+    of_both_sides = np.concatenate(
+        [fast * windows.size + slow for fast, slow in (places.T[:2], places.T[2:])]
+    )
     pairs, ids = np.unique(of_both_sides, return_inverse=True)
     buy, sell = np.split(ids, 2)
     entries, exits = crosses_of(rows, *np.divmod(pairs, windows.size), period, delay_of(rules))
@@ -103,7 +121,13 @@ def build_inputs(
         exits,
         buy,
         sell,
-        dict(zip(windows.tolist(), rows[:, period.first : period.first + period.close.size], strict=True)),
+        dict(
+            zip(
+                windows.tolist(),
+                rows[:, period.first : period.first + period.close.size],
+                strict=True,
+            )
+        ),
     )
 
 

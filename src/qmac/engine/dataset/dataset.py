@@ -13,7 +13,15 @@ from qmac.engine.dataset.period import Period, delay_of, periods_per_year, tradi
 from qmac.engine.dataset.signals import ABOVE, BELOW, Averages, MapFunction, averages_of, crosses_of
 from qmac.engine.dataset.trade_values import facts_of, values_of
 from qmac.kernels.signals.crosses import TIE, Crosses
-from qmac.kernels.signals.event_lists import MOST_PAIRS, Lists, Side, equal_lists, first_entries, lists_of, most_pairs
+from qmac.kernels.signals.event_lists import (
+    MOST_PAIRS,
+    Lists,
+    Side,
+    equal_lists,
+    first_entries,
+    lists_of,
+    most_pairs,
+)
 from qmac.kernels.trades.exit_tables import Stops, TradeValues
 from qmac.kernels.trades.scores import Facts
 from qmac.strategy.grid import Grid
@@ -82,7 +90,9 @@ class Dataset:
             (entries, *buy, MOST_PAIRS, functools.partial(walking_order, bars=bars)),
             (exits, *sell, most_pairs(windows), None),
         )
-        buys, sells = lists_of(list(mapped(lambda given: distinct(*given), told_apart)), windows, mapped)
+        buys, sells = lists_of(
+            list(mapped(lambda given: distinct(*given), told_apart)), windows, mapped
+        )
         return cls(grid.windows, buys, sells, bars, values, stops, facts)
 
 

@@ -83,19 +83,25 @@ def first_bar(prices: Prices, start: str) -> int:
     """Number of the first bar that is not before ``start``."""
     bar = int(prices.index.searchsorted(prices.moment(start)))
     if bar >= len(prices):
-        raise PricesError(f"start is {start}, but {prices.name} ends at {prices.index[-1]}. Give an earlier start.")
+        raise PricesError(
+            f"start is {start}, but {prices.name} ends at {prices.index[-1]}. Give an earlier start."
+        )
     return bar
 
 
 def bar_after(prices: Prices, end: str) -> int:
     """Number of the first bar after ``end``; a date without a time means all of that day."""
     if len(end) <= len("2010-01-04"):
-        following = pd.Timestamp(end) + pd.Timedelta(days=1)  # before a time zone makes days of 23 hours
+        following = pd.Timestamp(end) + pd.Timedelta(
+            days=1
+        )  # before a time zone makes days of 23 hours
         bar = int(prices.index.searchsorted(prices.moment(following.isoformat())))
     else:
         bar = int(prices.index.searchsorted(prices.moment(end), side="right"))
     if bar == 0:
-        raise PricesError(f"end is {end}, but {prices.name} begins at {prices.index[0]}. Give a later end.")
+        raise PricesError(
+            f"end is {end}, but {prices.name} begins at {prices.index[0]}. Give a later end."
+        )
     return bar
 
 

@@ -27,7 +27,11 @@ BUFFERED_BARS = 250_000
 
 
 def averages_of(
-    prices: Prices, windows: tuple[int, ...], rules: Rules, own: Averages | None = None, mapped: MapFunction = map
+    prices: Prices,
+    windows: tuple[int, ...],
+    rules: Rules,
+    own: Averages | None = None,
+    mapped: MapFunction = map,
 ) -> np.ndarray:
     """Averages ``(W, T)`` over the whole series: of the kind ``rules.average``, or the user's own."""
     if own is None:
@@ -35,17 +39,23 @@ def averages_of(
 
         def average(begin: int) -> None:
             part = slice(begin, begin + at_once)
-            found[part] = moving_averages(rules.average, prices.close, np.array(windows[part], np.int64))
+            found[part] = moving_averages(
+                rules.average, prices.close, np.array(windows[part], np.int64)
+            )
 
         list(mapped(average, range(0, len(windows), at_once)))
         return found
     if isinstance(own, np.ndarray):
         rows = own
     elif not isinstance(own, Mapping | pd.DataFrame):
-        raise GridError(f"averages are a {type(own).__name__}, but must be an array, a mapping or a frame by window.")
+        raise GridError(
+            f"averages are a {type(own).__name__}, but must be an array, a mapping or a frame by window."
+        )
     else:
         if isinstance(own, pd.DataFrame) and not own.index.equals(prices.index):
-            raise GridError("averages have other dates than the prices. Give them on the same index.")
+            raise GridError(
+                "averages have other dates than the prices. Give them on the same index."
+            )
         missing = [window for window in windows if window not in own]
         if missing:
             raise GridError(
@@ -66,7 +76,9 @@ def averages_of(
     try:
         rows = np.ascontiguousarray(rows, np.float64)
     except (TypeError, ValueError):
-        raise GridError("averages hold something that is not a number. Give floats, NaN where undefined.") from None
+        raise GridError(
+            "averages hold something that is not a number. Give floats, NaN where undefined."
+        ) from None
     if np.isinf(rows).any():
         raise GridError("averages hold an infinite value. Give NaN where they are undefined.")
     return rows

@@ -47,15 +47,23 @@ def own_exits(period: Period, rules: Rules) -> OwnExits:
     return OwnExits(bars, np.where(np.isnan(prices), by_time, prices * (1 - rules.fees)))
 
 
-def values_of(period: Period, rules: Rules, statistics: Collection[str]) -> tuple[TradeValues, Stops | None]:
+def values_of(
+    period: Period, rules: Rules, statistics: Collection[str]
+) -> tuple[TradeValues, Stops | None]:
     """Values for the statistics asked for (fields of ``walk.State``), and the stops if there are any."""
     exits = own_exits(period, rules)
     paid, brought = period.fill * rules.buy_factor, period.fill * rules.sell_factor
     sums = ReturnSums(
         gain=_gain(period, rules, exits) if "gain" in statistics else None,
-        returns=_summed(period, paid, brought, exits, lambda r: r) if "returns" in statistics else None,
-        squares=_summed(period, paid, brought, exits, np.square) if "squares" in statistics else None,
-        downside=_summed(period, paid, brought, exits, _below_squared) if "downside" in statistics else None,
+        returns=_summed(period, paid, brought, exits, lambda r: r)
+        if "returns" in statistics
+        else None,
+        squares=_summed(period, paid, brought, exits, np.square)
+        if "squares" in statistics
+        else None,
+        downside=_summed(period, paid, brought, exits, _below_squared)
+        if "downside" in statistics
+        else None,
         losses=_summed(period, paid, brought, exits, _below) if "losses" in statistics else None,
     )
     prices = Ends(None, None, 0.0, None)
@@ -67,7 +75,9 @@ def values_of(period: Period, rules: Rules, statistics: Collection[str]) -> tupl
         course = None if levels is None else Excursions(*courses_of(levels, exits.bars))
         length = period.close.size
         never = exits.bars == length
-        stops = Stops((2 * np.where(never, length + 1, exits.bars)).astype(code_dtype(length)), course)
+        stops = Stops(
+            (2 * np.where(never, length + 1, exits.bars)).astype(code_dtype(length)), course
+        )
     return TradeValues(sums, prices, levels), stops
 
 
@@ -75,7 +85,9 @@ def facts_of(period: Period, rules: Rules, periods_per_year: float) -> Facts:
     """What metrics need beside the walk."""
     moves = period.close[1:].astype(np.longdouble) / period.close[:-1] - 1
     downside, losses = (NEGLIGIBLE * float(part(moves).sum()) for part in (_below_squared, _below))
-    return Facts(period.start, float(period.bars), periods_per_year, rules.init_cash, downside, losses)
+    return Facts(
+        period.start, float(period.bars), periods_per_year, rules.init_cash, downside, losses
+    )
 
 
 def bound_of(gain: Any) -> float:
@@ -105,11 +117,17 @@ def _gain(period: Period, rules: Rules, exits: OwnExits) -> Ends:
     base = period.close[0]
     price, last = _log(period.fill, base), float(_log(period.close[-1:], base)[0])
     stopped = _log(exits.brought, base)
-    return Ends(price + math.log(rules.buy_factor), price + math.log(rules.sell_factor), last, stopped)
+    return Ends(
+        price + math.log(rules.buy_factor), price + math.log(rules.sell_factor), last, stopped
+    )
 
 
 def _summed(
-    period: Period, paid: np.ndarray, brought: np.ndarray, exits: OwnExits, of: Callable[[np.ndarray], np.ndarray]
+    period: Period,
+    paid: np.ndarray,
+    brought: np.ndarray,
+    exits: OwnExits,
+    of: Callable[[np.ndarray], np.ndarray],
 ) -> Ends:
     """Sum of ``of(r)`` over the bars of a trade, the bars of its two fills included."""
     close = period.close.astype(np.longdouble)

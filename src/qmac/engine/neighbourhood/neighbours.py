@@ -59,7 +59,9 @@ class Neighbourhood:
         return cls(values.size, values.size - defined.size, worst, median, best, share, infinite)
 
 
-def neighbours(grid: Grid, combination: Sequence[int], radius: int = RADIUS) -> tuple[np.ndarray, np.ndarray]:
+def neighbours(
+    grid: Grid, combination: Sequence[int], radius: int = RADIUS
+) -> tuple[np.ndarray, np.ndarray]:
     """The window sets of the grid at most ``radius`` steps away in each window, ``(N, 4)``, and the steps ``(N,)``.
 
     A step is from a window to the next one that the grid has for that average. The combination itself comes first, then
@@ -98,7 +100,9 @@ def moves_within(radius: int) -> np.ndarray:
     return np.stack(np.meshgrid(moves, moves, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-def moved(grid: Grid, roles: Sequence[str], pairs: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def moved(
+    grid: Grid, roles: Sequence[str], pairs: np.ndarray, moves: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Where the moves ``(M, 2)`` lead from pairs ``(K, 2)`` of one side of the grid: windows ``(K, M, 2)``, and whether those are
     in it, ``(K, M)``."""
     found = np.empty((len(pairs), len(moves), 2), np.int64)
@@ -122,7 +126,9 @@ def may_meet(grid: Grid, buys: np.ndarray, sells: np.ndarray) -> np.ndarray:
     return met
 
 
-def around(series: Series, grid: Grid, rules: Rules, combination: Sequence[int], radius: int = RADIUS) -> pd.DataFrame:
+def around(
+    series: Series, grid: Grid, rules: Rules, combination: Sequence[int], radius: int = RADIUS
+) -> pd.DataFrame:
     """All metrics of a combination and its neighbours: the four windows, ``steps``, then every metric."""
     found, steps = neighbours(grid, combination, radius)
     frame = evaluate(series.prices, found.tolist(), rules, series.averages)
@@ -143,18 +149,30 @@ def surroundings(
     blocks = [neighbours(grid, combination, max(radii)) for combination in combinations]
     if not blocks:
         return []
-    every, places = np.unique(np.concatenate([windows for windows, _ in blocks]), axis=0, return_inverse=True)
-    values = evaluate(series.prices, every.tolist(), rules, series.averages)[objective].to_numpy(np.float64)
+    every, places = np.unique(
+        np.concatenate([windows for windows, _ in blocks]), axis=0, return_inverse=True
+    )
+    values = evaluate(series.prices, every.tolist(), rules, series.averages)[objective].to_numpy(
+        np.float64
+    )
     found, begin = [], 0
     for windows, steps in blocks:
         here = values[places.ravel()[begin : begin + len(windows)]]
         begin += len(windows)
-        found.append([Neighbourhood.of(here[(steps > 0) & (steps <= radius)], maximize) for radius in radii])
+        found.append(
+            [Neighbourhood.of(here[(steps > 0) & (steps <= radius)], maximize) for radius in radii]
+        )
     return found
 
 
 def with_plateau(
-    series: Series, grid: Grid, rules: Rules, top: pd.DataFrame, objective: str, maximize: bool, radius: int = RADIUS
+    series: Series,
+    grid: Grid,
+    rules: Rules,
+    top: pd.DataFrame,
+    objective: str,
+    maximize: bool,
+    radius: int = RADIUS,
 ) -> pd.DataFrame:
     """The rows of ``top`` with the column ``plateau``: the median of the objective around them."""
     rows: list[Combination] = [tuple(row) for row in top[list(ROLES)].to_numpy(np.int64).tolist()]

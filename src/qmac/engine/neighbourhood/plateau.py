@@ -24,7 +24,9 @@ AS_BARS = 1 << 14
 """A row's plateau takes about as long as the replay of so many bars: 10 to 50 us, the less the nearer rows lie together."""
 
 
-def plateaus(evaluator: Evaluator, grid: Grid, combinations: np.ndarray, mapped: MapFunction = map) -> np.ndarray:
+def plateaus(
+    evaluator: Evaluator, grid: Grid, combinations: np.ndarray, mapped: MapFunction = map
+) -> np.ndarray:
     """Median of the objective within two steps of each combination, itself left out: ``(K, 4)`` gives ``(K,)``.
 
     Neighbours without a finite objective count as the worst, as in ``neighbourhood.Surroundings``. ``mapped`` may spread
@@ -34,7 +36,9 @@ def plateaus(evaluator: Evaluator, grid: Grid, combinations: np.ndarray, mapped:
     place_of = np.zeros(dataset.windows[-1] + 1, np.int32)
     place_of[list(dataset.windows)] = np.arange(len(dataset.windows))
     moves = moves_within(RADIUS)
-    by_windows = mapped(lambda lists: list_of_pair(lists.pairs, len(dataset.windows)), (dataset.buys, dataset.sells))
+    by_windows = mapped(
+        lambda lists: list_of_pair(lists.pairs, len(dataset.windows)), (dataset.buys, dataset.sells)
+    )
     sides = list(zip((ROLES[:2], ROLES[2:]), (slice(2), slice(2, 4)), by_windows, strict=True))
     found = []
     for begin in range(0, len(combinations), AT_ONCE):
@@ -42,7 +46,9 @@ def plateaus(evaluator: Evaluator, grid: Grid, combinations: np.ndarray, mapped:
         for roles, part, list_of in sides:
             pairs, inside = moved(grid, roles, combinations[begin : begin + AT_ONCE, part], moves)
             places = place_of[pairs]
-            near.append(_Near(pairs, np.where(inside, list_of[places[:, :, 0], places[:, :, 1]], -1)))
+            near.append(
+                _Near(pairs, np.where(inside, list_of[places[:, :, 0], places[:, :, 1]], -1))
+            )
         found.append(_medians(evaluator, *near))
     return np.concatenate(found)
 
@@ -60,16 +66,23 @@ class _Near(NamedTuple):
 def _medians(evaluator: Evaluator, buys: _Near, sells: _Near) -> np.ndarray:
     """For each row the median of what lies around it, ``(K,)``."""
     rows = len(buys.lists)
-    (buy_lists, buy_places), (sell_lists, sell_places) = _numbered(buys.lists), _numbered(sells.lists)
+    (buy_lists, buy_places), (sell_lists, sell_places) = (
+        _numbered(buys.lists),
+        _numbered(sells.lists),
+    )
     if buy_lists.size * sell_lists.size > MOST_SWEPT and rows > 1:
         halves = slice(rows // 2), slice(rows // 2, None)
-        return np.concatenate([_medians(evaluator, buys.part(half), sells.part(half)) for half in halves])
+        return np.concatenate(
+            [_medians(evaluator, buys.part(half), sells.part(half)) for half in halves]
+        )
     question = evaluator.question
     sign = question.objective.sign
     values = sign * evaluator.values(buy_lists, sell_lists)
     values[np.isnan(values)] = -np.inf
     around = np.empty((rows, buys.lists.shape[1] * sells.lists.shape[1]))
-    counts = values_around(values, buy_places, sell_places, buys.pairs, sells.pairs, question.shared_windows, around)
+    counts = values_around(
+        values, buy_places, sell_places, buys.pairs, sells.pairs, question.shared_windows, around
+    )
     around.sort(axis=1)  # NaN last
     middle = np.arange(rows)
     lower, upper = around[middle, np.maximum(counts - 1, 0) // 2], around[middle, counts // 2]

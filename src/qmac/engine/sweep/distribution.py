@@ -36,10 +36,16 @@ class Distribution:
     limit: float | None
 
     @classmethod
-    def finish(cls, objective: Objective, tally: Tally, maps: Cells, scale: Scale, units: Units) -> Distribution:
+    def finish(
+        cls, objective: Objective, tally: Tally, maps: Cells, scale: Scale, units: Units
+    ) -> Distribution:
         """The tally ranks ``sign * score``; here are scores again."""
         scored, sign = int(tally.totals.counts[2]), objective.sign
-        edges = scale.low + np.arange(BINS + 1) / scale.bins_per_unit if scale.bins_per_unit else np.zeros(BINS + 1)
+        edges = (
+            scale.low + np.arange(BINS + 1) / scale.bins_per_unit
+            if scale.bins_per_unit
+            else np.zeros(BINS + 1)
+        )
         counts = tally.totals.histogram
         if sign < 0:
             edges, counts = -edges[::-1], counts[::-1].copy()
@@ -51,8 +57,21 @@ class Distribution:
             exact_square = Fraction(squares, scored) / Fraction(2) ** units.square_bits
             mean = sign * float(exact_mean)
             std = math.sqrt(max(0.0, float(exact_square - exact_mean * exact_mean)))
-            low, high = sorted(sign * float(value) + 0.0 for value in (tally.lowest[0], maps.best[0].max()))
-        return cls(objective, edges, counts, scored, int(tally.totals.counts[3]), mean, std, low, high, scale.limit)
+            low, high = sorted(
+                sign * float(value) + 0.0 for value in (tally.lowest[0], maps.best[0].max())
+            )
+        return cls(
+            objective,
+            edges,
+            counts,
+            scored,
+            int(tally.totals.counts[3]),
+            mean,
+            std,
+            low,
+            high,
+            scale.limit,
+        )
 
     @property
     def edges(self) -> np.ndarray:

@@ -50,7 +50,9 @@ class Evaluator:
 
         NaN where it is not finite. Bit for bit what the sweep gives.
         """
-        scores = sweep_scores(select_lists(self.dataset, buys, sells), self.question, self.scale, keeps_all=True)
+        scores = sweep_scores(
+            select_lists(self.dataset, buys, sells), self.question, self.scale, keeps_all=True
+        )
         return self.question.objective.values(scores)
 
     @property
@@ -80,12 +82,16 @@ class Evaluator:
 def _counts(dataset: Dataset, question: SweepSpec) -> np.ndarray:
     buys, sells = dataset.buys.pairs, dataset.sells.pairs
     first = np.arange(0, sells.starts.size - 1, question.lanes)
-    counts: np.ndarray = np.diff(sells.starts[np.append(first, sells.starts.size - 1)]) * np.int64(buys.pairs.size)
+    counts: np.ndarray = np.diff(sells.starts[np.append(first, sells.starts.size - 1)]) * np.int64(
+        buys.pairs.size
+    )
     if question.shared_windows:
         return counts
     windows = len(dataset.windows)
     holding = np.bincount(buys.fast, minlength=windows) + np.bincount(buys.slow, minlength=windows)
-    fast, slow = (np.bincount(side, minlength=windows) * holding for side in (sells.fast, sells.slow))
+    fast, slow = (
+        np.bincount(side, minlength=windows) * holding for side in (sells.fast, sells.slow)
+    )
     bought = np.zeros((windows, windows), np.bool_)
     bought[buys.fast, buys.slow] = True
     both = sells.slow[bought[sells.fast, sells.slow]]
@@ -99,7 +105,10 @@ def _work(dataset: Dataset, question: SweepSpec) -> np.ndarray:
     if question.shared_windows:
         return work
     rows = np.diff(dataset.buys.fast_holders.starts) + np.diff(dataset.buys.slow_holders.starts)
-    blocks = [-(-np.bincount(side, minlength=rows.size) // lanes) * lanes for side in (sells.fast, sells.slow)]
+    blocks = [
+        -(-np.bincount(side, minlength=rows.size) // lanes) * lanes
+        for side in (sells.fast, sells.slow)
+    ]
     return np.concatenate((work, (np.column_stack(blocks) * rows[:, None]).ravel()))
 
 

@@ -32,12 +32,16 @@ def place_scale(dataset: Dataset, question: SweepSpec) -> tuple[reductions.Units
     pilot = _pilot(dataset)
     bounded = question.is_bounded(dataset)
     rough = reductions.Units.of(1.0, len(dataset.windows))
-    rough_scale = rough.scale(0.0, 0.0, None if bounded else 1.0)  # of the type of the real one: one compilation
+    rough_scale = rough.scale(
+        0.0, 0.0, None if bounded else 1.0
+    )  # of the type of the real one: one compilation
     scores = _known(sweep_scores(pilot, question, rough_scale))
     if scores.size < PILOT_LEAST and count_lists(pilot) != count_lists(dataset):
         scores = _known(sweep_scores(pilot, question, rough_scale, keeps_all=True))
     scores *= question.objective.sign
-    return fitted(scores, bound_of(dataset.values.sums.gain) if bounded else None, len(dataset.windows))
+    return fitted(
+        scores, bound_of(dataset.values.sums.gain) if bounded else None, len(dataset.windows)
+    )
 
 
 def fitted(scores: np.ndarray, bound: float | None, windows: int) -> tuple[reductions.Units, Scale]:
@@ -58,7 +62,9 @@ def fitted(scores: np.ndarray, bound: float | None, windows: int) -> tuple[reduc
     return units, units.scale(low - margin, high + margin, limit)
 
 
-def sweep_scores(dataset: Dataset, question: SweepSpec, scale: Scale, keeps_all: bool = False) -> np.ndarray:
+def sweep_scores(
+    dataset: Dataset, question: SweepSpec, scale: Scale, keeps_all: bool = False
+) -> np.ndarray:
     """Scores of a small dataset, its buy lists against its sell lists, ``(B, S)``; NaN for none.
 
     Whatever windows they share, and the constraints if ``keeps_all``.
@@ -80,7 +86,9 @@ def _known(scores: np.ndarray) -> np.ndarray:
 
 def _pilot(dataset: Dataset) -> Dataset:
     """An even sample of the dataset's lists."""
-    return select_lists(dataset, _sampled(dataset.buys, PILOT_ROWS), _sampled(dataset.sells, PILOT_LANES))
+    return select_lists(
+        dataset, _sampled(dataset.buys, PILOT_ROWS), _sampled(dataset.sells, PILOT_LANES)
+    )
 
 
 def _sampled(lists: Lists, most: int) -> np.ndarray:
@@ -96,5 +104,7 @@ def select_lists(dataset: Dataset, buys: np.ndarray, sells: np.ndarray) -> Datas
         fast, ids = np.zeros(which.size, np.int32), np.arange(which.size, dtype=np.int32)
         return Side(lists.crosses, which, ids, fast, fast + 1)
 
-    few_buys, few_sells = lists_of((only(dataset.buys, buys), only(dataset.sells, sells)), len(windows))
+    few_buys, few_sells = lists_of(
+        (only(dataset.buys, buys), only(dataset.sells, sells)), len(windows)
+    )
     return replace(dataset, windows=windows, buys=few_buys, sells=few_sells)

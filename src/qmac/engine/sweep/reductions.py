@@ -35,7 +35,10 @@ def blank(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -
     return Tally(
         heap=Heap(np.empty(top), np.empty(top, np.int64), np.empty(1, np.int64)),
         totals=Totals(
-            np.empty(4, np.int64), np.empty(constraints + 1, np.int64), np.empty(BINS, np.int64), np.empty(2, np.int64)
+            np.empty(4, np.int64),
+            np.empty(constraints + 1, np.int64),
+            np.empty(BINS, np.int64),
+            np.empty(2, np.int64),
         ),
         lowest=np.empty(1),
         buys=_cells(buys),
@@ -45,7 +48,9 @@ def blank(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -
 
 
 def _cells(*shape: int) -> Cells:
-    block = np.empty((3, *shape))  # in one piece, large enough for huge pages: 3 to 8 % on 251 windows and 800 bars
+    block = np.empty(
+        (3, *shape)
+    )  # in one piece, large enough for huge pages: 3 to 8 % on 251 windows and 800 bars
     return Cells(block[0], block[1].view(np.int64), block[2].view(np.int64))
 
 
@@ -63,7 +68,11 @@ def arrays_of(tally: Tally) -> dict[str, np.ndarray]:
     """Every array of a tally by its name, such as ``"heap.scores"``."""
     found: dict[str, np.ndarray] = {}
     for name, part in tally._asdict().items():
-        inner = {f"{name}.{field}": array for field, array in part._asdict().items()} if isinstance(part, tuple) else {}  # type: ignore[attr-defined]
+        inner = (
+            {f"{name}.{field}": array for field, array in part._asdict().items()}
+            if isinstance(part, tuple)
+            else {}
+        )  # type: ignore[attr-defined]
         found |= inner or {name: part}
     return found
 
@@ -71,7 +80,9 @@ def arrays_of(tally: Tally) -> dict[str, np.ndarray]:
 def clear(tally: Tally) -> Tally:
     """Make a tally that of no combination, in place."""
     for name, array in arrays_of(tally).items():
-        array.fill(np.inf if name == "lowest" else -np.inf if name.endswith((".best", ".scores")) else 0)
+        array.fill(
+            np.inf if name == "lowest" else -np.inf if name.endswith((".best", ".scores")) else 0
+        )
     return tally
 
 
@@ -97,7 +108,12 @@ def merge(into: Tally, *others: Tally, mapped: MapFunction = map, parts: int = 1
         for other in others:  # one by one: 200,000 rows of 60 threads at once would take 366 MiB
             _add_heap(into.heap, other.heap)
 
-    list(mapped(lambda piece: piece(), (add_heaps, *(functools.partial(add, part) for part in range(parts)))))
+    list(
+        mapped(
+            lambda piece: piece(),
+            (add_heaps, *(functools.partial(add, part) for part in range(parts))),
+        )
+    )
     return into
 
 
@@ -136,7 +152,11 @@ class Units:
         wide = windows.bit_length()
         shift = 62 - wide
         size = math.ceil(math.log2(max(bound, 2.0**-20)))
-        return cls(min(cls.MOST_BITS, shift - 1 - wide) - size, min(cls.MOST_BITS, 62 - 2 * wide) - 2 * size, shift)
+        return cls(
+            min(cls.MOST_BITS, shift - 1 - wide) - size,
+            min(cls.MOST_BITS, 62 - 2 * wide) - 2 * size,
+            shift,
+        )
 
     def scale(self, low: float, high: float, limit: float | None) -> Scale:
         """With a histogram that covers ``low ... high`` and scores that count up to ``limit`` in sums."""
@@ -145,7 +165,14 @@ class Units:
         width = (high - low) / BINS
         per_unit = 1 / width if width > 0 else 0.0
         return Scale(
-            score, zeros[0] - (1 << self.count_shift), square, zeros[1], self.count_shift, low, per_unit, limit
+            score,
+            zeros[0] - (1 << self.count_shift),
+            square,
+            zeros[1],
+            self.count_shift,
+            low,
+            per_unit,
+            limit,
         )
 
 

@@ -40,26 +40,52 @@ def self_test(question: SweepSpec) -> str:
     ------
     InternalError : the kernels are wrong on this machine.
     """
-    rules = replace(question.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0)
+    rules = replace(
+        question.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0
+    )
     constrained = frozenset(question.constrained)
-    return _check(type(question), rules, question.objective.metric, constrained, question.traded, question.lanes)  # type: ignore[arg-type]
+    return _check(
+        type(question),
+        rules,
+        question.objective.metric,
+        constrained,
+        question.traded,
+        question.lanes,
+    )  # type: ignore[arg-type]
 
 
 @functools.cache
 def _check(
-    kind: type[SweepSpec], rules: Rules, metric: str, constrained: frozenset[str], traded: bool, lanes: int
+    kind: type[SweepSpec],
+    rules: Rules,
+    metric: str,
+    constrained: frozenset[str],
+    traded: bool,
+    lanes: int,
 ) -> str:
     close = np.array(CLOSES, np.float64)
     opens = np.concatenate((close[:1], close[:-1]))
     frame = pd.DataFrame(
-        {"Open": opens, "High": np.maximum(opens, close) + 0.5, "Low": np.minimum(opens, close) - 0.5, "Close": close},
+        {
+            "Open": opens,
+            "High": np.maximum(opens, close) + 0.5,
+            "Low": np.minimum(opens, close) - 0.5,
+            "Close": close,
+        },
         index=pd.bdate_range("2001-01-01", periods=close.size),
     )
     prices, grid = Prices.of(frame), Grid(windows=WINDOWS)
-    bounds = dict.fromkeys(constrained, (-np.inf, np.inf)) | ({"total_trades": (1.0, np.inf)} if traded else {})
-    question = kind(rules, Objective(metric, True, close.size / 252), False, grid.size, bounds, lanes)
+    bounds = dict.fromkeys(constrained, (-np.inf, np.inf)) | (
+        {"total_trades": (1.0, np.inf)} if traded else {}
+    )
+    question = kind(
+        rules, Objective(metric, True, close.size / 252), False, grid.size, bounds, lanes
+    )
     dataset = Dataset.build(prices, grid, rules, question.statistics)
-    units, limit = reductions.Units.of(LARGEST, len(WINDOWS)), None if question.is_bounded(dataset) else LARGEST
+    units, limit = (
+        reductions.Units.of(LARGEST, len(WINDOWS)),
+        None if question.is_bounded(dataset) else LARGEST,
+    )
     worker = Worker(dataset, question, units.scale(-1.0, 1.0, limit))
     worker.evaluate((0, worker.cells))
     scores, indices = reductions.top_of(worker.tally)
@@ -75,7 +101,8 @@ def _check(
     counts = (grid.size, scores.size, *(scores.size for _ in reductions.PAIRS))
     if (
         not np.allclose(found, values, TOLERANCE, TOLERANCE, equal_nan=True)
-        or counts != (*worker.tally.totals.counts[[0, 2]].tolist(), *maps.counts.sum(axis=(1, 2)).tolist())
+        or counts
+        != (*worker.tally.totals.counts[[0, 2]].tolist(), *maps.counts.sum(axis=(1, 2)).tolist())
         or np.abs(maps.sums.sum(axis=(1, 2)) - totals).max() > scores.size
     ):
         raise InternalError(

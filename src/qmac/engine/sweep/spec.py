@@ -44,13 +44,18 @@ class SweepSpec:
     @property
     def constrained(self) -> list[str]:
         """Metrics of the constraints but for ``traded``. They choose the statistics, looked at or not."""
-        return [metric for metric in self.constraints if not (metric == "total_trades" and self.traded)]
+        return [
+            metric for metric in self.constraints if not (metric == "total_trades" and self.traded)
+        ]
 
     @functools.cached_property
     def bounds(self) -> dict[str, tuple[float, float]]:
         """By metric, bounds of the score: the constraints that are looked at, but for ``traded``."""
         looked_at = [] if self.keeps_all else self.constrained
-        return {metric: score_bounds(metric, *self.constraints[metric], self.objective.years) for metric in looked_at}
+        return {
+            metric: score_bounds(metric, *self.constraints[metric], self.objective.years)
+            for metric in looked_at
+        }
 
     @property
     def statistics(self) -> set[str]:
@@ -100,7 +105,9 @@ def build_spec(
     """
     period = trading_period(prices, rules, grid.windows)
     years = period.bars / periods_per_year(prices, rules)
-    question = SweepSpec(rules, Objective(metric, maximize, years), grid.shared_windows, top, constraints)
+    question = SweepSpec(
+        rules, Objective(metric, maximize, years), grid.shared_windows, top, constraints
+    )
     _check_jumps(prices, period, question.statistics)
     return question
 

@@ -20,7 +20,9 @@ ADDED_LISTS = 8192
 """To maps in one call of the kernel: a tenth of a millisecond."""
 
 
-def maps_of(tally: Tally, buys: Lists, sells: Lists, shared_windows: bool, mapped: MapFunction = map) -> Cells:
+def maps_of(
+    tally: Tally, buys: Lists, sells: Lists, shared_windows: bool, mapped: MapFunction = map
+) -> Cells:
     """The maps ``(6, W, W)`` of a tally that is complete, in place: what a list has moves to its pairs.
 
     Cells of combinations that share a window are emptied.
@@ -30,10 +32,17 @@ def maps_of(tally: Tally, buys: Lists, sells: Lists, shared_windows: bool, mappe
     def add(part: tuple[int, int]) -> None:
         side, first = part
         cells, into = (tally.buys, tally.sells)[side], Cells(*(array[side] for array in maps))
-        add_lists(first, min(first + ADDED_LISTS, cells.best.size), (buys, sells)[side].pairs, cells, into)
+        add_lists(
+            first, min(first + ADDED_LISTS, cells.best.size), (buys, sells)[side].pairs, cells, into
+        )
 
     sizes = tally.buys.best.size, tally.sells.best.size
-    list(mapped(add, [(side, first) for side in range(2) for first in range(0, sizes[side], ADDED_LISTS)]))
+    list(
+        mapped(
+            add,
+            [(side, first) for side in range(2) for first in range(0, sizes[side], ADDED_LISTS)],
+        )
+    )
     if not shared_windows:
         same = np.arange(maps.sums.shape[1])
         maps.sums[2:, same, same] = 0
@@ -52,12 +61,21 @@ class Maps:
     counts: np.ndarray  # (6, W, W) int64
 
     @classmethod
-    def finish(cls, objective: Objective, maps: Cells, grid: Grid, units: Units, mapped: MapFunction = map) -> Maps:
+    def finish(
+        cls, objective: Objective, maps: Cells, grid: Grid, units: Units, mapped: MapFunction = map
+    ) -> Maps:
         """In place of the sums and bests: with 1,419 windows each array is 97 MB, and new memory takes as long as the rest."""
         means = maps.sums.view(np.float64)
         sign, unit = float(objective.sign), objective.sign * 2.0**-units.score_bits
-        best, sums, counts, shown = (array.reshape(len(PAIRS), -1) for array in (*maps, means))  # views
-        list(mapped(lambda k: finish_cells(best[k], sums[k], counts[k], shown[k], sign, unit), range(len(PAIRS))))
+        best, sums, counts, shown = (
+            array.reshape(len(PAIRS), -1) for array in (*maps, means)
+        )  # views
+        list(
+            mapped(
+                lambda k: finish_cells(best[k], sums[k], counts[k], shown[k], sign, unit),
+                range(len(PAIRS)),
+            )
+        )
         return cls(objective, grid.windows, maps.best, means, maps.counts)
 
     def frame(self, grid: Grid, rows: str, columns: str, stat: str) -> pd.DataFrame:
@@ -67,7 +85,9 @@ class Maps:
                 raise OptionError(f"window {role!r} is not known. {suggestion(role, ROLES)}")
         best = "max" if self.objective.maximize else "min"
         if stat not in (best, "mean", "count"):
-            raise OptionError(f"stat {stat!r} is not kept. {suggestion(stat, (best, 'mean', 'count'))}")
+            raise OptionError(
+                f"stat {stat!r} is not kept. {suggestion(stat, (best, 'mean', 'count'))}"
+            )
         if rows == columns:
             raise OptionError(f"a map needs two different windows, but both are {rows!r}.")
         if stat == "count":

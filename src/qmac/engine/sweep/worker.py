@@ -65,17 +65,42 @@ class Worker:
         holds_on = question.rules.has_stops and question.rules.conflict == "ignore"
         tile = _tile(dataset, question)
         depths = int(buys.prefixes.max()) + 1 if tile == dataset.bars else lists + 1
-        self._data = Data(buys, sells, dataset.values, dataset.stops, dataset.facts, aim, scale, dataset.bars, tile)
+        self._data = Data(
+            buys,
+            sells,
+            dataset.values,
+            dataset.stops,
+            dataset.facts,
+            aim,
+            scale,
+            dataset.bars,
+            tile,
+        )
         self._scratch = Workspace(
             tables=tables(tile, question.lanes, statistics, code),
             edge=Edge(allocate(1, question.lanes, code), allocate(1, question.lanes, np.float64)),
-            states=states(depths, question.lanes, statistics | set(Own._fields) if holds_on else statistics, code),
+            states=states(
+                depths,
+                question.lanes,
+                statistics | set(Own._fields) if holds_on else statistics,
+                code,
+            ),
             cursors=np.zeros(lists, np.int64),
             floors=np.full(lists, -np.inf) if floors is None else floors,
-            every=Visit(np.arange(lists, dtype=np.int32), buys.prefixes, np.zeros((2, 0), np.int64)),
-            some=Visit(np.zeros(lists, np.int32), np.zeros(lists + 1, np.int32), np.zeros((2, lists), np.int64)),
+            every=Visit(
+                np.arange(lists, dtype=np.int32), buys.prefixes, np.zeros((2, 0), np.int64)
+            ),
+            some=Visit(
+                np.zeros(lists, np.int32),
+                np.zeros(lists + 1, np.int32),
+                np.zeros((2, lists), np.int64),
+            ),
             **summaries(
-                len(dataset.windows), question.lanes, len(aim.metrics), lists * max(kept, sink is not None), code
+                len(dataset.windows),
+                question.lanes,
+                len(aim.metrics),
+                lists * max(kept, sink is not None),
+                code,
             ),
         )
         self._tally: Tally | None = None
@@ -112,12 +137,16 @@ class Worker:
         return True
 
     def _sweep(self, batch: tuple[int, int]) -> bool:
-        return bool(sweep_cells(self._width, batch, self._data, self._scratch, self.tally, self._stop))
+        return bool(
+            sweep_cells(self._width, batch, self._data, self._scratch, self.tally, self._stop)
+        )
 
     @property
     def nbytes(self) -> int:
         """Bytes of its arrays."""
-        return _nbytes(self._scratch) + reductions.nbytes(self._tally or self._made(reductions.blank))
+        return _nbytes(self._scratch) + reductions.nbytes(
+            self._tally or self._made(reductions.blank)
+        )
 
     def start_over(self) -> None:
         """Go on with an empty tally, which is to be merged with those before."""

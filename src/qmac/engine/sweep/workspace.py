@@ -15,16 +15,23 @@ from qmac.kernels.trades.exit_tables import Excursions, ReturnSums, Tables
 from qmac.kernels.trades.walk import FIRST, Counts, Drawdown, Own, Trades, WalkState
 
 
-def summaries(windows: int, lanes: int, constraints: int, kept_rows: int, code: Any) -> dict[str, Any]:
+def summaries(
+    windows: int, lanes: int, constraints: int, kept_rows: int, code: Any
+) -> dict[str, Any]:
     """The summaries of a lane block, empty; scores of ``kept_rows``, or of the row at hand."""
 
     def rows(count: int, dtype: Any) -> Any:
         return allocate(count, lanes, dtype)
 
     return {
-        "lanes": kept.BlockLanes(np.zeros(lanes, np.int32), rows(1, np.int32), rows(1, code), rows(windows, code)),
+        "lanes": kept.BlockLanes(
+            np.zeros(lanes, np.int32), rows(1, np.int32), rows(1, code), rows(windows, code)
+        ),
         "margins": kept.Margins(
-            *(kept.Margin(rows(windows, np.float64), rows(windows, np.int64)) for _ in ("fast", "slow"))
+            *(
+                kept.Margin(rows(windows, np.float64), rows(windows, np.int64))
+                for _ in ("fast", "slow")
+            )
         ),
         "sums": kept.BlockSums(
             passed=rows(1, np.int32),
@@ -33,9 +40,17 @@ def summaries(windows: int, lanes: int, constraints: int, kept_rows: int, code: 
             squares=rows(1, np.int64),
             histogram=np.zeros((SUBHISTOGRAMS, BINS + 1), np.uint32),
         ),
-        "row": kept.Row(rows(max(kept_rows, 1), np.float64), rows(1, np.int32), rows(1, np.int64), rows(1, np.int64)),
+        "row": kept.Row(
+            rows(max(kept_rows, 1), np.float64),
+            rows(1, np.int32),
+            rows(1, np.int64),
+            rows(1, np.int64),
+        ),
         "shared": SharedLanes(
-            np.zeros(lanes, np.int32), np.zeros(windows, np.int32), rows(2, np.int64), rows(2, np.int64)
+            np.zeros(lanes, np.int32),
+            np.zeros(windows, np.int32),
+            rows(2, np.int64),
+            rows(2, np.int64),
         ),
     }
 
@@ -48,7 +63,10 @@ def tables(rows: int, lanes: int, statistics: Collection[str], code: Any) -> Tab
 
     course = [column("worst") for _ in Excursions._fields]
     return Tables(
-        allocate(rows, lanes, code), ReturnSums(*map(column, ReturnSums._fields)), column("paid"), Excursions(*course)
+        allocate(rows, lanes, code),
+        ReturnSums(*map(column, ReturnSums._fields)),
+        column("paid"),
+        Excursions(*course),
     )
 
 
@@ -56,7 +74,9 @@ def states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> W
     """A state for each depth, the first one filled."""
 
     def rows(kind: Any, first: Any, dtype: Any) -> Any:
-        kept = (allocate(depths, lanes, dtype) if name in statistics else None for name in kind._fields)
+        kept = (
+            allocate(depths, lanes, dtype) if name in statistics else None for name in kind._fields
+        )
         made = kind(*kept)
         for array, value in zip(made, first, strict=True):
             if array is not None:

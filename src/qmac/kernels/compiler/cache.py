@@ -54,10 +54,17 @@ def cache_directory() -> Path:
 
 def fingerprint() -> str:
     """Name of everything that the machine code follows from: sources, versions, CPU, settings of Numba."""
-    settings = {name: value for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")}
-    machine = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten())
+    settings = {
+        name: value for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")
+    }
+    machine = (
+        llvmlite.binding.get_host_cpu_name(),
+        llvmlite.binding.get_host_cpu_features().flatten(),
+    )
     versions = (numba.__version__, llvmlite.__version__, np.__version__)
-    return hashlib.sha256(repr((versions, machine, settings, hash_kernel_sources())).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        repr((versions, machine, settings, hash_kernel_sources())).encode()
+    ).hexdigest()[:16]
 
 
 class Locks:
@@ -76,7 +83,9 @@ class Locks:
         return len(self._held)
 
     def acquire(self, kernel: Path) -> None:
-        self._held.append(-1 if fcntl is None else self._file(kernel.with_name(f"lock-{kernel.name}")))
+        self._held.append(
+            -1 if fcntl is None else self._file(kernel.with_name(f"lock-{kernel.name}"))
+        )
 
     def release(self) -> None:
         """The innermost."""
@@ -156,7 +165,9 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
         try:
             content = serialize.dumps(self._impl.reduce(data))
             path = self._path(sig, data.target_context)
-            with tempfile.NamedTemporaryFile(dir=self._directory, suffix=".part", delete=False) as file:
+            with tempfile.NamedTemporaryFile(
+                dir=self._directory, suffix=".part", delete=False
+            ) as file:
                 file.write(hashlib.sha256(content).digest() + content)
             os.replace(file.name, path)
         except OSError:  # a full disk: compile again next time

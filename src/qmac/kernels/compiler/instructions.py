@@ -14,7 +14,9 @@ from qmac.kernels.compiler.vectors import Vector, widen
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
 
-def _row(context: Any, builder: Any, kind: Any, array: Any, row: Any, vector: Any) -> tuple[Any, int]:
+def _row(
+    context: Any, builder: Any, kind: Any, array: Any, row: Any, vector: Any
+) -> tuple[Any, int]:
     """Pointer to ``array[row]``, as wide as ``vector``, and its alignment; ``row`` is an intp.
 
     The width is known when compiling, so that no stride is loaded and multiplied by.
@@ -28,12 +30,19 @@ def _row(context: Any, builder: Any, kind: Any, array: Any, row: Any, vector: An
 def _mapped(kind: types.Type, convert: Callable[[Any], types.Type]) -> types.Type:
     """The type of a bundle with every array or vector in it converted; what is None stays so."""
     if isinstance(kind, types.BaseNamedTuple):
-        return types.BaseTuple.from_types([_mapped(inner, convert) for inner in kind.types], kind.instance_class)
+        return types.BaseTuple.from_types(
+            [_mapped(inner, convert) for inner in kind.types], kind.instance_class
+        )
     return kind if isinstance(kind, types.NoneType) else convert(kind)
 
 
 def _each(
-    context: Any, builder: Any, result: types.Type, one: Callable[..., Any], kinds: tuple[Any, ...], items: Any
+    context: Any,
+    builder: Any,
+    result: types.Type,
+    one: Callable[..., Any],
+    kinds: tuple[Any, ...],
+    items: Any,
 ) -> Any:
     """``one(kind, item, kind, item, ...)`` on the members of one or more bundles of one shape."""
     if isinstance(kinds[0], types.NoneType):
@@ -56,7 +65,9 @@ def _folded(builder: Any, value: Any, n: int, combine: Callable[[Any, Any], Any]
         undefined = ir.Constant(value.type, ir.Undefined)
         n //= 2
         lower, upper = (
-            builder.shuffle_vector(value, undefined, ir.Constant(ir.VectorType(I32, n), list(lanes)))
+            builder.shuffle_vector(
+                value, undefined, ir.Constant(ir.VectorType(I32, n), list(lanes))
+            )
             for lanes in (range(n), range(n, 2 * n))
         )
         value = combine(lower, upper)
@@ -91,7 +102,9 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
             data = context.make_array(array)(context, builder, args[0]).data
             at = builder.gep(data, [context.cast(builder, args[1], place, types.intp)])
             pointer = builder.bitcast(at, context.get_value_type(loaded).as_pointer())
-            return builder.load(pointer, align=context.get_abi_sizeof(context.get_value_type(array.dtype)))
+            return builder.load(
+                pointer, align=context.get_abi_sizeof(context.get_value_type(array.dtype))
+            )
 
         return loaded(array, place, width), generate
 
@@ -162,7 +175,9 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
             if values is types.none:
                 return context.get_dummy_value()
             kind = ir.FunctionType(args[0].type, [args[0].type])
-            function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{values.n}f64")
+            function = cgutils.get_or_insert_function(
+                builder.module, kind, f"llvm.sqrt.v{values.n}f64"
+            )
             return builder.call(function, [args[0]])
 
         return values(values), generate
@@ -177,7 +192,9 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
                 return context.get_dummy_value()
             made = context.make_array(array)(context, builder, args[0])
             at = context.cast(builder, args[1], row, types.intp)
-            return builder.load(cgutils.get_item_pointer(context, builder, array, made, [at], wraparound=False))
+            return builder.load(
+                cgutils.get_item_pointer(context, builder, array, made, [at], wraparound=False)
+            )
 
         return result(array, row), generate
 
@@ -187,7 +204,13 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             if values is types.none:
-                return widen(context, builder, types.float64, context.get_constant(types.float64, float("nan")), vector)
+                return widen(
+                    context,
+                    builder,
+                    types.float64,
+                    context.get_constant(types.float64, float("nan")),
+                    vector,
+                )
             return args[0]
 
         return vector(values, width), generate
@@ -198,7 +221,9 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
             word = builder.bitcast(args[0], ir.IntType(mask.n))
             some = builder.icmp_unsigned("!=", word, ir.Constant(word.type, 0))
             bit = ir.IntType(1)
-            expect = cgutils.get_or_insert_function(builder.module, ir.FunctionType(bit, [bit, bit]), "llvm.expect.i1")
+            expect = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(bit, [bit, bit]), "llvm.expect.i1"
+            )
             return builder.call(expect, [some, bit(0)])
 
         return types.boolean(mask), generate
@@ -232,7 +257,9 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             kind = Vector(types.uint8, values.n)
             lanes = ir.Constant(context.get_value_type(kind), list(range(values.n)))
-            return builder.icmp_unsigned("==", lanes, widen(context, builder, types.int64, args[0], kind))
+            return builder.icmp_unsigned(
+                "==", lanes, widen(context, builder, types.int64, args[0], kind)
+            )
 
         return mask(types.int64, values), generate
 
@@ -246,9 +273,14 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
             def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 if vector is types.none:
                     return context.get_dummy_value()
-                both = [widen(context, builder, kind, value, vector) for kind, value in zip((a, b), args, strict=True)]
+                both = [
+                    widen(context, builder, kind, value, vector)
+                    for kind, value in zip((a, b), args, strict=True)
+                ]
                 kind = ir.FunctionType(both[0].type, [both[0].type] * 2)
-                function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{vector.n}f64")
+                function = cgutils.get_or_insert_function(
+                    builder.module, kind, f"llvm.{name}.v{vector.n}f64"
+                )
                 return builder.call(function, both, fastmath=("nnan",))
 
             return vector(a, b), generate
@@ -274,7 +306,9 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
             start = builder.ptrtoint(array.data, I64)
             starts = [builder.add(start, builder.mul(stride, I64(k))) for k in range(subhistograms)]
             # Two bins leave the vector at a time: one by one took twice the time of the whole sweep on Zen 4.
-            pairs = builder.bitcast(args[1], ir.VectorType(I64, bins.n // 2)) if bins.n > 1 else None
+            pairs = (
+                builder.bitcast(args[1], ir.VectorType(I64, bins.n // 2)) if bins.n > 1 else None
+            )
             for lane in range(bins.n):
                 if pairs is None:
                     column = builder.zext(builder.extract_element(args[1], I32(lane)), I64)
@@ -313,7 +347,9 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         "only": only,
         "word_of": word_of,
         "lowest_bit": lowest_bit,
-        "highest": reduction(lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)),
+        "highest": reduction(
+            lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)
+        ),
         "total": reduction(lambda builder, a, b: builder.add(a, b)),
         "bump": bump,
     }

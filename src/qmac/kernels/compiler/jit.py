@@ -36,15 +36,20 @@ def sealed(function: Function) -> Function:
 def inlined(function: Function) -> Function:
     """A sealed helper that is always part of its caller's machine code, so that lane values stay in registers."""
     return numba.njit(
-        nogil=True, error_model="numpy", forceinline=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+        nogil=True,
+        error_model="numpy",
+        forceinline=True,
+        _nrt=False,
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
     )(function)
 
 
 def inner(function: Function) -> Function:
     """A sealed function that only kernels call: Python's way in is not compiled."""
-    return numba.njit(nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
-        function
-    )
+    return numba.njit(
+        nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )(function)
 
 
 def _kept(compiled: Any, function: Function) -> Any:
@@ -60,5 +65,10 @@ def spliced(function: Function) -> Function:
     It took a tenth off the first compilation. An argument that is None is not pruned here: for that, ``inlined``.
     """
     return numba.njit(
-        nogil=True, error_model="numpy", inline="always", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
+        nogil=True,
+        error_model="numpy",
+        inline="always",
+        _nrt=False,
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
     )(function)

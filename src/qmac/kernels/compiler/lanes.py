@@ -40,7 +40,9 @@ class Nothing:
     def _same(self, *_: Any) -> Nothing:
         return self
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _same
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = (
+        _same
+    )
     __lt__ = __le__ = __gt__ = __ge__ = __and__ = __rand__ = _same
     __array_ufunc__ = None  # NumPy leaves operators to this class
 
@@ -125,7 +127,11 @@ def _total(values: Any) -> Any:
 
 
 def _bump(histogram: Any, bins: Any, weights: Any, factor: int) -> None:
-    np.add.at(histogram, (np.arange(bins.size) % SUBHISTOGRAMS, bins), (weights[0] * factor).astype(np.uint32))
+    np.add.at(
+        histogram,
+        (np.arange(bins.size) % SUBHISTOGRAMS, bins),
+        (weights[0] * factor).astype(np.uint32),
+    )
 
 
 PLAIN: dict[str, Any] = {
@@ -147,7 +153,9 @@ PLAIN: dict[str, Any] = {
     "lower": _extreme(np.minimum),
     "rarely": _rarely,  # whether any lane of a mask is true; the compiler takes it that none is
     "word_of": _word,  # a mask as a whole number, a bit a lane
-    "lowest_bit": lambda word: (word & -word).bit_length() - 1,  # place of the lowest 1 of such a number
+    "lowest_bit": lambda word: (
+        (word & -word).bit_length() - 1
+    ),  # place of the lowest 1 of such a number
     "pick": lambda values, lane: NOTHING if values is NOTHING else values[lane],
     "only": lambda lane, values: np.arange(values.size) == lane,  # the mask of one lane
     "highest": _highest,

@@ -18,5 +18,7 @@ def hash_kernel_sources(directory: Path = KERNELS) -> str:
     digest = hashlib.sha256()
     for source in sorted(directory.rglob("*.py")):
         content = source.read_bytes()
-        digest.update(f"{source.relative_to(directory).as_posix()} {len(content)}\n".encode() + content)
+        digest.update(
+            f"{source.relative_to(directory).as_posix()} {len(content)}\n".encode() + content
+        )
     return digest.hexdigest()

@@ -47,10 +47,14 @@ def widen(context: Any, builder: Any, kind: types.Type, value: Any, vector: Vect
     scalar = context.cast(builder, value, kind, vector.dtype)
     undefined = ir.Constant(context.get_value_type(vector), ir.Undefined)
     first = builder.insert_element(undefined, scalar, I32(0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, vector.n), [0] * vector.n))
+    return builder.shuffle_vector(
+        first, undefined, ir.Constant(ir.VectorType(I32, vector.n), [0] * vector.n)
+    )
 
 
-def _register(function: Any, emit: Callable[[Any, types.Type, Any, Any], Any], is_mask: bool = False) -> None:
+def _register(
+    function: Any, emit: Callable[[Any, types.Type, Any, Any], Any], is_mask: bool = False
+) -> None:
     """``vector op vector`` and ``vector op scalar`` for one Python operator; with None, the result is None."""
 
     @infer_global(function)
@@ -66,7 +70,9 @@ def _register(function: Any, emit: Callable[[Any, types.Type, Any, Any], Any], i
             if not vectors:
                 return None
             result = Vector(types.boolean, vectors[0].n) if is_mask else vectors[0]
-            return signature(result, *(kind if isinstance(kind, Vector) else vectors[0].dtype for kind in args))
+            return signature(
+                result, *(kind if isinstance(kind, Vector) else vectors[0].dtype for kind in args)
+            )
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = next(kind for kind in sig.args if isinstance(kind, Vector))
@@ -85,7 +91,9 @@ def _register(function: Any, emit: Callable[[Any, types.Type, Any, Any], Any], i
 
 
 def _arithmetic(name: str) -> Callable[[Any, types.Type, Any, Any], Any]:
-    return lambda builder, dtype, a, b: getattr(builder, f"f{name}" if isinstance(dtype, types.Float) else name)(a, b)
+    return lambda builder, dtype, a, b: getattr(
+        builder, f"f{name}" if isinstance(dtype, types.Float) else name
+    )(a, b)
 
 
 def _comparison(sign: str) -> Callable[[Any, types.Type, Any, Any], Any]:

@@ -29,11 +29,17 @@ def moving_averages(kind: str, prices: np.ndarray, windows: np.ndarray) -> np.nd
     - hma: ``wma(2 * wma(window // 2) - wma(window), isqrt(window))`` (Hull 2005); NaN for ``isqrt(window) - 1``
       bars more
     """
-    weighted: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"sma": sma, "wma": wma, "hma": hma}
+    weighted: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+        "sma": sma,
+        "wma": wma,
+        "hma": hma,
+    }
     if kind in weighted:
         return weighted[kind](prices, windows)
     share = 1.0 / windows if kind == "rma" else 2.0 / (windows + 1.0)
-    rows: np.ndarray = exponential(prices, windows, share, {"rma": 1, "ema": 1, "dema": 2, "tema": 3}[kind])
+    rows: np.ndarray = exponential(
+        prices, windows, share, {"rma": 1, "ema": 1, "dema": 2, "tema": 3}[kind]
+    )
     return rows
 
 
@@ -59,7 +65,9 @@ def sma(prices, windows):
     for i in range(windows.size):
         window = windows[i]
         for t in range(window - 1, length):
-            out[i, t] = ((high[t + 1] - high[t + 1 - window]) + (low[t + 1] - low[t + 1 - window])) / window
+            out[i, t] = (
+                (high[t + 1] - high[t + 1 - window]) + (low[t + 1] - low[t + 1 - window])
+            ) / window
     return out
 
 
@@ -83,7 +91,9 @@ def wma(prices, windows):
             else:
                 short = window - 1 - t  # the first window fills up: bar t has weight t + 1
                 weighted, weighted_low = two_sum(weighted, weighted_low, -short * upper)
-                weighted, weighted_low = two_sum(weighted, weighted_low, -short * (prices[t] - upper))
+                weighted, weighted_low = two_sum(
+                    weighted, weighted_low, -short * (prices[t] - upper)
+                )
             total, total_low = two_sum(total, total_low, prices[t])
             if t >= window - 1:
                 out[i, t] = weighted / (window * (window + 1) // 2)
@@ -117,7 +127,9 @@ def exponential(prices, windows, shares, order):
                 twice, twice_low = two_sum(twice, twice_low, share * ((once - twice) - twice_low))
                 value = 2.0 * once - twice
             if order > 2:
-                thrice, thrice_low = two_sum(thrice, thrice_low, share * ((twice - thrice) - thrice_low))
+                thrice, thrice_low = two_sum(
+                    thrice, thrice_low, share * ((twice - thrice) - thrice_low)
+                )
                 value = 3.0 * once - 3.0 * twice + thrice
             if t >= windows[i] - 1:
                 out[i, t] = value

@@ -29,7 +29,9 @@ class Crosses(NamedTuple):
 
 
 @jit
-def find_crosses(width, averages, fast, slow, length, skipped, delay, tie, above, below, bars_above, bars_below):
+def find_crosses(
+    width, averages, fast, slow, length, skipped, delay, tie, above, below, bars_above, bars_below
+):
     """Bars at which ``averages[fast[p]]`` crosses above ``averages[slow[p]]``, and at which below it.
 
     Fires at ``t`` where ``d[t-1] <= 0 < d[t]`` for ``d = fast - slow``, or ``slow - fast``, both averages defined, a
@@ -44,7 +46,9 @@ def find_crosses(width, averages, fast, slow, length, skipped, delay, tie, above
         found = found_above, found_below
         not_above = not_below = 0
         for block in range(0, columns, lanes):
-            begin = min(block, columns - lanes)  # the last word overlaps; what is carried into it is masked
+            begin = min(
+                block, columns - lanes
+            )  # the last word overlaps; what is carried into it is masked
             one = load_at(averages, fast[p] * columns + begin, width)
             other = load_at(averages, slow[p] * columns + begin, width)
             difference, size = one - other, higher(magnitude(one), magnitude(other))
@@ -55,8 +59,12 @@ def find_crosses(width, averages, fast, slow, length, skipped, delay, tie, above
             rises = word_of(difference > least_above) & (not_above << 1 | carried_above)
             falls = word_of(difference < least_below) & (not_below << 1 | carried_below)
             seen = -1 << (block - begin)
-            found_above = add_bars(rises & seen, begin + delay, length, skipped, bars_above, found_above)
-            found_below = add_bars(falls & seen, begin + delay, length, skipped, bars_below, found_below)
+            found_above = add_bars(
+                rises & seen, begin + delay, length, skipped, bars_above, found_above
+            )
+            found_below = add_bars(
+                falls & seen, begin + delay, length, skipped, bars_below, found_below
+            )
         above[p], below[p] = found_above - found[0], found_below - found[1]
     return found_above, found_below
 

@@ -24,7 +24,10 @@ def values_around(values, buys, sells, buy_pairs, sell_pairs, shared_windows, fo
                 fast, slow = buy_pairs[row, k]
                 for m in range(most):
                     sell_fast, sell_slow = sell_pairs[row, m]
-                    apart = fast not in (sell_fast, sell_slow) and slow not in (sell_fast, sell_slow)
+                    apart = fast not in (sell_fast, sell_slow) and slow not in (
+                        sell_fast,
+                        sell_slow,
+                    )
                     if sells[row, m] >= 0 and (shared_windows or apart) and not k == m == most // 2:
                         found[row, count] = values[buys[row, k], sells[row, m]]
                         count += 1

@@ -42,7 +42,9 @@ def open_block(sells, first, shared_windows, lanes, margins):
 
 
 @spliced
-def add_slices(width, slices, row, role, score, units, margin, sells, lanes, scores, place, map_best):
+def add_slices(
+    width, slices, row, role, score, units, margin, sells, lanes, scores, place, map_best
+):
     """Add a row to the margins of its windows in one role.
 
     ``margin.best`` takes a lane where one of the row's pairs has its other window for itself, so that only the window
@@ -50,7 +52,11 @@ def add_slices(width, slices, row, role, score, units, margin, sells, lanes, sco
     """
     best, sums = margin
     for j in range(item(slices.starts, row), item(slices.starts, row + 1)):
-        window, begin, end = item(slices.windows, j), item(slices.begins, j), item(slices.begins, j + 1)
+        window, begin, end = (
+            item(slices.windows, j),
+            item(slices.begins, j),
+            item(slices.begins, j + 1),
+        )
         some = load(lanes.keep, item(slices.others, begin), width)
         for k in range(begin + 1, end):
             some = some | load(lanes.keep, item(slices.others, k), width)
@@ -58,7 +64,19 @@ def add_slices(width, slices, row, role, score, units, margin, sells, lanes, sco
         highest_yet = higher(load(best, window, width), where(some != 0, score, -np.inf))
         store(best, window, highest_yet)
         if rarely(score > highest_yet):
-            raise_maps(window, slices.others, begin, end, role, best, sells, lanes.lists, scores, place, map_best)
+            raise_maps(
+                window,
+                slices.others,
+                begin,
+                end,
+                role,
+                best,
+                sells,
+                lanes.lists,
+                scores,
+                place,
+                map_best,
+            )
 
 
 @inner
@@ -104,7 +122,9 @@ def may_enter(score, index, heap):
 
 
 @inner
-def look_closer(row, buys, sells, shared_windows, lanes, scores, place, lowest, buy_best, floors, map_best, heap):
+def look_closer(
+    row, buys, sells, shared_windows, lanes, scores, place, lowest, buy_best, floors, map_best, heap
+):
     """Take in a row that may hold a new extreme: of its list, of all, or one of the best.
 
     ``floors (N,)`` is what all pairs of a buy list have reached by now, in any of the tallies that are to be merged.
@@ -118,7 +138,11 @@ def look_closer(row, buys, sells, shared_windows, lanes, scores, place, lowest, 
         if score > floors[row] or score < lowest[0]:
             clean = True  # whether no pair of one list has a window of one of the other
             for k in range(first, last):
-                clean = clean and lanes.keep[buys.fast[k], lane] != 0 and lanes.keep[buys.slow[k], lane] != 0
+                clean = (
+                    clean
+                    and lanes.keep[buys.fast[k], lane] != 0
+                    and lanes.keep[buys.slow[k], lane] != 0
+                )
             for k in range(first, last):
                 m = begin
                 while not clean and m < end and not disjoint(buys, k, sells, m):
@@ -132,7 +156,9 @@ def look_closer(row, buys, sells, shared_windows, lanes, scores, place, lowest, 
             for k in range(first, last):
                 floor = min(floor, map_best[OWN_BUY, buys.fast[k], buys.slow[k]])
             floors[row] = max(floors[row], floor, buy_best[row])
-        for k in range(first, last):  # offer the combinations of the two lists in the order of their indices
+        for k in range(
+            first, last
+        ):  # offer the combinations of the two lists in the order of their indices
             index = np.int64(buys.pairs[k]) * sells.pairs.size
             m = begin
             while m < end and may_enter(score, index + sells.pairs[m], heap):
@@ -162,7 +188,11 @@ def close_margin(role, lanes, margin, pairs, by_fast, by_slow, count_shift, coun
         for lane in range(lanes.lists.size):
             packed = sums[window, lane]
             if packed != 0:
-                n, highest, free = lanes.lists[lane], best[window, lane], lanes.keep[window, lane] != 0
+                n, highest, free = (
+                    lanes.lists[lane],
+                    best[window, lane],
+                    lanes.keep[window, lane] != 0,
+                )
                 units, count = parted(packed, count_shift)
                 if role == 0:  # every buy pair has one fast window
                     counts[2] += count * lanes.pairs[0, lane]
@@ -172,8 +202,12 @@ def close_margin(role, lanes, margin, pairs, by_fast, by_slow, count_shift, coun
                         cells.best[n] = max(cells.best[n], highest)
                     else:
                         raise_pairs(window, n, pairs, highest, maps.best)
-                fold_slices(CROSSED + 2 * role, window, n, by_fast, free, highest, units, count, maps)
-                fold_slices(CROSSED + 2 * role + 1, window, n, by_slow, free, highest, units, count, maps)
+                fold_slices(
+                    CROSSED + 2 * role, window, n, by_fast, free, highest, units, count, maps
+                )
+                fold_slices(
+                    CROSSED + 2 * role + 1, window, n, by_slow, free, highest, units, count, maps
+                )
 
 
 @spliced

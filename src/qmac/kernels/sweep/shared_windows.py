@@ -52,7 +52,9 @@ def visit_window(window, crosses, fast, slow, deepest, visit):
         if j < j_end and slow.lists[j] == row:
             visit.slices[1, found] = slow.slices[j]
             j += 1
-        visit.prefixes[found] = 0 if found == 0 else prefix(crosses, np.int64(visit.rows[found - 1]), row, deepest)
+        visit.prefixes[found] = (
+            0 if found == 0 else prefix(crosses, np.int64(visit.rows[found - 1]), row, deepest)
+        )
         found += 1
     visit.prefixes[found] = 0
     return found
@@ -113,7 +115,15 @@ def take_off_row(i, window, role, by_fast, by_slow, slices, row, shared, counts,
         j = slices[buy_role, i]
         if j >= 0:
             take_off_slice(
-                others.others, others.begins[j], others.begins[j + 1], buy_role, window, role, row, shared, maps
+                others.others,
+                others.begins[j],
+                others.begins[j + 1],
+                buy_role,
+                window,
+                role,
+                row,
+                shared,
+                maps,
             )
 
 
@@ -130,7 +140,9 @@ def take_off_slice(others, begin, end, buy_role, window, role, row, shared, maps
     for k in range(begin, end):
         other, row_units, row_ones = others[k], units, ones
         for lane in range(row.units.shape[1]):
-            take_off(maps, crossed, other, shared.others[lane], row.units[0, lane], row.ones[0, lane])
+            take_off(
+                maps, crossed, other, shared.others[lane], row.units[0, lane], row.ones[0, lane]
+            )
         if role == SLOW and buy_role == SLOW and shared.places[other] >= 0:
             same = shared.places[other]
             row_units -= row.units[0, same]

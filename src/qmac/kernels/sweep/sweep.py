@@ -13,9 +13,25 @@ from typing import NamedTuple
 import numpy as np
 
 from qmac.kernels.compiler.jit import inner, sealed, spliced
-from qmac.kernels.compiler.lanes import highest, item, load, rarely, splat, store, total, where, wide
+from qmac.kernels.compiler.lanes import (
+    highest,
+    item,
+    load,
+    rarely,
+    splat,
+    store,
+    total,
+    where,
+    wide,
+)
 from qmac.kernels.signals.event_lists import Lists
-from qmac.kernels.sweep.pair_maps import add_slices, close_margin, look_closer, may_enter, open_block
+from qmac.kernels.sweep.pair_maps import (
+    add_slices,
+    close_margin,
+    look_closer,
+    may_enter,
+    open_block,
+)
 from qmac.kernels.sweep.shared_windows import (
     SharedLanes,
     Visit,
@@ -105,7 +121,9 @@ def sweep_cells(width, batch, data, scratch, tally, stop):
         kept = (cell - batch[0]) * rows
         if window >= 0:
             first, visit, deepest = 0, scratch.some, scratch.states.code.shape[0] - 1
-            rows = visit_window(window, buys.crosses, buys.fast_holders, buys.slow_holders, deepest, visit)
+            rows = visit_window(
+                window, buys.crosses, buys.fast_holders, buys.slow_holders, deepest, visit
+            )
         while True:
             if window < 0:
                 open_block(sells.pairs, first, data.aim.shared_windows, lanes, scratch.margins)
@@ -119,7 +137,19 @@ def sweep_cells(width, batch, data, scratch, tally, stop):
                     scratch.tables, scratch.edge,
                 )  # fmt: skip
                 if not walk_rows(
-                    width, tile, window, role, rows, visit, kept, data, data.values, data.stops, scratch, tally, stop
+                    width,
+                    tile,
+                    window,
+                    role,
+                    rows,
+                    visit,
+                    kept,
+                    data,
+                    data.values,
+                    data.stops,
+                    scratch,
+                    tally,
+                    stop,
                 ):
                     return False
                 begin = tile.end
@@ -156,7 +186,9 @@ def pairs_of(pairs):
 
 
 @spliced
-def walk_rows(width, tile, window, role, rows, visit, kept, data, values, stops, scratch, tally, stop):
+def walk_rows(
+    width, tile, window, role, rows, visit, kept, data, values, stops, scratch, tally, stop
+):
     """Walk the entries of a tile and, after the last one, score each row against each lane."""
     entries, states = data.buys.crosses, scratch.states
     whole = tile.end - tile.begin == tile.length
@@ -185,7 +217,9 @@ def walk_rows(width, tile, window, role, rows, visit, kept, data, values, stops,
             scratch.cursors[i] = k
             continue
         state = settle_last(state, tile.length)
-        pairs = score_row(width, i, row, window, role, visit, kept, state, tile.length, data, scratch, tally)
+        pairs = score_row(
+            width, i, row, window, role, visit, kept, state, tile.length, data, scratch, tally
+        )
         pending += pairs
         if window < 0 and pending > most_pending:
             flush_histogram(scratch.sums.histogram, np.int64(1), tally.totals.histogram)
@@ -196,13 +230,29 @@ def walk_rows(width, tile, window, role, rows, visit, kept, data, values, stops,
 @spliced
 def score_row(width, i, row, window, role, visit, kept, s, length, data, scratch, tally):
     """From the state after the last bar to scores, and these into the summaries; returns the pairs of the row."""
-    aim, facts, scale, buys, sells, lanes = data.aim, data.facts, data.scale, data.buys, data.sells, scratch.lanes
+    aim, facts, scale, buys, sells, lanes = (
+        data.aim,
+        data.facts,
+        data.scale,
+        data.buys,
+        data.sells,
+        scratch.lanes,
+    )
     first, last = item(buys.pairs.starts, row), item(buys.pairs.starts, row + 1)
     factor = last - first
     counts, weights = splat(np.int32(factor), width), lanes.pairs
     if window >= 0:
         weights, factor = scratch.row.weights, np.int64(1)
-        weigh_row(i, role, buys.by_fast, buys.by_slow, visit.slices, lanes.pairs, scratch.shared.places, weights)
+        weigh_row(
+            i,
+            role,
+            buys.by_fast,
+            buys.by_slow,
+            visit.slices,
+            lanes.pairs,
+            scratch.shared.places,
+            weights,
+        )
         counts = load(weights, 0, width)
     none = counts ^ counts
     alive = load(lanes.alive, 0, width)
@@ -218,7 +268,17 @@ def score_row(width, i, row, window, role, visit, kept, s, length, data, scratch
     metric = measure(aim.measure, s, length, facts)
     scored = passed & (metric >= -FINITE) & (metric <= aim.highest)  # NaN is neither
     values = metric * aim.sign + 0.0
-    units = add_sums(counts, weights, factor, passed, scored, scored & (metric > 0.0), values, scratch.sums, scale)
+    units = add_sums(
+        counts,
+        weights,
+        factor,
+        passed,
+        scored,
+        scored & (metric > 0.0),
+        values,
+        scratch.sums,
+        scale,
+    )
     if window >= 0:
         one = splat(np.int64(1), width)
         ones = where(scored, one, one ^ one)
@@ -240,7 +300,20 @@ def score_row(width, i, row, window, role, visit, kept, s, length, data, scratch
     for side in range(np.int64(2)):
         slices = buys.by_slow if side else buys.by_fast
         margin = scratch.margins.slow if side else scratch.margins.fast
-        add_slices(width, slices, row, side, score, units, margin, sells.pairs, lanes, scores, place, map_best)
+        add_slices(
+            width,
+            slices,
+            row,
+            side,
+            score,
+            units,
+            margin,
+            sells.pairs,
+            lanes,
+            scores,
+            place,
+            map_best,
+        )
     best = highest(score)
     lowest_index = (
         np.int64(buys.pairs.pairs[first]) * sells.pairs.pairs.size

@@ -10,7 +10,17 @@ from typing import NamedTuple
 import numpy as np
 
 from qmac.kernels.compiler.jit import inlined, inner, jit, sealed, spliced
-from qmac.kernels.compiler.lanes import bits, bump, higher, load, lower, store, truncate, where, wide
+from qmac.kernels.compiler.lanes import (
+    bits,
+    bump,
+    higher,
+    load,
+    lower,
+    store,
+    truncate,
+    where,
+    wide,
+)
 
 BINS = 2048
 
@@ -58,7 +68,9 @@ class BlockSums(NamedTuple):
     positive: np.ndarray  # (1, L) int32
     removed: np.ndarray  # (C + 1, L) int32
     squares: np.ndarray  # (1, L) int64
-    histogram: np.ndarray  # (SUBHISTOGRAMS, B + 1) uint32, with both weights; the last bin takes what is not scored
+    histogram: (
+        np.ndarray
+    )  # (SUBHISTOGRAMS, B + 1) uint32, with both weights; the last bin takes what is not scored
 
 
 class Row(NamedTuple):
@@ -81,8 +93,12 @@ class Heap(NamedTuple):
 class Totals(NamedTuple):
     """Sums over all combinations."""
 
-    counts: np.ndarray  # (4,) int64: evaluated, not filtered, scored, of these above zero as a metric
-    removed: np.ndarray  # (C + 1,) int64: without a trade where one is asked for, then by each constraint
+    counts: (
+        np.ndarray
+    )  # (4,) int64: evaluated, not filtered, scored, of these above zero as a metric
+    removed: (
+        np.ndarray
+    )  # (C + 1,) int64: without a trade where one is asked for, then by each constraint
     histogram: np.ndarray  # (B,) int64
     squares: np.ndarray  # (2,) int64: high and low 32 bits of a sum that may pass 2**63
 
@@ -125,7 +141,8 @@ def offer(heap, score, index):
                 break
             other = child + 1
             if other < n and (
-                scores[other] < scores[child] or (scores[other] == scores[child] and indices[other] > indices[child])
+                scores[other] < scores[child]
+                or (scores[other] == scores[child] and indices[other] > indices[child])
             ):
                 child = other
             if scores[child] > score or (scores[child] == score and indices[child] < index):

@@ -20,7 +20,9 @@ class Ends(NamedTuple):
     buy: np.ndarray | None  # (T,)
     sell: np.ndarray | None  # (T,)
     last: float  # in place of ``sell``, where a position is open at the end
-    stopped: np.ndarray | None  # (T,) in place of ``sell``, where the trade opened at this bar ends by its own stop
+    stopped: (
+        np.ndarray | None
+    )  # (T,) in place of ``sell``, where the trade opened at this bar ends by its own stop
 
 
 class ReturnSums(NamedTuple):
@@ -91,13 +93,28 @@ def fill_tables(width, tile, exits, lanes, values, stops, ignore, tables, edge):
     """Tables of the exit lists ``lanes (L,)``; a lane without a list, -1, never exits."""
     fill_codes(width, tile, exits, lanes, ignore, tables.code, edge.code)
     fill_column(width, tile, tables.code, values.sums.gain, stops, True, edge, tables.sums.gain)
-    fill_column(width, tile, tables.code, values.sums.returns, stops, True, edge, tables.sums.returns)
-    fill_column(width, tile, tables.code, values.sums.squares, stops, True, edge, tables.sums.squares)
-    fill_column(width, tile, tables.code, values.sums.downside, stops, True, edge, tables.sums.downside)
+    fill_column(
+        width, tile, tables.code, values.sums.returns, stops, True, edge, tables.sums.returns
+    )
+    fill_column(
+        width, tile, tables.code, values.sums.squares, stops, True, edge, tables.sums.squares
+    )
+    fill_column(
+        width, tile, tables.code, values.sums.downside, stops, True, edge, tables.sums.downside
+    )
     fill_column(width, tile, tables.code, values.sums.losses, stops, True, edge, tables.sums.losses)
     fill_column(width, tile, tables.code, values.prices, stops, False, edge, tables.brought)
     course = tables.course
-    fill_course(width, tables.code, values.sums.gain, values.levels, stops, course.lowest, course.highest, course.fall)
+    fill_course(
+        width,
+        tables.code,
+        values.sums.gain,
+        values.levels,
+        stops,
+        course.lowest,
+        course.highest,
+        course.fall,
+    )
     apply_stops(width, tile, stops, tables.code)
 
 
@@ -130,7 +147,11 @@ def fill_codes(width, tile, exits, lanes, ignore, code, edge):
     following = load(edge, 0, width)
     for t in range(tile.end - 1, tile.begin - 1, -1):
         exit_here = load(code, t - tile.begin, width) != 0
-        store(code, t - tile.begin, following | where(exit_here, splat(code.dtype.type(ignore), width), 0))
+        store(
+            code,
+            t - tile.begin,
+            following | where(exit_here, splat(code.dtype.type(ignore), width), 0),
+        )
         following = where(exit_here, splat(code.dtype.type(2 * t), width), following)
 
 

@@ -33,7 +33,9 @@ class ReplaySums(NamedTuple):
     below: np.ndarray  # of the others, as a number above 0
     downside: np.ndarray  # of the squares of the others
     trades: np.ndarray  # number
-    finished: np.ndarray  # of them not open at the end; what follows but held and simple is of these
+    finished: (
+        np.ndarray
+    )  # of them not open at the end; what follows but held and simple is of these
     winners: np.ndarray
     held: np.ndarray  # bars in a position
     bars: np.ndarray
@@ -145,7 +147,17 @@ def replay(entries, exits, buys, sells, market, start, ignore, found):
             squares += returns[k] ** 2
         found.worth[row], found.gain[row], found.fall[row] = worth, gain, fall
         found.mean[row], found.spread[row] = mean, spread
-        found.squares[row], found.won[row], found.below[row], found.downside[row] = squares, won, below, downside
+        found.squares[row], found.won[row], found.below[row], found.downside[row] = (
+            squares,
+            won,
+            below,
+            downside,
+        )
         found.trades[row], found.finished[row], found.winners[row] = opened.size, finished, winners
-        found.held[row], found.bars[row], found.profit[row], found.loss[row] = held, bars, profit, loss
+        found.held[row], found.bars[row], found.profit[row], found.loss[row] = (
+            held,
+            bars,
+            profit,
+            loss,
+        )
         found.simple[row], found.best[row], found.worst[row] = simple, best, worst

@@ -70,7 +70,9 @@ def expm1(x):
     y = r * y + 0.16666666666666666
     y = r * y + 0.5
     y = r * (r * y) + r
-    half = from_bits((bits(shifted) - (ROUNDER_BITS - 1022)) * 2**52)  # of the power: 2**1024 is no float64
+    half = from_bits(
+        (bits(shifted) - (ROUNDER_BITS - 1022)) * 2**52
+    )  # of the power: 2**1024 is no float64
     return (half * y + (half - 0.5)) * 2.0
 
 
@@ -83,10 +85,17 @@ def measure(which, s, length, facts):
     if which == VOLATILITY:
         return or_nan(deviation(sums, facts) * np.sqrt(facts.per_year), code)
     if which == SHARPE:
-        return or_nan(sums.returns * (np.sqrt(facts.per_year) / facts.bars) / deviation(sums, facts), code)
+        return or_nan(
+            sums.returns * (np.sqrt(facts.per_year) / facts.bars) / deviation(sums, facts), code
+        )
     if which == SORTINO:
         below = where(sums.downside > facts.least_downside, sums.downside, 0.0)
-        return or_nan(sums.returns * (np.sqrt(facts.per_year) / facts.bars) / sqrt(below * (1.0 / facts.bars)), code)
+        return or_nan(
+            sums.returns
+            * (np.sqrt(facts.per_year) / facts.bars)
+            / sqrt(below * (1.0 / facts.bars)),
+            code,
+        )
     if which == OMEGA:
         losses = where(sums.losses > facts.least_losses, sums.losses, 0.0)
         won = sums.returns + sums.losses
@@ -96,7 +105,9 @@ def measure(which, s, length, facts):
         return or_nan(fall, code)
     if which == CALMAR:
         return or_nan(
-            expm1(sums.gain * (facts.per_year / facts.bars)) / (expm1(where(fall < 0.0, fall, np.nan)) * -1.0), code
+            expm1(sums.gain * (facts.per_year / facts.bars))
+            / (expm1(where(fall < 0.0, fall, np.nan)) * -1.0),
+            code,
         )
     if which == TRADES:
         return or_nan(floats(s.counts.opened), code)
@@ -109,7 +120,9 @@ def measure(which, s, length, facts):
         return or_nan(s.trades.profit / s.trades.loss, code)
     if which == SIMPLE_RETURN:
         return or_nan(s.trades.simple, code)
-    return or_nan(floats(s.counts.held) * 0.5 / facts.bars, code)  # EXPOSURE; one rounding, as where it is shown
+    return or_nan(
+        floats(s.counts.held) * 0.5 / facts.bars, code
+    )  # EXPOSURE; one rounding, as where it is shown
 
 
 @inlined

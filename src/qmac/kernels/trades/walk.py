@@ -104,7 +104,14 @@ def settle(mask, seen, valued, s):
         where(mask & (earned < 0.0), loss - earned, loss),
         where(valued, simple + ratio, simple),
     )
-    return WalkState(s.code, s.own, s.sums, Drawdown(peak, worst), Counts(s.counts.opened, s.counts.held, won), trades)
+    return WalkState(
+        s.code,
+        s.own,
+        s.sums,
+        Drawdown(peak, worst),
+        Counts(s.counts.opened, s.counts.held, won),
+        trades,
+    )
 
 
 @inlined
@@ -130,13 +137,17 @@ def meet_stops(at, acts, stop, entry, bar, values, stops):
     again, for all lanes at once, cost up to a tenth of the sweep.
     """
     if stop is not None:
-        stops_first = acts & (stop < at.code)  # only of those held on: a trade that opens has its stop in the table
+        stops_first = acts & (
+            stop < at.code
+        )  # only of those held on: a trade that opens has its stop in the table
         if rarely(stops_first):
             word = word_of(stops_first)
             while word != 0:
                 lane = lowest_bit(word)
                 word &= word - 1
-                at = meet_stop(at, only(lane, at.code), np.int64(pick(entry, lane)) // 2, bar, values, stops)
+                at = meet_stop(
+                    at, only(lane, at.code), np.int64(pick(entry, lane)) // 2, bar, values, stops
+                )
     return at
 
 
@@ -206,7 +217,9 @@ def enter(tile, bar, values, stops, tables, start, s):
     opens = flat & acts
     own = Own(where(opens, stop_of(stops, bar), s.own.stop), where(opens, bar * 2, s.own.entry))
     at = meet_stops(at, acts, own.stop, own.entry, bar, values, stops)
-    s = settle(opens, opens & (splat(bar, s.code) > start), opens, s)  # cash before the first close is no peak
+    s = settle(
+        opens, opens & (splat(bar, s.code) > start), opens, s
+    )  # cash before the first close is no peak
     opened, bars_held, won = s.counts
     paid, brought, equity, profit, loss, simple = s.trades
     return WalkState(
@@ -235,4 +248,6 @@ def deepened(acts, drawdown, gain, course):
     """The drawdown with the course of a trade, without its exit; ``gain`` is that before the trade."""
     peak, worst = drawdown
     fallen = lower(lower(worst, course.fall), gain + course.lowest - peak)
-    return Drawdown(where(acts, higher(peak, gain + course.highest), peak), where(acts, fallen, worst))
+    return Drawdown(
+        where(acts, higher(peak, gain + course.highest), peak), where(acts, fallen, worst)
+    )

@@ -50,7 +50,11 @@ def plot_equity(course: Equity) -> Figure:
     )
     traces = [
         go.Scatter(
-            x=course.dates, y=light(equity), name=name, line={"color": color, "width": 1.6}, hovertemplate="%{y:,.2f}"
+            x=course.dates,
+            y=light(equity),
+            name=name,
+            line={"color": color, "width": 1.6},
+            hovertemplate="%{y:,.2f}",
         )
         for name, equity, _, color in lines
     ]
@@ -73,9 +77,15 @@ def plot_equity(course: Equity) -> Figure:
 def plot_price(course: Equity) -> Figure:
     """The close with its averages, and where it was bought and sold."""
     go = graph_objects()
-    traces = [go.Scatter(x=course.dates, y=light(course.close), name="close", line={"color": GREY, "width": 1.2})]
+    traces = [
+        go.Scatter(
+            x=course.dates, y=light(course.close), name="close", line={"color": GREY, "width": 1.2}
+        )
+    ]
     traces += [
-        go.Scatter(x=course.dates, y=light(values), name=str(window), line={"color": color, "width": 1.2})
+        go.Scatter(
+            x=course.dates, y=light(values), name=str(window), line={"color": color, "width": 1.2}
+        )
         for (window, values), color in zip(sorted(course.averages.items()), WINDOWS, strict=False)
     ]
     closed = np.array([kind != "open" for kind in course.exits], np.bool_)
@@ -90,7 +100,12 @@ def plot_price(course: Equity) -> Figure:
         )
         for name, dates, prices, symbol, color in marks
     ]  # fmt: skip
-    return figure(*traces, height=460, xaxis={"type": "date"}, yaxis={"title": {"text": "price"}, "tickformat": ".6~g"})
+    return figure(
+        *traces,
+        height=460,
+        xaxis={"type": "date"},
+        yaxis={"title": {"text": "price"}, "tickformat": ".6~g"},
+    )
 
 
 def plot_backtest(course: Equity) -> Figure:
@@ -152,9 +167,7 @@ def plot_map(*maps: Heatmap) -> Figure:
     traces = [heatmap(found, visible=found is first) for found in maps]
     if first.winner is not None:
         row, column = first.winner
-        text = (
-            f"winner: {first.rows.replace('_', ' ')} {row}, {first.columns.replace('_', ' ')} {column}<extra></extra>"
-        )
+        text = f"winner: {first.rows.replace('_', ' ')} {row}, {first.columns.replace('_', ' ')} {column}<extra></extra>"
         traces += [  # red around white, to be seen on any colour
             go.Scatter(
                 x=[column], y=[row], mode="markers", name="winner", showlegend=False, hovertemplate=text,
@@ -190,7 +203,9 @@ def plot_profiles(profiles: tuple[Profile, ...], objective: str, best: str) -> F
                 marker={"symbol": "circle-open", "size": 13, "color": color, "line": {"width": 3}}, hoverinfo="skip",
             )
         )  # fmt: skip
-    return figure(*traces, height=440, xaxis={"title": {"text": "window, bars"}}, yaxis=axis(objective))
+    return figure(
+        *traces, height=440, xaxis={"title": {"text": "window, bars"}}, yaxis=axis(objective)
+    )
 
 
 def plot_outcomes(outcomes: DistributionSummary) -> Figure:
@@ -216,10 +231,22 @@ def plot_outcomes(outcomes: DistributionSummary) -> Figure:
             continue
         place, text = value, name
         if span and not span[0] <= value <= span[1]:  # far out: said, not drawn
-            place, text = (span[1], f"{name} \u2192") if value > span[1] else (span[0], f"\u2190 {name}")
+            place, text = (
+                (span[1], f"{name} \u2192") if value > span[1] else (span[0], f"\u2190 {name}")
+            )
         else:
             line = {"color": color, "width": 2}
-            shapes.append({"type": "line", "x0": value, "x1": value, "y0": 0, "y1": 1, "yref": "paper", "line": line})
+            shapes.append(
+                {
+                    "type": "line",
+                    "x0": value,
+                    "x1": value,
+                    "y0": 0,
+                    "y1": 1,
+                    "yref": "paper",
+                    "line": line,
+                }
+            )
         side = "left" if span and place < (span[0] + span[1]) / 2 else "right"
         notes.append(
             {
@@ -274,7 +301,8 @@ def plot_surroundings(strategies: Strategies, objective: str) -> Figure:
     places = np.array([row.rank for row in rows])
     own = np.array([row.metrics[objective] for row in rows])
     worst, median, best = (
-        np.array([getattr(row.near[-1], name) for row in rows]) for name in ("worst", "median", "best")
+        np.array([getattr(row.near[-1], name) for row in rows])
+        for name in ("worst", "median", "best")
     )
     labels = [" ".join(map(str, row.combination)) for row in rows]
     form = value_format(objective)

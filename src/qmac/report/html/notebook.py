@@ -28,7 +28,10 @@ def html_of_result(result: Result) -> str:
         return f"<div><p>{head}</p><p>No combination was scored.</p></div>"
     metrics = [name, *(column for column in COLUMNS if column != name)]
     rows = (
-        [*(str(int(row[role])) for role in ROLES), *(number(metric, float(row[metric])) for metric in metrics)]
+        [
+            *(str(int(row[role])) for role in ROLES),
+            *(number(metric, float(row[metric])) for metric in metrics),
+        ]
         for row in result.top.head(ROWS).to_dict("records")
     )
     low, middle, high = (number(name, distribution.quantile(q)) for q in (0.05, 0.5, 0.95))
@@ -48,11 +51,18 @@ def html_of_results(results: Results) -> str:
         [
             str(symbol),
             *("-" if isna(row[role]) else str(int(row[role])) for role in ROLES if role in winners),
-            *(number("total_return" if name == "buy_and_hold" else name, float(row[name])) for name in metrics),
+            *(
+                number("total_return" if name == "buy_and_hold" else name, float(row[name]))
+                for name in metrics
+            ),
         ]
         for symbol, row in winners.astype(float).head(MOST_SYMBOLS).iterrows()
     )
-    more = f"<p>The first {MOST_SYMBOLS} of {len(winners):,} symbols.</p>" if len(winners) > MOST_SYMBOLS else ""
+    more = (
+        f"<p>The first {MOST_SYMBOLS} of {len(winners):,} symbols.</p>"
+        if len(winners) > MOST_SYMBOLS
+        else ""
+    )
     left_out = "".join(f"<p>left out: {escape(reason)}</p>" for reason in results.left_out.values())
     heads = ["symbol", *(role for role in ROLES if role in winners), *metrics]
     return f"<div>{_table(heads, rows)}{more}{left_out}</div>"
@@ -61,11 +71,16 @@ def html_of_results(results: Results) -> str:
 def html_of_backtest(run: Backtest) -> str:
     """The metrics of a backtest."""
     title = f"<b>{' '.join(map(str, run.combination))}</b>: {len(run.equity):,} bars, {len(run.trades):,} trades"
-    rows = ([str(name).replace("_", " "), number(str(name), float(value))] for name, value in run.metrics.items())
+    rows = (
+        [str(name).replace("_", " "), number(str(name), float(value))]
+        for name, value in run.metrics.items()
+    )
     return f"<div><p>{title}</p>{_table(['metric', 'value'], rows)}</div>"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     top = "".join(f"<th>{escape(head.replace('_', ' '))}</th>" for head in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

@@ -58,10 +58,14 @@ def write_page(path: Path, make: Callable[[], str]) -> Path:
                 f"{path} cannot be written: there is no directory {path.parent}. Make it, or name another."
             )
         if path.exists() and path.suffix.lower() not in (".html", ".htm"):
-            raise WriteError(f"{path} is there already, and is no page. Name another file, such as report.html.")
+            raise WriteError(
+                f"{path} is there already, and is no page. Name another file, such as report.html."
+            )
         write_whole(path, [make().encode("utf-8", "replace")])
     except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror or error}. Name another file.") from None
+        raise WriteError(
+            f"{path} cannot be written: {error.strerror or error}. Name another file."
+        ) from None
     return path
 
 
@@ -105,9 +109,14 @@ def rendered(template: str, plots: dict[str, Any], **values: Any) -> str:
         from jinja2 import Environment, PackageLoader
         from markupsafe import Markup
     except ImportError:
-        raise OptionError('pages are made with Jinja, which is not installed: pip install "qmac[report]"') from None
+        raise OptionError(
+            'pages are made with Jinja, which is not installed: pip install "qmac[report]"'
+        ) from None
     environment = Environment(
-        loader=PackageLoader("qmac.report", ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("qmac.report", ASSETS),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"words": _words, "heat": _heat, "percent": _percent, "sets": _sets}
     environment.tests["finite"] = math.isfinite
@@ -148,7 +157,11 @@ def _json(plots: dict[str, Any]) -> str:
     """Without the templates, which the page has of its own, light and dark."""
     for figure in plots.values():
         figure.layout.template = None
-    return "{" + ",".join(f"{json.dumps(name)}:{figure.to_json()}" for name, figure in plots.items()) + "}"
+    return (
+        "{"
+        + ",".join(f"{json.dumps(name)}:{figure.to_json()}" for name, figure in plots.items())
+        + "}"
+    )
 
 
 def _words(name: str) -> str:
@@ -173,7 +186,9 @@ def _heat(value: float) -> str:
 
 
 def _calendar(course: Equity) -> list[tuple[int, list[float], float]]:
-    years = zip(course.years.tolist(), course.months.tolist(), course.year_returns.tolist(), strict=True)
+    years = zip(
+        course.years.tolist(), course.months.tolist(), course.year_returns.tolist(), strict=True
+    )
     return list(years)
 
 
@@ -193,12 +208,13 @@ def _trades(course: Equity) -> list[dict[str, Any]]:
 
 
 def _days(dates: np.ndarray) -> list[str]:
-    return [text[:16].replace("T", " ").removesuffix(" 00:00") for text in np.datetime_as_string(dates).tolist()]
+    return [
+        text[:16].replace("T", " ").removesuffix(" 00:00")
+        for text in np.datetime_as_string(dates).tolist()
+    ]
 
 
 def _thinned(course: Equity) -> str:
     if course.dates.size == course.bars:
         return ""
-    return (
-        f"{course.dates.size:,} of {course.bars:,} bars are drawn, the deepest falls and the last entries among them."
-    )
+    return f"{course.dates.size:,} of {course.bars:,} bars are drawn, the deepest falls and the last entries among them."

@@ -11,7 +11,15 @@ from qmac.strategy.formatting import PERCENT
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-WINNER, HOLD, GREEN, RED, PINK, SKY, GREY = "#2f86d6", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#888888"
+WINNER, HOLD, GREEN, RED, PINK, SKY, GREY = (
+    "#2f86d6",
+    "#e69f00",
+    "#009e73",
+    "#d55e00",
+    "#cc79a7",
+    "#56b4e9",
+    "#888888",
+)
 """Told apart by the colour-blind (Okabe and Ito), readable on white and on black."""
 WINDOWS = (GREEN, PINK, SKY, RED)
 DIGITS = 15
@@ -33,7 +41,9 @@ def graph_objects() -> Any:
     try:
         import plotly.graph_objects as go
     except ImportError:
-        raise OptionError('figures are drawn by Plotly, which is not installed: pip install "qmac[report]"') from None
+        raise OptionError(
+            'figures are drawn by Plotly, which is not installed: pip install "qmac[report]"'
+        ) from None
     return go
 
 
@@ -86,4 +96,6 @@ def rounded(values: np.ndarray, bits: int = DIGITS) -> np.ndarray:
     drop = integer(np.finfo(narrow.dtype).nmant - bits)
     half = integer(1) << (drop - integer(1))
     kept = ((narrow.view(integer) + half) >> drop) << drop
-    return np.asarray(np.where(np.isfinite(values), kept.view(narrow.dtype), narrow.dtype.type(np.nan)))
+    return np.asarray(
+        np.where(np.isfinite(values), kept.view(narrow.dtype), narrow.dtype.type(np.nan))
+    )

@@ -38,7 +38,10 @@ class Caution:
 
 
 def cautions_of(
-    result: Result, run: Backtest | None, strategies: Strategies, outcomes: DistributionSummary | None
+    result: Result,
+    run: Backtest | None,
+    strategies: Strategies,
+    outcomes: DistributionSummary | None,
 ) -> tuple[Caution, ...]:
     """The cautions that a result calls for, the gravest first."""
     if run is None or outcomes is None:
@@ -84,7 +87,9 @@ def _one_trade(run: Backtest, rules: Rules) -> Caution | None:
     )
 
 
-def _surroundings(result: Result, strategies: Strategies, outcomes: DistributionSummary) -> list[Caution]:
+def _surroundings(
+    result: Result, strategies: Strategies, outcomes: DistributionSummary
+) -> list[Caution]:
     """How much of the winner's lead over the median outcome its neighbours keep, in scores."""
     if not strategies.rows or not strategies.rows[0].near:
         return []

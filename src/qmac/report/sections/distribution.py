@@ -24,10 +24,14 @@ class DistributionSummary:
 
     objective: str
     scored: int
-    edges: np.ndarray  # (B + 1,) values of the objective; the first and the last bar hold what is beyond
+    edges: (
+        np.ndarray
+    )  # (B + 1,) values of the objective; the first and the last bar hold what is beyond
     counts: np.ndarray  # (B,)
     shares: np.ndarray  # (C,) 0 ... 1
-    curve: np.ndarray  # (C,) the value that this share of combinations does not reach: all outcomes, sorted
+    curve: (
+        np.ndarray
+    )  # (C,) the value that this share of combinations does not reach: all outcomes, sorted
     quantiles: tuple[tuple[float, float], ...]
     low: float
     high: float
@@ -89,7 +93,10 @@ def share_better(distribution: Distribution, value: float) -> float:
     else:
         bin_ = int(np.searchsorted(edges, score, side="right")) - 1
         width = edges[bin_ + 1] - edges[bin_]
-        lower = float(below[bin_] + (below[bin_ + 1] - below[bin_]) * ((score - edges[bin_]) / width if width else 0.0))
+        lower = float(
+            below[bin_]
+            + (below[bin_ + 1] - below[bin_]) * ((score - edges[bin_]) / width if width else 0.0)
+        )
     return 1 - lower if objective.maximize else lower
 
 
@@ -98,7 +105,9 @@ def _folded(distribution: Distribution) -> tuple[np.ndarray, np.ndarray]:
     low, high = (distribution.score_quantile(q) for q in (TAIL, 1 - TAIL))
     edges, counts = distribution.score_edges, distribution.counts
     if edges[-1] <= edges[0]:  # a single value
-        return np.array([distribution.score_min, distribution.score_max]), np.array([distribution.scored])
+        return np.array([distribution.score_min, distribution.score_max]), np.array(
+            [distribution.scored]
+        )
     first = max(int(np.searchsorted(edges, low, side="right")) - 1, 0)
     last = min(int(np.searchsorted(edges, high, side="left")), counts.size)
     each = max(1, math.ceil((last - first) / MOST_BARS))

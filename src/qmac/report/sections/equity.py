@@ -53,13 +53,17 @@ def equity_of(run: Backtest) -> Equity:
     equity, hold, trades = run.equity.to_numpy(), run.bars["hold"].to_numpy(), run.trades
     fall, hold_fall = (values / np.maximum.accumulate(values) - 1 for values in (equity, hold))
     index = pd.DatetimeIndex(run.equity.index)
-    drawn = _drawn(len(index), fall, hold_fall, index.get_indexer(pd.DatetimeIndex(trades["entry_date"])))
+    drawn = _drawn(
+        len(index), fall, hold_fall, index.get_indexer(pd.DatetimeIndex(trades["entry_date"]))
+    )
     listed = trades.tail(MOST_TRADES)
     edges, counts = _histogram(trades["return"].to_numpy())
     years, months, year_returns = _months(run.equity, float(run.equity.iloc[0]))
     dates = wall_clock(index)
     averages = {
-        int(str(window)): run.bars[window].to_numpy()[drawn] for window in run.bars if window not in ("close", "hold")
+        int(str(window)): run.bars[window].to_numpy()[drawn]
+        for window in run.bars
+        if window not in ("close", "hold")
     }
     return Equity(
         combination=run.combination,
@@ -98,7 +102,9 @@ def _drawn(bars: int, fall: np.ndarray, hold_fall: np.ndarray, entries: np.ndarr
     if bars <= MOST_BARS:
         return np.arange(bars)
     even = np.linspace(0, bars - 1, MOST_BARS).round().astype(np.int64)
-    return np.unique(np.concatenate((even, [fall.argmin(), hold_fall.argmin()], entries[-MOST_TRADES:])))
+    return np.unique(
+        np.concatenate((even, [fall.argmin(), hold_fall.argmin()], entries[-MOST_TRADES:]))
+    )
 
 
 def _histogram(returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

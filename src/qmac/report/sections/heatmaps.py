@@ -62,7 +62,11 @@ def heatmaps_of(result: Result) -> Heatmaps | None:
         return None
     best = "max" if result.maximize else "min"
     maps = tuple(
-        (map_of(result, slow, fast, best), map_of(result, slow, fast, "mean"), map_of(result, slow, fast, "count"))
+        (
+            map_of(result, slow, fast, best),
+            map_of(result, slow, fast, "mean"),
+            map_of(result, slow, fast, "count"),
+        )
         for fast, slow in PAIRS
     )
     return Heatmaps(maps, tuple(_profile(result, role) for role in ROLES))
@@ -81,7 +85,9 @@ def map_of(result: Result, rows: str, columns: str, stat: str = "max") -> Heatma
     values = frame.to_numpy(np.float64)
     if block > 1 and stat == "mean":
         scores = result.maps.mean_scores(result.grid, rows, columns).to_numpy()
-        values = result.distribution.objective.values(_coarse(scores, counts.to_numpy(np.float64), stat, block))
+        values = result.distribution.objective.values(
+            _coarse(scores, counts.to_numpy(np.float64), stat, block)
+        )
     elif block > 1:
         values = _coarse(values, counts.to_numpy(np.float64), stat, block)
     values = np.where(values == 0, np.nan, values) if stat == "count" else values
@@ -131,7 +137,11 @@ def _coarse(values: np.ndarray, counts: np.ndarray, stat: str, block: int) -> np
     if stat == "count":
         return np.asarray(total)
     if stat != "mean":
-        found = blocks(values, -np.inf).max(axis=(1, 3)) if stat == "max" else blocks(values, np.inf).min(axis=(1, 3))
+        found = (
+            blocks(values, -np.inf).max(axis=(1, 3))
+            if stat == "max"
+            else blocks(values, np.inf).min(axis=(1, 3))
+        )
         return np.where(np.isfinite(found), found, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((blocks(values, 0) * blocks(counts, 0)).sum(axis=(1, 3)) / total)

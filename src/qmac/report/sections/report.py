@@ -43,10 +43,16 @@ def report_of(result: Result) -> Report:
     """
     series, outcomes = result.series, distribution_of(result)
     strategies = strategies_of(result, series)
-    run = None if result.best is None else backtest(series.prices, result.best, result.rules, series.averages)
+    run = (
+        None
+        if result.best is None
+        else backtest(series.prices, result.best, result.rules, series.averages)
+    )
     return Report(
         asked=settings_of(result),
-        metrics=() if run is None else tuple((name, float(run.metrics[name]), result.hold[name]) for name in METRICS),
+        metrics=()
+        if run is None
+        else tuple((name, float(run.metrics[name]), result.hold[name]) for name in METRICS),
         cautions=cautions_of(result, run, strategies, outcomes),
         course=None if run is None else equity_of(run),
         strategies=strategies,
@@ -58,10 +64,14 @@ def report_of(result: Result) -> Report:
 def plain(value: Any) -> Any:
     """The same as dicts, lists, texts and numbers for JSON; dates as texts, None for what is not finite."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {
+            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "M":
-            return [text.removesuffix("T00:00:00") for text in np.datetime_as_string(value).tolist()]
+            return [
+                text.removesuffix("T00:00:00") for text in np.datetime_as_string(value).tolist()
+            ]
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             return [plain(inner) for inner in value.tolist()]
         return value.tolist()

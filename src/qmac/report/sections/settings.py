@@ -82,7 +82,10 @@ def settings_of(result: Result) -> Settings:
             (bounds_in_words(metric, bounds), result.filtered_by[metric])
             for metric, bounds in result.constraints.items()
         ),
-        windows=tuple((role.replace("_", " "), shown_windows(windows)) for role, windows in result.grid.roles.items()),
+        windows=tuple(
+            (role.replace("_", " "), shown_windows(windows))
+            for role, windows in result.grid.roles.items()
+        ),
         rules=tuple(rules_in_words(result)),
         periods_per_year=result.periods_per_year,
         seconds=result.elapsed,
@@ -122,7 +125,9 @@ def rules_in_words(result: Result) -> list[str]:
         "A position open at the end is valued at the last close, without cost.",
     ]
     if rules.start is not None:
-        sentences.append(f"Trading starts at {rules.start}; bars before it only warm the averages up.")
+        sentences.append(
+            f"Trading starts at {rules.start}; bars before it only warm the averages up."
+        )
     if rules.end is not None:
         sentences.append(f"Bars after {rules.end} are not looked at.")
     if result.grid.shared_windows:
@@ -138,7 +143,9 @@ def _costs(rules: Rules) -> str:
     if not rules.fees and not rules.slippage:
         return "Trading costs nothing."
     parts = [f"a fill is {100 * rules.slippage:.4g} % worse than its price"] * (rules.slippage > 0)
-    parts += [f"fees are {100 * rules.fees:.4g} % of a trade's value at each end"] * (rules.fees > 0)
+    parts += [f"fees are {100 * rules.fees:.4g} % of a trade's value at each end"] * (
+        rules.fees > 0
+    )
     return f"Costs: {' and '.join(parts)}."
 
 
@@ -148,7 +155,11 @@ def _exits(rules: Rules) -> list[str]:
         "trailing_stop": "A fall of {:.4g} % below the highest high since the entry closes a position.",
         "take_profit": "A rise of {:.4g} % above the entry closes a position.",
     }
-    sentences = [text.format(100 * getattr(rules, name)) for name, text in words.items() if getattr(rules, name)]
+    sentences = [
+        text.format(100 * getattr(rules, name))
+        for name, text in words.items()
+        if getattr(rules, name)
+    ]
     if rules.max_bars is not None:
         sentences.append(f"A position is closed after {rules.max_bars} bars.")
     return sentences
@@ -172,5 +183,9 @@ def asked_line(result: Result) -> str:
     parts += [f"{name} {rules[name]:g}" for name in ("fees", "slippage")]
     parts.append(f"{result.prices['averages']}, fill {rules['fill']}, conflict {rules['conflict']}")
     shown = ("fees", "slippage", "average", "fill", "conflict")
-    parts += [f"{name} {value}" for name, value in rules.items() if name not in shown and value != usual[name]]
+    parts += [
+        f"{name} {value}"
+        for name, value in rules.items()
+        if name not in shown and value != usual[name]
+    ]
     return ", ".join(parts)

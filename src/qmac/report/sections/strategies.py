@@ -53,10 +53,20 @@ def strategies_of(result: Result, series: Series) -> Strategies:
     top = result.top.head(MOST_ROWS)
     rows: list[Combination] = [tuple(row) for row in top[list(ROLES)].to_numpy(np.int64).tolist()]
     numbers = same_trades(series.prices, rows, result.rules, series.averages)
-    groups = [np.flatnonzero(numbers == number) for number in range(int(numbers.max(initial=-1)) + 1)]
+    groups = [
+        np.flatnonzero(numbers == number) for number in range(int(numbers.max(initial=-1)) + 1)
+    ]
     heads = [rows[group[0]] for group in groups]
     affordable = _affordable(result, heads)
-    near = surroundings(series, result.grid, result.rules, heads[:affordable], result.objective, result.maximize, RADII)
+    near = surroundings(
+        series,
+        result.grid,
+        result.rules,
+        heads[:affordable],
+        result.objective,
+        result.maximize,
+        RADII,
+    )
     metrics = top[list(METRICS)].to_dict("records")
     return Strategies(
         kept=len(result.top),

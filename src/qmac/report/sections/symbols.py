@@ -45,13 +45,19 @@ class Symbols:
     left_out: tuple[str, ...]
 
 
-def symbols_of(results: Results, directory: str = "", links: Mapping[str, str] | None = None) -> Symbols:
+def symbols_of(
+    results: Results, directory: str = "", links: Mapping[str, str] | None = None
+) -> Symbols:
     """The winners of a job; each result is read once."""
     rows, asked = [], None
     for symbol, result in results.items():
         asked = asked or settings_of(result)
         outcomes, prices = distribution_of(result), result.prices
-        metrics = {} if result.best is None else {name: float(result.top[name].iloc[0]) for name in METRICS}
+        metrics = (
+            {}
+            if result.best is None
+            else {name: float(result.top[name].iloc[0]) for name in METRICS}
+        )
         nan = float("nan")
         rows.append(
             SymbolRow(
@@ -70,5 +76,7 @@ def symbols_of(results: Results, directory: str = "", links: Mapping[str, str] |
             )
         )
     if asked is None:
-        raise ResultError("there is no result yet to make a page of. Go on with the job: qmac.resume(directory).")
+        raise ResultError(
+            "there is no result yet to make a page of. Go on with the job: qmac.resume(directory)."
+        )
     return Symbols(directory, asked, tuple(rows), tuple(results.left_out.values()))

@@ -34,7 +34,9 @@ SHADES = " ▏▎▍▌▋▊▉█"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def show_result(result: Result, console: Console, rows: int = 20, rank_by: str = "objective") -> None:
+def show_result(
+    result: Result, console: Console, rows: int = 20, rank_by: str = "objective"
+) -> None:
     """The whole answer: top rows, in the order of ``rank_by``, distribution, winner beside buy & hold."""
     prices = result.prices
     what = (
@@ -47,7 +49,9 @@ def show_result(result: Result, console: Console, rows: int = 20, rank_by: str =
         markup=False,
         soft_wrap=True,
     )
-    console.print(printable(asked_line(result)), highlight=False, markup=False, style="dim", soft_wrap=True)
+    console.print(
+        printable(asked_line(result)), highlight=False, markup=False, style="dim", soft_wrap=True
+    )
     rate = f"{result.elapsed:.2f} s, {millions(result.combinations_per_second)} on {result.threads} thread{'s' * (result.threads != 1)}"
     console.print(rate, highlight=False, style="dim")
     if result.best is None:
@@ -60,7 +64,9 @@ def show_result(result: Result, console: Console, rows: int = 20, rank_by: str =
         return
     console.print(top_table(result.ranked(rank_by).head(rows), result.objective, console))
     if len(result.top) > rows:
-        console.print(f"{rows:,} of {len(result.top):,} rows; --rows shows more", highlight=False, style="dim")
+        console.print(
+            f"{rows:,} of {len(result.top):,} rows; --rows shows more", highlight=False, style="dim"
+        )
     console.print(_distribution(result, console))
     console.print(_beside_hold(result))
     around = _around(result)
@@ -73,17 +79,36 @@ def show_winners(results: Results, console: Console) -> None:
     winners = results.winners.reset_index().to_dict("records")
     objective = next(iter(results.values())).objective
     found = [not pd.isna(row.get(ROLES[0])) for row in winners]
-    columns = [("symbol", [_short(printable(row["symbol"]), max(8, console.width // 6)) for row in winners])]
+    columns = [
+        (
+            "symbol",
+            [_short(printable(row["symbol"]), max(8, console.width // 6)) for row in winners],
+        )
+    ]
     for role in ROLES:
         columns.append(
-            (HEADINGS[role], [str(row[role]) if there else "-" for row, there in zip(winners, found, strict=True)])
+            (
+                HEADINGS[role],
+                [
+                    str(row[role]) if there else "-"
+                    for row, there in zip(winners, found, strict=True)
+                ],
+            )
         )
     for name in dict.fromkeys(
         (objective, "total_return", "buy_and_hold", "max_drawdown", "sharpe_ratio", "total_trades")
     ):
-        metric, heading = ("total_return", "hold") if name == "buy_and_hold" else (name, HEADINGS[name])
+        metric, heading = (
+            ("total_return", "hold") if name == "buy_and_hold" else (name, HEADINGS[name])
+        )
         columns.append(
-            (heading, [number(metric, math.nan if pd.isna(row[name]) else float(row[name])) for row in winners])
+            (
+                heading,
+                [
+                    number(metric, math.nan if pd.isna(row[name]) else float(row[name]))
+                    for row in winners
+                ],
+            )
         )
     console.print(fitted(columns, len(ROLES) + 2, console, left=1, gap=2))
     for reason in results.left_out.values():
@@ -102,7 +127,12 @@ def top_table(top: pd.DataFrame, objective: str, console: Console) -> Renderable
 
 
 def fitted(
-    columns: Sequence[tuple[str, Sequence[str]]], least: int, console: Console, *, left: int = 0, gap: int = 3
+    columns: Sequence[tuple[str, Sequence[str]]],
+    least: int,
+    console: Console,
+    *,
+    left: int = 0,
+    gap: int = 3,
 ) -> Table:
     """A table of headings and cells: of the first columns, ``least`` or more, that are together no wider than the terminal.
 
@@ -126,19 +156,24 @@ def _short(name: str, width: int) -> str:
 
 def _distribution(result: Result, console: Console) -> RenderableType:
     distribution = result.distribution
-    lines: list[RenderableType] = [Text(f"{result.objective} of {result.scored:,} scored combinations", style="bold")]
+    lines: list[RenderableType] = [
+        Text(f"{result.objective} of {result.scored:,} scored combinations", style="bold")
+    ]
     lines += _histogram(distribution, console)
 
     def shown(value: float) -> str:
         return number(result.objective, value)
 
     quantiles = ", ".join(
-        f"{'median' if q == 0.5 else f'{q:.0%}'} {shown(distribution.quantile(q))}" for q in QUANTILES
+        f"{'median' if q == 0.5 else f'{q:.0%}'} {shown(distribution.quantile(q))}"
+        for q in QUANTILES
     )
     lines.append(Text(f"quantiles: {quantiles}"))
     mean = "compounded mean" if result.objective in LOGARITHMS else "mean"
     lines.append(
-        Text(f"lowest {shown(distribution.min)}, highest {shown(distribution.max)}, {mean} {shown(distribution.mean)}")
+        Text(
+            f"lowest {shown(distribution.min)}, highest {shown(distribution.max)}, {mean} {shown(distribution.mean)}"
+        )
     )
     above = "profitable" if result.objective in PROFITS else "above 0"
     lines.append(Text(f"{above}: {distribution.share_positive:.1%}; unscored: {result.unscored:,}"))
@@ -203,7 +238,9 @@ def _around(result: Result) -> str:
     return f"within {RADIUS} steps of the winner, {near.neighbours:,} window set{'s' * (near.neighbours != 1)}: median {median}, worst {worst}"
 
 
-def show_backtest(run: Backtest, hold: Mapping[str, float], console: Console, rows: int = 20) -> None:
+def show_backtest(
+    run: Backtest, hold: Mapping[str, float], console: Console, rows: int = 20
+) -> None:
     """Metrics beside buy & hold, and the last trades."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")

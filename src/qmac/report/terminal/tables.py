@@ -22,7 +22,13 @@ from qmac.verification.replay import Difference
 
 FEW = 5  # metrics that a note names
 NARROW = 72  # columns of a terminal; below, what matters least is left out
-STYLES = {"running": "green", "interrupted": "yellow", "finished": "", "incomplete": "yellow", DAMAGED: "red"}
+STYLES = {
+    "running": "green",
+    "interrupted": "yellow",
+    "finished": "",
+    "incomplete": "yellow",
+    DAMAGED: "red",
+}
 
 
 def show_runs(entries: Sequence[Entry], console: Console) -> None:
@@ -63,7 +69,10 @@ def show_combinations(frame: pd.DataFrame, hold: Mapping[str, float], console: C
     table.add_column("buy & hold", justify="right", no_wrap=True)
     for name, value in hold.items():
         table.add_row(name, *(number(name, found) for found in frame[name]), number(name, value))
-    if console.measure(table, options=console.options.update(width=10_000)).maximum <= console.width:
+    if (
+        console.measure(table, options=console.options.update(width=10_000)).maximum
+        <= console.width
+    ):
         console.print(table)
     else:
         console.print(top_table(frame, "total_return", console))
@@ -90,16 +99,24 @@ def show_differences(found: Sequence[tuple[str, Difference]], console: Console) 
             places.append(worst)
             if worst[1].note:
                 notes.setdefault(f"{name}: {worst[1].note}", []).append(metric)
-        symbol, worst_of_all = max(places, key=lambda pair: 0.0 if math.isnan(pair[1].relative) else pair[1].relative)
+        symbol, worst_of_all = max(
+            places, key=lambda pair: 0.0 if math.isnan(pair[1].relative) else pair[1].relative
+        )
         where = " ".join(map(str, worst_of_all.combination)) if worst_of_all.relative > 0 else ""
         several = len({name for name, _ in found}) > 1
         place = (
-            [Text(f"{shortened(symbol)} {where}" if several and where else where)] if console.width >= NARROW else []
+            [Text(f"{shortened(symbol)} {where}" if several and where else where)]
+            if console.width >= NARROW
+            else []
         )
         table.add_row(metric, *cells, *place)
     console.print(table)
     for note, metrics in notes.items():
-        shown = ", ".join(metrics) if len(metrics) <= FEW else f"{len(metrics)} of {len(METRICS)} metrics"
+        shown = (
+            ", ".join(metrics)
+            if len(metrics) <= FEW
+            else f"{len(metrics)} of {len(METRICS)} metrics"
+        )
         console.print(Text(f"{note} ({shown})"), soft_wrap=True, style="dim")
     if any(note.startswith("vectorbt") for note in notes):
         console.print(Text('see docs/metrics.md, "Where vectorbt differs"'), style="dim")

@@ -118,7 +118,9 @@ class ClusterSweep:
                     self._follow(action)
             self._tell()
             ledger.ahead, self.threads = leases.ahead, max(self.threads, leases.threads)
-            self.readings = {name: reading for name, reading in leases.nodes.items() if reading is not None}
+            self.readings = {
+                name: reading for name, reading in leases.nodes.items() if reading is not None
+            }
             now = time.monotonic()
             if self.orders.stop:
                 stopping = stopping or now
@@ -131,7 +133,9 @@ class ClusterSweep:
         ledger.ahead = 0
         ledger.failed = dict(leases.failed)
         if leases.late:
-            warnings.warn(f"{leases.late} results came late or twice, and were not counted.", stacklevel=2)
+            warnings.warn(
+                f"{leases.late} results came late or twice, and were not counted.", stacklevel=2
+            )
 
     def _follow(self, action: Action) -> None:
         if isinstance(action, Accept):
@@ -166,7 +170,9 @@ def check_address(address: str | None) -> None:
         return
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or "/" in host:
-        raise OptionError(f"a Ray cluster's address is auto or HOST:PORT, such as 10.0.0.1:6379, but got {address!r}.")
+        raise OptionError(
+            f"a Ray cluster's address is auto or HOST:PORT, such as 10.0.0.1:6379, but got {address!r}."
+        )
     try:
         with socket.create_connection((host, int(port)), CONNECT_SECONDS) as connection:
             strange = _strange(connection)

@@ -156,7 +156,9 @@ class Leases:
             self._began = self._ticked = now
         match event:
             case Joined():
-                actions = self._lose(event.node, "it joined anew") if event.node in self._nodes else []
+                actions = (
+                    self._lose(event.node, "it joined anew") if event.node in self._nodes else []
+                )
                 self._nodes[event.node] = _Node(event.threads, now, pinged=-math.inf)
             case Lost():
                 actions = self._lose(event.node, event.why)
@@ -175,7 +177,9 @@ class Leases:
             return []
         node.heard, node.reading = now, event.reading
         node.paused = None if not event.paused else now if node.paused is None else node.paused
-        node.held.sort(key=lambda held: held.lease.number != event.number)  # the one at hand first, whichever it is
+        node.held.sort(
+            key=lambda held: held.lease.number != event.number
+        )  # the one at hand first, whichever it is
         if node.held:
             held = node.held[0]
             swept = min(event.swept, held.work) if event.number == held.lease.number else 0
@@ -191,7 +195,9 @@ class Leases:
             self.late += 1
             return [Reject(event.node, event.number)]
         if isinstance(event, Failed):
-            piece = replace(held.piece, failures=held.piece.failures + 1, tried=held.piece.tried | {event.node})
+            piece = replace(
+                held.piece, failures=held.piece.failures + 1, tried=held.piece.tried | {event.node}
+            )
             self._return(piece, event.why, again=piece.failures < 2)
             return []
         lease, node = held.lease, self._nodes[event.node]
@@ -202,7 +208,9 @@ class Leases:
         missed = np.ones(lease.last - lease.first, np.bool_)
         for first, last in event.cells:
             missed[first - lease.first : last - lease.first] = False
-        missing = [_Piece(lease.first + a, lease.first + b, back=True) for a, b in ranges_of(missed)]
+        missing = [
+            _Piece(lease.first + a, lease.first + b, back=True) for a, b in ranges_of(missed)
+        ]
         self._free = missing + self._free
         return [Accept(lease, event.cells, event.partial)] if event.cells else []
 
@@ -213,7 +221,11 @@ class Leases:
         for name, node in list(self._nodes.items()):
             stuck = bool(node.held) and now > node.held[0].due
             if stuck or now - node.heard > SILENCE_SECONDS:
-                why = "a lease is past its due" if stuck else f"nothing was heard of it for {SILENCE_SECONDS:.0f} s"
+                why = (
+                    "a lease is past its due"
+                    if stuck
+                    else f"nothing was heard of it for {SILENCE_SECONDS:.0f} s"
+                )
                 actions += self._lose(name, why)
                 continue
             if now - node.pinged >= PING_SECONDS:
@@ -279,13 +291,17 @@ class Leases:
             for name, node in self._nodes.items():
                 if node.paused is None and len(node.held) < (wanted if node.speed else 1):
                     actions += self._grant(name, now)
-        while again := next(filter(None, (self._grant(name, now, back=True) for name in self._soonest())), None):
+        while again := next(
+            filter(None, (self._grant(name, now, back=True) for name in self._soonest())), None
+        ):
             actions += again
         return actions
 
     def _soonest(self) -> list[str]:
         """Nodes that can take more, first those that will first have swept what they hold."""
-        ready = {name: node for name, node in self._nodes.items() if node.speed and node.paused is None}
+        ready = {
+            name: node for name, node in self._nodes.items() if node.speed and node.paused is None
+        }
         return sorted(ready, key=lambda name: ready[name].busy)
 
     def _grant(self, name: str, now: float, *, back: bool = False) -> list[Action]:
@@ -303,7 +319,11 @@ class Leases:
 
     def _cut(self, name: str, node: _Node, now: float, back: bool) -> _Piece | None:
         """Free cells for a node, taken out; None if there are none for it."""
-        able = {n for n, other in self._nodes.items() if other.paused is None or now - other.paused < PAUSE_SECONDS}
+        able = {
+            n
+            for n, other in self._nodes.items()
+            if other.paused is None or now - other.paused < PAUSE_SECONDS
+        }
         for place, piece in enumerate(self._free):
             if back and (not piece.back or piece.failures):
                 continue  # it can wait: of a node that fails all it is given, another would come to hold all there is
@@ -312,8 +332,13 @@ class Leases:
             last = piece.last
             if not piece.failures:  # under suspicion it is cut by halving only
                 limit = self._before[piece.first] + self._amount(node, now)
-                last = min(max(int(np.searchsorted(self._before, limit, "right")) - 1, piece.first + 1), piece.last)
-            self._free[place : place + 1] = [replace(piece, first=last)] if last < piece.last else []
+                last = min(
+                    max(int(np.searchsorted(self._before, limit, "right")) - 1, piece.first + 1),
+                    piece.last,
+                )
+            self._free[place : place + 1] = (
+                [replace(piece, first=last)] if last < piece.last else []
+            )
             return replace(piece, last=last)
         return None
 
@@ -326,7 +351,9 @@ class Leases:
             return float(min(left / (FIRST_SHARE * len(self._nodes)), cells))
         together = sum(speeds) * len(self._nodes) / len(speeds)
         between = (now - (self._began or 0.0)) / self.lost if self.lost else math.inf
-        return node.speed * max(LEAST_SECONDS, min(LEASE_SECONDS, left / together / 2, between / LEASES_A_LOSS))
+        return node.speed * max(
+            LEAST_SECONDS, min(LEASE_SECONDS, left / together / 2, between / LEASES_A_LOSS)
+        )
 
     def _patience(self, node: _Node, held: _Held) -> float:
         if held.swept >= held.work:

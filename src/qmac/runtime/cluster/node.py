@@ -61,7 +61,9 @@ def node_fingerprint(question: SweepSpec, bars: int) -> dict[str, str]:
     ------
     InternalError : the kernels give wrong answers here.
     """
-    answers = self_test(question) if code_dtype(bars) is np.uint16 else "not asked for"  # longer series: other kernels
+    answers = (
+        self_test(question) if code_dtype(bars) is np.uint16 else "not asked for"
+    )  # longer series: other kernels
     return {"version": __version__, "kernels": hash_kernel_sources(), "known answers": answers}
 
 
@@ -78,7 +80,9 @@ class Node:
         self._ledger: Ledger | None = None
         self._orders = WorkerDirective(threads)
 
-    def work(self, lease: Lease, generation: int, checksum: str, evaluator: Callable[[], Evaluator]) -> Share:
+    def work(
+        self, lease: Lease, generation: int, checksum: str, evaluator: Callable[[], Evaluator]
+    ) -> Share:
         """Sweep the cells of a lease; fewer of them after ``recall``, until the generation is another one.
 
         ``evaluator`` is called when the dataset, named by its checksum, is not the one at hand.
@@ -93,7 +97,12 @@ class Node:
             self._checksum, self._tally = checksum, None
             self._crew = self._load(evaluator(), checksum)
         if generation != self._generation:
-            self._generation, self._recalled, self._lease, self._ledger = generation, False, None, None
+            self._generation, self._recalled, self._lease, self._ledger = (
+                generation,
+                False,
+                None,
+                None,
+            )
             self._crew.forget()
         elif lease.again:  # what became of them is not known here: now they are swept as if nothing had been before
             self._crew.forget()
@@ -144,7 +153,9 @@ class Node:
                 "what arrived of the dataset is not what was sent. Look for a fault of this node's memory."
             )
         limits, reading = self._governor.limits, self._governor.look()
-        self._fitting = admit(limits, reading, evaluator.tally_bytes, evaluator.worker_bytes, self.threads)
+        self._fitting = admit(
+            limits, reading, evaluator.tally_bytes, evaluator.worker_bytes, self.threads
+        )
         self._tally, self._counts, self._work = evaluator.empty(), evaluator.counts, evaluator.work
         return WorkerPool(evaluator, self.threads)
 

@@ -68,7 +68,11 @@ class Actor:
         self._node = Node(limits, min(threads, limits.threads or threads, available_cpus()))
         self._gauges = {
             name: Gauge(f"qmac_{name}", what)
-            for name, what in (("threads", "active threads"), ("memory_bytes", "held"), ("paused", "by the governor"))
+            for name, what in (
+                ("threads", "active threads"),
+                ("memory_bytes", "held"),
+                ("paused", "by the governor"),
+            )
         }
 
     @ray.method(concurrency_group="talk")
@@ -76,9 +80,13 @@ class Actor:
         return node_fingerprint(question, bars), self._node.threads
 
     @ray.method(concurrency_group="work")
-    def work(self, lease: Lease, generation: int, checksum: str, dataset: list[ray.ObjectRef]) -> Share:
+    def work(
+        self, lease: Lease, generation: int, checksum: str, dataset: list[ray.ObjectRef]
+    ) -> Share:
         # what Ray hands out lies in its store and cannot be written to: other types, for which no kernel is compiled
-        return self._node.work(lease, generation, checksum, lambda: copy.deepcopy(ray.get(dataset[0])))
+        return self._node.work(
+            lease, generation, checksum, lambda: copy.deepcopy(ray.get(dataset[0]))
+        )
 
     @ray.method(concurrency_group="talk")
     def recall(self) -> None:
@@ -93,7 +101,9 @@ class Actor:
         return reading
 
 
-ACTOR = ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups={"work": 1, "talk": 2})(Actor)
+ACTOR = ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups={"work": 1, "talk": 2})(
+    Actor
+)
 
 
 @dataclass
@@ -124,7 +134,10 @@ class RayNodes(Nodes):
     """Nodes of a Ray cluster; they come and go while it runs."""
 
     def __init__(self, limits: Limits, threads: int | None = None) -> None:
-        self._limits, self._threads = replace(limits, max_time=None), threads  # the driver ends the run
+        self._limits, self._threads = (
+            replace(limits, max_time=None),
+            threads,
+        )  # the driver ends the run
         self._members: dict[str, _Member] = {}
         self._calls: dict[ray.ObjectRef, _Call] = {}
         self._rest: dict[str, tuple[float, float]] = {}
@@ -135,11 +148,15 @@ class RayNodes(Nodes):
     def begin(self, evaluator: Evaluator) -> None:
         self._generation += 1
         self._calls, self.refused, self.awaited = {}, {}, {}
-        self._rest = {place: rest for place, rest in self._rest.items() if rest[0] < math.inf}  # this one may fit
+        self._rest = {
+            place: rest for place, rest in self._rest.items() if rest[0] < math.inf
+        }  # this one may fit
         self._question, self._bars = evaluator.question, evaluator.dataset.bars
         self._passport = node_fingerprint(self._question, self._bars)
         self._checksum, self._dataset = evaluator.checksum, [ray.put(evaluator)]
-        for member in self._members.values():  # they are there already; other kernels may be asked for
+        for (
+            member
+        ) in self._members.values():  # they are there already; other kernels may be asked for
             member.joined, member.since = False, time.monotonic()
             self._greet(member)
 
@@ -160,8 +177,12 @@ class RayNodes(Nodes):
 
     def do(self, action: Action) -> None:
         match action:
-            case Grant(lease) if member := self._members.get(lease.node):  # or it is lost, which is an event to come
-                call = member.actor.work.remote(lease, self._generation, self._checksum, self._dataset)
+            case Grant(lease) if member := self._members.get(
+                lease.node
+            ):  # or it is lost, which is an event to come
+                call = member.actor.work.remote(
+                    lease, self._generation, self._checksum, self._dataset
+                )
                 self._calls[call] = _Call(member, "work", lease.number)
             case Ping(node) if member := self._members.get(node):
                 self._calls[member.actor.reading.remote()] = _Call(member, "reading")
@@ -187,7 +208,12 @@ class RayNodes(Nodes):
         taken = {member.place for member in self._members.values()}
         for node in ray.nodes():
             place, cpus = node["NodeID"], int(node["Resources"].get("CPU", 0))
-            if not node["Alive"] or not cpus or place in taken or now < self._rest.get(place, (0.0, 0.0))[0]:
+            if (
+                not node["Alive"]
+                or not cpus
+                or place in taken
+                or now < self._rest.get(place, (0.0, 0.0))[0]
+            ):
                 continue
             self._start(place, f"{node['NodeManagerAddress']}:{place[:6]}", cpus)
         for member in list(self._members.values()):
@@ -198,7 +224,9 @@ class RayNodes(Nodes):
 
     def _start(self, place: str, address: str, cpus: int) -> None:
         here = NodeAffinitySchedulingStrategy(place, soft=False)
-        actor = ACTOR.options(num_cpus=cpus, scheduling_strategy=here).remote(self._limits, self._threads or cpus)
+        actor = ACTOR.options(num_cpus=cpus, scheduling_strategy=here).remote(
+            self._limits, self._threads or cpus
+        )
         member = _Member(f"{address}#{next(self._numbers)}", place, cpus, actor, time.monotonic())
         self._members[member.name] = member
         self._greet(member)
@@ -215,7 +243,11 @@ class RayNodes(Nodes):
         self._rest[member.place] = (math.inf if for_good else now + rest, rest)
         with suppress(RayError):
             ray.kill(member.actor, no_restart=True)
-        gone = [reference for reference, call in self._calls.items() if call.member.name not in self._members]
+        gone = [
+            reference
+            for reference, call in self._calls.items()
+            if call.member.name not in self._members
+        ]
         for reference in gone[:-KEPT_REFERENCES]:
             del self._calls[reference]
 
@@ -228,7 +260,10 @@ class RayNodes(Nodes):
             answer = ray.get(reference, timeout=1)
         except RayTaskError as error:
             return self._error(call, error.cause if isinstance(error.cause, Exception) else error)
-        except (RayError, GetTimeoutError) as error:  # the process, its node or what it said is gone
+        except (
+            RayError,
+            GetTimeoutError,
+        ) as error:  # the process, its node or what it said is gone
             if there:
                 self._end(name)
                 return [Lost(name, f"{type(error).__name__}")]
@@ -243,10 +278,14 @@ class RayNodes(Nodes):
         theirs, threads = answer
         ours = self._passport.items()
         different = [
-            f"{key} {theirs.get(key, '?'):.12}, here {value:.12}" for key, value in ours if theirs.get(key) != value
+            f"{key} {theirs.get(key, '?'):.12}, here {value:.12}"
+            for key, value in ours
+            if theirs.get(key) != value
         ]
         if different:
-            return self._refuse(call.member, f"differs in {'; '.join(different)}: install the same there.")
+            return self._refuse(
+                call.member, f"differs in {'; '.join(different)}: install the same there."
+            )
         call.member.joined = True
         self.awaited.pop(call.member.where, None)
         return [Joined(name, threads)]
@@ -276,7 +315,11 @@ def _awaited_for(member: _Member, seconds: float) -> str:
         if not ray._private.state.actors(member.actor._actor_id.hex())["Pid"]:
             held = f"all of its CPUs are asked for ({member.cpus}), and others seem to hold some"
             return f"no process of ours has begun there; {held}: see 'ray status', and end them or wait"
-    return "the process there is not ready; it may start slowly, or compile" if seconds > SLOW_SECONDS else ""
+    return (
+        "the process there is not ready; it may start slowly, or compile"
+        if seconds > SLOW_SECONDS
+        else ""
+    )
 
 
 class RayExecutor(ClusterExecutor):
@@ -345,8 +388,14 @@ class RayExecutor(ClusterExecutor):
         self._nodes.forget()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        own = {"num_cpus": available_cpus(), "object_store_memory": STORE_BYTES, "include_dashboard": self.dashboard}
-        which: dict[str, Any] = {"address": "local", **own} if self.address is None else {"address": self.address}
+        own = {
+            "num_cpus": available_cpus(),
+            "object_store_memory": STORE_BYTES,
+            "include_dashboard": self.dashboard,
+        }
+        which: dict[str, Any] = (
+            {"address": "local", **own} if self.address is None else {"address": self.address}
+        )
         try:
             ray.init(**which, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
         except Exception as error:  # Ray raises all kinds

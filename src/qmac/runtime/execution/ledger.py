@@ -103,7 +103,11 @@ class Ledger:
     @property
     def share(self) -> float:
         """Share of the work that is behind, from 0 to 1; settled or not."""
-        return min(1.0, (self._worked + self.ahead) / whole) if (whole := int(self._before[-1])) else 1.0
+        return (
+            min(1.0, (self._worked + self.ahead) / whole)
+            if (whole := int(self._before[-1]))
+            else 1.0
+        )
 
     def take(self, speed: float, workers: int) -> Batch | None:
         """The next cells for a worker that does so much work a second (0 if it does not know); None if none are left."""
@@ -112,7 +116,9 @@ class Ledger:
             if not free.size:
                 return None
             first, left = int(free[0]), int(self.work[free].sum())
-            limit = self._before[first] + min(speed * BATCH_SECONDS, left / (SMALLEST_SHARE * workers))
+            limit = self._before[first] + min(
+                speed * BATCH_SECONDS, left / (SMALLEST_SHARE * workers)
+            )
             most = max(1, int(np.searchsorted(self._before, limit, "right")) - 1 - first)
             together = free[:most] - first == np.arange(min(most, free.size))
             last = first + int(together.sum())
@@ -131,7 +137,9 @@ class Ledger:
             self._worked += self.work_of(batch)
             self.best = max(self.best, best)
 
-    def settle(self, tally: Tally, batches: Iterable[Batch], worker: int = -1, *, given: bool = False) -> bool:
+    def settle(
+        self, tally: Tally, batches: Iterable[Batch], worker: int = -1, *, given: bool = False
+    ) -> bool:
         """Merge what a worker has done since it last settled. Never called where Ctrl-C may be raised: see executors.
 
         A tally that is ``given`` may be kept: returns whether it was, and is nobody else's any more.
@@ -146,7 +154,9 @@ class Ledger:
             )
         with self.lock:
             if (cells & self.done).any():
-                raise InternalError(f"cell {int(np.flatnonzero(cells & self.done)[0])} was done twice.")
+                raise InternalError(
+                    f"cell {int(np.flatnonzero(cells & self.done)[0])} was done twice."
+                )
             kept = given and self._tally is None
             if kept:
                 self._tally = tally

@@ -66,7 +66,9 @@ class ThreadExecutor:
         return found
 
     def run(self, evaluator: Evaluator, ledger: Ledger, watch: Monitor) -> None:
-        with WorkerPool(evaluator, min(self.threads, int(ledger.done.size - ledger.done.sum()))) as crew:
+        with WorkerPool(
+            evaluator, min(self.threads, int(ledger.done.size - ledger.done.sum()))
+        ) as crew:
             crew.run(ledger, watch)
 
 
@@ -131,7 +133,11 @@ class WorkerPool:
                 wait(work)
             finally:
                 self.evaluator.stop[0] = 0
-            shares = [share for future in work if future.exception() is None and (share := future.result())]
+            shares = [
+                share
+                for future in work
+                if future.exception() is None and (share := future.result())
+            ]
             _settle(shares, ledger, self._pool)
             self._workers |= {share.number: share.worker for share in shares}
 
@@ -147,7 +153,9 @@ class WorkerPool:
     def _wait_for(self, number: int) -> None:
         """Until the thread is to sweep, or all are to stop."""
         with self._changed:
-            self._changed.wait_for(lambda: self._wants(number) or self._orders.stop or self._ledger.nothing_left)
+            self._changed.wait_for(
+                lambda: self._wants(number) or self._orders.stop or self._ledger.nothing_left
+            )
 
     def _share(self, number: int) -> _Share:
         if (worker := self._workers.pop(number, None)) is None:
@@ -214,7 +222,12 @@ def _settle(shares: list[_Share], ledger: Ledger, pool: ThreadPoolExecutor) -> N
     if not shares:
         return
     first, others = shares[0], shares[1:]
-    reductions.merge(first.worker.tally, *(share.worker.tally for share in others), mapped=pool.map, parts=len(shares))
+    reductions.merge(
+        first.worker.tally,
+        *(share.worker.tally for share in others),
+        mapped=pool.map,
+        parts=len(shares),
+    )
     for share in others:
         first.batches += share.batches
     pool.submit(first.settle, ledger).result()

@@ -18,7 +18,11 @@ class Lines:
     """Plain lines every few seconds, for pipes and logs."""
 
     def __init__(self, shown: Callable[[float], str], stream: TextIO | None = None) -> None:
-        self._shown, self._stream, self._next = shown, stream or sys.stderr, time.monotonic() + LINE_SECONDS
+        self._shown, self._stream, self._next = (
+            shown,
+            stream or sys.stderr,
+            time.monotonic() + LINE_SECONDS,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -66,9 +70,13 @@ class Bar:
 
     def __call__(self, status: Status) -> None:
         left, *others = status.words
-        symbol = [f"{shortened(status.name)} ({status.part}/{status.parts})"] if status.parts > 1 else []
+        symbol = (
+            [f"{shortened(status.name)} ({status.part}/{status.parts})"] if status.parts > 1 else []
+        )
         words = [*status.trouble, *symbol, f"best {self._shown(status.best)}", left, *others]
         room = self._progress.console.width - LEAST_BAR
         while len(words) > 1 and len("  ".join(words)) > room:
             words.pop()
-        self._progress.update(self._task, completed=status.share, state=shortened("  ".join(words), room))
+        self._progress.update(
+            self._task, completed=status.share, state=shortened("  ".join(words), room)
+        )

@@ -49,7 +49,8 @@ class Log:
     def write(self, line: dict[str, Any]) -> None:
         """Add a line; a full disk is no reason to stop."""
         plain = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in line.items()
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in line.items()
         }
         text = json.dumps({"time": round(time.time(), 3), **plain}) + "\n"
         try:
@@ -78,7 +79,9 @@ def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
             listener(line.status)
         if once:
             return _now(line, held)
-        if line is not None and line.status is None and not held:  # held: it goes on, and has not said so yet
+        if (
+            line is not None and line.status is None and not held
+        ):  # held: it goes on, and has not said so yet
             return line.words
         silent = time.time() - (began if line is None else line.time) > SILENT_SECONDS
         if held is False and (line is not None or time.time() - began > START_SECONDS):
@@ -123,11 +126,18 @@ def _line_of(line: dict[str, Any]) -> Line:
     if state != "running":
         share = line["done"] / line["size"] if "size" in line else math.nan
         job = line.get("job_done")
-        where = " while finishing" if line.get("finishing") is not None else f" at {share if job is None else job:.1%}"
+        where = (
+            " while finishing"
+            if line.get("finishing") is not None
+            else f" at {share if job is None else job:.1%}"
+        )
         where = "" if state != "interrupted" or math.isnan(share) else where
         return Line(moment, f"{state}{where}", None, share)
     known = {key: line[key] for key in Status.__dataclass_fields__ if key in line}
-    numbers = {key: math.nan if known[key] is None else float(known[key]) for key in ("best", "rate", "seconds")}
+    numbers = {
+        key: math.nan if known[key] is None else float(known[key])
+        for key in ("best", "rate", "seconds")
+    }
     status = Status(**known | numbers)
     share = status.done / status.size
     now = f"{state}, {status.share:.1%} done"

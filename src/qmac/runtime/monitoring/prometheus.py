@@ -43,7 +43,10 @@ class Prometheus:
             write_whole(self._path, [text_of(status).encode()])
         except OSError as error:  # no reason to stop
             if not self._told:
-                warnings.warn(f"{self._path} cannot be written ({error.strerror}); the run goes on.", stacklevel=2)
+                warnings.warn(
+                    f"{self._path} cannot be written ({error.strerror}); the run goes on.",
+                    stacklevel=2,
+                )
             self._told = True
 
 
@@ -55,7 +58,9 @@ def check_place(path: Path) -> None:
     OptionError : its directory does not exist.
     """
     if not path.parent.is_dir():
-        raise OptionError(f"the directory of the Prometheus file {path} does not exist. Make it, or name another.")
+        raise OptionError(
+            f"the directory of the Prometheus file {path} does not exist. Make it, or name another."
+        )
 
 
 def text_of(status: Status) -> str:
@@ -71,6 +76,16 @@ def text_of(status: Status) -> str:
     name = status.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     lines = []
     for (gauge, about), value in zip(GAUGES.items(), values, strict=True):
-        shown = "+Inf" if value == math.inf else f"{value:g}" if isinstance(value, float) else str(value)
-        lines += [f"# HELP {gauge} {about}", f"# TYPE {gauge} gauge", f'{gauge}{{symbol="{name}"}} {shown}']
+        shown = (
+            "+Inf"
+            if value == math.inf
+            else f"{value:g}"
+            if isinstance(value, float)
+            else str(value)
+        )
+        lines += [
+            f"# HELP {gauge} {about}",
+            f"# TYPE {gauge} gauge",
+            f'{gauge}{{symbol="{name}"}} {shown}',
+        ]
     return "\n".join(lines) + "\n"

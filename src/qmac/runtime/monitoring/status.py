@@ -26,10 +26,14 @@ class Status:
     level: str = "normal"  # of the governor
     limit: int | None = None  # bytes that may be used
     nodes: dict[str, dict[str, Any]] | None = None  # of a cluster, see ``run.node.NodeReading``
-    finishing: float | None = None  # once all is swept, the share of the best rows that are replayed
+    finishing: float | None = (
+        None  # once all is swept, the share of the best rows that are replayed
+    )
     reason: str = ""  # why the level is not normal
     job_done: float | None = None  # share of all symbols, by their bars; None where there is one
-    job_left: float | None = None  # seconds to go on all of them, at the speed of this process so far
+    job_left: float | None = (
+        None  # seconds to go on all of them, at the speed of this process so far
+    )
 
     @property
     def left(self) -> float:
@@ -46,13 +50,19 @@ class Status:
         """The governor's level and why, of nodes too, where it is not the normal one."""
         levels = [(self.level, self.reason.partition(";")[0])]
         levels += [(f"{name} {node.get('level')}", "") for name, node in (self.nodes or {}).items()]
-        odd = [(level, why) for level, why in levels if level not in ("", "normal") and not level.endswith(" normal")]
+        odd = [
+            (level, why)
+            for level, why in levels
+            if level not in ("", "normal") and not level.endswith(" normal")
+        ]
         return [f"{level} ({why})" if why else level for level, why in odd]
 
     @property
     def words(self) -> list[str]:
         """What is said beside the share that is done, but for the best score and trouble; what matters most comes first."""
-        memory = f"{self.memory / 2**20:,.0f} MiB" + (f" of {self.limit / 2**20:,.0f}" if self.limit else "")
+        memory = f"{self.memory / 2**20:,.0f} MiB" + (
+            f" of {self.limit / 2**20:,.0f}" if self.limit else ""
+        )
         count = len(self.nodes or ())
         where = "" if self.nodes is None else f" on {count} node{'s' * (count != 1)}"
         left = f"{duration(self.left if self.job_left is None else self.job_left)} left"
@@ -90,7 +100,9 @@ class Parts:
     def __init__(self, listener: Listener, weights: Mapping[str, float]) -> None:
         self._listener, self._weights, self._all = listener, weights, math.fsum(weights.values())
         self._part, self._behind, self._began = 0, 0.0, 0.0
-        self._first: float | None = None  # share of the job that was done before this process did any
+        self._first: float | None = (
+            None  # share of the job that was done before this process did any
+        )
 
     def next(self, name: str) -> None:
         """What is said from here on is of this symbol; those before it are done."""

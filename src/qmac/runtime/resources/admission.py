@@ -8,7 +8,9 @@ from qmac.errors import OptionError
 from qmac.runtime.resources.limits import Limits, shown_bytes
 from qmac.runtime.resources.probes import Reading
 
-AMPLE = 16 * 2**30  # bytes; of a limit beyond it the share is taken as if it were this: 5 % of 1 TiB is not scarce
+AMPLE = (
+    16 * 2**30
+)  # bytes; of a limit beyond it the share is taken as if it were this: 5 % of 1 TiB is not scarce
 MACHINE = "the memory of this machine"
 FILL = 0.9  # share of a limit that a run is admitted to
 
@@ -35,7 +37,9 @@ def rooms(limits: Limits, reading: Reading) -> list[Headroom]:
     sizes = [size for size in (reading.memory_limit, reading.total) if size]
     wanted = limits.memory_bytes(min(sizes, default=None))
     if wanted and reading.rss is not None:
-        rooms.append(Headroom(max(wanted - reading.rss, 0), wanted, "the limit asked for with memory"))
+        rooms.append(
+            Headroom(max(wanted - reading.rss, 0), wanted, "the limit asked for with memory")
+        )
     if reading.available is not None and reading.total:
         rooms.append(Headroom(reading.available, reading.total, MACHINE))
     return rooms
@@ -53,7 +57,9 @@ def headroom(limits: Limits, reading: Reading) -> Headroom | None:
     return min(rooms(limits, reading), default=None)
 
 
-def admit(limits: Limits, reading: Reading, base_bytes: int, bytes_per_thread: int, threads: int) -> int:
+def admit(
+    limits: Limits, reading: Reading, base_bytes: int, bytes_per_thread: int, threads: int
+) -> int:
     """Threads, at most ``threads``, whose memory fits within 90 % of every limit, on top of what is in use now.
 
     Parameters
@@ -73,13 +79,17 @@ def admit(limits: Limits, reading: Reading, base_bytes: int, bytes_per_thread: i
     """
     for free, limit, name in rooms(limits, reading):
         machine = name == MACHINE
-        if machine:  # what others hold of it is theirs: a busy machine slows a run down, and refuses none
+        if (
+            machine
+        ):  # what others hold of it is theirs: a busy machine slows a run down, and refuses none
             limit, name = free, "what this machine has available"
         used, spare = limit - free, FILL * limit - (limit - free) - base_bytes
         if spare < bytes_per_thread:
             needed = used + base_bytes + bytes_per_thread
             advice = (
-                "End other programs" if machine else f"Raise the limit to {-(-needed // FILL) // 2**20 + 1:.0f} MiB"
+                "End other programs"
+                if machine
+                else f"Raise the limit to {-(-needed // FILL) // 2**20 + 1:.0f} MiB"
             )
             raise OptionError(
                 f"The run needs {shown_bytes(needed)} with one thread, of which {shown_bytes(used)} are in use already, "

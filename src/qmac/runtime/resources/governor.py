@@ -66,7 +66,9 @@ class GovernorState:
     disk: Rung = Rung()
 
 
-def decide(limits: Limits, reading: Reading, state: GovernorState) -> tuple[Decision, GovernorState]:
+def decide(
+    limits: Limits, reading: Reading, state: GovernorState
+) -> tuple[Decision, GovernorState]:
     """The decision for a reading, and the state for the next one. Pure: time is the reading's moment.
 
     Examples
@@ -113,7 +115,9 @@ def _memory_levels(room: Headroom | None, reading: Reading, ease: float) -> tupl
     """Due for headroom and for pressure, with thresholds that ``ease`` makes harder to be free of."""
     share = math.inf if room is None else room.share
     pressure = reading.pressure or 0.0
-    return _due(lambda row: share < row.headroom * ease), _due(lambda row: pressure > row.pressure / ease)
+    return _due(lambda row: share < row.headroom * ease), _due(
+        lambda row: pressure > row.pressure / ease
+    )
 
 
 def _disk_level(limits: Limits, reading: Reading, ease: float) -> Level:
@@ -195,7 +199,13 @@ class Governor:
     1
     """
 
-    def __init__(self, limits: Limits, probe: Probe, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        probe: Probe,
+        threads: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.limits, self.omitted = limits, 0  # degradations that are only counted
         self._probe, self._clock = probe, clock
         self._began = self._due = clock()
@@ -216,7 +226,11 @@ class Governor:
     def memory_used(self) -> int:
         """Bytes that count against it; of the machine's limit and of none, those that the process holds."""
         room = headroom(self.limits, self.reading)
-        return self.reading.rss or 0 if room is None or room.name == MACHINE else room.limit - room.free
+        return (
+            self.reading.rss or 0
+            if room is None or room.name == MACHINE
+            else room.limit - room.free
+        )
 
     @property
     def degradations(self) -> list[dict[str, Any]]:

@@ -14,7 +14,9 @@ from qmac.errors import OptionError, suggestion
 GOVERNORS = ("act", "observe")
 LEAST_MEMORY = 2**20  # bytes; less is a forgotten unit, not a wish
 _BYTES = {"": 1, "b": 1}
-for _power, _letter in enumerate("kmgt", 1):  # GB is the decimal one, G is what docker and systemd mean by it
+for _power, _letter in enumerate(
+    "kmgt", 1
+):  # GB is the decimal one, G is what docker and systemd mean by it
     _BYTES |= {_letter: 1024**_power, f"{_letter}ib": 1024**_power, f"{_letter}b": 1000**_power}
 _SECONDS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _NUMBER = re.compile(r"([0-9]*\.?[0-9]+)\s*([a-z]*)\s*")
@@ -184,36 +186,50 @@ def _memory(value: str | float) -> float:
     if isinstance(value, str) and value.strip().endswith("%"):
         number = _float(value.strip()[:-1])
         if not 0 < number <= 100:
-            raise OptionError(f"memory is {value!r}, but must be above 0 % and at most 100 %: write 80% or 4GiB.")
+            raise OptionError(
+                f"memory is {value!r}, but must be above 0 % and at most 100 %: write 80% or 4GiB."
+            )
         return number / 100
     if isinstance(value, float):
         return _share("memory", value, ", or a size such as '4GiB'")
     size = _quantity("memory", value)
     if size < LEAST_MEMORY:
-        raise OptionError(f"memory is {value!r}, that is {size} bytes, but must be at least 1 MiB: write 4GiB or 80%.")
+        raise OptionError(
+            f"memory is {value!r}, that is {size} bytes, but must be at least 1 MiB: write 4GiB or 80%."
+        )
     return size
 
 
 def _quantity(name: str, value: str | float) -> int:
     if isinstance(value, bool) or not (isinstance(value, str) or hasattr(value, "__index__")):
-        raise OptionError(f"{name} is {value!r}, but must be a whole number of bytes or a text: write 600MiB or 4GiB.")
+        raise OptionError(
+            f"{name} is {value!r}, but must be a whole number of bytes or a text: write 600MiB or 4GiB."
+        )
     size = _sum(name, value, _BYTES, "600MiB or 4GiB", parts=1) if isinstance(value, str) else value
     if not 1 <= size < 2**63:
-        raise OptionError(f"{name} is {value!r}, but must be at least a byte and below 8 million TiB: write 4GiB.")
+        raise OptionError(
+            f"{name} is {value!r}, but must be at least a byte and below 8 million TiB: write 4GiB."
+        )
     return int(size)
 
 
 def _seconds(name: str, value: str | float) -> float:
-    seconds = _sum(name, value, _SECONDS, "90s, 30min or 2h") if isinstance(value, str) else _float(value)
+    seconds = (
+        _sum(name, value, _SECONDS, "90s, 30min or 2h") if isinstance(value, str) else _float(value)
+    )
     if not 0 < seconds < math.inf:
-        raise OptionError(f"{name} is {value!r}, but must be above 0: write 90s, 30min or 2h, or leave it out.")
+        raise OptionError(
+            f"{name} is {value!r}, but must be above 0: write 90s, 30min or 2h, or leave it out."
+        )
     return seconds
 
 
 def _share(name: str, value: float, other: str = "") -> float:
     number = _float(value)
     if not 0 < number <= 1:
-        raise OptionError(f"{name} is {value!r}, but must be above 0 and at most 1: it is a share, 0.8 is 80 %{other}.")
+        raise OptionError(
+            f"{name} is {value!r}, but must be above 0 and at most 1: it is a share, 0.8 is 80 %{other}."
+        )
     return number
 
 
@@ -233,10 +249,14 @@ def _sum(name: str, text: str, units: dict[str, int], examples: str, parts: int 
             break
         if part[2] not in units:
             known = ", ".join(unit for unit in units if unit)
-            raise OptionError(f"{name} is {text!r}, but the unit {part[2]!r} is not known: {known}. Write {examples}.")
+            raise OptionError(
+                f"{name} is {text!r}, but the unit {part[2]!r} is not known: {known}. Write {examples}."
+            )
         total, rest = total + float(part[1]) * units[part[2]], rest[part.end() :]
     if rest or not text.strip():
-        raise OptionError(f"{name} is {text!r}, but must be a number with a unit: write {examples}.")
+        raise OptionError(
+            f"{name} is {text!r}, but must be a number with a unit: write {examples}."
+        )
     return total
 
 

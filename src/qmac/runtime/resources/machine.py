@@ -23,7 +23,9 @@ def available_cpus() -> int:
 def machine() -> str:
     """Processor, CPUs that may be used, system and versions."""
     processor, *others = _unchanging()
-    return "; ".join((f"{processor}, {available_cpus()} CPU{'s' * (available_cpus() != 1)}", *others))
+    return "; ".join(
+        (f"{processor}, {available_cpus()} CPU{'s' * (available_cpus() != 1)}", *others)
+    )
 
 
 @functools.cache
@@ -40,7 +42,9 @@ def _processor() -> str:
     """Its model, where the system tells."""
     try:
         with Path("/proc/cpuinfo").open(errors="replace") as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+            return next(
+                line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+            )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine() or "unknown processor"
 

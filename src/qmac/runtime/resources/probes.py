@@ -33,12 +33,20 @@ class Reading:
     affinity: int  # CPUs that the scheduler may choose from; a quota leaves them all
     rss: int | None = None  # held by this process and its children; what they share counts in each
     memory_limit: int | None = None  # of the cgroup, own or above, that has the least left
-    memory_used: int | None = None  # of the same, less page cache that the kernel drops before it kills
+    memory_used: int | None = (
+        None  # of the same, less page cache that the kernel drops before it kills
+    )
     available: int | None = None  # memory of the machine that can be had without swapping
     total: int | None = None  # memory of the machine
-    pressure: float | None = None  # of the last 10 s, the share in which some task waited for memory
-    other_load: float | None = None  # CPU that other processes used since the last reading, of ``affinity`` CPUs
-    throttled: float | None = None  # of the quota's periods since the last reading, those that ran out
+    pressure: float | None = (
+        None  # of the last 10 s, the share in which some task waited for memory
+    )
+    other_load: float | None = (
+        None  # CPU that other processes used since the last reading, of ``affinity`` CPUs
+    )
+    throttled: float | None = (
+        None  # of the quota's periods since the last reading, those that ran out
+    )
     disk_free: int | None = None  # where the run is kept
 
 
@@ -110,7 +118,10 @@ class Probe:
             "throttled": bool(self._groups.cpu),
             "disk_free": self._directory is None or reading.disk_free is not None,
             "other_load": bool(self._ticks),
-            **{name: getattr(reading, name) is not None for name in ("rss", "available", "pressure")},
+            **{
+                name: getattr(reading, name) is not None
+                for name in ("rss", "available", "pressure")
+            },
         }
         self._missing = tuple(name for name, there in offered.items() if not there)
         return reading
@@ -119,14 +130,19 @@ class Probe:
         membership = _content(self._proc / "self/cgroup")
         if membership != self._membership:
             mounts = _content(self._proc / "self/mountinfo")
-            self._groups = find_groups((membership or b"").decode(), (mounts or b"").decode(), self._root)
+            self._groups = find_groups(
+                (membership or b"").decode(), (mounts or b"").decode(), self._root
+            )
             self._membership = membership
 
     def _find_children(self, moment: float) -> None:
         if not self._with_children or not _has_children():
             self._children = []
         elif not self._children or moment >= self._children_due:
-            self._children, self._children_due = _descendants(self._process), moment + CHILDREN_SECONDS
+            self._children, self._children_due = (
+                _descendants(self._process),
+                moment + CHILDREN_SECONDS,
+            )
 
     def _rss(self) -> int | None:
         try:
@@ -179,7 +195,9 @@ class Probe:
         if not content or not content.startswith(b"cpu"):
             return None
         allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-        ticks = {cpu: pair for cpu, pair in _cpu_ticks(content) if allowed is None or cpu in allowed}
+        ticks = {
+            cpu: pair for cpu, pair in _cpu_ticks(content) if allowed is None or cpu in allowed
+        }
         seconds = _own_seconds(self._children)
         both = [(now, self._ticks[cpu]) for cpu, now in ticks.items() if cpu in self._ticks]
         busy, whole = (sum(now[k] - then[k] for now, then in both) for k in (0, 1))
@@ -208,7 +226,11 @@ class Group(NamedTuple):
         """Limit and use in bytes, or None for no limit. ``memory.high`` is one: the kernel stalls what is beyond."""
         limits: tuple[str, ...]
         if self.version == 1:
-            limits, use, cache = ("memory.limit_in_bytes",), "memory.usage_in_bytes", b"total_inactive_file"
+            limits, use, cache = (
+                ("memory.limit_in_bytes",),
+                "memory.usage_in_bytes",
+                b"total_inactive_file",
+            )
         else:
             limits, use, cache = ("memory.max", "memory.high"), "memory.current", b"inactive_file"
         numbers = [_number(self.directory / name) for name in limits]
@@ -220,10 +242,14 @@ class Group(NamedTuple):
     def quota(self) -> float | None:
         """CPUs' worth of time, or None for no quota."""
         if self.version == 1:
-            quota, period = (_number(self.directory / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+            quota, period = (
+                _number(self.directory / f"cpu.cfs_{name}_us") for name in ("quota", "period")
+            )
         else:
             words = (_content(self.directory / "cpu.max") or b"").split()
-            quota, period = (int(word) if word.isdigit() else None for word in (*words, b"", b"")[:2])
+            quota, period = (
+                int(word) if word.isdigit() else None for word in (*words, b"", b"")[:2]
+            )
         return quota / period if quota and period and quota > 0 else None
 
 
@@ -241,25 +267,38 @@ def find_groups(membership: str, mounts: str, root: Path) -> Groups:
     A controller that version 1 holds is not in version 2, so in a hybrid each is where its own line says.
     """
     paths: dict[str, str] = {}
-    for _, controllers, path in (line.split(":", 2) for line in membership.splitlines() if line.count(":") >= 2):
+    for _, controllers, path in (
+        line.split(":", 2) for line in membership.splitlines() if line.count(":") >= 2
+    ):
         paths |= dict.fromkeys(controllers.split(","), path)  # that of version 2 is ""
     seen: dict[str, tuple[Group, ...]] = {"memory": (), "cpu": (), "": ()}
     seen |= dict(_mounted(paths, mounts, root))
     return Groups(seen["memory"] or seen[""], seen["cpu"] or seen[""], seen[""])
 
 
-def _mounted(paths: dict[str, str], mounts: str, root: Path) -> Iterator[tuple[str, tuple[Group, ...]]]:
+def _mounted(
+    paths: dict[str, str], mounts: str, root: Path
+) -> Iterator[tuple[str, tuple[Group, ...]]]:
     for line in reversed(mounts.splitlines()):  # of several mounts the first one counts
         fields, _, tail = line.partition(" - ")
         kind, _, options = (*tail.split(" "), "", "", "")[:3]
         if kind not in {"cgroup", "cgroup2"}:
             continue
         shown, point = (word.replace("\\040", " ") for word in fields.split(" ")[3:5])
-        place = root / Path(point).relative_to(CGROUPS) if Path(point).is_relative_to(CGROUPS) else Path(point)
+        place = (
+            root / Path(point).relative_to(CGROUPS)
+            if Path(point).is_relative_to(CGROUPS)
+            else Path(point)
+        )
         for controller in options.split(",") if kind == "cgroup" else ("",):
             if controller in paths and controller in {"memory", "cpu", ""}:
                 version = 1 if kind == "cgroup" else 2
-                yield controller, tuple(Group(path, version) for path in _upwards(place, shown, paths[controller]))
+                yield (
+                    controller,
+                    tuple(
+                        Group(path, version) for path in _upwards(place, shown, paths[controller])
+                    ),
+                )
 
 
 def _upwards(place: Path, shown: str, path: str) -> Iterator[Path]:
@@ -305,7 +344,9 @@ def _cpu_ticks(stat: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
         if not line.startswith(b"cpu"):
             return
         name, *words = line.split()
-        user, nice, system, idle, waiting, hard, soft, stolen = ([int(word) for word in words] + [0] * 8)[:8]
+        user, nice, system, idle, waiting, hard, soft, stolen = (
+            [int(word) for word in words] + [0] * 8
+        )[:8]
         busy = user + nice + system + hard + soft
         yield int(name[3:]), (busy, busy + idle + waiting + stolen)
 
