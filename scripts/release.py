@@ -33,7 +33,7 @@ PACKAGE = ROOT / "src" / "qmac"
 NEEDED = ("qmac/py.typed", "qmac/data/sp500.csv", "/assets/")
 """Parts of names of files without which the package is of no use: prices, and the report's assets."""
 METADATA = ("License-Expression: MIT", "Requires-Python: >=3.11", "Provides-Extra: report")
-TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "vectorbt")
 LEFT_OUT = shutil.ignore_patterns(
     "src", ".git", ".venv", "build", "dist", "site", "runs", "shared", "__pycache__", "*.egg-info", ".*_cache",
     ".hypothesis",
