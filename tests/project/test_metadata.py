@@ -8,7 +8,7 @@ import pytest
 
 import qmac
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 FORMS = sorted((ROOT / ".github").rglob("*.yml"))
 FORMS += [ROOT / ".pre-commit-config.yaml", ROOT / "CITATION.cff"]
