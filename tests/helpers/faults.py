@@ -9,7 +9,7 @@ import qmac
 from helpers.series import frame, series
 from qmac.engine.sweep.worker import Worker
 from qmac.jobs import monitor
-from qmac.runtime.execution import executor, ledger
+from qmac.runtime.execution import ledger, threads
 
 GRID = qmac.Grid(windows=range(2, 42), shared_windows=True)
 """25 cells."""
@@ -42,7 +42,7 @@ def slow(monkeypatch, seconds=0.006, snapshots=0.005):
 
     monkeypatch.setattr(Worker, "evaluate", slowly)
     monkeypatch.setattr(ledger, "BATCH_SECONDS", 0.0)
-    monkeypatch.setattr(executor, "POLL_SECONDS", 0.005)
+    monkeypatch.setattr(threads, "POLL_SECONDS", 0.005)
     monkeypatch.setattr(monitor, "SNAPSHOT_SECONDS", snapshots)
     monkeypatch.setattr(monitor, "SNAPSHOT_COST", 1.0)
 

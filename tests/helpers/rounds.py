@@ -20,7 +20,7 @@ import pytest
 import qmac
 from helpers.faults import GRID, PRICES, Halt, halting
 from qmac.jobs import monitor
-from qmac.runtime.execution import executor, ledger
+from qmac.runtime.execution import ledger, threads
 
 MIB, PR_SET_THP_DISABLE = 2**20, 41
 SMALL = 64
@@ -137,7 +137,7 @@ def in_use(library: ctypes.CDLL) -> int:
 def serve(path: Path) -> None:
     """A round for each line that is read."""
     ledger.BATCH_SECONDS = 0.0  # every cell a batch, a look and a snapshot after each
-    executor.POLL_SECONDS = 0.0002
+    threads.POLL_SECONDS = 0.0002
     monitor.SNAPSHOT_SECONDS, monitor.SNAPSHOT_COST = 0.0, 1e9
     library, process = ctypes.CDLL(None), psutil.Process()
     if (

@@ -104,10 +104,12 @@ def asked(monkeypatch):
     """What a command would run: the job, the limits, the directory that it would be kept in."""
     found = []
     monkeypatch.setattr(
-        "qmac.cli.runs._run", lambda job, kept, limits, *_: found.append((job, limits, kept))
+        "qmac.cli.commands.runs._run",
+        lambda job, kept, limits, *_: found.append((job, limits, kept)),
     )
     monkeypatch.setattr(
-        "qmac.cli.runs._print_estimate", lambda job, limits, *_: found.append((job, limits, None))
+        "qmac.cli.commands.runs._print_estimate",
+        lambda job, limits, *_: found.append((job, limits, None)),
     )
 
     def ask(*arguments):

@@ -37,7 +37,10 @@ SLOW = """
 import os, shutil, sys, threading, time
 import qmac
 from qmac.engine.sweep.worker import Worker
-from qmac.run import executors, files, keeper, ledger, progress
+from qmac.jobs import monitor as keeper
+from qmac.runtime.execution import ledger, threads as executors
+from qmac.runtime.monitoring import display, progress_log as progress
+from qmac.storage import atomic as files
 sys.path.insert(0, os.environ["TESTS"])
 evaluate, seconds = Worker.evaluate, float(os.environ.get("CELL_SECONDS", 0.03))
 
@@ -48,6 +51,7 @@ def slowly(worker, batch):
 
 Worker.evaluate = slowly
 ledger.BATCH_SECONDS, executors.POLL_SECONDS, progress.LINE_SECONDS = 0.0, 0.02, 0.05
+display.LINE_SECONDS = 0.05
 keeper.SNAPSHOT_SECONDS, keeper.SNAPSHOT_COST = float(os.environ.get("SNAPSHOT_SECONDS", 0.05)), 1.0
 """
 WORK = """

@@ -57,7 +57,8 @@ class Prices:
 
         Examples
         --------
-        >>> len(sample_prices().tail(2000))
+        >>> import qmac
+        >>> len(qmac.sample_prices().tail(2000))
         2000
         """
         return Prices(self.frame.tail(bars), self.name)

@@ -262,6 +262,6 @@ def test_doctor_finds_kernels_that_are_wrong(quick, monkeypatch):
 
 
 def test_a_cache_that_cannot_be_written(monkeypatch):
-    monkeypatch.setattr(doctor._jit, "DIRECTORY", None)
+    monkeypatch.setattr(doctor.jit, "DIRECTORY", None)
     finding = doctor._cache()
     assert finding.verdict == doctor.NOTE and "QMAC_CACHE_DIR" in finding.words

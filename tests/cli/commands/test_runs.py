@@ -309,7 +309,8 @@ def test_an_interrupted_run_says_how_far_it_is(begun):
 
 def test_watch_in_a_pipe_says_nothing_twice(begun, monkeypatch):
     """While the process lives and says nothing new."""
-    monkeypatch.setattr("qmac.runtime.monitoring.progress_log.LINE_SECONDS", 0.0)
+    for module in ("display", "progress_log"):
+        monkeypatch.setattr(f"qmac.runtime.monitoring.{module}.LINE_SECONDS", 0.0)
     monkeypatch.setattr("qmac.runtime.monitoring.progress_log.POLL_SECONDS", 0.01)
     log = Log(begun / "progress.jsonl")
     with RunDirectory.open(begun).locked():

@@ -20,7 +20,6 @@ from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import InternalError
 from qmac.jobs.series_sweep import NullMonitor, sweep
-from qmac.runtime.execution import executor as executor_module
 from qmac.runtime.execution import ledger as books
 from qmac.runtime.execution import threads as threads_module
 from qmac.runtime.execution.executor import SerialExecutor, WorkerDirective
@@ -33,7 +32,7 @@ EXECUTORS = [SerialExecutor(), *map(ThreadExecutor, (1, 2, 3, 64))]
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch):
-    monkeypatch.setattr(executor_module, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(threads_module, "POLL_SECONDS", 0.001)
     monkeypatch.setattr(books, "BATCH_SECONDS", 0.0)
 
 
@@ -345,7 +344,7 @@ def test_kernels_that_are_late_leave_at_their_next_row(monkeypatch):
         return evaluate(worker, batch)
 
     monkeypatch.setattr(Worker, "evaluate", late)
-    monkeypatch.setattr(executor_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(threads_module, "PATIENCE", 0.2)
     began = time.perf_counter()
     ThreadExecutor(2).run(evaluator, ledger, lambda _: WorkerDirective(2, stop=entered.is_set()))
     assert time.perf_counter() - began < 2

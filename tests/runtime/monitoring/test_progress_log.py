@@ -85,7 +85,7 @@ def test_times_and_rates_in_words():
 
 
 def test_lines(monkeypatch):
-    monkeypatch.setattr(progress_log, "LINE_SECONDS", 0.05)
+    monkeypatch.setattr(display, "LINE_SECONDS", 0.05)
     stream = io.StringIO()
     with Lines("{:+.1%}".format, stream) as listener:
         listener(STATUS)  # nothing yet: most runs are over before the first line

@@ -113,7 +113,7 @@ def rendered(template: str, plots: dict[str, Any], **values: Any) -> str:
             'pages are made with Jinja, which is not installed: pip install "qmac[report]"'
         ) from None
     environment = Environment(
-        loader=PackageLoader("qmac.report", ASSETS),
+        loader=PackageLoader("qmac.report.html", ASSETS),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

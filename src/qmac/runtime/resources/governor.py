@@ -73,7 +73,7 @@ def decide(
 
     Examples
     --------
-    >>> limits, state = Limits(), State(began=0, asked=8, threads=8)
+    >>> limits, state = Limits(), GovernorState(began=0, asked=8, threads=8)
     >>> full = Reading(moment=1, cpus=8, affinity=8, memory_limit=600 * 2**20, memory_used=560 * 2**20)
     >>> decision, state = decide(limits, full, state)
     >>> decision.level.name, decision.threads, decision.reason
