@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qmac._checks import check_count
@@ -52,13 +52,32 @@ class Limits:
     qmac.errors.OptionError: memory is '120%', but must be above 0 % and at most 100 %: write 80% or 4GiB.
     """
 
-    memory: str | float | None = None
-    threads: int | None = None
-    cpu_share: float | None = None
-    disk_free: str | int | None = "256MiB"
-    polite: bool = False
-    max_time: str | float | None = None
-    governor: str = "act"
+    memory: str | float | None = field(
+        default=None, metadata={"help": "Memory limit of the run, such as 4GiB or 80%."}
+    )
+    threads: int | None = field(
+        default=None,
+        metadata={"help": "Number of threads; all CPUs by default. The result is the same."},
+    )
+    cpu_share: float | None = field(
+        default=None, metadata={"help": "Fraction of the CPUs to use; 0.5 is half of them."}
+    )
+    disk_free: str | int | None = field(
+        default="256MiB", metadata={"help": "Disk space to leave free where --out is."}
+    )
+    polite: bool = field(
+        default=False, metadata={"help": "Yield to other programs on the same CPUs."}
+    )
+    max_time: str | float | None = field(
+        default=None, metadata={"help": "Stop with a snapshot after 90s, 30min or 2h."}
+    )
+    governor: str = field(
+        default="act",
+        metadata={
+            "help": "act, or observe: log what it would do and change nothing.",
+            "choices": GOVERNORS,
+        },
+    )
 
     def __post_init__(self) -> None:
         if self.memory is not None:
