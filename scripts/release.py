@@ -31,20 +31,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "qmac"
 NEEDED = ("qmac/py.typed", "qmac/data/sp500.csv", "/assets/")
-"""Parts of names of files without which the package is of no use: prices, and the report's assets."""
+"""Parts of file names without which the package is of no use: prices, and the report's assets."""
 METADATA = ("License-Expression: MIT", "Requires-Python: >=3.11", "Provides-Extra: report")
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "vectorbt")
-LEFT_OUT = shutil.ignore_patterns(
-    "src", ".git", ".venv", "build", "dist", "site", "runs", "shared", "__pycache__", "*.egg-info", ".*_cache",
-    ".hypothesis",
-)  # fmt: skip
-"""Names that the copy for tests leaves out; without ``src`` no import can come from the tree."""
+COPIED = (".ci", ".github", "benchmarks", "deploy", "docs", "scripts", "tests")
+"""Directories that tests read. Without ``src``, no import can come from the tree."""
 SWEEP = """
 import sys
 from pathlib import Path
 import qmac
 assert Path(qmac.__file__).is_relative_to(sys.prefix), qmac.__file__
-result = qmac.optimize(qmac.sample_prices().tail(300), qmac.Grid(windows=range(5, 40, 5)), threads=1)
+prices, grid = qmac.sample_prices().tail(300), qmac.Grid(windows=range(5, 40, 5))
+result = qmac.optimize(prices, grid, threads=1)
 assert result.evaluated == result.grid.size
 """
 
@@ -123,7 +121,7 @@ def check_source(source: Path) -> None:
 
 
 def check_paths(content: Mapping[str, bytes]) -> None:
-    """Look for tests, and for absolute paths of the tree, the home and this Python in every file."""
+    """Look for tests, and in every file for paths of the tree, the home and this Python."""
     paths = [path for path in (ROOT, Path.home(), Path(sys.prefix)) if len(path.parts) > 2]
     for name, data in content.items():
         file = Path(name)
@@ -146,12 +144,22 @@ def check_installed(wheel: Path, folder: Path, options: argparse.Namespace) -> N
     run("-c", SWEEP, python=python, cwd=folder, env=environment)
     run("-m", "qmac", "--version", python=python, cwd=folder, env=environment)
     run(*install, f"{wheel}[report,xlsx]", *TEST_TOOLS, python=python, cwd=folder, env=environment)
-    copy = folder / "repository"
-    shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+    copy = copy_repository(folder / "repository")
     parallel = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
     tests = ("-m", "pytest", "-q", "-m", options.select, *parallel, *options.tests)
     run(*tests, python=python, cwd=copy, env=environment)
     run("-c", SWEEP, python=python, cwd=copy, env=environment)  # the wheel's, where tests ran, too
+
+
+def copy_repository(copy: Path) -> Path:
+    """Return a copy of what tests need of the repository, which has no ``src``."""
+    copy.mkdir()
+    for name in COPIED:
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ROOT.iterdir():
+        if file.is_file() and file.name != ".git":
+            shutil.copy2(file, copy / file.name)
+    return copy
 
 
 def run(

@@ -1,4 +1,4 @@
-"""The files around the code agree: versions, lower bounds, addresses, and the forms of the repository."""
+"""The files around the code agree: versions, lower bounds, addresses, forms of the repository."""
 
 import re
 import tomllib
