@@ -287,7 +287,7 @@ def test_the_rate_is_that_of_now(evaluator, monkeypatch):
     keeper.begin(evaluator, ledger, 1)
     for cell in range(ledger.done.size // 2):  # half of it, a cell a second
         now[0] += 1.0
-        ledger.swept((cell, cell + 1), 0.0)
+        ledger.record_swept((cell, cell + 1), 0.0)
         keeper(ledger)
     assert said[-1].rate == pytest.approx(GRID.size * ledger.work[0] / ledger.work.sum(), rel=0.2)
     for _ in range(120):  # and then a pause
@@ -304,7 +304,7 @@ def test_time_and_work_of_earlier_processes_count(evaluator, tmp_path):
     first.seconds_before = 100.0
     worker = evaluator.worker()
     worker.evaluate((0, 3))
-    ledger.swept((0, 3), 0.0)
+    ledger.record_swept((0, 3), 0.0)
     ledger.settle(worker.tally, [(0, 3)])
     first.end(ledger)
     again, restored = keeper_of(directory=directory), ledger_of(evaluator)
@@ -385,7 +385,7 @@ def test_a_replay_longer_than_max_time_is_done_in_the_second_run(evaluator):
 def part(evaluator, ledger, batch):
     worker = evaluator.worker()
     worker.evaluate(batch)
-    ledger.swept(batch, 0.0)
+    ledger.record_swept(batch, 0.0)
     ledger.settle(worker.tally, [batch])
 
 

@@ -543,7 +543,7 @@ BENIGN = {
     "polite": {"limits": qmac.Limits(polite=True, threads=1)},
     "batches": {"patch": (ledger, "BATCH_SECONDS", 3.0)},
     "snapshots": {"patch": (monitor, "SNAPSHOT_SECONDS", 1e9)},
-    "patience": {"patch": (threads, "PATIENCE", 0.1)},
+    "patience": {"patch": (threads, "PATIENCE_SECONDS", 0.1)},
     "a text": {"path": str},
     "renamed": {"path": lambda path: path.rename(path.with_name("ä new näme"))},
     "moved": {"path": lambda path: shutil.move(path, path.parent / "deep" / "er")},

@@ -13,15 +13,15 @@ from qmac.runs.creation import STARTING
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER, checksum
 from qmac.storage import atomic
-from qmac.storage.lock import held, sign
+from qmac.storage.lock import hold_lock, write_holder
 
 
 def starting(path, symbols=("SPY",), **more):
     """What a start leaves that was killed."""
     started = {"symbols": list(symbols)}
     path.mkdir(exist_ok=True)
-    with held(path / STARTING, path) as descriptor:
-        sign(descriptor, json.dumps({**started, "checksum": checksum(started), **more}))
+    with hold_lock(path / STARTING, path) as descriptor:
+        write_holder(descriptor, json.dumps({**started, "checksum": checksum(started), **more}))
 
 
 def contents(path):
@@ -98,7 +98,10 @@ def test_a_start_that_is_alive_is_left_alone(tmp_path):
     (path / "prices").mkdir()
     (path / "prices" / "SPY.parquet").write_text("half of it")
     before = contents(path)
-    with held(path / STARTING, path), pytest.raises(ResultError, match="is being run by process"):
+    with (
+        hold_lock(path / STARTING, path),
+        pytest.raises(ResultError, match="is being run by process"),
+    ):
         created(path)
     assert contents(path) == before
 

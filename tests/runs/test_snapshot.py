@@ -58,7 +58,7 @@ def test_round_trip(evaluator, ledger, path):
     assert again.share == pytest.approx(evaluator.work[ledger.done].sum() / evaluator.work.sum())
     assert again.best == ledger.tally.heap.scores.max()
     again.settle(done(evaluator, (1, 5), (9, 22)), [(1, 5), (9, 22)])
-    assert again.complete and again.tally.totals.counts[0] == evaluator.counts.sum()
+    assert again.is_complete and again.tally.totals.counts[0] == evaluator.counts.sum()
 
 
 def test_arrays_of_every_kind(ledger, path):

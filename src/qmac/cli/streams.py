@@ -46,11 +46,11 @@ def say(words: str) -> None:
 
 def progress(metric: str) -> Any:
     """A bar on a terminal, lines in a pipe; always on standard error."""
-    from qmac.runtime.monitoring.display import Bar, Lines
+    from qmac.runtime.monitoring.display import ProgressBar, ProgressLines
     from qmac.strategy.formatting import number
 
     errors, shown = console(stderr=True), functools.partial(number, metric)
-    return Bar(shown, errors) if errors.is_terminal else Lines(shown)
+    return ProgressBar(shown, errors) if errors.is_terminal else ProgressLines(shown)
 
 
 def print_json(value: dict[str, Any], **lists: Iterable[Any]) -> None:

@@ -22,10 +22,10 @@ from qmac.jobs.job import Job
 from qmac.jobs.memory_model import admitted, finishing_bytes
 from qmac.jobs.series_sweep import finished, rows_at_once
 from qmac.runs.score_store import check_dtype, packed
-from qmac.runtime.monitoring.status import duration, millions
+from qmac.runtime.monitoring.status import format_duration, format_rate
 from qmac.runtime.resources.admission import admit
-from qmac.runtime.resources.governor import allowed
-from qmac.runtime.resources.limits import Limits, shown_bytes
+from qmac.runtime.resources.governor import count_allowed_threads
+from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.probes import Probe
 
 MEASURED_SECONDS = 1.0
@@ -72,9 +72,9 @@ class Estimate:
         return [
             f"combinations  {self.combinations:,}{symbols}, in {self.cells:,} cells",
             f"time          {_shown(self.seconds)} ({_shown(low)} to {_shown(high)}) on {self.shown_threads} here",
-            f"speed         {millions(self.rate)}",
-            f"memory        {shown_bytes(self.memory)}",
-            f"disk          {shown_bytes(self.disk)} with --out",
+            f"speed         {format_rate(self.rate)}",
+            f"memory        {format_bytes(self.memory)}",
+            f"disk          {format_bytes(self.disk)} with --out",
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Estimate:
 
 
 def _shown(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+    return f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,11 @@ def _measured(
     evaluator.sink = packing if save_grid else None
     worker_bytes, reading = evaluator.worker_bytes, probe.read()
     threads = admit(
-        limits, reading, evaluator.tally_bytes, worker_bytes, allowed(limits, reading, threads)
+        limits,
+        reading,
+        evaluator.tally_bytes,
+        worker_bytes,
+        count_allowed_threads(limits, reading, threads),
     )
     worker, work = evaluator.worker(), evaluator.work
     kinds = np.split(np.arange(work.size), np.flatnonzero(np.diff(evaluator.counts < 0)) + 1)

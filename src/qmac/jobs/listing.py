@@ -19,7 +19,7 @@ from qmac.results.writer import ARRAYS, TOP
 from qmac.results.writer import HEADER as RESULT
 from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER as RUN
-from qmac.runtime.monitoring.progress_log import last_line
+from qmac.runtime.monitoring.progress_log import read_last_line
 from qmac.storage.lock import LOCK, is_held
 from qmac.strategy.grid import ROLES, Grid, shown_windows
 from qmac.strategy.rules import Rules
@@ -105,7 +105,7 @@ def look_at(path: Path) -> Entry:
 
 def _of_run(path: Path) -> Entry:
     directory = RunDirectory.open(path)
-    asked, line = directory.header["asked"], last_line(path / PROGRESS)
+    asked, line = directory.header["asked"], read_last_line(path / PROGRESS)
     done = [name for name in directory.names if (directory.result(name) / RESULT).exists()]
     held = is_held(path / LOCK)
     if held:

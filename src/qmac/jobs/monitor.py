@@ -74,7 +74,9 @@ class SweepMonitor:
         self, series: Prices, grid: Grid, question: SweepSpec, averages: Averages | None
     ) -> AbstractContextManager[None]:
         """See ``needs.admitted``."""
-        return admitted(self.governor.limits, self.governor.look, series, grid, question, averages)
+        return admitted(
+            self.governor.limits, self.governor.read_now, series, grid, question, averages
+        )
 
     def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
         """Let in as many threads as fit, and go on from the newest snapshot, if there is one.
@@ -97,14 +99,14 @@ class SweepMonitor:
             evaluator.sink = self._writer
         # that the maps are made of it once more is after the workers have gone
         tally, each = evaluator.tally_bytes, evaluator.worker_bytes
-        reading = self.governor.look()
+        reading = self.governor.read_now()
         self._fitting = admit(self.governor.limits, reading, tally, each, threads)
         finishing = finishing_bytes(dataset.bars, len(dataset.windows), question.top)
         admit(self.governor.limits, reading, tally + finishing, 0, 1)  # when the workers have gone
         self._shares.append((self._began, 0.0))
         if self.directory is None:
             return
-        ledger.hold()
+        ledger.allocate()
         self._fits = {"name": self.name, "dataset": evaluator.checksum}
         about, damaged = self.directory.load_snapshot(ledger, self._fits)
         for message in damaged:
@@ -113,7 +115,7 @@ class SweepMonitor:
             )
         if about is not None:
             self._go_on(about, ledger)
-        self._only_finishes = ledger.complete
+        self._only_finishes = ledger.is_complete
         if self._writer is not None and self._writer.dropped is not None:
             evaluator.sink = None
 
@@ -155,12 +157,12 @@ class SweepMonitor:
                 self._writer.dropped
             )  # what threads wrote meanwhile too: what follows needs the room
         # an exception on its way, such as Ctrl-C, ends the run although all is swept
-        short = ledger.complete and self._to_finish < LONG_FINISH and sys.exception() is None
+        short = ledger.is_complete and self._to_finish < LONG_FINISH and sys.exception() is None
         if self.directory is not None and ledger.done.any() and not short:
             self._save(ledger)
         # after what must not be lost: a listener may fail, and fail again
-        self._show(ledger, 0.0 if ledger.complete and self._to_finish >= LONG_FINISH else None)
-        if not ledger.complete and self.decision is not None and self.decision.stop is not None:
+        self._show(ledger, 0.0 if ledger.is_complete and self._to_finish >= LONG_FINISH else None)
+        if not ledger.is_complete and self.decision is not None and self.decision.stop is not None:
             raise Stopped(f"stopped at {ledger.share:.1%}: {self.decision.reason}.")
         kept = self._kept
         dropped = (
@@ -232,7 +234,7 @@ class SweepMonitor:
         if self.directory is None or time.perf_counter() - self._saved < self._interval:
             return
         if not self._called:
-            ledger.call_in()
+            ledger.request_settlement()
             self._called = True
         settled = len(ledger.settled_by) >= threads
         if settled or time.perf_counter() - self._saved > self._interval + CALL_SECONDS:

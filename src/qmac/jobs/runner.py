@@ -24,8 +24,8 @@ from qmac.runs.score_store import check_dtype
 from qmac.runtime.cluster.driver import ClusterExecutor
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.execution.threads import ThreadExecutor
-from qmac.runtime.monitoring.progress_log import Log
-from qmac.runtime.monitoring.status import Listener, Parts, both
+from qmac.runtime.monitoring.progress_log import ProgressLog
+from qmac.runtime.monitoring.status import JobProgress, Listener, join_listeners
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.machine import available_cpus
@@ -104,11 +104,16 @@ def run(
     _check_place(executor, directory.save_grid)
     with directory.locked():
         job_file.keep(directory.path, directory.header)
-        log = Log(directory.path / PROGRESS)
+        log = ProgressLog(directory.path / PROGRESS)
         state = "interrupted"
         try:
             results = _run(
-                job, directory, limits, executor, both(log, progress), retry_failed=retry_failed
+                job,
+                directory,
+                limits,
+                executor,
+                join_listeners(log, progress),
+                retry_failed=retry_failed,
             )
             state = "finished"
         except Stopped as error:
@@ -135,7 +140,7 @@ def _run(
         retry_failed or not all((directory.result(n) / RESULT).exists() for n in job.prices)
     ):
         governor.admit_disk("save_grid" if directory.save_grid else None)
-    listener = None if progress is None else Parts(progress, _bars(job, directory))
+    listener = None if progress is None else JobProgress(progress, _bars(job, directory))
     for name in job.prices:
         done = None if directory is None else _done(directory, name)
         if directory is not None and done is not None and not (done.failed and retry_failed):

@@ -28,7 +28,7 @@ from qmac.kernels.sweep.tally import Tally
 from qmac.results.result import Result
 from qmac.runtime.execution.executor import Executor, WorkerDirective
 from qmac.runtime.execution.ledger import Ledger
-from qmac.runtime.resources.machine import machine
+from qmac.runtime.resources.machine import describe_machine
 from qmac.strategy.grid import ROLES, Grid
 
 AGREEMENT = 1e-9
@@ -181,7 +181,7 @@ def _finish(
         hold=batch.buy_and_hold(prices, rules, evaluator.dataset.facts),
         maps=maps,
         degradations=degradations,
-        machine=machine(),
+        machine=describe_machine(),
         source=functools.partial(Series.of, prices, own, grid.windows),
         failed=[
             {"cell": cell, "combinations": int(ledger.counts[cell]), "reason": why}

@@ -24,7 +24,7 @@ from qmac.errors import ResultError
 from qmac.runs import header
 from qmac.storage.atomic import sync, write_whole
 from qmac.storage.directories import check_empty, check_writable, safe_name
-from qmac.storage.lock import held, sign
+from qmac.storage.lock import hold_lock, write_holder
 
 STARTING = f".{header.HEADER}.starting"
 FOLDERS = ("prices", "snapshots", "results")
@@ -49,7 +49,7 @@ def begin(
     existed = path.is_dir()
     path.mkdir(parents=True, exist_ok=True)
     try:
-        with held(path / STARTING, path) as descriptor:
+        with hold_lock(path / STARTING, path) as descriptor:
             another = ResultError(
                 f"{path} was begun by another process just now. Look at it: qmac watch {path}"
             )
@@ -91,7 +91,7 @@ def _whole(
     """All that ``write`` writes for these symbols, or nothing; the header."""
     try:
         started = {"symbols": symbols}
-        sign(descriptor, json.dumps(started | {"checksum": header.checksum(started)}))
+        write_holder(descriptor, json.dumps(started | {"checksum": header.checksum(started)}))
         os.fsync(descriptor)
         return write()
     except BaseException:  # Ctrl-C too: what is left would be in the way of another try

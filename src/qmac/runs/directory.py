@@ -34,7 +34,7 @@ from qmac.runs.score_store import SCORES, is_complete
 from qmac.runtime.execution.ledger import Ledger
 from qmac.storage.atomic import sync, write_whole
 from qmac.storage.directories import safe_name
-from qmac.storage.lock import LOCK, held, sign
+from qmac.storage.lock import LOCK, hold_lock, write_holder
 
 PROGRESS = "progress.jsonl"
 GENERATIONS = 3
@@ -73,8 +73,8 @@ class RunDirectory:
         ------
         ResultError : another process holds it.
         """
-        with held(self.path / LOCK, self.path) as descriptor:
-            sign(descriptor)
+        with hold_lock(self.path / LOCK, self.path) as descriptor:
+            write_holder(descriptor)
             yield
 
     @property

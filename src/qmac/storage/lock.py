@@ -17,7 +17,7 @@ LOCK = "lock"
 
 
 @contextmanager
-def held(file: Path, path: Path) -> Iterator[int]:
+def hold_lock(file: Path, path: Path) -> Iterator[int]:
     """Hold a file of the directory ``path``, made if there is none; its descriptor. What is in it says who holds it."""
     descriptor = os.open(file, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o644)
     try:
@@ -37,7 +37,7 @@ def held(file: Path, path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def sign(descriptor: int, more: str = "") -> None:
+def write_holder(descriptor: int, more: str = "") -> None:
     """Write into a file that is held who holds it, and ``more`` in lines of its own."""
     host = os.uname().nodename if hasattr(os, "uname") else "?"
     os.truncate(descriptor, 0)

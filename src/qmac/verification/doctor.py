@@ -24,9 +24,9 @@ from qmac.data.sample import sample_prices
 from qmac.errors import QmacError
 from qmac.kernels.compiler import jit
 from qmac.kernels.compiler.cache import cache_directory
-from qmac.runtime.monitoring.status import millions
-from qmac.runtime.resources.admission import rooms
-from qmac.runtime.resources.limits import Limits, shown_bytes
+from qmac.runtime.monitoring.status import format_rate
+from qmac.runtime.resources.admission import find_headrooms
+from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.machine import available_cpus
 from qmac.runtime.resources.probes import Probe
 from qmac.strategy.grid import Grid
@@ -196,7 +196,7 @@ def _cache() -> Finding:
     return Finding(
         "kernels",
         OK,
-        f"{_short(place)}, {shown_bytes(size)} (with others {shown_bytes(every)})",
+        f"{_short(place)}, {format_bytes(size)} (with others {format_bytes(every)})",
         facts,
     )
 
@@ -213,9 +213,9 @@ def _limits() -> Iterator[Finding]:
     probe = Probe(None)
     time.sleep(0.2)  # shares are between two readings
     reading, limits = probe.read(), Limits()
-    for room in rooms(limits, reading):
+    for room in find_headrooms(limits, reading):
         verdict = OK if room.free >= LEAST_MEMORY else NOTE
-        words = f"{shown_bytes(room.free)} free of {shown_bytes(room.limit)}, {room.name}"
+        words = f"{format_bytes(room.free)} free of {format_bytes(room.limit)}, {room.name}"
         yield Finding(
             "memory", verdict, words, {"free": room.free, "limit": room.limit, "of": room.name}
         )
@@ -264,7 +264,7 @@ def _speed() -> Finding:
         "runs": runs,
     }
     slow = rate / threads < SLOW
-    words = f"{millions(rate)}: {grid.size:,} combinations on {BARS:,} bars, {threads} thread{'s' * (threads != 1)}"
+    words = f"{format_rate(rate)}: {grid.size:,} combinations on {BARS:,} bars, {threads} thread{'s' * (threads != 1)}"
     return Finding(
         "speed",
         NOTE if slow else OK,

@@ -16,7 +16,7 @@ from helpers.terminal import inside, qmac
 import qmac as api
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER
-from qmac.runtime.monitoring.progress_log import Log
+from qmac.runtime.monitoring.progress_log import ProgressLog
 from qmac.runtime.monitoring.status import Status
 
 
@@ -274,7 +274,7 @@ def begun(csv, tmp_path):
 
 
 def test_watch_says_at_once_that_the_process_is_gone(begun):
-    Log(begun / "progress.jsonl")(STATUS)
+    ProgressLog(begun / "progress.jsonl")(STATUS)
     began = time.monotonic()
     done = inside("watch", begun)
     assert time.monotonic() - began < 5
@@ -295,7 +295,7 @@ def test_watch_does_not_wait_for_a_run_that_left_no_line(begun):
 
 
 def test_an_interrupted_run_says_how_far_it_is(begun):
-    log = Log(begun / "progress.jsonl")
+    log = ProgressLog(begun / "progress.jsonl")
     log(STATUS)
     log.end("interrupted")
     assert (
@@ -312,7 +312,7 @@ def test_watch_in_a_pipe_says_nothing_twice(begun, monkeypatch):
     for module in ("display", "progress_log"):
         monkeypatch.setattr(f"qmac.runtime.monitoring.{module}.LINE_SECONDS", 0.0)
     monkeypatch.setattr("qmac.runtime.monitoring.progress_log.POLL_SECONDS", 0.01)
-    log = Log(begun / "progress.jsonl")
+    log = ProgressLog(begun / "progress.jsonl")
     with RunDirectory.open(begun).locked():
         log(STATUS)
         ending = threading.Timer(0.5, lambda: log.write({"state": "max_time is over"}))

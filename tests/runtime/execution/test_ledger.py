@@ -72,7 +72,7 @@ class Shuffled:
             mine = [batch for batch, whose in zip(batches, workers, strict=True) if whose == worker]
             ledger.settle(done(evaluator, *mine), mine, worker)
         ledger.check()
-        assert ledger.complete
+        assert ledger.is_complete
 
 
 @settings(max_examples=40)
@@ -152,14 +152,14 @@ def test_every_cell_is_taken_once(already, speed, workers):
         taken[first:last] += 1
         share = -(-left // (books.SMALLEST_SHARE * workers))
         assert 1 <= last - first <= max(1, min(share, speed * books.BATCH_SECONDS))
-    assert (taken == 1).all() and ledger.nothing_left and ledger.take(speed, workers) is None
+    assert (taken == 1).all() and ledger.is_exhausted and ledger.take(speed, workers) is None
 
 
 def test_share_and_best_are_those_of_the_work(evaluator):
     ledger = ledger_of(evaluator)
-    assert ledger.share == 0 and ledger.best == -np.inf and not ledger.complete
-    ledger.swept((0, 5), 0.5)
-    ledger.swept((5, 6), 0.25)
+    assert ledger.share == 0 and ledger.best == -np.inf and not ledger.is_complete
+    ledger.record_swept((0, 5), 0.5)
+    ledger.record_swept((5, 6), 0.25)
     work = evaluator.work
     assert ledger.share == pytest.approx(work[:6].sum() / work.sum()) and ledger.best == 0.5
     assert Ledger(np.zeros(2), np.zeros(2), evaluator.empty).share == 1.0
@@ -170,5 +170,5 @@ def test_who_has_settled_is_known_until_the_next_call(evaluator):
     epoch = ledger.epoch
     ledger.settle(done(evaluator, (0, 1)), [(0, 1)], worker=3)
     assert ledger.settled_by == {3}
-    ledger.call_in()
+    ledger.request_settlement()
     assert ledger.epoch != epoch and ledger.settled_by == set()

@@ -63,7 +63,7 @@ class Told(NullMonitor):
     def __call__(self, ledger):
         self.ledger = ledger
         if ledger.share > 0.3:
-            ledger.call_in()
+            ledger.request_settlement()
         return next(self.orders)
 
 
@@ -124,7 +124,7 @@ def test_conformance(executor, digest):
     ledger.settle(done(evaluator, (1, 4), (40, 46)), [(1, 4), (40, 46)])
     ledger.restore(ledger.done.copy())  # it goes on with what is left
     executor.run(evaluator, ledger, NullMonitor(2))
-    assert ledger.complete and ledger.share == 1.0
+    assert ledger.is_complete and ledger.share == 1.0
     ledger.check()
 
 
@@ -155,7 +155,7 @@ def test_a_pause_lets_the_batches_at_hand_end_and_settles_them(slow):
         return WorkerDirective(2, pause=paused)
 
     ThreadExecutor(2).run(evaluator, ledger, watch)
-    assert ledger.complete
+    assert ledger.is_complete
     waiting = [at for at in seen[:399] if at == seen[398]]
     assert (
         len(waiting) > 50 and 0 < waiting[0][1] < 46
@@ -176,7 +176,7 @@ def test_a_stop_settles_what_is_at_hand(slow, threads):
     assert ledger.share == pytest.approx(evaluator.work[ledger.done].sum() / evaluator.work.sum())
     ledger.check()
     ThreadExecutor(threads).run(evaluator, ledger, NullMonitor(threads))
-    assert ledger.complete
+    assert ledger.is_complete
 
 
 def test_a_call_before_anybody_has_started_is_heard(slow):
@@ -185,7 +185,7 @@ def test_a_call_before_anybody_has_started_is_heard(slow):
 
     def watch(ledger):
         if not seen:
-            ledger.call_in()
+            ledger.request_settlement()
         seen.append((len(ledger.settled_by), ledger.share))
         return WorkerDirective(2)
 
@@ -206,7 +206,7 @@ def test_an_interrupt_while_workers_are_started(slow, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         ThreadExecutor(2).run(evaluator, ledger, lambda _: WorkerDirective(2))
     assert (
-        not ledger.nothing_left
+        not ledger.is_exhausted
     )  # the worker that was started left after its first batch, and did not sweep all
 
 
@@ -222,13 +222,13 @@ def test_a_crew_makes_its_workers_once_and_frees_those_that_are_not_to_sweep(slo
     with WorkerPool(evaluator, 2) as crew:
         for first, last, threads in ((0, 10, 2), (10, 20, 2), (20, 30, 1), (30, 46, 2)):
             ledger = ledger_of(evaluator)
-            ledger.only(first, last)
+            ledger.restrict_to(first, last)
             crew.run(ledger, NullMonitor(threads))
             whole.settle(ledger.tally, [(first, last)])
             assert sum(worker() is not None for worker in made) == threads
         crew.forget()
         crew.run(again := ledger_of(evaluator), NullMonitor(2))
-    assert whole.complete and again.complete and len(made) == 3
+    assert whole.is_complete and again.is_complete and len(made) == 3
     check_maps(evaluator, whole.tally, again.tally)
 
 
@@ -270,7 +270,7 @@ def test_a_tally_that_is_lost_has_surpassed_nothing(monkeypatch):
             crew.run(lost := ledger_of(evaluator), NullMonitor(1))
         assert not lost.done.any()
         crew.run(ledger := ledger_of(evaluator), NullMonitor(1))
-    assert ledger.complete
+    assert ledger.is_complete
     check_maps(evaluator, ledger.tally)
 
 
@@ -319,7 +319,7 @@ def test_an_error_of_the_last_batch_is_raised(monkeypatch):
     monkeypatch.setattr(Worker, "evaluate", fails)
     with pytest.raises(ZeroDivisionError):
         ThreadExecutor(2).run(evaluator, ledger, NullMonitor(2))
-    assert not ledger.complete
+    assert not ledger.is_complete
 
 
 def test_books_that_do_not_balance_end_the_run(monkeypatch):
@@ -344,7 +344,7 @@ def test_kernels_that_are_late_leave_at_their_next_row(monkeypatch):
         return evaluate(worker, batch)
 
     monkeypatch.setattr(Worker, "evaluate", late)
-    monkeypatch.setattr(threads_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(threads_module, "PATIENCE_SECONDS", 0.2)
     began = time.perf_counter()
     ThreadExecutor(2).run(evaluator, ledger, lambda _: WorkerDirective(2, stop=entered.is_set()))
     assert time.perf_counter() - began < 2

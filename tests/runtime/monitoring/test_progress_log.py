@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from qmac.runtime.monitoring import display, progress_log
-from qmac.runtime.monitoring.display import Bar, Lines
-from qmac.runtime.monitoring.progress_log import LOG_BYTES, Log, follow
-from qmac.runtime.monitoring.prometheus import text_of
-from qmac.runtime.monitoring.status import Parts, Status, duration, millions
+from qmac.runtime.monitoring.display import ProgressBar, ProgressLines
+from qmac.runtime.monitoring.progress_log import LOG_BYTES, ProgressLog, follow
+from qmac.runtime.monitoring.prometheus import format_gauges
+from qmac.runtime.monitoring.status import JobProgress, Status, format_duration, format_rate
 from qmac.storage import atomic
 
 STATUS = Status(
@@ -31,7 +31,7 @@ STATUS = Status(
 
 @pytest.fixture
 def log(tmp_path):
-    return Log(tmp_path / "progress.jsonl")
+    return ProgressLog(tmp_path / "progress.jsonl")
 
 
 @pytest.fixture
@@ -64,7 +64,8 @@ def test_a_status_in_words(changes, left, words):
 
 def test_times_and_rates_in_words():
     shown = [
-        duration(seconds) for seconds in (0, 45.4, 99.9, 100, 5940, 6060, 3.6e6, math.inf, math.nan)
+        format_duration(seconds)
+        for seconds in (0, 45.4, 99.9, 100, 5940, 6060, 3.6e6, math.inf, math.nan)
     ]
     assert shown == [
         "0 s",
@@ -77,7 +78,7 @@ def test_times_and_rates_in_words():
         "? s",
         "? s",
     ]
-    assert [millions(rate) for rate in (0, 1.2e6, 2e9)] == [
+    assert [format_rate(rate) for rate in (0, 1.2e6, 2e9)] == [
         "0.00 million/s",
         "1.20 million/s",
         "2,000 million/s",
@@ -87,7 +88,7 @@ def test_times_and_rates_in_words():
 def test_lines(monkeypatch):
     monkeypatch.setattr(display, "LINE_SECONDS", 0.05)
     stream = io.StringIO()
-    with Lines("{:+.1%}".format, stream) as listener:
+    with ProgressLines("{:+.1%}".format, stream) as listener:
         listener(STATUS)  # nothing yet: most runs are over before the first line
         assert stream.getvalue() == ""
         time.sleep(0.06)
@@ -103,7 +104,7 @@ def test_lines(monkeypatch):
 def test_bar():
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=120)
-    with Bar("{:+.1%}".format, console) as listener:
+    with ProgressBar("{:+.1%}".format, console) as listener:
         listener(STATUS)
         listener(
             Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "done": 2000, "level": "shed"}))
@@ -117,7 +118,9 @@ def test_bar():
 
 def test_bar_says_what_there_is_room_for():
     stream = io.StringIO()
-    with Bar("{:+.1%}".format, Console(file=stream, force_terminal=True, width=60)) as listener:
+    with ProgressBar(
+        "{:+.1%}".format, Console(file=stream, force_terminal=True, width=60)
+    ) as listener:
         listener(STATUS)
         listener._progress.refresh()
     assert all(words in stream.getvalue() for words in ("25%", "best +25.0%  15 s left"))
@@ -130,7 +133,7 @@ def test_bar_says_what_there_is_room_for():
 def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
     now, said = [1000.0], []
     monkeypatch.setattr(progress_log.time, "monotonic", lambda: now[0])
-    parts = Parts(said.append, {"done": 100, "SPY": 300, "last": 600})
+    parts = JobProgress(said.append, {"done": 100, "SPY": 300, "last": 600})
     parts.next("SPY")  # the first was done by another process
     parts(Status(**(STATUS.__dict__ | {"done": 0})))
     assert (said[-1].part, said[-1].parts, said[-1].job_done, said[-1].job_left) == (
@@ -147,15 +150,15 @@ def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
     parts(Status(**(STATUS.__dict__ | {"done": 1000})))
     assert said[-1].job_done == pytest.approx(0.7) and said[-1].job_left == pytest.approx(30)
     assert "30 s left" in said[-1].text and said[-1].share == said[-1].job_done
-    gauges = text_of(said[-1])
+    gauges = format_gauges(said[-1])
     assert (
         'qmac_job_done_ratio{symbol="SPY"} 0.7' in gauges
         and 'qmac_job_left_seconds{symbol="SPY"} 30' in gauges
     )
-    alone = Parts(said.append, {"SPY": 300})
+    alone = JobProgress(said.append, {"SPY": 300})
     alone.next("SPY")
     alone(STATUS)
-    assert said[-1] == STATUS and 'qmac_job_done_ratio{symbol="SPY"} 0.25' in text_of(STATUS)
+    assert said[-1] == STATUS and 'qmac_job_done_ratio{symbol="SPY"} 0.25' in format_gauges(STATUS)
 
 
 MANY = {"part": 2, "parts": 500, "job_done": 0.4321, "job_left": 7200.0, "name": "X" * 200}
@@ -183,7 +186,7 @@ def test_a_bar_fits_in_80_columns(changes):
     status = Status(
         **(STATUS.__dict__ | {"size": 10**12, "done": 25 * 10**10, "rate": 1e9} | changes)
     )
-    with Bar("{:+.1%}".format, Console(file=stream, width=80)) as listener:
+    with ProgressBar("{:+.1%}".format, Console(file=stream, width=80)) as listener:
         listener(status)
         text = listener._progress.columns[2].render(listener._progress.tasks[0]).plain
         share = listener._progress.tasks[0].percentage
@@ -197,7 +200,7 @@ def test_a_bar_fits_in_80_columns(changes):
 def test_why_a_run_pauses_is_said(log, path):
     status = Status(**(STATUS.__dict__ | FULL))
     stream = io.StringIO()
-    listener = Lines(str, stream)
+    listener = ProgressLines(str, stream)
     listener._next = 0
     listener(status)
     log(status)
@@ -302,7 +305,7 @@ def test_once_says_what_the_last_line_says(log, path):
     log.end("interrupted")
     assert (
         follow(path, never, once=True) == "interrupted at 25.0%"
-        and progress_log.last_line(path).share == 0.25
+        and progress_log.read_last_line(path).share == 0.25
     )
     log.end("finished")
     assert follow(path, never, once=True) == "finished"

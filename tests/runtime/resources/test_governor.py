@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmac.errors import OptionError
-from qmac.runtime.resources.admission import admit, headroom
+from qmac.runtime.resources.admission import admit, find_least_headroom
 from qmac.runtime.resources.governor import (
     KEPT,
     READING_SECONDS,
@@ -395,15 +395,23 @@ def test_the_table_is_in_order():
 
 def test_headroom_is_what_binds_first():
     reading = used(0.5, rss=100 * MIB, available=200 * MIB, total=8 * 2**30)
-    assert headroom(Limits(), reading) == (200 * MIB, 8 * 2**30, "the memory of this machine")
-    assert headroom(Limits(memory=250 * MIB), reading) == (
+    assert find_least_headroom(Limits(), reading) == (
+        200 * MIB,
+        8 * 2**30,
+        "the memory of this machine",
+    )
+    assert find_least_headroom(Limits(memory=250 * MIB), reading) == (
         150 * MIB,
         250 * MIB,
         "the limit asked for with memory",
     )
-    assert headroom(Limits(), used(0.75)) == (150 * MIB, LIMIT, "the limit of the cgroup")
-    assert headroom(Limits(), used(2)) == (0, LIMIT, "the limit of the cgroup")
-    assert headroom(Limits(), Reading(moment=0, cpus=1, affinity=1)) is None
+    assert find_least_headroom(Limits(), used(0.75)) == (
+        150 * MIB,
+        LIMIT,
+        "the limit of the cgroup",
+    )
+    assert find_least_headroom(Limits(), used(2)) == (0, LIMIT, "the limit of the cgroup")
+    assert find_least_headroom(Limits(), Reading(moment=0, cpus=1, affinity=1)) is None
 
 
 @pytest.mark.parametrize(

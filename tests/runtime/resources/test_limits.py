@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmac.errors import OptionError
-from qmac.runtime.resources.limits import Limits, parse_bytes, parse_seconds, shown_bytes
+from qmac.runtime.resources.limits import Limits, format_bytes, parse_bytes, parse_seconds
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_bad_seconds(text):
     ],
 )
 def test_shown(size, text):
-    assert shown_bytes(size) == text
+    assert format_bytes(size) == text
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def optimize(
     Example: qmac optimize job.toml --threads 2
     """
     from qmac.jobs import runner
-    from qmac.runtime.monitoring.prometheus import check_place
+    from qmac.runtime.monitoring.prometheus import check_directory
 
     place = executor(limits)
     if dry_run:
@@ -77,7 +77,7 @@ def optimize(
     check_rank(rank_by)
     _announce(place)
     if prometheus_file is not None:
-        check_place(prometheus_file)
+        check_directory(prometheus_file)
     _run(
         job,
         runner.kept_in(job, out, save_grid, place),

@@ -21,7 +21,7 @@ from qmac.errors import ResultError, printable
 from qmac.report.sections.settings import asked_line
 from qmac.results.collection import Results
 from qmac.results.result import Result
-from qmac.runtime.monitoring.status import millions
+from qmac.runtime.monitoring.status import format_rate
 from qmac.strategy.constraints import limits_of
 from qmac.strategy.formatting import HEADINGS, PROFITS, number
 from qmac.strategy.grid import ROLES
@@ -52,7 +52,7 @@ def show_result(
     console.print(
         printable(asked_line(result)), highlight=False, markup=False, style="dim", soft_wrap=True
     )
-    rate = f"{result.elapsed:.2f} s, {millions(result.combinations_per_second)} on {result.threads} thread{'s' * (result.threads != 1)}"
+    rate = f"{result.elapsed:.2f} s, {format_rate(result.combinations_per_second)} on {result.threads} thread{'s' * (result.threads != 1)}"
     console.print(rate, highlight=False, style="dim")
     if result.best is None:
         console.print(

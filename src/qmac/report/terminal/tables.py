@@ -13,7 +13,7 @@ from rich.text import Text
 
 from qmac.jobs.listing import DAMAGED, Entry
 from qmac.report.terminal.result import top_table
-from qmac.runtime.monitoring.status import shortened
+from qmac.runtime.monitoring.status import shorten
 from qmac.strategy.formatting import number
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import METRICS
@@ -105,7 +105,7 @@ def show_differences(found: Sequence[tuple[str, Difference]], console: Console) 
         where = " ".join(map(str, worst_of_all.combination)) if worst_of_all.relative > 0 else ""
         several = len({name for name, _ in found}) > 1
         place = (
-            [Text(f"{shortened(symbol)} {where}" if several and where else where)]
+            [Text(f"{shorten(symbol)} {where}" if several and where else where)]
             if console.width >= NARROW
             else []
         )

@@ -16,7 +16,13 @@ from qmac.errors import InputError, OptionError, Stopped
 from qmac.runtime.cluster.leases import Leases
 from qmac.runtime.cluster.messages import Accept, Action, Event, Reject, Tick
 from qmac.runtime.cluster.node import NodeReading
-from qmac.runtime.execution.executor import PATIENCE, POLL_SECONDS, Monitor, Value, WorkerDirective
+from qmac.runtime.execution.executor import (
+    PATIENCE_SECONDS,
+    POLL_SECONDS,
+    Monitor,
+    Value,
+    WorkerDirective,
+)
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.resources.machine import available_cpus
@@ -102,7 +108,7 @@ class ClusterSweep:
         self._told: set[str] = set()
 
     def follow(self) -> None:
-        """Until all is done or given up; after a stop, until what is out has come back or ``PATIENCE`` is over.
+        """Until all is done or given up; after a stop, until what is out has come back or ``PATIENCE_SECONDS`` is over.
 
         Raises
         ------
@@ -117,20 +123,20 @@ class ClusterSweep:
                 for action in leases.step(event, time.monotonic()):
                     self._follow(action)
             self._tell()
-            ledger.ahead, self.threads = leases.ahead, max(self.threads, leases.threads)
+            ledger.swept_elsewhere, self.threads = leases.ahead, max(self.threads, leases.threads)
             self.readings = {
                 name: reading for name, reading in leases.nodes.items() if reading is not None
             }
             now = time.monotonic()
             if self.orders.stop:
                 stopping = stopping or now
-                if now - stopping > PATIENCE + HOMEWARD_SECONDS:
+                if now - stopping > PATIENCE_SECONDS + HOMEWARD_SECONDS:
                     break
             elif leases.nodes:
                 heard = now
             elif now - heard > (REFUSED_SECONDS if nodes.refused else ALONE_SECONDS):
                 self._alone()
-        ledger.ahead = 0
+        ledger.swept_elsewhere = 0
         ledger.failed = dict(leases.failed)
         if leases.late:
             warnings.warn(
@@ -142,7 +148,9 @@ class ClusterSweep:
             share = action.partial
             self._ledger.settle(share.tally, action.cells)
             for batch in action.cells:
-                self._ledger.swept(batch, float(share.tally.heap.scores.max(initial=-float("inf"))))
+                self._ledger.record_swept(
+                    batch, float(share.tally.heap.scores.max(initial=-float("inf")))
+                )
         elif not isinstance(action, Reject):
             self._nodes.do(action)
 

@@ -112,7 +112,7 @@ class Leases:
 
     def __init__(self, work: np.ndarray, done: np.ndarray) -> None:
         self._before = np.concatenate(([0], np.cumsum(work)))  # (C + 1,)
-        self._free = [_Piece(first, last) for first, last in ranges_of(~done)]
+        self._free = [_Piece(first, last) for first, last in find_ranges(~done)]
         self._nodes: dict[str, _Node] = {}
         self._number = 0
         self._hold = self._stop = False
@@ -209,7 +209,7 @@ class Leases:
         for first, last in event.cells:
             missed[first - lease.first : last - lease.first] = False
         missing = [
-            _Piece(lease.first + a, lease.first + b, back=True) for a, b in ranges_of(missed)
+            _Piece(lease.first + a, lease.first + b, back=True) for a, b in find_ranges(missed)
         ]
         self._free = missing + self._free
         return [Accept(lease, event.cells, event.partial)] if event.cells else []
@@ -364,12 +364,12 @@ class Leases:
         return int(self._before[last] - self._before[first])
 
 
-def ranges_of(cells: np.ndarray) -> list[Batch]:
+def find_ranges(cells: np.ndarray) -> list[Batch]:
     """Runs of True.
 
     Examples
     --------
-    >>> ranges_of(np.array([True, True, False, True]))
+    >>> find_ranges(np.array([True, True, False, True]))
     [(0, 2), (3, 4)]
     """
     edges = np.flatnonzero(np.diff(np.concatenate(([False], cells, [False])).astype(np.int8)))

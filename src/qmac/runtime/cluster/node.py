@@ -16,7 +16,7 @@ from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import OptionError, Stopped
 from qmac.kernels.compiler.sources import hash_kernel_sources
 from qmac.kernels.sweep.tally import Tally
-from qmac.runtime.cluster.leases import ranges_of
+from qmac.runtime.cluster.leases import find_ranges
 from qmac.runtime.cluster.messages import Lease
 from qmac.runtime.execution.executor import WorkerDirective
 from qmac.runtime.execution.ledger import Batch, Ledger
@@ -114,8 +114,8 @@ class Node:
         assert self._tally is not None
         tally = reductions.clear(self._tally)
         ledger = Ledger(self._counts, self._work, lambda: tally)
-        ledger.hold()  # workers keep theirs
-        ledger.only(lease.first, lease.last)
+        ledger.allocate()  # workers keep theirs
+        ledger.restrict_to(lease.first, lease.last)
         self._lease, self._ledger = lease, ledger
         try:
             self._crew.run(ledger, self._watch)
@@ -123,7 +123,7 @@ class Node:
         except BaseException:  # the tally is lost, and what was surpassed with it
             self._crew.forget()
             raise
-        cells = tuple(ranges_of(ledger.done))
+        cells = tuple(find_ranges(ledger.done))
         # without what it takes to make workers: small leases would say that the node is slow, and the next be small, too
         seconds = ledger.busy / max(1, self._orders.threads)
         return Share(cells, seconds, ledger.tally if cells else None)
@@ -142,7 +142,7 @@ class Node:
             memory=governor.memory_used,
             limit=governor.memory_limit,
             lease=0 if lease is None else lease.number,
-            swept=0 if ledger is None else ledger.worked,
+            swept=0 if ledger is None else ledger.swept_work,
             paused=decision.pause,
             generation=self._generation,
         )
@@ -152,7 +152,7 @@ class Node:
             raise OptionError(
                 "what arrived of the dataset is not what was sent. Look for a fault of this node's memory."
             )
-        limits, reading = self._governor.limits, self._governor.look()
+        limits, reading = self._governor.limits, self._governor.read_now()
         self._fitting = admit(
             limits, reading, evaluator.tally_bytes, evaluator.worker_bytes, self.threads
         )

@@ -11,7 +11,7 @@ from qmac.runtime.execution.ledger import Ledger
 
 Value = TypeVar("Value")
 POLL_SECONDS = 0.1
-PATIENCE = 4.0
+PATIENCE_SECONDS = 4.0
 """Seconds that a stop waits for the batches at hand; then the kernels leave at their next row, and those are lost."""
 
 
@@ -55,5 +55,5 @@ class SerialExecutor:
         while not watch(ledger).stop and (batch := ledger.take(0.0, 1)):
             worker.evaluate(batch)
             batches.append(batch)
-            ledger.swept(batch, float(worker.tally.heap.scores.max()))
+            ledger.record_swept(batch, float(worker.tally.heap.scores.max()))
         ledger.settle(worker.tally, batches, given=True)

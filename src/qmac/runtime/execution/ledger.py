@@ -40,7 +40,7 @@ class Ledger:
         self.lock = threading.Lock()
         self.failed: dict[int, str] = {}
         """Cells that cannot be swept, and why: given up after all that could have tried."""
-        self.ahead = 0
+        self.swept_elsewhere = 0
         """Work that is swept elsewhere, and not settled."""
         self.best = -math.inf
         """The highest score so far, of settled batches and others."""
@@ -66,7 +66,7 @@ class Ledger:
             self._tally = self._empty()
         return self._tally
 
-    def hold(self) -> None:
+    def allocate(self) -> None:
         """Make the tally now, while there is memory: where workers settle and go on, a tally given away would be made anew."""
         with self.lock:
             self._made()
@@ -79,24 +79,24 @@ class Ledger:
         self.best = float(self.tally.heap.scores.max(initial=-math.inf))
         self.check()
 
-    def only(self, first: int, last: int) -> None:
+    def restrict_to(self, first: int, last: int) -> None:
         """Leave cells before ``first`` and from ``last`` on to others."""
         self._taken[:] = True
         self._taken[first:last] = False
         self._next = first
 
     @property
-    def worked(self) -> int:
+    def swept_work(self) -> int:
         """Work of the batches that are behind, settled or not."""
         return self._worked
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether every cell is done."""
         return bool(self.done.all())
 
     @property
-    def nothing_left(self) -> bool:
+    def is_exhausted(self) -> bool:
         """Whether every cell is done or being done."""
         return bool(self._taken.all())
 
@@ -104,7 +104,7 @@ class Ledger:
     def share(self) -> float:
         """Share of the work that is behind, from 0 to 1; settled or not."""
         return (
-            min(1.0, (self._worked + self.ahead) / whole)
+            min(1.0, (self._worked + self.swept_elsewhere) / whole)
             if (whole := int(self._before[-1]))
             else 1.0
         )
@@ -126,15 +126,15 @@ class Ledger:
             self._next = last
             return first, last
 
-    def work_of(self, batch: Batch) -> int:
+    def compute_work(self, batch: Batch) -> int:
         """Of its cells."""
         return int(self._before[batch[1]] - self._before[batch[0]])
 
-    def swept(self, batch: Batch, best: float, seconds: float = 0.0) -> None:
+    def record_swept(self, batch: Batch, best: float, seconds: float = 0.0) -> None:
         """A batch is in a worker's tally, after so many seconds; it is done when the tally is settled."""
         with self.lock:
             self.busy += seconds
-            self._worked += self.work_of(batch)
+            self._worked += self.compute_work(batch)
             self.best = max(self.best, best)
 
     def settle(
@@ -166,7 +166,7 @@ class Ledger:
             self.settled_by.add(worker)
         return kept
 
-    def call_in(self) -> None:
+    def request_settlement(self) -> None:
         """Ask the workers to settle after the batch at hand."""
         with self.lock:
             self.epoch += 1

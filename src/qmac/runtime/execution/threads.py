@@ -17,9 +17,15 @@ from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.worker import Worker
 from qmac.kernels.sweep.tally import Tally
-from qmac.runtime.execution.executor import PATIENCE, POLL_SECONDS, Monitor, Value, WorkerDirective
+from qmac.runtime.execution.executor import (
+    PATIENCE_SECONDS,
+    POLL_SECONDS,
+    Monitor,
+    Value,
+    WorkerDirective,
+)
 from qmac.runtime.execution.ledger import Batch, Ledger
-from qmac.runtime.resources.machine import give_back
+from qmac.runtime.resources.machine import release_freed_memory
 
 
 class ThreadExecutor:
@@ -86,7 +92,7 @@ class WorkerPool:
     workers took 4 to 7 % more than one, each new one at 639 windows 0.1 s. A worker whose thread is not to sweep is freed.
 
     The calling thread only waits and watches, so that Ctrl-C is seen at once. Whatever ends a run, batches at hand
-    are finished and settled if that takes no longer than ``PATIENCE``. Only pool threads change the ledger: Ctrl-C
+    are finished and settled if that takes no longer than ``PATIENCE_SECONDS``. Only pool threads change the ledger: Ctrl-C
     may break into the calling thread between any two steps.
     """
 
@@ -127,7 +133,7 @@ class WorkerPool:
                 self._say(watch(ledger))
         finally:
             self._say(WorkerDirective(self.threads, stop=True))
-            _, late = wait(work, timeout=PATIENCE)
+            _, late = wait(work, timeout=PATIENCE_SECONDS)
             try:
                 self.evaluator.stop[0] = 1 if late else 0
                 wait(work)
@@ -154,7 +160,7 @@ class WorkerPool:
         """Until the thread is to sweep, or all are to stop."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._wants(number) or self._orders.stop or self._ledger.nothing_left
+                lambda: self._wants(number) or self._orders.stop or self._ledger.is_exhausted
             )
 
     def _share(self, number: int) -> _Share:
@@ -173,7 +179,7 @@ class WorkerPool:
                     share.settle(ledger)
                 share = None  # its tables are freed while it waits
                 self._workers.pop(number, None)
-                give_back()
+                release_freed_memory()
                 self._wait_for(number)
             batch = None if self._orders.stop else ledger.take(speed, max(1, self._orders.threads))
             if batch is None:
@@ -190,9 +196,9 @@ class WorkerPool:
             if not kept:
                 return None
             seconds = time.perf_counter() - began
-            speed = ledger.work_of(batch) / max(seconds, 1e-9)
+            speed = ledger.compute_work(batch) / max(seconds, 1e-9)
             share.batches.append(batch)
-            ledger.swept(batch, float(share.worker.tally.heap.scores.max()), seconds)
+            ledger.record_swept(batch, float(share.worker.tally.heap.scores.max()), seconds)
             if ledger.epoch != epoch:
                 epoch = ledger.epoch
                 share.settle(ledger)

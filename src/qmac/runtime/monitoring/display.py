@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from typing import Any, Self, TextIO
 
-from qmac.runtime.monitoring.progress_log import LINE_SECONDS
-from qmac.runtime.monitoring.status import Status, shortened
+from qmac.runtime.monitoring.status import Status, shorten
 
+LINE_SECONDS = 2.0
 LEAST_BAR = 18
 """Columns of a terminal for the bar and the share; as much is said beside it as there is room for."""
 
 
-class Lines:
+class ProgressLines:
     """Plain lines every few seconds, for pipes and logs."""
 
     def __init__(self, shown: Callable[[float], str], stream: TextIO | None = None) -> None:
@@ -37,7 +37,7 @@ class Lines:
         self._next = now + LINE_SECONDS
         where = f"{status.done:,} of {status.size:,}"
         if status.parts > 1:
-            where = f"{shortened(status.name)} ({status.part} of {status.parts}) {status.done / status.size:.0%}"
+            where = f"{shorten(status.name)} ({status.part} of {status.parts}) {status.done / status.size:.0%}"
         print(
             f"{status.share:6.1%}  {where}  best {self._shown(status.best)}  {status.text}",
             file=self._stream,
@@ -45,7 +45,7 @@ class Lines:
         )
 
 
-class Bar:
+class ProgressBar:
     """A bar on a terminal."""
 
     def __init__(self, shown: Callable[[float], str], console: Any) -> None:
@@ -71,12 +71,12 @@ class Bar:
     def __call__(self, status: Status) -> None:
         left, *others = status.words
         symbol = (
-            [f"{shortened(status.name)} ({status.part}/{status.parts})"] if status.parts > 1 else []
+            [f"{shorten(status.name)} ({status.part}/{status.parts})"] if status.parts > 1 else []
         )
         words = [*status.trouble, *symbol, f"best {self._shown(status.best)}", left, *others]
         room = self._progress.console.width - LEAST_BAR
         while len(words) > 1 and len("  ".join(words)) > room:
             words.pop()
         self._progress.update(
-            self._task, completed=status.share, state=shortened("  ".join(words), room)
+            self._task, completed=status.share, state=shorten("  ".join(words), room)
         )

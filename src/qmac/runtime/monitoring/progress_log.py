@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qmac.errors import printable
-from qmac.runtime.monitoring.status import Listener, Status, shortened
+from qmac.runtime.monitoring.status import Listener, Status, shorten
 from qmac.storage.atomic import write_whole
 from qmac.storage.lock import LOCK, is_held
 
@@ -26,7 +26,7 @@ SILENT_SECONDS = 30.0
 POLL_SECONDS = 0.5
 
 
-class Log:
+class ProgressLog:
     """A line of JSON every few seconds in a run's directory, for ``follow`` and for programs; bounded in size."""
 
     def __init__(self, path: Path) -> None:
@@ -66,14 +66,14 @@ class Log:
 
 
 def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
-    """Show the lines of a ``Log`` as they come, until the run ends; returns how it did, or with ``once``, how it does.
+    """Show the lines of a ``ProgressLog`` as they come, until the run ends; returns how it did, or with ``once``, how it does.
 
     The lock beside the log says at once whether its process lives; where it cannot be asked, silence has to do.
     """
     shown, began = None, time.time()
     while True:
         held = is_held(path.with_name(LOCK))
-        line = last_line(path)  # after the lock: what a process said before it let go is seen
+        line = read_last_line(path)  # after the lock: what a process said before it let go is seen
         if line is not None and line.status is not None and line != shown:
             shown = line
             listener(line.status)
@@ -91,15 +91,15 @@ def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
         time.sleep(POLL_SECONDS)
 
 
-def _now(line: Line | None, held: bool | None) -> str:
+def _now(line: LogLine | None, held: bool | None) -> str:
     """How a run does."""
     if line is None:
         return "no line yet"
     return GONE if line.status is not None and held is False else line.words
 
 
-class Line(NamedTuple):
-    """Of a ``Log``."""
+class LogLine(NamedTuple):
+    """Of a ``ProgressLog``."""
 
     time: float
     words: str
@@ -107,7 +107,7 @@ class Line(NamedTuple):
     share: float = math.nan  # of the symbol at hand
 
 
-def last_line(path: Path) -> Line | None:
+def read_last_line(path: Path) -> LogLine | None:
     """The last one that is whole."""
     try:
         with path.open("rb") as file:
@@ -121,7 +121,7 @@ def last_line(path: Path) -> Line | None:
     return None
 
 
-def _line_of(line: dict[str, Any]) -> Line:
+def _line_of(line: dict[str, Any]) -> LogLine:
     state, moment = printable(line["state"]), float(line["time"])
     if state != "running":
         share = line["done"] / line["size"] if "size" in line else math.nan
@@ -132,7 +132,7 @@ def _line_of(line: dict[str, Any]) -> Line:
             else f" at {share if job is None else job:.1%}"
         )
         where = "" if state != "interrupted" or math.isnan(share) else where
-        return Line(moment, f"{state}{where}", None, share)
+        return LogLine(moment, f"{state}{where}", None, share)
     known = {key: line[key] for key in Status.__dataclass_fields__ if key in line}
     numbers = {
         key: math.nan if known[key] is None else float(known[key])
@@ -142,7 +142,7 @@ def _line_of(line: dict[str, Any]) -> Line:
     share = status.done / status.size
     now = f"{state}, {status.share:.1%} done"
     if status.parts > 1:
-        now += f", {shortened(status.name)} ({status.part} of {status.parts}) {share:.0%}"
+        now += f", {shorten(status.name)} ({status.part} of {status.parts}) {share:.0%}"
     elif status.finishing is not None:
         now = "all is swept"
-    return Line(moment, f"{now}  {status.text}", status, share)
+    return LogLine(moment, f"{now}  {status.text}", status, share)

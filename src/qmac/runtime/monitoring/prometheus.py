@@ -30,7 +30,7 @@ class Prometheus:
     """Writes the file every few seconds, whole each time, and passes the status on."""
 
     def __init__(self, path: Path, listener: Listener) -> None:
-        check_place(path)
+        check_directory(path)
         self._path, self._listener, self._next, self._told = path, listener, 0.0, False
 
     def __call__(self, status: Status) -> None:
@@ -40,7 +40,7 @@ class Prometheus:
             return
         self._next = now + WRITE_SECONDS
         try:
-            write_whole(self._path, [text_of(status).encode()])
+            write_whole(self._path, [format_gauges(status).encode()])
         except OSError as error:  # no reason to stop
             if not self._told:
                 warnings.warn(
@@ -50,7 +50,7 @@ class Prometheus:
             self._told = True
 
 
-def check_place(path: Path) -> None:
+def check_directory(path: Path) -> None:
     """Whether the file can lie there.
 
     Raises
@@ -63,10 +63,10 @@ def check_place(path: Path) -> None:
         )
 
 
-def text_of(status: Status) -> str:
+def format_gauges(status: Status) -> str:
     """In the text format of Prometheus.
 
-    >>> print(text_of(Status(1, 4, 2.0, 0.5, 10, 0.5, "SPY", threads=2)).splitlines()[2])
+    >>> print(format_gauges(Status(1, 4, 2.0, 0.5, 10, 0.5, "SPY", threads=2)).splitlines()[2])
     qmac_done_ratio{symbol="SPY"} 0.25
     """
     values = (

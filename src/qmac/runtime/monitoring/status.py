@@ -65,10 +65,10 @@ class Status:
         )
         count = len(self.nodes or ())
         where = "" if self.nodes is None else f" on {count} node{'s' * (count != 1)}"
-        left = f"{duration(self.left if self.job_left is None else self.job_left)} left"
+        left = f"{format_duration(self.left if self.job_left is None else self.job_left)} left"
         return [
             *([left] if self.finishing is None or self.job_left is not None else []),
-            millions(self.rate) if self.finishing is None else f"finishing {self.finishing:.0%}",
+            format_rate(self.rate) if self.finishing is None else f"finishing {self.finishing:.0%}",
             memory,
             f"{self.threads} thread{'s' * (self.threads != 1)}{where}",
         ]
@@ -82,7 +82,7 @@ class Status:
 Listener = Callable[[Status], None]
 
 
-def both(first: Listener, second: Listener | None) -> Listener:
+def join_listeners(first: Listener, second: Listener | None) -> Listener:
     """Tell two listeners, or the first alone."""
     if second is None:
         return first
@@ -94,7 +94,7 @@ def both(first: Listener, second: Listener | None) -> Listener:
     return tell
 
 
-class Parts:
+class JobProgress:
     """A listener to the symbols of a job, one after the other: ``weights`` say how much work each is."""
 
     def __init__(self, listener: Listener, weights: Mapping[str, float]) -> None:
@@ -124,7 +124,7 @@ class Parts:
         self._listener(replace(status, part=self._part, parts=parts, job_done=share, job_left=left))
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """``"45 s"``, ``"12 min"``, ``"3 h 20 min"``; ``"?"`` where it is not known."""
     if not math.isfinite(seconds):
         return "? s"
@@ -134,14 +134,14 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def shortened(name: str, most: int = 16) -> str:
+def shorten(name: str, most: int = 16) -> str:
     """A symbol's name where columns are few: the file it comes from may have 200 characters.
 
-    >>> shortened("SPY"), shortened("a name that goes on and on")
+    >>> shorten("SPY"), shorten("a name that goes on and on")
     ('SPY', 'a name that goe…')
     """
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def millions(rate: float) -> str:
+def format_rate(rate: float) -> str:
     return f"{rate / 1e6:,.0f} million/s" if rate >= 1e7 else f"{rate / 1e6:,.2f} million/s"

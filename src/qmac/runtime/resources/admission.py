@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from qmac.errors import OptionError
-from qmac.runtime.resources.limits import Limits, shown_bytes
+from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.probes import Reading
 
 AMPLE = (
@@ -28,7 +28,7 @@ class Headroom(NamedTuple):
         return self.free / min(self.limit, AMPLE)
 
 
-def rooms(limits: Limits, reading: Reading) -> list[Headroom]:
+def find_headrooms(limits: Limits, reading: Reading) -> list[Headroom]:
     """What is left of each limit that is known."""
     rooms = []
     if reading.memory_limit and reading.memory_used is not None:
@@ -45,16 +45,16 @@ def rooms(limits: Limits, reading: Reading) -> list[Headroom]:
     return rooms
 
 
-def headroom(limits: Limits, reading: Reading) -> Headroom | None:
+def find_least_headroom(limits: Limits, reading: Reading) -> Headroom | None:
     """(free, limit, name) of the memory limit with the fewest bytes free; None where none is known.
 
     Examples
     --------
     >>> reading = Reading(moment=0, cpus=2, affinity=2, rss=300, memory_limit=1000, memory_used=600)
-    >>> headroom(Limits(), reading)
+    >>> find_least_headroom(Limits(), reading)
     Headroom(free=400, limit=1000, name='the limit of the cgroup')
     """
-    return min(rooms(limits, reading), default=None)
+    return min(find_headrooms(limits, reading), default=None)
 
 
 def admit(
@@ -77,7 +77,7 @@ def admit(
     >>> admit(Limits(), reading, 100 * 2**20, 60 * 2**20, threads=8)
     4
     """
-    for free, limit, name in rooms(limits, reading):
+    for free, limit, name in find_headrooms(limits, reading):
         machine = name == MACHINE
         if (
             machine
@@ -92,8 +92,8 @@ def admit(
                 else f"Raise the limit to {-(-needed // FILL) // 2**20 + 1:.0f} MiB"
             )
             raise OptionError(
-                f"The run needs {shown_bytes(needed)} with one thread, of which {shown_bytes(used)} are in use already, "
-                f"but {shown_bytes(limit)} is {name} and {shown_bytes(FILL * limit)} of it may be used. {advice}, or use "
+                f"The run needs {format_bytes(needed)} with one thread, of which {format_bytes(used)} are in use already, "
+                f"but {format_bytes(limit)} is {name} and {format_bytes(FILL * limit)} of it may be used. {advice}, or use "
                 "fewer windows, or keep fewer rows."
             )
         threads = min(threads, int(spare // bytes_per_thread)) if bytes_per_thread else threads

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qmac.errors import OptionError
-from qmac.runtime.resources.admission import MACHINE, Headroom, headroom, rooms
-from qmac.runtime.resources.limits import Limits, shown_bytes
+from qmac.runtime.resources.admission import MACHINE, Headroom, find_headrooms, find_least_headroom
+from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.probes import Probe, Reading
 from qmac.runtime.resources.thresholds import MARGIN, RESTORE_SECONDS, THRESHOLDS, Level, Threshold
 
@@ -79,7 +79,7 @@ def decide(
     >>> decision.level.name, decision.threads, decision.reason
     ('SHED', 4, 'memory: 93 % of 600 MiB used, the limit of the cgroup')
     """
-    room = min(rooms(limits, reading), key=lambda room: room.share, default=None)
+    room = min(find_headrooms(limits, reading), key=lambda room: room.share, default=None)
     due, kept = (max(_memory_levels(room, reading, ease)) for ease in (1.0, MARGIN))
     memory = _step(state.memory, due, kept, reading.moment, THRESHOLDS[Level.STOP].memory_seconds)
     full, filled = (_disk_level(limits, reading, ease) for ease in (1.0, MARGIN))
@@ -95,7 +95,7 @@ def decide(
     else:
         rung, reason = memory, _memory_reason(room, reading)
         if disk.level > memory.level:
-            free, wanted = shown_bytes(reading.disk_free or 0), shown_bytes(limits.disk_bytes)
+            free, wanted = format_bytes(reading.disk_free or 0), format_bytes(limits.disk_bytes)
             rung, reason = disk, f"disk: {free} free, {wanted} are to stay free"
         reason += "" if rung.good is None else "; it gets better"
     stop = None
@@ -141,7 +141,7 @@ def _step(rung: Rung, due: Level, kept: Level, moment: float, stop_after: float)
     return Rung(Level(rung.level - 1), moment)
 
 
-def allowed(limits: Limits, reading: Reading, asked: int) -> int:
+def count_allowed_threads(limits: Limits, reading: Reading, asked: int) -> int:
     """Threads that the CPUs have room for. Affinity and quota may have changed since the last reading."""
     most = min(asked, math.floor(max(1.0, reading.cpus * (limits.cpu_share or 1))))
     if limits.polite and reading.other_load is not None:
@@ -154,7 +154,7 @@ def _threads(
     limits: Limits, reading: Reading, state: GovernorState, level: Level, *, bad: bool
 ) -> tuple[int, float | None]:
     """Threads from here on, and since when there was room for more."""
-    most = allowed(limits, reading, state.asked)
+    most = count_allowed_threads(limits, reading, state.asked)
     threads = min(max(1, state.threads // (2 if bad else 1)), most)
     if level > Level.NORMAL or threads == most:
         return threads, None
@@ -169,15 +169,15 @@ def _memory_reason(room: Headroom | None, reading: Reading) -> str:
     if room is None or waits > free:
         return f"pressure: tasks wait for memory {100 * (reading.pressure or 0):.0f} % of the time"
     used = 100 * (1 - room.free / room.limit)
-    return f"memory: {used:.0f} % of {shown_bytes(room.limit)} used, {room.name}"
+    return f"memory: {used:.0f} % of {format_bytes(room.limit)} used, {room.name}"
 
 
 def _threads_reason(limits: Limits, reading: Reading, asked: int, threads: int) -> str:
     if threads == asked:
         return ""
-    if threads < allowed(limits, reading, asked):
+    if threads < count_allowed_threads(limits, reading, asked):
         return "threads come back a quarter at a time"
-    if threads < allowed(replace(limits, polite=False), reading, asked):
+    if threads < count_allowed_threads(replace(limits, polite=False), reading, asked):
         return f"polite: other programs use {100 * (reading.other_load or 0):.0f} % of the CPUs"
     return f"cpus: {reading.cpus * (limits.cpu_share or 1):.3g} may be used"
 
@@ -219,13 +219,13 @@ class Governor:
     @property
     def memory_limit(self) -> int | None:
         """Bytes of the memory limit that is nearest, or None where none is known."""
-        room = headroom(self.limits, self.reading)
+        room = find_least_headroom(self.limits, self.reading)
         return None if room is None else room.limit
 
     @property
     def memory_used(self) -> int:
         """Bytes that count against it; of the machine's limit and of none, those that the process holds."""
-        room = headroom(self.limits, self.reading)
+        room = find_least_headroom(self.limits, self.reading)
         return (
             self.reading.rss or 0
             if room is None or room.name == MACHINE
@@ -262,14 +262,14 @@ class Governor:
         free, wanted = self.reading.disk_free, self.limits.disk_bytes
         if free is None or free >= wanted or self.limits.governor != "act":
             return
-        words = f"{shown_bytes(free)} are free where the run is kept, but {shown_bytes(wanted)} are to stay free"
+        words = f"{format_bytes(free)} are free where the run is kept, but {format_bytes(wanted)} are to stay free"
         advice = f"Make room, or allow less: --disk-free {max(1, free // 2**21)}MiB."
         if free < THRESHOLDS[Level.PAUSE].disk * wanted:
             raise OptionError(f"{words}. {advice}")
         if optional is not None:
             warnings.warn(f"{words}, so {optional} is dropped. {advice}", stacklevel=2)
 
-    def look(self) -> Reading:
+    def read_now(self) -> Reading:
         """A reading of now, whatever the time: what was allocated since the last one must not be let in twice."""
         self.reading = replace(self._probe.read(), moment=self._clock())
         return self.reading

@@ -186,10 +186,10 @@ def parse_seconds(text: str) -> float:
     return _seconds("time", text)
 
 
-def shown_bytes(n: float) -> str:
+def format_bytes(n: float) -> str:
     """Bytes as people read them: three digits, powers of 1024.
 
-    >>> shown_bytes(1.5 * 2**30), shown_bytes(600 * 2**20), shown_bytes(12)
+    >>> format_bytes(1.5 * 2**30), format_bytes(600 * 2**20), format_bytes(12)
     ('1.5 GiB', '600 MiB', '12 B')
     """
     size = float(n)

@@ -20,7 +20,7 @@ def available_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """Processor, CPUs that may be used, system and versions."""
     processor, *others = _unchanging()
     return "; ".join(
@@ -49,7 +49,7 @@ def _processor() -> str:
         return platform.processor() or platform.machine() or "unknown processor"
 
 
-def give_back() -> None:
+def release_freed_memory() -> None:
     """Let memory that was freed go back to the system at once.
 
     glibc keeps some of it in the arenas of threads: 80 MiB of a worker that was freed under a shortage stayed with the
