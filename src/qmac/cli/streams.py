@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import io
-import json
 import logging
-import math
 import os
 import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from qmac.storage.json_text import to_json
 
 
 def prepare() -> None:
@@ -55,26 +55,13 @@ def progress(metric: str) -> Any:
 
 def print_json(value: dict[str, Any], **lists: Iterable[Any]) -> None:
     """One object on one line; what JSON has no number for is null. ``lists`` are its last members, never whole in memory."""
-    print(_json(value)[:-1], end="")
+    print(to_json(value)[:-1], end="")
     for name, items in lists.items():
         print(f', "{name}": [', end="")
         for number, item in enumerate(items):
-            print(", " * (number > 0) + _json(item), end="")
+            print(", " * (number > 0) + to_json(item), end="")
         print("]", end="")
     print("}")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(plain(value), allow_nan=False)
-
-
-def plain(value: Any) -> Any:
-    """Values that JSON knows."""
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class _CompilerNote(logging.Handler):

@@ -27,11 +27,11 @@ from qmac.results.writer import (
     PRICES,
     TOP,
     checksum,
-    header_checksum,
 )
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runs.score_store import SCORES, ScoreGrid
+from qmac.storage.json_text import compute_checksum
 from qmac.strategy.constraints import check_constraints
 from qmac.strategy.grid import Grid
 from qmac.strategy.objective import Objective
@@ -75,7 +75,7 @@ def load(directory: str | Path) -> Result:
             raise ResultError(
                 f"{directory} was written by qmac {printable(header['qmac'])}. Update qmac to read it."
             )
-        if header_checksum(header) != header.get("checksum"):
+        if compute_checksum(header) != header.get("checksum"):
             raise ResultError(
                 f"{directory / HEADER} was changed: its checksum differs. Run it again."
             )

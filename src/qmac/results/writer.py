@@ -16,6 +16,7 @@ from qmac.engine.dataset.series import Series
 from qmac.errors import WriteError
 from qmac.storage.atomic import sync
 from qmac.storage.directories import check_writable
+from qmac.storage.json_text import compute_checksum
 
 FORMAT = 2
 HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
@@ -73,7 +74,7 @@ def _write(
     top.to_parquet(directory / TOP)
     np.savez_compressed(directory / ARRAYS, **arrays)
     header = {**header, "checksums": {name: checksum(directory / name) for name in names}}
-    header["checksum"] = header_checksum(header)
+    header["checksum"] = compute_checksum(header)
     (directory / HEADER).write_text(json.dumps(header, indent=2, allow_nan=False) + "\n")
     names.append(HEADER)
     for name in names:
@@ -89,12 +90,6 @@ def write_series(series: Series, directory: Path) -> list[str]:
     rows: dict[str, Any] = {str(window): row for window, row in series.averages.items()}
     np.savez_compressed(directory / AVERAGES_FILE, **rows)
     return [PRICES, AVERAGES_FILE]
-
-
-def header_checksum(header: dict[str, Any]) -> str:
-    """Checksum of everything in the header but itself."""
-    rest = {name: value for name, value in header.items() if name != "checksum"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def checksum(path: Path) -> str:

@@ -15,7 +15,7 @@ import pytest
 from helpers.terminal import inside
 
 import qmac
-from qmac.cli.streams import plain
+from qmac.storage.json_text import to_json, to_json_values
 from qmac.errors import OptionError
 from qmac.results import reader
 from qmac.results.exports import SHEET_ROWS, encoded, frame_of
@@ -213,11 +213,11 @@ def test_json_of_many_rows_is_written_row_by_row(one_run, monkeypatch):
     monkeypatch.setattr("qmac.results.result.ROWS_AT_ONCE", 3)
     held = []
     monkeypatch.setattr(
-        "qmac.cli.streams._json", lambda value: held.append(value) or json.dumps(plain(value))
+        "qmac.cli.streams.to_json", lambda value: held.append(value) or to_json(value)
     )
     text = inside("show", one_run, "--json").stdout
     assert (
-        json.loads(text)["top"] == plain(qmac.load(one_run).summary()["top"])
+        json.loads(text)["top"] == to_json_values(qmac.load(one_run).summary()["top"])
         and text.count("\n") == 1
     )
     assert [len(value) for value in held[1:]] == [

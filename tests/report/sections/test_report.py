@@ -12,7 +12,8 @@ from qmac.report.sections import equity, heatmaps
 from qmac.report.sections.distribution import distribution_of, share_better
 from qmac.report.sections.equity import equity_of
 from qmac.report.sections.heatmaps import heatmaps_of, map_of
-from qmac.report.sections.report import plain, report_of
+from qmac.report.sections.report import report_of
+from qmac.storage.json_text import to_json_values
 from qmac.report.sections.settings import settings_of
 from qmac.report.sections.strategies import strategies_of
 from qmac.strategy.grid import ROLES
@@ -227,7 +228,7 @@ def test_rules_in_words():
 
 def test_plain_values_for_json(swept):
     report = report_of(swept)
-    again = json.loads(json.dumps(plain(report), allow_nan=False))
+    again = json.loads(json.dumps(to_json_values(report), allow_nan=False))
     assert again["asked"]["digest"] == swept.digest
     assert again["course"]["dates"][0] == "2001-01-01"
     assert again["outcomes"]["counts"] == report.outcomes.counts.tolist()
@@ -248,4 +249,4 @@ def test_nothing_scored(prices, metric):
         (),
         (),
     )
-    assert json.dumps(plain(report), allow_nan=False)
+    assert json.dumps(to_json_values(report), allow_nan=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from qmac.errors import OptionError
+from qmac.storage.json_text import to_json
 
 PAGE = "report.html"
 
@@ -56,7 +56,7 @@ def report(
     """
     from qmac.report.html import page, symbols_page
     from qmac.report.sections import symbols
-    from qmac.report.sections.report import plain, report_of
+    from qmac.report.sections.report import report_of
     from qmac.results import reader
 
     made: Any
@@ -90,7 +90,7 @@ def report(
     if not as_json or out is not None:
         _say(page.write_page(place, lambda: render(made)), sys.stderr if as_json else sys.stdout)
     if as_json:
-        print(json.dumps(plain(made), allow_nan=False))
+        print(to_json(made))
 
 
 def _say(place: Path, stream: TextIO | None = None) -> None:

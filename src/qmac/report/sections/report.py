@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from qmac.engine.backtest.backtest import backtest
 from qmac.report.sections.cautions import Caution, cautions_of
@@ -59,26 +54,3 @@ def report_of(result: Result) -> Report:
         landscape=heatmaps_of(result),
         outcomes=outcomes,
     )
-
-
-def plain(value: Any) -> Any:
-    """The same as dicts, lists, texts and numbers for JSON; dates as texts, None for what is not finite."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind == "M":
-            return [
-                text.removesuffix("T00:00:00") for text in np.datetime_as_string(value).tolist()
-            ]
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            return [plain(inner) for inner in value.tolist()]
-        return value.tolist()
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from qmac.errors import printable
 from qmac.runtime.monitoring.status import Listener, Status, shorten
 from qmac.storage.atomic import write_whole
+from qmac.storage.json_text import to_json
 from qmac.storage.lock import LOCK, is_held
 
 GONE = "its process is gone"
@@ -48,11 +49,7 @@ class ProgressLog:
 
     def write(self, line: dict[str, Any]) -> None:
         """Add a line; a full disk is no reason to stop."""
-        plain = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in line.items()
-        }
-        text = json.dumps({"time": round(time.time(), 3), **plain}) + "\n"
+        text = to_json({"time": round(time.time(), 3), **line}) + "\n"
         try:
             if self._path.exists() and self._path.stat().st_size > LOG_BYTES:
                 newer = self._path.read_bytes()[-LOG_BYTES // 2 :]
