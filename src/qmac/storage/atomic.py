@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, synced, renamed."""
+"""Files that are whole or absent: written beside their place, synced, renamed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 
-def _nothing(step: str) -> None:
-    """What happens between the steps of a write: nothing, but where tests let one fail."""
+def _ignore(step: str) -> None:
+    """Do nothing between two steps of a write."""
 
 
-step: Callable[[str], None] = _nothing
+step: Callable[[str], None] = _ignore
+"""Called with the name of each step; tests replace it to let one fail."""
 STEPS = (
     "open",
     "write",
@@ -25,15 +26,29 @@ STEPS = (
     "sync directory",
     "done",
 )
-"""In order; the second comes before each part."""
+"""Steps of a write, in order; the second comes before each part."""
 
 
 def write_whole(path: Path, parts: Iterable[Any]) -> None:
-    """Write buffers to ``path``, all or nothing, even if the machine stops at any moment."""
-    scratch = path.with_name(f".{path.name}.part")
+    """Write buffers to ``path``, all or nothing, even if the machine stops at any moment.
+
+    Parameters
+    ----------
+    path : Path
+        The file; an older one is replaced.
+    parts : iterable of bytes-like
+        What is written, one after the other.
+
+    Raises
+    ------
+    OSError
+        If the system refuses a step. An older file is then as it was, unless the failing step is
+        one after ``"rename"``.
+    """
+    temporary = path.with_name(f".{path.name}.part")
     try:
         step("open")
-        with scratch.open("wb") as file:
+        with temporary.open("wb") as file:
             for part in parts:
                 step("write")
                 file.write(part)
@@ -43,26 +58,39 @@ def write_whole(path: Path, parts: Iterable[Any]) -> None:
             os.fsync(file.fileno())
             step("synced")
         step("rename")
-        os.replace(scratch, path)
+        os.replace(temporary, path)
         step("renamed")
         step("sync directory")
         sync(path.parent)
         step("done")
     except BaseException:
-        scratch.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def sync(path: Path) -> None:
-    """Make a file, or the names in a directory, outlast the machine; where a system has no such call, it has to do."""
+    """Make a file, or the names in a directory, outlast a crash of the machine.
+
+    Where a system cannot sync a directory (Windows, some network file systems), nothing is done.
+
+    Parameters
+    ----------
+    path : Path
+        A file or a directory.
+
+    Raises
+    ------
+    OSError
+        If the disk fails.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:  # a directory of Windows
         return
     try:
         os.fsync(descriptor)
-    except OSError as error:  # some network file systems know it of files only
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network file systems, on directories
             raise
     finally:
         os.close(descriptor)

@@ -10,33 +10,64 @@ from pathlib import Path
 from qmac.errors import ResultError
 
 PLAIN_NAME = re.compile(r"[A-Z0-9_][A-Z0-9_.-]{0,39}(?<!\.)")
-"""Names that are their own file names: no small letters, which some disks take for large ones, and no final dot."""
+"""Symbols that are file names as they are: no small letters, which some disks take for large ones,
+and no final dot."""
 DEVICE_NAME = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?")
 """What Windows opens as a device, with any ending."""
+READABLE_CHARACTERS = 40
+HASH_CHARACTERS = 10
 
 
 def safe_name(symbol: str) -> str:
-    """A file name for a symbol, on any file system: no two symbols share one, nor differ only in case.
+    """Return a file name for a symbol; no two symbols share one, nor differ only in case.
 
-    A symbol of large letters, digits and inner dots, dashes or underscores, 40 at most, is its own. In any other what
-    a file system may refuse or confuse is replaced, and a hash of the whole symbol follows.
+    A symbol of large letters, digits and inner dots, dashes or underscores, 40 at most, is its own
+    file name. In any other, what a file system may refuse or confuse is replaced, and a hash of the
+    whole symbol follows.
 
+    Parameters
+    ----------
+    symbol : str
+        Any text.
+
+    Returns
+    -------
+    str
+        A name that every file system takes.
+
+    Examples
+    --------
     >>> safe_name("BRK.B"), safe_name("BRK/B"), safe_name("spy")
     ('BRK.B', 'BRK_B~82f670123a', 'spy~57d4aa3772')
     """
     if PLAIN_NAME.fullmatch(symbol) and not DEVICE_NAME.fullmatch(symbol):
         return symbol
-    readable = re.sub(r"[^A-Za-z0-9-]+", "_", symbol).strip("_-")[
-        :40
-    ]  # dots too: Windows takes CON.B for CON
-    mark = hashlib.sha256(symbol.encode("utf-8", "surrogatepass")).hexdigest()[:10]
-    return f"{readable or 'symbol'}~{mark}"
+    plain = re.sub(r"[^A-Za-z0-9-]+", "_", symbol)  # dots too: Windows takes CON.B for CON
+    readable = plain.strip("_-")[:READABLE_CHARACTERS] or "symbol"
+    digest = hashlib.sha256(symbol.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{readable}~{digest[:HASH_CHARACTERS]}"
 
 
 def check_writable(directory: str | Path, start: str = "") -> Path:
-    """The directory, absolute, if a result may be written there; found out by writing.
+    """Return a directory, absolute, after a trial whether a result may be written there.
 
-    One with the file ``start`` in it is being begun, or its start was killed: whoever holds that file looks further.
+    Parameters
+    ----------
+    directory : str or Path
+        A new or empty directory.
+    start : str
+        Name of the file of a run that is being created. A directory that holds it passes: whoever
+        locks that file checks the rest.
+
+    Returns
+    -------
+    Path
+        The absolute directory; the trial leaves nothing behind.
+
+    Raises
+    ------
+    ResultError
+        If it is a file, is not empty, or cannot be written.
     """
     directory = Path(directory)
     try:
@@ -46,15 +77,8 @@ def check_writable(directory: str | Path, start: str = "") -> Path:
         if start and (directory / start).exists():
             return directory
         check_empty(directory)
-        above = next(parent for parent in (directory, *directory.parents) if parent.exists())
-        if not above.is_dir():
-            raise ResultError(
-                f"{directory} cannot be written: {above} is a file. Name another directory."
-            )
-        probe = above / f".{directory.name}-{os.getpid()}"  # as long as the name to come, at least
-        probe.mkdir()
-        probe.rmdir()
-    except (OSError, RuntimeError) as error:  # the other: links in a circle, the home of nobody
+        _try_writing(directory)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, an unknown home
         reason = getattr(error, "strerror", None) or str(error).removesuffix(".")
         raise ResultError(
             f"{directory} cannot be written: {reason}. Name another directory."
@@ -62,10 +86,39 @@ def check_writable(directory: str | Path, start: str = "") -> Path:
     return directory
 
 
+def _try_writing(directory: Path) -> None:
+    """Create and remove a directory where ``directory`` is to be."""
+    parent = next(parent for parent in (directory, *directory.parents) if parent.exists())
+    if not parent.is_dir():
+        raise ResultError(
+            f"{directory} cannot be written: {parent} is a file. Name another directory."
+        )
+    trial = parent / f".{directory.name}-{os.getpid()}"  # a name at least as long as the real one
+    trial.mkdir()
+    trial.rmdir()
+
+
 def check_empty(directory: Path, but: str = "") -> None:
-    """Raise ResultError if there is anything in a directory but one file, and what others try it out with."""
-    names = {path.name for path in directory.iterdir()} - {but} if directory.is_dir() else set()
-    if any(not (but and name.startswith(f".{directory.name}-")) for name in names):
+    """Check that a directory is empty.
+
+    Parameters
+    ----------
+    directory : Path
+        A directory, which need not exist.
+    but : str
+        Name of a file that may be there, and with it the trials of other processes.
+
+    Raises
+    ------
+    ResultError
+        If anything else is in it.
+    """
+    if not directory.is_dir():
+        return
+    names = {path.name for path in directory.iterdir()} - {but}
+    if but:
+        names = {name for name in names if not name.startswith(f".{directory.name}-")}
+    if names:
         raise ResultError(
             f"{directory} exists and is not empty. Name a new directory, or empty it first."
         )

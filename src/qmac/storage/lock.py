@@ -1,4 +1,4 @@
-"""The lock of a run's directory: held by one process, and gone with it, however it ends."""
+"""The lock of a run's directory: it belongs to one process, and ends with it, however it ends."""
 
 from __future__ import annotations
 
@@ -11,43 +11,94 @@ from qmac.errors import ResultError, printable
 
 try:
     import fcntl
-except ImportError:  # Windows: two drivers of one directory are not told apart
+except ImportError:  # Windows: two processes that run one directory are not told apart
     fcntl = None  # type: ignore[assignment]
 LOCK = "lock"
+"""Name of the file in a run's directory."""
+HOLDER_BYTES = 100
+"""Most that is read of the line that says who holds a lock."""
 
 
 @contextmanager
 def hold_lock(file: Path, path: Path) -> Iterator[int]:
-    """Hold a file of the directory ``path``, made if there is none; its descriptor. What is in it says who holds it."""
+    """Hold the lock ``file`` of the directory ``path`` while the block runs.
+
+    Parameters
+    ----------
+    file : Path
+        The file that is locked; created if it does not exist.
+    path : Path
+        The directory that an error names.
+
+    Yields
+    ------
+    int
+        The descriptor of the file, for ``write_holder``.
+
+    Raises
+    ------
+    ResultError
+        If another process holds it.
+    """
     descriptor = os.open(file, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o644)
     try:
-        if fcntl is not None:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                said = os.pread(descriptor, 100, 0).decode(errors="replace").partition("\n")[0]
-                holder = printable(said).strip() or "another process"
-                raise ResultError(
-                    f"{path} is being run by {holder}. Wait for it, or watch it: qmac watch {path}"
-                ) from None
-            except OSError:  # a file system without locks
-                pass
+        _lock(descriptor, path)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
+def _lock(descriptor: int, path: Path) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = _read_holder(descriptor)
+        raise ResultError(
+            f"{path} is being run by {holder}. Wait for it, or watch it: qmac watch {path}"
+        ) from None
+    except OSError:  # a file system without locks
+        return
+
+
+def _read_holder(descriptor: int) -> str:
+    """Return who holds the lock; the file may hold anything."""
+    content = os.pread(descriptor, HOLDER_BYTES, 0).decode(errors="replace")
+    first_line = content.partition("\n")[0]
+    return printable(first_line).strip() or "another process"
+
+
 def write_holder(descriptor: int, more: str = "") -> None:
-    """Write into a file that is held who holds it, and ``more`` in lines of its own."""
+    """Write which process holds a lock into its file.
+
+    Parameters
+    ----------
+    descriptor : int
+        The descriptor that ``hold_lock`` yields.
+    more : str
+        Further lines.
+    """
     host = os.uname().nodename if hasattr(os, "uname") else "?"
     os.truncate(descriptor, 0)
     os.pwrite(descriptor, f"process {os.getpid()} on {host}\n{more}".encode(), 0)
 
 
 def is_held(lock: Path) -> bool | None:
-    """Whether a process runs a directory, by its lock; None where that cannot be told.
+    """Return whether a process holds a lock.
 
-    The lock is taken for a moment, shared with others who look; a process that begins at that very moment is refused.
+    The lock is taken for a moment, shared with others who look; a process that begins at that very
+    moment is refused.
+
+    Parameters
+    ----------
+    lock : Path
+        The file.
+
+    Returns
+    -------
+    bool or None
+        None where it cannot be known: no such file, or a system without locks.
     """
     if fcntl is None:
         return None
