@@ -7,13 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.series import frame, series
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 import qmac
 from qmac.data.symbols import of_frame, of_frames, read_symbols
 from qmac.errors import PricesError
-from qmac.storage.directories import safe_name
 
 SPY, QQQ, EFA = (frame(series("random", 30, seed)) for seed in (1, 2, 3))
 ONE = "Date,Close\n2001-01-01,5\n2001-01-02,6\n"
@@ -287,51 +284,3 @@ def test_dates_that_are_objects():
     data["Date"] = data["Date"].dt.date
     assert same(of_frame(data).prices["QQQ"], QQQ)
     assert same(of_frame(data.set_index("Date")).prices["QQQ"], QQQ)
-
-
-# -- file names
-
-
-@pytest.mark.parametrize(
-    "symbol", ["SPY", "BRK.B", "BTC-USD", "005930", "A", "COM", "CONX", "_X", "A" * 40]
-)
-def test_plain_symbols_are_their_own_file_names(symbol):
-    assert safe_name(symbol) == symbol
-
-
-@pytest.mark.parametrize(
-    ("symbol", "readable"),
-    [
-        ("BRK/B", "BRK_B"), ("^GSPC", "GSPC"), ("../x", "x"), ("..", "symbol"), ("", "symbol"), ("CON", "CON"),
-        ("con.b", "con_b"), ("COM1.X", "COM1_X"), ("spy", "spy"), ("A.", "A"), ("-X", "X"), (".X", "X"), ("Ünï", "n"),
-        ("A\n", "A"), ("EURUSD=X", "EURUSD_X"), ("SPY~57d4aa3772", "SPY_57d4aa3772"), ("A" * 999, "A" * 40),
-    ],
-)  # fmt: skip
-def test_other_symbols_get_a_hash(symbol, readable):
-    assert re.fullmatch(re.escape(readable) + "~[0-9a-f]{10}", safe_name(symbol))
-
-
-TEXTS = st.one_of(
-    st.text(), st.text("aAbB.-_~/\\ 1\u0301é", max_size=5), st.text(st.characters()), st.sampled_from(ODD),
-    st.sampled_from(["CON", "nul", "AUX.csv", "LPT9", "COM0.A.B", "CONIN$"]), st.text("AB", min_size=38, max_size=42),
-)  # fmt: skip
-DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
-    port + digit for port in ("COM", "LPT") for digit in "0123456789"
-}
-
-
-@given(TEXTS)
-@example("\ud800")
-def test_safe_names_are_safe(symbol):
-    name = safe_name(symbol)
-    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.~-]*", name) and len(name) <= 51
-    assert not name.endswith(".") and name.split(".")[0].upper() not in DEVICES
-    assert safe_name(symbol) == name
-
-
-@given(st.lists(TEXTS, max_size=50, unique=True))
-@example(["spy", "SPY", "Spy", "SPY ", "SPY.", safe_name("spy"), safe_name("spy").upper()])
-@example(["é", "e\u0301", "É"])
-@example(["A" * 41, "A" * 42, "A" * 40])
-def test_safe_names_differ_even_without_case(symbols):
-    assert len({safe_name(symbol).lower() for symbol in symbols}) == len(symbols)
