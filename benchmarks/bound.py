@@ -121,11 +121,9 @@ def measure(rounds: int = 5) -> Section:
 
 def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
     rules = qmac.Rules()
-    question = build_spec(
-        prices, GRID, rules, "total_return", True, check_constraints(None, 1), 100
-    )
-    data = Dataset.build(prices, GRID, rules, question.statistics)
-    worker = Evaluator(data, question).worker()
+    spec = build_spec(prices, GRID, rules, "total_return", True, check_constraints(None, 1), 100)
+    data = Dataset.build(prices, GRID, rules, spec.statistics)
+    worker = Evaluator(data, spec).worker()
     scratch, sells, tally = worker._scratch, data.sells, worker.tally
     blocks = (sells.pairs.starts.size - 1) // LANES
     tile = Tile(0, data.bars, data.bars)

@@ -29,7 +29,7 @@ from benchmarks.measuring import (
     seconds,
     spread,
 )
-from qmac.engine.dataset.signals import averages_of
+from qmac.engine.dataset.signals import compute_averages
 from qmac.strategy.reference import TIE
 
 BARS, COMBINATIONS, SLOW_COMBINATIONS = 2000, 2000, 20
@@ -43,7 +43,7 @@ class Problem:
         self.prices = qmac.sample_prices().tail(BARS)
         rng = np.random.default_rng(5)
         self.rows = [GRID.combination(int(i)) for i in rng.integers(0, GRID.size, combinations)]
-        averages = averages_of(self.prices, GRID.windows, RULES)
+        averages = compute_averages(self.prices, GRID.windows, RULES)
         self.averages = dict(zip(GRID.windows, averages, strict=True))
         self.signals = [self._signals(row) for row in self.rows]
         entries, exits = zip(*self.signals, strict=True)

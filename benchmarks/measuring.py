@@ -92,13 +92,13 @@ def entries_per_pair(
     prices: qmac.Prices, grid: qmac.Grid = GRID, rules: qmac.Rules | None = None
 ) -> float:
     """Mean number of crosses of a buy pair."""
-    from qmac.engine.dataset.period import trading_period
-    from qmac.engine.dataset.signals import averages_of, crosses_of
+    from qmac.engine.dataset.period import build_period
+    from qmac.engine.dataset.signals import compute_averages, find_all_crosses
 
     rules = rules or qmac.Rules()
-    period = trading_period(prices, rules, grid.windows)
-    averages = averages_of(prices, grid.windows, rules)
-    above, _ = crosses_of(averages, *grid.buys.positions(grid.windows), period)
+    period = build_period(prices, rules, grid.windows)
+    averages = compute_averages(prices, grid.windows, rules)
+    above, _ = find_all_crosses(averages, *grid.buys.positions(grid.windows), period)
     return float(above.starts[-1] / grid.buys.size)
 
 

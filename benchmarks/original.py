@@ -76,7 +76,7 @@ def dataset_of(averages, close, grid, tie):
     """Any averages under the original's costs; it trades from bar ``window_size`` on, its largest window."""
     from qmac.engine.dataset.dataset import Dataset
     from qmac.engine.dataset.period import Period
-    from qmac.engine.dataset.trade_values import facts_of
+    from qmac.engine.dataset.trade_values import build_facts
     from qmac.kernels.trades.exit_tables import Ends, ReturnSums, TradeValues
 
     first = grid.windows[-1] - 1
@@ -85,11 +85,11 @@ def dataset_of(averages, close, grid, tie):
     prices = Ends(bars, bars * ROUND_TRIP, float(bars[-1] * STILL_OPEN), bars)
     values = TradeValues(ReturnSums(None, None, None, None, None), prices, None)
     return Dataset.of_averages(
-        averages, period, grid, values, None, facts_of(period, RULES, 252.0), tie=tie
+        averages, period, grid, values, None, build_facts(period, RULES, 252.0), tie=tie
     )
 
 
-def question(grid, top):
+def build_spec(grid, top):
     """What the original ranks by."""
     from qmac.engine.sweep.spec import SweepSpec
     from qmac.strategy.objective import Objective

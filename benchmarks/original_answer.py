@@ -12,7 +12,7 @@ import numpy as np
 import qmac
 from benchmarks import original
 from qmac.engine.dataset.dataset import Dataset
-from qmac.engine.dataset.signals import averages_of
+from qmac.engine.dataset.signals import compute_averages
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.kernels.signals.crosses import TIE
@@ -69,15 +69,15 @@ def dataset(prices: qmac.Prices, grid: qmac.Grid, name: str) -> Dataset:
     if name == "stale":
         return original.as_dataset(prices.close, grid)
     return original.dataset_of(
-        averages_of(prices, grid.windows, qmac.Rules()), prices.close, grid, TIE
+        compute_averages(prices, grid.windows, qmac.Rules()), prices.close, grid, TIE
     )
 
 
 def run(prices: qmac.Prices, grid: qmac.Grid, name: str, top: int) -> tuple[np.ndarray, np.ndarray]:
     """Scores and windows of the best."""
-    evaluator = Evaluator(dataset(prices, grid, name), original.question(grid, top))
+    evaluator = Evaluator(dataset(prices, grid, name), original.build_spec(grid, top))
     tally = compute_tally(evaluator, 2)
-    scores, indices = reductions.top_of(tally)
+    scores, indices = reductions.ranked_top(tally)
     sells = grid.sells.size
     return scores, np.array(
         [(*grid.buys.pair(i // sells), *grid.sells.pair(i % sells)) for i in indices.tolist()]
@@ -91,7 +91,7 @@ def rank_of(
     whole = dataset(prices, grid, name)
     buy, sell = grid.buys.rank(*combination[:2]), grid.sells.rank(*combination[2:])
     score = _score(whole, buy, sell)
-    evaluator = Evaluator(whole, original.question(grid, 1))
+    evaluator = Evaluator(whole, original.build_spec(grid, 1))
     tally = compute_tally(evaluator, 2)
     edges = (
         evaluator.scale.low + np.arange(tally.totals.histogram.size) / evaluator.scale.bins_per_unit

@@ -71,14 +71,14 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
             for bars in (800, 2000)
         ]
     for name, grid, series, rules in cases:
-        question = build_spec(
+        spec = build_spec(
             series, grid, rules, "total_return", True, check_constraints(None, 1), 100
         )
         found = []
         for _ in range((1 if grid is WIDE else rounds) + 1):
             executor = Timed()
             began = time.perf_counter()
-            sweep(series, grid, question, executor)
+            sweep(series, grid, spec, executor)
             total = time.perf_counter() - began - executor.merging
             found.append((total, total - executor.spread, executor.merging))
         total, serial, merging = (statistics.median(part) for part in zip(*found[1:], strict=True))

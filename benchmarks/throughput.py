@@ -35,9 +35,9 @@ SAMPLE = 20_000
 def check_parity(close: np.ndarray) -> None:
     """Given the original's averages and costs, the engine gives the original's scores."""
     grid = qmac.Grid(windows=range(2, 253, 25))
-    evaluator = Evaluator(original.as_dataset(close, grid), original.question(grid, grid.size))
+    evaluator = Evaluator(original.as_dataset(close, grid), original.build_spec(grid, grid.size))
     tally = compute_tally(evaluator, 1)
-    scores, indices = reductions.top_of(tally)
+    scores, indices = reductions.ranked_top(tally)
     rows = [
         (*grid.buys.pair(i // grid.sells.size), *grid.sells.pair(i % grid.sells.size))
         for i in indices.tolist()

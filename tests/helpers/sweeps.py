@@ -14,8 +14,8 @@ def asked(prices, grid):
 
 
 def evaluator_of(prices, grid):
-    question = asked(prices, grid)
-    return Evaluator(Dataset.build(prices, grid, question.rules, question.statistics), question)
+    spec = asked(prices, grid)
+    return Evaluator(Dataset.build(prices, grid, spec.rules, spec.statistics), spec)
 
 
 def ledger_of(evaluator):

@@ -9,8 +9,8 @@ from helpers.faults import PRICES as FRAME
 
 import qmac
 from qmac.engine.dataset.dataset import Dataset
-from qmac.engine.dataset.period import trading_period
-from qmac.engine.dataset.signals import averages_of, crosses_of
+from qmac.engine.dataset.period import build_period
+from qmac.engine.dataset.signals import compute_averages, find_all_crosses
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import build_spec
@@ -47,7 +47,7 @@ class Machine:
         )  # fmt: skip
 
 
-def question(grid=GRID):
+def spec(grid=GRID):
     return build_spec(
         PRICES, grid, qmac.Rules(), "total_return", True, check_constraints(None, 1), 20
     )
@@ -55,7 +55,7 @@ def question(grid=GRID):
 
 @pytest.fixture(scope="module")
 def evaluator():
-    asked = question()
+    asked = spec()
     return Evaluator(Dataset.build(PRICES, GRID, asked.rules, asked.statistics), asked)
 
 
@@ -65,7 +65,7 @@ def ledger_of(evaluator):
 
 def keeper_of(machine=None, limits=None, directory=None, listener=None, threads=8):
     governor = Governor(limits or Limits(), machine or Machine(), threads)
-    return SweepMonitor("close", question().objective, GRID.size, governor, listener, directory)
+    return SweepMonitor("close", spec().objective, GRID.size, governor, listener, directory)
 
 
 class Folder:
@@ -94,7 +94,7 @@ def test_what_was_allocated_since_the_last_reading_counts(evaluator):
     ledger = ledger_of(evaluator)
     keeper.begin(evaluator, ledger, 8)
     assert keeper(ledger).threads == 8
-    tally = sum(array.nbytes for array in reductions.arrays_of(ledger.tally).values())
+    tally = sum(array.nbytes for array in reductions.named_arrays(ledger.tally).values())
     machine.used = int(0.9 * LIMIT) - tally - 3 * evaluator.worker_bytes - 1000
     keeper.begin(evaluator, ledger, 8)
     assert keeper(ledger).threads <= 3
@@ -110,9 +110,9 @@ def test_refused_before_anything_is_built(monkeypatch):
     keeper = keeper_of(Machine(int(0.88 * LIMIT)))
     with (
         pytest.raises(OptionError, match="Raise the limit to"),
-        keeper.admitted(PRICES, wide, question(wide), None),
+        keeper.admitted(PRICES, wide, spec(wide), None),
     ):
-        sweep(PRICES, wide, question(wide), SerialExecutor(), keeper)
+        sweep(PRICES, wide, spec(wide), SerialExecutor(), keeper)
     assert not built
 
 
@@ -123,7 +123,7 @@ def test_a_machine_with_room_for_the_most_is_not_asked_by_a_sample(monkeypatch):
         memory_model.most_dataset_bytes(PRICES, GRID, qmac.Rules()) + memory_model.loading_bytes()
     )
     for used, sampled in ((0.9 * LIMIT - most - 1, 0), (0.9 * LIMIT - most + MIB, 2)):
-        with keeper_of(Machine(int(used))).admitted(PRICES, GRID, question(), None):
+        with keeper_of(Machine(int(used))).admitted(PRICES, GRID, spec(), None):
             assert len(taken) == sampled
 
 
@@ -131,7 +131,7 @@ def test_a_kernel_to_be_compiled_is_asked_for_once(capsys):
     keeper = keeper_of(machine := Machine(int(0.6 * LIMIT)))
     compiler = logging.getLogger("qmac.compiler")
     before = compiler.level, list(compiler.filters)
-    with keeper.admitted(PRICES, GRID, question(), None):
+    with keeper.admitted(PRICES, GRID, spec(), None):
         reads = machine.reads
         with pytest.raises(OptionError, match="needs 660 MiB"):
             compiler.info("compiling %s", "sweep_cells")
@@ -156,9 +156,9 @@ def test_the_tally_of_a_run_with_snapshots_is_held_from_the_start(evaluator, dir
     assert (
         ledger.settle(given, [(0, 3)], given=True) == (directory is None) == (ledger.tally is given)
     )
-    for name, array in reductions.arrays_of(given).items():
+    for name, array in reductions.named_arrays(given).items():
         if not name.startswith("heap"):  # sorted, when merged
-            assert np.array_equal(reductions.arrays_of(ledger.tally)[name], array), name
+            assert np.array_equal(reductions.named_arrays(ledger.tally)[name], array), name
 
 
 @pytest.mark.parametrize(
@@ -168,10 +168,10 @@ def test_the_tally_of_a_run_with_snapshots_is_held_from_the_start(evaluator, dir
 def test_the_estimate_of_a_dataset_is_from_above(kind, bars, windows, sample):
     prices, rules = sample.tail(bars), qmac.Rules(average=kind)
     grid = qmac.Grid(windows=range(2, windows))
-    period = trading_period(prices, rules, grid.windows)
-    rows = averages_of(prices, grid.windows, rules)
+    period = build_period(prices, rules, grid.windows)
+    rows = compute_averages(prices, grid.windows, rules)
     for side in (grid.buys, grid.sells):
-        crosses = int(crosses_of(rows, *side.positions(grid.windows), period)[0].starts[-1])
+        crosses = int(find_all_crosses(rows, *side.positions(grid.windows), period)[0].starts[-1])
         estimated = memory_model._crosses(prices, grid, side, period, rules, None)
         assert 0.8 * crosses < estimated < 1.25 * crosses
         assert (
@@ -319,7 +319,7 @@ def test_time_and_work_of_earlier_processes_count(evaluator, tmp_path):
 
 def test_what_kept_rows_take_is_asked_for(evaluator):
     """Their replay and their table: 200,000 took hundreds of MiB that nobody had asked for."""
-    many = replace(question(), top=200_000)
+    many = replace(spec(), top=200_000)
     with (
         pytest.raises(OptionError, match="The run needs .* MiB with one thread"),
         keeper_of(Machine(LIMIT - 280 * MIB)).admitted(PRICES, GRID, many, None),
@@ -341,7 +341,7 @@ def sweep_all(evaluator, ledger):
 @pytest.mark.parametrize(("top", "saved"), [(20, 0), (200_000, 1)])
 def test_what_was_swept_is_saved_before_a_long_replay(evaluator, top, saved):
     keeper = keeper_of(directory=(folder := Folder()))
-    kept = Evaluator(evaluator.dataset, replace(question(), top=top))
+    kept = Evaluator(evaluator.dataset, replace(spec(), top=top))
     ledger = ledger_of(kept)
     keeper.begin(kept, ledger, 1)
     sweep_all(kept, ledger)

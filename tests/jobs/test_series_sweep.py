@@ -35,7 +35,7 @@ class Whole(SweepSpec):
     statistics = STATISTICS
 
 
-def question(
+def spec(
     prices,
     grid,
     rules,
@@ -51,7 +51,7 @@ def question(
 
 def run(prices, grid, rules, executor=None, lanes=LANES, whole=False, **asked):
     prices = Prices.of(prices)
-    posed = dataclasses.replace(question(prices, grid, rules, **asked), lanes=lanes)
+    posed = dataclasses.replace(spec(prices, grid, rules, **asked), lanes=lanes)
     if whole:
         posed = Whole(
             **{field.name: getattr(posed, field.name) for field in dataclasses.fields(posed)}

@@ -20,9 +20,9 @@ def test_same_scores_on_a_hundred_thousand_combinations(sample, windows):
     close = sample.tail(2000).close
     grid = qmac.Grid(windows=windows)
     assert grid.size > 100_000
-    evaluator = Evaluator(original.as_dataset(close, grid), original.question(grid, grid.size))
+    evaluator = Evaluator(original.as_dataset(close, grid), original.build_spec(grid, grid.size))
     tally = compute_tally(evaluator, 2)
-    scores, indices = reductions.top_of(tally)
+    scores, indices = reductions.ranked_top(tally)
     assert scores.size == grid.size
     sells = grid.sells.size
     combinations = np.array(

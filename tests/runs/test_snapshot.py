@@ -255,10 +255,10 @@ def test_arrays_that_do_not_fit_are_refused_without_harm(evaluator, ledger, path
     with pytest.raises(ResultError, match="does not fit"):
         restore(again, arrays)
     assert again.share == 0 and not again.done.any()
-    untouched = reductions.arrays_of(evaluator.empty())
+    untouched = reductions.named_arrays(evaluator.empty())
     assert all(
         np.array_equal(array, untouched[name])
-        for name, array in reductions.arrays_of(again.tally).items()
+        for name, array in reductions.named_arrays(again.tally).items()
     )
 
 

@@ -114,9 +114,9 @@ def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = Non
 
     def measured(name: str) -> _Series:
         series = job.prices[name]
-        question = job.question(series)
-        with admitted(limits, probe.read, series, job.grid, question, job.averages):
-            return _measured(series, job, question, limits, threads, probe, save_grid)
+        spec = job.build_spec(series)
+        with admitted(limits, probe.read, series, job.grid, spec, job.averages):
+            return _measured(series, job, spec, limits, threads, probe, save_grid)
 
     while True:
         try:
@@ -152,7 +152,7 @@ def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = Non
 def _measured(
     series: Prices,
     job: Job,
-    question: SweepSpec,
+    spec: SweepSpec,
     limits: Limits,
     threads: int,
     probe: Probe,
@@ -160,10 +160,10 @@ def _measured(
 ) -> _Series:
     """On as many threads as fit: sweeps cells of both kinds, spread over the grid, for a second, and replays a few rows."""
     grid, packing = job.grid, _Packing(save_grid)
-    self_test(question)
+    self_test(spec)
     began = time.perf_counter()
-    dataset = Dataset.build(series, grid, question.rules, question.statistics, job.averages)
-    evaluator = Evaluator(dataset, question)
+    dataset = Dataset.build(series, grid, spec.rules, spec.statistics, job.averages)
+    evaluator = Evaluator(dataset, spec)
     preparing = time.perf_counter() - began
     evaluator.sink = packing if save_grid else None
     worker_bytes, reading = evaluator.worker_bytes, probe.read()
@@ -179,7 +179,7 @@ def _measured(
     swept = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
     snapshot, rows = (
         evaluator.tally_bytes,
-        finishing_bytes(len(series), len(grid.windows), question.top),
+        finishing_bytes(len(series), len(grid.windows), spec.top),
     )
     chunks = int((evaluator.counts >= 0).sum())
     return _Series(
@@ -189,7 +189,7 @@ def _measured(
         swept=swept,
         memory=(reading.rss or 0) + snapshot + max(threads * (worker_bytes + packing.held), rows),
         snapshot=snapshot,
-        result=snapshot + KEPT_BYTES * question.top + chunks * packing.mean,
+        result=snapshot + KEPT_BYTES * spec.top + chunks * packing.mean,
         threads=threads,
     )
 
@@ -213,7 +213,7 @@ class _Packing:
 
 def _finishing_seconds(series: Prices, job: Job, evaluator: Evaluator, worker: Worker) -> float:
     """Of all rows that are kept, from a few of those that the worker has found: from the middle, the best are too much alike."""
-    top, (scores, indices) = evaluator.question.top, reductions.top_of(worker.tally)
+    top, (scores, indices) = evaluator.spec.top, reductions.ranked_top(worker.tally)
     many = min(scores.size, max(FEWEST_ROWS, min(MOST_ROWS, REPLAYED // len(series))))
     begin, few = (scores.size - many) // 2, many // 4
 

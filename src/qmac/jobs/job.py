@@ -13,7 +13,7 @@ import numpy as np
 from qmac._checks import check_count
 from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols
-from qmac.engine.dataset.signals import Averages, averages_of
+from qmac.engine.dataset.signals import Averages, compute_averages
 from qmac.engine.sweep.spec import LANES, SweepSpec, build_spec
 from qmac.errors import OptionError, PricesError, ResultError, printable
 from qmac.kernels.compiler.sources import hash_kernel_sources
@@ -44,7 +44,7 @@ class Job:
     strict: bool = False
     """Whether a symbol that cannot be used ends the job."""
 
-    def question(self, series: Prices) -> SweepSpec:
+    def build_spec(self, series: Prices) -> SweepSpec:
         return build_spec(
             series,
             self.grid,
@@ -60,7 +60,7 @@ class Job:
         """The user's own averages as an array, checked."""
         if self.averages is None:
             return None
-        return averages_of(
+        return compute_averages(
             next(iter(self.prices.values())), self.grid.windows, self.rules, self.averages
         )
 
@@ -165,7 +165,7 @@ def job_of(
     left_out, usable = dict(symbols.bad), {}
     for name, series in symbols.prices.items():
         try:
-            job.question(series)
+            job.build_spec(series)
             usable[name] = series
         except PricesError as error:
             left_out[name] = error

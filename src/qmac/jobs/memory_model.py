@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from qmac.data.prices import Prices
-from qmac.engine.dataset.period import Period, code_dtype, delay_of, trading_period
-from qmac.engine.dataset.signals import ABOVE, Averages, averages_of, crosses_of
+from qmac.engine.dataset.period import Period, build_period, code_dtype, fill_delay
+from qmac.engine.dataset.signals import ABOVE, Averages, compute_averages, find_all_crosses
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import OptionError
 from qmac.kernels.sweep.sweep import sweep_cells
@@ -50,7 +50,7 @@ def dataset_bytes(
     >>> 40 < dataset_bytes(qmac.sample_prices(), Grid(windows=range(2, 253)), Rules()) / 2**20 < 80
     True
     """
-    period = trading_period(series, rules, grid.windows)
+    period = build_period(series, rules, grid.windows)
     crosses = sum(
         _crosses(series, grid, side, period, rules, averages) for side in (grid.buys, grid.sells)
     )
@@ -66,7 +66,7 @@ def most_dataset_bytes(series: Prices, grid: Grid, rules: Rules) -> int:
     >>> most_dataset_bytes(qmac.sample_prices(), Grid(windows=range(2, 253)), Rules()) // 2**20
     4229
     """
-    period = trading_period(series, rules, grid.windows)
+    period = build_period(series, rules, grid.windows)
     pairs = grid.buys.size + grid.sells.size
     return _dataset_bytes(series, grid, period, pairs * (period.close.size // 2 + 1))
 
@@ -121,17 +121,23 @@ def _crosses(
     for begin in range(0, sample.size, at_once):
         pairs = np.column_stack((fast, slow))[begin : begin + at_once]
         used, places = np.unique(pairs, return_inverse=True)
-        own = None if averages is None else averages_of(series, grid.windows, rules, averages)[used]
-        rows = averages_of(series, tuple(grid.windows[k] for k in used), rules, own)
+        own = (
+            None
+            if averages is None
+            else compute_averages(series, grid.windows, rules, averages)[used]
+        )
+        rows = compute_averages(series, tuple(grid.windows[k] for k in used), rules, own)
         of_fast, of_slow = places.reshape(pairs.shape).T
-        (above,) = crosses_of(rows, of_fast, of_slow, period, delay_of(rules), directions=(ABOVE,))
+        (above,) = find_all_crosses(
+            rows, of_fast, of_slow, period, fill_delay(rules), directions=(ABOVE,)
+        )
         found += int(above.starts[-1])
     return found * side.size // sample.size
 
 
 @contextmanager
 def admitted(
-    limits: Limits, look: Callable[[], Reading], series: Prices, grid: Grid, question: SweepSpec,
+    limits: Limits, look: Callable[[], Reading], series: Prices, grid: Grid, spec: SweepSpec,
     averages: Averages | None = None,
 ) -> Iterator[None]:  # fmt: skip
     """Refuse before memory is used: the series made ready, the least that is swept with, the rows that are kept, kernels to
@@ -147,18 +153,14 @@ def admitted(
 
     with before_compiling(lambda: ask(COMPILING)):
         ask(loading_bytes(), reading := look())
-        needed = max(
-            tallies_bytes(grid), finishing_bytes(len(series), len(grid.windows), question.top)
-        )
+        needed = max(tallies_bytes(grid), finishing_bytes(len(series), len(grid.windows), spec.top))
         try:
             ask(
-                loading_bytes() + max(needed, most_dataset_bytes(series, grid, question.rules)),
+                loading_bytes() + max(needed, most_dataset_bytes(series, grid, spec.rules)),
                 reading,
             )
         except OptionError:  # the sample takes 3 ms
-            ask(
-                loading_bytes() + max(needed, dataset_bytes(series, grid, question.rules, averages))
-            )
+            ask(loading_bytes() + max(needed, dataset_bytes(series, grid, spec.rules, averages)))
         yield
 
 

@@ -71,11 +71,11 @@ class SweepMonitor:
         return self.seconds_before + time.perf_counter() - self._began
 
     def admitted(
-        self, series: Prices, grid: Grid, question: SweepSpec, averages: Averages | None
+        self, series: Prices, grid: Grid, spec: SweepSpec, averages: Averages | None
     ) -> AbstractContextManager[None]:
         """See ``needs.admitted``."""
         return admitted(
-            self.governor.limits, self.governor.read_now, series, grid, question, averages
+            self.governor.limits, self.governor.read_now, series, grid, spec, averages
         )
 
     def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
@@ -87,13 +87,13 @@ class SweepMonitor:
         """
         self._began = self._saved = time.perf_counter()
         self._since = self.governor.seconds
-        dataset, question = evaluator.dataset, evaluator.question
-        self._to_finish = question.top * (dataset.bars + plateau.AS_BARS)
+        dataset, spec = evaluator.dataset, evaluator.spec
+        self._to_finish = spec.top * (dataset.bars + plateau.AS_BARS)
         if self.directory is not None and self.directory.save_grid:
             self._writer = ScoreWriter(
                 self.directory.scores(self.name),
                 evaluator.dataset,
-                evaluator.question.lanes,
+                evaluator.spec.lanes,
                 self.directory.save_grid,
             )
             evaluator.sink = self._writer
@@ -101,7 +101,7 @@ class SweepMonitor:
         tally, each = evaluator.tally_bytes, evaluator.worker_bytes
         reading = self.governor.read_now()
         self._fitting = admit(self.governor.limits, reading, tally, each, threads)
-        finishing = finishing_bytes(dataset.bars, len(dataset.windows), question.top)
+        finishing = finishing_bytes(dataset.bars, len(dataset.windows), spec.top)
         admit(self.governor.limits, reading, tally + finishing, 0, 1)  # when the workers have gone
         self._shares.append((self._began, 0.0))
         if self.directory is None:

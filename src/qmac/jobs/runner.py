@@ -153,14 +153,14 @@ def _run(
             continue
         try:
             series = job.prices[name]
-            question = job.question(series)
+            spec = job.build_spec(series)
             if listener is not None:
                 listener.next(name)
             keeper = SweepMonitor(
-                name, question.objective, job.grid.size, governor, listener, directory
+                name, spec.objective, job.grid.size, governor, listener, directory
             )
-            with keeper.admitted(series, job.grid, question, job.averages):
-                result = sweep(series, job.grid, question, executor, keeper, job.averages)
+            with keeper.admitted(series, job.grid, spec, job.averages):
+                result = sweep(series, job.grid, spec, executor, keeper, job.averages)
         except WriteError:
             raise
         except (

@@ -14,10 +14,10 @@ import pandas as pd
 from qmac.data.prices import Prices
 from qmac.engine.backtest import batch
 from qmac.engine.dataset.dataset import Dataset
-from qmac.engine.dataset.period import code_dtype, trading_period
+from qmac.engine.dataset.period import build_period, code_dtype
 from qmac.engine.dataset.series import Series
-from qmac.engine.dataset.signals import Averages, MapFunction, averages_of
-from qmac.engine.neighbourhood.plateau import AS_BARS, plateaus
+from qmac.engine.dataset.signals import Averages, MapFunction, compute_averages
+from qmac.engine.neighbourhood.plateau import AS_BARS, compute_plateaus
 from qmac.engine.sweep import distribution as distribution_module
 from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep.evaluator import Evaluator
@@ -79,34 +79,30 @@ class NullMonitor:
 def sweep(
     prices: Prices,
     grid: Grid,
-    question: SweepSpec,
+    spec: SweepSpec,
     executor: Executor,
     watch: SweepMonitorProtocol | None = None,
     averages: Averages | None = None,
 ) -> Result:
     """``qmac.optimize`` for checked arguments, on any executor and tile."""
-    if code_dtype(trading_period(prices, question.rules, grid.windows).close.size) is np.uint16:
-        self_test(question)  # longer series have kernels of their own
+    if code_dtype(build_period(prices, spec.rules, grid.windows).close.size) is np.uint16:
+        self_test(spec)  # longer series have kernels of their own
     watch = watch or NullMonitor(executor.threads)
-    dataset = Dataset.build(
-        prices, grid, question.rules, question.statistics, averages, executor.map
-    )
-    evaluator = Evaluator(dataset, question, executor.map)
+    dataset = Dataset.build(prices, grid, spec.rules, spec.statistics, averages, executor.map)
+    evaluator = Evaluator(dataset, spec, executor.map)
     ledger = Ledger(evaluator.counts, evaluator.work, evaluator.empty)
     watch.begin(evaluator, ledger, executor.threads)
     try:
         executor.run(evaluator, ledger, watch)
     finally:
         degradations = watch.end(ledger)
-    return _finish(
-        prices, grid, question, executor, averages, evaluator, ledger, watch, degradations
-    )
+    return _finish(prices, grid, spec, executor, averages, evaluator, ledger, watch, degradations)
 
 
 def _finish(
     prices: Prices,
     grid: Grid,
-    question: SweepSpec,
+    spec: SweepSpec,
     executor: Executor,
     averages: Averages | None,
     evaluator: Evaluator,
@@ -115,8 +111,8 @@ def _finish(
     degradations: list[dict[str, Any]],
 ) -> Result:
     rules, objective, tally, elapsed = (
-        question.rules,
-        question.objective,
+        spec.rules,
+        spec.objective,
         ledger.tally,
         watch.seconds,
     )
@@ -134,17 +130,17 @@ def _finish(
     evaluated, passed, scored = (int(count) for count in tally.totals.counts[:3])
     if not evaluated == size >= passed >= scored == int(tally.totals.histogram.sum()):
         raise InternalError(
-            f"the books do not balance: grid {size}, evaluated {evaluated}, passed {passed}, scored {scored}, "
+            f"the counts do not add up: grid {size}, evaluated {evaluated}, passed {passed}, scored {scored}, "
             f"histogram {int(tally.totals.histogram.sum())}."
         )
-    removed = dict(zip(question.bounds, tally.totals.removed[1:].tolist(), strict=True))
-    if question.traded:
+    removed = dict(zip(spec.bounds, tally.totals.removed[1:].tolist(), strict=True))
+    if spec.traded:
         removed["total_trades"] = int(tally.totals.removed[0])
-    scores, indices = reductions.top_of(tally)
+    scores, indices = reductions.ranked_top(tally)
     distribution, maps = _summary(tally, grid, evaluator, executor.map)
-    period = trading_period(prices, rules, grid.windows)
+    period = build_period(prices, rules, grid.windows)
     start = period.first + period.start
-    own = None if averages is None else averages_of(prices, grid.windows, rules, averages)
+    own = None if averages is None else compute_averages(prices, grid.windows, rules, averages)
     return Result(
         top=finished(
             prices,
@@ -162,13 +158,13 @@ def _finish(
         scored=scored,
         unscored=passed - scored,
         filtered=evaluated - passed,
-        filtered_by={metric: removed[metric] for metric in question.constraints},
+        filtered_by={metric: removed[metric] for metric in spec.constraints},
         elapsed=elapsed,
         grid=grid,
         rules=rules,
         objective=objective.metric,
         maximize=objective.maximize,
-        constraints=dict(question.constraints),
+        constraints=dict(spec.constraints),
         threads=executor.workers,
         prices={
             "name": prices.name,
@@ -194,8 +190,8 @@ def _summary(
     tally: Tally, grid: Grid, evaluator: Evaluator, mapped: MapFunction
 ) -> tuple[distribution_module.Distribution, window_maps.Maps]:
     """All scored combinations, and by their windows; the tally is used up."""
-    dataset, objective, units = evaluator.dataset, evaluator.question.objective, evaluator.units
-    maps = window_maps.maps_of(tally, dataset.buys, dataset.sells, grid.shared_windows, mapped)
+    dataset, objective, units = evaluator.dataset, evaluator.spec.objective, evaluator.units
+    maps = window_maps.build_maps(tally, dataset.buys, dataset.sells, grid.shared_windows, mapped)
     distribution = distribution_module.Distribution.finish(
         objective, tally, maps, evaluator.scale, units
     )
@@ -221,7 +217,7 @@ def finished(
 
     ``tell`` is called with the share that is done, after each part but the last; what it raises ends it.
     """
-    question = evaluator.question
+    spec = evaluator.spec
     if isinstance(averages, np.ndarray):
         averages = dict(zip(grid.windows, averages, strict=True))
     at_once, parts = rows_at_once(evaluator.dataset.bars), []
@@ -230,15 +226,15 @@ def finished(
             tell(begin / indices.size)
         buys, sells = np.divmod(indices[begin : begin + at_once], grid.sells.size)
         kept = np.column_stack((grid.buys.pairs(buys), grid.sells.pairs(sells)))
-        rows = batch.replayed(
-            prices, kept, question.rules, averages, evaluator.dataset.facts, mapped
+        rows = batch.replay_metrics(
+            prices, kept, spec.rules, averages, evaluator.dataset.facts, mapped
         )
-        rows["plateau"] = plateaus(evaluator, grid, kept, mapped)
+        rows["plateau"] = compute_plateaus(evaluator, grid, kept, mapped)
         parts.append(rows)
     if not parts:
-        return batch.no_rows().assign(plateau=np.zeros(0))
+        return batch.empty_table().assign(plateau=np.zeros(0))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    objective = question.objective
+    objective = spec.objective
     values, replayed = objective.values(ranked * objective.sign + 0.0), columns[objective.metric]
     differences = np.abs(replayed - values) / np.maximum(np.abs(values), 1.0)
     if not differences.max() <= AGREEMENT:

@@ -17,7 +17,7 @@ from qmac import _views
 from qmac._version import __version__
 from qmac.data.prices import Prices
 from qmac.engine.backtest.batch import evaluate
-from qmac.engine.dataset.period import trading_period
+from qmac.engine.dataset.period import build_period
 from qmac.engine.dataset.series import Series
 from qmac.engine.neighbourhood import neighbours
 from qmac.engine.sweep.distribution import Distribution
@@ -159,7 +159,7 @@ class Result:
             raise ResultError(
                 "no combination was scored, so there is no best. Name one, such as (10, 50, 20, 100)."
             )
-        return neighbours.around(self.series, self.grid, self.rules, combination, radius)
+        return neighbours.evaluate_around(self.series, self.grid, self.rules, combination, radius)
 
     def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:
         """``top`` in the order of its column ``plateau``: the median of the objective over the neighbourhood.
@@ -181,7 +181,7 @@ class Result:
             radius != neighbours.RADIUS or "plateau" not in top
         ):  # results of earlier versions have no such column
             asked = (self.series, self.grid, self.rules, top, self.objective, self.maximize, radius)
-            top = neighbours.with_plateau(*asked)
+            top = neighbours.add_plateau(*asked)
         return top.sort_values(
             "plateau", ascending=not self.maximize, kind="stable", ignore_index=True
         )
@@ -340,7 +340,7 @@ def _check_series(series: Series, result: Result) -> None:
             f"{name} was swept on averages of your own. Give them too: with_prices(prices, averages)."
         )
     try:
-        period = trading_period(series.prices, result.rules, result.grid.windows)
+        period = build_period(series.prices, result.rules, result.grid.windows)
     except InputError as error:
         raise ResultError(f"these are not the prices of this result: {error}") from None
     dates = series.prices.index[period.first + period.start :][: period.bars]

@@ -31,7 +31,7 @@ INDEX_BYTES = 16 * 2**20
 
 def arrays_of(ledger: Ledger) -> dict[str, np.ndarray]:
     """What a snapshot holds of a ledger."""
-    return {"done": ledger.done, **reductions.arrays_of(ledger.tally)}
+    return {"done": ledger.done, **reductions.named_arrays(ledger.tally)}
 
 
 def encoded(
@@ -165,7 +165,7 @@ def restore(ledger: Ledger, arrays: dict[str, np.ndarray]) -> None:
     counted, truths = int(arrays["totals.counts"][0]), done.view(np.uint8).max(initial=0) <= 1
     if not truths or counted != int(ledger.counts[done].sum()):
         raise ResultError("the snapshot does not fit this run: its books do not balance.")
-    for name, array in reductions.arrays_of(ledger.tally).items():
+    for name, array in reductions.named_arrays(ledger.tally).items():
         array[...] = arrays[name]
     ledger.restore(done)
 

@@ -6,7 +6,7 @@ import pytest
 from helpers.series import frame, series
 
 import qmac
-from qmac.engine.neighbourhood.neighbours import Neighbourhood, neighbours
+from qmac.engine.neighbourhood.neighbours import Neighbourhood, find_neighbours
 from qmac.errors import GridError, OptionError, ResultError
 from qmac.strategy.grid import ROLES
 
@@ -45,7 +45,7 @@ def by_definition(grid, combination, radius):
 def test_neighbours(grid, radius):
     for index in range(0, grid.size, 17):
         combination = grid.combination(index)
-        windows, steps = neighbours(grid, combination, radius)
+        windows, steps = find_neighbours(grid, combination, radius)
         found = dict(zip(map(tuple, windows.tolist()), steps.tolist(), strict=True))
         assert found == by_definition(grid, combination, radius)
         assert len(found) == len(windows) and tuple(windows[0]) == combination
@@ -54,9 +54,9 @@ def test_neighbours(grid, radius):
 
 def test_not_in_the_grid():
     with pytest.raises(GridError, match="not in"):
-        neighbours(GRID, (2, 4, 5, 8))
+        find_neighbours(GRID, (2, 4, 5, 8))
     with pytest.raises(OptionError, match="radius is -1"):
-        neighbours(GRID, (2, 3, 5, 8), -1)
+        find_neighbours(GRID, (2, 3, 5, 8), -1)
 
 
 def test_neighbourhood_is_exact(result):

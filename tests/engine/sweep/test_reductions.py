@@ -20,7 +20,7 @@ from qmac.strategy.objective import Objective
 
 
 def same(a, b):
-    kept = [reductions.top_of(tally) for tally in (a, b)]
+    kept = [reductions.ranked_top(tally) for tally in (a, b)]
     assert all(np.array_equal(x, y) for x, y in zip(*kept, strict=True))
     for name in ("counts", "removed", "histogram"):
         assert np.array_equal(getattr(a.totals, name), getattr(b.totals, name)), name
@@ -29,7 +29,7 @@ def same(a, b):
 
 def whole(evaluator, tally):
     data = evaluator.dataset
-    return window_maps.maps_of(tally, data.buys, data.sells, evaluator.question.shared_windows)
+    return window_maps.build_maps(tally, data.buys, data.sells, evaluator.spec.shared_windows)
 
 
 def same_maps(evaluator, a, b):
@@ -48,7 +48,8 @@ def test_heap_keeps_the_best(offers, top):
         offer(tally.heap, score, index)
     expected = sorted(unique, key=lambda row: (-row[0], row[1]))[:top]
     assert (
-        list(zip(*(array.tolist() for array in reductions.top_of(tally)), strict=True)) == expected
+        list(zip(*(array.tolist() for array in reductions.ranked_top(tally)), strict=True))
+        == expected
     )
 
 
@@ -56,7 +57,7 @@ def test_heap_keeps_the_best(offers, top):
 def evaluator():
     grid = qmac.Grid(windows=range(2, 25))
     prices = Prices.of(frame(series("random", 150, 9)))
-    question = SweepSpec(
+    spec = SweepSpec(
         qmac.Rules(),
         Objective("total_return", True, 1.0),
         False,
@@ -64,7 +65,7 @@ def evaluator():
         {"total_trades": (1.0, np.inf)},
         lanes=8,
     )
-    return Evaluator(Dataset.build(prices, grid, question.rules, question.statistics), question)
+    return Evaluator(Dataset.build(prices, grid, spec.rules, spec.statistics), spec)
 
 
 def tallied(evaluator, blocks):
@@ -117,7 +118,7 @@ def test_merged_heaps_keep_the_best_and_go_on(parts, top, another):
     offer(tallies[0].heap, *another)
     expected = sorted(seen | {another}, key=lambda row: (-row[0], row[1]))[:top]
     assert (
-        list(zip(*(array.tolist() for array in reductions.top_of(tallies[0])), strict=True))
+        list(zip(*(array.tolist() for array in reductions.ranked_top(tallies[0])), strict=True))
         == expected
     )
 

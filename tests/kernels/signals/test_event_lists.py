@@ -89,11 +89,11 @@ def test_weights_of_a_row_fit_their_integers():
     )
 
 
-def swept(data, question, scale, lanes=8):
-    worker = Worker(data, replace(question, lanes=lanes), scale)
+def swept(data, spec, scale, lanes=8):
+    worker = Worker(data, replace(spec, lanes=lanes), scale)
     worker.evaluate((0, worker.cells))
-    return worker.tally, window_maps.maps_of(
-        worker.tally, data.buys, data.sells, question.shared_windows
+    return worker.tally, window_maps.build_maps(
+        worker.tally, data.buys, data.sells, spec.shared_windows
     )
 
 
@@ -103,11 +103,11 @@ def same(found, expected):
         assert np.array_equal(a, b)
     assert tally.lowest == other.lowest
     assert reductions.sum_of_squares(tally) == reductions.sum_of_squares(other)
-    for a, b in zip(reductions.top_of(tally), reductions.top_of(other), strict=True):
+    for a, b in zip(reductions.ranked_top(tally), reductions.ranked_top(other), strict=True):
         assert np.array_equal(a, b)
 
 
-def question_on(grid, metric="total_return", rules=None):
+def spec_on(grid, metric="total_return", rules=None):
     traded = {"total_trades": (1.0, np.inf)}
     return SweepSpec(
         rules or qmac.Rules(), Objective(metric, True, 1.0), grid.shared_windows, 30, traded
@@ -129,20 +129,20 @@ def test_lists_give_what_pairs_give(kind, shared_windows, monkeypatch):
         else Prices.of(frame(series(kind, 200, 4)))
     )
     grid = qmac.Grid(windows=range(2, 30), shared_windows=shared_windows)
-    question = question_on(grid)
-    data = Dataset.build(prices, grid, question.rules, question.statistics)
-    scale = Evaluator(data, question).scale
-    together = swept(data, question, scale)
+    spec = spec_on(grid)
+    data = Dataset.build(prices, grid, spec.rules, spec.statistics)
+    scale = Evaluator(data, spec).scale
+    together = swept(data, spec, scale)
     monkeypatch.setattr(dataset, "most_pairs", lambda windows: 3)
     monkeypatch.setattr(dataset, "MOST_PAIRS", 5)
     same(
-        swept(Dataset.build(prices, grid, question.rules, question.statistics), question, scale),
+        swept(Dataset.build(prices, grid, spec.rules, spec.statistics), spec, scale),
         together,
     )
     monkeypatch.setattr(dataset, "equal_lists", apart)
-    every = Dataset.build(prices, grid, question.rules, question.statistics)
+    every = Dataset.build(prices, grid, spec.rules, spec.statistics)
     assert every.buys.pairs.starts.size == grid.buys.size + 1 >= data.buys.pairs.starts.size
-    same(swept(every, question, scale), together)
+    same(swept(every, spec, scale), together)
 
 
 @pytest.mark.parametrize(
@@ -150,14 +150,14 @@ def test_lists_give_what_pairs_give(kind, shared_windows, monkeypatch):
 )
 def test_windows_of_their_own_for_each_average(roles, monkeypatch):
     prices, grid = qmac.sample_prices().tail(420), qmac.Grid(windows=range(2, 30), **roles)
-    question = question_on(grid)
-    data = Dataset.build(prices, grid, question.rules, question.statistics)
-    scale = Evaluator(data, question).scale
-    together = swept(data, question, scale)
+    spec = spec_on(grid)
+    data = Dataset.build(prices, grid, spec.rules, spec.statistics)
+    scale = Evaluator(data, spec).scale
+    together = swept(data, spec, scale)
     assert together[0].totals.counts[0] == grid.size
     monkeypatch.setattr(dataset, "equal_lists", apart)
     same(
-        swept(Dataset.build(prices, grid, question.rules, question.statistics), question, scale),
+        swept(Dataset.build(prices, grid, spec.rules, spec.statistics), spec, scale),
         together,
     )
 
@@ -173,15 +173,15 @@ def test_windows_of_their_own_for_each_average(roles, monkeypatch):
 @pytest.mark.parametrize("tile_bytes", [1 << 11, 1 << 14])
 def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monkeypatch):
     prices, grid = qmac.sample_prices().tail(700), qmac.Grid(windows=range(2, 30))
-    question = question_on(grid, rules=rules)
-    data = Dataset.build(prices, grid, rules, question.statistics)
-    scale = Evaluator(data, question).scale
-    whole = swept(data, question, scale)
-    assert evaluation._tile(data, question) == data.bars
+    spec = spec_on(grid, rules=rules)
+    data = Dataset.build(prices, grid, rules, spec.statistics)
+    scale = Evaluator(data, spec).scale
+    whole = swept(data, spec, scale)
+    assert evaluation._tile(data, spec) == data.bars
     monkeypatch.setattr(evaluation, "WHOLE_BYTES", 0)
     monkeypatch.setattr(evaluation, "TILE_BYTES", tile_bytes)
-    assert evaluation._tile(data, question) < data.bars / 3
-    same(swept(data, question, scale), whole)
+    assert evaluation._tile(data, spec) < data.bars / 3
+    same(swept(data, spec, scale), whole)
 
 
 def test_a_histogram_is_folded_before_it_overflows(monkeypatch):

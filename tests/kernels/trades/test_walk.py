@@ -39,14 +39,14 @@ def machine_width():
 @pytest.fixture
 def evaluator():
     grid, prices = qmac.Grid(windows=range(2, 25)), Prices.of(frame(series("random", 150, 9)))
-    question = SweepSpec(
+    spec = SweepSpec(
         qmac.Rules(),
         Objective("total_return", True, 1.0),
         False,
         40,
         {"total_trades": (1.0, np.inf)},
     )
-    return Evaluator(Dataset.build(prices, grid, question.rules, question.statistics), question)
+    return Evaluator(Dataset.build(prices, grid, spec.rules, spec.statistics), spec)
 
 
 @pytest.mark.skipif(

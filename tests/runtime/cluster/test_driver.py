@@ -360,7 +360,7 @@ def test_a_node_that_sweeps_cells_again_or_for_another_run_gives_all_of_them():
 
     def best(lease, generation):
         tally = there.work(lease, generation, found.checksum, lambda: found).tally
-        return window_maps.maps_of(
+        return window_maps.build_maps(
             tally, found.dataset.buys, found.dataset.sells, GRID.shared_windows
         ).best.copy()
 
@@ -392,6 +392,6 @@ def test_a_node_that_was_recalled_works_again_for_the_next_run():
 
 def test_a_passport_tells_kernels_and_answers():
     found = evaluator()
-    first, long = (node.node_fingerprint(found.question, bars) for bars in (300, 40_000))
+    first, long = (node.node_fingerprint(found.spec, bars) for bars in (300, 40_000))
     assert len(first["known answers"]) == 64 and long["known answers"] == "not asked for"
     assert first["version"] == qmac.__version__ and len(first["kernels"]) == 64

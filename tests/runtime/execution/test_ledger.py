@@ -78,9 +78,9 @@ class Shuffled:
 @settings(max_examples=40)
 @given(SERIES, GRIDS, st.data())
 def test_any_partition_in_any_order_gives_the_same(prices, grid, data):
-    question = asked(prices, grid)
-    whole = sweep(prices, grid, question, SerialExecutor())
-    assert sweep(prices, grid, question, Shuffled(data)).digest == whole.digest
+    spec = asked(prices, grid)
+    whole = sweep(prices, grid, spec, SerialExecutor())
+    assert sweep(prices, grid, spec, Shuffled(data)).digest == whole.digest
 
 
 def test_a_tally_of_anything_else_is_refused(evaluator):
@@ -109,9 +109,9 @@ def test_what_is_given_is_kept_if_nothing_was_before(evaluator):
     asked = ledger_of(evaluator)
     asked.check()
     assert not asked.settle(done(evaluator, (0, 3)), [(0, 3)], given=True)
-    for name, array in reductions.arrays_of(merged.tally).items():
+    for name, array in reductions.named_arrays(merged.tally).items():
         if not name.startswith("heap"):
-            assert np.array_equal(reductions.arrays_of(first)[name], array), name
+            assert np.array_equal(reductions.named_arrays(first)[name], array), name
 
 
 def test_a_cell_done_twice_is_refused(evaluator):

@@ -237,9 +237,9 @@ def check_maps(evaluator, *tallies):
     worker = evaluator.worker()
     worker.evaluate((0, worker.cells))
     lists = evaluator.dataset.buys, evaluator.dataset.sells
-    plain = window_maps.maps_of(worker.tally, *lists, GRID.shared_windows)
+    plain = window_maps.build_maps(worker.tally, *lists, GRID.shared_windows)
     for tally in tallies:
-        found = window_maps.maps_of(tally, *lists, GRID.shared_windows)
+        found = window_maps.build_maps(tally, *lists, GRID.shared_windows)
         assert all((mine == theirs).all() for mine, theirs in zip(found, plain, strict=True))
 
 

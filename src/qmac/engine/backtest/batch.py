@@ -10,7 +10,7 @@ import pandas as pd
 
 from qmac.data.prices import Prices
 from qmac.engine.backtest.inputs import build_hold_inputs, build_inputs
-from qmac.engine.dataset.period import trading_period
+from qmac.engine.dataset.period import build_period
 from qmac.engine.dataset.signals import Averages, MapFunction
 from qmac.errors import GridError
 from qmac.kernels.trades.scores import Facts
@@ -53,13 +53,13 @@ def evaluate(
         combinations = combinations[list(ROLES)].to_numpy()
     wanted = [checked_combination(combination) for combination in combinations]
     return (
-        pd.DataFrame(replayed(prices, np.array(wanted, np.int64), rules, averages))
+        pd.DataFrame(replay_metrics(prices, np.array(wanted, np.int64), rules, averages))
         if wanted
-        else no_rows()
+        else empty_table()
     )
 
 
-def replayed(
+def replay_metrics(
     prices: Prices,
     wanted: np.ndarray,
     rules: Rules,
@@ -77,7 +77,7 @@ def replayed(
     return dict(zip(ROLES, wanted.T, strict=True)) | columns | whole
 
 
-def no_rows() -> pd.DataFrame:
+def empty_table() -> pd.DataFrame:
     """The table of no combination, with the types that it has with some."""
     whole = {*ROLES, "total_trades"}
     return pd.DataFrame(
@@ -88,7 +88,7 @@ def no_rows() -> pd.DataFrame:
     )
 
 
-def same_trades(
+def group_by_trades(
     prices: Prices,
     combinations: Sequence[Combination],
     rules: Rules,
@@ -112,7 +112,7 @@ def same_trades(
 
 def buy_and_hold(prices: Prices, rules: Rules, facts: Facts | None = None) -> dict[str, float]:
     """Metrics of buying at the first close that may trade, with its costs, and holding to the end."""
-    signals = build_hold_inputs(trading_period(prices, rules, (0,)), rules)
+    signals = build_hold_inputs(build_period(prices, rules, (0,)), rules)
     return first_row(signals.metrics(facts or signals.facts(prices)))
 
 

@@ -10,13 +10,13 @@ import numpy as np
 from qmac.data.prices import Prices
 from qmac.engine.dataset.period import (
     Period,
+    build_period,
     code_dtype,
-    delay_of,
+    fill_delay,
     periods_per_year,
-    trading_period,
 )
-from qmac.engine.dataset.signals import Averages, MapFunction, averages_of, crosses_of
-from qmac.engine.dataset.trade_values import facts_of, own_exits
+from qmac.engine.dataset.signals import Averages, MapFunction, compute_averages, find_all_crosses
+from qmac.engine.dataset.trade_values import build_facts, compute_forced_exits
 from qmac.kernels.signals.crosses import Crosses
 from qmac.kernels.trades.replay import Market, ReplaySums, find_trades, replay
 from qmac.kernels.trades.scores import Facts
@@ -61,7 +61,7 @@ class BacktestInputs:
 
     def facts(self, prices: Prices) -> Facts:
         """Of the bars that may trade."""
-        return facts_of(self.period, self.rules, periods_per_year(prices, self.rules))
+        return build_facts(self.period, self.rules, periods_per_year(prices, self.rules))
 
     def metrics(self, facts: Facts, mapped: MapFunction = map) -> dict[str, np.ndarray]:
         """All of ``METRICS``, ``(N,)`` each."""
@@ -105,14 +105,16 @@ def build_inputs(
 ) -> BacktestInputs:
     windows, places = np.unique(combinations, return_inverse=True)
     places = places.reshape(combinations.shape)
-    period = trading_period(prices, rules, tuple(windows.tolist()))
-    rows = averages_of(prices, tuple(windows.tolist()), rules, averages, mapped)
+    period = build_period(prices, rules, tuple(windows.tolist()))
+    rows = compute_averages(prices, tuple(windows.tolist()), rules, averages, mapped)
     of_both_sides = np.concatenate(
         [fast * windows.size + slow for fast, slow in (places.T[:2], places.T[2:])]
     )
     pairs, ids = np.unique(of_both_sides, return_inverse=True)
     buy, sell = np.split(ids, 2)
-    entries, exits = crosses_of(rows, *np.divmod(pairs, windows.size), period, delay_of(rules))
+    entries, exits = find_all_crosses(
+        rows, *np.divmod(pairs, windows.size), period, fill_delay(rules)
+    )
     return BacktestInputs(
         period,
         rules,
@@ -142,7 +144,7 @@ def build_hold_inputs(period: Period, rules: Rules) -> BacktestInputs:
 
 
 def _market_of(period: Period, rules: Rules) -> Market:
-    own, close = own_exits(period, rules), period.close
+    own, close = compute_forced_exits(period, rules), period.close
     return Market(
         close,
         np.append(0.0, close[1:] / close[:-1] - 1),

@@ -9,9 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from qmac.data.prices import Prices
-from qmac.engine.dataset.period import Period, delay_of, periods_per_year, trading_period
-from qmac.engine.dataset.signals import ABOVE, BELOW, Averages, MapFunction, averages_of, crosses_of
-from qmac.engine.dataset.trade_values import facts_of, values_of
+from qmac.engine.dataset.period import Period, build_period, fill_delay, periods_per_year
+from qmac.engine.dataset.signals import (
+    ABOVE,
+    BELOW,
+    Averages,
+    MapFunction,
+    compute_averages,
+    find_all_crosses,
+)
+from qmac.engine.dataset.trade_values import build_facts, build_trade_values
 from qmac.kernels.signals.crosses import TIE, Crosses
 from qmac.kernels.signals.event_lists import (
     MOST_PAIRS,
@@ -58,11 +65,11 @@ class Dataset:
 
         ``mapped`` may spread the pairs over threads.
         """
-        period = trading_period(prices, rules, grid.windows)
-        rows = averages_of(prices, grid.windows, rules, averages, mapped)
-        values, stops = values_of(period, rules, statistics)
-        facts = facts_of(period, rules, periods_per_year(prices, rules))
-        return cls.of_averages(rows, period, grid, values, stops, facts, delay_of(rules), mapped)
+        period = build_period(prices, rules, grid.windows)
+        rows = compute_averages(prices, grid.windows, rules, averages, mapped)
+        values, stops = build_trade_values(period, rules, statistics)
+        facts = build_facts(period, rules, periods_per_year(prices, rules))
+        return cls.of_averages(rows, period, grid, values, stops, facts, fill_delay(rules), mapped)
 
     @classmethod
     def of_averages(
@@ -80,11 +87,11 @@ class Dataset:
         """The same from any averages ``(W, T)`` of the grid's windows and any values of the trades' ends."""
         buy = sell = grid.buys.positions(grid.windows)
         if (grid.sells.fast, grid.sells.slow) == (grid.buys.fast, grid.buys.slow):
-            entries, exits = crosses_of(averages, *buy, period, delay, mapped, tie)
+            entries, exits = find_all_crosses(averages, *buy, period, delay, mapped, tie)
         else:
             sell = grid.sells.positions(grid.windows)
-            (entries,) = crosses_of(averages, *buy, period, delay, mapped, tie, (ABOVE,))
-            (exits,) = crosses_of(averages, *sell, period, delay, mapped, tie, (BELOW,))
+            (entries,) = find_all_crosses(averages, *buy, period, delay, mapped, tie, (ABOVE,))
+            (exits,) = find_all_crosses(averages, *sell, period, delay, mapped, tie, (BELOW,))
         windows, bars = len(grid.windows), int(period.close.size)
         told_apart = (
             (entries, *buy, MOST_PAIRS, functools.partial(walking_order, bars=bars)),

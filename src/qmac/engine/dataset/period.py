@@ -16,7 +16,7 @@ BAR_TOLERANCE = 1e-3
 """How far, as a share, a close or open may lie outside its bar: vendors round the four apart."""
 
 
-def delay_of(rules: Rules) -> int:
+def fill_delay(rules: Rules) -> int:
     """Bars from a signal to its fill."""
     return int(rules.fill == "next_open")
 
@@ -26,7 +26,7 @@ def periods_per_year(prices: Prices, rules: Rules) -> float:
     return rules.periods_per_year or prices.periods_per_year
 
 
-def trading_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Period:
+def build_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Period:
     """Bars from ``rules.start`` to ``rules.end``. Kernels need one bar before the first that may trade."""
     stop = len(prices) if rules.end is None else bar_after(prices, str(rules.end))
     if stop <= windows[-1]:

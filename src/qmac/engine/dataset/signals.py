@@ -26,7 +26,7 @@ BUFFERED_BARS = 250_000
 """Room for crosses of each direction in one call of the kernel: half a MB to one, of which little is touched."""
 
 
-def averages_of(
+def compute_averages(
     prices: Prices,
     windows: tuple[int, ...],
     rules: Rules,
@@ -84,7 +84,7 @@ def averages_of(
     return rows
 
 
-def crosses_of(
+def find_all_crosses(
     averages: np.ndarray,
     fast: np.ndarray,
     slow: np.ndarray,

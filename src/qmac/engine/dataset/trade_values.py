@@ -24,18 +24,18 @@ NEGLIGIBLE = 2.0**-46
 
 
 @dataclass(frozen=True)
-class OwnExits:
+class ForcedExits:
     """How a position opened at each bar ends by itself; ``(T,)`` each."""
 
     bars: np.ndarray  # T for never
     brought: np.ndarray  # cash that one unit brings, costs taken
 
 
-def own_exits(period: Period, rules: Rules) -> OwnExits:
+def compute_forced_exits(period: Period, rules: Rules) -> ForcedExits:
     """Stops and holding time. A stop's price is not worsened by slippage, as in vectorbt."""
     length = period.close.size
     if not rules.has_stops:
-        return OwnExits(np.full(length, length), np.full(length, np.nan))
+        return ForcedExits(np.full(length, length), np.full(length, np.nan))
     bars, prices = find_stops(
         period.fill, period.opens, period.highs, period.lows,
         1.0 if rules.stop_loss is None else rules.stop_loss,
@@ -44,14 +44,14 @@ def own_exits(period: Period, rules: Rules) -> OwnExits:
         length if rules.max_bars is None else rules.max_bars,
     )  # fmt: skip
     by_time = period.fill[np.minimum(bars, length - 1)] * rules.sell_factor
-    return OwnExits(bars, np.where(np.isnan(prices), by_time, prices * (1 - rules.fees)))
+    return ForcedExits(bars, np.where(np.isnan(prices), by_time, prices * (1 - rules.fees)))
 
 
-def values_of(
+def build_trade_values(
     period: Period, rules: Rules, statistics: Collection[str]
 ) -> tuple[TradeValues, Stops | None]:
     """Values for the statistics asked for (fields of ``walk.State``), and the stops if there are any."""
-    exits = own_exits(period, rules)
+    exits = compute_forced_exits(period, rules)
     paid, brought = period.fill * rules.buy_factor, period.fill * rules.sell_factor
     sums = ReturnSums(
         gain=_gain(period, rules, exits) if "gain" in statistics else None,
@@ -81,7 +81,7 @@ def values_of(
     return TradeValues(sums, prices, levels), stops
 
 
-def facts_of(period: Period, rules: Rules, periods_per_year: float) -> Facts:
+def build_facts(period: Period, rules: Rules, periods_per_year: float) -> Facts:
     """What metrics need beside the walk."""
     moves = period.close[1:].astype(np.longdouble) / period.close[:-1] - 1
     downside, losses = (NEGLIGIBLE * float(part(moves).sum()) for part in (_below_squared, _below))
@@ -90,7 +90,7 @@ def facts_of(period: Period, rules: Rules, periods_per_year: float) -> Facts:
     )
 
 
-def bound_of(gain: Any) -> float:
+def bound_log_gain(gain: Any) -> float:
     """No sum of log gains is further from 0: all moves one way, and the cost of a trade every other bar."""
     moves = float(np.abs(np.diff(gain.sell)).sum()) + abs(gain.last - float(gain.sell[-1]))
     round_trip = float(gain.buy[0] - gain.sell[0])
@@ -113,7 +113,7 @@ def _log(values: np.ndarray, base: float) -> np.ndarray:
     return logs
 
 
-def _gain(period: Period, rules: Rules, exits: OwnExits) -> Ends:
+def _gain(period: Period, rules: Rules, exits: ForcedExits) -> Ends:
     base = period.close[0]
     price, last = _log(period.fill, base), float(_log(period.close[-1:], base)[0])
     stopped = _log(exits.brought, base)
@@ -126,7 +126,7 @@ def _summed(
     period: Period,
     paid: np.ndarray,
     brought: np.ndarray,
-    exits: OwnExits,
+    exits: ForcedExits,
     of: Callable[[np.ndarray], np.ndarray],
 ) -> Ends:
     """Sum of ``of(r)`` over the bars of a trade, the bars of its two fills included."""

@@ -59,7 +59,7 @@ class Neighbourhood:
         return cls(values.size, values.size - defined.size, worst, median, best, share, infinite)
 
 
-def neighbours(
+def find_neighbours(
     grid: Grid, combination: Sequence[int], radius: int = RADIUS
 ) -> tuple[np.ndarray, np.ndarray]:
     """The window sets of the grid at most ``radius`` steps away in each window, ``(N, 4)``, and the steps ``(N,)``.
@@ -74,7 +74,7 @@ def neighbours(
 
     Examples
     --------
-    >>> windows, steps = neighbours(Grid(windows=range(10, 101, 10)), (10, 50, 20, 100), radius=1)
+    >>> windows, steps = find_neighbours(Grid(windows=range(10, 101, 10)), (10, 50, 20, 100), radius=1)
     >>> windows[:2].tolist(), steps.shape, int(steps.sum())
     ([[10, 50, 20, 100], [10, 40, 20, 90]], (24,), 23)
     """
@@ -126,17 +126,17 @@ def may_meet(grid: Grid, buys: np.ndarray, sells: np.ndarray) -> np.ndarray:
     return met
 
 
-def around(
+def evaluate_around(
     series: Series, grid: Grid, rules: Rules, combination: Sequence[int], radius: int = RADIUS
 ) -> pd.DataFrame:
     """All metrics of a combination and its neighbours: the four windows, ``steps``, then every metric."""
-    found, steps = neighbours(grid, combination, radius)
+    found, steps = find_neighbours(grid, combination, radius)
     frame = evaluate(series.prices, found.tolist(), rules, series.averages)
     frame.insert(len(ROLES), "steps", steps)
     return frame
 
 
-def surroundings(
+def build_neighbourhoods(
     series: Series,
     grid: Grid,
     rules: Rules,
@@ -146,7 +146,7 @@ def surroundings(
     radii: Sequence[int] = (1, RADIUS),
 ) -> list[list[Neighbourhood]]:
     """For each combination its surroundings within each of ``radii``; neighbours of several are computed once."""
-    blocks = [neighbours(grid, combination, max(radii)) for combination in combinations]
+    blocks = [find_neighbours(grid, combination, max(radii)) for combination in combinations]
     if not blocks:
         return []
     every, places = np.unique(
@@ -165,7 +165,7 @@ def surroundings(
     return found
 
 
-def with_plateau(
+def add_plateau(
     series: Series,
     grid: Grid,
     rules: Rules,
@@ -176,5 +176,5 @@ def with_plateau(
 ) -> pd.DataFrame:
     """The rows of ``top`` with the column ``plateau``: the median of the objective around them."""
     rows: list[Combination] = [tuple(row) for row in top[list(ROLES)].to_numpy(np.int64).tolist()]
-    found = surroundings(series, grid, rules, rows, objective, maximize, (radius,))
+    found = build_neighbourhoods(series, grid, rules, rows, objective, maximize, (radius,))
     return top.assign(plateau=[each[0].median for each in found])

@@ -24,7 +24,7 @@ AS_BARS = 1 << 14
 """A row's plateau takes about as long as the replay of so many bars: 10 to 50 us, the less the nearer rows lie together."""
 
 
-def plateaus(
+def compute_plateaus(
     evaluator: Evaluator, grid: Grid, combinations: np.ndarray, mapped: MapFunction = map
 ) -> np.ndarray:
     """Median of the objective within two steps of each combination, itself left out: ``(K, 4)`` gives ``(K,)``.
@@ -75,13 +75,13 @@ def _medians(evaluator: Evaluator, buys: _Near, sells: _Near) -> np.ndarray:
         return np.concatenate(
             [_medians(evaluator, buys.part(half), sells.part(half)) for half in halves]
         )
-    question = evaluator.question
-    sign = question.objective.sign
-    values = sign * evaluator.values(buy_lists, sell_lists)
+    spec = evaluator.spec
+    sign = spec.objective.sign
+    values = sign * evaluator.compute_values(buy_lists, sell_lists)
     values[np.isnan(values)] = -np.inf
     around = np.empty((rows, buys.lists.shape[1] * sells.lists.shape[1]))
     counts = values_around(
-        values, buy_places, sell_places, buys.pairs, sells.pairs, question.shared_windows, around
+        values, buy_places, sell_places, buys.pairs, sells.pairs, spec.shared_windows, around
     )
     around.sort(axis=1)  # NaN last
     middle = np.arange(rows)

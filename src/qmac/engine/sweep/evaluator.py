@@ -23,8 +23,8 @@ class Evaluator:
     that edges do not depend on threads or tiles.
     """
 
-    def __init__(self, dataset: Dataset, question: SweepSpec, mapped: MapFunction = map) -> None:
-        self.dataset, self.question = dataset, question
+    def __init__(self, dataset: Dataset, spec: SweepSpec, mapped: MapFunction = map) -> None:
+        self.dataset, self.spec = dataset, spec
         self.stop = np.zeros(1, np.uint8)
         self.sink: Sink | None = None
         """Takes every score, if it is set before the workers are made."""
@@ -34,26 +34,26 @@ class Evaluator:
         """Combinations that each cell adds, ``(C,)`` int64; below 0 where it takes off what shares a window."""
         self.work: np.ndarray
         """Steps of each cell, ``(C,)`` int64: rows times lanes."""
-        made = mapped(lambda part: part(dataset, question), (place_scale, _counts, _work))
+        made = mapped(lambda part: part(dataset, spec), (place_scale, _counts, _work))
         (self.units, self.scale), self.counts, self.work = made
 
     def worker(self, floors: np.ndarray | None = None) -> Worker:
         """A worker that ends when ``stop`` is set; ``floors`` as of ``Worker``."""
-        return Worker(self.dataset, self.question, self.scale, self.stop, self.sink, floors)
+        return Worker(self.dataset, self.spec, self.scale, self.stop, self.sink, floors)
 
     def floors(self) -> np.ndarray:
         """Those of workers that have done nothing."""
         return np.full(self.dataset.buys.pairs.starts.size - 1, -np.inf)
 
-    def values(self, buys: np.ndarray, sells: np.ndarray) -> np.ndarray:
+    def compute_values(self, buys: np.ndarray, sells: np.ndarray) -> np.ndarray:
         """Objective of the buy lists ``(B,)`` against the sell lists ``(S,)``, whatever the constraints: ``(B, S)``.
 
         NaN where it is not finite. Bit for bit what the sweep gives.
         """
         scores = sweep_scores(
-            select_lists(self.dataset, buys, sells), self.question, self.scale, keeps_all=True
+            select_lists(self.dataset, buys, sells), self.spec, self.scale, keeps_all=True
         )
-        return self.question.objective.values(scores)
+        return self.spec.objective.values(scores)
 
     @property
     def worker_bytes(self) -> int:
@@ -63,29 +63,29 @@ class Evaluator:
     @property
     def tally_bytes(self) -> int:
         """Memory of a tally."""
-        return reductions.nbytes(make_tally(self.dataset, self.question, reductions.blank))
+        return reductions.nbytes(make_tally(self.dataset, self.spec, reductions.blank))
 
     @property
     def checksum(self) -> str:
         """Of what the kernels are given: a library that rounds a logarithm otherwise gives another dataset."""
         dataset = self.dataset
-        digest = hashlib.sha256(repr((dataset.bars, self.scale, self.question.lanes)).encode())
+        digest = hashlib.sha256(repr((dataset.bars, self.scale, self.spec.lanes)).encode())
         for part in (dataset.buys, dataset.sells, dataset.values, dataset.stops, dataset.facts):
             _add(digest, part)
         return digest.hexdigest()
 
     def empty(self) -> Tally:
         """The tally of no cell."""
-        return make_tally(self.dataset, self.question, reductions.empty)
+        return make_tally(self.dataset, self.spec, reductions.empty)
 
 
-def _counts(dataset: Dataset, question: SweepSpec) -> np.ndarray:
+def _counts(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
     buys, sells = dataset.buys.pairs, dataset.sells.pairs
-    first = np.arange(0, sells.starts.size - 1, question.lanes)
+    first = np.arange(0, sells.starts.size - 1, spec.lanes)
     counts: np.ndarray = np.diff(sells.starts[np.append(first, sells.starts.size - 1)]) * np.int64(
         buys.pairs.size
     )
-    if question.shared_windows:
+    if spec.shared_windows:
         return counts
     windows = len(dataset.windows)
     holding = np.bincount(buys.fast, minlength=windows) + np.bincount(buys.slow, minlength=windows)
@@ -99,10 +99,10 @@ def _counts(dataset: Dataset, question: SweepSpec) -> np.ndarray:
     return np.concatenate((counts, -np.column_stack((fast, slow)).ravel()))
 
 
-def _work(dataset: Dataset, question: SweepSpec) -> np.ndarray:
-    lanes, sells = question.lanes, dataset.sells.pairs
+def _work(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
+    lanes, sells = spec.lanes, dataset.sells.pairs
     work = np.full(count_blocks(dataset, lanes), (dataset.buys.pairs.starts.size - 1) * lanes)
-    if question.shared_windows:
+    if spec.shared_windows:
         return work
     rows = np.diff(dataset.buys.fast_holders.starts) + np.diff(dataset.buys.slow_holders.starts)
     blocks = [

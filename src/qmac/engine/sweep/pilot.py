@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from qmac.engine.dataset.dataset import Dataset
-from qmac.engine.dataset.trade_values import bound_of
+from qmac.engine.dataset.trade_values import bound_log_gain
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import Worker, count_blocks, count_lists
@@ -27,20 +27,20 @@ HEADROOM = 16.0
 """Scores further out than this many times the furthest of the pilot count as that much in means."""
 
 
-def place_scale(dataset: Dataset, question: SweepSpec) -> tuple[reductions.Units, Scale]:
+def place_scale(dataset: Dataset, spec: SweepSpec) -> tuple[reductions.Units, Scale]:
     """How scores become integers and bins."""
     pilot = _pilot(dataset)
-    bounded = question.is_bounded(dataset)
+    bounded = spec.is_bounded(dataset)
     rough = reductions.Units.of(1.0, len(dataset.windows))
     rough_scale = rough.scale(
         0.0, 0.0, None if bounded else 1.0
     )  # of the type of the real one: one compilation
-    scores = _known(sweep_scores(pilot, question, rough_scale))
+    scores = _known(sweep_scores(pilot, spec, rough_scale))
     if scores.size < PILOT_LEAST and count_lists(pilot) != count_lists(dataset):
-        scores = _known(sweep_scores(pilot, question, rough_scale, keeps_all=True))
-    scores *= question.objective.sign
+        scores = _known(sweep_scores(pilot, spec, rough_scale, keeps_all=True))
+    scores *= spec.objective.sign
     return fitted(
-        scores, bound_of(dataset.values.sums.gain) if bounded else None, len(dataset.windows)
+        scores, bound_log_gain(dataset.values.sums.gain) if bounded else None, len(dataset.windows)
     )
 
 
@@ -63,17 +63,17 @@ def fitted(scores: np.ndarray, bound: float | None, windows: int) -> tuple[reduc
 
 
 def sweep_scores(
-    dataset: Dataset, question: SweepSpec, scale: Scale, keeps_all: bool = False
+    dataset: Dataset, spec: SweepSpec, scale: Scale, keeps_all: bool = False
 ) -> np.ndarray:
     """Scores of a small dataset, its buy lists against its sell lists, ``(B, S)``; NaN for none.
 
     Whatever windows they share, and the constraints if ``keeps_all``.
     """
-    asked = replace(question, top=1, shared_windows=True, keeps_all=keeps_all)
-    worker = Worker(dataset, asked, scale, kept=count_blocks(dataset, question.lanes))
+    asked = replace(spec, top=1, shared_windows=True, keeps_all=keeps_all)
+    worker = Worker(dataset, asked, scale, kept=count_blocks(dataset, spec.lanes))
     worker.evaluate((0, worker.cells))
     buys, sells = count_lists(dataset)
-    by_block = worker.take_scores().reshape(-1, buys, question.lanes)
+    by_block = worker.take_scores().reshape(-1, buys, spec.lanes)
     found: np.ndarray = by_block.swapaxes(0, 1).reshape(buys, -1)[:, :sells]
     return found
 

@@ -61,10 +61,10 @@ def empty(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -
 
 def nbytes(tally: Tally) -> int:
     """Bytes of its arrays."""
-    return sum(array.nbytes for array in arrays_of(tally).values())
+    return sum(array.nbytes for array in named_arrays(tally).values())
 
 
-def arrays_of(tally: Tally) -> dict[str, np.ndarray]:
+def named_arrays(tally: Tally) -> dict[str, np.ndarray]:
     """Every array of a tally by its name, such as ``"heap.scores"``."""
     found: dict[str, np.ndarray] = {}
     for name, part in tally._asdict().items():
@@ -79,7 +79,7 @@ def arrays_of(tally: Tally) -> dict[str, np.ndarray]:
 
 def clear(tally: Tally) -> Tally:
     """Make a tally that of no combination, in place."""
-    for name, array in arrays_of(tally).items():
+    for name, array in named_arrays(tally).items():
         array.fill(
             np.inf if name == "lowest" else -np.inf if name.endswith((".best", ".scores")) else 0
         )
@@ -176,7 +176,7 @@ class Units:
         )
 
 
-def top_of(tally: Tally) -> tuple[np.ndarray, np.ndarray]:
+def ranked_top(tally: Tally) -> tuple[np.ndarray, np.ndarray]:
     """Scores and indices (buy pair * sell pairs + sell pair) of the kept, best first."""
     size = int(tally.heap.size[0])
     order = np.lexsort((tally.heap.indices[:size], -tally.heap.scores[:size]))

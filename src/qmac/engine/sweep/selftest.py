@@ -30,7 +30,7 @@ LARGEST = 2.0**10
 """Scores beyond it count as this in sums."""
 
 
-def self_test(question: SweepSpec) -> str:
+def self_test(spec: SweepSpec) -> str:
     """Sweep a small series with the kernels of ``question`` and hold scores, counts and maps against the bar-by-bar metrics.
 
     About 10 ms. Windows are not shared, so what is taken off again is tested with it. Returns the SHA-256 of all that the
@@ -41,16 +41,16 @@ def self_test(question: SweepSpec) -> str:
     InternalError : the kernels are wrong on this machine.
     """
     rules = replace(
-        question.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0
+        spec.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0
     )
-    constrained = frozenset(question.constrained)
+    constrained = frozenset(spec.constrained)
     return _check(
-        type(question),
+        type(spec),
         rules,
-        question.objective.metric,
+        spec.objective.metric,
         constrained,
-        question.traded,
-        question.lanes,
+        spec.traded,
+        spec.lanes,
     )  # type: ignore[arg-type]
 
 
@@ -78,25 +78,23 @@ def _check(
     bounds = dict.fromkeys(constrained, (-np.inf, np.inf)) | (
         {"total_trades": (1.0, np.inf)} if traded else {}
     )
-    question = kind(
-        rules, Objective(metric, True, close.size / 252), False, grid.size, bounds, lanes
-    )
-    dataset = Dataset.build(prices, grid, rules, question.statistics)
+    spec = kind(rules, Objective(metric, True, close.size / 252), False, grid.size, bounds, lanes)
+    dataset = Dataset.build(prices, grid, rules, spec.statistics)
     units, limit = (
         reductions.Units.of(LARGEST, len(WINDOWS)),
-        None if question.is_bounded(dataset) else LARGEST,
+        None if spec.is_bounded(dataset) else LARGEST,
     )
-    worker = Worker(dataset, question, units.scale(-1.0, 1.0, limit))
+    worker = Worker(dataset, spec, units.scale(-1.0, 1.0, limit))
     worker.evaluate((0, worker.cells))
-    scores, indices = reductions.top_of(worker.tally)
+    scores, indices = reductions.ranked_top(worker.tally)
     expected = batch.evaluate(prices, [grid.combination(i) for i in range(grid.size)], rules)
     undefined = expected[sorted(constrained)].isna().any(axis=1).to_numpy()
     undefined = undefined | (traded & (expected["total_trades"].to_numpy() == 0))
     values = np.where(undefined, np.nan, expected[metric].to_numpy(np.float64))
     found = np.full(grid.size, np.nan)
-    found[[_place(grid, int(index)) for index in indices]] = question.objective.values(scores)
+    found[[_place(grid, int(index)) for index in indices]] = spec.objective.values(scores)
     values = np.where(np.isfinite(values), values, np.nan)
-    maps = window_maps.maps_of(worker.tally, dataset.buys, dataset.sells, grid.shared_windows)
+    maps = window_maps.build_maps(worker.tally, dataset.buys, dataset.sells, grid.shared_windows)
     totals = np.clip(scores, -LARGEST, LARGEST).sum() * 2.0**units.score_bits
     counts = (grid.size, scores.size, *(scores.size for _ in reductions.PAIRS))
     if (
@@ -110,7 +108,7 @@ def _check(
             "kernels ($QMAC_CACHE_DIR, or qmac in the user's cache directory) and run again."
         )
     digest = hashlib.sha256()
-    for array in reductions.arrays_of(worker.tally).values():
+    for array in reductions.named_arrays(worker.tally).values():
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 

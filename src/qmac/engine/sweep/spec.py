@@ -10,7 +10,7 @@ import numpy as np
 
 from qmac.data.prices import Prices
 from qmac.engine.dataset.dataset import Dataset
-from qmac.engine.dataset.period import Period, periods_per_year, trading_period
+from qmac.engine.dataset.period import Period, build_period, periods_per_year
 from qmac.errors import PricesError
 from qmac.kernels.sweep.sweep import Aim
 from qmac.kernels.trades import scores
@@ -103,13 +103,13 @@ def build_spec(
     ------
     PricesError : they cannot answer it: too few bars, a close with a lost decimal point.
     """
-    period = trading_period(prices, rules, grid.windows)
+    period = build_period(prices, rules, grid.windows)
     years = period.bars / periods_per_year(prices, rules)
-    question = SweepSpec(
+    spec = SweepSpec(
         rules, Objective(metric, maximize, years), grid.shared_windows, top, constraints
     )
-    _check_jumps(prices, period, question.statistics)
-    return question
+    _check_jumps(prices, period, spec.statistics)
+    return spec
 
 
 def _check_jumps(prices: Prices, period: Period, statistics: Collection[str]) -> None:

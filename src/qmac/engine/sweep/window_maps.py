@@ -20,7 +20,7 @@ ADDED_LISTS = 8192
 """To maps in one call of the kernel: a tenth of a millisecond."""
 
 
-def maps_of(
+def build_maps(
     tally: Tally, buys: Lists, sells: Lists, shared_windows: bool, mapped: MapFunction = map
 ) -> Cells:
     """The maps ``(6, W, W)`` of a tally that is complete, in place: what a list has moves to its pairs.

@@ -30,8 +30,8 @@ def count_blocks(dataset: Dataset, lanes: int) -> int:
     return -(-(dataset.sells.pairs.starts.size - 1) // lanes)
 
 
-def make_tally(dataset: Dataset, question: SweepSpec, made: Callable[..., Tally]) -> Tally:
-    return made(len(dataset.windows), *count_lists(dataset), question.top, len(question.bounds))
+def make_tally(dataset: Dataset, spec: SweepSpec, made: Callable[..., Tally]) -> Tally:
+    return made(len(dataset.windows), *count_lists(dataset), spec.top, len(spec.bounds))
 
 
 Sink = Callable[[int, np.ndarray], None]
@@ -49,7 +49,7 @@ class Worker:
     def __init__(
         self,
         dataset: Dataset,
-        question: SweepSpec,
+        spec: SweepSpec,
         scale: Scale,
         stop: np.ndarray | None = None,
         sink: Sink | None = None,
@@ -57,13 +57,13 @@ class Worker:
         kept: int = 0,
     ) -> None:
         self._stop = np.zeros(1, np.uint8) if stop is None else stop
-        self._width = (0,) * question.lanes
-        aim, buys, sells = question.aim, dataset.buys, dataset.sells
+        self._width = (0,) * spec.lanes
+        aim, buys, sells = spec.aim, dataset.buys, dataset.sells
         lists = buys.pairs.starts.size - 1
         code = code_dtype(dataset.bars)
-        statistics = question.statistics
-        holds_on = question.rules.has_stops and question.rules.conflict == "ignore"
-        tile = _tile(dataset, question)
+        statistics = spec.statistics
+        holds_on = spec.rules.has_stops and spec.rules.conflict == "ignore"
+        tile = _tile(dataset, spec)
         depths = int(buys.prefixes.max()) + 1 if tile == dataset.bars else lists + 1
         self._data = Data(
             buys,
@@ -77,11 +77,11 @@ class Worker:
             tile,
         )
         self._scratch = Workspace(
-            tables=tables(tile, question.lanes, statistics, code),
-            edge=Edge(allocate(1, question.lanes, code), allocate(1, question.lanes, np.float64)),
+            tables=tables(tile, spec.lanes, statistics, code),
+            edge=Edge(allocate(1, spec.lanes, code), allocate(1, spec.lanes, np.float64)),
             states=states(
                 depths,
-                question.lanes,
+                spec.lanes,
                 statistics | set(Own._fields) if holds_on else statistics,
                 code,
             ),
@@ -97,16 +97,16 @@ class Worker:
             ),
             **summaries(
                 len(dataset.windows),
-                question.lanes,
+                spec.lanes,
                 len(aim.metrics),
                 lists * max(kept, sink is not None),
                 code,
             ),
         )
         self._tally: Tally | None = None
-        self._made, self._sink = functools.partial(make_tally, dataset, question), sink
-        self._blocks = count_blocks(dataset, question.lanes)
-        self.cells = self._blocks + (0 if question.shared_windows else 2 * len(dataset.windows))
+        self._made, self._sink = functools.partial(make_tally, dataset, spec), sink
+        self._blocks = count_blocks(dataset, spec.lanes)
+        self.cells = self._blocks + (0 if spec.shared_windows else 2 * len(dataset.windows))
 
     @property
     def tally(self) -> Tally:
@@ -160,11 +160,11 @@ def _nbytes(value: Any) -> int:
     return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
-def _tile(dataset: Dataset, question: SweepSpec) -> int:
+def _tile(dataset: Dataset, spec: SweepSpec) -> int:
     """Bars of a tile. Drawdowns look at the whole series."""
-    columns = len(question.statistics & {*ReturnSums._fields, "paid"})
-    row = question.lanes * (code_dtype(dataset.bars)(0).itemsize + 8 * columns)
-    if "worst" in question.statistics:
+    columns = len(spec.statistics & {*ReturnSums._fields, "paid"})
+    row = spec.lanes * (code_dtype(dataset.bars)(0).itemsize + 8 * columns)
+    if "worst" in spec.statistics:
         return dataset.bars
     if dataset.bars * row <= WHOLE_BYTES:
         return dataset.bars

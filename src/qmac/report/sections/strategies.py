@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qmac.engine.backtest.batch import same_trades
+from qmac.engine.backtest.batch import group_by_trades
 from qmac.engine.dataset.series import Series
-from qmac.engine.neighbourhood.neighbours import Neighbourhood, neighbours, surroundings
+from qmac.engine.neighbourhood.neighbours import (
+    Neighbourhood,
+    build_neighbourhoods,
+    find_neighbours,
+)
 from qmac.results.result import Result
 from qmac.strategy.grid import ROLES, Combination
 from qmac.strategy.metrics import METRICS
@@ -52,13 +56,13 @@ def strategies_of(result: Result, series: Series) -> Strategies:
     """Fold the kept rows of a result and look around each that is left."""
     top = result.top.head(MOST_ROWS)
     rows: list[Combination] = [tuple(row) for row in top[list(ROLES)].to_numpy(np.int64).tolist()]
-    numbers = same_trades(series.prices, rows, result.rules, series.averages)
+    numbers = group_by_trades(series.prices, rows, result.rules, series.averages)
     groups = [
         np.flatnonzero(numbers == number) for number in range(int(numbers.max(initial=-1)) + 1)
     ]
     heads = [rows[group[0]] for group in groups]
     affordable = _affordable(result, heads)
-    near = surroundings(
+    near = build_neighbourhoods(
         series,
         result.grid,
         result.rules,
@@ -89,7 +93,7 @@ def _affordable(result: Result, heads: list[Combination]) -> int:
     """How many strategies can be looked around; at least one, unless a single one is out of reach."""
     seen: set[tuple[int, ...]] = set()
     for k, head in enumerate(heads):
-        seen.update(map(tuple, neighbours(result.grid, head, max(RADII))[0].tolist()))
+        seen.update(map(tuple, find_neighbours(result.grid, head, max(RADII))[0].tolist()))
         if len(seen) * (result.prices["bars"] + OVERHEAD) > MOST_STEPS:
             return max(k, 1)
     return len(heads)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qmac.engine.backtest.backtest import Backtest
-from qmac.engine.neighbourhood.neighbours import RADIUS, neighbours, surroundings
+from qmac.engine.neighbourhood.neighbours import RADIUS, build_neighbourhoods, find_neighbours
 from qmac.engine.sweep.distribution import Distribution
 from qmac.errors import ResultError, printable
 from qmac.report.sections.settings import asked_line
@@ -225,7 +225,7 @@ def _beside_hold(result: Result) -> Table:
 def _around(result: Result) -> str:
     """What surrounds the winner; nothing where its prices are not there, or it takes longer than a blink."""
     assert result.best is not None
-    windows, _ = neighbours(result.grid, result.best)
+    windows, _ = find_neighbours(result.grid, result.best)
     if len(windows) < 2 or len(windows) * result.prices["bars"] > MOST_BARS:
         return ""
     try:
@@ -233,7 +233,7 @@ def _around(result: Result) -> str:
     except ResultError:
         return ""
     asked = (result.grid, result.rules, [result.best], result.objective, result.maximize, (RADIUS,))
-    near = surroundings(series, *asked)[0][0]
+    near = build_neighbourhoods(series, *asked)[0][0]
     median, worst = (number(result.objective, value) for value in (near.median, near.worst))
     return f"within {RADIUS} steps of the winner, {near.neighbours:,} window set{'s' * (near.neighbours != 1)}: median {median}, worst {worst}"
 

@@ -54,7 +54,7 @@ class NodeReading:
     generation: int = 0
 
 
-def node_fingerprint(question: SweepSpec, bars: int) -> dict[str, str]:
+def node_fingerprint(spec: SweepSpec, bars: int) -> dict[str, str]:
     """What must be equal on every machine that sweeps one grid: version, kernels, and known answers to the last bit.
 
     Raises
@@ -62,7 +62,7 @@ def node_fingerprint(question: SweepSpec, bars: int) -> dict[str, str]:
     InternalError : the kernels give wrong answers here.
     """
     answers = (
-        self_test(question) if code_dtype(bars) is np.uint16 else "not asked for"
+        self_test(spec) if code_dtype(bars) is np.uint16 else "not asked for"
     )  # longer series: other kernels
     return {"version": __version__, "kernels": hash_kernel_sources(), "known answers": answers}
 

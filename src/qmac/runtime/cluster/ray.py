@@ -76,8 +76,8 @@ class Actor:
         }
 
     @ray.method(concurrency_group="talk")
-    def hello(self, question: SweepSpec, bars: int) -> tuple[dict[str, str], int]:
-        return node_fingerprint(question, bars), self._node.threads
+    def hello(self, spec: SweepSpec, bars: int) -> tuple[dict[str, str], int]:
+        return node_fingerprint(spec, bars), self._node.threads
 
     @ray.method(concurrency_group="work")
     def work(
@@ -151,8 +151,8 @@ class RayNodes(Nodes):
         self._rest = {
             place: rest for place, rest in self._rest.items() if rest[0] < math.inf
         }  # this one may fit
-        self._question, self._bars = evaluator.question, evaluator.dataset.bars
-        self._passport = node_fingerprint(self._question, self._bars)
+        self._spec, self._bars = evaluator.spec, evaluator.dataset.bars
+        self._passport = node_fingerprint(self._spec, self._bars)
         self._checksum, self._dataset = evaluator.checksum, [ray.put(evaluator)]
         for (
             member
@@ -232,7 +232,7 @@ class RayNodes(Nodes):
         self._greet(member)
 
     def _greet(self, member: _Member) -> None:
-        self._calls[member.actor.hello.remote(self._question, self._bars)] = _Call(member, "hello")
+        self._calls[member.actor.hello.remote(self._spec, self._bars)] = _Call(member, "hello")
 
     def _end(self, name: str, *, for_good: bool = False) -> None:
         if (member := self._members.pop(name, None)) is None:
