@@ -1,10 +1,9 @@
-"""The answer of a run, and its directory on disk."""
+"""The answer of a sweep: its figures, and small questions about them."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from qmac import _views
-from qmac._version import __version__
 from qmac.data.prices import Prices
 from qmac.engine.backtest.batch import evaluate
 from qmac.engine.dataset.period import build_period
@@ -23,27 +21,32 @@ from qmac.engine.neighbourhood import neighbours
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
 from qmac.errors import InputError, OptionError, ResultError, suggestion
-from qmac.results.writer import FORMAT, write_result
+from qmac.results.writer import Contents, build_arrays, build_header, write_result
 from qmac.runs import job_file
 from qmac.runs.score_store import ScoreGrid
 from qmac.strategy.grid import ROLES, Combination, Grid
 from qmac.strategy.rules import Rules
 
 RANKS = ("objective", "plateau")
+"""What ``Result.ranked`` sorts by."""
 ROWS_AT_ONCE = 1024
-SAME = 1e-6
-"""How far the best row and its replay may differ on prices that are said to be the same."""
+"""Rows that ``Result.rows`` converts together: a million of them as dicts are 3 GiB."""
+REPLAY_TOLERANCE = 1e-6
+"""Relative difference between the best row and its replay on the same prices."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """What a sweep found. Every figure but ``elapsed`` is the same for any number of threads."""
+    """The answer of a sweep. Every figure but ``elapsed`` is the same for any number of threads."""
 
     top: pd.DataFrame
     """The best combinations: four windows, then every metric; by objective, then index."""
     distribution: Distribution
+    """The objective over all scored combinations."""
     evaluated: int
+    """Combinations of the grid that were evaluated."""
     scored: int
+    """Combinations that keep every constraint and whose objective is defined."""
     unscored: int
     """Combinations whose objective is undefined: counted, never ranked."""
     filtered: int
@@ -53,98 +56,146 @@ class Result:
     elapsed: float
     """Seconds of the sweep, from checked prices to merged result."""
     grid: Grid
+    """The windows that were swept."""
     rules: Rules
+    """Fills, costs, stops and trading period."""
     objective: str
+    """The metric that ranks combinations."""
     maximize: bool
+    """Whether the highest objective is the best."""
     constraints: dict[str, tuple[float, float]]
     """Bounds by metric; infinite where there is none."""
     threads: int
+    """Threads at the start of the sweep."""
     prices: dict[str, Any]
     """Name, bars, first and last date of the trading period, and the averages' kind or "own"."""
     periods_per_year: float
+    """Bars a year, by which metrics are annualised."""
     hold: dict[str, float]
     """Metrics of buy & hold on the same bars."""
     maps: Maps
+    """Best, mean and count of the objective for each value of two windows."""
     top_scores: np.ndarray
     """Scores of the top rows ``(K,)``, bit for bit as the sweep summed them."""
     degradations: list[dict[str, Any]] = field(default_factory=list)
-    """What the governor did: when, what level, how many threads, why. None of it changes the answer."""
+    """Steps of the governor: when, level, threads, reason. None of them changes the answer."""
     failed: list[dict[str, Any]] = field(default_factory=list)
-    """Cells that no node of a cluster could sweep: number, combinations, why. What they hold is in no count and no map."""
+    """Cells that no node of a cluster could sweep: number, combinations, reason.
+
+    Their combinations are in no count and no map."""
     scores: ScoreGrid | None = None
-    """Every score, where the run kept them (``save_grid``)."""
+    """Every score, where the run stored them (``save_grid``)."""
     machine: str = ""
-    """What it was computed with."""
+    """The machine that computed it."""
     source: Callable[[], Series] | None = None
-    """Gives the prices it was found on; None where they were not kept. Neighbourhoods and reports are made with them."""
+    """Reads the prices of the sweep; None if they were not saved."""
 
     @property
     def best(self) -> Combination | None:
         """The winner's windows; None if nothing was scored."""
         if self.top.empty:
             return None
-        a, b, c, d = (int(window) for window in self.top.iloc[0, :4])
-        return a, b, c, d
+        buy_fast, buy_slow, sell_fast, sell_slow = self.top.iloc[0, :4].astype(int)
+        return int(buy_fast), int(buy_slow), int(sell_fast), int(sell_slow)
 
     @property
     def combinations_per_second(self) -> float:
+        """Combinations evaluated a second."""
         return self.evaluated / self.elapsed
 
     def map(self, rows: str, columns: str, stat: str = "max") -> pd.DataFrame:
-        """Objective over two of the four windows: ``stat`` is ``"max"`` (``"min"`` of a lowest), ``"mean"`` or ``"count"``.
+        """Return the objective over two of the four windows.
 
-        Returns a frame with the windows of ``rows`` as index and those of ``columns`` as columns, NaN
-        where no combination was scored. The mean of returns and drawdowns is the compounded one. A maximum
-        over thousands of combinations hides luck; look at the mean beside it.
+        The mean of returns and drawdowns is the compounded one. A maximum over thousands of
+        combinations hides luck; look at the mean beside it.
+
+        Parameters
+        ----------
+        rows, columns : str
+            Two of ``"buy_fast"``, ``"buy_slow"``, ``"sell_fast"`` and ``"sell_slow"``.
+        stat : str, default "max"
+            ``"max"`` (the lowest, of an objective that is minimised), ``"mean"`` or ``"count"``.
+
+        Returns
+        -------
+        pd.DataFrame
+            The windows of ``rows`` as index and those of ``columns`` as columns; NaN where no
+            combination was scored.
 
         Raises
         ------
-        OptionError : a window or stat that is not known.
+        OptionError
+            If a window or ``stat`` is not known.
         """
         return self.maps.frame(self.grid, rows, columns, stat)
 
-    @property
+    @functools.cached_property
     def series(self) -> Series:
-        """The prices that were swept, and the user's own averages.
+        """The prices that were swept, and the user's own averages; read once.
 
         Raises
         ------
-        ResultError : they were not kept with the result.
+        ResultError
+            If they were not saved with the result.
         """
         if self.source is None:
             raise ResultError(
-                f"the prices of {self.prices['name']} are not with this result. Give them: result.with_prices(prices), "
-                "report(path, prices=...), or qmac report DIR --prices FILE."
+                f"the prices of {self.prices['name']} are not with this result. "
+                "Give them: result.with_prices(prices), report(path, prices=...), "
+                "or qmac report DIR --prices FILE."
             )
         return self.source()
 
     def with_prices(
         self, prices: Prices | pd.DataFrame | pd.Series, averages: np.ndarray | None = None
     ) -> Result:
-        """The same with its prices, where they were not kept; ``averages`` if it was found on your own.
+        """Return the result with its prices, for one that was saved without them.
+
+        Parameters
+        ----------
+        prices : Prices, pd.DataFrame or pd.Series
+            The prices that were swept.
+        averages : np.ndarray, optional
+            The averages ``(W, T)`` of the sweep, if they were your own.
+
+        Returns
+        -------
+        Result
+            With the same figures.
 
         Raises
         ------
-        ResultError : the result was found on other prices.
+        ResultError
+            If the result was computed on other prices.
         """
-        source = functools.partial(
-            Series.of, Prices.of(prices, self.prices["name"]), averages, self.grid.windows
-        )
+        checked = Prices.of(prices, self.prices["name"])
+        source = functools.partial(Series.of, checked, averages, self.grid.windows)
         _check_series(source(), self)
         return replace(self, source=source)
 
     def neighbourhood(
         self, combination: Sequence[int] | None = None, radius: int = 2
     ) -> pd.DataFrame:
-        """Every window set within ``radius`` steps of a combination (the best, if None), exactly.
+        """Evaluate every combination within some steps of one.
 
-        Returns a frame like ``top`` with the column ``steps``, 0 for the combination itself, which comes first. A step is
-        from a window to the next one in the grid.
+        Parameters
+        ----------
+        combination : sequence of int, optional
+            Four windows of the grid; the best combination by default.
+        radius : int, default 2
+            Largest number of steps. A step is from a window to the next one in the grid.
+
+        Returns
+        -------
+        pd.DataFrame
+            Columns as in ``top``, and ``steps``: 0 for the combination itself, which comes first.
 
         Raises
         ------
-        GridError : the combination is not in the grid.
-        ResultError : nothing was scored, or the prices were not kept with the result.
+        GridError
+            If the combination is not in the grid.
+        ResultError
+            If nothing was scored, or the prices were not saved with the result.
 
         Examples
         --------
@@ -157,52 +208,88 @@ class Result:
         combination = self.best if combination is None else combination
         if combination is None:
             raise ResultError(
-                "no combination was scored, so there is no best. Name one, such as (10, 50, 20, 100)."
+                "no combination was scored, so there is no best. "
+                "Name one, such as (10, 50, 20, 100)."
             )
         return neighbours.evaluate_around(self.series, self.grid, self.rules, combination, radius)
 
     def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:
-        """``top`` in the order of its column ``plateau``: the median of the objective over the neighbourhood.
+        """Return ``top`` in the order of the median objective over each row's neighbourhood.
 
-        Neighbours without a finite objective count as the worst. The column is that of two steps; another ``radius`` is
-        worked out anew. ``by="objective"`` is ``top`` itself.
+        Neighbours without a finite objective count as the worst.
+
+        Parameters
+        ----------
+        by : str, default "plateau"
+            ``"objective"`` returns ``top`` as it is.
+        radius : int, default 2
+            Steps of the neighbourhood; any other than 2 is computed anew.
+
+        Returns
+        -------
+        pd.DataFrame
+            ``top``, sorted by its column ``plateau``.
 
         Raises
         ------
-        OptionError : another ``by``.
-        ResultError : another ``radius``, and the prices were not kept with the result.
+        OptionError
+            If ``by`` is not known.
+        ResultError
+            If ``radius`` is not 2, and the prices were not saved with the result.
         """
         if by not in RANKS:
             raise OptionError(f"rank by {by!r} is not known. {suggestion(str(by), RANKS)}")
-        if by == "objective" or self.top.empty:
-            return self.top
         top = self.top
-        if (
-            radius != neighbours.RADIUS or "plateau" not in top
-        ):  # results of earlier versions have no such column
-            asked = (self.series, self.grid, self.rules, top, self.objective, self.maximize, radius)
-            top = neighbours.add_plateau(*asked)
-        return top.sort_values(
-            "plateau", ascending=not self.maximize, kind="stable", ignore_index=True
-        )
+        if by == "objective" or top.empty:
+            return top
+        # results of earlier versions have no such column
+        if radius != neighbours.RADIUS or "plateau" not in top:
+            ranking = (top, self.objective, self.maximize, radius)
+            top = neighbours.add_plateau(self.series, self.grid, self.rules, *ranking)
+        worst_first = not self.maximize
+        return top.sort_values("plateau", ascending=worst_first, kind="stable", ignore_index=True)
 
     def report(
         self, path: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None
     ) -> Path:
-        """Write a page that shows all of it, in one HTML file; ``prices`` where they were not kept (docs/report.md).
+        """Write a page that shows all of the result, in one HTML file (docs/report.md).
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write.
+        prices : Prices, pd.DataFrame or pd.Series, optional
+            The prices that were swept, if they were not saved with the result.
+
+        Returns
+        -------
+        Path
+            The file.
 
         Raises
         ------
-        ResultError : the prices are missing or others, or the file cannot be written.
-        OptionError : Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+        ResultError
+            If the prices are missing or others, or the file cannot be written.
+        OptionError
+            If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
         """
-        written: Path = _views.draw(
-            "report", self if prices is None else self.with_prices(prices), Path(path)
-        )
+        shown = self if prices is None else self.with_prices(prices)
+        written: Path = _views.draw("report", shown, Path(path))
         return written
 
     def plot_map(self, rows: str, columns: str, stat: str = "max") -> Any:
-        """``map`` as a Plotly figure; it says what was aggregated. Errors as in ``map`` and ``report``."""
+        """Draw ``map`` as a heat map.
+
+        Parameters
+        ----------
+        rows, columns, stat : str
+            See ``map``.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+            Its title says what was aggregated.
+        """
         return _views.draw("map", self, rows, columns, stat)
 
     def __repr__(self) -> str:
@@ -213,35 +300,65 @@ class Result:
         html: str = _views.draw("result", self)
         return html
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of every count, score and map: equal for any threads, tiles or machine."""
-        digest = hashlib.sha256(
-            f"{self.evaluated} {self.scored} {self.unscored} {self.filtered_by}".encode()
-        )
-        distribution, maps = self.distribution, self.maps
-        arrays = [
-            self.top.iloc[:, :4].to_numpy(np.int64),
-            self.top_scores,
-            distribution.score_edges, distribution.counts, distribution.positive, distribution.score_mean,
-            distribution.score_std, distribution.score_min, distribution.score_max,
-            maps.best, maps.means, maps.counts,
-        ]  # fmt: skip
-        for array in arrays:
+        counts = f"{self.evaluated} {self.scored} {self.unscored} {self.filtered_by}"
+        digest = hashlib.sha256(counts.encode())
+        for array in self._digested_arrays():
             array = np.ascontiguousarray(array)
             digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
         return digest.hexdigest()
 
+    def _digested_arrays(self) -> Iterator[Any]:
+        """Yield what ``digest`` hashes after the counts; the order is part of its meaning."""
+        distribution, maps = self.distribution, self.maps
+        yield self.top.iloc[:, :4].to_numpy(np.int64)
+        yield self.top_scores
+        yield distribution.score_edges
+        yield distribution.counts
+        yield distribution.positive
+        yield distribution.score_mean
+        yield distribution.score_std
+        yield distribution.score_min
+        yield distribution.score_max
+        yield maps.best
+        yield maps.means
+        yield maps.counts
+
     def summary(self, rank_by: str = "objective") -> dict[str, Any]:
-        """Plain values for JSON: counts, digest, speed, best and top; ``rank_by`` as in ``ranked``."""
+        """Return counts, digest, speed, the best combination and the top rows.
+
+        Parameters
+        ----------
+        rank_by : str, default "objective"
+            Order of the rows, see ``ranked``.
+
+        Returns
+        -------
+        dict
+            Plain values, for JSON.
+        """
         return self.about | {"top": list(self.rows(rank_by))}
 
     def rows(self, rank_by: str = "objective") -> Iterator[dict[Any, Any]]:
-        """The rows of ``ranked`` as plain values, one at a time: a million of them at once are 3 GiB."""
-        for _, part in (ranked := self.ranked(rank_by)).groupby(
-            np.arange(len(ranked)) // ROWS_AT_ONCE
-        ):
-            yield from part.astype(object).where(part.notna(), None).to_dict("records")
+        """Yield the rows of ``ranked``, one at a time.
+
+        Parameters
+        ----------
+        rank_by : str, default "objective"
+            See ``ranked``.
+
+        Yields
+        ------
+        dict
+            Plain values by column; None where a number is undefined.
+        """
+        ranked = self.ranked(rank_by)
+        for first in range(0, len(ranked), ROWS_AT_ONCE):
+            part = ranked.iloc[first : first + ROWS_AT_ONCE]
+            plain = part.astype(object).where(part.notna(), None)
+            yield from plain.to_dict("records")
 
     @property
     def about(self) -> dict[str, Any]:
@@ -268,96 +385,94 @@ class Result:
             "best": list(self.best) if self.best else None,
         }
 
-    @property
+    @functools.cached_property
     def job(self) -> str:
-        """The job file that would repeat it on the same prices, as text: ``qmac optimize job.toml PRICES``."""
-        asked: dict[str, Any] = {"grid": self.grid.to_dict(), "rules": self.rules.to_dict()}
-        asked |= {name: getattr(self, name) for name in ("objective", "maximize", "constraints")}
-        return job_file.of_result(asked, max(len(self.top), 1), self.prices)
+        """The job file that repeats it on the same prices: ``qmac optimize job.toml PRICES``."""
+        settings = {
+            "grid": self.grid.to_dict(),
+            "rules": self.rules.to_dict(),
+            "objective": self.objective,
+            "maximize": self.maximize,
+            "constraints": self.constraints,
+        }
+        return job_file.of_result(settings, max(len(self.top), 1), self.prices)
 
     def save(self, directory: str | Path) -> Path:
-        """Write the result into a new or empty directory, all or nothing: JSON, Parquet, arrays, and its prices.
+        """Write the result into a new or empty directory, all or nothing.
+
+        Parameters
+        ----------
+        directory : str or Path
+            For JSON, Parquet, arrays, and the prices if the result has them.
+
+        Returns
+        -------
+        Path
+            The directory, absolute.
 
         Raises
         ------
-        ResultError : the directory has something in it, or cannot be written.
+        ResultError
+            If there is something in the directory, or it cannot be written.
         """
-        series = None if self.source is None else self.series
-        return write_result(directory, self._header, self.top, self._arrays, series)
-
-    @property
-    def _arrays(self) -> dict[str, Any]:
-        """What lies in ``arrays.npz``."""
-        distribution, maps = self.distribution, self.maps
-        numbers = (
-            distribution.score_mean,
-            distribution.score_std,
-            distribution.score_min,
-            distribution.score_max,
-        )
-        return {
-            "edges": distribution.score_edges,
-            "counts": distribution.counts,
-            "positive": distribution.positive,
-            "scores": np.array(numbers),
-            "top_scores": self.top_scores,
-            "map_best": maps.best,
-            "map_mean": maps.means,
-            "map_count": maps.counts,
-        }
-
-    @property
-    def _header(self) -> dict[str, Any]:
-        """What lies in ``result.json``, but for the checksums."""
-        return {
-            "format": FORMAT,
-            "qmac": __version__,
-            **{
-                name: value
-                for name, value in self.about.items()
-                if name not in ("best", "combinations_per_second")
-            },
-            "constraints": {
-                metric: [None if math.isinf(bound) else bound for bound in bounds]
-                for metric, bounds in self.constraints.items()
-            },
+        details = {
             "years": self.distribution.objective.years,
             "limit": self.distribution.limit,
             "threads": self.threads,
-            "hold": {
-                name: value if math.isfinite(value) else str(value)
-                for name, value in self.hold.items()
-            },
+            "hold": self.hold,
             "job": self.job,
         }
+        contents = Contents(
+            header=build_header(self.about, details),
+            top=self.top,
+            arrays=build_arrays(self.distribution, self.maps, self.top_scores),
+            series=None if self.source is None else self.series,
+        )
+        return write_result(directory, contents)
 
 
 def _check_series(series: Series, result: Result) -> None:
-    """Raise ResultError unless a result with these dates and best rows can have been found on a series."""
-    known, name, top, objective = result.prices, result.prices["name"], result.top, result.objective
-    if known["averages"] == "own" and series.averages is None:
+    """Raise ResultError unless the dates and the best row of a result fit a series."""
+    name = result.prices["name"]
+    if result.prices["averages"] == "own" and series.averages is None:
         raise ResultError(
-            f"{name} was swept on averages of your own. Give them too: with_prices(prices, averages)."
+            f"{name} was swept on averages of your own. "
+            "Give them too: with_prices(prices, averages)."
         )
+    _check_dates(series, result)
+    if not result.top.empty:
+        _check_best_row(series, result)
+
+
+def _check_dates(series: Series, result: Result) -> None:
+    """Raise ResultError unless the trading period has the same bars, by number and dates."""
     try:
         period = build_period(series.prices, result.rules, result.grid.windows)
     except InputError as error:
         raise ResultError(f"these are not the prices of this result: {error}") from None
-    dates = series.prices.index[period.first + period.start :][: period.bars]
-    here = {"bars": dates.size, "first": str(dates[0]), "last": str(dates[-1])}
-    for what, value in here.items():
-        if known[what] != value:
+    first = period.first + period.start
+    dates = series.prices.index[first : first + period.bars]
+    actual = {"bars": dates.size, "first": str(dates[0]), "last": str(dates[-1])}
+    for what, value in actual.items():
+        expected = result.prices[what]
+        if value != expected:
             raise ResultError(
-                f"these are not the prices of this result: {what} is {value}, not {known[what]}. "
-                f"Give the file that {name} was swept on."
+                f"these are not the prices of this result: {what} is {value}, not {expected}. "
+                f"Give the file that {result.prices['name']} was swept on."
             )
-    if top.empty:
-        return
-    row = top[list(ROLES)].iloc[:1].to_numpy(np.int64).tolist()
-    replayed = float(evaluate(series.prices, row, result.rules, series.averages)[objective].iloc[0])
-    found = top[objective].iloc[0]
-    if not abs(replayed - found) <= SAME * max(1.0, abs(found)):
+
+
+def _check_best_row(series: Series, result: Result) -> None:
+    """Raise ResultError unless a backtest of the best combination has the saved objective."""
+    objective = result.objective
+    best = [int(result.top[role].iloc[0]) for role in ROLES]
+    replay = evaluate(series.prices, [best], result.rules, series.averages)
+    actual = float(replay[objective].iloc[0])
+    expected = float(result.top[objective].iloc[0])
+    tolerance = REPLAY_TOLERANCE * max(1.0, abs(expected))
+    if not abs(actual - expected) <= tolerance:  # NaN is beyond it, too
         raise ResultError(
-            f"these are not the prices of this result: the best combination makes {objective} {replayed:g} of them, "
-            f"not {found:g}. Give the file that {name} was swept on."
+            f"these are not the prices of this result: the best combination makes {objective} "
+            f"{actual:g} of them, not {expected:g}. "
+            f"Give the file that {result.prices['name']} was swept on."
         )
