@@ -1,9 +1,9 @@
-"""What can go wrong, as a tree.
+"""The exceptions of qmac, as a tree, and the wording that messages share.
 
 ::
 
     QmacError
-    |- InputError(ValueError)         the user can mend it; exit code 2 on the command line
+    |- InputError(ValueError)         the user can fix it; exit code 2 on the command line
     |  |- PricesError                 a file or frame of prices
     |  |- GridError                   windows and ranges
     |  |- RulesError                  costs, fills, conflicts, periods
@@ -11,9 +11,9 @@
     |  `- ResultError                 a directory of results or of a run
     |     `- WriteError               that cannot be written; exit code 74
     |- Stopped                        a run that ended before it was done, by its limits; exit code 75
-    `- InternalError                  the books do not balance: a defect of qmac
+    `- InternalError                  counts that do not add up: a defect of qmac
 
-A message names the value, the cause and the next step.
+A message names the subject, its value, the constraint and the next step.
 """
 
 from __future__ import annotations
@@ -23,61 +23,118 @@ from collections.abc import Iterable
 
 
 class QmacError(Exception):
-    """Base of all errors that qmac raises on purpose."""
+    """Base class of the errors that qmac raises on purpose."""
 
 
 class InputError(QmacError, ValueError):
-    """Something that was given cannot be used; the message says what to change."""
+    """Invalid input. The message names the value, the constraint and the next step."""
 
 
 class PricesError(InputError):
-    """Prices that cannot be backtested."""
+    """Invalid prices: a file, a frame, or a value in one."""
 
 
 class GridError(InputError):
-    """Windows that give no grid."""
+    """Invalid windows, or windows that allow no combination."""
 
 
 class RulesError(InputError):
-    """Trading rules outside what is defined."""
+    """Invalid trading rules."""
 
 
 class OptionError(InputError):
-    """An option of a run outside what is defined."""
+    """An invalid option of a run."""
 
 
 class ResultError(InputError):
-    """A directory that cannot be read as a result, or cannot be written."""
+    """A directory that is not a result, or could not be read or written."""
 
 
 class WriteError(ResultError):
-    """A file that the system would not write, such as on a full disk."""
+    """A file that could not be written, as on a full disk."""
 
 
 class Stopped(QmacError):
-    """A limit ended the run before it was done; with a directory, it can be resumed."""
+    """A run that a limit ended early. One with a directory can be resumed."""
 
 
 class InternalError(QmacError):
-    """A promise of qmac did not hold; please report it."""
+    """A defect of qmac; please report it."""
 
 
 def suggestion(value: str, known: Iterable[str]) -> str:
-    """' Did you mean ...?' if something known is near, else the list of what is known."""
+    """Return "Did you mean ...?" if a known name is near, else the list of known names.
+
+    Parameters
+    ----------
+    value : str
+        The name that is not known.
+    known : iterable of str
+        Names that are.
+
+    Returns
+    -------
+    str
+        A sentence.
+
+    Examples
+    --------
+    >>> suggestion("sharp", ["sharpe_ratio", "win_rate"])
+    "Did you mean 'sharpe_ratio'?"
+    >>> suggestion("x", ["sharpe_ratio", "win_rate"])
+    'Known: sharpe_ratio, win_rate.'
+    """
     names = list(known)
-    lowered = {name.lower(): name for name in names}
+    name_by_lower = {name.lower(): name for name in names}
     wanted = str(value).strip().lower()
-    near = difflib.get_close_matches(wanted, lowered, n=1) or [
-        name for name in lowered if len(wanted) > 1 and name.startswith(wanted)
-    ]
+    near = difflib.get_close_matches(wanted, name_by_lower, n=1)
+    if not near and len(wanted) > 1:
+        near = [name for name in name_by_lower if name.startswith(wanted)]
     if near:
-        return f"Did you mean {lowered[near[0]]!r}?"
+        return f"Did you mean {name_by_lower[near[0]]!r}?"
     return f"Known: {', '.join(names)}."
 
 
-def printable(text: object) -> str:
-    """A text of somebody else's, in which nothing moves the cursor of a terminal or begins a line of its own.
+def unknown(name: str, value: object, known: Iterable[str]) -> str:
+    """Return the message of an option whose value is none of the known names.
 
+    Parameters
+    ----------
+    name : str
+        The option.
+    value : object
+        Its value.
+    known : iterable of str
+        Names that it takes.
+
+    Returns
+    -------
+    str
+        The value, and the nearest name or all of them.
+
+    Examples
+    --------
+    >>> unknown("fill", "next_opn", ["close", "next_open"])
+    "fill 'next_opn' is not known. Did you mean 'next_open'?"
+    """
+    return f"{name} {value!r} is not known. {suggestion(str(value), known)}"
+
+
+def printable(text: object) -> str:
+    """Return a text without the characters that move a terminal's cursor or begin a line.
+
+    Parameters
+    ----------
+    text : object
+        Text of untrusted origin, such as a file's name or content.
+
+    Returns
+    -------
+    str
+        ``str(text)`` with a question mark for each character that cannot be printed.
+
+    Examples
+    --------
     >>> printable("0.2\x1b[2J")
     '0.2?[2J'
     """

@@ -435,10 +435,10 @@ def test_errors_of_workers_are_raised(market, monkeypatch):
         ({"rules": qmac.Rules(start="2002-01-01", end="2001-12-31")}, "Give a later end"),
         ({"rules": qmac.Rules(end="2001-01-15")}, "needs at least"),
         ({"rules": qmac.Rules(start="2050-01-01")}, "Give an earlier start"),
-        ({"top": 0}, "top is 0"),
+        ({"top": 0}, "top must be at least 1, got 0"),
         ({"top": 2.5}, "whole number"),
-        ({"threads": 0}, "threads is 0"),
-        ({"min_trades": -1}, "min_trades is -1"),
+        ({"threads": 0}, "threads must be at least 1, got 0"),
+        ({"min_trades": -1}, "min_trades must be at least 0, got -1"),
     ],
 )
 def test_bad_options(market, arguments, says):

@@ -174,7 +174,7 @@ def test_the_command_line_overrides(job, asked, csv, tmp_path):
         ("prices = {'' = 'spy.csv'}", "has no name"),
         ("out = 3", "must be a path in quotes"),
         ("min-trades = 1\nmin_trades = 2", "is there twice"),
-        ("fees = 2", "fees is 2"),
+        ("fees = 2", "fees must be in [0, 1), got 2."),
         ("prices = 'other.csv'", "other.csv: there is no such file"),
         ("", "no prices are given"),
         ("averages = 'own'", "averages of its own"),

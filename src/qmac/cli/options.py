@@ -13,7 +13,8 @@ import typer
 
 import qmac
 from qmac.errors import OptionError, ResultError, suggestion
-from qmac.strategy.rules import AVERAGES, CONFLICTS, FILLS
+from qmac.strategy.averages import AVERAGES
+from qmac.strategy.rules import CONFLICTS, FILLS
 
 RANKS = ("objective", "plateau")
 RankBy = Annotated[

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
+from qmac.strategy.averages import AVERAGES
 from qmac.strategy.rules import Rules
 
 TIE = 2.0**-48  # averages nearer than this share of their size are equal
@@ -62,59 +63,28 @@ class Course:
 
 
 def average(kind: str, prices: Sequence[float], window: int) -> list[float | None]:
-    """A moving average at each bar; None until ``window`` bars exist (``hma``: longer)."""
+    """Return a moving average at each bar; None until ``window`` bars exist (``hma``: longer).
+
+    Parameters
+    ----------
+    kind : str
+        Key of ``AVERAGES``.
+    prices : sequence of float
+        Closes, one per bar.
+    window : int
+        Number of bars, at least 1.
+
+    Returns
+    -------
+    list of float or None
+        One value per bar, right to the last place.
+    """
     with localcontext() as context:
         context.prec = DIGITS
         exact = [Decimal(price) for price in prices]
-        defined = window - 1
-        match kind:
-            case "sma":
-                found = _weighted(exact, window, [1] * window)
-            case "wma":
-                found = _weighted(exact, window, range(1, window + 1))
-            case "hma":
-                half = _weighted(exact, max(window // 2, 1), range(1, max(window // 2, 1) + 1))
-                full = _weighted(exact, window, range(1, window + 1))
-                ahead = [2 * h - f for h, f in zip(half[defined:], full[defined:], strict=True)]
-                root = math.isqrt(window)
-                found = [Decimal(0)] * defined + _weighted(ahead, root, range(1, root + 1))
-                defined += root - 1
-            case "rma":
-                found = _exponential(exact, Decimal(1) / window)
-            case _:
-                share = Decimal(2) / (window + 1)
-                once = _exponential(exact, share)
-                twice = _exponential(once, share)
-                thrice = _exponential(twice, share)
-                found = {
-                    "ema": once,
-                    "dema": [2 * a - b for a, b in zip(once, twice, strict=True)],
-                    "tema": [
-                        3 * a - 3 * b + c for a, b, c in zip(once, twice, thrice, strict=True)
-                    ],
-                }[kind]
-        return [None if bar < defined else float(value) for bar, value in enumerate(found)]
-
-
-def _weighted(prices: Sequence[Decimal], window: int, weights: Sequence[int]) -> list[Decimal]:
-    """Weighted mean of the last ``window`` prices, the newest last; 0 before."""
-    return [
-        sum(
-            (w * p for w, p in zip(weights, prices[bar - window + 1 : bar + 1], strict=True)),
-            Decimal(0),
-        )
-        / sum(weights)
-        if bar >= window - 1
-        else Decimal(0)
-        for bar in range(len(prices))
-    ]
-
-
-def _exponential(prices: Sequence[Decimal], share: Decimal) -> list[Decimal]:
-    found = [prices[0]]
-    for price in prices[1:]:
-        found.append(found[-1] + share * (price - found[-1]))
-    return found
+        values = [float(value) for value in AVERAGES[kind].compute(exact, window)]
+    undefined: list[float | None] = [None] * (len(prices) - len(values))
+    return undefined + values
 
 
 def sign(fast: float | None, slow: float | None) -> int | None:

@@ -114,7 +114,7 @@ def test_memory(given_as, kept, of_1000):
         ({"memory": True}, "memory is True"),
         ({"memory": "4 apples"}, "unit 'apples' is not known"),
         ({"memory": []}, "whole number of bytes"),
-        ({"threads": 0}, "threads is 0, but must be at least 1"),
+        ({"threads": 0}, "threads must be at least 1, got 0"),
         ({"threads": 1.5}, "whole number"),
         ({"cpu_share": 0}, "cpu_share is 0"),
         ({"cpu_share": 50}, "0.8 is 80 %"),

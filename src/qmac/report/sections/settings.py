@@ -7,29 +7,12 @@ from typing import Any
 
 from qmac._version import __version__
 from qmac.results.result import Result
+from qmac.strategy.averages import averages_in_words
 from qmac.strategy.constraints import limits_of
 from qmac.strategy.grid import ROLES, shown_windows
-from qmac.strategy.rules import Rules
+from qmac.strategy.rules import CONFLICTS, FILLS, Rules
 
-AVERAGES = {
-    "sma": "simple moving averages",
-    "ema": "exponential moving averages",
-    "wma": "linearly weighted moving averages",
-    "hma": "Hull moving averages",
-    "dema": "double exponential moving averages",
-    "tema": "triple exponential moving averages",
-    "rma": "Wilder's moving averages",
-    "own": "averages of the user's own",
-}
 SIGNS = {">=": "at least", ">": "above", "<=": "at most", "<": "below"}
-FILLS = {
-    "close": "Orders are filled at the close of the bar that signals.",
-    "next_open": "Orders are filled at the open of the bar after the signal.",
-}
-CONFLICTS = {
-    "ignore": "Where a bar signals both entry and exit, neither acts.",
-    "opposite": "Where a bar signals both entry and exit, the one that applies to the present position acts.",
-}
 
 
 @dataclass(frozen=True)
@@ -116,7 +99,7 @@ def rules_in_words(result: Result) -> list[str]:
     sentences = [
         (
             f"Bought when the fast buy average crosses above the slow one, sold when the fast sell average crosses below its "
-            f"slow one, on {AVERAGES[result.prices['averages']]} of the close. Long only, all cash in, all out."
+            f"slow one, on {averages_in_words(result.prices['averages'])} of the close. Long only, all cash in, all out."
         ),
         FILLS[rules.fill],
         CONFLICTS[rules.conflict],
