@@ -13,79 +13,131 @@ from qmac.errors import ResultError
 from qmac.results.result import Result
 from qmac.strategy.grid import ROLES
 
+RECENT = 2
+"""Results held in memory: one that is looked at, and one to compare it with. A result of 600
+windows takes 50 MB, so a job of 500 symbols is never held whole."""
+SHOWN_SYMBOLS = 5
+"""Symbols that ``repr`` names."""
+
 
 class Results(Mapping[str, Result]):
-    """The results of a job by symbol; from a directory, each is read when it is asked for."""
+    """The results of a job by symbol; from a directory, each is read when it is looked up.
+
+    Parameters
+    ----------
+    readers : mapping of str to callable
+        Functions without arguments that return the ``Result`` of a symbol.
+    left_out : mapping of str to str
+        Symbols without a result, and why.
+    """
 
     def __init__(
-        self, read: Mapping[str, Callable[[], Result]], left_out: Mapping[str, str]
+        self, readers: Mapping[str, Callable[[], Result]], left_out: Mapping[str, str]
     ) -> None:
-        self._read = dict(read)
+        self._readers = dict(readers)
+        self._recent: dict[str, Result] = {}
         self.left_out = dict(left_out)
         """Symbols that could not be used, and why."""
 
     def __getitem__(self, name: str) -> Result:
-        return self._read[name]()
+        result = self._recent.pop(name, None)
+        if result is None:
+            # room first, so that a loop over all symbols has no more than two in memory
+            while len(self._recent) >= RECENT:
+                self._recent.pop(next(iter(self._recent)))
+            result = self._readers[name]()
+        self._recent[name] = result
+        return result
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._read)
+        return iter(self._readers)
 
     def __len__(self) -> int:
-        return len(self._read)
+        return len(self._readers)
 
     def _repr_html_(self) -> str:
         html: str = _views.draw("results", self)
         return html
 
     def __repr__(self) -> str:
-        few = ", ".join(list(self._read)[:5]) + (", ..." if len(self) > 5 else "")
-        return f"Results({len(self)} symbols: {few}; {len(self.left_out)} left out)"
+        names = list(self)[:SHOWN_SYMBOLS]
+        if len(self) > SHOWN_SYMBOLS:
+            names.append("...")
+        return f"Results({len(self)} symbols: {', '.join(names)}; {len(self.left_out)} left out)"
 
     def readable(self) -> Results:
-        """Those that can be read; the others are among ``left_out``, with the reason.
+        """Return the results that can be read; the others are among ``left_out``.
+
+        Returns
+        -------
+        Results
+            With the reason beside each symbol that is left out.
 
         Raises
         ------
-        ResultError : not one can.
+        ResultError
+            If none can be read.
         """
-        read, damaged = {}, {}
-        for name, reader in self._read.items():
+        readers: dict[str, Callable[[], Result]] = {}
+        errors: dict[str, ResultError] = {}
+        for name, reader in self._readers.items():
             try:
                 reader()
-                read[name] = reader
+                readers[name] = reader
             except ResultError as error:
-                damaged[name] = error
-        if damaged and not read:
-            raise next(iter(damaged.values()))
-        return Results(read, self.left_out | {name: str(error) for name, error in damaged.items()})
+                errors[name] = error
+        if errors and not readers:
+            raise next(iter(errors.values()))
+        damaged = {name: str(error) for name, error in errors.items()}
+        return Results(readers, self.left_out | damaged)
 
     @property
     def winners(self) -> pd.DataFrame:
-        """The best combination of each symbol with all its metrics, and what buy & hold returned; index ``symbol``."""
+        """The best combination of each symbol with its metrics, and the return of buy & hold."""
         rows = []
         for name, result in self.items():
             best = {} if result.top.empty else result.top.iloc[0].to_dict()
             rows.append({"symbol": name, **best, "buy_and_hold": result.hold["total_return"]})
         frame = pd.DataFrame(rows).set_index("symbol")
-        return frame.astype(
-            {column: "Int64" for column in (*ROLES, "total_trades") if column in frame}
-        )
+        whole = [column for column in (*ROLES, "total_trades") if column in frame]
+        return frame.astype(dict.fromkeys(whole, "Int64"))
 
     def report(self, path: str | Path, *, each: bool = False) -> Path:
-        """Write a page of the winners, in one HTML file; ``results["SPY"].report(path)`` is that of one symbol in full.
+        """Write a page of the winners, in one HTML file.
 
-        With ``each`` those of all symbols are written too, ``all-SPY.html`` beside ``all.html``, which links to them.
+        ``results["SPY"].report(path)`` writes the page of one symbol in full.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write, such as ``all.html``.
+        each : bool, default False
+            Write the pages of all symbols, too: ``all-SPY.html`` beside ``all.html``, which links
+            to them.
+
+        Returns
+        -------
+        Path
+            The file.
 
         Raises
         ------
-        ResultError : there is no result, or the file cannot be written.
-        OptionError : Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+        ResultError
+            If there is no result, or the file cannot be written.
+        OptionError
+            If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
         """
         written: Path = _views.draw("symbols report", self, Path(path), each=each)
         return written
 
     def summary(self) -> dict[str, Any]:
-        """Plain values for JSON: the winner of each symbol, and what was left out."""
+        """Return the winner of each symbol, and what was left out.
+
+        Returns
+        -------
+        dict
+            Plain values, for JSON.
+        """
         winners = self.winners.reset_index().astype(object)
         digests = {name: result.digest for name, result in self.items()}
         return {

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
-import math
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,125 +16,169 @@ from qmac.errors import GridError, OptionError, ResultError, WriteError, suggest
 from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.storage.atomic import write_whole
+from qmac.storage.json_text import to_json
 from qmac.strategy.grid import ROLES
 
 FORMATS = ("csv", "parquet", "json", "xlsx")
+ENDINGS = {name: name for name in FORMATS} | {"pq": "parquet"}
+"""Formats by the ending of a file's name."""
 SHEET_ROWS = (1 << 20) - 1
 """Rows of a sheet of Excel below its head."""
 
 
-def _top(result: Result) -> pd.DataFrame:
-    """The best combinations of a symbol, the first is rank 1."""
-    ranks = np.arange(1, len(result.top) + 1)
-    return result.top.reset_index(drop=True).assign(rank=ranks)[["rank", *result.top.columns]]
+def _build_top(result: Result) -> pd.DataFrame:
+    """Return the best combinations of a symbol; the first has rank 1."""
+    top = result.top.reset_index(drop=True)
+    top.insert(0, "rank", np.arange(1, len(top) + 1))
+    return top
 
 
-def _maps(result: Result) -> pd.DataFrame:
-    """The six maps, a row a cell in which anything is scored: two roles, their windows, best, mean, count."""
+def _build_maps(result: Result) -> pd.DataFrame:
+    """Return the six maps, a row for each cell in which anything is scored."""
     maps, parts = result.maps, []
     windows = np.array(maps.windows)
     for which, (rows, columns) in enumerate(PAIRS):
         i, j = np.nonzero(maps.counts[which])
-        parts.append(
-            pd.DataFrame(
-                {
-                    "rows": rows,
-                    "columns": columns,
-                    "row_window": windows[i],
-                    "column_window": windows[j],
-                    "best": maps.objective.values(maps.best[which, i, j]),
-                    "mean": maps.objective.values(maps.means[which, i, j]),
-                    "count": maps.counts[which, i, j],
-                }
-            )
-        )
+        cells = {
+            "rows": rows,
+            "columns": columns,
+            "row_window": windows[i],
+            "column_window": windows[j],
+            "best": maps.objective.values(maps.best[which, i, j]),
+            "mean": maps.objective.values(maps.means[which, i, j]),
+            "count": maps.counts[which, i, j],
+        }
+        parts.append(pd.DataFrame(cells))
     return pd.concat(parts, ignore_index=True)
 
 
-def _distribution(result: Result) -> pd.DataFrame:
-    """The bins of the histogram: from, to, combinations. The first and the last hold everything beyond them."""
+def _build_distribution(result: Result) -> pd.DataFrame:
+    """Return the bins of the histogram; the first and the last hold everything beyond them."""
     edges = result.distribution.edges
     return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "count": result.distribution.counts})
 
 
 TABLES: dict[str, Callable[[Result], pd.DataFrame]] = {
-    "top": _top,
-    "maps": _maps,
-    "distribution": _distribution,
+    "top": _build_top,
+    "maps": _build_maps,
+    "distribution": _build_distribution,
 }
 WHAT = ("top", "winners", "maps", "distribution")
 
 
-def frame_of(results: Results, what: str = "top") -> pd.DataFrame:
-    """A table of all symbols of a job, ``symbol`` first: ``"top"``, ``"winners"``, ``"maps"`` or ``"distribution"``.
+def build_table(results: Results, what: str = "top") -> pd.DataFrame:
+    """Return a table of all symbols of a job.
+
+    Parameters
+    ----------
+    results : Results
+        One result or many.
+    what : str, default "top"
+        ``"top"``, ``"winners"``, ``"maps"`` or ``"distribution"``.
+
+    Returns
+    -------
+    pd.DataFrame
+        The column ``symbol`` comes first.
 
     Raises
     ------
-    OptionError : another name.
+    OptionError
+        If ``what`` is not known.
 
     Examples
     --------
     >>> import qmac
     >>> sample = qmac.sample_prices()
     >>> results = qmac.optimize_many({"SPX": sample}, qmac.Grid(windows=range(10, 101, 10)), top=2)
-    >>> frame_of(results).iloc[:, :6].to_numpy().tolist()
+    >>> build_table(results).iloc[:, :6].to_numpy().tolist()
     [['SPX', 1, 10, 70, 60, 90], ['SPX', 2, 10, 70, 50, 80]]
     """
     if what not in WHAT:
         raise OptionError(f"what {what!r} is not known. {suggestion(what, WHAT)}")
     if what == "winners":
         return results.winners.reset_index()
-    parts = []
+    build, parts = TABLES[what], []
     for name, result in results.items():
-        part = TABLES[what](result)
+        part = build(result)
         part.insert(0, "symbol", name)
         parts.append(part)
     full = [part for part in parts if not part.empty] or parts[:1]
     return pd.concat(full, ignore_index=True)
 
 
-def format_of(path: Path | None, given: str | None) -> str:
-    """The format that is asked for, or that a file's ending says.
+def choose_format(path: Path | None, name: str | None) -> str:
+    """Return the format of a table.
+
+    Parameters
+    ----------
+    path : Path, optional
+        The file to write; its ending says the format.
+    name : str, optional
+        The format by its name, which comes before the ending.
+
+    Returns
+    -------
+    str
+        One of ``FORMATS``; CSV where neither is there.
 
     Raises
     ------
-    OptionError : neither says a format that is known.
+    OptionError
+        If the name or the ending is not known.
     """
-    if given is not None:
-        if given not in FORMATS:
-            raise OptionError(f"format {given!r} is not known. {suggestion(given, FORMATS)}")
-        return given
+    if name is not None:
+        if name not in FORMATS:
+            raise OptionError(f"format {name!r} is not known. {suggestion(name, FORMATS)}")
+        return name
     if path is None:
         return "csv"
     ending = path.suffix.lower().lstrip(".")
-    found = {"pq": "parquet"}.get(ending, ending)
-    if found not in FORMATS:
+    if ending not in ENDINGS:
         raise OptionError(
             f"{path} does not say by its ending what to write. Add --format {', '.join(FORMATS)}."
         )
-    return found
+    return ENDINGS[ending]
 
 
-def encoded(frame: pd.DataFrame, kind: str) -> bytes:
-    """The table as the content of a file.
+def encode(frame: pd.DataFrame, kind: str) -> bytes:
+    """Return a table as the content of a file.
 
-    CSV has every digit, and nothing where a number is undefined; JSON is a list of objects with null there.
+    CSV has every digit, and nothing where a number is undefined; JSON is a list of objects with
+    null there.
+
+    Parameters
+    ----------
+    frame : pd.DataFrame
+        The table; its index is left out.
+    kind : str
+        One of ``FORMATS``.
+
+    Returns
+    -------
+    bytes
+        The whole file.
 
     Raises
     ------
-    OptionError : xlsx without openpyxl, or with more rows than a sheet has.
+    OptionError
+        If xlsx is written without openpyxl, or with more rows than a sheet has.
     """
     if kind == "csv":
         return frame.to_csv(index=False).encode()
     if kind == "json":
-        rows = [
-            {name: _plain(value) for name, value in row.items()} for row in frame.to_dict("records")
-        ]
-        return (json.dumps(rows, allow_nan=False) + "\n").encode()
-    content = io.BytesIO()
+        values = frame.astype(object)
+        rows = values.where(frame.notna(), None).to_dict("records")
+        return f"{to_json(rows)}\n".encode()
     if kind == "parquet":
+        content = io.BytesIO()
         frame.to_parquet(content, index=False)
         return content.getvalue()
+    return _encode_sheet(frame)
+
+
+def _encode_sheet(frame: pd.DataFrame) -> bytes:
+    """Return a table as a file of Excel."""
     if find_spec("openpyxl") is None:
         raise OptionError(
             "xlsx needs openpyxl, which is not installed. Install it: pip install 'qmac[xlsx]'"
@@ -146,31 +187,39 @@ def encoded(frame: pd.DataFrame, kind: str) -> bytes:
         raise OptionError(
             f"{len(frame):,} rows are more than a sheet has ({SHEET_ROWS:,}). Write parquet or csv."
         )
-    with pd.ExcelWriter(content, engine="openpyxl") as book:
-        frame.to_excel(book, index=False, inf_rep="inf")
-        for row in book.book.active.iter_rows():
+    content = io.BytesIO()
+    with pd.ExcelWriter(content, engine="openpyxl") as writer:
+        frame.to_excel(writer, index=False, inf_rep="inf")
+        for row in writer.book.active.iter_rows():
             for cell in row:
                 if cell.data_type == "f":  # a name that begins with "=" is no formula
                     cell.data_type = "s"
     return content.getvalue()
 
 
-def _plain(value: Any) -> Any:
-    """What JSON has: None where a number is undefined or infinite."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return (
-        None if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)) else value
-    )
-
-
 def write(content: bytes, path: Path, *, force: bool = False) -> Path:
-    """Write a file, all or nothing; one that is there only with ``force``.
+    """Write a file, all or nothing.
+
+    Parameters
+    ----------
+    content : bytes
+        The whole file.
+    path : Path
+        Its place.
+    force : bool, default False
+        Replace a file that is there.
+
+    Returns
+    -------
+    Path
+        The file, without ``~``.
 
     Raises
     ------
-    ResultError : it is there, or is a directory, or its directory is not there.
-    WriteError : the system would not write it.
+    ResultError
+        If the file is there, or is a directory, or its directory is not there.
+    WriteError
+        If the system does not write it.
     """
     path = path.expanduser()
     try:
@@ -193,23 +242,28 @@ def write(content: bytes, path: Path, *, force: bool = False) -> Path:
 
 
 def read_combinations(path: Path) -> list[list[int]]:
-    """Combinations from a CSV or Parquet file: columns buy_fast, buy_slow, sell_fast, sell_slow, or four without a head.
+    """Read combinations from a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        A table with the columns buy_fast, buy_slow, sell_fast and sell_slow, or a CSV of four
+        columns without a head.
+
+    Returns
+    -------
+    list of list of int
+        Four windows a row.
 
     Raises
     ------
-    GridError : the file cannot be read, or holds no such columns; a row that is no combination, by its number.
+    GridError
+        If the file cannot be read, has no such columns, or has a row that is no combination.
     """
     path = path.expanduser()
     try:
         content = path.read_bytes()  # once: a pipe cannot be read again
-        if path.suffix.lower() in PARQUET:
-            frame = pd.read_parquet(io.BytesIO(content))
-        else:
-            frame = pd.read_csv(io.BytesIO(content), skipinitialspace=True)
-            if not set(ROLES) <= set(frame.columns) and _is_row(list(frame.columns)):
-                frame = pd.read_csv(
-                    io.BytesIO(content), header=None, names=list(ROLES), skipinitialspace=True
-                )
+        frame = _read_table(content, is_parquet=path.suffix.lower() in PARQUET)
     except FileNotFoundError:
         raise GridError(
             f"{path}: there is no such file. Name a CSV or Parquet file of combinations."
@@ -227,19 +281,31 @@ def read_combinations(path: Path) -> list[list[int]]:
     return list(_rows(path, frame))
 
 
+def _read_table(content: bytes, *, is_parquet: bool) -> pd.DataFrame:
+    """Return a table of combinations, with names for the columns of a CSV without a head."""
+    if is_parquet:
+        return pd.read_parquet(io.BytesIO(content))
+    frame = pd.read_csv(io.BytesIO(content), skipinitialspace=True)
+    if set(ROLES) <= set(frame.columns) or not _is_row(list(frame.columns)):
+        return frame
+    names = list(ROLES)
+    return pd.read_csv(io.BytesIO(content), header=None, names=names, skipinitialspace=True)
+
+
 def _is_row(names: list[object]) -> bool:
+    """Whether the first line of a file is four windows and no names."""
     return len(names) == len(ROLES) and all(str(name).strip().isdecimal() for name in names)
 
 
 def _rows(path: Path, frame: pd.DataFrame) -> Iterator[list[int]]:
-    for place, row in enumerate(frame[list(ROLES)].to_numpy(object).tolist(), 1):
+    """Yield the windows of each row."""
+    for number, row in enumerate(frame[list(ROLES)].to_numpy(object).tolist(), 1):
         try:
-            whole = [int(window) for window in row]
-            if any(float(window) != number for window, number in zip(row, whole, strict=True)):
-                raise ValueError
+            windows = [int(value) for value in row]
+            is_whole = [float(value) for value in row] == windows
         except (TypeError, ValueError, OverflowError):
+            is_whole = False
+        if not is_whole:
             shown = ", ".join(map(str, row))
-            raise GridError(
-                f"{path}: row {place} is {shown}, but windows are four whole numbers."
-            ) from None
-        yield whole
+            raise GridError(f"{path}: row {number} is {shown}, but windows are four whole numbers.")
+        yield windows

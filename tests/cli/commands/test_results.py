@@ -18,7 +18,7 @@ import qmac
 from qmac.storage.json_text import to_json, to_json_values
 from qmac.errors import OptionError
 from qmac.results import reader
-from qmac.results.exports import SHEET_ROWS, encoded, frame_of
+from qmac.results.exports import SHEET_ROWS, build_table, encode
 from qmac.storage import atomic
 
 READERS = {
@@ -37,7 +37,7 @@ def test_what_is_written_is_read(run_of_many, tmp_path, kind, what):
     path = tmp_path / f"table.{kind}"
     done = inside("export", run_of_many, "--out", path, "--what", what)
     assert done.returncode == 0, done.stderr
-    expected = frame_of(reader.read_results(run_of_many), what)
+    expected = build_table(reader.read_results(run_of_many), what)
     found = READERS[kind](path)
     assert list(found.columns) == list(expected.columns)
     assert found["symbol"].tolist() == expected["symbol"].tolist()
@@ -59,7 +59,8 @@ def test_tables(run_of_many):
     results = reader.read_results(run_of_many)
     result = results["AAA"]
     top, maps, bins = (
-        frame_of(results, what).query("symbol == 'AAA'") for what in ("top", "maps", "distribution")
+        build_table(results, what).query("symbol == 'AAA'")
+        for what in ("top", "maps", "distribution")
     )
     assert top["rank"].tolist() == list(range(1, len(result.top) + 1))
     assert bins["count"].sum() == result.scored
@@ -86,7 +87,7 @@ def test_one_symbol_of_many(run_of_many):
 
 def test_on_standard_output(one_run):
     text = inside("export", one_run).stdout
-    assert text == encoded(frame_of(reader.read_results(one_run)), "csv").decode()
+    assert text == encode(build_table(reader.read_results(one_run)), "csv").decode()
     assert len(json.loads(inside("export", one_run, "--format", "json", "--out", "-").stdout)) == 7
 
 
@@ -133,7 +134,7 @@ def test_without_openpyxl(one_run, tmp_path, monkeypatch):
 def test_a_name_is_no_formula():
     openpyxl = pytest.importorskip("openpyxl")
     sheet = openpyxl.load_workbook(
-        io.BytesIO(encoded(pd.DataFrame({"symbol": ["=cmd()", "SPY"]}), "xlsx"))
+        io.BytesIO(encode(pd.DataFrame({"symbol": ["=cmd()", "SPY"]}), "xlsx"))
     ).active
     assert [(cell.value, cell.data_type) for (cell,) in sheet.iter_rows(min_row=2)] == [
         ("=cmd()", "s"),
@@ -144,14 +145,14 @@ def test_a_name_is_no_formula():
 def test_more_rows_than_a_sheet_has():
     pytest.importorskip("openpyxl")
     with pytest.raises(OptionError, match="more than a sheet has"):
-        encoded(pd.DataFrame({"a": np.zeros(SHEET_ROWS + 1)}), "xlsx")
+        encode(pd.DataFrame({"a": np.zeros(SHEET_ROWS + 1)}), "xlsx")
 
 
 def test_numbers_that_json_has_not():
     frame = pd.DataFrame(
         {"a": [1.5, math.nan, math.inf], "b": pd.array([1, None, 3], "Int64"), "c": ["x", "y", "é"]}
     )
-    assert json.loads(encoded(frame, "json")) == [
+    assert json.loads(encode(frame, "json")) == [
         {"a": 1.5, "b": 1, "c": "x"}, {"a": None, "b": None, "c": "y"}, {"a": None, "b": 3, "c": "é"},
     ]  # fmt: skip
 

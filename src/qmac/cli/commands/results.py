@@ -105,15 +105,15 @@ def export(
     from qmac.results import exports, reader
 
     out = None if out == Path("-") else out
-    kind = exports.format_of(out, kind)
+    kind = exports.choose_format(out, kind)
     if out is None and (as_json or kind not in ("csv", "json")):
         raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
-    frame = exports.frame_of(reader.read_results(directory, symbol), what)
+    frame = exports.build_table(reader.read_results(directory, symbol), what)
     if kind == "xlsx" and len(frame) > SLOW_ROWS:
         streams.say(
             f"{len(frame):,} rows take Excel's format a while; parquet and csv take a second."
         )
-    content = exports.encoded(frame, kind)
+    content = exports.encode(frame, kind)
     if out is None:
         sys.stdout.write(content.decode())
         return
