@@ -1,425 +1,507 @@
-"""``qmac report`` and ``--rank-by``. Only what the command line itself needs is imported before they are called."""
+"""Options that several commands share, and the commands' arguments that they become.
+
+Options of ``Rules`` and ``Limits`` are derived from the fields of these classes: a new field is an
+option of every command that takes them. Only what ``--help`` needs is imported here; NumPy and
+Numba are half of a start.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, get_args
+from types import NoneType
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import typer
 
-import qmac
 from qmac.errors import OptionError, ResultError, suggestion
-from qmac.strategy.averages import AVERAGES
-from qmac.strategy.rules import CONFLICTS, FILLS
+from qmac.runtime.resources.limits import Limits
+from qmac.strategy.rules import Rules
 
+Command = Callable[..., None]
 RANKS = ("objective", "plateau")
-RankBy = Annotated[
-    str,
-    typer.Option(
-        metavar="objective|plateau",
-        help="Order of the table; plateau: the median of the objective over all window sets within two steps.",
-        autocompletion=lambda: list(RANKS),
-    ),
-]
-"""Option of the commands that show rows; goes to ``show_result`` and ``Result.summary``."""
+EXECUTORS = ("threads", "ray")
+DEFAULT_WINDOWS = "2:252"
+WINDOW_ROLES = ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
+"""``strategy.grid.ROLES``, which needs NumPy."""
+OPTIMIZE_ONLY = ("out", "save_grid", "prometheus_file", "dry_run", "rows", "rank_by")
+"""Keys of a job file that other commands than ``optimize`` ignore."""
 
 
-def check_rank(rank_by: str) -> str:
-    """The order of the rows, before a run of hours is begun for one that is not known."""
-    if rank_by not in RANKS:
-        raise OptionError(f"rank by {rank_by!r} is not known. {suggestion(rank_by, RANKS)}")
-    return rank_by
+class CommandOption(NamedTuple):
+    """How typer reads an option, and its default."""
 
+    annotation: Any
+    default: Any = None
 
-Sample = Annotated[
-    bool, typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018.")
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")
-]
-
-
-def _there(path: Path) -> Path:
-    """A directory that a command looks into."""
-    path = path.expanduser()
-    if not path.is_dir():
-        reason = "is a file, not a directory" if path.exists() else "is not there"
-        raise ResultError(
-            f"{path} {reason}. Name a directory that 'qmac optimize --out' made; 'qmac runs' lists them."
+    def to_parameter(self, name: str) -> inspect.Parameter:
+        """Return the option as a parameter of a command."""
+        return inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=self.default,
+            annotation=self.annotation,
         )
-    return path
 
 
-Directory = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DIR", help="A directory that 'qmac optimize --out' made.", callback=_there
-    ),
-]
-Rows = Annotated[int, typer.Option(help="Rows of the table.", min=1)]
-OneSymbol = Annotated[str | None, typer.Option("--symbol", help="Only this one of a run of many.")]
-RULES: dict[str, tuple[Any, Any]] = {
-    "fees": (
-        Annotated[
-            float, typer.Option(help="Share of a trade's value paid at each end; 0.001 is 0.1 %.")
-        ],
-        0.0,
-    ),
-    "slippage": (
-        Annotated[float, typer.Option(help="Share by which a fill is worse than its price.")],
-        0.0025,
-    ),
-    "average": (
-        Annotated[
-            str,
-            typer.Option(
-                help="sma | ema | wma | hma | dema | tema | rma.",
-                autocompletion=lambda: list(AVERAGES),
-            ),
-        ],
-        "sma",
-    ),
-    "fill": (
-        Annotated[
-            str,
-            typer.Option(
-                help="close (of the signal's bar) | next_open.", autocompletion=lambda: list(FILLS)
-            ),
-        ],
-        "close",
-    ),
-    "conflict": (
-        Annotated[
-            str,
-            typer.Option(
-                help="Entry and exit on one bar: ignore | opposite.",
-                autocompletion=lambda: list(CONFLICTS),
-            ),
-        ],
-        "ignore",
-    ),
-    "start": (
-        Annotated[
-            str | None,
-            typer.Option(help="First date whose signals count; earlier bars only warm up."),
-        ],
-        None,
-    ),
-    "end": (
-        Annotated[str | None, typer.Option(help="Last date; later bars are not looked at.")],
-        None,
-    ),
-    "stop_loss": (
-        Annotated[float | None, typer.Option(help="Fall that closes a position; 0.05 is 5 %.")],
-        None,
-    ),
-    "take_profit": (
-        Annotated[float | None, typer.Option(help="Rise that closes a position.")],
-        None,
-    ),
-    "trailing_stop": (
-        Annotated[
-            float | None, typer.Option(help="Fall from the highest high that closes a position.")
-        ],
-        None,
-    ),
-    "max_bars": (
-        Annotated[int | None, typer.Option(help="Bars after which a position is closed.")],
-        None,
-    ),
-    "init_cash": (Annotated[float, typer.Option(help="Cash at the start.")], 100.0),
-    "periods_per_year": (
-        Annotated[
-            float | None, typer.Option(help="Bars in a year; inferred from the dates by default.")
-        ],
-        None,
-    ),
-    "fixed_fees": (
-        Annotated[float, typer.Option(help="Refused, with the reason.", hidden=True)],
-        0.0,
-    ),
-}
-"""Options that make up the ``Rules``, each with its default."""
-LIMITS: dict[str, tuple[Any, Any]] = {
-    "threads": (
-        Annotated[
-            int | None, typer.Option(help="Threads; all CPUs by default. The answer is the same.")
-        ],
-        None,
-    ),
-    "memory": (Annotated[str | None, typer.Option(help="Most memory to use, 4GiB or 80%.")], None),
-    "cpu_share": (
-        Annotated[float | None, typer.Option(help="Share of the CPUs to use, 0.5 for half.")],
-        None,
-    ),
-    "disk_free": (
-        Annotated[str, typer.Option(help="Space to leave free where --out is.")],
-        "256MiB",
-    ),
-    "polite": (
-        Annotated[bool, typer.Option("--polite", help="Make way for other programs.")],
-        False,
-    ),
-    "max_time": (
-        Annotated[str | None, typer.Option(help="Stop with a snapshot after 90s, 30min, 2h.")],
-        None,
-    ),
-    "governor": (
-        Annotated[str, typer.Option(help="act | observe (only write down what it would do).")],
-        "act",
-    ),
-}
-"""Options that make up the ``Limits``."""
-EXECUTOR: dict[str, tuple[Any, Any]] = {
-    "executor": (
-        Annotated[
-            str, typer.Option(help="threads (of this process) | ray (a cluster, or Ray here).")
-        ],
-        "threads",
-    ),
-    "ray_address": (
-        Annotated[
-            str | None,
-            typer.Option(
-                help="Of a running Ray cluster, auto or HOST:PORT; one is started if not given."
-            ),
-        ],
-        None,
-    ),
-    "ray_dashboard": (
-        Annotated[bool, typer.Option("--ray-dashboard", help="Show that of a Ray started here.")],
-        False,
-    ),
-}
-"""Options that say where a run is swept."""
-JOB: dict[str, tuple[Any, Any]] = {
-    "prices": (
-        Annotated[
-            list[Path] | None,
-            typer.Argument(
-                metavar="PRICES",
-                help="CSV or Parquet files with a Close column, or directories of them; or a job file, job.toml.",
-            ),
-        ],
-        None,
-    ),
-    "sample": (Sample, False),
-    "windows": (
-        Annotated[
-            str | None,
-            typer.Option(
-                help="Windows of the averages: 2:252 (if none are given), 2:252:5 or 5,10,20."
-            ),
-        ],
-        None,
-    ),
-    "buy_fast": (
-        Annotated[str | None, typer.Option(help="Windows of one average; overrides --windows.")],
-        None,
-    ),
-    "buy_slow": (Annotated[str | None, typer.Option(help="As --buy-fast.")], None),
-    "sell_fast": (Annotated[str | None, typer.Option(help="As --buy-fast.")], None),
-    "sell_slow": (Annotated[str | None, typer.Option(help="As --buy-fast.")], None),
-    "shared_windows": (
-        Annotated[bool, typer.Option("--shared-windows", help="Let buy and sell share a window.")],
-        False,
-    ),
-    "objective": (
-        Annotated[
-            str,
-            typer.Option(
-                help="Metric to rank by, such as sharpe_ratio.", autocompletion=lambda: _metrics()
-            ),
-        ],
-        "total_return",
-    ),
-    "minimize": (
-        Annotated[bool, typer.Option("--minimize", help="Look for the lowest instead.")],
-        False,
-    ),
-    "where": (
-        Annotated[
-            list[str] | None,
-            typer.Option(help="Keep only what holds: 'total_trades >= 10'. May be given again."),
-        ],
-        None,
-    ),
-    "top": (Annotated[int, typer.Option(help="Best combinations to keep.")], 20),
-    "min_trades": (Annotated[int, typer.Option(help="Filter combinations with fewer trades.")], 1),
-    "strict": (
-        Annotated[bool, typer.Option("--strict", help="End at a symbol that cannot be used.")],
-        False,
-    ),
-    **RULES,
-}
-"""Options that make up a job."""
+def build_options(settings: type, panel: str | None = None) -> dict[str, CommandOption]:
+    """Return an option for each field of a frozen dataclass such as ``Rules``.
+
+    Parameters
+    ----------
+    settings : type
+        A dataclass whose fields have ``metadata`` with ``help``, and where they apply ``choices``
+        (a sequence of str) and ``hidden`` (bool).
+    panel : str, optional
+        Heading above these options in the help.
+
+    Returns
+    -------
+    dict of str to CommandOption
+        In the order of the fields, by their names.
+    """
+    kinds = get_type_hints(settings)
+    fields = dataclasses.fields(settings)
+    return {field.name: _build_option(field, kinds[field.name], panel) for field in fields}
+
+
+def _build_option(field: dataclasses.Field[Any], kind: Any, panel: str | None) -> CommandOption:
+    text = field.metadata.get("help", "")
+    choices = field.metadata.get("choices", ())
+    if choices:
+        text = f"{text} One of: {', '.join(choices)}."
+    flags = [f"--{field.name.replace('_', '-')}"] if kind is bool else []
+    option = typer.Option(
+        *flags,
+        help=text,
+        hidden=field.metadata.get("hidden", False),
+        rich_help_panel=panel,
+        autocompletion=_complete(choices) if choices else None,
+    )
+    return CommandOption(Annotated[_typer_type(kind), option], field.default)
+
+
+def _complete(choices: Sequence[str]) -> Callable[[], list[str]]:
+    """Return a function of the choices, which typer calls when a shell completes."""
+    return lambda: list(choices)
+
+
+def _typer_type(kind: Any) -> Any:
+    """Return the type in which the command line reads a field: text where the field takes text."""
+    members = get_args(kind) or (kind,)
+    plain = next(known for known in (str, float, int, bool) if known in members)
+    return plain | None if NoneType in members else plain
 
 
 def _metrics() -> list[str]:
+    """Return the names of all metrics, imported when a shell completes."""
     from qmac.strategy.metrics import MEASURES
 
     return list(MEASURES)
 
 
-def _job(
-    *, prices: list[Path] | dict[str, Path] | None, sample: bool, windows: str | None, shared_windows: bool, objective: str, minimize: bool,
-    where: list[str] | None, top: int, min_trades: int, strict: bool, **rest: Any,
-) -> Any:  # fmt: skip
-    from qmac.data.symbols import Symbols, read_named, read_symbols
-    from qmac.jobs.job import job_of
-    from qmac.strategy.constraints import parse_conditions
-    from qmac.strategy.grid import (
-        ROLES,
-        Grid,
-        parse_windows,  # here: NumPy and Numba are half of a start
-    )
+def _check_directory(path: Path) -> Path:
+    """Return the path of a directory that exists, with ``~`` expanded."""
+    path = path.expanduser()
+    if not path.is_dir():
+        reason = "is a file, not a directory" if path.exists() else "does not exist"
+        raise ResultError(
+            f"{path} {reason}. Name a directory that 'qmac optimize --out' wrote; "
+            "'qmac runs' lists them."
+        )
+    return path
 
-    rules = qmac.Rules(**{name: rest[name] for name in RULES})
-    given = {role: parse_windows(rest[role]) for role in ROLES if rest[role] is not None}
-    common = (
-        parse_windows(windows)
-        if windows is not None
-        else None
-        if len(given) == len(ROLES)
-        else range(2, 253)
-    )
-    grid = Grid(common, **given, shared_windows=shared_windows)
+
+def check_rank(rank_by: str) -> str:
+    """Return the order of the rows, checked before a run of hours begins.
+
+    Parameters
+    ----------
+    rank_by : str
+        Value of ``--rank-by``.
+
+    Returns
+    -------
+    str
+        The same value.
+
+    Raises
+    ------
+    OptionError
+        If it is not one of ``RANKS``.
+    """
+    if rank_by not in RANKS:
+        raise OptionError(f"rank_by {rank_by!r} is unknown. {suggestion(rank_by, RANKS)}")
+    return rank_by
+
+
+def check_prices_source(prices: Any, *, sample: bool) -> None:
+    """Check that prices come from one source: files, or ``--sample``.
+
+    Parameters
+    ----------
+    prices : object
+        Path or paths on the command line; empty or None if there are none.
+    sample : bool
+        Whether ``--sample`` is set.
+
+    Raises
+    ------
+    OptionError
+        If there are both or neither.
+    """
     if sample and prices:
-        raise OptionError(f"both {next(iter(prices))} and --sample are given. Give one of them.")
+        first = prices if isinstance(prices, Path) else next(iter(prices))
+        raise OptionError(f"{first} and --sample exclude each other. Use one of them.")
     if not sample and not prices:
-        raise OptionError("no prices are given. Name a CSV or Parquet file, or add --sample.")
-    series = qmac.sample_prices() if sample else None
-    if series is not None:
-        symbols = Symbols({series.name: series}, {})
-    else:
-        symbols = read_named(prices) if isinstance(prices, dict) else read_symbols(prices or [])
-    return job_of(
-        symbols, grid, objective, rules, top, min_trades,
-        maximize=not minimize, constraints=parse_conditions(where or []), strict=strict,
-    )  # fmt: skip
+        raise OptionError("prices are missing. Name a CSV or Parquet file, or add --sample.")
 
 
-def _executor(executor: str, ray_address: str | None, ray_dashboard: bool) -> Any:
-    """Makes the executor for limits; None for threads of this process."""
-    known = ("threads", "ray")
-    if executor not in known:
-        raise OptionError(f"executor {executor!r} is not known. {suggestion(executor, known)}")
-    if executor == "threads":
-        if ray_address or ray_dashboard:
-            raise OptionError(
-                "an option of Ray is given, but the executor is threads. Add --executor ray."
-            )
-        return lambda _: None
-
-    def made(limits: qmac.Limits) -> Any:
-        return qmac.RayExecutor(ray_address, limits.threads, limits, dashboard=ray_dashboard)
-
-    return made
+RankBy = Annotated[
+    str,
+    typer.Option(
+        metavar="objective|plateau",
+        help="Order of the table; plateau: the median of the objective over all window sets "
+        "within two steps.",
+        autocompletion=_complete(RANKS),
+    ),
+]
+"""Option of the commands that show rows, for ``show_result`` and ``Result.summary``."""
+Sample = Annotated[
+    bool,
+    typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018."),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON object and nothing else on standard output."),
+]
+Directory = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR",
+        help="A directory that 'qmac optimize --out' wrote.",
+        callback=_check_directory,
+    ),
+]
+Rows = Annotated[int, typer.Option(help="Number of rows in the table.", min=1)]
+OneSymbol = Annotated[
+    str | None,
+    typer.Option("--symbol", help="Only this symbol of a run of many."),
+]
+RULES = build_options(Rules, "Trading rules")
+LIMITS = build_options(Limits, "Limits")
+EXECUTOR = {
+    "executor": CommandOption(
+        Annotated[
+            str,
+            typer.Option(
+                help="threads of this process, or ray: a Ray cluster.",
+                autocompletion=_complete(EXECUTORS),
+                rich_help_panel="Executor",
+            ),
+        ],
+        "threads",
+    ),
+    "ray_address": CommandOption(
+        Annotated[
+            str | None,
+            typer.Option(
+                help="Address of a running Ray cluster: auto or HOST:PORT. "
+                "By default Ray is started on this machine.",
+                rich_help_panel="Executor",
+            ),
+        ]
+    ),
+    "ray_dashboard": CommandOption(
+        Annotated[
+            bool,
+            typer.Option(
+                "--ray-dashboard",
+                help="Start Ray's dashboard with Ray.",
+                rich_help_panel="Executor",
+            ),
+        ],
+        False,
+    ),
+}
+"""Where a run is computed."""
+_ONE_AVERAGE = Annotated[
+    str | None,
+    typer.Option(help="Windows of this average; overrides --windows."),
+]
+GRID = {
+    "windows": CommandOption(
+        Annotated[
+            str | None,
+            typer.Option(
+                help="Window lengths in bars: 2:252 (the default), 2:252:5 or 5,10,20; "
+                "ranges include both ends."
+            ),
+        ]
+    ),
+    **dict.fromkeys(WINDOW_ROLES, CommandOption(_ONE_AVERAGE)),
+    "shared_windows": CommandOption(
+        Annotated[
+            bool,
+            typer.Option(
+                "--shared-windows", help="Let a buy and a sell average have the same window."
+            ),
+        ],
+        False,
+    ),
+}
+"""The windows of the four averages."""
+PRICES = {
+    "prices": CommandOption(
+        Annotated[
+            list[Path] | None,
+            typer.Argument(
+                metavar="PRICES",
+                help="CSV or Parquet files with a Close column, or directories of them; "
+                "or a job file, job.toml.",
+            ),
+        ]
+    ),
+    "sample": CommandOption(Sample, False),
+    "strict": CommandOption(
+        Annotated[
+            bool,
+            typer.Option("--strict", help="Stop at a symbol with invalid prices."),
+        ],
+        False,
+    ),
+}
+"""The symbols of a job."""
+RANKING = {
+    "objective": CommandOption(
+        Annotated[
+            str,
+            typer.Option(help="Metric to rank by, such as sharpe_ratio.", autocompletion=_metrics),
+        ],
+        "total_return",
+    ),
+    "minimize": CommandOption(
+        Annotated[bool, typer.Option("--minimize", help="Rank the lowest value first.")],
+        False,
+    ),
+    "where": CommandOption(
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help="Constraint on a metric, such as 'total_trades >= 10'. Can be repeated."
+            ),
+        ]
+    ),
+    "top": CommandOption(
+        Annotated[int, typer.Option(help="Number of best combinations in the result.")], 20
+    ),
+    "min_trades": CommandOption(
+        Annotated[int, typer.Option(help="Leave out combinations with fewer trades.")], 1
+    ),
+}
+"""Which combinations are best."""
+JOB = PRICES | GRID | RANKING | RULES
+"""All that the results of a run follow from."""
 
 
 def takes(
-    name: str, made_by: Callable[..., Any], options: dict[str, tuple[Any, Any]]
-) -> Callable[..., Any]:
-    """Give a command ``options`` in place of its parameter ``name``, which gets what ``made_by`` makes of them."""
+    name: str, build: Callable[..., Any], options: Mapping[str, CommandOption]
+) -> Callable[[Command], Command]:
+    """Return a decorator that gives a command several options in place of one parameter.
 
-    def decorator(command: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(command)
-        def wrapper(**given: Any) -> None:
-            made = made_by(**{option: given.pop(option) for option in options})
-            command(**{name: made}, **given)
+    Parameters
+    ----------
+    name : str
+        Parameter of the command. It gets what ``build`` returns.
+    build : callable
+        Called with the value of each option by its name.
+    options : mapping of str to CommandOption
+        What the command line takes instead.
 
+    Returns
+    -------
+    callable
+        The decorator.
+    """
+
+    def decorator(command: Command) -> Command:
         signature = inspect.signature(command, eval_str=True)
-        own = [parameter for parameter in signature.parameters.values() if parameter.name != name]
-        added = [
-            inspect.Parameter(
-                option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
-            )
-            for option, (kind, default) in options.items()
-        ]
-        wrapper.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
-        wrapper.__annotations__ = {
-            parameter.name: parameter.annotation for parameter in (*own, *added)
-        }
-        return wrapper
+        others = [each for each in signature.parameters.values() if each.name != name]
+        added = [option.to_parameter(key) for key, option in options.items()]
+
+        @functools.wraps(command)
+        def wrapper(**values: Any) -> None:
+            built = build(**{key: values.pop(key) for key in options})
+            command(**{name: built}, **values)
+
+        return _with_parameters(wrapper, [*others, *added])
 
     return decorator
 
 
-takes_rules = takes("rules", lambda **given: qmac.Rules(**given), RULES)
-takes_limits = takes("limits", lambda **given: qmac.Limits(**given), LIMITS)
-takes_job = takes("job", _job, JOB)
-takes_executor = takes("executor", _executor, EXECUTOR)
-OF_OPTIMIZE = ("out", "save_grid", "prometheus_file", "dry_run", "rows", "rank_by")
-"""Keys of a job file that only ``optimize`` heeds; other commands pass over them."""
+def _with_parameters(command: Command, parameters: Sequence[inspect.Parameter]) -> Command:
+    """Return the command with the signature that typer reads."""
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
 
 
-def takes_file(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take a job file among its prices; what stands on the command line overrides what it says."""
+def _build_job(**options: Any) -> Any:
+    """Return the ``Job`` that the options of ``JOB`` describe, with its prices read."""
+    from qmac.jobs.job import job_of
+    from qmac.strategy.constraints import parse_conditions
+
+    rules = Rules(**{name: options[name] for name in RULES})
+    grid = _build_grid(**{name: options[name] for name in GRID})
+    symbols = _read_symbols(options["prices"], sample=options["sample"])
+    return job_of(
+        symbols,
+        grid,
+        options["objective"],
+        rules,
+        options["top"],
+        options["min_trades"],
+        maximize=not options["minimize"],
+        constraints=parse_conditions(options["where"] or []),
+        strict=options["strict"],
+    )
+
+
+def _build_grid(*, windows: str | None, shared_windows: bool, **roles: str | None) -> Any:
+    """Return the ``Grid``; ``DEFAULT_WINDOWS`` for averages that none are set for."""
+    from qmac.strategy.grid import Grid, parse_windows
+
+    single = {role: parse_windows(text) for role, text in roles.items() if text is not None}
+    common = None
+    if windows is not None:
+        common = parse_windows(windows)
+    elif len(single) < len(WINDOW_ROLES):
+        common = parse_windows(DEFAULT_WINDOWS)
+    return Grid(common, **single, shared_windows=shared_windows)
+
+
+def _read_symbols(prices: list[Path] | dict[str, Path] | None, *, sample: bool) -> Any:
+    """Return the ``Symbols`` of files, of a job file's table of names, or of the sample."""
+    from qmac.data.sample import sample_prices
+    from qmac.data.symbols import Symbols, read_named, read_symbols
+
+    check_prices_source(prices, sample=sample)
+    if sample:
+        series = sample_prices()
+        return Symbols({series.name: series}, {})
+    return read_named(prices) if isinstance(prices, dict) else read_symbols(prices or [])
+
+
+def _choose_executor(
+    executor: str, ray_address: str | None, ray_dashboard: bool
+) -> Callable[[Limits], Any]:
+    """Return a function of the limits that builds the executor; None for threads."""
+    if executor not in EXECUTORS:
+        raise OptionError(f"executor {executor!r} is unknown. {suggestion(executor, EXECUTORS)}")
+    if executor == "threads":
+        if ray_address or ray_dashboard:
+            name = "--ray-address" if ray_address else "--ray-dashboard"
+            raise OptionError(f"{name} needs --executor ray, got threads. Add --executor ray.")
+        return lambda _: None
+
+    def build(limits: Limits) -> Any:
+        from qmac.runtime.cluster.ray import RayExecutor
+
+        return RayExecutor(ray_address, limits.threads, limits, dashboard=ray_dashboard)
+
+    return build
+
+
+takes_rules = takes("rules", Rules, RULES)
+takes_limits = takes("limits", Limits, LIMITS)
+takes_job = takes("job", _build_job, JOB)
+takes_executor = takes("executor", _choose_executor, EXECUTOR)
+
+
+def takes_file(command: Command) -> Command:
+    """Let a command take a job file among its prices.
+
+    Parameters
+    ----------
+    command : callable
+        A command with the options of ``JOB``.
+
+    Returns
+    -------
+    callable
+        The command; options on the command line override those of the file.
+    """
     signature = inspect.signature(command)
 
     @functools.wraps(command)
-    def wrapper(*, context: typer.Context, **given: Any) -> None:
-        files = [path for path in given["prices"] or () if path.suffix.lower() == ".toml"]
-        if len(files) > 1:
-            raise OptionError(f"both {files[0]} and {files[1]} are given. Give one job file.")
-        if files:
-            from qmac.runs.job_file import read
-
-            given["prices"] = [path for path in given["prices"] if path not in files]
-            said = {name for name in given if _is_said(context, name)} - (
-                set() if given["prices"] else {"prices"}
-            )
-            found = read(files[0], _keys(signature))
-            given |= {
-                name: value
-                for name, value in found.items()
-                if name in set(given) - _overridden(said)
-            }
-        command(**given)
+    def wrapper(*, context: typer.Context, **values: Any) -> None:
+        file = _find_job_file(values["prices"] or ())
+        if file is not None:
+            values["prices"] = [path for path in values["prices"] if path != file]
+            values |= _read_job_file(file, signature, values, context)
+        command(**values)
 
     added = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    wrapper.__signature__ = signature.replace(parameters=[added, *signature.parameters.values()])  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {"context": typer.Context, **wrapper.__annotations__}
-    return wrapper
+    return _with_parameters(wrapper, [added, *signature.parameters.values()])
 
 
-def _is_said(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line."""
+def _find_job_file(prices: Sequence[Path]) -> Path | None:
+    files = [path for path in prices if path.suffix.lower() == ".toml"]
+    if len(files) > 1:
+        raise OptionError(f"{files[0]} and {files[1]} exclude each other. Use one job file.")
+    return files[0] if files else None
+
+
+def _read_job_file(
+    file: Path, signature: inspect.Signature, values: Mapping[str, Any], context: typer.Context
+) -> dict[str, Any]:
+    """Return the parameters that a job file sets and the command line does not override."""
+    from qmac.runs.job_file import read
+
+    explicit = {name for name in values if _is_explicit(context, name)}
+    if not values["prices"]:  # the job file itself was the only one
+        explicit.discard("prices")
+    ignored = _overridden(explicit)
+    settings = read(file, _job_file_options(signature))
+    return {
+        name: value for name, value in settings.items() if name in values and name not in ignored
+    }
+
+
+def _is_explicit(context: typer.Context, name: str) -> bool:
+    """Return whether an option is on the command line, as opposed to its default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _overridden(said: set[str]) -> set[str]:
-    """What of a job file does not count: what is said, and what would contradict it."""
-    more = {"prices", "sample"} if said & {"prices", "sample"} else set()
-    return (
-        said
-        | more
-        | ({"buy_fast", "buy_slow", "sell_fast", "sell_slow"} if "windows" in said else set())
-    )
+def _overridden(explicit: set[str]) -> set[str]:
+    """Return the keys of a job file that explicit options override or contradict."""
+    overridden = set(explicit)
+    if explicit & {"prices", "sample"}:
+        overridden |= {"prices", "sample"}
+    if "windows" in explicit:
+        overridden |= set(WINDOW_ROLES)
+    return overridden
 
 
-def _keys(signature: inspect.Signature) -> dict[str, Any]:
-    """The options of a command by the keys of a job file: ``json`` for what the parameter ``as_json`` takes."""
+def _job_file_options(signature: inspect.Signature) -> dict[str, Any]:
+    """Return the options of a command by the keys of a job file."""
     from qmac.runs.job_file import Option
 
-    keys = {key: Option(key, Any) for key in OF_OPTIMIZE}
+    options = {key: Option(key, Any) for key in OPTIMIZE_ONLY}
     for parameter in signature.parameters.values():
-        kind, option = get_args(parameter.annotation)[:2]
-        kinds = (
-            [inner for inner in get_args(kind) if inner is not NoneType]
-            if isinstance(kind, UnionType)
-            else [kind]
-        )
-        spelled = [
-            name
-            for name in (option.default, *(option.param_decls or ()))
-            if str(name).startswith("--")
-        ]
-        key = spelled[0].lstrip("-") if spelled else parameter.name
-        keys[key.replace("-", "_")] = Option(parameter.name, kinds[0])
-    return keys
+        annotation, option = get_args(parameter.annotation)[:2]
+        members = get_args(annotation) if NoneType in get_args(annotation) else (annotation,)
+        options[_job_file_key(parameter.name, option)] = Option(parameter.name, members[0])
+    return options
+
+
+def _job_file_key(name: str, option: Any) -> str:
+    """Return the key of an option: ``json`` for the parameter ``as_json``, which is ``--json``."""
+    declared = [option.default, *(option.param_decls or ())]
+    flags = [str(flag) for flag in declared if str(flag).startswith("--")]
+    key = flags[0].removeprefix("--") if flags else name
+    return key.replace("-", "_")

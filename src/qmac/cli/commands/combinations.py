@@ -10,7 +10,7 @@ import typer
 
 import qmac
 from qmac.cli import streams
-from qmac.cli.options import AsJson, Sample, takes_rules
+from qmac.cli.options import AsJson, Sample, check_prices_source, takes_rules
 from qmac.errors import OptionError
 
 
@@ -33,7 +33,7 @@ def backtest(
         raise OptionError(
             f"backtest takes four windows, and a file before them; got {' '.join(arguments)!r}."
         )
-    combination, series = _whole(windows), _prices(path, sample)
+    combination, series = _whole(windows), _read_prices(path, sample=sample)
     run = qmac.backtest(series, combination, rules)
     if as_json:
         trades = [
@@ -81,7 +81,7 @@ def evaluate(
         )
     numbers = _whole(windows)
     combinations = [list(numbers[at : at + 4]) for at in range(0, len(numbers), 4)]
-    series = _prices(path, sample)
+    series = _read_prices(path, sample=sample)
     if source is not None:
         from qmac.results.exports import read_combinations
 
@@ -118,11 +118,7 @@ def _whole(windows: list[str]) -> tuple[int, ...]:
         raise OptionError(f"windows are whole numbers, but got {' '.join(windows)}.") from None
 
 
-def _prices(path: Path | None, sample: bool) -> Any:
-    if sample and path is not None:
-        raise OptionError(f"both {path} and --sample are given. Give one of them.")
-    if sample:
-        return qmac.sample_prices()
-    if path is None:
-        raise OptionError("no prices are given. Name a CSV or Parquet file, or add --sample.")
-    return qmac.read_prices(path)
+def _read_prices(path: Path | None, *, sample: bool) -> Any:
+    """Return the prices of a file or of the bundled sample."""
+    check_prices_source(path, sample=sample)
+    return qmac.sample_prices() if path is None else qmac.read_prices(path)
