@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import typer
 
-from qmac.errors import OptionError, ResultError, suggestion
+from qmac.errors import OptionError, ResultError, unknown
 from qmac.runtime.resources.limits import Limits
 from qmac.strategy.rules import Rules
 
@@ -54,7 +54,7 @@ def build_options(settings: type, panel: str | None = None) -> dict[str, Command
     ----------
     settings : type
         A dataclass whose fields have ``metadata`` with ``help``, and where they apply ``choices``
-        (a sequence of str) and ``hidden`` (bool).
+        (a sequence of str) and ``is_hidden`` (bool).
     panel : str, optional
         Heading above these options in the help.
 
@@ -69,7 +69,7 @@ def build_options(settings: type, panel: str | None = None) -> dict[str, Command
 
 
 def _build_option(field: dataclasses.Field[Any], kind: Any, panel: str | None) -> CommandOption:
-    text = field.metadata.get("help", "")
+    text = field.metadata["help"]
     choices = field.metadata.get("choices", ())
     if choices:
         text = f"{text} One of: {', '.join(choices)}."
@@ -77,7 +77,7 @@ def _build_option(field: dataclasses.Field[Any], kind: Any, panel: str | None) -
     option = typer.Option(
         *flags,
         help=text,
-        hidden=field.metadata.get("hidden", False),
+        hidden=field.metadata.get("is_hidden", False),
         rich_help_panel=panel,
         autocompletion=_complete(choices) if choices else None,
     )
@@ -134,7 +134,7 @@ def check_rank(rank_by: str) -> str:
         If it is not one of ``RANKS``.
     """
     if rank_by not in RANKS:
-        raise OptionError(f"rank_by {rank_by!r} is unknown. {suggestion(rank_by, RANKS)}")
+        raise OptionError(unknown("rank_by", rank_by, RANKS))
     return rank_by
 
 
@@ -400,7 +400,7 @@ def _choose_executor(
 ) -> Callable[[Limits], Any]:
     """Return a function of the limits that builds the executor; None for threads."""
     if executor not in EXECUTORS:
-        raise OptionError(f"executor {executor!r} is unknown. {suggestion(executor, EXECUTORS)}")
+        raise OptionError(unknown("executor", executor, EXECUTORS))
     if executor == "threads":
         if ray_address or ray_dashboard:
             name = "--ray-address" if ray_address else "--ray-dashboard"

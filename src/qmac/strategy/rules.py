@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -24,31 +24,32 @@ CONFLICTS = {
     "position acts.",
 }
 """What an entry and an exit on one bar do, each in a sentence."""
-CATALOGUES: dict[str, Mapping[str, Any]] = {
-    "average": AVERAGES,
-    "fill": FILLS,
-    "conflict": CONFLICTS,
-}
-"""Fields of ``Rules`` that take a name, and the names each knows."""
 STOPS = ("stop_loss", "take_profit", "trailing_stop")
 
 
-def _words(text: str, *, sentence: str = "", is_hidden: bool = False) -> dict[str, Any]:
+def _words(
+    text: str, *, choices: Iterable[str] = (), sentence: str = "", is_hidden: bool = False
+) -> dict[str, Any]:
     """Return the metadata of a field of ``Rules``.
 
     ``dataclasses.fields(Rules)`` is the one list of rules: the command line derives its options
     from it, and the report its sentences. ``field.metadata`` has
 
     - ``help``: the help text of the option;
+    - ``choices``: the names that a field takes, empty if it takes something else;
     - ``is_hidden``: whether the help of a command leaves the option out;
     - ``sentence``: what the report says where the rule is set, a template for
       ``sentence.format(value=value, percent=100 * value)``; empty where it says it otherwise.
 
-    Names that a field takes are in ``CATALOGUES[field.name]``, if it takes names.
     ``typing.get_type_hints(Rules)[field.name]`` is its type; where that allows a ``date`` the
     option takes text.
     """
-    return {"help": text, "is_hidden": is_hidden, "sentence": sentence}
+    return {
+        "help": text,
+        "choices": tuple(choices),
+        "is_hidden": is_hidden,
+        "sentence": sentence,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,10 +112,16 @@ class Rules:
     slippage: float = field(
         default=0.0025, metadata=_words("Fraction by which a fill is worse than its price.")
     )
-    average: str = field(default="sma", metadata=_words(f"{' | '.join(AVERAGES)}."))
-    fill: str = field(default="close", metadata=_words("close (of the signal's bar) | next_open."))
+    average: str = field(
+        default="sma", metadata=_words("Kind of moving average.", choices=AVERAGES)
+    )
+    fill: str = field(
+        default="close",
+        metadata=_words("Where a signal is filled: on its bar or the next.", choices=FILLS),
+    )
     conflict: str = field(
-        default="ignore", metadata=_words("Entry and exit on one bar: ignore | opposite.")
+        default="ignore",
+        metadata=_words("What an entry and an exit on one bar do.", choices=CONFLICTS),
     )
     start: str | date | None = field(
         default=None,
@@ -174,10 +181,10 @@ class Rules:
         if self.periods_per_year is not None:
             advice = "Use 252 for business days, 365 for every day, or leave it out to infer it."
             self._check_range("periods_per_year", 1e-6, 1e17, advice)
-        for name, known in CATALOGUES.items():
-            value = getattr(self, name)
-            if value not in tuple(known):
-                raise RulesError(unknown(name, value, known))
+        for rule in dataclasses.fields(self):
+            value, choices = getattr(self, rule.name), rule.metadata["choices"]
+            if choices and value not in choices:
+                raise RulesError(unknown(rule.name, value, choices))
         for name in ("start", "end"):
             moment = getattr(self, name)
             if moment is not None:

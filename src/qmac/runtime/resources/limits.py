@@ -74,7 +74,7 @@ class Limits:
     governor: str = field(
         default="act",
         metadata={
-            "help": "act, or observe: log what it would do and change nothing.",
+            "help": "Whether to act on pressure on the machine, or only log what it would do.",
             "choices": GOVERNORS,
         },
     )
