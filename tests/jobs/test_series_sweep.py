@@ -26,7 +26,7 @@ from qmac.strategy.constraints import check_constraints
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import LOGARITHMS, MEASURES, METRICS
 
-STATISTICS = set[str]().union(*measures.STATISTICS.values())
+STATISTICS = set[str]().union(*(metric.statistics for metric in METRICS.values()))
 
 
 class Whole(SweepSpec):

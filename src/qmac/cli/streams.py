@@ -47,9 +47,9 @@ def say(words: str) -> None:
 def progress(metric: str) -> Any:
     """A bar on a terminal, lines in a pipe; always on standard error."""
     from qmac.runtime.monitoring.display import ProgressBar, ProgressLines
-    from qmac.strategy.formatting import number
+    from qmac.strategy.formatting import format_value
 
-    errors, shown = console(stderr=True), functools.partial(number, metric)
+    errors, shown = console(stderr=True), functools.partial(format_value, metric)
     return ProgressBar(shown, errors) if errors.is_terminal else ProgressLines(shown)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from qmac.errors import OptionError
-from qmac.strategy.metrics import MEASURES, known_metrics
+from qmac.strategy.metrics import MEASURES, suggest_metric
 
 Bounds = tuple[float | None, float | None]
 Constraints = Mapping[str, Bounds]
@@ -25,7 +25,7 @@ def check_constraints(
         )
     for metric, bounds in (constraints or {}).items():
         if metric not in MEASURES:
-            raise OptionError(f"constraint on {metric!r}: no such metric. {known_metrics(metric)}")
+            raise OptionError(f"constraint on {metric!r}: no such metric. {suggest_metric(metric)}")
         try:
             low, high = bounds
             checked[metric] = (

@@ -4,55 +4,69 @@ from __future__ import annotations
 
 import math
 
-PERCENT = frozenset(
-    {
-        "total_return", "annualized_return", "max_drawdown", "win_rate", "exposure", "return", "simple_return",
-        "annualized_volatility", "best_trade", "worst_trade",
-    }
-)  # fmt: skip
+from qmac.strategy.metrics import METRICS, Unit
+
+UNITS: dict[str, Unit] = {name: metric.unit for name, metric in METRICS.items()}
+UNITS |= {"return": "percent"}  # of one trade
 HEADINGS = {
     "buy_fast": "buy",
     "buy_slow": "",
     "sell_fast": "sell",
     "sell_slow": "",
-    "total_return": "total",
-    "annualized_return": "a year",
-    "max_drawdown": "drawdown",
-    "total_trades": "trades",
-    "win_rate": "won",
-    "exposure": "held",
-    "sharpe_ratio": "sharpe",
-    "sortino_ratio": "sortino",
-    "calmar_ratio": "calmar",
-    "omega_ratio": "omega",
-    "profit_factor": "profit f.",
-    "expectancy": "expect.",
-    "simple_return": "simple",
-    "annualized_volatility": "volat.",
-    "best_trade": "best",
-    "worst_trade": "worst",
-    "average_bars": "bars",
+    **{name: metric.heading for name, metric in METRICS.items()},
     "plateau": "plateau",
 }
-PROFITS = ("total_return", "annualized_return", "simple_return", "expectancy")
+"""Headings of the columns of a table in a terminal."""
 LARGE = 1e6
-"""From here on, digits say less than an exponent."""
+"""From here on an exponent is written: digits would say less."""
 
 
-def number(name: str, value: float) -> str:
-    """A metric with its unit; a dash where it is undefined. Minutes annualised may need an exponent.
+def is_percent(name: str) -> bool:
+    """Return whether a column is written in percent.
 
-    >>> number("annualized_return", 0.0848), number("annualized_return", 2.2e19), number("profit_factor", math.inf)
-    ('8.5%', '2.2e+21%', 'inf')
+    Parameters
+    ----------
+    name : str
+        A metric, or any other column.
+
+    Returns
+    -------
+    bool
+        True for fractions; False for other columns.
+    """
+    return UNITS.get(name) == "percent"
+
+
+def format_value(name: str, value: float) -> str:
+    """Return a value of a column with its unit; a dash where it is undefined.
+
+    Parameters
+    ----------
+    name : str
+        A metric, or ``"return"`` for that of a trade. Other names have no unit.
+    value : float
+        The value; a fraction where it is written in percent.
+
+    Returns
+    -------
+    str
+        Returns of minutes, annualised, may need an exponent.
+
+    Examples
+    --------
+    >>> format_value("annualized_return", 0.0848)
+    '8.5%'
+    >>> format_value("annualized_return", 2.2e19)
+    '2.2e+21%'
+    >>> format_value("profit_factor", math.inf)
+    'inf'
     """
     if math.isnan(value):
         return "-"
+    percent = is_percent(name)
     if abs(value) >= LARGE:
-        return (
-            f"{100 * value:.2g}%"
-            if name in PERCENT and math.isfinite(100 * value)
-            else f"{value:.3g}"
-        )
-    if name in PERCENT:
+        is_finite = math.isfinite(100 * value)
+        return f"{100 * value:.2g}%" if percent and is_finite else f"{value:.3g}"
+    if percent:
         return f"{value:.1%}"
-    return f"{value:.0f}" if name == "total_trades" else f"{value:.2f}"
+    return f"{value:.0f}" if UNITS.get(name) == "count" else f"{value:.2f}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qmac.errors import OptionError
-from qmac.strategy.metrics import LOGARITHMS, MEASURES, known_metrics
+from qmac.strategy.metrics import LOGARITHMS, MEASURES, suggest_metric
 
 
 @dataclass(frozen=True)
@@ -101,5 +101,5 @@ def _float_at(place: int) -> float:
 def check_objective(metric: str) -> str:
     """The name of a metric that can be ranked by."""
     if not isinstance(metric, str) or metric not in MEASURES:
-        raise OptionError(f"objective {metric!r} is not known. {known_metrics(metric)}")
+        raise OptionError(f"objective {metric!r} is not known. {suggest_metric(metric)}")
     return metric

@@ -119,7 +119,7 @@ def differences(top: pd.DataFrame, replay: Replay, told: Told | None = None) -> 
             told(k, len(combinations))
         rows.append(replay.metrics(combination))
         signals.append(replay.signals(combination))
-    expected = pd.DataFrame(rows, columns=METRICS)
+    expected = pd.DataFrame(rows, columns=list(METRICS))
     found = [
         _largest(metric, "reference", top, expected[metric], combinations) for metric in METRICS
     ]

@@ -93,26 +93,18 @@ def metrics_of(
         tp_stop=rules.take_profit, **known, **at_open,
     )  # fmt: skip
     year = {"year_freq": periods_per_year * bar}
-    closed = portfolio.trades.closed
-    found = {
-        "total_return": portfolio.total_return(),
-        "annualized_return": portfolio.annualized_return(**year),
-        "annualized_volatility": portfolio.annualized_volatility(**year),
-        "max_drawdown": portfolio.max_drawdown(),
-        "total_trades": portfolio.trades.count(),
-        "win_rate": closed.win_rate(),
-        "sharpe_ratio": portfolio.sharpe_ratio(**year),
-        "sortino_ratio": portfolio.sortino_ratio(**year),
-        "calmar_ratio": portfolio.calmar_ratio(**year),
-        "omega_ratio": portfolio.omega_ratio(**year),
-        "profit_factor": closed.profit_factor(),
-        "expectancy": closed.expectancy() * (rules.init_cash / cash),
-        "average_bars": closed.duration.mean(),
-        "exposure": (portfolio.assets() > 0).mean(),
-    }
-    if rules.fees == 0:
-        found["simple_return"] = portfolio.trades.returns.sum()
-        found["best_trade"], found["worst_trade"] = closed.returns.max(), closed.returns.min()
-    return pd.DataFrame(
-        {name: found[name].to_numpy(np.float64) for name in METRICS if name in found}
-    )
+    found: dict[str, np.ndarray] = {}
+    for name, metric in METRICS.items():
+        if name in OVER_THE_PRICE and rules.fees:
+            continue
+        if name == "exposure":  # of which vectorbt has the bars, and not the share
+            values = (portfolio.assets() > 0).mean()
+        elif metric.vectorbt is None:
+            continue
+        else:
+            method = functools.reduce(getattr, metric.vectorbt.split("."), portfolio)
+            values = method(**year) if metric.is_annualized else method()
+        if metric.unit == "currency":
+            values = values * (rules.init_cash / cash)
+        found[name] = values.to_numpy(np.float64)
+    return pd.DataFrame(found)

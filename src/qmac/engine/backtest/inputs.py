@@ -20,7 +20,7 @@ from qmac.engine.dataset.trade_values import build_facts, compute_forced_exits
 from qmac.kernels.signals.crosses import Crosses
 from qmac.kernels.trades.replay import Market, ReplaySums, find_trades, replay
 from qmac.kernels.trades.scores import Facts
-from qmac.strategy.metrics import metrics_of
+from qmac.strategy.metrics import compute_metrics
 from qmac.strategy.rules import Rules
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class BacktestInputs:
             replay(self.entries, self.exits, buys, sells, self.market, period.start, ignore, own)
 
         list(mapped(replay_from, range(0, self.buys.size, at_once)))
-        return metrics_of(sums, rules, facts)
+        return compute_metrics(sums, facts)
 
     def trades(self, row: int) -> TradeList:
         """Of one of them."""

@@ -15,7 +15,7 @@ from qmac.errors import PricesError
 from qmac.kernels.sweep.sweep import Aim
 from qmac.kernels.trades import scores
 from qmac.strategy.grid import Grid
-from qmac.strategy.metrics import MEASURES
+from qmac.strategy.metrics import MEASURES, METRICS
 from qmac.strategy.objective import Objective, score_bounds
 from qmac.strategy.rules import Rules
 
@@ -60,8 +60,8 @@ class SweepSpec:
     @property
     def statistics(self) -> set[str]:
         """Fields of ``walk.State`` that the answer is made of."""
-        asked = {MEASURES[metric] for metric in (self.objective.metric, *self.constrained)}
-        return set[str]().union(*(scores.STATISTICS[measure] for measure in asked))
+        names = (self.objective.metric, *self.constrained)
+        return set[str]().union(*(METRICS[name].statistics for name in names))
 
     def is_bounded(self, dataset: Dataset) -> bool:
         """Whether the prices say how large a score can be."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pandas import isna
 
 from qmac.report.sections.settings import asked_line
-from qmac.strategy.formatting import number
+from qmac.strategy.formatting import format_value
 from qmac.strategy.grid import ROLES
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ def html_of_result(result: Result) -> str:
     rows = (
         [
             *(str(int(row[role])) for role in ROLES),
-            *(number(metric, float(row[metric])) for metric in metrics),
+            *(format_value(metric, float(row[metric])) for metric in metrics),
         ]
         for row in result.top.head(ROWS).to_dict("records")
     )
-    low, middle, high = (number(name, distribution.quantile(q)) for q in (0.05, 0.5, 0.95))
+    low, middle, high = (format_value(name, distribution.quantile(q)) for q in (0.05, 0.5, 0.95))
     foot = (
         f"Of all {result.scored:,} scored: 5 % below {low}, median {middle}, 95 % below {high}; "
-        f"buy &amp; hold {number(name, result.hold[name])}."
+        f"buy &amp; hold {format_value(name, result.hold[name])}."
     )
     more = f" The best {ROWS} of {len(result.top)} kept." if len(result.top) > ROWS else ""
     return f"<div><p>{head}</p>{_table([*ROLES, *metrics], rows)}<p>{foot}{more}</p></div>"
@@ -52,7 +52,7 @@ def html_of_results(results: Results) -> str:
             str(symbol),
             *("-" if isna(row[role]) else str(int(row[role])) for role in ROLES if role in winners),
             *(
-                number("total_return" if name == "buy_and_hold" else name, float(row[name]))
+                format_value("total_return" if name == "buy_and_hold" else name, float(row[name]))
                 for name in metrics
             ),
         ]
@@ -72,7 +72,7 @@ def html_of_backtest(run: Backtest) -> str:
     """The metrics of a backtest."""
     title = f"<b>{' '.join(map(str, run.combination))}</b>: {len(run.equity):,} bars, {len(run.trades):,} trades"
     rows = (
-        [str(name).replace("_", " "), number(str(name), float(value))]
+        [str(name).replace("_", " "), format_value(str(name), float(value))]
         for name, value in run.metrics.items()
     )
     return f"<div><p>{title}</p>{_table(['metric', 'value'], rows)}</div>"

@@ -21,8 +21,8 @@ from qmac.report.sections.equity import Equity
 from qmac.report.sections.report import Report, report_of
 from qmac.results.result import Result
 from qmac.storage.atomic import write_whole
-from qmac.strategy.formatting import PROFITS, number
-from qmac.strategy.metrics import LOGARITHMS
+from qmac.strategy.formatting import format_value
+from qmac.strategy.metrics import LOGARITHMS, PROFITS
 
 ASSETS = "assets"
 COLUMNS = (
@@ -126,7 +126,7 @@ def rendered(template: str, plots: dict[str, Any], **values: Any) -> str:
         library=_library(),
         figures=packed(_json(plots).encode()),
         version=__version__,
-        number=number,
+        number=format_value,
         logarithms=LOGARITHMS,
         profits=PROFITS,
         months=MONTHS,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qmac.errors import OptionError
-from qmac.strategy.formatting import PERCENT
+from qmac.strategy.formatting import is_percent
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -60,7 +60,7 @@ def figure(*traces: Any, height: int = HEIGHT, **layout: Any) -> Figure:
 
 def value_format(metric: str) -> str:
     """How an axis writes a metric."""
-    if metric in PERCENT:
+    if is_percent(metric):
         return ".1%"
     return ",.0f" if metric == "total_trades" else ".3~g"
 

@@ -11,7 +11,7 @@ from qmac.engine.backtest.backtest import Backtest
 from qmac.report.sections.distribution import DistributionSummary
 from qmac.report.sections.strategies import Strategies
 from qmac.results.result import Result
-from qmac.strategy.formatting import number
+from qmac.strategy.formatting import format_value
 from qmac.strategy.grid import ROLES
 from qmac.strategy.rules import Rules
 
@@ -188,4 +188,4 @@ def _few_positive(outcomes: DistributionSummary) -> Caution | None:
 
 
 def _shown(result: Result, value: float) -> str:
-    return number(result.objective, value)
+    return format_value(result.objective, value)

@@ -23,9 +23,9 @@ from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.runtime.monitoring.status import format_rate
 from qmac.strategy.constraints import limits_of
-from qmac.strategy.formatting import HEADINGS, PROFITS, number
+from qmac.strategy.formatting import HEADINGS, format_value
 from qmac.strategy.grid import ROLES
-from qmac.strategy.metrics import LOGARITHMS
+from qmac.strategy.metrics import LOGARITHMS, PROFITS
 
 MOST_BARS = 60_000_000
 """Of all neighbours of the winner, which are looked at if there are no more: 0.1 s."""
@@ -105,7 +105,7 @@ def show_winners(results: Results, console: Console) -> None:
             (
                 heading,
                 [
-                    number(metric, math.nan if pd.isna(row[name]) else float(row[name]))
+                    format_value(metric, math.nan if pd.isna(row[name]) else float(row[name]))
                     for row in winners
                 ],
             )
@@ -122,7 +122,7 @@ def top_table(top: pd.DataFrame, objective: str, console: Console) -> Renderable
     columns = [(HEADINGS[role], [str(int(window)) for window in top[role]]) for role in ROLES]
     for name in metrics:
         metric = objective if name == "plateau" else name
-        columns.append((HEADINGS[name], [number(metric, value) for value in top[name]]))
+        columns.append((HEADINGS[name], [format_value(metric, value) for value in top[name]]))
     return fitted(columns, len(ROLES) + 1, console)
 
 
@@ -162,7 +162,7 @@ def _distribution(result: Result, console: Console) -> RenderableType:
     lines += _histogram(distribution, console)
 
     def shown(value: float) -> str:
-        return number(result.objective, value)
+        return format_value(result.objective, value)
 
     quantiles = ", ".join(
         f"{'median' if q == 0.5 else f'{q:.0%}'} {shown(distribution.quantile(q))}"
@@ -206,7 +206,7 @@ def _histogram(distribution: Distribution, console: Console) -> list[RenderableT
         bar = "█" * (eighths // 8) + SHADES[eighths % 8].strip()
         if not console.encoding.startswith("utf"):
             bar = "#" * (eighths // 8)
-        value = number(objective.metric, objective.value(edge))
+        value = format_value(objective.metric, objective.value(edge))
         lines.append(Text(f"{value:>9} {bar} {count / distribution.scored:.1%}"))
     return lines
 
@@ -218,7 +218,7 @@ def _beside_hold(result: Result) -> Table:
     table.add_column("buy & hold", justify="right")
     winner: Mapping[Any, float] = result.top.iloc[0].to_dict()
     for name in result.hold:
-        table.add_row(name, number(name, winner[name]), number(name, result.hold[name]))
+        table.add_row(name, format_value(name, winner[name]), format_value(name, result.hold[name]))
     return table
 
 
@@ -234,7 +234,7 @@ def _around(result: Result) -> str:
         return ""
     asked = (result.grid, result.rules, [result.best], result.objective, result.maximize, (RADIUS,))
     near = build_neighbourhoods(series, *asked)[0][0]
-    median, worst = (number(result.objective, value) for value in (near.median, near.worst))
+    median, worst = (format_value(result.objective, value) for value in (near.median, near.worst))
     return f"within {RADIUS} steps of the winner, {near.neighbours:,} window set{'s' * (near.neighbours != 1)}: median {median}, worst {worst}"
 
 
@@ -247,7 +247,9 @@ def show_backtest(
     table.add_column(" ".join(map(str, run.combination)), justify="right")
     table.add_column("buy & hold", justify="right")
     for name, value in run.metrics.items():
-        table.add_row(str(name), number(str(name), value), number(str(name), hold[str(name)]))
+        table.add_row(
+            str(name), format_value(str(name), value), format_value(str(name), hold[str(name)])
+        )
     console.print(table)
     trades = run.trades.tail(rows)
     exits = zip(trades["exit"], trades["exit_date"], strict=True)

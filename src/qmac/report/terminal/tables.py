@@ -14,7 +14,7 @@ from rich.text import Text
 from qmac.jobs.listing import DAMAGED, Entry
 from qmac.report.terminal.result import top_table
 from qmac.runtime.monitoring.status import shorten
-from qmac.strategy.formatting import number
+from qmac.strategy.formatting import format_value
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import METRICS
 from qmac.verification.doctor import Finding
@@ -50,7 +50,7 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
             Text(str(entry.path)),
             Text(entry.state, STYLES[entry.state]),
             done,
-            number(entry.objective, entry.best),
+            format_value(entry.objective, entry.best),
             *([entry.date] if wide else []),
             Text(entry.asked),
         )
@@ -68,7 +68,9 @@ def show_combinations(frame: pd.DataFrame, hold: Mapping[str, float], console: C
         table.add_column(" ".join(map(str, row)), justify="right", no_wrap=True)
     table.add_column("buy & hold", justify="right", no_wrap=True)
     for name, value in hold.items():
-        table.add_row(name, *(number(name, found) for found in frame[name]), number(name, value))
+        table.add_row(
+            name, *(format_value(name, found) for found in frame[name]), format_value(name, value)
+        )
     if (
         console.measure(table, options=console.options.update(width=10_000)).maximum
         <= console.width
