@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from qmac.runtime.resources import probes
+from qmac.runtime.resources import cgroups
 
 MIB = 2**20
 CODE = """
@@ -38,10 +38,10 @@ time.sleep(float(sys.argv[3]))
 @contextlib.contextmanager
 def group(controller, **values):
     """A cgroup of version 1 below the own one, with ``values`` in its files."""
-    seen = probes.Groups()
+    seen = cgroups.Groups()
     if Path("/proc/self/cgroup").exists():
         files = (Path(f"/proc/self/{name}").read_text() for name in ("cgroup", "mountinfo"))
-        seen = probes.find_groups(*files, probes.CGROUPS)
+        seen = cgroups.find_groups(*files, cgroups.CGROUPS)
     above = getattr(seen, controller)
     if not above or above[0].version != 1:
         pytest.skip(f"no {controller} cgroup of version 1 on this machine")

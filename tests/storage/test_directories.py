@@ -65,9 +65,10 @@ def test_plain_symbols_are_their_own_file_names(symbol):
 @pytest.mark.parametrize(
     ("symbol", "readable"),
     [
-        ("BRK/B", "BRK_B"), ("^GSPC", "GSPC"), ("../x", "x"), ("..", "symbol"), ("", "symbol"), ("CON", "CON"),
-        ("con.b", "con_b"), ("COM1.X", "COM1_X"), ("spy", "spy"), ("A.", "A"), ("-X", "X"), (".X", "X"), ("Ünï", "n"),
-        ("A\n", "A"), ("EURUSD=X", "EURUSD_X"), ("SPY~57d4aa3772", "SPY_57d4aa3772"), ("A" * 999, "A" * 40),
+        ("BRK/B", "BRK_B"), ("^GSPC", "GSPC"), ("../x", "x"), ("..", "symbol"), ("", "symbol"),
+        ("CON", "CON"), ("con.b", "con_b"), ("COM1.X", "COM1_X"), ("spy", "spy"), ("A.", "A"), ("-X", "X"),
+        (".X", "X"), ("Ünï", "n"), ("A\n", "A"), ("EURUSD=X", "EURUSD_X"), ("SPY~57d4aa3772", "SPY_57d4aa3772"),
+        ("A" * 999, "A" * 40),
     ],
 )  # fmt: skip
 def test_other_symbols_get_a_hash(symbol, readable):
@@ -76,8 +77,9 @@ def test_other_symbols_get_a_hash(symbol, readable):
 
 ODD = ["NA", "TRUE", "005930", "null", "BRK/B", "^GSPC", "../x", "1e5", "Ünï", "spy", "SPY", "A B"]
 TEXTS = st.one_of(
-    st.text(), st.text("aAbB.-_~/\\ 1\u0301é", max_size=5), st.text(st.characters()), st.sampled_from(ODD),
-    st.sampled_from(["CON", "nul", "AUX.csv", "LPT9", "COM0.A.B", "CONIN$"]), st.text("AB", min_size=38, max_size=42),
+    st.text(), st.text("aAbB.-_~/\\ 1\u0301é", max_size=5), st.text(st.characters()),
+    st.sampled_from(ODD), st.sampled_from(["CON", "nul", "AUX.csv", "LPT9", "COM0.A.B", "CONIN$"]),
+    st.text("AB", min_size=38, max_size=42),
 )  # fmt: skip
 DEVICES = {"CON", "PRN", "AUX", "NUL"} | {
     port + digit for port in ("COM", "LPT") for digit in "0123456789"

@@ -109,7 +109,7 @@ def test_a_wide_grid_is_refused_before_it_is_built(tmp_path):
 
 def test_the_limit_asked_for(tmp_path):
     child = run(4096, tmp_path / "out", "--windows", "2:252", "--memory", "250MiB")
-    assert "limit asked for with memory" in child.err
+    assert "limit set with memory" in child.err
     assert needed(child) > 250
 
 

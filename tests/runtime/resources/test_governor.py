@@ -1,17 +1,19 @@
+"""Decisions: pure functions of readings, on scripted machines and on this one."""
+
 import json
 import math
 import time
 from dataclasses import replace
 
 import pytest
+from helpers.readings import LIMIT, MIB, readings, used
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qmac.errors import OptionError
-from qmac.runtime.resources.admission import admit, find_least_headroom
 from qmac.runtime.resources.governor import (
-    KEPT,
     READING_SECONDS,
+    RECORDS,
     Decision,
     Governor,
     GovernorState,
@@ -19,23 +21,9 @@ from qmac.runtime.resources.governor import (
 )
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Probe, Reading
-from qmac.runtime.resources.thresholds import MARGIN, THRESHOLDS, Level
+from qmac.runtime.resources.thresholds import THRESHOLDS, Level
 
-MIB = 2**20
-LIMIT = 600 * MIB
 DWELL = THRESHOLDS[Level.SHED].dwell
-
-
-def used(share, **others):
-    """A reading with this share of the cgroup's limit in use."""
-    values = {
-        "moment": 0.0,
-        "cpus": 64.0,
-        "affinity": 64,
-        "memory_limit": LIMIT,
-        "memory_used": int(share * LIMIT),
-    }
-    return Reading(**(values | others))
 
 
 GOOD = used(0.5)
@@ -45,7 +33,7 @@ def simulate(readings, limits=None, threads=8, step=0.5, began=0.0):
     """Decisions for readings that are ``step`` seconds apart."""
     limits, decisions = limits or Limits(), []
     asked = min(limits.threads or threads, threads)
-    state = GovernorState(began=began, asked=asked, threads=asked)
+    state = GovernorState(began=began, requested_threads=asked, threads=asked)
     for k, reading in enumerate(readings):
         decision, state = decide(limits, replace(reading, moment=began + k * step), state)
         decisions.append(decision)
@@ -300,18 +288,6 @@ def test_max_time():
 
 # Properties
 
-readings = st.builds(
-    used,
-    st.floats(0, 1.1),
-    cpus=st.floats(0.1, 100),
-    affinity=st.integers(1, 100),
-    pressure=st.none() | st.floats(0, 1),
-    other_load=st.none() | st.floats(0, 1),
-    disk_free=st.none() | st.integers(0, 400 * MIB),
-    rss=st.none() | st.integers(0, LIMIT),
-    available=st.none() | st.integers(0, 2**33),
-    total=st.just(2**33),
-)
 good_readings = st.builds(
     used,
     st.floats(0, 0.8),
@@ -381,81 +357,6 @@ def test_no_two_steps_up_within_a_dwell(shares):
         assert all(b - a >= DWELL for a, b in zip(moments, moments[1:]))
 
 
-def test_the_table_is_in_order():
-    rows = [THRESHOLDS[level] for level in sorted(THRESHOLDS)]
-    assert list(THRESHOLDS) == [Level.HOLD, Level.SHED, Level.PAUSE, Level.STOP]
-    assert [row.headroom for row in rows] == sorted((row.headroom for row in rows), reverse=True)
-    assert [row.pressure for row in rows] == sorted(row.pressure for row in rows)
-    # what keeps a level must not be due for the next: each step has room for its margin
-    assert all(lower.headroom * MARGIN < upper.headroom for upper, lower in zip(rows, rows[1:]))
-
-
-# Admission
-
-
-def test_headroom_is_what_binds_first():
-    reading = used(0.5, rss=100 * MIB, available=200 * MIB, total=8 * 2**30)
-    assert find_least_headroom(Limits(), reading) == (
-        200 * MIB,
-        8 * 2**30,
-        "the memory of this machine",
-    )
-    assert find_least_headroom(Limits(memory=250 * MIB), reading) == (
-        150 * MIB,
-        250 * MIB,
-        "the limit asked for with memory",
-    )
-    assert find_least_headroom(Limits(), used(0.75)) == (
-        150 * MIB,
-        LIMIT,
-        "the limit of the cgroup",
-    )
-    assert find_least_headroom(Limits(), used(2)) == (0, LIMIT, "the limit of the cgroup")
-    assert find_least_headroom(Limits(), Reading(moment=0, cpus=1, affinity=1)) is None
-
-
-@pytest.mark.parametrize(
-    ("base", "each", "threads"),
-    [(0, 0, 8), (0, 30, 8), (0, 40, 6), (100, 40, 3), (100, 140, 1), (200, 40, 1), (240, 0, 8)],
-)
-def test_admitted_threads(base, each, threads):
-    assert (
-        admit(Limits(), used(0.5), base * MIB, each * MIB, 8) == threads
-    )  # 540 MiB less 300 MiB in use
-
-
-def test_not_even_one_thread():
-    says = (
-        "The run needs 812 MiB with one thread, of which 300 MiB are in use already, but 600 MiB is the limit of the "
-        "cgroup and 540 MiB of it may be used. Raise the limit to 903 MiB, or use fewer windows, or keep fewer rows."
-    )
-    with pytest.raises(OptionError) as caught:
-        admit(Limits(), used(0.5), 500 * MIB, 12 * MIB, 8)
-    assert str(caught.value) == says
-    with pytest.raises(
-        OptionError, match="400 MiB is the limit asked for with memory and 360 MiB of it"
-    ):
-        admit(Limits(memory=400 * MIB), used(0, rss=350 * MIB), 0, 11 * MIB, 8)
-    with pytest.raises(
-        OptionError, match="needs 91 MiB .* 100 MiB is what this machine has available and 90 MiB"
-    ):
-        admit(Limits(), used(0, available=100 * MIB, total=2**33), 0, 91 * MIB, 8)
-
-
-def test_a_machine_that_says_nothing_admits_all():
-    assert admit(Limits(), Reading(moment=0, cpus=1, affinity=1), 2**50, 2**50, 8) == 8
-
-
-@given(readings, st.integers(0, 300 * MIB), st.integers(0, 300 * MIB), st.integers(1, 60))
-def test_what_is_admitted_fits(reading, base, each, threads):
-    try:
-        admitted = admit(Limits(), reading, base, each, threads)
-    except OptionError:
-        return
-    assert 1 <= admitted <= threads
-    assert reading.memory_used + base + admitted * each <= 0.9 * LIMIT
-
-
 # The governor
 
 
@@ -516,12 +417,12 @@ def test_writes_down_every_change():
 def test_the_record_is_bounded():
     script = Script(*[used(0.5, cpus=float(1 + k % 2)) for k in range(10)])
     governor = script.governor(threads=2)
-    governor._record(Decision(threads=1), 50.0, {})
+    governor._note(Decision(threads=1), 50.0)
     for k in range(1000):
-        governor._record(Decision(threads=1), 51.0 + k, {})
+        governor._note(Decision(threads=1), 51.0 + k)
     records = governor.degradations
-    assert len(records) == 2 * KEPT and governor.omitted == 1001 - 2 * KEPT
-    assert [records[0]["seconds"], records[KEPT]["seconds"], records[-1]["seconds"]] == [
+    assert len(records) == 2 * RECORDS and governor.omitted == 1001 - 2 * RECORDS
+    assert [records[0]["seconds"], records[RECORDS]["seconds"], records[-1]["seconds"]] == [
         0,
         901,
         1000,
@@ -574,7 +475,7 @@ def test_ticks_are_cheap():
 def test_degradations_since_a_moment_say_what_was_in_force():
     governor = Governor(Limits(), Probe(), 2, clock=lambda: 100.0)
     records = [(1, "SHED", 1), (5, "NORMAL", 2), (9, "PAUSE", 1), (20, "NORMAL", 2)]
-    governor._first = [
+    governor._record._first = [
         {"seconds": s, "level": level, "threads": threads, "reason": ""}
         for s, level, threads in records
     ]

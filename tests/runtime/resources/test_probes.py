@@ -1,3 +1,5 @@
+"""Readings of the machine: what is there, what is not, and what changes between two of them."""
+
 import os
 import subprocess
 import sys
@@ -6,110 +8,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from helpers.kernel import PSI, UNIFIED_MOUNT, V1_MOUNTS, Tree
 
 from qmac.runtime.resources import probes
-from qmac.runtime.resources.probes import Probe, Reading, find_groups
+from qmac.runtime.resources.cgroups import CGROUPS, Groups, find_groups
+from qmac.runtime.resources.probes import Probe, Reading
 
 MIB = 2**20
-V1_NONE = 9223372036854771712
-PSI = (
-    "some avg10={} avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
-)
-V2_MOUNT = "31 23 0:28 {root} /sys/fs/cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
-V1_MOUNTS = """\
-30 23 0:27 / /sys/fs/cgroup ro - tmpfs tmpfs ro,mode=755
-32 30 0:29 {root} /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct
-35 30 0:32 {root} /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
-40 30 0:37 {root} /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,name=systemd
-"""
-UNIFIED_MOUNT = "41 30 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n"
-
-
-class Tree:
-    """Fake files of a kernel."""
-
-    def __init__(self, path, membership="", mounts=""):
-        self.proc, self.cgroups = path / "proc", path / "cgroup"
-        self.cgroups.mkdir(parents=True)
-        self.write("proc/self/cgroup", membership)
-        self.write("proc/self/mountinfo", mounts)
-
-    def write(self, name, text):
-        path = self.proc.parent / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(str(text))
-
-    def v2(self, group, limit="max", used=0, cache=0, **files):
-        self.write(f"cgroup/{group}/memory.max", f"{limit}\n")
-        self.write(f"cgroup/{group}/memory.current", used)
-        self.write(f"cgroup/{group}/memory.stat", f"anon 7\ninactive_file {cache}\nactive_file 9\n")
-        for name, text in files.items():
-            self.write(f"cgroup/{group}/{name.replace('_', '.', 1)}", text)
-
-    def v1(self, group, limit=V1_NONE, used=0, cache=0, quota=-1, period=100000, stat=(0, 0)):
-        self.write(f"cgroup/memory/{group}/memory.limit_in_bytes", f"{limit}\n")
-        self.write(f"cgroup/memory/{group}/memory.usage_in_bytes", used)
-        self.write(
-            f"cgroup/memory/{group}/memory.stat", f"inactive_file 1\ntotal_inactive_file {cache}\n"
-        )
-        self.write(f"cgroup/cpu,cpuacct/{group}/cpu.cfs_quota_us", quota)
-        self.write(f"cgroup/cpu,cpuacct/{group}/cpu.cfs_period_us", period)
-        self.write(
-            f"cgroup/cpu,cpuacct/{group}/cpu.stat", "nr_periods {}\nnr_throttled {}\n".format(*stat)
-        )
-
-    def probe(self, directory=None):
-        return Probe(directory, self.proc, self.cgroups)
-
-
-@pytest.fixture
-def v2(tmp_path):
-    return Tree(tmp_path / "v2", "0::/outer/inner\n", V2_MOUNT.format(root="/"))
-
-
-@pytest.fixture
-def v1(tmp_path):
-    mounts = V1_MOUNTS.format(root="/")
-    return Tree(
-        tmp_path / "v1",
-        "9:name=systemd:/\n4:memory:/outer/inner\n1:cpu,cpuacct:/outer/inner\n0::/\n",
-        mounts,
-    )
 
 
 def limits(tree):
     reading = tree.probe().read()
     return reading.memory_limit, reading.memory_used
-
-
-@pytest.mark.parametrize(
-    ("outer", "inner", "expected"),
-    [
-        (("max", 900, 0), ("max", 90, 0), (None, None)),
-        (("max", 900, 0), (1000, 90, 20), (1000, 70)),
-        ((1000, 900, 0), ("max", 90, 0), (1000, 900)),
-        (
-            (1000, 900, 0),
-            (500, 90, 0),
-            (1000, 900),
-        ),  # the parent is larger, but its other children fill it
-        ((1000, 400, 0), (500, 90, 0), (500, 90)),
-        ((1000, 500, 100), (1000, 500, 0), (1000, 500)),
-        ((1000, 50, 100), ("max", 50, 0), (1000, 0)),  # the two files are not of one moment
-    ],
-)
-def test_the_tightest_group_counts(v2, v1, outer, inner, expected):
-    for name, values in (("", ("max", 0, 0)), ("outer", outer), ("outer/inner", inner)):
-        v2.v2(name, *values)
-        v1.v1(name, *(V1_NONE if value == "max" else value for value in values))
-    assert limits(v1) == limits(v2) == expected
-
-
-def test_memory_high_is_a_limit(v2):
-    v2.v2("outer/inner", 1000, 90, memory_high=600)
-    assert limits(v2) == (600, 90)
-    v2.v2("outer/inner", 500, 90, memory_high="max")
-    assert limits(v2) == (500, 90)
 
 
 def test_limits_that_change_are_seen(v2):
@@ -121,33 +31,6 @@ def test_limits_that_change_are_seen(v2):
     v2.v2("elsewhere", 300, 90)
     v2.write("proc/self/cgroup", "0::/elsewhere\n")
     assert probe.read().memory_limit == 300
-
-
-@pytest.mark.parametrize(
-    ("membership", "root", "expected"),
-    [
-        ("0::/a/b", "/", ["a/b", "a", ""]),
-        ("0::/", "/", [""]),  # a namespace of its own
-        ("0::/a/b", "/a/b", [""]),  # a container that sees the paths of its host
-        ("0::/a/b", "/a", ["b", ""]),
-        ("0::/", "/a/b", [""]),
-        ("0::/../other", "/", [""]),
-        ("0::/a/gone", "/", ["a", ""]),
-        ("0::/gone/from/here", "/", [""]),
-        ("nonsense", "/", []),
-        ("", "/", []),
-    ],
-)
-def test_groups_from_own_to_mount(tmp_path, membership, root, expected):
-    for name in ("a/b", "b"):
-        (tmp_path / name).mkdir(parents=True)
-    groups = find_groups(membership, V2_MOUNT.format(root=root), tmp_path)
-    paths = [
-        str(group.directory.relative_to(tmp_path)).removeprefix(".") for group in groups.unified
-    ]
-    assert paths == expected
-    assert groups.memory == groups.cpu == groups.unified
-    assert {group.version for group in groups.unified} <= {2}
 
 
 def test_a_hybrid_takes_each_controller_where_it_is(tmp_path):
@@ -234,7 +117,7 @@ def stat(tree, *cpus):
 def test_load_of_others(v2, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2})
     own = iter((10.0, 10.0, 10.0, 10.5, 20.0))
-    monkeypatch.setattr(probes, "_own_seconds", lambda _: next(own))
+    monkeypatch.setattr(probes, "_cpu_seconds", lambda _: next(own))
     monkeypatch.setattr(os, "sysconf", lambda _: 100)
     stat(v2, (0, 0, 0, 0, 0), (1, 0, 0, 0, 0), (2, 0, 0, 0, 0))
     probe = v2.probe()
@@ -319,7 +202,7 @@ def test_a_child_that_ends_between_two_readings(monkeypatch):
     probe = Probe()
     with subprocess.Popen(["sleep", "60"]) as child:
         assert probe.read().rss > 0
-        assert [known.pid for known in probe._children] == [child.pid]
+        assert [known.pid for known in probe._family.children] == [child.pid]
         child.kill()
     monkeypatch.setattr(probes, "_has_children", lambda: True)
     monkeypatch.setattr(probes, "CHILDREN_SECONDS", 60.0)
@@ -371,10 +254,10 @@ print(reading.memory_limit, reading.memory_used)
 
 def own_group() -> Path:
     """The cgroup of version 1 that limits the memory of this process; skips where there is none."""
-    groups = probes.Groups()
+    groups = Groups()
     if Path("/proc/self/cgroup").exists():
         files = (Path(f"/proc/self/{name}").read_text() for name in ("cgroup", "mountinfo"))
-        groups = find_groups(*files, probes.CGROUPS)
+        groups = find_groups(*files, CGROUPS)
     if not groups.memory or groups.memory[0].version != 1:
         pytest.skip("no memory cgroup of version 1 on this machine")
     return groups.memory[0].directory

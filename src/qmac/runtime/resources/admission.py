@@ -1,52 +1,80 @@
-"""What is left of each memory limit, and how many threads that lets in."""
+"""Admission control: what is left of each memory limit, and how many threads fit into it."""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from qmac.errors import OptionError
 from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.probes import Reading
+from qmac.runtime.resources.thresholds import ADMITTED_SHARE, AMPLE_BYTES
 
-AMPLE = (
-    16 * 2**30
-)  # bytes; of a limit beyond it the share is taken as if it were this: 5 % of 1 TiB is not scarce
 MACHINE = "the memory of this machine"
-FILL = 0.9  # share of a limit that a run is admitted to
+"""Name of the limit that all programs share."""
+MIB = 2**20
 
 
 class Headroom(NamedTuple):
-    """What is left of one limit, in bytes."""
+    """What is left of one memory limit."""
 
     free: int
+    """Bytes."""
     limit: int
+    """Bytes."""
     name: str
+    """What limits, in words."""
 
     @property
     def share(self) -> float:
-        """Of the limit, or of what is ample."""
-        return self.free / min(self.limit, AMPLE)
+        """Free share of the limit, or of ``AMPLE_BYTES`` where the limit is larger."""
+        return self.free / min(self.limit, AMPLE_BYTES)
 
 
 def find_headrooms(limits: Limits, reading: Reading) -> list[Headroom]:
-    """What is left of each limit that is known."""
-    rooms = []
-    if reading.memory_limit and reading.memory_used is not None:
-        free = reading.memory_limit - reading.memory_used
-        rooms.append(Headroom(max(free, 0), reading.memory_limit, "the limit of the cgroup"))
-    sizes = [size for size in (reading.memory_limit, reading.total) if size]
-    wanted = limits.memory_bytes(min(sizes, default=None))
-    if wanted and reading.rss is not None:
-        rooms.append(
-            Headroom(max(wanted - reading.rss, 0), wanted, "the limit asked for with memory")
-        )
-    if reading.available is not None and reading.total:
-        rooms.append(Headroom(reading.available, reading.total, MACHINE))
-    return rooms
+    """Return what is left of each memory limit that is known.
+
+    Parameters
+    ----------
+    limits : Limits
+        Limits of the run.
+    reading : Reading
+        The machine now.
+
+    Returns
+    -------
+    list of Headroom
+        The cgroup's, the run's and the machine's, as far as there are any.
+    """
+    headrooms = []
+    cgroup_limit, total = reading.memory_limit, reading.total
+    if cgroup_limit and reading.memory_used is not None:
+        free = max(cgroup_limit - reading.memory_used, 0)
+        headrooms.append(Headroom(free, cgroup_limit, "the limit of the cgroup"))
+    sizes = [size for size in (cgroup_limit, total) if size]
+    limit = limits.memory_bytes(min(sizes, default=None))
+    if limit and reading.rss is not None:
+        free = max(limit - reading.rss, 0)
+        headrooms.append(Headroom(free, limit, "the limit set with memory"))
+    if reading.available is not None and total:
+        headrooms.append(Headroom(reading.available, total, MACHINE))
+    return headrooms
 
 
 def find_least_headroom(limits: Limits, reading: Reading) -> Headroom | None:
-    """(free, limit, name) of the memory limit with the fewest bytes free; None where none is known.
+    """Return the memory limit with the fewest bytes free.
+
+    Parameters
+    ----------
+    limits : Limits
+        Limits of the run.
+    reading : Reading
+        The machine now.
+
+    Returns
+    -------
+    Headroom or None
+        None where no limit is known.
 
     Examples
     --------
@@ -60,41 +88,66 @@ def find_least_headroom(limits: Limits, reading: Reading) -> Headroom | None:
 def admit(
     limits: Limits, reading: Reading, base_bytes: int, bytes_per_thread: int, threads: int
 ) -> int:
-    """Threads, at most ``threads``, whose memory fits within 90 % of every limit, on top of what is in use now.
+    """Return how many threads fit into 90 % of every memory limit, beside what is in use now.
 
     Parameters
     ----------
-    base_bytes : that the run will allocate beyond ``reading``, whatever the threads.
-    bytes_per_thread : that each thread will allocate.
+    limits : Limits
+        Limits of the run.
+    reading : Reading
+        The machine now.
+    base_bytes : int
+        What the run will allocate beyond ``reading``, whatever the threads.
+    bytes_per_thread : int
+        What each thread will allocate.
+    threads : int
+        Most threads.
+
+    Returns
+    -------
+    int
+        At least 1, at most ``threads``.
 
     Raises
     ------
-    OptionError : not even one thread fits.
+    OptionError
+        If not even one thread fits.
 
     Examples
     --------
-    >>> reading = Reading(moment=0, cpus=8, affinity=8, memory_limit=600 * 2**20, memory_used=200 * 2**20)
-    >>> admit(Limits(), reading, 100 * 2**20, 60 * 2**20, threads=8)
+    >>> mib = 2**20
+    >>> reading = Reading(
+    ...     moment=0, cpus=8, affinity=8, memory_limit=600 * mib, memory_used=200 * mib
+    ... )
+    >>> admit(Limits(), reading, 100 * mib, 60 * mib, threads=8)
     4
     """
-    for free, limit, name in find_headrooms(limits, reading):
-        machine = name == MACHINE
-        if (
-            machine
-        ):  # what others hold of it is theirs: a busy machine slows a run down, and refuses none
-            limit, name = free, "what this machine has available"
-        used, spare = limit - free, FILL * limit - (limit - free) - base_bytes
+    for headroom in find_headrooms(limits, reading):
+        if headroom.name == MACHINE:
+            # others' memory is theirs: a busy machine slows a run down, and refuses none
+            headroom = Headroom(headroom.free, headroom.free, "what this machine has available")
+            advice = "End other programs"
+        else:
+            advice = None
+        used = headroom.limit - headroom.free
+        spare = ADMITTED_SHARE * headroom.limit - used - base_bytes
         if spare < bytes_per_thread:
             needed = used + base_bytes + bytes_per_thread
-            advice = (
-                "End other programs"
-                if machine
-                else f"Raise the limit to {-(-needed // FILL) // 2**20 + 1:.0f} MiB"
-            )
-            raise OptionError(
-                f"The run needs {format_bytes(needed)} with one thread, of which {format_bytes(used)} are in use already, "
-                f"but {format_bytes(limit)} is {name} and {format_bytes(FILL * limit)} of it may be used. {advice}, or use "
-                "fewer windows, or keep fewer rows."
-            )
-        threads = min(threads, int(spare // bytes_per_thread)) if bytes_per_thread else threads
+            raise OptionError(_explain_refusal(headroom, used, needed, advice))
+        if bytes_per_thread:
+            threads = min(threads, int(spare // bytes_per_thread))
     return threads
+
+
+def _explain_refusal(headroom: Headroom, used: int, needed: int, advice: str | None) -> str:
+    """Return why not even one thread fits, and what to do; by default, to raise the limit."""
+    if advice is None:
+        enough = math.ceil(needed / ADMITTED_SHARE) // MIB + 1
+        advice = f"Raise the limit to {enough} MiB"
+    limit = headroom.limit
+    return (
+        f"The run needs {format_bytes(needed)} with one thread, of which {format_bytes(used)} are "
+        f"in use already, but {format_bytes(limit)} is {headroom.name} and "
+        f"{format_bytes(ADMITTED_SHARE * limit)} of it may be used. {advice}, or use fewer "
+        "windows, or a smaller top."
+    )

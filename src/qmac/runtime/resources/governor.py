@@ -1,16 +1,19 @@
-"""Keeps a run within its limits. ``decide`` is pure: readings in, a decision out; ``Governor`` asks and remembers.
+"""Keeps a run within its limits: ``decide`` is pure, ``Governor`` takes readings and remembers.
 
-A run that gets too large degrades and does not crash, in steps that each cost it less than the kernel's killer would::
+A run that gets too large degrades and does not crash, in steps that each cost it less than the
+kernel's out-of-memory killer would::
 
     NORMAL   all threads
     HOLD     no growth
-    SHED     fewer threads: half of them at each further bad reading, down to 1; optional outputs are dropped
+    SHED     fewer threads: half of them at each further bad reading, down to 1; optional outputs
+             are dropped
     PAUSE    no new batches
     STOP     a snapshot, and the end
 
-It gets worse at once and better slowly. A level is left one step at a time, after its dwell of readings that are better
-than what it was entered for by a margin, so a reading that swings about a threshold changes nothing. Memory and disk
-climb apart: a full disk takes no threads, and one that stays full keeps none from coming back.
+It gets worse at once and better slowly. A level is left one step at a time, after its dwell of
+readings that are better than its threshold by a margin, so a reading that swings about a threshold
+changes nothing. Memory and disk climb apart: a full disk takes no threads, and one that stays full
+lets threads come back.
 """
 
 from __future__ import annotations
@@ -21,177 +24,328 @@ import warnings
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from qmac.errors import OptionError
-from qmac.runtime.resources.admission import MACHINE, Headroom, find_headrooms, find_least_headroom
+from qmac.runtime.resources.admission import (
+    MACHINE,
+    Headroom,
+    find_headrooms,
+    find_least_headroom,
+)
 from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.probes import Probe, Reading
 from qmac.runtime.resources.thresholds import MARGIN, RESTORE_SECONDS, THRESHOLDS, Level, Threshold
 
 READING_SECONDS = 0.5
-KEPT = 100  # degradations from the start of a run, and as many from its end
+"""Between two readings."""
+RECORDS = 100
+"""Degradations that are recorded from the start of a run, and as many from its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What a run does until the next one. ``stop`` is None or a word: ``"memory"``, ``"disk"`` or ``"max_time"``."""
+    """What a run does until the next decision."""
 
     level: Level = Level.NORMAL
     threads: int
     optional_outputs: bool = True
+    """Whether outputs that a run can do without are written."""
     pause: bool = False
+    """Whether no new batches begin."""
     stop: str | None = None
-    reason: str = field(default="", compare=False)  # its figures change all the time
+    """``"memory"``, ``"disk"`` or ``"max_time"`` if the run ends."""
+    reason: str = field(default="", compare=False)
+    """Why, in words; not compared, for its figures change all the time."""
 
 
 @dataclass(frozen=True)
 class Rung:
-    """Where one cause stands: its level, and since when readings are good enough to leave it, or bad enough to stop."""
+    """Where one cause stands on the ladder of levels."""
 
     level: Level = Level.NORMAL
     good: float | None = None
+    """Since when readings are good enough to leave the level."""
     grave: float | None = None
+    """Since when readings are bad enough to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GovernorState:
-    """What is remembered from one decision to the next."""
+    """What is remembered from one decision to the next; moments are seconds of one clock."""
 
-    began: float  # moments are seconds of the readings' clock
-    asked: int  # threads that the run was started with
+    began: float
+    requested_threads: int
+    """Threads that the run was started with."""
     threads: int
-    growing: float | None = None  # since when there was room for more threads
+    growing: float | None = None
+    """Since when there was room for more threads."""
     memory: Rung = Rung()
     disk: Rung = Rung()
+
+
+class _Due(NamedTuple):
+    """The level that a reading calls for."""
+
+    level: Level
+    """The level that is due."""
+    lasting: Level
+    """The level that is not left: due with thresholds that are harder to pass by ``MARGIN``."""
 
 
 def decide(
     limits: Limits, reading: Reading, state: GovernorState
 ) -> tuple[Decision, GovernorState]:
-    """The decision for a reading, and the state for the next one. Pure: time is the reading's moment.
+    """Return the decision for a reading. Pure: the time is the reading's moment.
+
+    Parameters
+    ----------
+    limits : Limits
+        Limits of the run.
+    reading : Reading
+        The machine now.
+    state : GovernorState
+        What the last call returned.
+
+    Returns
+    -------
+    Decision
+        What to do.
+    GovernorState
+        For the next call.
 
     Examples
     --------
-    >>> limits, state = Limits(), GovernorState(began=0, asked=8, threads=8)
-    >>> full = Reading(moment=1, cpus=8, affinity=8, memory_limit=600 * 2**20, memory_used=560 * 2**20)
-    >>> decision, state = decide(limits, full, state)
+    >>> state = GovernorState(began=0, requested_threads=8, threads=8)
+    >>> full = Reading(
+    ...     moment=1, cpus=8, affinity=8, memory_limit=600 * 2**20, memory_used=560 * 2**20
+    ... )
+    >>> decision, state = decide(Limits(), full, state)
     >>> decision.level.name, decision.threads, decision.reason
     ('SHED', 4, 'memory: 93 % of 600 MiB used, the limit of the cgroup')
     """
-    room = min(find_headrooms(limits, reading), key=lambda room: room.share, default=None)
-    due, kept = (max(_memory_levels(room, reading, ease)) for ease in (1.0, MARGIN))
-    memory = _step(state.memory, due, kept, reading.moment, THRESHOLDS[Level.STOP].memory_seconds)
-    full, filled = (_disk_level(limits, reading, ease) for ease in (1.0, MARGIN))
-    disk = _step(state.disk, full, filled, reading.moment, THRESHOLDS[Level.STOP].disk_seconds)
-    threads, growing = _threads(limits, reading, state, memory.level, bad=due >= Level.SHED)
-    late = reading.moment - state.began >= limits.seconds
+    scarcest = min(find_headrooms(limits, reading), key=lambda room: room.share, default=None)
+    memory_due = _find_memory_due(scarcest, reading)
+    disk_due = _find_disk_due(limits, reading)
+    stop = THRESHOLDS[Level.STOP]
+    memory = _step(state.memory, memory_due, reading.moment, stop.memory_seconds)
+    disk = _step(state.disk, disk_due, reading.moment, stop.disk_seconds)
+    is_bad = memory_due.level >= Level.SHED
+    threads, growing = _decide_threads(limits, reading, state, memory.level, is_bad=is_bad)
+    after = replace(state, threads=threads, growing=growing, memory=memory, disk=disk)
+
     need = max(memory.level, disk.level)
-    level = Level.STOP if late else need
-    if late:
-        reason = f"max_time: {limits.seconds:g} s are over"
-    elif level is Level.NORMAL:
-        reason = _threads_reason(limits, reading, state.asked, threads)
-    else:
-        rung, reason = memory, _memory_reason(room, reading)
-        if disk.level > memory.level:
-            free, wanted = format_bytes(reading.disk_free or 0), format_bytes(limits.disk_bytes)
-            rung, reason = disk, f"disk: {free} free, {wanted} are to stay free"
-        reason += "" if rung.good is None else "; it gets better"
-    stop = None
-    if level is Level.STOP:
-        stop = "max_time" if late else "memory" if memory.level is Level.STOP else "disk"
+    is_late = reading.moment - state.began >= limits.seconds
+    level = Level.STOP if is_late else need
     decision = Decision(
-        level=level, threads=threads, optional_outputs=need < Level.SHED, pause=level >= Level.PAUSE, stop=stop, reason=reason
-    )  # fmt: skip
-    return decision, replace(state, threads=threads, growing=growing, memory=memory, disk=disk)
+        level=level,
+        threads=threads,
+        optional_outputs=need < Level.SHED,
+        pause=level >= Level.PAUSE,
+        stop=_find_stop(after, is_late=is_late),
+        reason=_explain(limits, reading, scarcest, after, is_late=is_late),
+    )
+    return decision, after
 
 
-def _due(met: Callable[[Threshold], bool]) -> Level:
-    return max((level for level, row in THRESHOLDS.items() if met(row)), default=Level.NORMAL)
+# -- levels
 
 
-def _memory_levels(room: Headroom | None, reading: Reading, ease: float) -> tuple[Level, Level]:
-    """Due for headroom and for pressure, with thresholds that ``ease`` makes harder to be free of."""
-    share = math.inf if room is None else room.share
+def _find_highest(is_due: Callable[[Threshold], bool]) -> Level:
+    """Return the highest level whose threshold is passed."""
+    due = [level for level, threshold in THRESHOLDS.items() if is_due(threshold)]
+    return max(due, default=Level.NORMAL)
+
+
+def _headroom_level(headroom: Headroom | None, ease: float = 1.0) -> Level:
+    share = math.inf if headroom is None else headroom.share
+    return _find_highest(lambda threshold: share < threshold.headroom * ease)
+
+
+def _pressure_level(reading: Reading, ease: float = 1.0) -> Level:
     pressure = reading.pressure or 0.0
-    return _due(lambda row: share < row.headroom * ease), _due(
-        lambda row: pressure > row.pressure / ease
+    return _find_highest(lambda threshold: pressure > threshold.pressure / ease)
+
+
+def _find_memory_due(headroom: Headroom | None, reading: Reading) -> _Due:
+    return _Due(
+        max(_headroom_level(headroom), _pressure_level(reading)),
+        max(_headroom_level(headroom, MARGIN), _pressure_level(reading, MARGIN)),
     )
 
 
-def _disk_level(limits: Limits, reading: Reading, ease: float) -> Level:
-    if reading.disk_free is None:
-        return Level.NORMAL
+def _find_disk_due(limits: Limits, reading: Reading) -> _Due:
     free = reading.disk_free
-    return _due(lambda row: free < row.disk * ease * limits.disk_bytes)
+    if free is None:
+        return _Due(Level.NORMAL, Level.NORMAL)
+    unit = limits.disk_bytes
+    return _Due(
+        _find_highest(lambda threshold: free < threshold.disk * unit),
+        _find_highest(lambda threshold: free < threshold.disk * MARGIN * unit),
+    )
 
 
-def _step(rung: Rung, due: Level, kept: Level, moment: float, stop_after: float) -> Rung:
-    """Up at once, but to STOP only after it has been due for a while; down by one after a dwell of good readings."""
+def _step(rung: Rung, due: _Due, moment: float, stop_after: float) -> Rung:
+    """Return the next rung: up at once, down by one after a dwell of good readings.
+
+    STOP is reached only after it has been due for ``stop_after`` seconds; until then it is PAUSE.
+    """
+    level = due.level
     grave = None
-    if due is Level.STOP:
+    if level is Level.STOP:
         grave = moment if rung.grave is None else rung.grave
-        due = Level.STOP if moment - grave >= stop_after else Level.PAUSE
-    if due > rung.level or kept >= rung.level:
-        return Rung(max(due, rung.level), None, grave)
+        level = Level.STOP if moment - grave >= stop_after else Level.PAUSE
+    if level > rung.level or due.lasting >= rung.level:
+        return Rung(max(level, rung.level), None, grave)
     good = moment if rung.good is None else rung.good
     if moment - good < THRESHOLDS[rung.level].dwell:
         return Rung(rung.level, good)
     return Rung(Level(rung.level - 1), moment)
 
 
-def count_allowed_threads(limits: Limits, reading: Reading, asked: int) -> int:
-    """Threads that the CPUs have room for. Affinity and quota may have changed since the last reading."""
-    most = min(asked, math.floor(max(1.0, reading.cpus * (limits.cpu_share or 1))))
+def _find_stop(state: GovernorState, *, is_late: bool) -> str | None:
+    """Return what ends the run, in a word."""
+    if is_late:
+        return "max_time"
+    if state.memory.level is Level.STOP:
+        return "memory"
+    return "disk" if state.disk.level is Level.STOP else None
+
+
+# -- threads
+
+
+def count_allowed_threads(limits: Limits, reading: Reading, most: int) -> int:
+    """Return how many threads the CPUs have room for.
+
+    Affinity and quota may have changed since the last reading.
+
+    Parameters
+    ----------
+    limits : Limits
+        Limits of the run.
+    reading : Reading
+        The machine now.
+    most : int
+        Threads that the run was started with.
+
+    Returns
+    -------
+    int
+        At least 1, at most ``most``.
+    """
+    share = limits.cpu_share or 1
+    threads = min(most, math.floor(max(1.0, reading.cpus * share)))
     if limits.polite and reading.other_load is not None:
+        idle = reading.affinity * (1 - reading.other_load)
         # rounded: a floor would give a CPU away for the 2 % that any machine has going on
-        most = min(most, math.floor(reading.affinity * (1 - reading.other_load) + 0.5))
-    return max(1, most)
+        threads = min(threads, math.floor(idle + 0.5))
+    return max(1, threads)
 
 
-def _threads(
-    limits: Limits, reading: Reading, state: GovernorState, level: Level, *, bad: bool
+def _decide_threads(
+    limits: Limits, reading: Reading, state: GovernorState, level: Level, *, is_bad: bool
 ) -> tuple[int, float | None]:
-    """Threads from here on, and since when there was room for more."""
-    most = count_allowed_threads(limits, reading, state.asked)
-    threads = min(max(1, state.threads // (2 if bad else 1)), most)
-    if level > Level.NORMAL or threads == most:
+    """Return the threads from now on, and since when there was room for more."""
+    allowed = count_allowed_threads(limits, reading, state.requested_threads)
+    halved = state.threads // 2 if is_bad else state.threads
+    threads = min(max(1, halved), allowed)
+    if level > Level.NORMAL or threads == allowed:
         return threads, None
     growing = reading.moment if state.growing is None else state.growing
     if reading.moment - growing < RESTORE_SECONDS:
         return threads, growing
-    return min(most, threads + max(1, state.asked // 4)), reading.moment
+    quarter = max(1, state.requested_threads // 4)
+    return min(allowed, threads + quarter), reading.moment
 
 
-def _memory_reason(room: Headroom | None, reading: Reading) -> str:
-    free, waits = _memory_levels(room, reading, MARGIN)
-    if room is None or waits > free:
-        return f"pressure: tasks wait for memory {100 * (reading.pressure or 0):.0f} % of the time"
-    used = 100 * (1 - room.free / room.limit)
-    return f"memory: {used:.0f} % of {format_bytes(room.limit)} used, {room.name}"
+# -- reasons
 
 
-def _threads_reason(limits: Limits, reading: Reading, asked: int, threads: int) -> str:
-    if threads == asked:
+def _explain(
+    limits: Limits,
+    reading: Reading,
+    headroom: Headroom | None,
+    state: GovernorState,
+    *,
+    is_late: bool,
+) -> str:
+    """Return why a decision is what it is, in words."""
+    if is_late:
+        return f"max_time: {limits.seconds:g} s are over"
+    memory, disk = state.memory, state.disk
+    if max(memory.level, disk.level) is Level.NORMAL:
+        return _explain_threads(limits, reading, state)
+    if disk.level > memory.level:
+        free = format_bytes(reading.disk_free or 0)
+        reason = f"disk: {free} free, {format_bytes(limits.disk_bytes)} are to stay free"
+        good = disk.good
+    else:
+        reason = _explain_memory(headroom, reading)
+        good = memory.good
+    return reason if good is None else f"{reason}; it gets better"
+
+
+def _explain_memory(headroom: Headroom | None, reading: Reading) -> str:
+    is_pressure = _pressure_level(reading, MARGIN) > _headroom_level(headroom, MARGIN)
+    if headroom is None or is_pressure:
+        percent = 100 * (reading.pressure or 0)
+        return f"pressure: tasks wait for memory {percent:.0f} % of the time"
+    percent = 100 * (1 - headroom.free / headroom.limit)
+    return f"memory: {percent:.0f} % of {format_bytes(headroom.limit)} used, {headroom.name}"
+
+
+def _explain_threads(limits: Limits, reading: Reading, state: GovernorState) -> str:
+    requested, threads = state.requested_threads, state.threads
+    if threads == requested:
         return ""
-    if threads < count_allowed_threads(limits, reading, asked):
+    if threads < count_allowed_threads(limits, reading, requested):
         return "threads come back a quarter at a time"
-    if threads < count_allowed_threads(replace(limits, polite=False), reading, asked):
-        return f"polite: other programs use {100 * (reading.other_load or 0):.0f} % of the CPUs"
-    return f"cpus: {reading.cpus * (limits.cpu_share or 1):.3g} may be used"
+    if threads < count_allowed_threads(replace(limits, polite=False), reading, requested):
+        percent = 100 * (reading.other_load or 0)
+        return f"polite: other programs use {percent:.0f} % of the CPUs"
+    cpus = reading.cpus * (limits.cpu_share or 1)
+    return f"cpus: {cpus:.3g} may be used"
+
+
+# -- the governor
+
+
+class _BoundedRecord:
+    """Changes of a run, the first ones and the last ones."""
+
+    def __init__(self) -> None:
+        self.omitted = 0
+        self._first: list[dict[str, Any]] = []
+        self._last: deque[dict[str, Any]] = deque(maxlen=RECORDS)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [*self._first, *self._last]
+
+    def append(self, record: dict[str, Any]) -> None:
+        if len(self._first) < RECORDS:
+            self._first.append(record)
+            return
+        if len(self._last) == RECORDS:
+            self.omitted += 1
+        self._last.append(record)
 
 
 class Governor:
-    """Asks the probe at most twice a second, decides, and writes down every change.
+    """Takes a reading at most twice a second, decides, and records every change.
 
     Parameters
     ----------
-    limits : of the run. With ``governor="observe"`` every decision is NORMAL with the threads asked for, except that
-        ``max_time`` still stops; what would have been decided is written down.
-    probe : where readings come from.
-    threads : that the run was started with, the most that a decision gives.
-    clock : monotonic seconds; readings are dated by it.
+    limits : Limits
+        Limits of the run. With ``governor="observe"`` every decision is NORMAL with all threads,
+        except that ``max_time`` still stops; what would have been decided is recorded.
+    probe : Probe
+        Where readings come from.
+    threads : int
+        Threads that the run was started with, the most that a decision allows.
+    clock : callable, default time.monotonic
+        Seconds; readings are dated by it.
 
     Examples
     --------
@@ -206,94 +360,144 @@ class Governor:
         threads: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.limits, self.omitted = limits, 0  # degradations that are only counted
-        self._probe, self._clock = probe, clock
+        self.limits = limits
+        self._probe = probe
+        self._clock = clock
         self._began = self._due = clock()
-        asked = min(limits.threads or threads, threads)
-        self._state = GovernorState(began=self._began, asked=asked, threads=asked)
-        self._decided = self._given = Decision(threads=asked)
-        self._first: list[dict[str, Any]] = []
-        self._last: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        threads = min(limits.threads or threads, threads)
+        self._state = GovernorState(began=self._began, requested_threads=threads, threads=threads)
+        self._decided = Decision(threads=threads)
+        self._in_force = self._decided
+        self._record = _BoundedRecord()
         self.reading = probe.read()
 
     @property
     def memory_limit(self) -> int | None:
-        """Bytes of the memory limit that is nearest, or None where none is known."""
-        room = find_least_headroom(self.limits, self.reading)
-        return None if room is None else room.limit
+        """Bytes of the nearest memory limit, or None where none is known."""
+        headroom = find_least_headroom(self.limits, self.reading)
+        return None if headroom is None else headroom.limit
 
     @property
     def memory_used(self) -> int:
-        """Bytes that count against it; of the machine's limit and of none, those that the process holds."""
-        room = find_least_headroom(self.limits, self.reading)
-        return (
-            self.reading.rss or 0
-            if room is None or room.name == MACHINE
-            else room.limit - room.free
-        )
+        """Bytes that count against that limit.
+
+        Without a limit, or against the memory of the machine, it is what this process holds.
+        """
+        headroom = find_least_headroom(self.limits, self.reading)
+        if headroom is None or headroom.name == MACHINE:
+            return self.reading.rss or 0
+        return headroom.limit - headroom.free
 
     @property
     def degradations(self) -> list[dict[str, Any]]:
-        """Every change as plain values: seconds since the start, level, threads, reason, and whether only observed.
+        """Every change as plain values: seconds since the start, level, threads, reason, observed.
 
         The first 100 and the last 100; ``omitted`` counts those between.
         """
-        return [*self._first, *self._last]
+        return self._record.records
+
+    @property
+    def omitted(self) -> int:
+        """Changes that were counted and not recorded."""
+        return self._record.omitted
 
     @property
     def seconds(self) -> float:
-        """Since the run was started."""
+        """Time since the start of the run."""
         return self._clock() - self._began
 
     def degradations_since(self, seconds: float) -> list[dict[str, Any]]:
-        """Those since a moment of the run, and what was in force then, if it was not NORMAL with all threads."""
-        before = [record for record in self.degradations if record["seconds"] < seconds][-1:]
-        full = ("NORMAL", self._state.asked)
-        in_force = [record for record in before if (record["level"], record["threads"]) != full]
-        return in_force + [record for record in self.degradations if record["seconds"] >= seconds]
+        """Return the changes since a moment of the run.
+
+        Parameters
+        ----------
+        seconds : float
+            Time since the start of the run.
+
+        Returns
+        -------
+        list of dict
+            As ``degradations``; the first one is what was in force at that moment, unless it was
+            NORMAL with all threads.
+        """
+        records = self.degradations
+        changes = [record for record in records if record["seconds"] >= seconds]
+        earlier = [record for record in records if record["seconds"] < seconds]
+        if not earlier:
+            return changes
+        in_force = earlier[-1]
+        is_full = in_force["threads"] == self._state.requested_threads
+        if in_force["level"] == Level.NORMAL.name and is_full:
+            return changes
+        return [in_force, *changes]
 
     def admit_disk(self, optional: str | None) -> None:
-        """Look at the disk before a run begins on it; ``optional`` is an output that little room would drop.
+        """Check the disk before a run begins on it, and warn if an output will be dropped.
+
+        Parameters
+        ----------
+        optional : str or None
+            Name of an output that little room would drop.
 
         Raises
         ------
-        OptionError : so little is free that the run would pause at once, and stop after a minute.
+        OptionError
+            If so little is free that the run would pause at once, and stop after a minute.
         """
         free, wanted = self.reading.disk_free, self.limits.disk_bytes
         if free is None or free >= wanted or self.limits.governor != "act":
             return
-        words = f"{format_bytes(free)} are free where the run is kept, but {format_bytes(wanted)} are to stay free"
-        advice = f"Make room, or allow less: --disk-free {max(1, free // 2**21)}MiB."
+        shortage = (
+            f"{format_bytes(free)} are free where the run is stored, "
+            f"but {format_bytes(wanted)} are to stay free"
+        )
+        half = max(1, free // 2**21)
+        advice = f"Make room, or allow less: --disk-free {half}MiB."
         if free < THRESHOLDS[Level.PAUSE].disk * wanted:
-            raise OptionError(f"{words}. {advice}")
+            raise OptionError(f"{shortage}. {advice}")
         if optional is not None:
-            warnings.warn(f"{words}, so {optional} is dropped. {advice}", stacklevel=2)
+            warnings.warn(f"{shortage}, so {optional} is dropped. {advice}", stacklevel=2)
 
     def read_now(self) -> Reading:
-        """A reading of now, whatever the time: what was allocated since the last one must not be let in twice."""
+        """Return a new reading, due or not: what was allocated must not be admitted twice.
+
+        Returns
+        -------
+        Reading
+            Dated by the clock.
+        """
         self.reading = replace(self._probe.read(), moment=self._clock())
         return self.reading
 
     def tick(self) -> Decision:
-        """The decision of now; between readings, the last one. That costs 0.2 us, a reading 0.3 ms."""
+        """Return the decision of now; between readings, the last one.
+
+        Returns
+        -------
+        Decision
+            What to do. It costs 0.2 us, or 0.3 ms with a reading.
+        """
         now = self._clock()
         if now < self._due:
-            return self._given
+            return self._in_force
         self._due = now + READING_SECONDS
         self.reading = replace(self._probe.read(), moment=now)
         before = self._decided
         self._decided, self._state = decide(self.limits, self.reading, self._state)
         acts = self.limits.governor == "act" or self._decided.stop == "max_time"
-        self._given = self._decided if acts else Decision(threads=self._state.asked)
+        unlimited = Decision(threads=self._state.requested_threads)
+        self._in_force = self._decided if acts else unlimited
         if self._decided != before:
-            self._record(self._decided, now, {} if acts else {"observed": True})
-        return self._given
+            self._note(self._decided, now, is_observed=not acts)
+        return self._in_force
 
-    def _record(self, decision: Decision, now: float, mark: dict[str, Any]) -> None:
-        record = {"seconds": round(now - self._began, 3), "level": decision.level.name}
-        record |= {"threads": decision.threads, "reason": decision.reason, **mark}
-        if len(self._first) < KEPT:
-            self._first.append(record)
-            return
-        self.omitted += len(self._last) == KEPT
-        self._last.append(record)
+    def _note(self, decision: Decision, now: float, *, is_observed: bool = False) -> None:
+        record = {
+            "seconds": round(now - self._began, 3),
+            "level": decision.level.name,
+            "threads": decision.threads,
+            "reason": decision.reason,
+        }
+        if is_observed:
+            record["observed"] = True
+        self._record.append(record)

@@ -12,44 +12,61 @@ from qmac._checks import check_count
 from qmac.errors import OptionError, suggestion
 
 GOVERNORS = ("act", "observe")
-LEAST_MEMORY = 2**20  # bytes; less is a forgotten unit, not a wish
-_BYTES = {"": 1, "b": 1}
-for _power, _letter in enumerate(
-    "kmgt", 1
-):  # GB is the decimal one, G is what docker and systemd mean by it
-    _BYTES |= {_letter: 1024**_power, f"{_letter}ib": 1024**_power, f"{_letter}b": 1000**_power}
-_SECONDS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
-_NUMBER = re.compile(r"([0-9]*\.?[0-9]+)\s*([a-z]*)\s*")
+LEAST_MEMORY_BYTES = 2**20
+"""Less is a forgotten unit, not a wish."""
+MOST_BYTES = 2**63
+BYTE_UNITS = {
+    "": 1, "b": 1,
+    "k": 1024, "kib": 1024, "kb": 1000,
+    "m": 1024**2, "mib": 1024**2, "mb": 1000**2,
+    "g": 1024**3, "gib": 1024**3, "gb": 1000**3,
+    "t": 1024**4, "tib": 1024**4, "tb": 1000**4,
+}  # fmt: skip
+"""GB is the decimal one; G is what docker and systemd mean by it."""
+SECOND_UNITS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+NUMBER_WITH_UNIT = re.compile(r"([0-9]*\.?[0-9]+)\s*([a-z]*)\s*")
+MOST_PARTS = 3
+"""Parts of a time, such as ``1h30min``; a size has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a run may use. Every limit can be left out; the run then keeps to those of the machine.
+    """Limits of a run. Any can be left out; then those of the machine hold.
 
     Parameters
     ----------
-    memory : of this process and its children: text with a unit (``"4GiB"``), bytes as an int, or a share of what
-        the machine or its container has (``"80%"``, or a float in (0, 1]). Kept as an int of bytes or a float.
-    threads : most that compute at once; None for all that the run was started with.
-    cpu_share : share of the CPUs that may be used, in (0, 1].
-    disk_free : what is left free where the run is kept: text with a unit or bytes; None for not looking.
-    polite : whether threads make way for other programs on the same CPUs.
-    max_time : when the run stops with a snapshot: text with a unit (``"2h"``, ``"1h30min"``) or seconds.
-    governor : ``"act"``, or ``"observe"``, which writes down what it would have done.
+    memory : str, int or float, optional
+        Memory of this process and its children: text with a unit (``"4GiB"``), bytes as an int, or
+        a share of what the machine or its container has (``"80%"``, or a float in (0, 1]). The
+        attribute is an int of bytes or a float.
+    threads : int, optional
+        Most threads that compute at once; by default all that the run was started with.
+    cpu_share : float, optional
+        Share of the CPUs that may be used, in (0, 1].
+    disk_free : str or int, default "256MiB"
+        Disk space to leave free where the run is stored: text with a unit, or bytes. None: the disk
+        is not watched.
+    polite : bool, default False
+        Whether threads make way for other programs on the same CPUs.
+    max_time : str or float, optional
+        When the run stops with a snapshot: text with a unit (``"2h"``, ``"1h30min"``) or seconds.
+    governor : {"act", "observe"}, default "act"
+        ``"observe"`` records what it would do and changes nothing.
 
     Raises
     ------
-    OptionError : a value outside these bounds.
+    OptionError
+        If a value is outside these bounds.
 
     Examples
     --------
     >>> limits = Limits(memory="80%", max_time="30min")
     >>> limits.memory, limits.memory_bytes(1000), limits.max_time, limits.disk_free
     (0.8, 800, 1800.0, 268435456)
-    >>> Limits(memory="120%")
+    >>> Limits(polite="yes")
     Traceback (most recent call last):
     ...
-    qmac.errors.OptionError: memory is '120%', but must be above 0 % and at most 100 %: write 80% or 4GiB.
+    qmac.errors.OptionError: polite must be True or False, got 'yes'.
     """
 
     memory: str | float | None = field(
@@ -81,21 +98,22 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.memory is not None:
-            self._set("memory", _memory(self.memory))
+            self._set("memory", _check_memory(self.memory))
         if self.threads is not None:
             self._set("threads", check_count("threads", self.threads, 1))
         if self.cpu_share is not None:
-            self._set("cpu_share", _share("cpu_share", self.cpu_share))
+            self._set("cpu_share", _check_share("cpu_share", self.cpu_share))
         if self.disk_free is not None:
-            self._set("disk_free", _quantity("disk_free", self.disk_free))
+            self._set("disk_free", _check_bytes("disk_free", self.disk_free))
         if not isinstance(self.polite, bool):
-            raise OptionError(f"polite is {self.polite!r}, but must be True or False.")
+            raise OptionError(f"polite must be True or False, got {self.polite!r}.")
         if self.max_time is not None:
-            self._set("max_time", _seconds("max_time", self.max_time))
+            self._set("max_time", _check_seconds("max_time", self.max_time))
         if self.governor not in GOVERNORS:
             raise OptionError(
-                f"governor {self.governor!r} is not known. {suggestion(str(self.governor), GOVERNORS)} "
-                "'observe' records and leaves the run alone."
+                f"governor must be 'act' or 'observe', got {self.governor!r}. "
+                f"{suggestion(str(self.governor), GOVERNORS)} "
+                "'observe' records and changes nothing."
             )
 
     def _set(self, name: str, value: float) -> None:
@@ -103,15 +121,43 @@ class Limits:
 
     @classmethod
     def of(cls, limits: Limits | None) -> Limits:
-        """The limits, or those of the machine for None."""
+        """Return ``limits``, or those of the machine for None.
+
+        Parameters
+        ----------
+        limits : Limits, optional
+            An argument of a public function.
+
+        Returns
+        -------
+        Limits
+            Checked limits.
+
+        Raises
+        ------
+        OptionError
+            If it is of another type.
+        """
         if limits is not None and not isinstance(limits, Limits):
             raise OptionError(
-                f"limits are a {type(limits).__name__}, but must be qmac.Limits, such as Limits(memory='4GiB')."
+                f"limits must be qmac.Limits, got a {type(limits).__name__}. "
+                "Write Limits(memory='4GiB')."
             )
         return limits or cls()
 
     def memory_bytes(self, total: int | None) -> int | None:
-        """The memory limit in bytes where ``total`` bytes are there; None for no limit, or a share of nothing known."""
+        """Return the memory limit in bytes.
+
+        Parameters
+        ----------
+        total : int or None
+            Bytes of the machine or its container, if known.
+
+        Returns
+        -------
+        int or None
+            None for no limit, or for a share of an unknown total.
+        """
         if isinstance(self.memory, float):
             return None if total is None else int(self.memory * total)
         assert self.memory is None or isinstance(self.memory, int)
@@ -129,70 +175,105 @@ class Limits:
 
     @property
     def options(self) -> list[str]:
-        """The words that ask for the same on the command line; none for what is so anyway.
+        """Words of the command line that set these limits; none for a default.
 
         >>> Limits(memory="80%", max_time="1h30min", disk_free="1GiB", polite=True).options
         ['--memory', '80%', '--disk-free', '1GiB', '--polite', '--max-time', '5400s']
         """
-        words, usual = [], Limits()
+        words = []
+        defaults = Limits()
         for name, value in self.to_dict().items():
-            if value == getattr(usual, name) or value is None:
+            if value is None or value == getattr(defaults, name):
                 continue
             words.append(f"--{name.replace('_', '-')}")
-            if name == "max_time":
-                words.append(f"{value:.15g}s")
-            elif name == "memory" and isinstance(value, float):
-                words.append(f"{100 * value:.15g}%")
-            elif name in ("memory", "disk_free"):
-                words.append(_whole(value))
-            elif value is not True:
-                words.append(f"{value:.15g}" if isinstance(value, float) else str(value))
+            if value is not True:
+                words.append(_format_option(name, value))
         return words
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; ``Limits(**limits.to_dict()) == limits``."""
+        """Return plain values; ``Limits(**limits.to_dict()) == limits``.
+
+        Returns
+        -------
+        dict
+            Every field by its name.
+        """
         return dataclasses.asdict(self)
 
 
 def parse_bytes(text: str) -> int:
-    """Bytes of a text such as ``"4GiB"``, ``"1.5 GB"`` or ``"512M"``.
+    """Return the bytes of a text such as ``"4GiB"``, ``"1.5 GB"`` or ``"512M"``.
 
-    KiB, MiB, GiB, TiB and K, M, G, T are powers of 1024; KB, MB, GB, TB are powers of 1000; no unit is bytes.
+    KiB, MiB, GiB, TiB and K, M, G, T are powers of 1024; KB, MB, GB, TB are powers of 1000; no unit
+    is bytes.
+
+    Parameters
+    ----------
+    text : str
+        A number and a unit.
+
+    Returns
+    -------
+    int
+        At least 1.
 
     Raises
     ------
-    OptionError : another unit, no number, or less than a byte.
+    OptionError
+        If the unit is unknown, there is no number, or it is less than a byte.
 
     Examples
     --------
     >>> parse_bytes("1.5KiB"), parse_bytes("2 kb"), parse_bytes("700")
     (1536, 2000, 700)
     """
-    return _quantity("size", text)
+    return _check_bytes("size", text)
 
 
 def parse_seconds(text: str) -> float:
-    """Seconds of a text such as ``"90s"``, ``"30min"``, ``"2h"`` or ``"1h30min"``; no unit is seconds.
+    """Return the seconds of a text such as ``"90s"``, ``"30min"``, ``"2h"`` or ``"1h30min"``.
+
+    Parameters
+    ----------
+    text : str
+        Up to three numbers with their units; no unit is seconds.
+
+    Returns
+    -------
+    float
+        Above 0.
 
     Raises
     ------
-    OptionError : another unit, no number, or no time at all.
+    OptionError
+        If a unit is unknown, there is no number, or it is no time at all.
 
     Examples
     --------
     >>> parse_seconds("90"), parse_seconds("1h 30min")
     (90.0, 5400.0)
     """
-    return _seconds("time", text)
+    return _check_seconds("time", text)
 
 
-def format_bytes(n: float) -> str:
-    """Bytes as people read them: three digits, powers of 1024.
+def format_bytes(size: float) -> str:
+    """Return bytes as people read them: three digits, powers of 1024.
 
+    Parameters
+    ----------
+    size : float
+        Bytes.
+
+    Returns
+    -------
+    str
+        Such as ``"1.5 GiB"``.
+
+    Examples
+    --------
     >>> format_bytes(1.5 * 2**30), format_bytes(600 * 2**20), format_bytes(12)
     ('1.5 GiB', '600 MiB', '12 B')
     """
-    size = float(n)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if abs(size) < 999.5:  # 1000 MiB is 0.977 GiB: never four digits
             return f"{size:.3g} {unit}"
@@ -200,86 +281,116 @@ def format_bytes(n: float) -> str:
     return f"{size:.3g} TiB" if abs(size) < 999.5 else f"{size:.0f} TiB"
 
 
-def _memory(value: str | float) -> float:
-    """Bytes as an int, or a share as a float."""
+def _check_memory(value: str | float) -> float:
+    """Return bytes as an int, or a share as a float."""
     if isinstance(value, str) and value.strip().endswith("%"):
-        number = _float(value.strip()[:-1])
-        if not 0 < number <= 100:
+        percent = _read_number(value.strip()[:-1])
+        if not 0 < percent <= 100:
             raise OptionError(
-                f"memory is {value!r}, but must be above 0 % and at most 100 %: write 80% or 4GiB."
+                f"memory must be above 0 % and at most 100 %, got {value!r}. Write 80% or 4GiB."
             )
-        return number / 100
+        return percent / 100
     if isinstance(value, float):
-        return _share("memory", value, ", or a size such as '4GiB'")
-    size = _quantity("memory", value)
-    if size < LEAST_MEMORY:
+        return _check_share("memory", value, ", or a size such as '4GiB'")
+    size = _check_bytes("memory", value)
+    if size < LEAST_MEMORY_BYTES:
         raise OptionError(
-            f"memory is {value!r}, that is {size} bytes, but must be at least 1 MiB: write 4GiB or 80%."
+            f"memory must be at least 1 MiB, got {value!r}, which is {size} bytes. "
+            "Write 4GiB or 80%."
         )
     return size
 
 
-def _quantity(name: str, value: str | float) -> int:
-    if isinstance(value, bool) or not (isinstance(value, str) or hasattr(value, "__index__")):
+def _check_bytes(name: str, value: str | float) -> int:
+    if isinstance(value, str):
+        size = _sum_parts(name, value, BYTE_UNITS, "600MiB or 4GiB", most_parts=1)
+    elif hasattr(value, "__index__") and not isinstance(value, bool):
+        size = value
+    else:
         raise OptionError(
-            f"{name} is {value!r}, but must be a whole number of bytes or a text: write 600MiB or 4GiB."
+            f"{name} must be a whole number of bytes or a text, got {value!r}. "
+            "Write 600MiB or 4GiB."
         )
-    size = _sum(name, value, _BYTES, "600MiB or 4GiB", parts=1) if isinstance(value, str) else value
-    if not 1 <= size < 2**63:
+    if not 1 <= size < MOST_BYTES:
         raise OptionError(
-            f"{name} is {value!r}, but must be at least a byte and below 8 million TiB: write 4GiB."
+            f"{name} must be at least a byte and below 8 million TiB, got {value!r}. Write 4GiB."
         )
     return int(size)
 
 
-def _seconds(name: str, value: str | float) -> float:
-    seconds = (
-        _sum(name, value, _SECONDS, "90s, 30min or 2h") if isinstance(value, str) else _float(value)
-    )
+def _check_seconds(name: str, value: str | float) -> float:
+    if isinstance(value, str):
+        seconds = _sum_parts(name, value, SECOND_UNITS, "90s, 30min or 2h", MOST_PARTS)
+    else:
+        seconds = _read_number(value)
     if not 0 < seconds < math.inf:
         raise OptionError(
-            f"{name} is {value!r}, but must be above 0: write 90s, 30min or 2h, or leave it out."
+            f"{name} must be above 0, got {value!r}. Write 90s, 30min or 2h, or leave it out."
         )
     return seconds
 
 
-def _share(name: str, value: float, other: str = "") -> float:
-    number = _float(value)
-    if not 0 < number <= 1:
+def _check_share(name: str, value: float, other: str = "") -> float:
+    share = _read_number(value)
+    if not 0 < share <= 1:
         raise OptionError(
-            f"{name} is {value!r}, but must be above 0 and at most 1: it is a share, 0.8 is 80 %{other}."
+            f"{name} must be above 0 and at most 1{other}, got {value!r}. "
+            "Use a fraction: 0.8 is 80 %."
         )
-    return number
+    return share
 
 
-def _float(value: object) -> float:
-    """A number, or NaN, which no bound lets through."""
+def _read_number(value: object) -> float:
+    """Return a number, or NaN, which no bound lets through."""
+    if isinstance(value, bool):
+        return math.nan
     try:
-        return math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
-def _sum(name: str, text: str, units: dict[str, int], examples: str, parts: int = 3) -> float:
-    """The parts of a text, each a number and a unit, added up."""
-    rest, total = text.strip().lower(), 0.0
-    for _ in range(parts):
-        if (part := _NUMBER.match(rest)) is None:
+def _sum_parts(
+    name: str, text: str, units: dict[str, int], examples: str, most_parts: int
+) -> float:
+    """Add up the parts of a text, each a number and a unit."""
+    rest = text.strip().lower()
+    total = 0.0
+    for _ in range(most_parts):
+        part = NUMBER_WITH_UNIT.match(rest)
+        if part is None:
             break
-        if part[2] not in units:
-            known = ", ".join(unit for unit in units if unit)
+        number, unit = part.groups()
+        if unit not in units:
+            known = ", ".join(filter(None, units))
             raise OptionError(
-                f"{name} is {text!r}, but the unit {part[2]!r} is not known: {known}. Write {examples}."
+                f"{name} must have one of the units {known}, got {text!r} with {unit!r}. "
+                f"Write {examples}."
             )
-        total, rest = total + float(part[1]) * units[part[2]], rest[part.end() :]
+        total += float(number) * units[unit]
+        rest = rest[part.end() :]
     if rest or not text.strip():
-        raise OptionError(
-            f"{name} is {text!r}, but must be a number with a unit: write {examples}."
-        )
+        raise OptionError(f"{name} must be a number with a unit, got {text!r}. Write {examples}.")
     return total
 
 
-def _whole(count: int) -> str:
-    """Bytes in the largest unit that they are whole numbers of."""
-    power = next((power for power in (4, 3, 2, 1) if count and count % 1024**power == 0), 0)
-    return f"{count // 1024**power}{('', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
+def _format_option(name: str, value: Any) -> str:
+    """Return a value as the command line reads it, without loss."""
+    if name == "max_time":
+        return f"{value:.15g}s"
+    if name == "memory" and isinstance(value, float):
+        return f"{100 * value:.15g}%"
+    if name in ("memory", "disk_free"):
+        return _format_exact_bytes(value)
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def _format_exact_bytes(size: int) -> str:
+    """Return bytes in the largest unit that they are whole numbers of."""
+    unit = ""
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if size == 0 or size % 1024:
+            break
+        size //= 1024
+        unit = larger
+    return f"{size}{unit}"
