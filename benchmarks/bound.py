@@ -77,8 +77,8 @@ def additions_alone(width, times, out):
 
 
 @kernel
-def open_alone(sells, first, lanes, margins):
-    open_block(sells, first, False, lanes, margins)
+def open_alone(exits, first, lanes, margins):
+    open_block(exits, first, False, lanes, margins)
 
 
 @kernel
@@ -87,16 +87,16 @@ def fill_alone(width, tile, exits, lists, values, tables, edge):
 
 
 @kernel
-def close_alone(lanes, margins, sells, count_shift, counts, cells, maps):
+def close_alone(lanes, margins, exits, count_shift, counts, cells, maps):
     for role in range(2):
         margin = margins.slow if role else margins.fast
         close_margin(
             role,
             lanes,
             margin,
-            sells.pairs,
-            sells.by_fast,
-            sells.by_slow,
+            exits.pairs,
+            exits.by_fast,
+            exits.by_slow,
             count_shift,
             counts,
             cells,
@@ -124,8 +124,8 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
     spec = build_spec(prices, GRID, rules, "total_return", True, check_constraints(None, 1), 100)
     data = Dataset.build(prices, GRID, rules, spec.statistics)
     worker = Evaluator(data, spec).worker()
-    scratch, sells, tally = worker._scratch, data.sells, worker.tally
-    blocks = (sells.pairs.starts.size - 1) // LANES
+    workspace, exits, tally = worker._scratch, data.sells, worker.tally
+    blocks = data.sells.count // LANES
     tile = Tile(0, data.bars, data.bars)
     entries, rows = data.buys.crosses, data.buys.prefixes.size - 1
     steps = int(entries.starts[-1] - data.buys.prefixes.sum())
@@ -133,23 +133,29 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
     worker.evaluate((0, blocks))  # the maxima that later rows do not pass
     found: dict[str, list[float]] = {}
     for block in range(0, blocks, max(1, blocks // 8)):
-        open_alone(sells.pairs, block * LANES, scratch.lanes, scratch.margins)
+        open_alone(exits.pairs, block * LANES, workspace.lanes, workspace.margins)
 
         def fill() -> None:
             fill_alone(
                 WIDTH,
                 tile,
-                sells.crosses,
-                scratch.lanes.lists,
+                exits.crosses,
+                workspace.lanes.lists,
                 data.values,
-                scratch.tables,
-                scratch.edge,
+                workspace.tables,
+                workspace.edge,
             )
 
         def close() -> None:
             shift, totals = worker._data.scale.count_shift, tally.totals
             close_alone(
-                scratch.lanes, scratch.margins, sells, shift, totals.counts, tally.sells, tally.maps
+                workspace.lanes,
+                workspace.margins,
+                exits,
+                shift,
+                totals.counts,
+                tally.exits,
+                tally.maps,
             )
 
         fill()
@@ -163,13 +169,15 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
                     entries,
                     data.buys.prefixes,
                     data.values,
-                    scratch.tables,
-                    scratch.states,
+                    workspace.tables,
+                    workspace.states,
                     out,
                 )
             ),
             "loads": lambda: seconds(
-                lambda: loads_alone(WIDTH, entries, data.buys.prefixes, scratch.tables, out, codes)
+                lambda: loads_alone(
+                    WIDTH, entries, data.buys.prefixes, workspace.tables, out, codes
+                )
             ),
             "additions": lambda: seconds(lambda: additions_alone(WIDTH, rows, out)),
             "close": lambda: seconds(close),

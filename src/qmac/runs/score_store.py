@@ -70,7 +70,7 @@ class ScoreWriter:
         self.dropped: str | None = None
         """Why nothing is written any more."""
         self._told = False
-        buys, sells = (side.pairs.starts.size - 1 for side in (dataset.buys, dataset.sells))
+        buys, sells = (side.count for side in (dataset.buys, dataset.sells))
         lists = [_list_of(side) for side in (dataset.buys, dataset.sells)]
         self._seed = _seed((buys, sells), (buys, lanes), self.dtype, *lists)
         self._blocks = -(-sells // lanes)
@@ -126,9 +126,7 @@ class ScoreWriter:
 def _list_of(side: Lists) -> np.ndarray:
     """The list of each pair, ``(P,)`` int32."""
     lists = np.empty(side.pairs.pairs.size, "<i4")
-    lists[side.pairs.pairs] = np.repeat(
-        np.arange(side.pairs.starts.size - 1), np.diff(side.pairs.starts)
-    )
+    lists[side.pairs.pairs] = np.repeat(np.arange(side.count), np.diff(side.pairs.starts))
     return lists
 
 

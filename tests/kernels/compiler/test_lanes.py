@@ -30,7 +30,7 @@ bits, truncate, wide = lanes.bits, lanes.truncate, lanes.wide
 highest, total, bump = lanes.highest, lanes.total, lanes.bump
 higher, lower, rarely, item = lanes.higher, lanes.lower, lanes.rarely, lanes.item
 sqrt, or_nan, added, from_bits = lanes.sqrt, lanes.or_nan, lanes.added, lanes.from_bits
-word_of, lowest_bit, pick, only = lanes.word_of, lanes.lowest_bit, lanes.pick, lanes.only
+pack_mask, lowest_bit, pick, only = lanes.pack_mask, lanes.lowest_bit, lanes.pick, lanes.only
 
 
 def floats(seed):
@@ -88,7 +88,7 @@ def test_extremes_and_roots():
 def test_lanes_one_by_one(count):
     def kernel(width, a, out):
         x = load(a, 0, width)
-        word, found = word_of(x > 1.0), 0.0
+        word, found = pack_mask(x > 1.0), 0.0
         while word != 0:
             lane = lowest_bit(word)
             word &= word - 1

@@ -12,8 +12,8 @@ from qmac.engine.dataset.dataset import walking_order
 from qmac.engine.dataset.period import Period
 from qmac.engine.dataset.signals import find_all_crosses
 from qmac.kernels.signals.averages import sma
-from qmac.kernels.signals.crosses import TIE, shared_prefixes
-from qmac.kernels.signals.event_lists import gathered
+from qmac.kernels.signals.crosses import TIE, count_shared_prefixes
+from qmac.kernels.signals.event_lists import gather_lists
 from qmac.strategy import reference
 
 WINDOWS = np.array([1, 2, 3, 5, 8])
@@ -153,7 +153,7 @@ def test_rows_are_ordered_to_share(close):
         lists(entries),
     )
     assert sorted(order.tolist()) == list(range(FAST.size))
-    shared = shared_prefixes(gathered(entries, order), 4)
+    shared = count_shared_prefixes(gather_lists(entries, order), 4)
     for i in range(1, order.size):
         a, b = found[order[i - 1]], found[order[i]]
         common = next((k for k in range(4) if k >= min(len(a), len(b)) or a[k] != b[k]), 4)

@@ -19,7 +19,7 @@ from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import Worker
 from qmac.kernels.signals.crosses import Crosses
-from qmac.kernels.signals.event_lists import LEAST_SPLIT, MOST_PAIRS, lists_of, most_pairs
+from qmac.kernels.signals.event_lists import LEAST_SPLIT, MOST_PAIRS, build_lists, limit_pairs
 from qmac.strategy.objective import Objective
 
 # from bar 1 on: a cross looks one bar back
@@ -43,7 +43,7 @@ def test_every_pair_keeps_its_list(lists, most, ordered):
         most,
         functools.partial(walking_order, bars=5) if ordered else None,
     )
-    (found,) = lists_of([side], 5)
+    (found,) = build_lists([side], 5)
     bars = [
         found.crosses.bars[a:b].tolist()
         for a, b in zip(found.crosses.starts, found.crosses.starts[1:])
@@ -85,7 +85,9 @@ def test_every_pair_keeps_its_list(lists, most, ordered):
 def test_weights_of_a_row_fit_their_integers():
     assert 32 * MOST_PAIRS**2 <= 2**30
     assert (
-        most_pairs(4) == LEAST_SPLIT and most_pairs(251) == 62 and most_pairs(10**6) == MOST_PAIRS
+        limit_pairs(4) == LEAST_SPLIT
+        and limit_pairs(251) == 62
+        and limit_pairs(10**6) == MOST_PAIRS
     )
 
 
@@ -115,7 +117,7 @@ def spec_on(grid, metric="total_return", rules=None):
 
 
 def apart(crosses, most):
-    """In place of ``equal_lists``: every pair has a list of its own."""
+    """In place of ``find_equal_lists``: every pair has a list of its own."""
     pairs = crosses.starts.size - 1
     return np.arange(pairs, dtype=np.int32), np.arange(pairs, dtype=np.int32)
 
@@ -133,15 +135,15 @@ def test_lists_give_what_pairs_give(kind, shared_windows, monkeypatch):
     data = Dataset.build(prices, grid, spec.rules, spec.statistics)
     scale = Evaluator(data, spec).scale
     together = swept(data, spec, scale)
-    monkeypatch.setattr(dataset, "most_pairs", lambda windows: 3)
+    monkeypatch.setattr(dataset, "limit_pairs", lambda windows: 3)
     monkeypatch.setattr(dataset, "MOST_PAIRS", 5)
     same(
         swept(Dataset.build(prices, grid, spec.rules, spec.statistics), spec, scale),
         together,
     )
-    monkeypatch.setattr(dataset, "equal_lists", apart)
+    monkeypatch.setattr(dataset, "find_equal_lists", apart)
     every = Dataset.build(prices, grid, spec.rules, spec.statistics)
-    assert every.buys.pairs.starts.size == grid.buys.size + 1 >= data.buys.pairs.starts.size
+    assert every.buys.count + 1 == grid.buys.size + 1 >= data.buys.count + 1
     same(swept(every, spec, scale), together)
 
 
@@ -155,7 +157,7 @@ def test_windows_of_their_own_for_each_average(roles, monkeypatch):
     scale = Evaluator(data, spec).scale
     together = swept(data, spec, scale)
     assert together[0].totals.counts[0] == grid.size
-    monkeypatch.setattr(dataset, "equal_lists", apart)
+    monkeypatch.setattr(dataset, "find_equal_lists", apart)
     same(
         swept(Dataset.build(prices, grid, spec.rules, spec.statistics), spec, scale),
         together,
@@ -186,7 +188,7 @@ def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monke
 
 def test_a_histogram_is_folded_before_it_overflows(monkeypatch):
     """On a constant price all pairs have the empty list: here the one lane meets more than 2**32 combinations."""
-    monkeypatch.setattr(dataset, "most_pairs", lambda windows: MOST_PAIRS)
+    monkeypatch.setattr(dataset, "limit_pairs", lambda windows: MOST_PAIRS)
     long, short = range(2, 1482), range(2, 92)
     grid = qmac.Grid(buy_fast=long, buy_slow=long, sell_fast=short, sell_slow=short)
     prices = Prices.of(frame(np.full(1500, 10.0)))

@@ -54,10 +54,18 @@ def evaluator():
 )
 def test_the_walk_is_as_wide_as_the_machine(evaluator):
     worker: Worker = evaluator.worker()
-    data, scratch = worker._data, worker._scratch
+    data, workspace = worker._data, worker._scratch
     kernel = numba.njit(nogil=True, error_model="numpy", _nrt=False)(walk)
     tile, out = Tile(0, data.bars, data.bars), np.zeros((1, LANES))
-    kernel((0,) * LANES, tile, data.buys.crosses, data.values, scratch.tables, scratch.states, out)
+    kernel(
+        (0,) * LANES,
+        tile,
+        data.entries.crosses,
+        data.values,
+        workspace.tables,
+        workspace.states,
+        out,
+    )
     assembly = kernel.inspect_asm(kernel.signatures[0])
     additions = re.findall(r"\tv?addpd\t(.*)", assembly)
     assert len(additions) >= 4

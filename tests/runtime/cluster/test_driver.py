@@ -109,10 +109,10 @@ def test_a_lease_that_failed_has_surpassed_nothing(monkeypatch):
         patch.setattr(Ledger, "settle", fails)
         work(1, 0, 5)
     alone.evaluate((5, 10))
-    assert (work(2, 5, 10).tally.buys.best == alone.tally.buys.best).all()
-    beaten, alone = work(3, 10, 15).tally.buys.best, evaluator.worker()
+    assert (work(2, 5, 10).tally.entries.best == alone.tally.entries.best).all()
+    beaten, alone = work(3, 10, 15).tally.entries.best, evaluator.worker()
     alone.evaluate((10, 15))
-    assert (beaten < alone.tally.buys.best).any()  # by those of the second
+    assert (beaten < alone.tally.entries.best).any()  # by those of the second
 
 
 def broken(name, lease):

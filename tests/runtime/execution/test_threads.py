@@ -250,8 +250,8 @@ def test_workers_pass_by_what_one_of_them_has_surpassed():
     first.evaluate((0, middle))
     for worker in (second, alone):
         worker.evaluate((middle, worker.cells))
-    assert (second.tally.buys.best <= alone.tally.buys.best).all()
-    assert (second.tally.buys.best < alone.tally.buys.best).any()
+    assert (second.tally.entries.best <= alone.tally.entries.best).all()
+    assert (second.tally.entries.best < alone.tally.entries.best).any()
     check_maps(evaluator, reductions.merge(first.tally, second.tally))
 
 

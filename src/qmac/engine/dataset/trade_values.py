@@ -16,7 +16,7 @@ import numpy as np
 from qmac.engine.dataset.period import Period, code_dtype
 from qmac.kernels.trades.exit_tables import Ends, Excursions, ReturnSums, Stops, TradeValues
 from qmac.kernels.trades.scores import Facts
-from qmac.kernels.trades.stops import courses_of, find_stops
+from qmac.kernels.trades.stops import find_excursions, find_stops
 from qmac.strategy.rules import Rules
 
 NEGLIGIBLE = 2.0**-46
@@ -50,7 +50,7 @@ def compute_forced_exits(period: Period, rules: Rules) -> ForcedExits:
 def build_trade_values(
     period: Period, rules: Rules, statistics: Collection[str]
 ) -> tuple[TradeValues, Stops | None]:
-    """Values for the statistics asked for (fields of ``walk.State``), and the stops if there are any."""
+    """Values for the statistics asked for (fields of ``walk.WalkState``), and the stops if there are any."""
     exits = compute_forced_exits(period, rules)
     paid, brought = period.fill * rules.buy_factor, period.fill * rules.sell_factor
     sums = ReturnSums(
@@ -72,11 +72,11 @@ def build_trade_values(
     levels = _log(period.close, period.close[0]) if "worst" in statistics else None
     stops = None
     if rules.has_stops:
-        course = None if levels is None else Excursions(*courses_of(levels, exits.bars))
+        excursions = None if levels is None else Excursions(*find_excursions(levels, exits.bars))
         length = period.close.size
         never = exits.bars == length
         stops = Stops(
-            (2 * np.where(never, length + 1, exits.bars)).astype(code_dtype(length)), course
+            (2 * np.where(never, length + 1, exits.bars)).astype(code_dtype(length)), excursions
         )
     return TradeValues(sums, prices, levels), stops
 
@@ -92,9 +92,9 @@ def build_facts(period: Period, rules: Rules, periods_per_year: float) -> Facts:
 
 def bound_log_gain(gain: Any) -> float:
     """No sum of log gains is further from 0: all moves one way, and the cost of a trade every other bar."""
-    moves = float(np.abs(np.diff(gain.sell)).sum()) + abs(gain.last - float(gain.sell[-1]))
-    round_trip = float(gain.buy[0] - gain.sell[0])
-    return float(moves + (gain.buy.size // 2 + 1) * round_trip + 1e-6)
+    moves = float(np.abs(np.diff(gain.exit)).sum()) + abs(gain.last - float(gain.exit[-1]))
+    round_trip = float(gain.entry[0] - gain.exit[0])
+    return float(moves + (gain.entry.size // 2 + 1) * round_trip + 1e-6)
 
 
 def _below(r: np.ndarray) -> np.ndarray:

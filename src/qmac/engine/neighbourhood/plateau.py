@@ -12,8 +12,8 @@ import numpy as np
 from qmac.engine.dataset.signals import MapFunction
 from qmac.engine.neighbourhood.neighbours import RADIUS, moved, moves_within
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.kernels.signals.event_lists import list_of_pair
-from qmac.kernels.sweep.neighbors import values_around
+from qmac.kernels.signals.event_lists import map_pairs_to_lists
+from qmac.kernels.sweep.neighbors import gather_neighbours
 from qmac.strategy.grid import ROLES, Grid
 
 AT_ONCE = 128
@@ -37,7 +37,8 @@ def compute_plateaus(
     place_of[list(dataset.windows)] = np.arange(len(dataset.windows))
     moves = moves_within(RADIUS)
     by_windows = mapped(
-        lambda lists: list_of_pair(lists.pairs, len(dataset.windows)), (dataset.buys, dataset.sells)
+        lambda lists: map_pairs_to_lists(lists.pairs, len(dataset.windows)),
+        (dataset.buys, dataset.sells),
     )
     sides = list(zip((ROLES[:2], ROLES[2:]), (slice(2), slice(2, 4)), by_windows, strict=True))
     found = []
@@ -80,7 +81,7 @@ def _medians(evaluator: Evaluator, buys: _Near, sells: _Near) -> np.ndarray:
     values = sign * evaluator.compute_values(buy_lists, sell_lists)
     values[np.isnan(values)] = -np.inf
     around = np.empty((rows, buys.lists.shape[1] * sells.lists.shape[1]))
-    counts = values_around(
+    counts = gather_neighbours(
         values, buy_places, sell_places, buys.pairs, sells.pairs, spec.shared_windows, around
     )
     around.sort(axis=1)  # NaN last

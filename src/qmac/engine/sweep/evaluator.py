@@ -43,7 +43,7 @@ class Evaluator:
 
     def floors(self) -> np.ndarray:
         """Those of workers that have done nothing."""
-        return np.full(self.dataset.buys.pairs.starts.size - 1, -np.inf)
+        return np.full(self.dataset.buys.count, -np.inf)
 
     def compute_values(self, buys: np.ndarray, sells: np.ndarray) -> np.ndarray:
         """Objective of the buy lists ``(B,)`` against the sell lists ``(S,)``, whatever the constraints: ``(B, S)``.
@@ -81,10 +81,9 @@ class Evaluator:
 
 def _counts(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
     buys, sells = dataset.buys.pairs, dataset.sells.pairs
-    first = np.arange(0, sells.starts.size - 1, spec.lanes)
-    counts: np.ndarray = np.diff(sells.starts[np.append(first, sells.starts.size - 1)]) * np.int64(
-        buys.pairs.size
-    )
+    lists = dataset.sells.count
+    first = np.arange(0, lists, spec.lanes)
+    counts: np.ndarray = np.diff(sells.starts[np.append(first, lists)]) * np.int64(buys.pairs.size)
     if spec.shared_windows:
         return counts
     windows = len(dataset.windows)
@@ -101,7 +100,7 @@ def _counts(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
 
 def _work(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
     lanes, sells = spec.lanes, dataset.sells.pairs
-    work = np.full(count_blocks(dataset, lanes), (dataset.buys.pairs.starts.size - 1) * lanes)
+    work = np.full(count_blocks(dataset, lanes), dataset.buys.count * lanes)
     if spec.shared_windows:
         return work
     rows = np.diff(dataset.buys.fast_holders.starts) + np.diff(dataset.buys.slow_holders.starts)

@@ -11,7 +11,7 @@ from qmac.engine.dataset.trade_values import bound_log_gain
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import Worker, count_blocks, count_lists
-from qmac.kernels.signals.event_lists import Lists, Side, lists_of
+from qmac.kernels.signals.event_lists import Lists, Side, build_lists
 from qmac.kernels.sweep.tally import Scale
 
 PILOT_ROWS, PILOT_LANES = 256, 32
@@ -92,8 +92,8 @@ def _pilot(dataset: Dataset) -> Dataset:
 
 
 def _sampled(lists: Lists, most: int) -> np.ndarray:
-    size = lists.pairs.starts.size - 1
-    return np.arange(0, size, -(-size // most), dtype=np.int32)
+    step = -(-lists.count // most)
+    return np.arange(0, lists.count, step, dtype=np.int32)
 
 
 def select_lists(dataset: Dataset, buys: np.ndarray, sells: np.ndarray) -> Dataset:
@@ -104,7 +104,7 @@ def select_lists(dataset: Dataset, buys: np.ndarray, sells: np.ndarray) -> Datas
         fast, ids = np.zeros(which.size, np.int32), np.arange(which.size, dtype=np.int32)
         return Side(lists.crosses, which, ids, fast, fast + 1)
 
-    few_buys, few_sells = lists_of(
+    few_buys, few_sells = build_lists(
         (only(dataset.buys, buys), only(dataset.sells, sells)), len(windows)
     )
     return replace(dataset, windows=windows, buys=few_buys, sells=few_sells)

@@ -41,8 +41,8 @@ def blank(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -
             np.empty(2, np.int64),
         ),
         lowest=np.empty(1),
-        buys=_cells(buys),
-        sells=_cells(sells),
+        entries=_cells(buys),
+        exits=_cells(sells),
         maps=_cells(len(PAIRS), windows, windows),
     )
 
@@ -93,7 +93,7 @@ def merge(into: Tally, *others: Tally, mapped: MapFunction = map, parts: int = 1
         for target, source in zip(into.totals, other.totals, strict=True):
             np.add(target, source, out=target)
         np.minimum(into.lowest, other.lowest, out=into.lowest)
-        for name in ("buys", "sells", "maps"):
+        for name in ("entries", "exits", "maps"):
             for function, *both in zip(
                 (np.maximum, np.add, np.add), getattr(into, name), getattr(other, name), strict=True
             ):

@@ -59,7 +59,7 @@ class SweepSpec:
 
     @property
     def statistics(self) -> set[str]:
-        """Fields of ``walk.State`` that the answer is made of."""
+        """Fields of ``walk.WalkState`` that the answer is made of."""
         names = (self.objective.metric, *self.constrained)
         return set[str]().union(*(METRICS[name].statistics for name in names))
 

@@ -31,12 +31,12 @@ def build_maps(
 
     def add(part: tuple[int, int]) -> None:
         side, first = part
-        cells, into = (tally.buys, tally.sells)[side], Cells(*(array[side] for array in maps))
+        cells, into = (tally.entries, tally.exits)[side], Cells(*(array[side] for array in maps))
         add_lists(
             first, min(first + ADDED_LISTS, cells.best.size), (buys, sells)[side].pairs, cells, into
         )
 
-    sizes = tally.buys.best.size, tally.sells.best.size
+    sizes = tally.entries.best.size, tally.exits.best.size
     list(
         mapped(
             add,

@@ -16,9 +16,9 @@ from qmac.engine.sweep.workspace import states, summaries, tables
 from qmac.kernels.compiler.lanes import allocate
 from qmac.kernels.sweep.shared_windows import Visit
 from qmac.kernels.sweep.sweep import Data, Workspace, sweep_cells
-from qmac.kernels.sweep.tally import Scale, Tally, as_metric
+from qmac.kernels.sweep.tally import Scale, Tally, convert_to_metric
 from qmac.kernels.trades.exit_tables import Edge, ReturnSums
-from qmac.kernels.trades.walk import Own
+from qmac.kernels.trades.walk import LastTrade
 
 WHOLE_BYTES, TILE_BYTES = 3 << 20, 1 << 20
 """Tables larger than the first are cut into tiles of time, of the second at most. A cut has its price: states are carried, 10 MB
@@ -27,7 +27,7 @@ threads came to 2.00 of one instead of 1.93 (1.6 MB); tables of 3.2 MB took 1.07
 
 
 def count_blocks(dataset: Dataset, lanes: int) -> int:
-    return -(-(dataset.sells.pairs.starts.size - 1) // lanes)
+    return -(-dataset.sells.count // lanes)
 
 
 def make_tally(dataset: Dataset, spec: SweepSpec, made: Callable[..., Tally]) -> Tally:
@@ -59,7 +59,7 @@ class Worker:
         self._stop = np.zeros(1, np.uint8) if stop is None else stop
         self._width = (0,) * spec.lanes
         aim, buys, sells = spec.aim, dataset.buys, dataset.sells
-        lists = buys.pairs.starts.size - 1
+        lists = buys.count
         code = code_dtype(dataset.bars)
         statistics = spec.statistics
         holds_on = spec.rules.has_stops and spec.rules.conflict == "ignore"
@@ -82,7 +82,7 @@ class Worker:
             states=states(
                 depths,
                 spec.lanes,
-                statistics | set(Own._fields) if holds_on else statistics,
+                statistics | set(LastTrade._fields) if holds_on else statistics,
                 code,
             ),
             cursors=np.zeros(lists, np.int64),
@@ -118,7 +118,7 @@ class Worker:
     def take_scores(self) -> np.ndarray:
         """Those of the last batch that are kept: ``(N, L)`` for each block, one after the other; the next batch overwrites them."""
         scores = self._scratch.row.scores
-        as_metric(scores, self._data.aim.sign)
+        convert_to_metric(scores, self._data.aim.sign)
         return scores
 
     def give_away(self) -> None:
@@ -174,4 +174,4 @@ def _tile(dataset: Dataset, spec: SweepSpec) -> int:
 
 def count_lists(dataset: Dataset) -> tuple[int, int]:
     """How many, of each side."""
-    return dataset.buys.pairs.starts.size - 1, dataset.sells.pairs.starts.size - 1
+    return dataset.buys.count, dataset.sells.count

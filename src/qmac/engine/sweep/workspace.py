@@ -12,7 +12,7 @@ from qmac.kernels.sweep import tally as kept
 from qmac.kernels.sweep.shared_windows import SharedLanes
 from qmac.kernels.sweep.tally import BINS
 from qmac.kernels.trades.exit_tables import Excursions, ReturnSums, Tables
-from qmac.kernels.trades.walk import FIRST, Counts, Drawdown, Own, Trades, WalkState
+from qmac.kernels.trades.walk import FIRST, Counts, Drawdown, LastTrade, Trades, WalkState
 
 
 def summaries(
@@ -61,12 +61,12 @@ def tables(rows: int, lanes: int, statistics: Collection[str], code: Any) -> Tab
     def column(name: str) -> Any:
         return allocate(rows, lanes, np.float64) if name in statistics else None
 
-    course = [column("worst") for _ in Excursions._fields]
+    excursions = [column("worst") for _ in Excursions._fields]
     return Tables(
         allocate(rows, lanes, code),
         ReturnSums(*map(column, ReturnSums._fields)),
         column("paid"),
-        Excursions(*course),
+        Excursions(*excursions),
     )
 
 
@@ -85,7 +85,7 @@ def states(depths: int, lanes: int, statistics: Collection[str], code: Any) -> W
 
     return WalkState(
         allocate(depths, lanes, code),
-        rows(Own, FIRST.own, code),
+        rows(LastTrade, FIRST.last_trade, code),
         rows(ReturnSums, FIRST.sums, np.float64),
         rows(Drawdown, FIRST.drawdown, np.float64),
         rows(Counts, FIRST.counts, code),

@@ -196,7 +196,7 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
         return self._impl.rebuild(target_context, pickle.loads(content))  # noqa: S301 (our own, in the user's directory)
 
 
-def prepared(directory: Path) -> bool:
+def prepare_directory(directory: Path) -> bool:
     """Whether kernels can be kept there; makes it, and removes what other versions left long ago."""
     try:
         if not directory.is_dir():

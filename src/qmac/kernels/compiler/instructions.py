@@ -229,7 +229,7 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         return types.boolean(mask), generate
 
     @intrinsic
-    def word_of(typing: Any, mask: Any) -> Any:
+    def pack_mask(typing: Any, mask: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             word = builder.bitcast(args[0], ir.IntType(mask.n))
             return builder.zext(word, I64) if mask.n < I64.width else word
@@ -345,7 +345,7 @@ def operations(subhistograms: int) -> dict[str, Callable[..., Any]]:
         "rarely": rarely,
         "pick": pick,
         "only": only,
-        "word_of": word_of,
+        "pack_mask": pack_mask,
         "lowest_bit": lowest_bit,
         "highest": reduction(
             lambda builder, a, b: builder.select(builder.fcmp_ordered(">", a, b), a, b)

@@ -13,16 +13,16 @@ DISABLED = bool(numba.config.DISABLE_JIT)
 if DISABLED:
     DIRECTORY = None
 else:
-    from qmac.kernels.compiler.cache import KernelCache, Locks, cache_directory, prepared
+    from qmac.kernels.compiler.cache import KernelCache, Locks, cache_directory, prepare_directory
 
     DIRECTORY = cache_directory()
-    DIRECTORY = DIRECTORY if prepared(DIRECTORY) else None
+    DIRECTORY = DIRECTORY if prepare_directory(DIRECTORY) else None
     LOCKS = Locks()
 
 
 def jit(function: Function) -> Function:
     """Compile without the GIL and without fastmath: a score has the same bits on every CPU."""
-    return _kept(numba.njit(nogil=True, error_model="numpy")(function), function)
+    return _cached(numba.njit(nogil=True, error_model="numpy")(function), function)
 
 
 def sealed(function: Function) -> Function:
@@ -30,7 +30,7 @@ def sealed(function: Function) -> Function:
 
     Counting the references to the arrays of a bundle, in atomic steps, took up to five times the sweep itself.
     """
-    return _kept(numba.njit(nogil=True, error_model="numpy", _nrt=False)(function), function)
+    return _cached(numba.njit(nogil=True, error_model="numpy", _nrt=False)(function), function)
 
 
 def inlined(function: Function) -> Function:
@@ -52,7 +52,7 @@ def inner(function: Function) -> Function:
     )(function)
 
 
-def _kept(compiled: Any, function: Function) -> Any:
+def _cached(compiled: Any, function: Function) -> Any:
     """Keep on disk what is compiled."""
     if DIRECTORY:
         KernelCache(function, DIRECTORY, LOCKS).serve(compiled)

@@ -4,7 +4,7 @@ A kernel that reads ``load(table, bar, width)`` holds one whole row of lanes as 
 computes with it by plain operators; a row of a named tuple of tables is a named tuple of such values.
 A table that is None has rows that are nothing: what is computed with them is nothing too, and compiles to
 no code. Here is what that means, in NumPy; under Numba the same names are the
-vector instructions of ``_instructions``. ``width`` is a tuple with one item a lane: its length is
+vector instructions of ``instructions``. ``width`` is a tuple with one item a lane: its length is
 part of its type, so the compiler knows it.
 
 Written as inner loops instead, the sweep ran at a third of the speed: LLVM gave up on proving that
@@ -152,7 +152,7 @@ PLAIN: dict[str, Any] = {
     "higher": _extreme(np.maximum),  # of float64, neither NaN; which zero wins is left open
     "lower": _extreme(np.minimum),
     "rarely": _rarely,  # whether any lane of a mask is true; the compiler takes it that none is
-    "word_of": _word,  # a mask as a whole number, a bit a lane
+    "pack_mask": _word,  # a mask as a whole number, a bit a lane
     "lowest_bit": lambda word: (
         (word & -word).bit_length() - 1
     ),  # place of the lowest 1 of such a number
@@ -185,7 +185,7 @@ sqrt = VECTORS["sqrt"]
 higher = VECTORS["higher"]
 lower = VECTORS["lower"]
 rarely = VECTORS["rarely"]
-word_of = VECTORS["word_of"]
+pack_mask = VECTORS["pack_mask"]
 lowest_bit = VECTORS["lowest_bit"]
 pick = VECTORS["pick"]
 only = VECTORS["only"]

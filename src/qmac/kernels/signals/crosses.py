@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qmac.kernels.compiler.jit import inner, jit, spliced
-from qmac.kernels.compiler.lanes import bits, from_bits, higher, load_at, lowest_bit, word_of
+from qmac.kernels.compiler.lanes import bits, from_bits, higher, load_at, lowest_bit, pack_mask
 
 DEEPEST = 63
 """States that a walk keeps to go back to; longer shared prefixes are walked again."""
@@ -54,10 +54,10 @@ def find_crosses(
             difference, size = one - other, higher(magnitude(one), magnitude(other))
             least_above, least_below = size * tie, size * -tie
             carried_above, carried_below = last_bit(not_above), last_bit(not_below)
-            not_above = word_of(difference <= least_above)  # an undefined difference is neither
-            not_below = word_of(difference >= least_below)
-            rises = word_of(difference > least_above) & (not_above << 1 | carried_above)
-            falls = word_of(difference < least_below) & (not_below << 1 | carried_below)
+            not_above = pack_mask(difference <= least_above)  # an undefined difference is neither
+            not_below = pack_mask(difference >= least_below)
+            rises = pack_mask(difference > least_above) & (not_above << 1 | carried_above)
+            falls = pack_mask(difference < least_below) & (not_below << 1 | carried_below)
             seen = -1 << (block - begin)
             found_above = add_bars(
                 rises & seen, begin + delay, length, skipped, bars_above, found_above
@@ -93,7 +93,7 @@ def add_bars(word, begin, length, skipped, bars, found):
 
 
 @inner
-def prefix(crosses, a, b, deepest):
+def count_shared_prefix(crosses, a, b, deepest):
     """How many leading crosses two lists have in common, at most ``deepest``."""
     first, second = crosses.starts[a], crosses.starts[b]
     most = min(crosses.starts[a + 1] - first, crosses.starts[b + 1] - second, deepest)
@@ -104,12 +104,12 @@ def prefix(crosses, a, b, deepest):
 
 
 @jit
-def shared_prefixes(crosses, deepest):
+def count_shared_prefixes(crosses, deepest):
     """How many leading crosses each list has in common with the one before it, ``(N + 1,)``.
 
     At most ``deepest``, the number of states that a walk can go back to.
     """
     shared = np.zeros(crosses.starts.size, np.int32)
     for n in range(1, crosses.starts.size - 1):
-        shared[n] = prefix(crosses, n - 1, n, deepest)
+        shared[n] = count_shared_prefix(crosses, n - 1, n, deepest)
     return shared

@@ -1,6 +1,6 @@
 """Event lists, each once, and the pairs that have it.
 
-Pairs with neighbouring windows often cross on the very same bars: of 31,375 pairs on 800 bars 7,400 buy
+Pairs with neighbouring windows often cross on the very same bars: of 31,375 pairs on 800 bars 7,400 entry
 lists are distinct. What a combination scores depends on its two lists only. Axes: ``N`` lists, ``P``
 pairs, ``I`` slices, ``W`` windows.
 """
@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qmac.kernels.compiler.jit import jit
-from qmac.kernels.signals.crosses import DEEPEST, Crosses, shared_prefixes
+from qmac.kernels.signals.crosses import DEEPEST, Crosses, count_shared_prefixes
 
 LEAST_SPLIT, MOST_PAIRS = 16, 4096
-"""A sell list of more pairs than a quarter of the windows, within these bounds, is kept more than once; a buy list from
+"""An exit list of more pairs than a quarter of the windows, within these bounds, is kept more than once; an entry list from
 the upper one on.
 
 A lane whose pairs have nearly every window would be looked at pair by pair in nearly every row (800 bars: 460
@@ -61,21 +61,26 @@ class Lists(NamedTuple):
     """One side of the grid."""
 
     crosses: Crosses  # of N lists
-    prefixes: np.ndarray  # (N + 1,) int32, see shared_prefixes
+    prefixes: np.ndarray  # (N + 1,) int32, see count_shared_prefixes
     pairs: Pairs
     by_fast: Slices
     by_slow: Slices
     fast_holders: Holders
     slow_holders: Holders
 
+    @property
+    def count(self) -> int:  # type: ignore[override]
+        """Number of lists; kernels, which know no properties, take ``pairs.starts.size - 1``."""
+        return int(self.pairs.starts.size - 1)
 
-def most_pairs(windows: int) -> int:
-    """Pairs of one sell list."""
+
+def limit_pairs(windows: int) -> int:
+    """Pairs of one exit list."""
     return min(max(windows // 4, LEAST_SPLIT), MOST_PAIRS)
 
 
 @jit
-def equal_lists(crosses, most):
+def find_equal_lists(crosses, most):
     """The list of each pair ``(P,)`` and the first pair of each list ``(N,)``, numbered in the order of first pairs."""
     pairs = crosses.starts.size - 1
     places = 16
@@ -117,7 +122,7 @@ def equal_lists(crosses, most):
 
 
 @jit
-def counted(keys, order, size):
+def sort_by_key(keys, order, size):
     """``order`` sorted by ``keys[order]``, stable, and where each key begins ``(size + 1,)``."""
     starts = np.zeros(size + 1, np.int64)
     for k in range(keys.size):
@@ -134,11 +139,11 @@ def counted(keys, order, size):
 
 
 @jit
-def slices_of(ids, lists, windows, others, size):
+def build_slices(ids, lists, windows, others, size):
     """Slices of the pairs by ``windows``, their holders, and the pairs ``(P,)`` in their order; ``others`` must ascend wherever
     windows are the same."""
-    order, _ = counted(windows, np.arange(ids.size), size)
-    order, _ = counted(ids, order, lists)
+    order, _ = sort_by_key(windows, np.arange(ids.size), size)
+    order, _ = sort_by_key(ids, order, lists)
     slice_windows = np.empty(ids.size, np.int32)
     slice_lists = np.empty(ids.size, np.int32)
     begins = np.empty(ids.size + 1, np.int64)
@@ -155,13 +160,13 @@ def slices_of(ids, lists, windows, others, size):
         starts[n + 1] += starts[n]
     slice_windows = slice_windows[:found].copy()
     slice_lists = slice_lists[:found].copy()
-    held, held_starts = counted(slice_windows, np.arange(found), size)
+    held, held_starts = sort_by_key(slice_windows, np.arange(found), size)
     slices = Slices(starts, slice_windows, begins[: found + 1].copy(), others[order])
     return slices, Holders(held_starts, held, slice_lists[held]), order.astype(np.int32)
 
 
 @jit
-def gathered(crosses, which):
+def gather_lists(crosses, which):
     """The lists ``which (N,)`` of others."""
     starts = np.zeros(which.size + 1, np.int64)
     for n in range(which.size):
@@ -175,7 +180,7 @@ def gathered(crosses, which):
 
 
 @jit
-def first_entries(crosses, which, bits, most):
+def pack_first_entries(crosses, which, bits, most):
     """The first bars of the lists ``which (N,)`` in one number each, ``(N,)`` uint64: ``bits`` a bar, the ``most`` highest of them
     all, and zeros for bars that a list does not have."""
     found = np.empty(which.size, np.uint64)
@@ -193,7 +198,7 @@ def first_entries(crosses, which, bits, most):
 
 
 @jit
-def list_of_pair(pairs, windows):
+def map_pairs_to_lists(pairs, windows):
     """The list of each pair of windows, ``(W, W)`` int32 by their places; -1 where there is no such pair."""
     found = np.full((windows, windows), -1, np.int32)
     for n in range(pairs.starts.size - 1):
@@ -212,19 +217,19 @@ class Side(NamedTuple):
     slow: np.ndarray  # (P,) int32
 
 
-def lists_of(
+def build_lists(
     sides: Sequence[Side], windows: int, mapped: Callable[..., Iterable[Any]] = map
 ) -> list[Lists]:
     """The lists of each side; ``mapped`` may spread their bars and slices over threads."""
 
     def bars(side: Side) -> tuple[Crosses, np.ndarray]:
-        crosses = gathered(side.crosses, side.heads)
-        return crosses, shared_prefixes(crosses, DEEPEST)
+        crosses = gather_lists(side.crosses, side.heads)
+        return crosses, count_shared_prefixes(crosses, DEEPEST)
 
     def slices(
         side: Side, role: np.ndarray, other: np.ndarray
     ) -> tuple[Slices, Holders, np.ndarray]:
-        return slices_of(side.ids, side.heads.size, role, other, windows)  # type: ignore[no-any-return]
+        return build_slices(side.ids, side.heads.size, role, other, windows)  # type: ignore[no-any-return]
 
     parts = [
         part

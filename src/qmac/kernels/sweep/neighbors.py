@@ -8,28 +8,34 @@ from qmac.kernels.compiler.jit import jit
 
 
 @jit
-def values_around(values, buys, sells, buy_pairs, sell_pairs, shared_windows, found):
-    """Values ``(B, S)`` of the buys ``(K, M)`` against the sells ``(K, M)`` of each row, -1 for none, into ``found (K, M * M)``.
+def gather_neighbours(
+    values, entry_lists, exit_lists, entry_pairs, exit_pairs, shared_windows, found
+):
+    """Values ``(B, S)`` of the entry_lists ``(K, M)`` against the exit_lists ``(K, M)`` of each row, -1 for none, into ``found (K, M * M)``.
 
-    ``buy_pairs`` and ``sell_pairs (K, M, 2)`` are their windows, of which they may have none in common unless
+    ``entry_pairs`` and ``exit_pairs (K, M, 2)`` are their windows, of which they may have none in common unless
     ``shared_windows``. The middle of both, the row itself, is left out. What is not there is NaN, behind the rest; returns how
     many are there, ``(K,)``. In NumPy it took three times as long, half a millisecond for 100 rows.
     """
-    rows, most = buys.shape
+    rows, most = entry_lists.shape
     counts = np.zeros(rows, np.int64)
     for row in range(rows):
         count = 0
         for k in range(most):
-            if buys[row, k] >= 0:
-                fast, slow = buy_pairs[row, k]
+            if entry_lists[row, k] >= 0:
+                fast, slow = entry_pairs[row, k]
                 for m in range(most):
-                    sell_fast, sell_slow = sell_pairs[row, m]
-                    apart = fast not in (sell_fast, sell_slow) and slow not in (
-                        sell_fast,
-                        sell_slow,
+                    exit_fast, exit_slow = exit_pairs[row, m]
+                    apart = fast not in (exit_fast, exit_slow) and slow not in (
+                        exit_fast,
+                        exit_slow,
                     )
-                    if sells[row, m] >= 0 and (shared_windows or apart) and not k == m == most // 2:
-                        found[row, count] = values[buys[row, k], sells[row, m]]
+                    if (
+                        exit_lists[row, m] >= 0
+                        and (shared_windows or apart)
+                        and not k == m == most // 2
+                    ):
+                        found[row, count] = values[entry_lists[row, k], exit_lists[row, m]]
                         count += 1
         found[row, count:] = np.nan
         counts[row] = count

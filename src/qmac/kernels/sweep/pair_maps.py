@@ -12,29 +12,29 @@ import numpy as np
 
 from qmac.kernels.compiler.jit import inner, jit, spliced
 from qmac.kernels.compiler.lanes import higher, item, load, rarely, store, where
-from qmac.kernels.sweep.tally import offer, parted
+from qmac.kernels.sweep.tally import offer, split_sum
 
-OWN_BUY, OWN_SELL, CROSSED = 0, 1, 2
-"""Places in ``Tally.maps``; that of a buy and a sell window is ``CROSSED + 2 * buy role + sell role``, slow being 1."""
+ENTRY_PAIR, EXIT_PAIR, CROSSED = 0, 1, 2
+"""Places in ``Tally.maps``; that of an entry and an exit window is ``CROSSED + 2 * entry role + exit role``, slow being 1."""
 
 
 @inner
-def open_block(sells, first, shared_windows, lanes, margins):
-    """Lanes for the sell lists from ``first`` on, and empty margins."""
+def open_block(exits, first, shared_windows, lanes, margins):
+    """Lanes for the exit lists from ``first`` on, and empty margins."""
     everywhere = ~lanes.keep.dtype.type(0)
     lanes.keep[:] = everywhere
     lanes.alive[:] = 0
     lanes.pairs[:] = 0
     lanes.lists[:] = -1
-    for lane in range(min(lanes.lists.size, sells.starts.size - 1 - first)):
-        begin, end = sells.starts[first + lane], sells.starts[first + lane + 1]
+    for lane in range(min(lanes.lists.size, exits.starts.size - 1 - first)):
+        begin, end = exits.starts[first + lane], exits.starts[first + lane + 1]
         lanes.lists[lane] = first + lane
         lanes.pairs[0, lane] = end - begin
         lanes.alive[0, lane] = everywhere
         if not shared_windows:
             for k in range(begin, end):
-                lanes.keep[sells.fast[k], lane] = 0
-                lanes.keep[sells.slow[k], lane] = 0
+                lanes.keep[exits.fast[k], lane] = 0
+                lanes.keep[exits.slow[k], lane] = 0
     margins.fast.best[:] = -np.inf
     margins.slow.best[:] = -np.inf
     margins.fast.sums[:] = 0
@@ -43,7 +43,7 @@ def open_block(sells, first, shared_windows, lanes, margins):
 
 @spliced
 def add_slices(
-    width, slices, row, role, score, units, margin, sells, lanes, scores, place, map_best
+    width, slices, row, role, score, units, margin, exits, lanes, scores, place, map_best
 ):
     """Add a row to the margins of its windows in one role.
 
@@ -71,7 +71,7 @@ def add_slices(
                 end,
                 role,
                 best,
-                sells,
+                exits,
                 lanes.lists,
                 scores,
                 place,
@@ -80,7 +80,7 @@ def add_slices(
 
 
 @inner
-def raise_maps(window, others, begin, end, role, best, sells, lists, scores, place, map_best):
+def raise_maps(window, others, begin, end, role, best, exits, lists, scores, place, map_best):
     """Raise the maps by lanes that share a window with some of the pairs (window, others), but not with all.
 
     A margin may then be raised to what all of its cells have by now: no lower score need come here again.
@@ -90,17 +90,17 @@ def raise_maps(window, others, begin, end, role, best, sells, lists, scores, pla
         if score > best[window, lane]:
             n = lists[lane]
             floor = np.inf
-            for m in range(sells.starts[n], sells.starts[n + 1]):
-                fast, slow = sells.fast[m], sells.slow[m]
+            for m in range(exits.starts[n], exits.starts[n + 1]):
+                fast, slow = exits.fast[m], exits.slow[m]
                 if window not in (fast, slow):
                     k = begin
                     while k < end and (others[k] == fast or others[k] == slow):
                         k += 1
                     if k < end:
-                        raise_cell(map_best, OWN_SELL, fast, slow, score)
+                        raise_cell(map_best, EXIT_PAIR, fast, slow, score)
                         raise_cell(map_best, CROSSED + 2 * role, window, fast, score)
                         raise_cell(map_best, CROSSED + 2 * role + 1, window, slow, score)
-                    floor = min(floor, map_best[OWN_SELL, fast, slow])
+                    floor = min(floor, map_best[EXIT_PAIR, fast, slow])
                     floor = min(floor, map_best[CROSSED + 2 * role, window, fast])
                     floor = min(floor, map_best[CROSSED + 2 * role + 1, window, slow])
             best[window, lane] = max(best[window, lane], floor)
@@ -123,66 +123,77 @@ def may_enter(score, index, heap):
 
 @inner
 def look_closer(
-    row, buys, sells, shared_windows, lanes, scores, place, lowest, buy_best, floors, map_best, heap
+    row,
+    entries,
+    exits,
+    shared_windows,
+    lanes,
+    scores,
+    place,
+    lowest,
+    entry_best,
+    floors,
+    map_best,
+    heap,
 ):
     """Take in a row that may hold a new extreme: of its list, of all, or one of the best.
 
-    ``floors (N,)`` is what all pairs of a buy list have reached by now, in any of the tallies that are to be merged.
+    ``floors (N,)`` is what all pairs of an entry list have reached by now, in any of the tallies that are to be merged.
     """
-    first, last = buys.starts[row], buys.starts[row + 1]
+    first, last = entries.starts[row], entries.starts[row + 1]
     for lane in range(lanes.lists.size):
         score, n = scores[place, lane], lanes.lists[lane]
         if score == -np.inf:
             continue
-        begin, end = sells.starts[n], sells.starts[n + 1]
+        begin, end = exits.starts[n], exits.starts[n + 1]
         if score > floors[row] or score < lowest[0]:
             clean = True  # whether no pair of one list has a window of one of the other
             for k in range(first, last):
                 clean = (
                     clean
-                    and lanes.keep[buys.fast[k], lane] != 0
-                    and lanes.keep[buys.slow[k], lane] != 0
+                    and lanes.keep[entries.fast[k], lane] != 0
+                    and lanes.keep[entries.slow[k], lane] != 0
                 )
             for k in range(first, last):
                 m = begin
-                while not clean and m < end and not disjoint(buys, k, sells, m):
+                while not clean and m < end and not disjoint(entries, k, exits, m):
                     m += 1
                 if m < end:
                     lowest[0] = min(lowest[0], score)
-                    raise_cell(map_best, OWN_BUY, buys.fast[k], buys.slow[k], score)
+                    raise_cell(map_best, ENTRY_PAIR, entries.fast[k], entries.slow[k], score)
             if clean:
-                buy_best[row] = max(buy_best[row], score)
+                entry_best[row] = max(entry_best[row], score)
             floor = np.inf
             for k in range(first, last):
-                floor = min(floor, map_best[OWN_BUY, buys.fast[k], buys.slow[k]])
-            floors[row] = max(floors[row], floor, buy_best[row])
+                floor = min(floor, map_best[ENTRY_PAIR, entries.fast[k], entries.slow[k]])
+            floors[row] = max(floors[row], floor, entry_best[row])
         for k in range(
             first, last
         ):  # offer the combinations of the two lists in the order of their indices
-            index = np.int64(buys.pairs[k]) * sells.pairs.size
+            index = np.int64(entries.pairs[k]) * exits.pairs.size
             m = begin
-            while m < end and may_enter(score, index + sells.pairs[m], heap):
-                if shared_windows or disjoint(buys, k, sells, m):
-                    offer(heap, score, index + sells.pairs[m])
+            while m < end and may_enter(score, index + exits.pairs[m], heap):
+                if shared_windows or disjoint(entries, k, exits, m):
+                    offer(heap, score, index + exits.pairs[m])
                 m += 1
             if m == begin:
                 break
 
 
 @spliced
-def disjoint(buys, k, sells, m):
-    """Whether buy pair ``k`` and sell pair ``m`` share no window."""
+def disjoint(entries, k, exits, m):
+    """Whether entry pair ``k`` and exit pair ``m`` share no window."""
     return (
-        buys.fast[k] != sells.fast[m]
-        and buys.fast[k] != sells.slow[m]
-        and buys.slow[k] != sells.fast[m]
-        and buys.slow[k] != sells.slow[m]
+        entries.fast[k] != exits.fast[m]
+        and entries.fast[k] != exits.slow[m]
+        and entries.slow[k] != exits.fast[m]
+        and entries.slow[k] != exits.slow[m]
     )
 
 
 @inner
 def close_margin(role, lanes, margin, pairs, by_fast, by_slow, count_shift, counts, cells, maps):
-    """Fold the margin of the buy windows in one role into the maps, and those of the fast into their sell lists."""
+    """Fold the margin of the entry windows in one role into the maps, and those of the fast into their exit lists."""
     best, sums = margin
     for window in range(best.shape[0]):
         for lane in range(lanes.lists.size):
@@ -193,8 +204,8 @@ def close_margin(role, lanes, margin, pairs, by_fast, by_slow, count_shift, coun
                     best[window, lane],
                     lanes.keep[window, lane] != 0,
                 )
-                units, count = parted(packed, count_shift)
-                if role == 0:  # every buy pair has one fast window
+                units, count = split_sum(packed, count_shift)
+                if role == 0:  # every entry pair has one fast window
                     counts[2] += count * lanes.pairs[0, lane]
                     cells.sums[n] += units
                     cells.counts[n] += count
@@ -212,15 +223,15 @@ def close_margin(role, lanes, margin, pairs, by_fast, by_slow, count_shift, coun
 
 @spliced
 def raise_pairs(window, n, pairs, highest, best):
-    """Raise the cells of those pairs of a sell list that do not have the window."""
+    """Raise the cells of those pairs of an exit list that do not have the window."""
     for m in range(pairs.starts[n], pairs.starts[n + 1]):
         if pairs.fast[m] != window and pairs.slow[m] != window:
-            raise_cell(best, OWN_SELL, pairs.fast[m], pairs.slow[m], highest)
+            raise_cell(best, EXIT_PAIR, pairs.fast[m], pairs.slow[m], highest)
 
 
 @spliced
 def fold_slices(which, window, n, slices, free, highest, units, count, maps):
-    """Fold a buy window and a sell list into one map; not ``free``, some of its pairs have the window and raise nothing."""
+    """Fold an entry window and an exit list into one map; not ``free``, some of its pairs have the window and raise nothing."""
     for j in range(slices.starts[n], slices.starts[n + 1]):
         begin, end, other = slices.begins[j], slices.begins[j + 1], slices.windows[j]
         if free or (other != window and (end - begin > 1 or slices.others[begin] != window)):

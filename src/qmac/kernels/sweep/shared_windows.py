@@ -1,7 +1,7 @@
 """Combinations that share a window, taken off again from the sums that took them along.
 
-They are swept window by window: all buy pairs with the window against all sell pairs with it, a lane a
-sell pair. A pair that both sides have is met under its fast window only.
+They are swept window by window: all entry pairs with the window against all exit pairs with it, a lane a
+exit pair. A pair that both sides have is met under its fast window only.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from qmac.kernels.compiler.jit import inner, spliced
-from qmac.kernels.signals.crosses import prefix
-from qmac.kernels.sweep.pair_maps import CROSSED, OWN_BUY, OWN_SELL
+from qmac.kernels.signals.crosses import count_shared_prefix
+from qmac.kernels.sweep.pair_maps import CROSSED, ENTRY_PAIR, EXIT_PAIR
 
 FAST, SLOW = 0, 1
 
 
 class Visit(NamedTuple):
-    """Buy lists to walk, ``R`` of them, and where in each the pairs with a window are."""
+    """Entry lists to walk, ``R`` of them, and where in each the pairs with a window are."""
 
     rows: np.ndarray  # (N,) int32, ascending
     prefixes: np.ndarray  # (N + 1,) int32, leading entries in common with the row before
@@ -26,17 +26,17 @@ class Visit(NamedTuple):
 
 
 class SharedLanes(NamedTuple):
-    """Lanes that each stand for one sell pair with the window."""
+    """Lanes that each stand for one exit pair with the window."""
 
     others: np.ndarray  # (L,) int32, its other window
     places: np.ndarray  # (W,) int32, the lane of each other window, or -1
-    sums: np.ndarray  # (2, L) int64, of scores, by the window's role in the buy pair
+    sums: np.ndarray  # (2, L) int64, of scores, by the window's role in the entry pair
     counts: np.ndarray  # (2, L) int64
 
 
 @inner
 def visit_window(window, crosses, fast, slow, deepest, visit):
-    """Look for the buy lists with a pair of this window, from their holders; returns how many there are."""
+    """Look for the entry lists with a pair of this window, from their holders; returns how many there are."""
     i, i_end = fast.starts[window], fast.starts[window + 1]
     j, j_end = slow.starts[window], slow.starts[window + 1]
     found = 0
@@ -53,7 +53,9 @@ def visit_window(window, crosses, fast, slow, deepest, visit):
             visit.slices[1, found] = slow.slices[j]
             j += 1
         visit.prefixes[found] = (
-            0 if found == 0 else prefix(crosses, np.int64(visit.rows[found - 1]), row, deepest)
+            0
+            if found == 0
+            else count_shared_prefix(crosses, np.int64(visit.rows[found - 1]), row, deepest)
         )
         found += 1
     visit.prefixes[found] = 0
@@ -61,11 +63,11 @@ def visit_window(window, crosses, fast, slow, deepest, visit):
 
 
 @inner
-def open_shared(window, role, first, sells, lanes, shared):
-    """A lane for each sell pair with this window in this role, from the ``first`` on; whether there are any."""
-    slices, holders = sells.by_fast, sells.fast_holders
+def open_shared(window, role, first, exits, lanes, shared):
+    """A lane for each exit pair with this window in this role, from the ``first`` on; whether there are any."""
+    slices, holders = exits.by_fast, exits.fast_holders
     if role == SLOW:
-        slices, holders = sells.by_slow, sells.slow_holders
+        slices, holders = exits.by_slow, exits.slow_holders
     lanes.alive[:] = 0
     lanes.pairs[:] = 0
     lanes.lists[:] = -1
@@ -110,15 +112,15 @@ def take_off_row(i, window, role, by_fast, by_slow, slices, row, shared, counts,
     for lane in range(row.weights.shape[1]):
         counts[0] -= row.weights[0, lane]
         counts[2] -= row.weights[0, lane] * row.ones[0, lane]
-    for buy_role in range(np.int64(2)):
-        others = by_fast if buy_role == FAST else by_slow
-        j = slices[buy_role, i]
+    for entry_role in range(np.int64(2)):
+        others = by_fast if entry_role == FAST else by_slow
+        j = slices[entry_role, i]
         if j >= 0:
             take_off_slice(
                 others.others,
                 others.begins[j],
                 others.begins[j + 1],
-                buy_role,
+                entry_role,
                 window,
                 role,
                 row,
@@ -128,31 +130,31 @@ def take_off_row(i, window, role, by_fast, by_slow, slices, row, shared, counts,
 
 
 @inner
-def take_off_slice(others, begin, end, buy_role, window, role, row, shared, maps):
+def take_off_slice(others, begin, end, entry_role, window, role, row, shared, maps):
     """The pairs (window, others) of the row: fast and slow, or slow and fast."""
     units, ones = 0, 0
     for lane in range(row.units.shape[1]):
-        shared.sums[buy_role, lane] += (end - begin) * row.units[0, lane]
-        shared.counts[buy_role, lane] += (end - begin) * row.ones[0, lane]
+        shared.sums[entry_role, lane] += (end - begin) * row.units[0, lane]
+        shared.counts[entry_role, lane] += (end - begin) * row.ones[0, lane]
         units += row.units[0, lane]
         ones += row.ones[0, lane]
-    crossed = CROSSED + 2 * (1 - buy_role) + (1 - role)
+    crossed = CROSSED + 2 * (1 - entry_role) + (1 - role)
     for k in range(begin, end):
         other, row_units, row_ones = others[k], units, ones
         for lane in range(row.units.shape[1]):
             take_off(
                 maps, crossed, other, shared.others[lane], row.units[0, lane], row.ones[0, lane]
             )
-        if role == SLOW and buy_role == SLOW and shared.places[other] >= 0:
+        if role == SLOW and entry_role == SLOW and shared.places[other] >= 0:
             same = shared.places[other]
             row_units -= row.units[0, same]
             row_ones -= row.ones[0, same]
             shared.sums[SLOW, same] -= row.units[0, same]
             shared.counts[SLOW, same] -= row.ones[0, same]
             take_off(maps, crossed, other, other, -row.units[0, same], -row.ones[0, same])
-        take_off(maps, CROSSED + 2 * (1 - buy_role) + role, other, window, row_units, row_ones)
-        fast, slow = (window, other) if buy_role == FAST else (other, window)
-        take_off(maps, OWN_BUY, fast, slow, row_units, row_ones)
+        take_off(maps, CROSSED + 2 * (1 - entry_role) + role, other, window, row_units, row_ones)
+        fast, slow = (window, other) if entry_role == FAST else (other, window)
+        take_off(maps, ENTRY_PAIR, fast, slow, row_units, row_ones)
 
 
 @spliced
@@ -168,7 +170,7 @@ def close_shared(window, role, lists, shared, maps):
         if lists[lane] >= 0:
             other = shared.others[lane]
             fast, slow = (window, other) if role == FAST else (other, window)
-            for buy_role in range(np.int64(2)):
-                units, ones = shared.sums[buy_role, lane], shared.counts[buy_role, lane]
-                take_off(maps, CROSSED + 2 * buy_role + 1 - role, window, other, units, ones)
-                take_off(maps, OWN_SELL, fast, slow, units, ones)
+            for entry_role in range(np.int64(2)):
+                units, ones = shared.sums[entry_role, lane], shared.counts[entry_role, lane]
+                take_off(maps, CROSSED + 2 * entry_role + 1 - role, window, other, units, ones)
+                take_off(maps, EXIT_PAIR, fast, slow, units, ones)

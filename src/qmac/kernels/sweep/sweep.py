@@ -1,9 +1,9 @@
-"""The sweep: every buy list against a block of sell lists, scored and summarised in one pass.
+"""The sweep: every entry list against a block of exit lists, scored and summarised in one pass.
 
-Buy lists are walked in their order, so that neighbours share a prefix: the state after each shared entry
+Entry lists are walked in their order, so that neighbours share a prefix: the state after each shared entry
 is kept and walked from there. Where the tables of the whole series do not fit a cache, time is cut into
 tiles, and the state of each row is kept from one tile to the next.
-Axes: ``T`` bars, ``N`` lists, ``L`` lanes (sell lists of a block), ``C`` constraints.
+Axes: ``T`` bars, ``N`` lists, ``L`` lanes (exit lists of a block), ``C`` constraints.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ class Aim(NamedTuple):
 class Data(NamedTuple):
     """The series, both sides of the grid, and what is asked."""
 
-    buys: Lists  # in the order in which they are walked
-    sells: Lists
+    entries: Lists  # in the order in which they are walked
+    exits: Lists
     values: TradeValues
     stops: Stops | None
     facts: Facts
@@ -107,34 +107,34 @@ class Workspace(NamedTuple):
 
 
 @sealed
-def sweep_cells(width, batch, data, scratch, tally, stop):
+def sweep_cells(width, batch, data, workspace, tally, stop):
     """Sweep the cells ``batch[0] ... batch[1]``; False if ``stop`` was set meanwhile.
 
-    A cell is a lane block; after those, a window that combinations must not share, in a role of the sell pair. Where scores are
+    A cell is a lane block; after those, a window that combinations must not share, in a role of the exit pair. Where scores are
     kept, those of a batch follow each other: there must be room for all of its rows.
     """
-    buys, sells, lanes = data.buys, data.sells, scratch.lanes
-    blocks = (sells.pairs.starts.size - 2) // len(width) + 1
+    entries, exits, lanes = data.entries, data.exits, workspace.lanes
+    blocks = (exits.pairs.starts.size - 2) // len(width) + 1
     for cell in range(batch[0], batch[1]):
         window, role, first = (cell - blocks) // 2, (cell - blocks) % 2, cell * len(width)
-        rows, visit = buys.pairs.starts.size - 1, scratch.every
+        rows, visit = entries.pairs.starts.size - 1, workspace.every
         kept = (cell - batch[0]) * rows
         if window >= 0:
-            first, visit, deepest = 0, scratch.some, scratch.states.code.shape[0] - 1
+            first, visit, deepest = 0, workspace.some, workspace.states.code.shape[0] - 1
             rows = visit_window(
-                window, buys.crosses, buys.fast_holders, buys.slow_holders, deepest, visit
+                window, entries.crosses, entries.fast_holders, entries.slow_holders, deepest, visit
             )
         while True:
             if window < 0:
-                open_block(sells.pairs, first, data.aim.shared_windows, lanes, scratch.margins)
-            elif not open_shared(window, role, first, sells, lanes, scratch.shared):
+                open_block(exits.pairs, first, data.aim.shared_windows, lanes, workspace.margins)
+            elif not open_shared(window, role, first, exits, lanes, workspace.shared):
                 break
             begin = 0
             while begin < data.bars:
                 tile = Tile(begin, min(begin + data.tile, data.bars), data.bars)
                 fill_tables(
-                    width, tile, sells.crosses, lanes.lists, data.values, data.stops, data.aim.ignore,
-                    scratch.tables, scratch.edge,
+                    width, tile, exits.crosses, lanes.lists, data.values, data.stops, data.aim.ignore,
+                    workspace.tables, workspace.edge,
                 )  # fmt: skip
                 if not walk_rows(
                     width,
@@ -147,38 +147,38 @@ def sweep_cells(width, batch, data, scratch, tally, stop):
                     data,
                     data.values,
                     data.stops,
-                    scratch,
+                    workspace,
                     tally,
                     stop,
                 ):
                     return False
                 begin = tile.end
             if window < 0:
-                close_block(data, scratch, tally)
+                close_block(data, workspace, tally)
                 break
-            close_shared(window, role, lanes.lists, scratch.shared, tally.maps)
-            close_sums(np.int64(-1), lanes.pairs, scratch.sums, tally.totals)
+            close_shared(window, role, lanes.lists, workspace.shared, tally.maps)
+            close_sums(np.int64(-1), lanes.pairs, workspace.sums, tally.totals)
             first += len(width)
     return True
 
 
 @spliced
-def close_block(data, scratch, tally):
+def close_block(data, workspace, tally):
     """Fold the summaries of a lane block into the tally."""
-    lanes, sells = scratch.lanes, data.sells
-    tally.totals.counts[0] += pairs_of(lanes.pairs) * data.buys.pairs.pairs.size
+    lanes, exits = workspace.lanes, data.exits
+    tally.totals.counts[0] += count_pairs(lanes.pairs) * data.entries.pairs.pairs.size
     for role in range(np.int64(2)):
-        margin = scratch.margins.slow if role else scratch.margins.fast
+        margin = workspace.margins.slow if role else workspace.margins.fast
         close_margin(
-            role, lanes, margin, sells.pairs, sells.by_fast, sells.by_slow, data.scale.count_shift,
-            tally.totals.counts, tally.sells, tally.maps,
+            role, lanes, margin, exits.pairs, exits.by_fast, exits.by_slow, data.scale.count_shift,
+            tally.totals.counts, tally.exits, tally.maps,
         )  # fmt: skip
-    close_sums(np.int64(1), lanes.pairs, scratch.sums, tally.totals)
+    close_sums(np.int64(1), lanes.pairs, workspace.sums, tally.totals)
 
 
 @inner
-def pairs_of(pairs):
-    """Sell pairs of a block."""
+def count_pairs(pairs):
+    """Exit pairs of a block."""
     found = np.int64(0)
     for lane in range(pairs.shape[1]):
         found += np.int64(pairs[0, lane])
@@ -187,70 +187,70 @@ def pairs_of(pairs):
 
 @spliced
 def walk_rows(
-    width, tile, window, role, rows, visit, kept, data, values, stops, scratch, tally, stop
+    width, tile, window, role, rows, visit, kept, data, values, stops, workspace, tally, stop
 ):
     """Walk the entries of a tile and, after the last one, score each row against each lane."""
-    entries, states = data.buys.crosses, scratch.states
+    crosses, states = data.entries.crosses, workspace.states
     whole = tile.end - tile.begin == tile.length
-    pending, most_pending = 0, MOST_PENDING // max(1, pairs_of(scratch.lanes.pairs))
+    pending, most_pending = 0, MOST_PENDING // max(1, count_pairs(workspace.lanes.pairs))
     for i in range(rows):
         if stop[0]:
             return False
         row = item(visit.rows, i)
-        begin, end = item(entries.starts, row), item(entries.starts, row + 1)
+        begin, end = item(crosses.starts, row), item(crosses.starts, row + 1)
         if whole:
             k, come_back = begin + item(visit.prefixes, i), begin + item(visit.prefixes, i + 1)
             state = load(states, k - begin, width)
         else:
             k, come_back = begin, 0
             if tile.begin > 0:
-                k = item(scratch.cursors, i)
+                k = item(workspace.cursors, i)
             state = load(states, i + 1 if tile.begin > 0 else 0, width)
-        while k < end and item(entries.bars, k) < tile.end:
-            bar = item(entries.bars, k)
-            state = enter(tile, bar, values, stops, scratch.tables, data.facts.first, state)
+        while k < end and item(crosses.bars, k) < tile.end:
+            bar = item(crosses.bars, k)
+            state = enter(tile, bar, values, stops, workspace.tables, data.facts.first, state)
             k += 1
             if k <= come_back:  # the next row starts from here
                 store(states, k - begin, state)
         if tile.end < tile.length:
             store(states, i + 1, state)
-            scratch.cursors[i] = k
+            workspace.cursors[i] = k
             continue
         state = settle_last(state, tile.length)
         pairs = score_row(
-            width, i, row, window, role, visit, kept, state, tile.length, data, scratch, tally
+            width, i, row, window, role, visit, kept, state, tile.length, data, workspace, tally
         )
         pending += pairs
         if window < 0 and pending > most_pending:
-            flush_histogram(scratch.sums.histogram, np.int64(1), tally.totals.histogram)
+            flush_histogram(workspace.sums.histogram, np.int64(1), tally.totals.histogram)
             pending = pairs
     return True
 
 
 @spliced
-def score_row(width, i, row, window, role, visit, kept, s, length, data, scratch, tally):
+def score_row(width, i, row, window, role, visit, kept, s, length, data, workspace, tally):
     """From the state after the last bar to scores, and these into the summaries; returns the pairs of the row."""
-    aim, facts, scale, buys, sells, lanes = (
+    aim, facts, scale, entries, exits, lanes = (
         data.aim,
         data.facts,
         data.scale,
-        data.buys,
-        data.sells,
-        scratch.lanes,
+        data.entries,
+        data.exits,
+        workspace.lanes,
     )
-    first, last = item(buys.pairs.starts, row), item(buys.pairs.starts, row + 1)
+    first, last = item(entries.pairs.starts, row), item(entries.pairs.starts, row + 1)
     factor = last - first
     counts, weights = splat(np.int32(factor), width), lanes.pairs
     if window >= 0:
-        weights, factor = scratch.row.weights, np.int64(1)
+        weights, factor = workspace.row.weights, np.int64(1)
         weigh_row(
             i,
             role,
-            buys.by_fast,
-            buys.by_slow,
+            entries.by_fast,
+            entries.by_slow,
             visit.slices,
             lanes.pairs,
-            scratch.shared.places,
+            workspace.shared.places,
             weights,
         )
         counts = load(weights, 0, width)
@@ -259,11 +259,11 @@ def score_row(width, i, row, window, role, visit, kept, s, length, data, scratch
     passed = alive != 0
     if aim.traded:
         passed = (alive & s.code) != 0
-        add_row(scratch.sums.removed, 0, where(passed, none, counts))
+        add_row(workspace.sums.removed, 0, where(passed, none, counts))
     for k in range(aim.metrics.size):
         found = measure(aim.metrics[k], s, length, facts)
         inside = (found >= aim.low[k]) & (found <= aim.high[k])
-        add_row(scratch.sums.removed, k + 1, where(inside, none, counts))
+        add_row(workspace.sums.removed, k + 1, where(inside, none, counts))
         passed = passed & inside
     metric = measure(aim.measure, s, length, facts)
     scored = passed & (metric >= -FINITE) & (metric <= aim.highest)  # NaN is neither
@@ -276,30 +276,30 @@ def score_row(width, i, row, window, role, visit, kept, s, length, data, scratch
         scored,
         scored & (metric > 0.0),
         values,
-        scratch.sums,
+        workspace.sums,
         scale,
     )
     if window >= 0:
         one = splat(np.int64(1), width)
         ones = where(scored, one, one ^ one)
-        store(scratch.row.ones, 0, ones)
-        store(scratch.row.units, 0, units - ones * (np.int64(1) << scale.count_shift))
+        store(workspace.row.ones, 0, ones)
+        store(workspace.row.units, 0, units - ones * (np.int64(1) << scale.count_shift))
         take_off_row(
-            i, window, role, buys.by_fast, buys.by_slow, visit.slices, scratch.row, scratch.shared,
+            i, window, role, entries.by_fast, entries.by_slow, visit.slices, workspace.row, workspace.shared,
             tally.totals.counts, tally.maps,
         )  # fmt: skip
         return factor
     pairs = load(lanes.pairs, 0, width)
     score = where(scored, values, -np.inf)
-    scores, map_best = scratch.row.scores, tally.maps.best
+    scores, map_best = workspace.row.scores, tally.maps.best
     place = kept + row if scores.shape[0] > 1 else 0
     store(scores, place, score)
     count = total(where(scored, pairs, none))
-    tally.buys.sums[row] += total(units * wide(pairs)) - (count << scale.count_shift)
-    tally.buys.counts[row] += count
+    tally.entries.sums[row] += total(units * wide(pairs)) - (count << scale.count_shift)
+    tally.entries.counts[row] += count
     for side in range(np.int64(2)):
-        slices = buys.by_slow if side else buys.by_fast
-        margin = scratch.margins.slow if side else scratch.margins.fast
+        slices = entries.by_slow if side else entries.by_fast
+        margin = workspace.margins.slow if side else workspace.margins.fast
         add_slices(
             width,
             slices,
@@ -308,7 +308,7 @@ def score_row(width, i, row, window, role, visit, kept, s, length, data, scratch
             score,
             units,
             margin,
-            sells.pairs,
+            exits.pairs,
             lanes,
             scores,
             place,
@@ -316,16 +316,16 @@ def score_row(width, i, row, window, role, visit, kept, s, length, data, scratch
         )
     best = highest(score)
     lowest_index = (
-        np.int64(buys.pairs.pairs[first]) * sells.pairs.pairs.size
-        + sells.pairs.pairs[sells.pairs.starts[lanes.lists[0]]]
+        np.int64(entries.pairs.pairs[first]) * exits.pairs.pairs.size
+        + exits.pairs.pairs[exits.pairs.starts[lanes.lists[0]]]
     )
     if (
-        best > scratch.floors[row]
+        best > workspace.floors[row]
         or may_enter(best, lowest_index, tally.heap)
         or rarely(scored & (values < tally.lowest[0]))
     ):
         look_closer(
-            row, buys.pairs, sells.pairs, aim.shared_windows, lanes, scores, place, tally.lowest, tally.buys.best,
-            scratch.floors, map_best, tally.heap,
+            row, entries.pairs, exits.pairs, aim.shared_windows, lanes, scores, place, tally.lowest, tally.entries.best,
+            workspace.floors, map_best, tally.heap,
         )  # fmt: skip
     return factor

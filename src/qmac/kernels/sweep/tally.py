@@ -1,6 +1,6 @@
 """What is kept of all scores: the best rows, a histogram, maps. Updated row by row, folded block by block.
 
-Axes: ``N`` lists, ``W`` windows, ``L`` lanes (sell lists of a block), ``K`` kept, ``B`` bins.
+Axes: ``N`` lists, ``W`` windows, ``L`` lanes (exit lists of a block), ``K`` kept, ``B`` bins.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Scale(NamedTuple):
 
 
 class BlockLanes(NamedTuple):
-    """Which sell pairs the lanes of a block stand for."""
+    """Which exit pairs the lanes of a block stand for."""
 
     lists: np.ndarray  # (L,) int32, the exit list of each lane; -1 for none
-    pairs: np.ndarray  # (1, L) int32, how many sell pairs a lane stands for
+    pairs: np.ndarray  # (1, L) int32, how many exit pairs a lane stands for
     alive: np.ndarray  # (1, L) unsigned, all ones, or 0 in a lane without a list
     keep: np.ndarray  # (W, L) unsigned, all ones, or 0 where a pair of the lane has this window
 
@@ -55,7 +55,7 @@ class Margin(NamedTuple):
 
 
 class Margins(NamedTuple):
-    """By the role of the window in the buy pair."""
+    """By the role of the window in the entry pair."""
 
     fast: Margin
     slow: Margin
@@ -86,7 +86,7 @@ class Heap(NamedTuple):
     """The K best combinations, the worst of them first."""
 
     scores: np.ndarray  # (K,) float64
-    indices: np.ndarray  # (K,) int64, buy pair * S + sell pair
+    indices: np.ndarray  # (K,) int64, entry pair * S + exit pair
     size: np.ndarray  # (1,) int64
 
 
@@ -121,8 +121,8 @@ class Tally(NamedTuple):
     heap: Heap
     totals: Totals
     lowest: np.ndarray  # (1,) float64
-    buys: Cells  # (N,) of each buy list, over all sell pairs
-    sells: Cells  # (N,) of each sell list
+    entries: Cells  # (N,) of each entry list, over all exit pairs
+    exits: Cells  # (N,) of each exit list
     maps: Cells  # (6, W, W)
 
 
@@ -162,7 +162,7 @@ def offer(heap, score, index):
 
 
 @jit
-def as_metric(scores, sign):
+def convert_to_metric(scores, sign):
     """Kept scores ``(N, L)`` as the metric itself, in place; NaN where there is none."""
     for n in range(scores.shape[0]):
         for lane in range(scores.shape[1]):
@@ -176,14 +176,14 @@ def add_row(array, row, values):
 
 
 @inlined
-def limited(values, limit):
+def clip_scores(values, limit):
     if limit is not None:
         return higher(lower(values, limit), -limit)
     return values
 
 
 @spliced
-def parted(packed, shift):
+def split_sum(packed, shift):
     """Sum of scores and count from the integer that holds both; |sum| is below half a count."""
     count = (packed + (1 << (shift - 1))) >> shift
     return packed - (count << shift), count
@@ -195,7 +195,7 @@ def add_sums(counts, weights, factor, passed, scored, positive, values, sums, sc
 
     ``counts (L,)`` is the weight of the row in each lane; in the histogram it is ``weights (1, L)`` times ``factor``.
     """
-    summed = limited(values, scale.limit)
+    summed = clip_scores(values, scale.limit)
     none = counts ^ counts
     add_row(sums.passed, 0, where(passed, counts, none))
     add_row(sums.positive, 0, where(positive, counts, none))

@@ -1,7 +1,7 @@
-"""What happens to a position opened at any bar, for a block of sell lists side by side.
+"""What happens to a position opened at any bar, for a block of exit lists side by side.
 
-A statistic that nobody asked for is ``None`` wherever it would stand, in ``Values``, ``Tables`` and
-``walk.State``; its code is then not even compiled. Axes: ``T`` bars, ``L`` lanes.
+A statistic that is not computed is ``None`` wherever it would stand, in ``TradeValues``, ``Tables`` and
+``walk.WalkState``; its code is then not even compiled. Axes: ``T`` bars, ``L`` lanes.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from qmac.kernels.compiler.lanes import LaneValues, load, splat, store, where
 
 
 class Ends(NamedTuple):
-    """A statistic as a difference: a trade from bar ``a`` to bar ``b`` adds ``sell[b] - buy[a]`` to it."""
+    """A statistic as a difference: a trade from bar ``a`` to bar ``b`` adds ``exit[b] - entry[a]`` to it."""
 
-    buy: np.ndarray | None  # (T,)
-    sell: np.ndarray | None  # (T,)
-    last: float  # in place of ``sell``, where a position is open at the end
+    entry: np.ndarray | None  # (T,)
+    exit: np.ndarray | None  # (T,)
+    last: float  # in place of ``exit``, where a position is open at the end
     stopped: (
         np.ndarray | None
-    )  # (T,) in place of ``sell``, where the trade opened at this bar ends by its own stop
+    )  # (T,) in place of ``exit``, where the trade opened at this bar ends by its own stop
 
 
 class ReturnSums(NamedTuple):
@@ -52,10 +52,10 @@ class TradeValues(NamedTuple):
 
 
 class Stops(NamedTuple):
-    """What ends a trade whatever the sell pair says, by the bar at which it was opened."""
+    """What ends a trade whatever the exit pair says, by the bar at which it was opened."""
 
     code: np.ndarray  # (T,) 2 * bar of the end, 2 * T + 2 for never
-    course: Excursions | None  # (T,) of a position held until then
+    excursions: Excursions | None  # (T,) of a position held until then
 
 
 class Tables(NamedTuple):
@@ -63,14 +63,14 @@ class Tables(NamedTuple):
 
     ``code``: ``2 * exit bar + conflict``, the next exit after this bar, T where there is none.
     ``conflict`` is 1 where this bar is itself an exit and such a bar changes nothing. The others tell
-    of the trade from here to that exit; on a conflict, of the *further* course of a position that was
+    of the trade from here to that exit; on a conflict, of the *further* excursions of a position that was
     to be closed here and is held on, as if it had no stop.
     """
 
     code: LaneValues  # (rows, L) uint16 or uint32
     sums: ReturnSums  # of (rows, L) float64, what the trade adds
     brought: LaneValues  # (rows, L) float64, cash that one unit brings
-    course: Excursions  # of (rows, L) float64, or None; relative to the logarithm of cash before the trade
+    excursions: Excursions  # of (rows, L) float64, or None; relative to the logarithm of cash before the trade
 
 
 class Tile(NamedTuple):
@@ -82,7 +82,7 @@ class Tile(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """What lies behind the end of a tile, scratch."""
+    """What lies behind the end of a tile."""
 
     code: np.ndarray  # (1, L) as in Tables: the first exit from there on
     brings: np.ndarray  # (1, L) float64, what that exit brings
@@ -104,16 +104,16 @@ def fill_tables(width, tile, exits, lanes, values, stops, ignore, tables, edge):
     )
     fill_column(width, tile, tables.code, values.sums.losses, stops, True, edge, tables.sums.losses)
     fill_column(width, tile, tables.code, values.prices, stops, False, edge, tables.brought)
-    course = tables.course
-    fill_course(
+    excursions = tables.excursions
+    fill_excursions(
         width,
         tables.code,
         values.sums.gain,
         values.levels,
         stops,
-        course.lowest,
-        course.highest,
-        course.fall,
+        excursions.lowest,
+        excursions.highest,
+        excursions.fall,
     )
     apply_stops(width, tile, stops, tables.code)
 
@@ -161,23 +161,23 @@ def fill_column(width, tile, code, ends, stops, difference, edge, column):
     if column is not None:
         for lane in range(len(width)):
             following = np.int64(edge.code[0, lane]) // 2
-            edge.brings[0, lane] = ends.last if following == tile.length else ends.sell[following]
+            edge.brings[0, lane] = ends.last if following == tile.length else ends.exit[following]
         brings = load(edge.brings, 0, width)
         for t in range(tile.end - 1, tile.begin - 1, -1):
             here = load(code, t - tile.begin, width)
             if t + 1 < tile.end:
-                brings = where(here < 2 * (t + 2), splat(ends.sell[t + 1], width), brings)
+                brings = where(here < 2 * (t + 2), splat(ends.exit[t + 1], width), brings)
             conflict = (here & 1) != 0
             value = brings
             if stops is not None:
                 value = where(conflict | (here < stops.code[t]), brings, ends.stopped[t])
             if difference:
-                value = value - where(conflict, splat(ends.sell[t], width), ends.buy[t])
+                value = value - where(conflict, splat(ends.exit[t], width), ends.entry[t])
             store(column, t - tile.begin, value)
 
 
 @inner
-def fill_course(width, code, gain, levels, stops, lowest_column, highest_column, fall_column):
+def fill_excursions(width, code, gain, levels, stops, lowest_column, highest_column, fall_column):
     """Lowest and highest close and deepest fall of the position from here to its exit; of a tile that is the series."""
     if lowest_column is not None:
         length = code.shape[0]
@@ -196,13 +196,13 @@ def fill_course(width, code, gain, levels, stops, lowest_column, highest_column,
             lowest = where(lowest < levels[t], lowest, levels[t])
             highest = where(highest > levels[t], highest, levels[t])
             conflict = (here & 1) != 0
-            base = where(conflict, splat(gain.sell[t], width), gain.buy[t])
+            base = where(conflict, splat(gain.exit[t], width), gain.entry[t])
             low, high, deepest = lowest, highest, fall
             if stops is not None:
                 by_signal = conflict | (here < stops.code[t])
-                low = where(by_signal, lowest, stops.course.lowest[t])
-                high = where(by_signal, highest, stops.course.highest[t])
-                deepest = where(by_signal, fall, stops.course.fall[t])
+                low = where(by_signal, lowest, stops.excursions.lowest[t])
+                high = where(by_signal, highest, stops.excursions.highest[t])
+                deepest = where(by_signal, fall, stops.excursions.fall[t])
             store(lowest_column, t, low - base)
             store(highest_column, t, high - base)
             store(fall_column, t, deepest)

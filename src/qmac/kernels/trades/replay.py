@@ -81,18 +81,18 @@ def find_trades(entries, exits, stops, length, ignore):
 
 
 @jit
-def replay(entries, exits, buys, sells, market, start, ignore, found):
-    """Trade list ``buys[n]`` of the entries against list ``sells[n]`` of the exits, from bar ``start`` on, into ``found``.
+def replay(entries, exits, entry_lists, exit_lists, market, start, ignore, found):
+    """Trade list ``entry_lists[n]`` of the entries against list ``exit_lists[n]`` of the exits, from bar ``start`` on, into ``found``.
 
     Bar by bar and row by row: in NumPy, over all rows at once, the best 100 took 7 to 8 ms, a third of all that was serial.
     """
     close, moves, length = market.close, market.moves, market.close.size
     returns = np.empty(length)
-    for row in range(buys.size):
-        buy, sell = buys[row], sells[row]
+    for row in range(entry_lists.size):
+        entry_list, exit_list = entry_lists[row], exit_lists[row]
         opened, closed, stopped = find_trades(
-            entries.bars[entries.starts[buy] : entries.starts[buy + 1]],
-            exits.bars[exits.starts[sell] : exits.starts[sell + 1]],
+            entries.bars[entries.starts[entry_list] : entries.starts[entry_list + 1]],
+            exits.bars[exits.starts[exit_list] : exits.starts[exit_list + 1]],
             market.stops, length, ignore,
         )  # fmt: skip
         worth, gain, fall, flat_from, size = 1.0, 0.0, 0.0, start, 0

@@ -30,7 +30,7 @@ STATISTICS = {
     SIMPLE_RETURN: {"paid", "brought", "simple"},
     EXPOSURE: {"held"},
 }
-"""Fields of ``walk.State`` that a metric is made of."""
+"""Fields of ``walk.WalkState`` that a metric is made of."""
 NO_VARIANCE = 2.0**-40
 """A variance below this share of the mean square is rounding: equal returns differ by that."""
 NO_FALL = -(2.0**-36)

@@ -60,7 +60,7 @@ def find_stops(price, opens, highs, lows, stop_loss, trailing_stop, take_profit,
 
 
 @jit
-def courses_of(levels, bars):
+def find_excursions(levels, bars):
     """Lowest, highest and deepest fall of ``levels (T,)`` from each bar to before ``bars`` of it, ``(T,)`` each."""
     lowest = levels.copy()
     highest = levels.copy()

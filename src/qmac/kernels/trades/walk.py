@@ -1,6 +1,6 @@
 """One step of the walk: what an entry does to every lane of a block.
 
-A lane's past is a ``State``: the exit of its last trade, and the statistics asked for. The last trade
+A lane's past is a ``WalkState``: the exit of its last trade, and the statistics asked for. The last trade
 is *pending* until the next one opens, for with ``conflict="ignore"`` its exit may yet be passed over:
 sums are then corrected by what the table says, the others (drawdown, wins, ...) take the trade in when
 it is settled.
@@ -22,11 +22,11 @@ from qmac.kernels.compiler.lanes import (
     lower,
     lowest_bit,
     only,
+    pack_mask,
     pick,
     rarely,
     splat,
     where,
-    word_of,
 )
 from qmac.kernels.trades.exit_tables import Excursions, ReturnSums, Tables
 
@@ -57,7 +57,7 @@ class Trades(NamedTuple):
     simple: LaneValues  # sum of the returns of the settled trades
 
 
-class Own(NamedTuple):
+class LastTrade(NamedTuple):
     """Of the last trade, where a lane may be held on; as wide as ``State.code``."""
 
     stop: LaneValues  # as in Stops
@@ -68,7 +68,7 @@ class WalkState(NamedTuple):
     """Statistics of each lane after some entries: ``(L,)``, or ``(D, L)`` for each of D depths."""
 
     code: LaneValues  # as in Tables: the exit of the last trade, 0 before the first
-    own: Own
+    last_trade: LastTrade
     sums: ReturnSums  # of float64
     drawdown: Drawdown
     counts: Counts
@@ -77,7 +77,7 @@ class WalkState(NamedTuple):
 
 FIRST = WalkState(
     code=0,
-    own=Own(0, 0),
+    last_trade=LastTrade(0, 0),
     sums=ReturnSums(0.0, 0.0, 0.0, 0.0, 0.0),
     drawdown=Drawdown(-np.inf, 0.0),
     counts=Counts(0, 0, 0),
@@ -106,7 +106,7 @@ def settle(mask, seen, valued, s):
     )
     return WalkState(
         s.code,
-        s.own,
+        s.last_trade,
         s.sums,
         Drawdown(peak, worst),
         Counts(s.counts.opened, s.counts.held, won),
@@ -122,7 +122,7 @@ def settle_last(s, length):
 
 
 @inlined
-def stop_of(stops, bar):
+def read_stop(stops, bar):
     """The own stop of a trade opened at ``bar``, as in Stops."""
     if stops is not None:
         return item(stops.code, bar)
@@ -133,7 +133,7 @@ def stop_of(stops, bar):
 def meet_stops(at, acts, stop, entry, bar, values, stops):
     """The row ``at`` of the tables, with the own stop of lanes that are held on at ``bar`` where it comes before the exit.
 
-    One or two lanes of 32 do, at one entry in fifty: they are mended one by one. To find the entry by walking the list
+    One or two lanes of 32 do, at one entry in fifty: they are put right one by one. To find the entry by walking the list
     again, for all lanes at once, cost up to a tenth of the sweep.
     """
     if stop is not None:
@@ -141,7 +141,7 @@ def meet_stops(at, acts, stop, entry, bar, values, stops):
             stop < at.code
         )  # only of those held on: a trade that opens has its stop in the table
         if rarely(stops_first):
-            word = word_of(stops_first)
+            word = pack_mask(stops_first)
             while word != 0:
                 lane = lowest_bit(word)
                 word &= word - 1
@@ -156,44 +156,44 @@ def meet_stop(at, mask, entry, bar, values, stops):
     """The row with the stop of a trade opened at ``entry``, in the lanes of ``mask``."""
     ends, code, sums = values.sums, item(stops.code, entry), at.sums
     end = np.int64(code) // 2
-    low, high, deepest = course_of(values.levels, bar, end)
-    base = sold_at(ends.gain, bar)
+    low, high, deepest = find_excursion(values.levels, bar, end)
+    base = read_exit(ends.gain, bar)
     return Tables(
         where(mask, code, at.code),
         ReturnSums(
-            where(mask, added_by(ends.gain, entry, bar, end), sums.gain),
-            where(mask, added_by(ends.returns, entry, bar, end), sums.returns),
-            where(mask, added_by(ends.squares, entry, bar, end), sums.squares),
-            where(mask, added_by(ends.downside, entry, bar, end), sums.downside),
-            where(mask, added_by(ends.losses, entry, bar, end), sums.losses),
+            where(mask, extend_to_stop(ends.gain, entry, bar, end), sums.gain),
+            where(mask, extend_to_stop(ends.returns, entry, bar, end), sums.returns),
+            where(mask, extend_to_stop(ends.squares, entry, bar, end), sums.squares),
+            where(mask, extend_to_stop(ends.downside, entry, bar, end), sums.downside),
+            where(mask, extend_to_stop(ends.losses, entry, bar, end), sums.losses),
         ),
         where(mask, item(values.prices.stopped, entry), at.brought),
         Excursions(
-            where(mask, low - base, at.course.lowest),
-            where(mask, high - base, at.course.highest),
-            where(mask, deepest, at.course.fall),
+            where(mask, low - base, at.excursions.lowest),
+            where(mask, high - base, at.excursions.highest),
+            where(mask, deepest, at.excursions.fall),
         ),
     )
 
 
 @inlined
-def added_by(ends, entry, bar, end):
+def extend_to_stop(ends, entry, bar, end):
     """What a position held on at ``bar`` adds to a sum until its own stop; a stop at ``bar`` itself adds nothing."""
     if ends is not None:
-        return item(ends.stopped, entry) - item(ends.sell, bar) if end > bar else 0.0
+        return item(ends.stopped, entry) - item(ends.exit, bar) if end > bar else 0.0
     return None
 
 
 @inlined
-def sold_at(ends, bar):
+def read_exit(ends, bar):
     """What a sale at ``bar`` adds to a sum."""
     if ends is not None:
-        return item(ends.sell, bar)
+        return item(ends.exit, bar)
     return None
 
 
 @inner
-def course_of(levels, bar, end):
+def find_excursion(levels, bar, end):
     """Lowest and highest close from ``bar`` to before ``end``, and the deepest fall."""
     low, high, deepest = np.inf, -np.inf, 0.0
     if levels is not None:
@@ -205,7 +205,7 @@ def course_of(levels, bar, end):
 
 @inlined
 def enter(tile, bar, values, stops, tables, start, s):
-    """An entry at ``bar``: a flat lane buys, a lane in conflict holds on, the others do nothing.
+    """An entry at ``bar``: a flat lane enters, a lane in conflict holds on, the others do nothing.
 
     Exit bars are compared as codes: ``2 * exit + 1 < 2 * bar + 0`` exactly where ``exit < bar``.
     A lane in conflict acts where it is *not* flat: then its exit can only be this very bar.
@@ -215,8 +215,11 @@ def enter(tile, bar, values, stops, tables, start, s):
     conflict = (at.code & 1) != 0
     acts = flat ^ conflict
     opens = flat & acts
-    own = Own(where(opens, stop_of(stops, bar), s.own.stop), where(opens, bar * 2, s.own.entry))
-    at = meet_stops(at, acts, own.stop, own.entry, bar, values, stops)
+    last_trade = LastTrade(
+        where(opens, read_stop(stops, bar), s.last_trade.stop),
+        where(opens, bar * 2, s.last_trade.entry),
+    )
+    at = meet_stops(at, acts, last_trade.stop, last_trade.entry, bar, values, stops)
     s = settle(
         opens, opens & (splat(bar, s.code) > start), opens, s
     )  # cash before the first close is no peak
@@ -224,16 +227,16 @@ def enter(tile, bar, values, stops, tables, start, s):
     paid, brought, equity, profit, loss, simple = s.trades
     return WalkState(
         where(acts, at.code, s.code),
-        own,
+        last_trade,
         added(acts, s.sums, at.sums),
-        deepened(acts, s.drawdown, s.sums.gain, at.course),
+        deepened(acts, s.drawdown, s.sums.gain, at.excursions),
         Counts(
             where(opens, opened + 1, opened),
             where(acts, bars_held + ((at.code - (at.code & 1)) - 2 * bar), bars_held),
             won,
         ),
         Trades(
-            where(opens, item(values.prices.buy, bar), paid),
+            where(opens, item(values.prices.entry, bar), paid),
             where(acts, at.brought, brought),
             equity,
             profit,
@@ -244,10 +247,10 @@ def enter(tile, bar, values, stops, tables, start, s):
 
 
 @inlined
-def deepened(acts, drawdown, gain, course):
-    """The drawdown with the course of a trade, without its exit; ``gain`` is that before the trade."""
+def deepened(acts, drawdown, gain, excursions):
+    """The drawdown with the excursions of a trade, without its exit; ``gain`` is that before the trade."""
     peak, worst = drawdown
-    fallen = lower(lower(worst, course.fall), gain + course.lowest - peak)
+    fallen = lower(lower(worst, excursions.fall), gain + excursions.lowest - peak)
     return Drawdown(
-        where(acts, higher(peak, gain + course.highest), peak), where(acts, fallen, worst)
+        where(acts, higher(peak, gain + excursions.highest), peak), where(acts, fallen, worst)
     )
