@@ -21,7 +21,8 @@ from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runtime.monitoring.progress_log import read_last_line
 from qmac.storage.lock import LOCK, is_held
-from qmac.strategy.grid import ROLES, Grid, shown_windows
+from qmac.strategy.description import describe_briefly
+from qmac.strategy.grid import ROLES, Grid
 from qmac.strategy.rules import Rules
 
 RUNNING, INTERRUPTED, FINISHED, INCOMPLETE, DAMAGED = (
@@ -125,7 +126,7 @@ def _of_run(path: Path) -> Entry:
         state, said = INTERRUPTED, "" if line is None or line.status is not None else line.words
     best, combination, symbol = _best(directory, done, asked["objective"], asked["maximize"])
     return Entry(
-        path, state, _words(asked), asked["objective"], len(directory.names), len(done),
+        path, state, _describe(asked), asked["objective"], len(directory.names), len(done),
         math.nan if line is None or state in (FINISHED, INCOMPLETE) else line.share,
         best, combination, symbol, (path / RUN).stat().st_mtime if line is None else line.time, said,
     )  # fmt: skip
@@ -135,7 +136,7 @@ def _of_result(path: Path) -> Entry:
     header = json.loads((path / RESULT).read_bytes())
     best, combination = _first(path, header["objective"])
     return Entry(
-        path, INCOMPLETE if header.get("failed") else FINISHED, _words(header), header["objective"], 1, 1, math.nan, best, combination,
+        path, INCOMPLETE if header.get("failed") else FINISHED, _describe(header), header["objective"], 1, 1, math.nan, best, combination,
         str(header["prices"]["name"]), (path / RESULT).stat().st_mtime,
     )  # fmt: skip
 
@@ -157,12 +158,7 @@ def _first(path: Path, objective: str) -> tuple[float, tuple[int, ...] | None]:
     return float(top[objective].iloc[0]), tuple(int(top[role].iloc[0]) for role in ROLES)
 
 
-def _words(asked: dict[str, Any]) -> str:
-    """What was asked, as short as it can be said: objective, windows, rules that are not the usual ones."""
-    grid, rules, usual = Grid(**asked["grid"]), Rules(**asked["rules"]).to_dict(), Rules().to_dict()
-    roles = {role: shown_windows(windows) for role, windows in grid.roles.items()}
-    same = len(set(roles.values())) == 1
-    words = [f"{'' if asked['maximize'] else 'lowest '}{asked['objective']}"]
-    words += [roles[ROLES[0]]] if same else [f"{role} {shown}" for role, shown in roles.items()]
-    words += [f"{name} {value}" for name, value in rules.items() if value != usual[name]]
-    return ", ".join(words)
+def _describe(asked: dict[str, Any]) -> str:
+    """Return the settings of a header in a short line."""
+    grid, rules = Grid(**asked["grid"]), Rules(**asked["rules"])
+    return describe_briefly(asked["objective"], grid, rules, maximize=asked["maximize"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pandas import isna
 
-from qmac.report.sections.settings import asked_line
+from qmac.report.sections.settings import settings_line
 from qmac.strategy.formatting import format_value
 from qmac.strategy.grid import ROLES
 
@@ -23,7 +23,7 @@ COLUMNS = ("total_return", "max_drawdown", "sharpe_ratio", "total_trades", "win_
 def html_of_result(result: Result) -> str:
     """The question, the best rows and the distribution."""
     prices, distribution, name = result.prices, result.distribution, result.objective
-    head = f"<b>{escape(str(prices['name']))}</b>: {result.evaluated:,} combinations, {result.elapsed:.2f} s<br>{escape(asked_line(result))}"
+    head = f"<b>{escape(str(prices['name']))}</b>: {result.evaluated:,} combinations, {result.elapsed:.2f} s<br>{escape(settings_line(result))}"
     if result.best is None:
         return f"<div><p>{head}</p><p>No combination was scored.</p></div>"
     metrics = [name, *(column for column in COLUMNS if column != name)]

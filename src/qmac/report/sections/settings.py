@@ -9,7 +9,8 @@ from qmac._version import __version__
 from qmac.results.result import Result
 from qmac.strategy.averages import averages_in_words
 from qmac.strategy.constraints import limits_of
-from qmac.strategy.grid import ROLES, shown_windows
+from qmac.strategy.description import describe_settings
+from qmac.strategy.grid import shown_windows
 from qmac.strategy.rules import CONFLICTS, FILLS, Rules
 
 SIGNS = {">=": "at least", ">": "above", "<=": "at most", "<": "below"}
@@ -153,22 +154,23 @@ def _degradation(entry: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in entry.items())
 
 
-def asked_line(result: Result) -> str:
-    """What was asked, in one line: objective, windows, rules that are not the default's."""
-    rules, usual = result.rules.to_dict(), Rules().to_dict()
-    parts = [f"{'highest' if result.maximize else 'lowest'} {result.objective}"]
-    roles = {role: shown_windows(windows) for role, windows in result.grid.roles.items()}
-    if len(set(roles.values())) == 1:
-        parts.append(f"windows {roles[ROLES[0]]}")
-    else:
-        parts += [f"{role} {windows}" for role, windows in roles.items()]
-    parts += ["shared windows"] * result.grid.shared_windows
-    parts += [f"{name} {rules[name]:g}" for name in ("fees", "slippage")]
-    parts.append(f"{result.prices['averages']}, fill {rules['fill']}, conflict {rules['conflict']}")
-    shown = ("fees", "slippage", "average", "fill", "conflict")
-    parts += [
-        f"{name} {value}"
-        for name, value in rules.items()
-        if name not in shown and value != usual[name]
-    ]
-    return ", ".join(parts)
+def settings_line(result: Result) -> str:
+    """Return the settings of a result in one line.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+
+    Returns
+    -------
+    str
+        Objective, windows and rules.
+    """
+    return describe_settings(
+        result.objective,
+        result.grid,
+        result.rules,
+        maximize=result.maximize,
+        average=result.prices["averages"],
+    )

@@ -18,7 +18,7 @@ from qmac.engine.backtest.backtest import Backtest
 from qmac.engine.neighbourhood.neighbours import RADIUS, build_neighbourhoods, find_neighbours
 from qmac.engine.sweep.distribution import Distribution
 from qmac.errors import ResultError, printable
-from qmac.report.sections.settings import asked_line
+from qmac.report.sections.settings import settings_line
 from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.runtime.monitoring.status import format_rate
@@ -50,7 +50,7 @@ def show_result(
         soft_wrap=True,
     )
     console.print(
-        printable(asked_line(result)), highlight=False, markup=False, style="dim", soft_wrap=True
+        printable(settings_line(result)), highlight=False, markup=False, style="dim", soft_wrap=True
     )
     rate = f"{result.elapsed:.2f} s, {format_rate(result.combinations_per_second)} on {result.threads} thread{'s' * (result.threads != 1)}"
     console.print(rate, highlight=False, style="dim")
