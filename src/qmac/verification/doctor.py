@@ -1,4 +1,4 @@
-"""What qmac finds where it runs: versions, CPU, caches, limits, and how fast it is here."""
+"""Checks of the machine: versions, CPU, caches, limits, and how fast qmac is on it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,226 +34,259 @@ from qmac.strategy.grid import Grid
 
 SETTINGS: Any = numba.config
 OK, NOTE, BAD = "ok", "note", "bad"
+REQUIRED = ("numba", "llvmlite", "numpy", "pandas", "pyarrow")
 OPTIONAL = {
-    "vectorbt": "a second witness for qmac verify",
+    "vectorbt": "a second check in qmac verify",
     "openpyxl": "qmac export --format xlsx",
     "plotly": "qmac report",
     "ray": "runs on many machines",
 }
-"""Packages that qmac can do without, and what for."""
+"""Packages that qmac works without, and their use."""
 FEATURES = ("avx512f", "avx512vl", "avx2", "avx", "fma", "sse4.2", "neon", "sve")
-LEAST_MEMORY = 300 * 2**20
-"""A run of a billion combinations on 2,000 bars takes this much."""
+"""Instruction sets that matter for speed."""
+REGISTERS = {"avx512f": 512, "avx": 256}
+"""Bits of the widest registers, by instruction set; 128 on other CPUs."""
+ADDITIONS = {
+    512: r"addpd.*%zmm",
+    256: r"addpd.*%ymm",
+    128: r"addpd.*%xmm|fadd\s+v\d+\.2d",
+}
+"""How machine code adds vectors of float64, by the bits of their registers."""
+LEAST_MEMORY_BYTES = 300 * 2**20
+"""Memory of a run of a billion combinations on 2,000 bars."""
+LOAD_SECONDS = 0.2
+"""Between two readings of the CPUs' load."""
+BUSY = 0.5
+"""Share of the CPUs that others use on a busy machine."""
 SPEED_SECONDS = 1.0
 BARS, WINDOWS = 2000, range(2, 253, 2)
 SLOW = 2e7
-"""Combinations a second and thread; a tenth of what a core of 2023 does."""
+"""Combinations a second and thread: a tenth of the speed of a core of 2023."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line."""
+    """One line of ``qmac doctor``."""
 
     name: str
     verdict: str
     """``"ok"``, ``"note"`` (works, could be better) or ``"bad"``."""
     words: str
+    """A sentence for people."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """The same as numbers."""
+    """The numbers of the sentence, for programs."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values, for JSON.
+
+        Returns
+        -------
+        dict
+            The fields by name.
+        """
         return dataclasses.asdict(self)
 
 
-def findings() -> Iterator[Finding]:
-    """Line by line, the slowest last: the test of speed takes a second, and compiles the kernels if need be."""
-    yield _python()
-    yield from _packages()
-    yield _cpu()
-    yield _vectors()
-    yield _cache()
-    yield from _limits()
-    yield from _optional()
-    yield _speed()
+def examine() -> Iterator[Finding]:
+    """Yield the findings, the slowest last.
+
+    The test of speed takes a second, and compiles the kernels if need be.
+
+    Yields
+    ------
+    Finding
+        One for each line.
+    """
+    yield _check_python()
+    yield from _check_packages()
+    yield _check_cpu()
+    yield _check_vectors()
+    yield _check_kernel_cache()
+    yield from _check_limits()
+    yield from _check_optional_packages()
+    yield _check_speed()
 
 
-def _python() -> Finding:
-    bits, build = 64 if sys.maxsize > 2**32 else 32, platform.python_implementation()
-    words = f"{platform.python_version()}, {build}, {bits} bits, {platform.system()} {platform.machine()}"
+def _check_python() -> Finding:
+    bits = 64 if sys.maxsize > 2**32 else 32
+    release, build = platform.python_version(), platform.python_implementation()
+    words = f"{release}, {build}, {bits} bits, {platform.system()} {platform.machine()}"
     facts = {
-        "version": platform.python_version(),
+        "version": release,
         "executable": sys.executable,
         "platform": platform.platform(),
     }
     return Finding("Python", OK if bits == 64 else BAD, words, facts)
 
 
-def _packages() -> Iterator[Finding]:
-    yield Finding(
-        "qmac", OK, f"{__version__}, {_short(Path(__file__).parents[1])}", {"version": __version__}
-    )
-    for name in ("numba", "llvmlite", "numpy", "pandas", "pyarrow"):
+def _check_packages() -> Iterator[Finding]:
+    place = _shorten_path(Path(__file__).parents[1])
+    yield Finding("qmac", OK, f"{__version__}, {place}", {"version": __version__})
+    for name in REQUIRED:
         yield Finding(name, OK, version(name), {"version": version(name)})
 
 
-def _cpu() -> Finding:
-    known = llvm.get_host_cpu_features()
-    found = [name for name in FEATURES if known.get(name)]
-    facts = {"name": llvm.get_host_cpu_name(), "features": found, "model": _model()}
-    words = (
-        f"{facts['model']} ({facts['name']}): {' '.join(found) or 'none of ' + ' '.join(FEATURES)}"
-    )
+def _check_cpu() -> Finding:
+    supported = llvm.get_host_cpu_features()
+    features = [name for name in FEATURES if supported.get(name)]
+    name, model = llvm.get_host_cpu_name(), _read_cpu_model()
+    shown = " ".join(features) or f"none of {' '.join(FEATURES)}"
+    words, verdict = f"{model} ({name}): {shown}", OK
     if jit.DISABLED:
-        return Finding(
-            "CPU", BAD, f"{words}; NUMBA_DISABLE_JIT is set: kernels run as plain Python", facts
-        )
-    asked = SETTINGS.CPU_NAME
-    if asked:
-        return Finding(
-            "CPU", NOTE, f"{words}; NUMBA_CPU_NAME={asked}: kernels are compiled for that", facts
-        )
-    return Finding("CPU", OK, words, facts)
+        words += "; NUMBA_DISABLE_JIT is set: kernels run as plain Python"
+        verdict = BAD
+    elif SETTINGS.CPU_NAME:
+        words += f"; NUMBA_CPU_NAME={SETTINGS.CPU_NAME}: kernels are compiled for that"
+        verdict = NOTE
+    return Finding("CPU", verdict, words, {"name": name, "features": features, "model": model})
 
 
-def _model() -> str:
+def _read_cpu_model() -> str:
+    """Return the CPU's name for people, or the machine's architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
-        platform.machine(),
-    )
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
 
 
-def _vectors() -> Finding:
-    """How wide the machine code is that LLVM makes of lanes here: it is made, and read."""
-    width = vector_bits()
-    wide = max(
-        (
-            bits
-            for name, bits in (("avx512f", 512), ("avx", 256))
-            if llvm.get_host_cpu_features().get(name)
-        ),
-        default=128,
-    )
+def _check_vectors() -> Finding:
+    """Compare the registers that compiled kernels use with those of the CPU."""
+    width, widest = measure_vector_bits(), 128
+    supported = llvm.get_host_cpu_features()
+    for name, bits in REGISTERS.items():
+        if supported.get(name):
+            widest = max(widest, bits)
     words, verdict = f"{width} bits, {width // 64} combinations at a time", OK
-    if width < wide:
-        told = bool(SETTINGS.CPU_NAME)
-        words += f"; the CPU has {wide}" + ("" if told else ", which LLVM takes for slower here")
-        verdict = NOTE if told else OK
-    return Finding("vectors", verdict, words, {"bits": width, "widest": wide})
+    if width < widest:
+        words += f"; the CPU has {widest}"
+        if SETTINGS.CPU_NAME:  # NUMBA_CPU_NAME hides them
+            verdict = NOTE
+        else:
+            words += ", which LLVM takes for slower on it"
+    return Finding("vectors", verdict, words, {"bits": width, "widest": widest})
 
 
-def vector_bits() -> int:
-    """Bits of the registers in which LLVM adds vectors of float64 for this CPU, as Numba sets it up.
+def measure_vector_bits() -> int:
+    """Return the width of the registers in which LLVM adds vectors of float64 on this CPU.
 
-    >>> vector_bits() in (64, 128, 256, 512)
+    Machine code is made as Numba makes it, and read.
+
+    Returns
+    -------
+    int
+        Bits.
+
+    Examples
+    --------
+    >>> measure_vector_bits() in (64, 128, 256, 512)
     True
     """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = SETTINGS.CPU_FEATURES
+    if features is None:
+        features = llvm.get_host_cpu_features().flatten()
     machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=SETTINGS.CPU_NAME or llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten() if features is None else features,
-        opt=3,
+        cpu=SETTINGS.CPU_NAME or llvm.get_host_cpu_name(), features=features, opt=3
     )
     vector = "<32 x double>"
     module = llvm.parse_assembly(
-        f"define void @f({vector}* %p) {{ %a = load {vector}, {vector}* %p %b = fadd {vector} %a, %a "
-        f"store {vector} %b, {vector}* %p ret void }}"
+        f"define void @f({vector}* %p) {{ "
+        f"%a = load {vector}, {vector}* %p "
+        f"%b = fadd {vector} %a, %a "
+        f"store {vector} %b, {vector}* %p "
+        "ret void }"
     )
     assembly = machine.emit_assembly(module)
-    for pattern, bits in (
-        (r"addpd.*%zmm", 512),
-        (r"addpd.*%ymm", 256),
-        (r"addpd.*%xmm|fadd\s+v\d+\.2d", 128),
-    ):
-        if re.search(pattern, assembly):
+    for bits, addition in ADDITIONS.items():
+        if re.search(addition, assembly):
             return bits
     return 64
 
 
-def _cache() -> Finding:
-    place = cache_directory()
-    size = sum(file.stat().st_size for file in place.glob("*") if file.is_file())
-    every = sum(file.stat().st_size for file in place.parent.glob("kernels-*/*") if file.is_file())
-    writable = jit.DIRECTORY is not None and os.access(place, os.W_OK)
+def _check_kernel_cache() -> Finding:
+    directory = cache_directory()
+    size = _sum_sizes(directory, "*")
+    size_of_all = _sum_sizes(directory.parent, "kernels-*/*")
+    is_writable = jit.DIRECTORY is not None and os.access(directory, os.W_OK)
     facts = {
-        "directory": str(place),
+        "directory": str(directory),
         "bytes": size,
-        "bytes_of_all_versions": every,
-        "writable": writable,
+        "bytes_of_all_versions": size_of_all,
+        "writable": is_writable,
     }
-    if not writable and not jit.DISABLED:
-        return Finding(
-            "kernels",
-            NOTE,
-            f"{_short(place)} cannot be written: compiled anew each time. Set QMAC_CACHE_DIR",
-            facts,
-        )
-    return Finding(
-        "kernels",
-        OK,
-        f"{_short(place)}, {format_bytes(size)} (with others {format_bytes(every)})",
-        facts,
-    )
+    place = _shorten_path(directory)
+    if not is_writable and not jit.DISABLED:
+        words = f"{place} cannot be written: compiled anew each time. Set QMAC_CACHE_DIR"
+        return Finding("kernels", NOTE, words, facts)
+    words = f"{place}, {format_bytes(size)} (with others {format_bytes(size_of_all)})"
+    return Finding("kernels", OK, words, facts)
 
 
-def _short(path: Path) -> str:
-    """A path as people write it."""
+def _sum_sizes(directory: Path, pattern: str) -> int:
+    """Return the bytes of all files that a pattern matches."""
+    files = [file for file in directory.glob(pattern) if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _shorten_path(path: Path) -> str:
+    """Return a path as people write it."""
     try:
         return f"~/{path.relative_to(Path.home())}"
     except (ValueError, RuntimeError):  # elsewhere, or a user without a home
         return str(path)
 
 
-def _limits() -> Iterator[Finding]:
+def _check_limits() -> Iterator[Finding]:
+    """Yield the memory and CPUs that a run may use, and what the machine does not report."""
     probe = Probe(None)
-    time.sleep(0.2)  # shares are between two readings
-    reading, limits = probe.read(), Limits()
-    for room in find_headrooms(limits, reading):
-        verdict = OK if room.free >= LEAST_MEMORY else NOTE
+    time.sleep(LOAD_SECONDS)
+    reading = probe.read()
+    for room in find_headrooms(Limits(), reading):
+        verdict = OK if room.free >= LEAST_MEMORY_BYTES else NOTE
         words = f"{format_bytes(room.free)} free of {format_bytes(room.limit)}, {room.name}"
-        yield Finding(
-            "memory", verdict, words, {"free": room.free, "limit": room.limit, "of": room.name}
-        )
-    busy = "" if reading.other_load is None else f", {reading.other_load:.0%} used by others"
-    quota = f" of {reading.affinity}, by a quota" if reading.cpus < reading.affinity else ""
-    verdict = NOTE if (reading.other_load or 0) > 0.5 else OK
-    facts = {"cpus": reading.cpus, "affinity": reading.affinity, "other_load": reading.other_load}
-    yield Finding("CPUs", verdict, f"{reading.cpus:g}{quota}{busy}", facts)
+        facts = {"free": room.free, "limit": room.limit, "of": room.name}
+        yield Finding("memory", verdict, words, facts)
+    words, verdict = f"{reading.cpus:g}", OK
+    if reading.cpus < reading.affinity:
+        words += f" of {reading.affinity}, by a quota"
+    if reading.other_load is not None:
+        words += f", {reading.other_load:.0%} used by others"
+        verdict = NOTE if reading.other_load > BUSY else OK
+    load = {"affinity": reading.affinity, "other_load": reading.other_load}
+    yield Finding("CPUs", verdict, words, {"cpus": reading.cpus, **load})
     if probe.missing:
         words = f"this machine does not say {', '.join(probe.missing)}; the governor does without"
         yield Finding("readings", OK, words, {"missing": list(probe.missing)})
 
 
-def _optional() -> Iterator[Finding]:
-    """By their metadata: importing some of them takes seconds."""
+def _check_optional_packages() -> Iterator[Finding]:
+    """Yield their versions from their metadata: importing some of them takes seconds."""
     for name, use in OPTIONAL.items():
-        try:
-            found = version(name)
-        except PackageNotFoundError:
-            yield Finding(name, OK, f"not installed ({use})", {"version": None})
-        else:
-            yield Finding(name, OK, f"{found} ({use})", {"version": found})
+        release: str | None = None
+        with suppress(PackageNotFoundError):
+            release = version(name)
+        words = f"{release or 'not installed'} ({use})"
+        yield Finding(name, OK, words, {"version": release})
 
 
-def _speed() -> Finding:
-    """Whole runs for a second, once the kernels are loaded; each asks them for known answers first."""
+def _check_speed() -> Finding:
+    """Run whole sweeps for a second, once the kernels are loaded and pass their self-test."""
     prices, grid = sample_prices().tail(BARS), Grid(windows=WINDOWS)
     threads = available_cpus()
 
-    def once() -> None:
+    def sweep() -> None:
         optimize(prices, grid, top=1, threads=threads)
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            once()
-            runs, seconds = _repeated(once)
+            sweep()
+            runs, seconds = _repeat(sweep)
     except QmacError as error:
         return Finding("speed", BAD, str(error))
     rate = runs * grid.size / seconds
@@ -263,22 +297,22 @@ def _speed() -> Finding:
         "threads": threads,
         "runs": runs,
     }
-    slow = rate / threads < SLOW
-    words = f"{format_rate(rate)}: {grid.size:,} combinations on {BARS:,} bars, {threads} thread{'s' * (threads != 1)}"
-    return Finding(
-        "speed",
-        NOTE if slow else OK,
-        words + (", slower than it could be: is the machine busy?" if slow else ""),
-        facts,
-    )
+    work = f"{grid.size:,} combinations on {BARS:,} bars"
+    plural = "" if threads == 1 else "s"
+    words = f"{format_rate(rate)}: {work}, {threads} thread{plural}"
+    if rate / threads < SLOW:
+        words += ", slower than it could be: is the machine busy?"
+        return Finding("speed", NOTE, words, facts)
+    return Finding("speed", OK, words, facts)
 
 
-def _repeated(call: Callable[[], None]) -> tuple[int, float]:
-    """How often it was called within about a second, and the seconds that took."""
+def _repeat(call: Callable[[], None]) -> tuple[int, float]:
+    """Return how often a function was called in about a second, and the seconds that took."""
     began, runs = time.perf_counter(), 0
     while True:
         call()
         runs += 1
         seconds = time.perf_counter() - began
-        if seconds * (runs + 1) / runs > SPEED_SECONDS:
+        seconds_with_next = seconds * (runs + 1) / runs
+        if seconds_with_next > SPEED_SECONDS:
             return runs, seconds

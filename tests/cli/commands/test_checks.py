@@ -14,7 +14,7 @@ from qmac.cli.commands import checks
 from qmac.runs.directory import RunDirectory
 from qmac.strategy.metrics import METRICS
 from qmac.verification import doctor, vectorbt
-from qmac.verification.replay import Replay, differences
+from qmac.verification.replay import Replay, compare_rows
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ def test_a_vectorbt_that_cannot_be_imported(one_run, monkeypatch):
     assert done.returncode == 0 and "agree with the reference to" in done.stdout
     assert (
         done.stderr.count("\n") == 1
-        and "vectorbt needs a NumPy of its own). It is not asked." in done.stderr
+        and "vectorbt needs a NumPy of its own). It is left out." in done.stderr
     )
 
 
@@ -142,7 +142,7 @@ def test_every_rule_replays(rules):
     prices, rules = qmac.Prices.of(ohlc("random", 250, 3)), qmac.Rules(**rules)
     grid = qmac.Grid(windows=range(2, 14))
     top = qmac.optimize(prices, grid, rules=rules, top=8, min_trades=0).top
-    found = differences(top, Replay(prices, rules))
+    found = compare_rows(top, Replay(prices, rules))
     assert all(difference.agrees for difference in found)
     if not vectorbt.is_installed():
         return
@@ -162,14 +162,14 @@ def test_what_vectorbt_defines_otherwise():
     top = qmac.evaluate(prices, [(1, 3, 1, 2), (1, 2, 3, 4)], rules)
     notes = {
         entry.note
-        for entry in differences(top, Replay(prices, rules))
+        for entry in compare_rows(top, Replay(prices, rules))
         if entry.against == "vectorbt"
     }
     assert any("1 of 2 rows left out" in note for note in notes)
     flat = qmac.Prices.of(frame(series("up", 40, 1)))
     top = qmac.evaluate(flat, [(2, 3, 4, 5)])
     assert top["sharpe_ratio"].isna().all()
-    found = differences(top, Replay(flat, qmac.Rules()))
+    found = compare_rows(top, Replay(flat, qmac.Rules()))
     assert all(entry.agrees for entry in found)
     assert {entry.metric for entry in found if "no variance" in entry.note} == set(
         vectorbt.WITHOUT_VARIANCE
@@ -263,5 +263,5 @@ def test_doctor_finds_kernels_that_are_wrong(quick, monkeypatch):
 
 def test_a_cache_that_cannot_be_written(monkeypatch):
     monkeypatch.setattr(doctor.jit, "DIRECTORY", None)
-    finding = doctor._cache()
+    finding = doctor._check_kernel_cache()
     assert finding.verdict == doctor.NOTE and "QMAC_CACHE_DIR" in finding.words

@@ -152,7 +152,7 @@ def test_equal_to_vectorbt(sample, name):
     signals = np.zeros((2, 2000, COMBINATIONS), bool)
     for column, (a, b, c, d) in enumerate(combinations):
         signals[0, 1:, column], signals[1, 1:, column] = above(a, b), above(d, c)
-    theirs = vectorbt.metrics_of(prices.frame, *signals, rules, 365)
+    theirs = vectorbt.compute_metrics(prices.frame, *signals, rules, 365)
     ours = qmac.evaluate(prices, combinations, rules)
     left_out = set() if rules.fees == 0 else set(vectorbt.OVER_THE_PRICE)
     assert set(theirs) == set(METRICS) - left_out
@@ -184,7 +184,7 @@ def test_edge_cases_beside_vectorbt(name):
         close.index.isin(days)[:, None]
         for days in (run.trades["entry_date"], finished["exit_date"])
     ]
-    theirs = vectorbt.metrics_of(close, *signals, rules, 365).iloc[0]
+    theirs = vectorbt.compute_metrics(close, *signals, rules, 365).iloc[0]
     assert undefined <= set(vectorbt.WITHOUT_VARIANCE)
     for metric, value in theirs.items():
         if metric in undefined:

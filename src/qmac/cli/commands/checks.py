@@ -29,12 +29,12 @@ def verify(
     Example: qmac verify runs/first --rows 5
     """
     from qmac.verification import vectorbt
-    from qmac.verification.replay import TOLERANCE, differences
+    from qmac.verification.replay import TOLERANCE, compare_rows
 
     found, replayed = [], 0
     for name, top, replay in _replays(directory, symbol, rows):
         replayed += len(top)
-        found += [(name, difference) for difference in differences(top, replay, _told(name))]
+        found += [(name, difference) for difference in compare_rows(top, replay, _told(name))]
     wrong = [(name, difference) for name, difference in found if not difference.agrees]
     witnesses = ["the reference", *(["vectorbt"] if vectorbt.is_installed() else [])]
     if as_json:
@@ -71,7 +71,7 @@ def verify(
             else f"they are {worst.relative:.1e} apart"
         )
         streams.say(
-            f"{worst.metric} of {worst.combination} on {name} is {worst.found!r}, but {worst.expected!r} by "
+            f"{worst.metric} of {worst.combination} on {name} is {worst.actual!r}, but {worst.expected!r} by "
             f"{worst.against}: {apart}, more than {TOLERANCE:g}. Please report it, with the directory."
         )
         raise typer.Exit(exits.DEFECT)
@@ -119,10 +119,10 @@ def doctor(as_json: AsJson = False) -> None:
     Example: qmac doctor --json
     """
     from qmac.report.terminal.tables import show_finding
-    from qmac.verification.doctor import BAD, findings
+    from qmac.verification.doctor import BAD, examine
 
     console, bad, listed = streams.console(), False, []
-    for finding in findings():
+    for finding in examine():
         bad |= finding.verdict == BAD
         listed.append(finding.to_dict())
         if not as_json:
