@@ -78,10 +78,7 @@ def run(prices: qmac.Prices, grid: qmac.Grid, name: str, top: int) -> tuple[np.n
     evaluator = Evaluator(dataset(prices, grid, name), original.build_spec(grid, top))
     tally = compute_tally(evaluator, 2)
     scores, indices = reductions.ranked_top(tally)
-    sells = grid.sells.size
-    return scores, np.array(
-        [(*grid.buys.pair(i // sells), *grid.sells.pair(i % sells)) for i in indices.tolist()]
-    )
+    return scores, grid.combinations_at(indices)
 
 
 def rank_of(

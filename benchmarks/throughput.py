@@ -38,11 +38,8 @@ def check_parity(close: np.ndarray) -> None:
     evaluator = Evaluator(original.as_dataset(close, grid), original.build_spec(grid, grid.size))
     tally = compute_tally(evaluator, 1)
     scores, indices = reductions.ranked_top(tally)
-    rows = [
-        (*grid.buys.pair(i // grid.sells.size), *grid.sells.pair(i % grid.sells.size))
-        for i in indices.tolist()
-    ]
-    expected = original.score_all(close, np.array(rows), grid.windows[-1])
+    rows = grid.combinations_at(indices)
+    expected = original.score_all(close, rows, grid.windows[-1])
     worst = float(np.abs(scores - expected).max())
     if len(rows) != grid.size or worst > 1e-12:
         raise SystemExit(f"no parity with the original: {worst}")

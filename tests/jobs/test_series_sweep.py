@@ -19,7 +19,6 @@ from qmac.engine.sweep.spec import LANES, SweepSpec, build_spec
 from qmac.errors import PricesError
 from qmac.jobs import series_sweep
 from qmac.jobs.series_sweep import sweep
-from qmac.kernels.trades import scores as measures
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.strategy.constraints import check_constraints

@@ -24,10 +24,7 @@ def test_same_scores_on_a_hundred_thousand_combinations(sample, windows):
     tally = compute_tally(evaluator, 2)
     scores, indices = reductions.ranked_top(tally)
     assert scores.size == grid.size
-    sells = grid.sells.size
-    combinations = np.array(
-        [(*grid.buys.pair(i // sells), *grid.sells.pair(i % sells)) for i in indices.tolist()]
-    )
+    combinations = grid.combinations_at(indices)
     expected = original.score_all(close, combinations, grid.windows[-1])
     assert np.abs(scores - expected).max() < 1e-12
     assert np.unique(expected).size > 20_000

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import qmac
 from qmac.runs.job_file import windows_text
-from qmac.strategy.grid import parse_windows
+from qmac.strategy.windows import parse_windows
 
 
 @given(st.sets(st.integers(1, 400), min_size=1))

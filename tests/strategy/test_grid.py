@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import qmac
 from qmac.errors import GridError
-from qmac.strategy.grid import PairSet, parse_windows
+from qmac.strategy.grid import ROLES, check_combination
 
 window_sets = st.sets(st.integers(1, 12), min_size=1, max_size=7).map(sorted)
 
@@ -27,28 +27,34 @@ def listed(roles, shared):
 @given(window_sets, window_sets, window_sets, window_sets, st.booleans())
 def test_grid_is_its_list(a, b, c, d, shared):
     expected = listed((a, b, c, d), shared)
-    make = lambda: qmac.Grid(
-        buy_fast=a, buy_slow=b, sell_fast=c, sell_slow=d, shared_windows=shared
-    )  # noqa: E731
+    arguments = dict(zip(ROLES, (a, b, c, d), strict=True))
     if not expected:
         with pytest.raises(GridError):
-            make()
+            qmac.Grid(**arguments, shared_windows=shared)
         return
-    grid = make()
+    grid = qmac.Grid(**arguments, shared_windows=shared)
     assert [grid.combination(i) for i in range(grid.size)] == expected
     assert [grid.index(combination) for combination in expected] == list(range(grid.size))
     assert qmac.Grid(**grid.to_dict()) == grid
 
 
-@given(window_sets, window_sets)
-def test_pairs_at_once_are_pairs_one_by_one(fast, slow):
-    pairs = PairSet(tuple(fast), tuple(slow))
-    expected = [(f, s) for f, s in product(fast, slow) if f < s]
-    assert [pairs.pair(rank) for rank in range(pairs.size)] == expected
-    assert [tuple(pair) for pair in pairs.pairs(np.arange(pairs.size)).tolist()] == expected
-    windows = sorted({*fast, *slow, 13})
-    of_fast, of_slow = pairs.positions(tuple(windows))
-    assert [(windows[f], windows[s]) for f, s in zip(of_fast, of_slow, strict=True)] == expected
+@given(window_sets, window_sets, window_sets, window_sets)
+def test_pair_indices_count_every_pair_of_pairs(a, b, c, d):
+    try:
+        grid = qmac.Grid(**dict(zip(ROLES, (a, b, c, d), strict=True)), shared_windows=True)
+    except GridError:
+        return
+    combinations = grid.combinations_at(np.arange(grid.size))
+    assert [tuple(row) for row in combinations.tolist()] == listed((a, b, c, d), True)
+    assert [grid.pair_index(row) for row in combinations.tolist()] == list(range(grid.size))
+
+
+def test_pair_indices_of_windows_that_are_not_shared_have_gaps():
+    grid = qmac.Grid(windows=(2, 3, 5, 8))
+    indices = np.array([grid.pair_index(grid.combination(i)) for i in range(grid.size)])
+    assert indices.tolist() == [5, 10, 15, 20, 25, 30]
+    rows = grid.combinations_at(indices).tolist()
+    assert [grid.index(row) for row in rows] == list(range(grid.size))
 
 
 def test_slow_windows_below_all_fast_ones():
@@ -99,33 +105,11 @@ def test_order_is_buy_pair_then_sell_pair():
 
 
 @pytest.mark.parametrize(
-    ("text", "windows"),
-    [
-        ("2:5", (2, 3, 4, 5)),
-        ("2:12:5", (2, 7, 12)),
-        ("20,5,10", (5, 10, 20)),
-        ("2:4,9", (2, 3, 4, 9)),
-        ("7:7", (7,)),
-    ],
-)
-def test_windows_from_text(text, windows):
-    assert parse_windows(text) == windows
-
-
-@pytest.mark.parametrize(
-    "text", ["", "a", "5:2", "2:9:0", "2:9:-1", "1:2:3:4", "2.5:9", "0:3", "-4", "1:9999999999"]
-)
-def test_bad_text(text):
-    with pytest.raises(GridError):
-        parse_windows(text)
-
-
-@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ({}, "buy_fast has no windows"),
-        ({"windows": [0, 1, 2, 3]}, "holds 0"),
-        ({"windows": [-1, 1, 2, 3]}, "holds -1"),
+        ({"windows": [0, 1, 2, 3]}, r"windows must be in \[1, 2\*\*31\), got 0"),
+        ({"windows": [-1, 1, 2, 3]}, r"must be in \[1, 2\*\*31\), got -1"),
         ({"windows": [2.5, 3, 4, 5]}, "whole number"),
         ({"windows": [True, 3, 4, 5]}, "whole number"),
         ({"windows": []}, "is empty"),
@@ -151,3 +135,25 @@ def test_bad_combinations(bad):
 def test_bad_indices(index):
     with pytest.raises(GridError, match="outside"):
         qmac.Grid(windows=range(2, 253)).combination(index)
+
+
+@pytest.mark.parametrize(
+    ("combination", "says"),
+    [
+        (5, r"must be four windows \(buy_fast, .*\), got 5"),
+        ((1, 2, 3), r"got 3: \(1, 2, 3\)"),
+        ((5, 2, 3, 4), "a fast window must be below its slow one"),
+        ((2, 3, 4.5, 5), "must be whole numbers of bars, got 4.5"),
+    ],
+)
+def test_what_is_no_combination(combination, says):
+    with pytest.raises(GridError, match=says):
+        check_combination(combination)
+
+
+def test_text_of_a_grid():
+    assert repr(qmac.Grid(windows=range(2, 9, 2))) == "Grid(windows=2:8:2)"
+    one = {"buy_fast": (2, 3), "buy_slow": (5, 6), "sell_fast": (2,), "sell_slow": (9,)}
+    assert repr(qmac.Grid(**one, shared_windows=True)) == (
+        "Grid(buy_fast=2,3, buy_slow=5,6, sell_fast=2, sell_slow=9, shared_windows=True)"
+    )

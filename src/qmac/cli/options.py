@@ -372,7 +372,8 @@ def _build_job(**options: Any) -> Any:
 
 def _build_grid(*, windows: str | None, shared_windows: bool, **roles: str | None) -> Any:
     """Return the ``Grid``; ``DEFAULT_WINDOWS`` for averages that none are set for."""
-    from qmac.strategy.grid import Grid, parse_windows
+    from qmac.strategy.grid import Grid
+    from qmac.strategy.windows import parse_windows
 
     single = {role: parse_windows(text) for role, text in roles.items() if text is not None}
     common = None

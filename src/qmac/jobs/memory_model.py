@@ -17,7 +17,8 @@ from qmac.kernels.sweep.sweep import sweep_cells
 from qmac.runtime.resources.admission import admit
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Reading
-from qmac.strategy.grid import Grid, PairSet
+from qmac.strategy.grid import Grid
+from qmac.strategy.pair_set import PairSet
 from qmac.strategy.rules import Rules
 
 LOADING = 80 * 2**20

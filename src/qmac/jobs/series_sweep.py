@@ -224,8 +224,7 @@ def finished(
     for begin in range(0, indices.size, at_once):
         if begin:
             tell(begin / indices.size)
-        buys, sells = np.divmod(indices[begin : begin + at_once], grid.sells.size)
-        kept = np.column_stack((grid.buys.pairs(buys), grid.sells.pairs(sells)))
+        kept = grid.combinations_at(indices[begin : begin + at_once])
         rows = batch.replay_metrics(
             prices, kept, spec.rules, averages, evaluator.dataset.facts, mapped
         )

@@ -14,7 +14,8 @@ from qmac._version import __version__
 from qmac.data.prices import Prices
 from qmac.errors import ResultError, printable
 from qmac.runs.score_store import DTYPES
-from qmac.strategy.grid import ROLES, shown_windows
+from qmac.strategy.grid import ROLES
+from qmac.strategy.windows import format_windows
 
 HEADER = "run.json"
 FORMAT = 1
@@ -149,7 +150,7 @@ def changes(kept: Any, asked: Any, name: str = "") -> list[str]:
 
 def _short(value: Any) -> str:
     if value and _all(value, int):
-        return shown_windows(tuple(value))
+        return format_windows(tuple(value))
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:40]} ... ({len(text)} characters)"
 

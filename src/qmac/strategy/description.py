@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from qmac.strategy.grid import ROLES, Grid, shown_windows
+from qmac.strategy.grid import ROLES, Grid
 from qmac.strategy.rules import Rules
+from qmac.strategy.windows import format_windows
 
 ALWAYS_SHOWN = ("fees", "slippage", "average", "fill", "conflict")
 """Rules that the full line has even where they are the default."""
@@ -90,7 +91,7 @@ def describe_briefly(objective: str, grid: Grid, rules: Rules, *, maximize: bool
 
 def _describe_grid(grid: Grid, common: str = "") -> list[str]:
     """Return the windows of all four averages as one part, or one for each that differs."""
-    windows = {role: shown_windows(grid.roles[role]) for role in ROLES}
+    windows = {role: format_windows(grid.roles[role]) for role in ROLES}
     if len(set(windows.values())) == 1:
         parts = [f"{common}{windows[ROLES[0]]}"]
     else:

@@ -15,7 +15,7 @@ from qmac.engine.backtest.batch import first_row
 from qmac.engine.backtest.inputs import TradeList, build_hold_inputs, build_inputs
 from qmac.engine.dataset.period import Period
 from qmac.engine.dataset.signals import Averages
-from qmac.strategy.grid import Combination, checked_combination
+from qmac.strategy.grid import Combination, check_combination
 from qmac.strategy.rules import Rules
 
 
@@ -70,7 +70,7 @@ def backtest(
     (5031, 30)
     """
     prices, rules = Prices.of(prices), Rules.of(rules)
-    wanted = checked_combination(combination)
+    wanted = check_combination(combination)
     signals = build_inputs(prices, np.array([wanted], np.int64), rules, averages)
     period, trades = signals.period, signals.trades(0)
     hold = build_hold_inputs(period, rules).trades(0)

@@ -14,7 +14,7 @@ from qmac.engine.dataset.period import build_period
 from qmac.engine.dataset.signals import Averages, MapFunction
 from qmac.errors import GridError
 from qmac.kernels.trades.scores import Facts
-from qmac.strategy.grid import ROLES, Combination, checked_combination
+from qmac.strategy.grid import ROLES, Combination, check_combination
 from qmac.strategy.metrics import METRICS
 from qmac.strategy.rules import Rules
 
@@ -51,7 +51,7 @@ def evaluate(
                 f"combinations are a frame without the columns {', '.join(ROLES)}. Name them so."
             )
         combinations = combinations[list(ROLES)].to_numpy()
-    wanted = [checked_combination(combination) for combination in combinations]
+    wanted = [check_combination(combination) for combination in combinations]
     return (
         pd.DataFrame(replay_metrics(prices, np.array(wanted, np.int64), rules, averages))
         if wanted

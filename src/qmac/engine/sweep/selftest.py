@@ -92,7 +92,8 @@ def _check(
     undefined = undefined | (traded & (expected["total_trades"].to_numpy() == 0))
     values = np.where(undefined, np.nan, expected[metric].to_numpy(np.float64))
     found = np.full(grid.size, np.nan)
-    found[[_place(grid, int(index)) for index in indices]] = spec.objective.values(scores)
+    places = [grid.index(combination) for combination in grid.combinations_at(indices).tolist()]
+    found[places] = spec.objective.values(scores)
     values = np.where(np.isfinite(values), values, np.nan)
     maps = window_maps.build_maps(worker.tally, dataset.buys, dataset.sells, grid.shared_windows)
     totals = np.clip(scores, -LARGEST, LARGEST).sum() * 2.0**units.score_bits
@@ -111,9 +112,3 @@ def _check(
     for array in reductions.named_arrays(worker.tally).values():
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _place(grid: Grid, index: int) -> int:
-    """From the kernels' index, buy pair times sell pairs plus sell pair, to that of the grid."""
-    buy, sell = divmod(index, grid.sells.size)
-    return grid.index((*grid.buys.pair(buy), *grid.sells.pair(sell)))

@@ -10,8 +10,8 @@ from qmac.results.result import Result
 from qmac.strategy.averages import averages_in_words
 from qmac.strategy.constraints import limits_of
 from qmac.strategy.description import describe_settings
-from qmac.strategy.grid import shown_windows
 from qmac.strategy.rules import CONFLICTS, FILLS, Rules
+from qmac.strategy.windows import format_windows
 
 SIGNS = {">=": "at least", ">": "above", "<=": "at most", "<": "below"}
 
@@ -67,7 +67,7 @@ def settings_of(result: Result) -> Settings:
             for metric, bounds in result.constraints.items()
         ),
         windows=tuple(
-            (role.replace("_", " "), shown_windows(windows))
+            (role.replace("_", " "), format_windows(windows))
             for role, windows in result.grid.roles.items()
         ),
         rules=tuple(rules_in_words(result)),
