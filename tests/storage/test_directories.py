@@ -66,9 +66,9 @@ def test_plain_symbols_are_their_own_file_names(symbol):
     ("symbol", "readable"),
     [
         ("BRK/B", "BRK_B"), ("^GSPC", "GSPC"), ("../x", "x"), ("..", "symbol"), ("", "symbol"),
-        ("CON", "CON"), ("con.b", "con_b"), ("COM1.X", "COM1_X"), ("spy", "spy"), ("A.", "A"), ("-X", "X"),
-        (".X", "X"), ("Ünï", "n"), ("A\n", "A"), ("EURUSD=X", "EURUSD_X"), ("SPY~57d4aa3772", "SPY_57d4aa3772"),
-        ("A" * 999, "A" * 40),
+        ("CON", "CON"), ("con.b", "con_b"), ("COM1.X", "COM1_X"), ("spy", "spy"), ("A.", "A"),
+        ("-X", "X"), (".X", "X"), ("Ünï", "n"), ("A\n", "A"), ("EURUSD=X", "EURUSD_X"),
+        ("SPY~57d4aa3772", "SPY_57d4aa3772"), ("A" * 999, "A" * 40),
     ],
 )  # fmt: skip
 def test_other_symbols_get_a_hash(symbol, readable):
