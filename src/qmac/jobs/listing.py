@@ -110,7 +110,7 @@ def _of_run(path: Path) -> Entry:
     done = [name for name in directory.names if (directory.result(name) / RESULT).exists()]
     held = is_held(path / LOCK)
     if held:
-        state, said = RUNNING, "" if line is None or line.status is None else line.words
+        state, said = RUNNING, "" if line is None or line.status is None else line.summary
     elif len(done) == len(directory.names):
         failed = [
             name
@@ -121,9 +121,9 @@ def _of_run(path: Path) -> Entry:
             (INCOMPLETE, f"cells failed of {', '.join(failed)}") if failed else (FINISHED, "")
         )
     elif held is None and line is not None and line.status is not None:  # no lock to ask
-        state, said = RUNNING, line.words
+        state, said = RUNNING, line.summary
     else:
-        state, said = INTERRUPTED, "" if line is None or line.status is not None else line.words
+        state, said = INTERRUPTED, "" if line is None or line.status is not None else line.summary
     best, combination, symbol = _best(directory, done, asked["objective"], asked["maximize"])
     return Entry(
         path, state, _describe(asked), asked["objective"], len(directory.names), len(done),

@@ -155,7 +155,7 @@ def _run(
             series = job.prices[name]
             spec = job.build_spec(series)
             if listener is not None:
-                listener.next(name)
+                listener.begin(name)
             keeper = SweepMonitor(
                 name, spec.objective, job.grid.size, governor, listener, directory
             )

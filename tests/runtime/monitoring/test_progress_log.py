@@ -1,32 +1,20 @@
-"""What a run says: on a terminal, in a pipe, in its log; and following it from outside."""
+"""The log of a run, and how it is followed from outside."""
 
-import io
 import json
 import math
 import threading
 import time
 
 import pytest
-from rich.console import Console
+from helpers.statuses import FULL, MANY, STATUS
 
-from qmac.runtime.monitoring import display, progress_log
-from qmac.runtime.monitoring.display import ProgressBar, ProgressLines
+from qmac.runtime.monitoring import progress_log
 from qmac.runtime.monitoring.progress_log import LOG_BYTES, ProgressLog, follow
-from qmac.runtime.monitoring.prometheus import format_gauges
-from qmac.runtime.monitoring.status import JobProgress, Status, format_duration, format_rate
+from qmac.runtime.monitoring.status import Status
 from qmac.storage import atomic
 
-STATUS = Status(
-    done=500,
-    size=2000,
-    seconds=3.5,
-    best=0.25,
-    memory=300 * 2**20,
-    rate=100.0,
-    name="SPY",
-    threads=2,
-    limit=2**30,
-)
+
+ZEROS = ("size", "seconds", "best", "memory", "rate")
 
 
 @pytest.fixture
@@ -43,128 +31,6 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("changes", "left", "words"),
-    [
-        ({}, 15, ["0.00 million/s", "15 s left", "300 MiB of 1,024", "2 threads"]),
-        ({"limit": None}, 15, ["300 MiB  2 threads"]),
-        ({"rate": 0.0}, math.inf, ["? s left"]),
-        ({"rate": math.nan}, math.inf, ["? s left"]),
-        ({"rate": 3e8, "size": 10**12}, (10**12 - 500) / 3e8, ["300 million/s", "56 min left"]),
-        ({"level": "pause"}, 15, ["pause  15 s left"]),
-        ({"level": ""}, 15, ["2 threads"]),
-        ({"done": 2000}, 0, ["0 s left"]),
-    ],
-)
-def test_a_status_in_words(changes, left, words):
-    status = Status(**(STATUS.__dict__ | changes))
-    assert status.left == left
-    assert all(word in status.text for word in words), status.text
-
-
-def test_times_and_rates_in_words():
-    shown = [
-        format_duration(seconds)
-        for seconds in (0, 45.4, 99.9, 100, 5940, 6060, 3.6e6, math.inf, math.nan)
-    ]
-    assert shown == [
-        "0 s",
-        "45 s",
-        "100 s",
-        "2 min",
-        "99 min",
-        "1 h 41 min",
-        "1,000 h 0 min",
-        "? s",
-        "? s",
-    ]
-    assert [format_rate(rate) for rate in (0, 1.2e6, 2e9)] == [
-        "0.00 million/s",
-        "1.20 million/s",
-        "2,000 million/s",
-    ]
-
-
-def test_lines(monkeypatch):
-    monkeypatch.setattr(display, "LINE_SECONDS", 0.05)
-    stream = io.StringIO()
-    with ProgressLines("{:+.1%}".format, stream) as listener:
-        listener(STATUS)  # nothing yet: most runs are over before the first line
-        assert stream.getvalue() == ""
-        time.sleep(0.06)
-        listener(STATUS)
-        listener(STATUS)
-        time.sleep(0.06)
-        listener(Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "best": math.nan})))
-    first, second = stream.getvalue().splitlines()
-    assert first.startswith(" 25.0%  500 of 2,000  best +25.0%  15 s left  0.00 million/s")
-    assert second.startswith(" 25.0%  SPY (2 of 3) 25%  best +nan%")
-
-
-def test_bar():
-    stream = io.StringIO()
-    console = Console(file=stream, force_terminal=True, width=120)
-    with ProgressBar("{:+.1%}".format, console) as listener:
-        listener(STATUS)
-        listener(
-            Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "done": 2000, "level": "shed"}))
-        )
-        listener._progress.refresh()
-    assert all(
-        words in stream.getvalue()
-        for words in ("100%", "shed  SPY (2/3)  best +25.0%", "2 threads")
-    )
-
-
-def test_bar_says_what_there_is_room_for():
-    stream = io.StringIO()
-    with ProgressBar(
-        "{:+.1%}".format, Console(file=stream, force_terminal=True, width=60)
-    ) as listener:
-        listener(STATUS)
-        listener._progress.refresh()
-    assert all(words in stream.getvalue() for words in ("25%", "best +25.0%  15 s left"))
-    assert "threads" not in stream.getvalue() and "…" not in stream.getvalue()
-
-
-# -- a job of many symbols
-
-
-def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
-    now, said = [1000.0], []
-    monkeypatch.setattr(progress_log.time, "monotonic", lambda: now[0])
-    parts = JobProgress(said.append, {"done": 100, "SPY": 300, "last": 600})
-    parts.next("SPY")  # the first was done by another process
-    parts(Status(**(STATUS.__dict__ | {"done": 0})))
-    assert (said[-1].part, said[-1].parts, said[-1].job_done, said[-1].job_left) == (
-        2,
-        3,
-        0.1,
-        math.inf,
-    )
-    now[0] += 30
-    parts(Status(**(STATUS.__dict__ | {"done": 2000})))
-    assert said[-1].job_done == pytest.approx(0.4) and said[-1].job_left == pytest.approx(60)
-    parts.next("last")
-    now[0] += 30
-    parts(Status(**(STATUS.__dict__ | {"done": 1000})))
-    assert said[-1].job_done == pytest.approx(0.7) and said[-1].job_left == pytest.approx(30)
-    assert "30 s left" in said[-1].text and said[-1].share == said[-1].job_done
-    gauges = format_gauges(said[-1])
-    assert (
-        'qmac_job_done_ratio{symbol="SPY"} 0.7' in gauges
-        and 'qmac_job_left_seconds{symbol="SPY"} 30' in gauges
-    )
-    alone = JobProgress(said.append, {"SPY": 300})
-    alone.next("SPY")
-    alone(STATUS)
-    assert said[-1] == STATUS and 'qmac_job_done_ratio{symbol="SPY"} 0.25' in format_gauges(STATUS)
-
-
-MANY = {"part": 2, "parts": 500, "job_done": 0.4321, "job_left": 7200.0, "name": "X" * 200}
-FULL = {"level": "pause", "reason": "disk: 57.3 MiB free, 256 MiB are to stay free; it gets better"}
-
-
 def test_a_log_knows_of_the_job(log, path):
     log(Status(**(STATUS.__dict__ | MANY)))
     said = follow(path, never_mind, once=True)
@@ -178,34 +44,10 @@ def never_mind(status):
     pass
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, MANY, FULL, MANY | FULL, {"finishing": 0.34}, MANY | {"finishing": 0.34}]
-)
-def test_a_bar_fits_in_80_columns(changes):
-    stream = io.StringIO()
-    status = Status(
-        **(STATUS.__dict__ | {"size": 10**12, "done": 25 * 10**10, "rate": 1e9} | changes)
-    )
-    with ProgressBar("{:+.1%}".format, Console(file=stream, width=80)) as listener:
-        listener(status)
-        text = listener._progress.columns[2].render(listener._progress.tasks[0]).plain
-        share = listener._progress.tasks[0].percentage
-    assert len(text) <= 80 - display.LEAST_BAR and share == pytest.approx(100 * status.share)
-    wanted = "finishing 34%" if "finishing" in changes and "parts" not in changes else "left"
-    if "level" in changes:
-        wanted = "pause (disk: 57.3 MiB free, 256 MiB are to stay free)"
-    assert wanted in text, text
-
-
-def test_why_a_run_pauses_is_said(log, path):
-    status = Status(**(STATUS.__dict__ | FULL))
-    stream = io.StringIO()
-    listener = ProgressLines(str, stream)
-    listener._next = 0
-    listener(status)
-    log(status)
-    for text in (stream.getvalue(), follow(path, never_mind, once=True)):
-        assert "  pause (disk: 57.3 MiB free, 256 MiB are to stay free)  " in text
+def test_why_a_run_pauses_is_logged(log, path):
+    log(Status(**(STATUS.__dict__ | FULL)))
+    text = follow(path, never_mind, once=True)
+    assert "  pause (disk: 57.3 MiB free, 256 MiB are to stay free)  " in text
 
 
 # -- the log
@@ -330,15 +172,18 @@ def test_a_line_half_written_is_passed_over(log, path):
 
 @pytest.mark.parametrize(
     "line",
-    ["7", "[]", "null", "{}", '{"state": "running"}', '{"state": "running", "time": "x"}', "[" * 100_000, "\0" * 9000,
-     '{"state": "running", "time": 0, "done": "x", "size": 0, "seconds": 0, "best": 0, "memory": 0, "rate": 0}'],
+    [
+        "7", "[]", "null", "{}", '{"state": "running"}', '{"state": "running", "time": "x"}',
+        "[" * 100_000, "\0" * 9000,
+        json.dumps({"state": "running", "time": 0, "done": "x"} | dict.fromkeys(ZEROS, 0)),
+    ],
 )  # fmt: skip
 def test_strange_lines_are_no_lines(path, line):
     path.write_text(line + "\n")
     assert follow(path, never, once=True) == "no line yet"
 
 
-def test_what_a_stranger_wrote_moves_no_cursor(path):
+def test_untrusted_text_moves_no_cursor(path):
     path.write_text(json.dumps({"state": "done\x1b[2J", "time": 0}) + "\n")
     assert follow(path, never, once=True) == "done?[2J"
 

@@ -10,19 +10,26 @@ from typing import Any, Self, TextIO
 from qmac.runtime.monitoring.status import Status, shorten
 
 LINE_SECONDS = 2.0
+"""Between two lines."""
 LEAST_BAR = 18
-"""Columns of a terminal for the bar and the share; as much is said beside it as there is room for."""
+"""Columns of a terminal for the bar and the share; the rest is for figures, as far as they fit."""
 
 
 class ProgressLines:
-    """Plain lines every few seconds, for pipes and logs."""
+    """A listener that prints a plain line every few seconds, for pipes and logs.
+
+    Parameters
+    ----------
+    shown : callable
+        Formats the best score.
+    stream : file, optional
+        Where lines are printed; by default the standard error stream.
+    """
 
     def __init__(self, shown: Callable[[float], str], stream: TextIO | None = None) -> None:
-        self._shown, self._stream, self._next = (
-            shown,
-            stream or sys.stderr,
-            time.monotonic() + LINE_SECONDS,
-        )
+        self._shown = shown
+        self._stream = stream or sys.stderr
+        self._next = time.monotonic() + LINE_SECONDS
 
     def __enter__(self) -> Self:
         return self
@@ -31,22 +38,33 @@ class ProgressLines:
         return None
 
     def __call__(self, status: Status) -> None:
+        """Print a line, if it is due."""
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + LINE_SECONDS
-        where = f"{status.done:,} of {status.size:,}"
-        if status.parts > 1:
-            where = f"{shorten(status.name)} ({status.part} of {status.parts}) {status.done / status.size:.0%}"
-        print(
-            f"{status.share:6.1%}  {where}  best {self._shown(status.best)}  {status.text}",
-            file=self._stream,
-            flush=True,
-        )
+        best = self._shown(status.best)
+        line = f"{status.share:6.1%}  {_describe_place(status)}  best {best}  {status.text}"
+        print(line, file=self._stream, flush=True)
+
+
+def _describe_place(status: Status) -> str:
+    if status.parts == 1:
+        return f"{status.done:,} of {status.size:,}"
+    share = status.done / status.size
+    return f"{shorten(status.name)} ({status.part} of {status.parts}) {share:.0%}"
 
 
 class ProgressBar:
-    """A bar on a terminal."""
+    """A listener that shows a bar on a terminal.
+
+    Parameters
+    ----------
+    shown : callable
+        Formats the best score.
+    console : rich.console.Console
+        The terminal.
+    """
 
     def __init__(self, shown: Callable[[float], str], console: Any) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
@@ -69,14 +87,23 @@ class ProgressBar:
         self._progress.stop()
 
     def __call__(self, status: Status) -> None:
-        left, *others = status.words
-        symbol = (
-            [f"{shorten(status.name)} ({status.part}/{status.parts})"] if status.parts > 1 else []
-        )
-        words = [*status.trouble, *symbol, f"best {self._shown(status.best)}", left, *others]
+        """Move the bar."""
         room = self._progress.console.width - LEAST_BAR
-        while len(words) > 1 and len("  ".join(words)) > room:
-            words.pop()
-        self._progress.update(
-            self._task, completed=status.share, state=shorten("  ".join(words), room)
-        )
+        state = _fit(self._find_words(status), room)
+        self._progress.update(self._task, completed=status.share, state=state)
+
+    def _find_words(self, status: Status) -> list[str]:
+        """Return what is shown beside the bar; what matters most comes first."""
+        words = [*status.alerts]
+        if status.parts > 1:
+            words.append(f"{shorten(status.name)} ({status.part}/{status.parts})")
+        words.append(f"best {self._shown(status.best)}")
+        return words + status.figures
+
+
+def _fit(words: list[str], room: int) -> str:
+    """Return as many words as there is room for, at least the first."""
+    words = list(words)
+    while len(words) > 1 and len("  ".join(words)) > room:
+        words.pop()
+    return shorten("  ".join(words), room)

@@ -17,95 +17,176 @@ from qmac.storage.atomic import write_whole
 from qmac.storage.json_text import to_json
 from qmac.storage.lock import LOCK, is_held
 
+RUNNING = "running"
 GONE = "its process is gone"
-START_SECONDS = 2.0  # from a directory to the lock in it
 LINE_SECONDS = 2.0
+"""Between two lines."""
 LOG_BYTES = 1 << 20
+"""A longer log is cut to the newer half of this."""
 TAIL_BYTES = 1 << 16
-"""In which the last line is looked for."""
-SILENT_SECONDS = 30.0
+"""Part of the log in which the last line is looked for."""
 POLL_SECONDS = 0.5
+"""Between two looks of a follower."""
+START_SECONDS = 2.0
+"""A new directory has no lock yet for so long at most."""
+SILENT_SECONDS = 30.0
+"""Without a new line for so long, the process may be gone; needed where there are no locks."""
+END_FIELDS = ("done", "size", "finishing", "job_done")
+"""Fields of the last status that the last line repeats."""
+UNDEFINED_FIELDS = ("best", "rate", "seconds")
+"""Numbers that may be infinite or undefined, for which JSON has null."""
 
 
 class ProgressLog:
-    """A line of JSON every few seconds in a run's directory, for ``follow`` and for programs; bounded in size."""
+    """A listener that writes a line of JSON every few seconds, for ``follow`` and for programs.
+
+    The file is bounded in size.
+
+    Parameters
+    ----------
+    path : Path
+        The file, in a run's directory.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._next = path, 0.0
+        self._path = path
+        self._next = 0.0
         self._last: Status | None = None
 
     def __call__(self, status: Status) -> None:
-        now, self._last = time.monotonic(), status
+        """Write a line, if it is due."""
+        self._last = status
+        now = time.monotonic()
         if now >= self._next:
             self._next = now + LINE_SECONDS
-            self.write({"state": "running", **asdict(status)})
+            self.write({"state": RUNNING, **asdict(status)})
 
     def end(self, state: str) -> None:
-        """How the run ended, and how far it was."""
-        last = self._last
-        told = ("done", "size", "finishing", "job_done")
-        how = {} if last is None else {name: getattr(last, name) for name in told}
-        self.write({"state": state, **how})
+        """Write how the run ended, and how far it was.
+
+        Parameters
+        ----------
+        state : str
+            In words, such as ``"interrupted"``.
+        """
+        line: dict[str, Any] = {"state": state}
+        if self._last is not None:
+            line |= {name: getattr(self._last, name) for name in END_FIELDS}
+        self.write(line)
 
     def write(self, line: dict[str, Any]) -> None:
-        """Add a line; a full disk is no reason to stop."""
+        """Add a line; a full disk is no reason to stop.
+
+        Parameters
+        ----------
+        line : dict
+            Plain values; the time is added.
+        """
         text = to_json({"time": round(time.time(), 3), **line}) + "\n"
-        try:
-            if self._path.exists() and self._path.stat().st_size > LOG_BYTES:
-                newer = self._path.read_bytes()[-LOG_BYTES // 2 :]
-                write_whole(self._path, [newer.partition(b"\n")[2]])
-            with self._path.open("a+b") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
-                torn = file.read() not in (b"", b"\n")  # half a line, of a process that was killed
-                file.write(b"\n" * torn + text.encode())
-        except OSError:
-            pass
+        with suppress(OSError):
+            self._cut()
+            self._append(text.encode())
+
+    def _cut(self) -> None:
+        """Leave the newer half of a log that is too long."""
+        if self._path.exists() and self._path.stat().st_size > LOG_BYTES:
+            newer = self._path.read_bytes()[-LOG_BYTES // 2 :]
+            _, _, whole_lines = newer.partition(b"\n")
+            write_whole(self._path, [whole_lines])
+
+    def _append(self, line: bytes) -> None:
+        """Add a line, after a line break if a process was killed within its last line."""
+        with self._path.open("a+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            is_torn = file.read() not in (b"", b"\n")
+            file.write(b"\n" + line if is_torn else line)
+
+
+class LogLine(NamedTuple):
+    """What a line of a ``ProgressLog`` tells."""
+
+    time: float
+    """Seconds since 1970."""
+    summary: str
+    """In words."""
+    status: Status | None
+    """None when the run has ended."""
+    share: float = math.nan
+    """Share of the current symbol that is done."""
 
 
 def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
-    """Show the lines of a ``ProgressLog`` as they come, until the run ends; returns how it did, or with ``once``, how it does.
+    """Show the lines of a ``ProgressLog`` as they come, until the run ends.
 
-    The lock beside the log says at once whether its process lives; where it cannot be asked, silence has to do.
+    The lock beside the log tells at once whether its process lives. Where there are no locks, it is
+    gone when there has been no line for a while.
+
+    Parameters
+    ----------
+    path : Path
+        The log.
+    listener : callable
+        Called with each new status.
+    once : bool, default False
+        Whether to return after the first look.
+
+    Returns
+    -------
+    str
+        How the run ended, in words; with ``once``, how it is.
     """
-    shown, began = None, time.time()
+    shown = None
+    began = time.time()
     while True:
         held = is_held(path.with_name(LOCK))
-        line = read_last_line(path)  # after the lock: what a process said before it let go is seen
+        line = read_last_line(path)  # after the lock: the last line of a process that ended is seen
         if line is not None and line.status is not None and line != shown:
             shown = line
             listener(line.status)
         if once:
-            return _now(line, held)
-        if (
-            line is not None and line.status is None and not held
-        ):  # held: it goes on, and has not said so yet
-            return line.words
-        silent = time.time() - (began if line is None else line.time) > SILENT_SECONDS
-        if held is False and (line is not None or time.time() - began > START_SECONDS):
-            return GONE
-        if silent and not held:
-            return f"nothing was heard of it for {SILENT_SECONDS:.0f} s: its process may be gone"
+            return _describe_state(line, held)
+        end = _find_end(line, held, began)
+        if end is not None:
+            return end
         time.sleep(POLL_SECONDS)
 
 
-def _now(line: LogLine | None, held: bool | None) -> str:
-    """How a run does."""
+def _describe_state(line: LogLine | None, held: bool | None) -> str:
+    """Return how a run is."""
     if line is None:
         return "no line yet"
-    return GONE if line.status is not None and held is False else line.words
+    return GONE if line.status is not None and held is False else line.summary
 
 
-class LogLine(NamedTuple):
-    """Of a ``ProgressLog``."""
-
-    time: float
-    words: str
-    status: Status | None  # None when the run has ended
-    share: float = math.nan  # of the symbol at hand
+def _find_end(line: LogLine | None, held: bool | None, began: float) -> str | None:
+    """Return how a run ended, or None while it goes on or may begin."""
+    if held:  # it goes on, even if its last line is the end of an earlier process
+        return None
+    if line is not None and line.status is None:
+        return line.summary
+    now = time.time()
+    if held is False and (line is not None or now - began > START_SECONDS):
+        return GONE
+    silence = now - (began if line is None else line.time)
+    if silence > SILENT_SECONDS:
+        return f"no progress for {SILENT_SECONDS:.0f} s: its process may be gone"
+    return None
 
 
 def read_last_line(path: Path) -> LogLine | None:
-    """The last one that is whole."""
+    """Return the last line of a ``ProgressLog`` that is whole.
+
+    Parameters
+    ----------
+    path : Path
+        The log.
+
+    Returns
+    -------
+    LogLine or None
+        None where there is none.
+    """
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL_BYTES))
@@ -114,32 +195,35 @@ def read_last_line(path: Path) -> LogLine | None:
         return None
     for text in reversed(texts):
         with suppress(Exception):  # a damaged line can fail in any way
-            return _line_of(json.loads(text))
+            return _read_line(json.loads(text))
     return None
 
 
-def _line_of(line: dict[str, Any]) -> LogLine:
-    state, moment = printable(line["state"]), float(line["time"])
-    if state != "running":
-        share = line["done"] / line["size"] if "size" in line else math.nan
-        job = line.get("job_done")
-        where = (
-            " while finishing"
-            if line.get("finishing") is not None
-            else f" at {share if job is None else job:.1%}"
-        )
-        where = "" if state != "interrupted" or math.isnan(share) else where
-        return LogLine(moment, f"{state}{where}", None, share)
-    known = {key: line[key] for key in Status.__dataclass_fields__ if key in line}
-    numbers = {
-        key: math.nan if known[key] is None else float(known[key])
-        for key in ("best", "rate", "seconds")
-    }
-    status = Status(**known | numbers)
+def _read_line(fields: dict[str, Any]) -> LogLine:
+    state = printable(fields["state"])
+    moment = float(fields["time"])
+    if state != RUNNING:
+        return _read_end(fields, state, moment)
+    values = {name: fields[name] for name in Status.__dataclass_fields__ if name in fields}
+    for name in UNDEFINED_FIELDS:
+        values[name] = math.nan if values[name] is None else float(values[name])
+    status = Status(**values)
     share = status.done / status.size
-    now = f"{state}, {status.share:.1%} done"
+    summary = f"{state}, {status.share:.1%} done"
     if status.parts > 1:
-        now += f", {shorten(status.name)} ({status.part} of {status.parts}) {share:.0%}"
+        summary += f", {shorten(status.name)} ({status.part} of {status.parts}) {share:.0%}"
     elif status.finishing is not None:
-        now = "all is swept"
-    return LogLine(moment, f"{now}  {status.text}", status, share)
+        summary = "all is swept"
+    return LogLine(moment, f"{summary}  {status.text}", status, share)
+
+
+def _read_end(fields: dict[str, Any], state: str, moment: float) -> LogLine:
+    """Return the line with which a run ended; an interrupted one tells how far it was."""
+    share = fields["done"] / fields["size"] if "size" in fields else math.nan
+    if state != "interrupted" or math.isnan(share):
+        return LogLine(moment, state, None, share)
+    if fields.get("finishing") is not None:
+        return LogLine(moment, f"{state} while finishing", None, share)
+    job_share = fields.get("job_done")
+    shown_share = share if job_share is None else job_share
+    return LogLine(moment, f"{state} at {shown_share:.1%}", None, share)

@@ -5,35 +5,97 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from qmac.errors import OptionError
 from qmac.runtime.monitoring.status import Listener, Status
 from qmac.storage.atomic import write_whole
 
 WRITE_SECONDS = 5.0
-GAUGES = {
-    "qmac_done_ratio": "Share of the symbol's combinations that are behind.",
-    "qmac_combinations": "Combinations of the symbol's grid.",
-    "qmac_combinations_per_second": "Combinations evaluated a second.",
-    "qmac_left_seconds": "Seconds to go on this symbol, at the present rate.",
-    "qmac_job_done_ratio": "Share of all symbols that is behind, by their bars.",
-    "qmac_job_left_seconds": "Seconds to go on all symbols.",
-    "qmac_memory_bytes": "Memory that the process holds.",
-    "qmac_threads": "Threads that compute.",
-    "qmac_symbol_number": "The how manieth symbol this is.",
-    "qmac_symbols": "Symbols of the job.",
-}
+"""Between two writes of the file."""
+
+
+class Gauge(NamedTuple):
+    """A number that Prometheus reads."""
+
+    name: str
+    help: str
+    value: Callable[[Status], float]
+
+
+def _job_left(status: Status) -> float:
+    return status.left if status.job_left is None else status.job_left
+
+
+GAUGES = (
+    Gauge(
+        "qmac_done_ratio",
+        "Share of the symbol's combinations that is done.",
+        lambda status: status.done / status.size,
+    ),
+    Gauge(
+        "qmac_combinations",
+        "Combinations of the symbol's grid.",
+        lambda status: status.size,
+    ),
+    Gauge(
+        "qmac_combinations_per_second",
+        "Combinations evaluated a second.",
+        lambda status: status.rate,
+    ),
+    Gauge(
+        "qmac_left_seconds",
+        "Seconds to go on this symbol, at the present rate.",
+        lambda status: status.left,
+    ),
+    Gauge(
+        "qmac_job_done_ratio",
+        "Share of all symbols that is done, by their bars.",
+        lambda status: status.share,
+    ),
+    Gauge("qmac_job_left_seconds", "Seconds to go on all symbols.", _job_left),
+    Gauge(
+        "qmac_memory_bytes",
+        "Memory that the process holds.",
+        lambda status: status.memory,
+    ),
+    Gauge("qmac_threads", "Threads that compute.", lambda status: status.threads),
+    Gauge(
+        "qmac_symbol_number",
+        "Place of this symbol in the job, from 1.",
+        lambda status: status.part,
+    ),
+    Gauge("qmac_symbols", "Symbols of the job.", lambda status: status.parts),
+)
 
 
 class Prometheus:
-    """Writes the file every few seconds, whole each time, and passes the status on."""
+    """A listener that writes the file every few seconds, whole each time, and passes on the status.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    listener : callable
+        Gets each status, too.
+
+    Raises
+    ------
+    OptionError
+        If the directory of the file does not exist.
+    """
 
     def __init__(self, path: Path, listener: Listener) -> None:
         check_directory(path)
-        self._path, self._listener, self._next, self._told = path, listener, 0.0, False
+        self._path = path
+        self._listener = listener
+        self._next = 0.0
+        self._has_warned = False
 
     def __call__(self, status: Status) -> None:
+        """Write the file, if it is due or all is done."""
         self._listener(status)
         now = time.monotonic()
         if now < self._next and status.done < status.size:
@@ -42,50 +104,61 @@ class Prometheus:
         try:
             write_whole(self._path, [format_gauges(status).encode()])
         except OSError as error:  # no reason to stop
-            if not self._told:
-                warnings.warn(
-                    f"{self._path} cannot be written ({error.strerror}); the run goes on.",
-                    stacklevel=2,
-                )
-            self._told = True
+            if not self._has_warned:
+                message = f"{self._path} cannot be written ({error.strerror}); the run goes on."
+                warnings.warn(message, stacklevel=2)
+            self._has_warned = True
 
 
 def check_directory(path: Path) -> None:
-    """Whether the file can lie there.
+    """Check that the directory of the file exists.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
 
     Raises
     ------
-    OptionError : its directory does not exist.
+    OptionError
+        If it does not.
     """
     if not path.parent.is_dir():
         raise OptionError(
-            f"the directory of the Prometheus file {path} does not exist. Make it, or name another."
+            f"the directory of the Prometheus file {path} does not exist. "
+            "Create it, or name another."
         )
 
 
 def format_gauges(status: Status) -> str:
-    """In the text format of Prometheus.
+    r"""Return a status in the text format of Prometheus.
 
+    Parameters
+    ----------
+    status : Status
+        A run at one moment.
+
+    Returns
+    -------
+    str
+        Three lines for each gauge.
+
+    Examples
+    --------
     >>> print(format_gauges(Status(1, 4, 2.0, 0.5, 10, 0.5, "SPY", threads=2)).splitlines()[2])
     qmac_done_ratio{symbol="SPY"} 0.25
     """
-    values = (
-        status.done / status.size, status.size, status.rate, status.left, status.share,
-        status.left if status.job_left is None else status.job_left, status.memory, status.threads, status.part, status.parts,
-    )  # fmt: skip
-    name = status.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    symbol = status.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     lines = []
-    for (gauge, about), value in zip(GAUGES.items(), values, strict=True):
-        shown = (
-            "+Inf"
-            if value == math.inf
-            else f"{value:g}"
-            if isinstance(value, float)
-            else str(value)
-        )
-        lines += [
-            f"# HELP {gauge} {about}",
-            f"# TYPE {gauge} gauge",
-            f'{gauge}{{symbol="{name}"}} {shown}',
-        ]
+    for gauge in GAUGES:
+        lines.append(f"# HELP {gauge.name} {gauge.help}")
+        lines.append(f"# TYPE {gauge.name} gauge")
+        number = _format_number(gauge.value(status))
+        lines.append(f'{gauge.name}{{symbol="{symbol}"}} {number}')
     return "\n".join(lines) + "\n"
+
+
+def _format_number(value: float) -> str:
+    if value == math.inf:
+        return "+Inf"
+    return f"{value:g}" if isinstance(value, float) else str(value)

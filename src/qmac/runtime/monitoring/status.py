@@ -1,4 +1,4 @@
-"""A moment of a run, and those who listen to it."""
+"""The status of a run at one moment, in numbers and in words, and listeners to it."""
 
 from __future__ import annotations
 
@@ -8,140 +8,249 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+NORMAL = "normal"
+"""Level of a governor that changes nothing."""
+SHORT_NAME_CHARACTERS = 16
+"""Of a symbol where columns are few: the file that it comes from may have 200."""
+WHOLE_RATE = 1e7
+"""Combinations a second from which on a rate is shown without decimals."""
+MIB = 2**20
+
 
 @dataclass(frozen=True)
 class Status:
-    """A moment of a run."""
+    """A run at one moment; the fields are those of a line of ``progress.jsonl``."""
 
-    done: int  # combinations, by the share of the work that is behind
+    done: int
+    """Combinations, by the share of the work that is done."""
     size: int
+    """Combinations of the symbol's grid."""
     seconds: float
-    best: float  # objective of the best so far, NaN before the first
-    memory: int  # bytes that the process holds
-    rate: float  # combinations a second
-    name: str = ""  # of the symbol
-    part: int = 1  # the how manieth symbol
+    """Time on this symbol."""
+    best: float
+    """Objective of the best combination so far, NaN before the first."""
+    memory: int
+    """Bytes in use."""
+    rate: float
+    """Combinations a second."""
+    name: str = ""
+    """Symbol."""
+    part: int = 1
+    """Place of the symbol in the job, from 1."""
     parts: int = 1
-    threads: int = 0  # active
-    level: str = "normal"  # of the governor
-    limit: int | None = None  # bytes that may be used
-    nodes: dict[str, dict[str, Any]] | None = None  # of a cluster, see ``run.node.NodeReading``
-    finishing: float | None = (
-        None  # once all is swept, the share of the best rows that are replayed
-    )
-    reason: str = ""  # why the level is not normal
-    job_done: float | None = None  # share of all symbols, by their bars; None where there is one
-    job_left: float | None = (
-        None  # seconds to go on all of them, at the speed of this process so far
-    )
+    """Symbols of the job."""
+    threads: int = 0
+    """Active threads."""
+    level: str = NORMAL
+    """Level of the governor."""
+    limit: int | None = None
+    """Bytes that may be used."""
+    nodes: dict[str, dict[str, Any]] | None = None
+    """Readings of a cluster's nodes, see ``runtime.cluster.node.NodeReading``."""
+    finishing: float | None = None
+    """Once all is swept, the share of the best rows that are replayed."""
+    reason: str = ""
+    """Why the level is not normal."""
+    job_done: float | None = None
+    """Share of all symbols that is done, by their bars; None where there is one symbol."""
+    job_left: float | None = None
+    """Seconds to go on all of them, at the speed of this process so far."""
 
     @property
     def left(self) -> float:
-        """Seconds to go at the present rate, on this symbol."""
+        """Seconds to go on this symbol at the present rate."""
         return (self.size - self.done) / self.rate if self.rate > 0 else math.inf
 
     @property
     def share(self) -> float:
-        """What is done of the job, of all symbols where there are many."""
+        """Share of the job that is done, of all symbols where there are many."""
         return self.done / self.size if self.job_done is None else self.job_done
 
     @property
-    def trouble(self) -> list[str]:
-        """The governor's level and why, of nodes too, where it is not the normal one."""
-        levels = [(self.level, self.reason.partition(";")[0])]
-        levels += [(f"{name} {node.get('level')}", "") for name, node in (self.nodes or {}).items()]
-        odd = [
-            (level, why)
-            for level, why in levels
-            if level not in ("", "normal") and not level.endswith(" normal")
-        ]
-        return [f"{level} ({why})" if why else level for level, why in odd]
+    def alerts(self) -> list[str]:
+        """Levels that are not normal, of the governor with its reason, and of nodes."""
+        alerts = []
+        if self.level not in ("", NORMAL):
+            why = self.reason.partition(";")[0]
+            alerts.append(f"{self.level} ({why})" if why else self.level)
+        for name, node in (self.nodes or {}).items():
+            level = node.get("level")
+            if level != NORMAL:
+                alerts.append(f"{name} {level}")
+        return alerts
 
     @property
-    def words(self) -> list[str]:
-        """What is said beside the share that is done, but for the best score and trouble; what matters most comes first."""
-        memory = f"{self.memory / 2**20:,.0f} MiB" + (
-            f" of {self.limit / 2**20:,.0f}" if self.limit else ""
-        )
-        count = len(self.nodes or ())
-        where = "" if self.nodes is None else f" on {count} node{'s' * (count != 1)}"
-        left = f"{format_duration(self.left if self.job_left is None else self.job_left)} left"
-        return [
-            *([left] if self.finishing is None or self.job_left is not None else []),
-            format_rate(self.rate) if self.finishing is None else f"finishing {self.finishing:.0%}",
-            memory,
-            f"{self.threads} thread{'s' * (self.threads != 1)}{where}",
-        ]
+    def figures(self) -> list[str]:
+        """What is shown beside share, best score and alerts; what matters most comes first."""
+        figures = []
+        is_sweeping = self.finishing is None
+        if is_sweeping or self.job_left is not None:
+            seconds = self.left if self.job_left is None else self.job_left
+            figures.append(f"{format_duration(seconds)} left")
+        if self.finishing is None:
+            figures.append(format_rate(self.rate))
+        else:
+            figures.append(f"finishing {self.finishing:.0%}")
+        return [*figures, self._memory_text, self._threads_text]
+
+    @property
+    def _memory_text(self) -> str:
+        limit = f" of {self.limit / MIB:,.0f}" if self.limit else ""
+        return f"{self.memory / MIB:,.0f} MiB{limit}"
+
+    @property
+    def _threads_text(self) -> str:
+        threads = _count(self.threads, "thread")
+        if self.nodes is None:
+            return threads
+        return f"{threads} on {_count(len(self.nodes), 'node')}"
 
     @property
     def text(self) -> str:
-        """All of it."""
-        return "  ".join([*self.trouble, *self.words])
+        """Alerts and figures on one line."""
+        return "  ".join([*self.alerts, *self.figures])
 
 
 Listener = Callable[[Status], None]
 
 
 def join_listeners(first: Listener, second: Listener | None) -> Listener:
-    """Tell two listeners, or the first alone."""
+    """Return a listener that passes each status to two others.
+
+    Parameters
+    ----------
+    first : callable
+        Called first.
+    second : callable or None
+        Called second, if there is one.
+
+    Returns
+    -------
+    callable
+        ``first`` itself if it is alone.
+    """
     if second is None:
         return first
 
-    def tell(status: Status) -> None:
+    def listen(status: Status) -> None:
         first(status)
         second(status)
 
-    return tell
+    return listen
 
 
 class JobProgress:
-    """A listener to the symbols of a job, one after the other: ``weights`` say how much work each is."""
+    """A listener to the symbols of a job, one after the other, that adds how far the job is.
+
+    Parameters
+    ----------
+    listener : callable
+        Gets each status, with ``part``, ``parts``, ``job_done`` and ``job_left``.
+    weights : dict
+        How much work each symbol is, in the order in which they are swept.
+    """
 
     def __init__(self, listener: Listener, weights: Mapping[str, float]) -> None:
-        self._listener, self._weights, self._all = listener, weights, math.fsum(weights.values())
-        self._part, self._behind, self._began = 0, 0.0, 0.0
-        self._first: float | None = (
-            None  # share of the job that was done before this process did any
-        )
+        self._listener = listener
+        self._names = list(weights)
+        self._weights = list(weights.values())
+        self._total = math.fsum(self._weights)
+        self._place = 0
+        self._began = 0.0
+        self._first_share: float | None = None  # done before this process did any
 
-    def next(self, name: str) -> None:
-        """What is said from here on is of this symbol; those before it are done."""
-        names = list(self._weights)
-        self._part = names.index(name) + 1
-        self._behind = math.fsum(self._weights[before] for before in names[: self._part - 1])
+    def begin(self, name: str) -> None:
+        """Take what follows as the status of a symbol; those before it are done.
+
+        Parameters
+        ----------
+        name : str
+            The symbol.
+        """
+        self._place = self._names.index(name)
 
     def __call__(self, status: Status) -> None:
-        parts, now = len(self._weights), time.monotonic()
-        if parts == 1:
+        """Pass a status on."""
+        if len(self._names) == 1:
             self._listener(status)
             return
-        own = list(self._weights.values())[self._part - 1] * status.done / status.size
-        share = (self._behind + own) / self._all
-        if self._first is None:
-            self._first, self._began = share, now
-        speed = (share - self._first) / max(now - self._began, 1e-9)
+        now = time.monotonic()
+        share = self._compute_share(status)
+        if self._first_share is None:
+            self._first_share, self._began = share, now
+        speed = (share - self._first_share) / max(now - self._began, 1e-9)
         left = (1 - share) / speed if speed > 0 else math.inf
-        self._listener(replace(status, part=self._part, parts=parts, job_done=share, job_left=left))
+        part, parts = self._place + 1, len(self._names)
+        self._listener(replace(status, part=part, parts=parts, job_done=share, job_left=left))
+
+    def _compute_share(self, status: Status) -> float:
+        earlier = math.fsum(self._weights[: self._place])
+        current = self._weights[self._place] * status.done / status.size
+        return (earlier + current) / self._total
 
 
 def format_duration(seconds: float) -> str:
-    """``"45 s"``, ``"12 min"``, ``"3 h 20 min"``; ``"?"`` where it is not known."""
+    """Return a time in words.
+
+    Parameters
+    ----------
+    seconds : float
+        May be infinite or undefined.
+
+    Returns
+    -------
+    str
+        Such as ``"45 s"``, ``"12 min"`` or ``"3 h 20 min"``; ``"? s"`` where it is not finite.
+    """
     if not math.isfinite(seconds):
         return "? s"
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60:,} h {minutes % 60} min"
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def shorten(name: str, most: int = 16) -> str:
-    """A symbol's name where columns are few: the file it comes from may have 200 characters.
+def format_rate(rate: float) -> str:
+    """Return a speed in words.
 
+    Parameters
+    ----------
+    rate : float
+        Combinations a second.
+
+    Returns
+    -------
+    str
+        Such as ``"1,300 million/s"``.
+    """
+    decimals = 0 if rate >= WHOLE_RATE else 2
+    return f"{rate / 1e6:,.{decimals}f} million/s"
+
+
+def shorten(name: str, most: int = SHORT_NAME_CHARACTERS) -> str:
+    """Return a name with its end cut off where it is too long.
+
+    Parameters
+    ----------
+    name : str
+        A symbol.
+    most : int
+        Characters.
+
+    Returns
+    -------
+    str
+        At most that long.
+
+    Examples
+    --------
     >>> shorten("SPY"), shorten("a name that goes on and on")
     ('SPY', 'a name that goe…')
     """
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def format_rate(rate: float) -> str:
-    return f"{rate / 1e6:,.0f} million/s" if rate >= 1e7 else f"{rate / 1e6:,.2f} million/s"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,82 @@
+"""Progress on a terminal and in a pipe."""
+
+import io
+import math
+import time
+
+import pytest
+from helpers.statuses import FULL, MANY, STATUS
+from rich.console import Console
+
+from qmac.runtime.monitoring import display
+from qmac.runtime.monitoring.display import ProgressBar, ProgressLines
+from qmac.runtime.monitoring.status import Status
+
+
+def test_lines(monkeypatch):
+    monkeypatch.setattr(display, "LINE_SECONDS", 0.05)
+    stream = io.StringIO()
+    with ProgressLines("{:+.1%}".format, stream) as listener:
+        listener(STATUS)  # nothing yet: most runs are over before the first line
+        assert stream.getvalue() == ""
+        time.sleep(0.06)
+        listener(STATUS)
+        listener(STATUS)
+        time.sleep(0.06)
+        listener(Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "best": math.nan})))
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith(" 25.0%  500 of 2,000  best +25.0%  15 s left  0.00 million/s")
+    assert second.startswith(" 25.0%  SPY (2 of 3) 25%  best +nan%")
+
+
+def test_bar():
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120)
+    with ProgressBar("{:+.1%}".format, console) as listener:
+        listener(STATUS)
+        listener(
+            Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "done": 2000, "level": "shed"}))
+        )
+        listener._progress.refresh()
+    assert all(
+        words in stream.getvalue()
+        for words in ("100%", "shed  SPY (2/3)  best +25.0%", "2 threads")
+    )
+
+
+def test_bar_says_what_there_is_room_for():
+    stream = io.StringIO()
+    with ProgressBar(
+        "{:+.1%}".format, Console(file=stream, force_terminal=True, width=60)
+    ) as listener:
+        listener(STATUS)
+        listener._progress.refresh()
+    assert all(words in stream.getvalue() for words in ("25%", "best +25.0%  15 s left"))
+    assert "threads" not in stream.getvalue() and "…" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, MANY, FULL, MANY | FULL, {"finishing": 0.34}, MANY | {"finishing": 0.34}]
+)
+def test_a_bar_fits_in_80_columns(changes):
+    stream = io.StringIO()
+    status = Status(
+        **(STATUS.__dict__ | {"size": 10**12, "done": 25 * 10**10, "rate": 1e9} | changes)
+    )
+    with ProgressBar("{:+.1%}".format, Console(file=stream, width=80)) as listener:
+        listener(status)
+        text = listener._progress.columns[2].render(listener._progress.tasks[0]).plain
+        share = listener._progress.tasks[0].percentage
+    assert len(text) <= 80 - display.LEAST_BAR and share == pytest.approx(100 * status.share)
+    wanted = "finishing 34%" if "finishing" in changes and "parts" not in changes else "left"
+    if "level" in changes:
+        wanted = "pause (disk: 57.3 MiB free, 256 MiB are to stay free)"
+    assert wanted in text, text
+
+
+def test_why_a_run_pauses_is_shown():
+    stream = io.StringIO()
+    listener = ProgressLines(str, stream)
+    listener._next = 0
+    listener(Status(**(STATUS.__dict__ | FULL)))
+    assert "  pause (disk: 57.3 MiB free, 256 MiB are to stay free)  " in stream.getvalue()

@@ -1,0 +1,121 @@
+"""A status in words, and how far a job of many symbols is."""
+
+import math
+
+import pytest
+from helpers.statuses import STATUS
+
+from qmac.runtime.monitoring import status as status_module
+from qmac.runtime.monitoring.prometheus import format_gauges
+from qmac.runtime.monitoring.status import (
+    JobProgress,
+    Status,
+    format_duration,
+    format_rate,
+    join_listeners,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "left", "words"),
+    [
+        ({}, 15, ["0.00 million/s", "15 s left", "300 MiB of 1,024", "2 threads"]),
+        ({"limit": None}, 15, ["300 MiB  2 threads"]),
+        ({"rate": 0.0}, math.inf, ["? s left"]),
+        ({"rate": math.nan}, math.inf, ["? s left"]),
+        ({"rate": 3e8, "size": 10**12}, (10**12 - 500) / 3e8, ["300 million/s", "56 min left"]),
+        ({"level": "pause"}, 15, ["pause  15 s left"]),
+        ({"level": ""}, 15, ["2 threads"]),
+        ({"done": 2000}, 0, ["0 s left"]),
+    ],
+)
+def test_a_status_in_words(changes, left, words):
+    status = Status(**(STATUS.__dict__ | changes))
+    assert status.left == left
+    assert all(word in status.text for word in words), status.text
+
+
+def test_times_and_rates_in_words():
+    shown = [
+        format_duration(seconds)
+        for seconds in (0, 45.4, 99.9, 100, 5940, 6060, 3.6e6, math.inf, math.nan)
+    ]
+    assert shown == [
+        "0 s",
+        "45 s",
+        "100 s",
+        "2 min",
+        "99 min",
+        "1 h 41 min",
+        "1,000 h 0 min",
+        "? s",
+        "? s",
+    ]
+    assert [format_rate(rate) for rate in (0, 1.2e6, 2e9)] == [
+        "0.00 million/s",
+        "1.20 million/s",
+        "2,000 million/s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "nodes", "alerts"),
+    [
+        ("normal", None, []),
+        ("", {"a": {"level": "normal"}}, []),
+        ("hold", {"a": {"level": "normal"}, "b": {"level": "pause"}}, ["hold (why)", "b pause"]),
+    ],
+)
+def test_alerts_are_levels_that_are_not_normal(level, nodes, alerts):
+    status = Status(**(STATUS.__dict__ | {"level": level, "nodes": nodes, "reason": "why; more"}))
+    assert status.alerts == alerts
+
+
+def test_threads_of_nodes():
+    one, two = {"a": {"level": "normal"}}, {name: {"level": "normal"} for name in "ab"}
+    for threads, nodes, words in [
+        (1, None, "1 thread"),
+        (1, one, "1 thread on 1 node"),
+        (60, two, "60 threads on 2 nodes"),
+    ]:
+        status = Status(**(STATUS.__dict__ | {"threads": threads, "nodes": nodes}))
+        assert status.text.endswith(f"  {words}")
+
+
+def test_two_listeners_are_called_in_turn():
+    calls = []
+    first, second = (lambda status, name=name: calls.append((name, status)) for name in "ab")
+    join_listeners(first, second)(STATUS)
+    assert calls == [("a", STATUS), ("b", STATUS)]
+    assert join_listeners(first, None) is first
+
+
+def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
+    now, said = [1000.0], []
+    monkeypatch.setattr(status_module.time, "monotonic", lambda: now[0])
+    parts = JobProgress(said.append, {"done": 100, "SPY": 300, "last": 600})
+    parts.begin("SPY")  # the first was done by another process
+    parts(Status(**(STATUS.__dict__ | {"done": 0})))
+    assert (said[-1].part, said[-1].parts, said[-1].job_done, said[-1].job_left) == (
+        2,
+        3,
+        0.1,
+        math.inf,
+    )
+    now[0] += 30
+    parts(Status(**(STATUS.__dict__ | {"done": 2000})))
+    assert said[-1].job_done == pytest.approx(0.4) and said[-1].job_left == pytest.approx(60)
+    parts.begin("last")
+    now[0] += 30
+    parts(Status(**(STATUS.__dict__ | {"done": 1000})))
+    assert said[-1].job_done == pytest.approx(0.7) and said[-1].job_left == pytest.approx(30)
+    assert "30 s left" in said[-1].text and said[-1].share == said[-1].job_done
+    gauges = format_gauges(said[-1])
+    assert (
+        'qmac_job_done_ratio{symbol="SPY"} 0.7' in gauges
+        and 'qmac_job_left_seconds{symbol="SPY"} 30' in gauges
+    )
+    alone = JobProgress(said.append, {"SPY": 300})
+    alone.begin("SPY")
+    alone(STATUS)
+    assert said[-1] == STATUS and 'qmac_job_done_ratio{symbol="SPY"} 0.25' in format_gauges(STATUS)
