@@ -154,7 +154,7 @@ def test_the_tally_of_a_run_with_snapshots_is_held_from_the_start(evaluator, dir
     worker.evaluate((0, 3))
     given = worker.tally
     assert (
-        ledger.settle(given, [(0, 3)], given=True) == (directory is None) == (ledger.tally is given)
+        ledger.settle(given, [(0, 3)], may_keep=True) == (directory is None) == (ledger.tally is given)
     )
     for name, array in reductions.named_arrays(given).items():
         if not name.startswith("heap"):  # sorted, when merged

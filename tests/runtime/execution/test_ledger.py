@@ -1,4 +1,4 @@
-"""The books: every combination is counted in one cell, and a cell is counted once."""
+"""The ledger: every combination is counted in one cell, and a cell is counted once."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from qmac.data.prices import Prices
 from qmac.engine.sweep import reductions
 from qmac.errors import InternalError
 from qmac.jobs.series_sweep import sweep
-from qmac.runtime.execution import ledger as books
+from qmac.runtime.execution import ledger as ledger_module
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.ledger import Ledger
 
@@ -43,7 +43,7 @@ def evaluator():
 
 
 @given(SERIES, GRIDS)
-def test_a_cell_counts_what_its_books_say(prices, grid):
+def test_a_cell_counts_what_the_ledger_says(prices, grid):
     evaluator = evaluator_of(prices, grid)
     counts, work, worker = evaluator.counts, evaluator.work, evaluator.worker()
     assert counts.shape == work.shape == (worker.cells,)
@@ -63,7 +63,7 @@ class Shuffled:
     def __init__(self, data):
         self.data = data
 
-    def run(self, evaluator, ledger, watch):
+    def run(self, evaluator, ledger, monitor):
         draw, cells = self.data.draw, ledger.done.size
         cuts = sorted(draw(st.sets(st.integers(0, cells), max_size=12)) | {0, cells})
         batches = draw(st.permutations(list(zip(cuts, cuts[1:], strict=False))))
@@ -92,23 +92,23 @@ def test_a_tally_of_anything_else_is_refused(evaluator):
         (done(evaluator, (20, 21)), (0, 1)),
     ):
         ledger = ledger_of(evaluator)
-        with pytest.raises(InternalError, match="do not balance"):
+        with pytest.raises(InternalError, match="do not add up"):
             ledger.settle(tally, [batch])
         assert not ledger.done.any() and ledger.tally.totals.counts[0] == 0
 
 
-def test_what_is_given_is_kept_if_nothing_was_before(evaluator):
+def test_a_tally_is_kept_if_there_was_none_before(evaluator):
     first, second = done(evaluator, (0, 3)), done(evaluator, (3, 5))
     merged = ledger_of(evaluator)
     assert not any(
         merged.settle(tally, batches) for tally, batches in ((first, [(0, 3)]), (second, [(3, 5)]))
     )
     ledger = ledger_of(evaluator)
-    assert ledger.settle(first, [(0, 3)], given=True) and ledger.tally is first
-    assert not ledger.settle(second, [(3, 5)], given=True) and ledger.tally is first
-    asked = ledger_of(evaluator)
-    asked.check()
-    assert not asked.settle(done(evaluator, (0, 3)), [(0, 3)], given=True)
+    assert ledger.settle(first, [(0, 3)], may_keep=True) and ledger.tally is first
+    assert not ledger.settle(second, [(3, 5)], may_keep=True) and ledger.tally is first
+    checked = ledger_of(evaluator)
+    checked.check()  # makes its tally
+    assert not checked.settle(done(evaluator, (0, 3)), [(0, 3)], may_keep=True)
     for name, array in reductions.named_arrays(merged.tally).items():
         if not name.startswith("heap"):
             assert np.array_equal(reductions.named_arrays(first)[name], array), name
@@ -121,16 +121,16 @@ def test_a_cell_done_twice_is_refused(evaluator):
     with pytest.raises(InternalError, match="cell 2 was done twice"):
         ledger.settle(done(evaluator, (2, 5)), [(2, 5)])
     assert ledger.done.sum() == 3 and reductions.sum_of_squares(ledger.tally) == before
-    with pytest.raises(InternalError, match="do not balance"):  # twice in one go
+    with pytest.raises(InternalError, match="do not add up"):  # twice in one go
         ledger_of(evaluator).settle(done(evaluator, (2, 3), (2, 3)), [(2, 3), (2, 3)])
 
 
-def test_books_that_do_not_balance_are_found(evaluator):
+def test_counts_that_do_not_add_up_are_found(evaluator):
     ledger = ledger_of(evaluator)
     ledger.settle(done(evaluator, (0, 3)), [(0, 3)])
     ledger.check()
     ledger.done[20] = True
-    with pytest.raises(InternalError, match="do not balance"):
+    with pytest.raises(InternalError, match="do not add up"):
         ledger.check()
 
 
@@ -150,8 +150,8 @@ def test_every_cell_is_taken_once(already, speed, workers):
         left = cells - taken.sum()
         first, last = batch
         taken[first:last] += 1
-        share = -(-left // (books.SMALLEST_SHARE * workers))
-        assert 1 <= last - first <= max(1, min(share, speed * books.BATCH_SECONDS))
+        share = -(-left // (ledger_module.SMALLEST_SHARE * workers))
+        assert 1 <= last - first <= max(1, min(share, speed * ledger_module.BATCH_SECONDS))
     assert (taken == 1).all() and ledger.is_exhausted and ledger.take(speed, workers) is None
 
 

@@ -1,4 +1,4 @@
-"""One conformance suite over all executors: the same answer, however the work is spread, broken off or paused."""
+"""Threads: the same answer, however the work is spread, broken off or paused."""
 
 import itertools
 import os
@@ -9,31 +9,23 @@ import time
 import weakref
 
 import pytest
-from helpers.series import frame, series
-from helpers.sweeps import asked, done, evaluator_of, ledger_of
+from helpers.sweeps import GRID, PRICES, asked, evaluator_of, ledger_of, take_small_steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import qmac
-from qmac.data.prices import Prices
 from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import InternalError
 from qmac.jobs.series_sweep import NullMonitor, sweep
-from qmac.runtime.execution import ledger as books
+from qmac.runtime.execution import ledger as ledger_module
 from qmac.runtime.execution import threads as threads_module
 from qmac.runtime.execution.executor import SerialExecutor, WorkerDirective
 from qmac.runtime.execution.threads import ThreadExecutor, WorkerPool, compute_tally
 
-PRICES = Prices.of(frame(series("random", 300, 4)))
-GRID = qmac.Grid(windows=range(2, 22))
-EXECUTORS = [SerialExecutor(), *map(ThreadExecutor, (1, 2, 3, 64))]
-
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch):
-    monkeypatch.setattr(threads_module, "POLL_SECONDS", 0.001)
-    monkeypatch.setattr(books, "BATCH_SECONDS", 0.0)
+    take_small_steps(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +45,18 @@ def slow(monkeypatch):
     monkeypatch.setattr(Worker, "evaluate", slowly)
 
 
-class Told(NullMonitor):
-    """A watch that says what it is told to, again and again."""
+class Script(NullMonitor):
+    """A monitor that repeats a list of directives."""
 
-    def __init__(self, orders):
+    def __init__(self, directives):
         super().__init__(1)
-        self.orders, self.ledger = itertools.cycle(orders), None
+        self.directives, self.ledger = itertools.cycle(directives), None
 
     def __call__(self, ledger):
         self.ledger = ledger
         if ledger.share > 0.3:
             ledger.request_settlement()
-        return next(self.orders)
+        return next(self.directives)
 
 
 def test_map_ends_soon_when_an_item_fails_on_any_thread():
@@ -113,53 +105,38 @@ def test_map_inside_map_and_after_a_pickle_and_a_fork():
     assert os.waitpid(child, 0)[1] == 0
 
 
-@pytest.mark.parametrize(
-    "executor", EXECUTORS, ids=lambda e: f"{type(e).__name__}-{getattr(e, 'threads', 1)}"
-)
-def test_conformance(executor, digest):
-    assert list(executor.map(abs, range(-3, 3))) == [3, 2, 1, 0, 1, 2]
-    assert sweep(PRICES, GRID, asked(PRICES, GRID), executor).digest == digest
-    evaluator = evaluator_of(PRICES, GRID)
-    ledger = ledger_of(evaluator)
-    ledger.settle(done(evaluator, (1, 4), (40, 46)), [(1, 4), (40, 46)])
-    ledger.restore(ledger.done.copy())  # it goes on with what is left
-    executor.run(evaluator, ledger, NullMonitor(2))
-    assert ledger.is_complete and ledger.share == 1.0
-    ledger.check()
-
-
 @settings(max_examples=10)
 @given(
     st.lists(st.builds(WorkerDirective, st.integers(1, 3), st.booleans()), max_size=12),
     st.integers(1, 3),
 )
-def test_orders_that_change_while_it_runs(digest, orders, threads):
-    watch = Told([*orders, WorkerDirective(2), WorkerDirective(1)])
+def test_directives_that_change_while_it_runs(digest, directives, threads):
+    monitor = Script([*directives, WorkerDirective(2), WorkerDirective(1)])
     with pytest.MonkeyPatch.context() as patch:
         evaluate = Worker.evaluate
         patch.setattr(Worker, "evaluate", lambda *a: time.sleep(0.001) or evaluate(*a))
         assert (
-            sweep(PRICES, GRID, asked(PRICES, GRID), ThreadExecutor(threads), watch).digest
+            sweep(PRICES, GRID, asked(PRICES, GRID), ThreadExecutor(threads), monitor).digest
             == digest
         )
-    watch.ledger.check()
+    monitor.ledger.check()
 
 
 def test_a_pause_lets_the_batches_at_hand_end_and_settles_them(slow):
     evaluator = evaluator_of(PRICES, GRID)
     ledger, seen = ledger_of(evaluator), []
 
-    def watch(ledger):
+    def monitor(ledger):
         seen.append((ledger.share, int(ledger.done.sum())))
         paused = ledger.share > 0.3 and len(seen) < 400
         return WorkerDirective(2, pause=paused)
 
-    ThreadExecutor(2).run(evaluator, ledger, watch)
+    ThreadExecutor(2).run(evaluator, ledger, monitor)
     assert ledger.is_complete
     waiting = [at for at in seen[:399] if at == seen[398]]
     assert (
         len(waiting) > 50 and 0 < waiting[0][1] < 46
-    )  # nothing moved, and all that was swept was in the books
+    )  # nothing moved, and all that was swept was settled
     assert waiting[0][0] == pytest.approx(
         evaluator.work[: waiting[0][1]].sum() / evaluator.work.sum()
     )
@@ -179,17 +156,17 @@ def test_a_stop_settles_what_is_at_hand(slow, threads):
     assert ledger.is_complete
 
 
-def test_a_call_before_anybody_has_started_is_heard(slow):
+def test_a_request_to_settle_before_any_worker_has_started_is_met(slow):
     evaluator = evaluator_of(PRICES, GRID)
     seen = []
 
-    def watch(ledger):
+    def monitor(ledger):
         if not seen:
             ledger.request_settlement()
         seen.append((len(ledger.settled_by), ledger.share))
         return WorkerDirective(2)
 
-    ThreadExecutor(2).run(evaluator, ledger_of(evaluator), watch)
+    ThreadExecutor(2).run(evaluator, ledger_of(evaluator), monitor)
     assert min(share for settled, share in seen if settled == 2) < 0.9
 
 
@@ -210,7 +187,7 @@ def test_an_interrupt_while_workers_are_started(slow, monkeypatch):
     )  # the worker that was started left after its first batch, and did not sweep all
 
 
-def test_a_crew_makes_its_workers_once_and_frees_those_that_are_not_to_sweep(slow, monkeypatch):
+def test_a_pool_makes_its_workers_once_and_frees_those_that_are_not_to_sweep(slow, monkeypatch):
     evaluator = evaluator_of(PRICES, GRID)
     made, make = [], evaluator.worker
     monkeypatch.setattr(
@@ -219,21 +196,21 @@ def test_a_crew_makes_its_workers_once_and_frees_those_that_are_not_to_sweep(slo
         lambda floors=None: (worker := make(floors), made.append(weakref.ref(worker)))[0],
     )
     whole = ledger_of(evaluator)
-    with WorkerPool(evaluator, 2) as crew:
+    with WorkerPool(evaluator, 2) as pool:
         for first, last, threads in ((0, 10, 2), (10, 20, 2), (20, 30, 1), (30, 46, 2)):
             ledger = ledger_of(evaluator)
             ledger.restrict_to(first, last)
-            crew.run(ledger, NullMonitor(threads))
+            pool.run(ledger, NullMonitor(threads))
             whole.settle(ledger.tally, [(first, last)])
             assert sum(worker() is not None for worker in made) == threads
-        crew.forget()
-        crew.run(again := ledger_of(evaluator), NullMonitor(2))
+        pool.forget()
+        pool.run(again := ledger_of(evaluator), NullMonitor(2))
     assert whole.is_complete and again.is_complete and len(made) == 3
     check_maps(evaluator, whole.tally, again.tally)
 
 
 def check_maps(evaluator, *tallies):
-    """Those of one worker with floors of its own."""
+    """Compare with the maps of one worker that has floors of its own."""
     worker = evaluator.worker()
     worker.evaluate((0, worker.cells))
     lists = evaluator.dataset.buys, evaluator.dataset.sells
@@ -264,25 +241,17 @@ def test_a_tally_that_is_lost_has_surpassed_nothing(monkeypatch):
             raise ZeroDivisionError
         return evaluate(worker, batch)
 
-    with WorkerPool(evaluator, 1) as crew:
+    with WorkerPool(evaluator, 1) as pool:
         with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
             patch.setattr(Worker, "evaluate", fails)
-            crew.run(lost := ledger_of(evaluator), NullMonitor(1))
+            pool.run(lost := ledger_of(evaluator), NullMonitor(1))
         assert not lost.done.any()
-        crew.run(ledger := ledger_of(evaluator), NullMonitor(1))
+        pool.run(ledger := ledger_of(evaluator), NullMonitor(1))
     assert ledger.is_complete
     check_maps(evaluator, ledger.tally)
 
 
-def test_nobody_starts_after_a_stop():
-    evaluator = evaluator_of(PRICES, GRID)
-    for executor in EXECUTORS:
-        ledger = ledger_of(evaluator)
-        executor.run(evaluator, ledger, lambda _: WorkerDirective(2, stop=True))
-        assert ledger.done.sum() == 0
-
-
-@pytest.mark.parametrize("raiser", ["worker", "watch"])
+@pytest.mark.parametrize("raiser", ["worker", "monitor"])
 def test_an_error_keeps_what_others_have_done(slow, monkeypatch, raiser):
     evaluator = evaluator_of(PRICES, GRID)
     ledger, names, evaluate = ledger_of(evaluator), [], Worker.evaluate
@@ -293,14 +262,14 @@ def test_an_error_keeps_what_others_have_done(slow, monkeypatch, raiser):
             raise ZeroDivisionError
         return evaluate(worker, batch)
 
-    def watch(ledger):
-        if raiser == "watch" and ledger.share > 0.5:
+    def monitor(ledger):
+        if raiser == "monitor" and ledger.share > 0.5:
             raise ZeroDivisionError
         return WorkerDirective(3)
 
     monkeypatch.setattr(Worker, "evaluate", fails)
     with pytest.raises(ZeroDivisionError):
-        ThreadExecutor(3).run(evaluator, ledger, watch)
+        ThreadExecutor(3).run(evaluator, ledger, monitor)
     assert len(set(names)) > 1 and 0 < ledger.done.sum() < 46
     assert not ledger.done[30 if raiser == "worker" else 45]
     ledger.check()
@@ -322,13 +291,13 @@ def test_an_error_of_the_last_batch_is_raised(monkeypatch):
     assert not ledger.is_complete
 
 
-def test_books_that_do_not_balance_end_the_run(monkeypatch):
+def test_counts_that_do_not_add_up_end_the_run(monkeypatch):
     evaluator = evaluator_of(PRICES, GRID)
     counts = evaluator.counts
     counts[3] += 1
-    with pytest.raises(InternalError, match="do not balance"):
+    with pytest.raises(InternalError, match="do not add up"):
         ThreadExecutor(2).run(
-            evaluator, books.Ledger(counts, evaluator.work, evaluator.empty), NullMonitor(2)
+            evaluator, ledger_module.Ledger(counts, evaluator.work, evaluator.empty), NullMonitor(2)
         )
 
 

@@ -13,7 +13,6 @@ from qmac.runtime.monitoring.progress_log import LOG_BYTES, ProgressLog, follow
 from qmac.runtime.monitoring.status import Status
 from qmac.storage import atomic
 
-
 ZEROS = ("size", "seconds", "best", "memory", "rate")
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.runtime.execution.ledger import Ledger
+from qmac.runtime.execution.ledger import Batch, Ledger
 
 Value = TypeVar("Value")
 POLL_SECONDS = 0.1
+"""Between two calls of a monitor."""
 PATIENCE_SECONDS = 4.0
-"""Seconds that a stop waits for the batches at hand; then the kernels leave at their next row, and those are lost."""
+"""A stop waits this long for the current batches; then kernels leave at their next row, and those
+batches are lost."""
 
 
 @dataclass(frozen=True)
@@ -20,26 +22,29 @@ class WorkerDirective:
     """What workers are to do from now on."""
 
     threads: int
+    """How many sweep; the others wait."""
     pause: bool = False
+    """Whether no batch begins."""
     stop: bool = False
+    """Whether all end after the current batches."""
 
 
 Monitor = Callable[..., WorkerDirective]
-"""Called about ten times a second by the thread that waits, with the ledger, and with readings of nodes by name where there
-are nodes: shows, saves, and says how to go on."""
+"""Called about ten times a second by the thread that waits, with the ledger, and with readings of
+nodes by name where there are nodes. It shows progress, saves snapshots and returns how to go on."""
 
 
 class Executor(Protocol):
-    """Evaluates cells and spreads small calls."""
+    """Evaluates cells, and maps a function over items."""
 
     threads: int
-    """That sweep in this process, at most."""
+    """Most threads that sweep in this process."""
     workers: int
     """Threads that sweep, wherever they are."""
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]: ...
 
-    def run(self, evaluator: Evaluator, ledger: Ledger, watch: Monitor) -> None: ...
+    def run(self, evaluator: Evaluator, ledger: Ledger, monitor: Monitor) -> None: ...
 
 
 class SerialExecutor:
@@ -48,12 +53,41 @@ class SerialExecutor:
     threads = workers = 1
 
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
+        """Apply a function to each item.
+
+        Parameters
+        ----------
+        function : callable
+            Takes an item.
+        items : iterable
+            Taken in order.
+
+        Returns
+        -------
+        iterator
+            Values in the order of the items.
+        """
         return map(function, items)
 
-    def run(self, evaluator: Evaluator, ledger: Ledger, watch: Monitor) -> None:
-        worker, batches = evaluator.worker(), []
-        while not watch(ledger).stop and (batch := ledger.take(0.0, 1)):
+    def run(self, evaluator: Evaluator, ledger: Ledger, monitor: Monitor) -> None:
+        """Sweep what is left of a ledger.
+
+        Parameters
+        ----------
+        evaluator : Evaluator
+            Makes the worker.
+        ledger : Ledger
+            Which cells are done.
+        monitor : callable
+            Called before each batch.
+        """
+        worker = evaluator.worker()
+        batches: list[Batch] = []
+        while not monitor(ledger).stop:
+            batch = ledger.take(0.0, 1)
+            if batch is None:
+                break
             worker.evaluate(batch)
             batches.append(batch)
             ledger.record_swept(batch, float(worker.tally.heap.scores.max()))
-        ledger.settle(worker.tally, batches, given=True)
+        ledger.settle(worker.tally, batches, may_keep=True)

@@ -1,0 +1,43 @@
+"""One conformance suite over all executors: the same answer, however the work is spread."""
+
+import pytest
+from helpers.sweeps import GRID, PRICES, asked, done, evaluator_of, ledger_of, take_small_steps
+
+from qmac.jobs.series_sweep import NullMonitor, sweep
+from qmac.runtime.execution.executor import SerialExecutor, WorkerDirective
+from qmac.runtime.execution.threads import ThreadExecutor
+
+EXECUTORS = [SerialExecutor(), *map(ThreadExecutor, (1, 2, 3, 64))]
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch):
+    take_small_steps(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def digest():
+    return sweep(PRICES, GRID, asked(PRICES, GRID), SerialExecutor()).digest
+
+
+@pytest.mark.parametrize(
+    "executor", EXECUTORS, ids=lambda e: f"{type(e).__name__}-{getattr(e, 'threads', 1)}"
+)
+def test_conformance(executor, digest):
+    assert list(executor.map(abs, range(-3, 3))) == [3, 2, 1, 0, 1, 2]
+    assert sweep(PRICES, GRID, asked(PRICES, GRID), executor).digest == digest
+    evaluator = evaluator_of(PRICES, GRID)
+    ledger = ledger_of(evaluator)
+    ledger.settle(done(evaluator, (1, 4), (40, 46)), [(1, 4), (40, 46)])
+    ledger.restore(ledger.done.copy())  # it goes on with what is left
+    executor.run(evaluator, ledger, NullMonitor(2))
+    assert ledger.is_complete and ledger.share == 1.0
+    ledger.check()
+
+
+def test_no_worker_starts_after_a_stop():
+    evaluator = evaluator_of(PRICES, GRID)
+    for executor in EXECUTORS:
+        ledger = ledger_of(evaluator)
+        executor.run(evaluator, ledger, lambda _: WorkerDirective(2, stop=True))
+        assert ledger.done.sum() == 0
