@@ -1,4 +1,4 @@
-"""What the README says runs, and every link leads somewhere."""
+"""Code and commands of the pages run, links and file names lead somewhere, lines are short."""
 
 import math
 import re
@@ -14,6 +14,12 @@ from qmac.runtime.resources.thresholds import THRESHOLDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+REPOSITORY = "https://github.com/qmac/qmac/blob/main/"
+LINK = re.compile(r"\]\(([^)#]+)|^\[[^\]]+\]: (\S+)$", re.MULTILINE)
+"""The target of a link, where it stands or at the end of the page."""
+FILE = re.compile(r"`([\w/.-]+\.(?:py|yaml|sh|md|ipynb))`")
+WIDTH = 120
+TELL_OF_THE_PAST = {"CHANGELOG.md", "changelog.md", "design.md"}
 
 
 def test_readme_example(capsys, tmp_path, monkeypatch):
@@ -25,7 +31,7 @@ def test_readme_example(capsys, tmp_path, monkeypatch):
 
 
 def test_readme_commands(tmp_path, monkeypatch):
-    """One after the other, as printed, on fewer windows and bars; not the cluster, which is not there."""
+    """Run them in order, on fewer windows and bars, without the one that needs a cluster."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     frame(series("random", 700, 4)).to_csv("spy.csv")
@@ -53,7 +59,7 @@ def test_readme_commands(tmp_path, monkeypatch):
 
 
 def test_picture_in_python(capsys):
-    """The code of docs/concepts.md makes what its picture says."""
+    """The code of docs/concepts.md computes the numbers of its picture."""
     (block,) = re.findall(
         r"```python\n(.*?)```", (ROOT / "docs" / "concepts.md").read_text(), re.DOTALL
     )
@@ -71,8 +77,8 @@ def test_picture_in_python(capsys):
     assert "this combination makes 14.3 %" in picture
 
 
-def test_prices_mended(tmp_path, monkeypatch):
-    """The file that docs/prices.md shows is refused, and its lines of pandas mend it; the good one is read as it stands."""
+def test_price_file_is_fixed_by_pandas(tmp_path, monkeypatch):
+    """docs/prices.md shows a valid file, one that is rejected, and lines of pandas that fix it."""
     monkeypatch.chdir(tmp_path)
     good, bad, block = re.findall(
         r"```(?:python)?\n(.*?)```", (ROOT / "docs" / "prices.md").read_text(), re.DOTALL
@@ -141,7 +147,48 @@ def test_docstrings_as_the_site_reads_them():
         )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def page_name(page):
+    return page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_links(page):
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
-        assert target.startswith("http") or (page.parent / target).exists(), target
+    targets = [where or below for where, below in LINK.findall(page.read_text())]
+    for target in targets:
+        if target.startswith(REPOSITORY):
+            assert (ROOT / target.removeprefix(REPOSITORY)).exists(), target
+        else:
+            assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+def test_links_of_the_readme_work_on_a_package_index():
+    """There is no folder beside it there, so relative links lead nowhere."""
+    text = (ROOT / "README.md").read_text()
+    targets = [where or below for where, below in LINK.findall(text)]
+    assert len(targets) > 15
+    assert [target for target in targets if not target.startswith("https://")] == []
+    defined = set(re.findall(r"^\[([^\]]+)\]: ", text, re.MULTILINE))
+    prose = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+    used = {name.lower() for name in re.findall(r"\[([^\[\]]+)\](?![\[(:])", prose)}
+    assert used == defined
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_files_that_a_page_names_exist(page):
+    """Paths in backticks, from the root of the repository or of the package."""
+    if page.name in TELL_OF_THE_PAST:
+        return
+    roots = (ROOT, ROOT / "src" / "qmac")
+    folders = {path.name for root in roots for path in root.iterdir() if path.is_dir()}
+    names = [name for name in FILE.findall(page.read_text()) if name.split("/")[0] in folders]
+    assert [name for name in names if not any((root / name).exists() for root in roots)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_lines_are_short(page):
+    """Rows of tables and definitions of links cannot be broken; benchmarks.md is generated."""
+    if page.name == "benchmarks.md":
+        return
+    lines = page.read_text().splitlines()
+    prose = [line for line in lines if not line.startswith(("|", "[", "!["))]
+    assert [line for line in prose if len(line) > WIDTH and "options: {" not in line] == []
