@@ -18,7 +18,7 @@ from typing import Any
 
 from qmac.errors import OptionError, printable, suggestion
 from qmac.storage.directories import safe_name
-from qmac.strategy.constraints import limits_of
+from qmac.strategy.constraints import format_bounds
 from qmac.strategy.grid import ROLES
 
 NAME = "job.toml"
@@ -107,7 +107,7 @@ def _conditions(constraints: Mapping[str, Iterable[float | None]]) -> dict[str, 
             del bounds["total_trades"]
     where = []
     for metric, (low, high) in bounds.items():
-        limits = limits_of(metric, (low, high)) or [
+        limits = format_bounds(metric, (low, high)) or [
             (">=", "-inf")
         ]  # undefined values do not keep even that
         where += [f"{metric} {sign} {number}" for sign, number in limits]

@@ -1,4 +1,4 @@
-"""Bounds that a combination must keep, and how they are written."""
+"""Constraints: bounds that a metric of a combination must satisfy, and how they are written."""
 
 from __future__ import annotations
 
@@ -7,67 +7,112 @@ import re
 from collections.abc import Mapping
 
 from qmac.errors import OptionError
-from qmac.strategy.metrics import MEASURES, suggest_metric
+from qmac.strategy.metrics import MEASURES, METRICS, suggest_metric
 
 Bounds = tuple[float | None, float | None]
 Constraints = Mapping[str, Bounds]
+OPEN = (-math.inf, math.inf)
+CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|>|<|==)\s*(\S+)\s*")
 
 
 def check_constraints(
     constraints: Constraints | None, min_trades: int
 ) -> dict[str, tuple[float, float]]:
-    """Bounds by metric, as floats, ``min_trades`` among them; the infinite ones are open."""
-    checked: dict[str, tuple[float, float]] = {}
+    """Return the bounds of each metric as floats, ``min_trades`` among them.
+
+    Parameters
+    ----------
+    constraints : mapping of str to tuple, optional
+        Lowest and highest value by metric, None for no bound.
+    min_trades : int
+        Lowest number of trades; 0 for no bound.
+
+    Returns
+    -------
+    dict of str to tuple of float
+        Lowest and highest value by metric, infinite for no bound.
+
+    Raises
+    ------
+    OptionError
+        If a metric is unknown, or no finite value satisfies its bounds.
+    """
     if constraints is not None and not isinstance(constraints, Mapping):
         raise OptionError(
-            f"constraints are a {type(constraints).__name__}, but must be a mapping such as "
-            '{"total_trades": (10, None)}.'
+            f"constraints must be a mapping, got {type(constraints).__name__}. "
+            'Use {"total_trades": (10, None)}.'
         )
+    checked: dict[str, tuple[float, float]] = {}
     for metric, bounds in (constraints or {}).items():
-        if metric not in MEASURES:
-            raise OptionError(f"constraint on {metric!r}: no such metric. {suggest_metric(metric)}")
-        try:
-            low, high = bounds
-            checked[metric] = (
-                -math.inf if low is None else float(low),
-                math.inf if high is None else float(high),
-            )
-        except (TypeError, ValueError):
-            raise OptionError(
-                f"constraint on {metric} is {bounds!r}, but must be (lowest, highest), None for no bound."
-            ) from None
-        if checked[metric][0] == math.inf or checked[metric][1] == -math.inf:
-            raise OptionError(
-                f"constraint on {metric} is {bounds!r}, which no finite value keeps. Give finite bounds."
-            )
-        if math.isnan(checked[metric][0]) or math.isnan(checked[metric][1]):
-            raise OptionError(
-                f"constraint on {metric} has a bound that is not a number: {bounds!r}."
-            )
+        checked[metric] = _check_bounds(metric, bounds)
     if min_trades > 0:
-        low, high = checked.get("total_trades", (-math.inf, math.inf))
+        low, high = checked.get("total_trades", OPEN)
         checked["total_trades"] = (max(low, float(min_trades)), high)
     for metric, (low, high) in checked.items():
         if low > high:
             raise OptionError(
-                f"constraints on {metric} contradict each other: at least {low:g} and at most {high:g}. Drop one."
+                f"constraints on {metric} contradict each other: at least {low:g} and at most "
+                f"{high:g}. Drop one."
             )
     return checked
 
 
-def limits_of(metric: str, bounds: Bounds) -> list[tuple[str, str]]:
-    """The bounds as signs and numbers, which ``parse_conditions`` reads as the same.
+def _check_bounds(metric: str, bounds: Bounds) -> tuple[float, float]:
+    """Return the bounds of one metric as floats."""
+    if metric not in MEASURES:
+        raise OptionError(f"constraint on unknown metric {metric!r}. {suggest_metric(metric)}")
+    subject = f"constraint on {metric}"
+    try:
+        lowest, highest = bounds
+        low = -math.inf if lowest is None else float(lowest)
+        high = math.inf if highest is None else float(highest)
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"{subject} must be (lowest, highest), got {bounds!r}. Use None for no bound."
+        ) from None
+    if low == math.inf or high == -math.inf:
+        raise OptionError(
+            f"{subject} is {bounds!r}, which no finite value satisfies. Use finite bounds."
+        )
+    if math.isnan(low) or math.isnan(high):
+        raise OptionError(f"{subject} has a bound that is not a number: {bounds!r}.")
+    return low, high
 
-    >>> limits_of("win_rate", (0.4, math.nextafter(0.9, 0)))
+
+def format_bounds(metric: str, bounds: Bounds) -> list[tuple[str, str]]:
+    """Return bounds as signs and numbers, as ``parse_conditions`` reads them.
+
+    Parameters
+    ----------
+    metric : str
+        The metric, which need not be known.
+    bounds : tuple of float
+        Lowest and highest value, None or infinite for no bound.
+
+    Returns
+    -------
+    list of tuple of str
+        Sign and number of each bound that there is.
+
+    Examples
+    --------
+    >>> format_bounds("win_rate", (0.4, math.nextafter(0.9, 0)))
     [('>=', '0.4'), ('<', '0.9')]
     """
-    found = []
-    for bound, sign, outwards in zip(bounds, "><", (-math.inf, math.inf), strict=True):
-        if bound is not None and bound != outwards:
-            beyond = math.nextafter(bound, outwards)
-            strict = metric != "total_trades" and len(_shortest(beyond)) < len(_shortest(bound))
-            found.append((sign, _shortest(beyond)) if strict else (f"{sign}=", _shortest(bound)))
-    return found
+    low, high = bounds
+    conditions = []
+    if low is not None and low != -math.inf:
+        conditions.append(_format_bound(metric, low, ">", -math.inf))
+    if high is not None and high != math.inf:
+        conditions.append(_format_bound(metric, high, "<", math.inf))
+    return conditions
+
+
+def _format_bound(metric: str, bound: float, sign: str, outwards: float) -> tuple[str, str]:
+    """Return a bound as the limit just outside of it, where that is the shorter number."""
+    inside, outside = _shortest(bound), _shortest(math.nextafter(bound, outwards))
+    is_strict = len(outside) < len(inside) and not _is_count(metric)
+    return (sign, outside) if is_strict else (f"{sign}=", inside)
 
 
 def _shortest(number: float) -> str:
@@ -75,12 +120,26 @@ def _shortest(number: float) -> str:
     return short if float(short) == number else repr(float(number))
 
 
-CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|>|<|==)\s*(\S+)\s*")
-
-
 def parse_conditions(conditions: list[str]) -> dict[str, Bounds]:
-    """Bounds from texts such as ``"total_trades >= 10"``; several on one metric must all hold.
+    """Return the bounds of each metric from texts; several on one metric must all hold.
 
+    Parameters
+    ----------
+    conditions : list of str
+        Such as ``"total_trades >= 10"``.
+
+    Returns
+    -------
+    dict of str to tuple of float
+        Lowest and highest value by metric, unchecked.
+
+    Raises
+    ------
+    OptionError
+        If a text has another form.
+
+    Examples
+    --------
     >>> parse_conditions(["win_rate >= 0.4", "win_rate <= 0.9"])
     {'win_rate': (0.4, 0.9)}
     """
@@ -88,32 +147,34 @@ def parse_conditions(conditions: list[str]) -> dict[str, Bounds]:
     for text in conditions:
         match = CONDITION.fullmatch(text)
         if match is None:
-            raise OptionError(
-                f"condition {text!r} is not understood. Write it as 'total_trades >= 10'."
-            )
+            raise OptionError(f"condition {text!r} is not understood. Use 'total_trades >= 10'.")
         metric, sign, number = match.groups()
         try:
-            value = float(number)
+            limit = float(number)
         except ValueError:
             raise OptionError(f"condition {text!r}: {number!r} is not a number.") from None
-        if metric == "total_trades" and sign in "<>" and math.isfinite(value):  # a whole number
-            value, sign = (
-                (math.floor(value) + 1, ">=") if sign == ">" else (math.ceil(value) - 1, "<=")
-            )
-        low = (
-            value
-            if sign in (">=", "==")
-            else math.nextafter(value, math.inf)
-            if sign == ">"
-            else -math.inf
-        )
-        high = (
-            value
-            if sign in ("<=", "==")
-            else math.nextafter(value, -math.inf)
-            if sign == "<"
-            else math.inf
-        )
-        before = bounds.get(metric, (-math.inf, math.inf))
-        bounds[metric] = (max(low, before[0]), min(high, before[1]))
+        low, high = _bounds_from_limit(metric, sign, limit)
+        low_before, high_before = bounds.get(metric, OPEN)
+        bounds[metric] = (max(low, low_before), min(high, high_before))
     return dict(bounds)
+
+
+def _bounds_from_limit(metric: str, sign: str, limit: float) -> tuple[float, float]:
+    """Return the lowest and the highest value that a condition allows."""
+    if _is_count(metric) and math.isfinite(limit):
+        above, below = float(math.floor(limit) + 1), float(math.ceil(limit) - 1)
+    else:
+        above, below = math.nextafter(limit, math.inf), math.nextafter(limit, -math.inf)
+    bounds_by_sign = {
+        ">": (above, math.inf),
+        ">=": (limit, math.inf),
+        "==": (limit, limit),
+        "<=": (-math.inf, limit),
+        "<": (-math.inf, below),
+    }
+    return bounds_by_sign[sign]
+
+
+def _is_count(metric: str) -> bool:
+    """Return whether the values of a metric are whole numbers."""
+    return metric in METRICS and METRICS[metric].unit == "count"

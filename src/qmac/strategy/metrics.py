@@ -1,4 +1,4 @@
-"""The catalogue of metrics. Names and definitions are vectorbt's; docs/metrics.md has the edge cases.
+"""The catalogue of metrics. Names and definitions are vectorbt's; docs/metrics.md has edge cases.
 
 To add a metric, write its entry here, its arithmetic for the sweep in ``kernels/trades/scores.py``
 and its definition in ``strategy/reference.py``. Everything else reads this catalogue.

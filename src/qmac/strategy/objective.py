@@ -1,7 +1,7 @@
-"""What is asked of every combination: the metric to rank by, and bounds that others must keep.
+"""The metric to rank by, and the scores by which the sweep computes it.
 
-A metric is computed by the sweep as a *score*. Most scores are the metric itself; growth and drawdown are
-logarithms, in which they add up over trades.
+The sweep computes a metric as a *score*. Most scores are the metric itself; those of growth and
+drawdown are logarithms, which add up over trades.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ class Objective:
     """A metric to rank by, and how its scores read."""
 
     metric: str
+    """Key of ``MEASURES``."""
     maximize: bool
-    years: float  # of the trading period; turns growth into growth a year
+    """Whether the highest value is the best."""
+    years: float
+    """Length of the trading period, which turns growth into growth a year."""
 
     @property
     def sign(self) -> float:
-        """Ranked is ``sign * score``, the highest first."""
+        """Factor of the score by which rows are ranked, the highest product first."""
         return 1.0 if self.maximize else -1.0
 
     @property
@@ -37,24 +40,77 @@ class Objective:
         return score_bounds(self.metric, -math.inf, sys.float_info.max, self.years)[1]
 
     def values(self, scores: np.ndarray) -> np.ndarray:
-        """Scores as values of the metric."""
-        return values_of_scores(self.metric, scores, self.years)
+        """Return scores as values of the metric.
+
+        Parameters
+        ----------
+        scores : ndarray
+            Scores of the sweep, of any shape.
+
+        Returns
+        -------
+        ndarray
+            Values of the same shape.
+        """
+        return compute_values(self.metric, scores, self.years)
 
     def value(self, score: float) -> float:
-        """The same for one number."""
+        """Return one score as a value of the metric.
+
+        Parameters
+        ----------
+        score : float
+            A score of the sweep.
+
+        Returns
+        -------
+        float
+            Its value.
+        """
         return float(self.values(np.array(score)))
 
 
-def values_of_scores(metric: str, scores: np.ndarray, years: float) -> np.ndarray:
-    """Scores of the sweep as values of the metric."""
+def compute_values(metric: str, scores: np.ndarray, years: float) -> np.ndarray:
+    """Return scores of the sweep as values of a metric.
+
+    Parameters
+    ----------
+    metric : str
+        Key of ``MEASURES``.
+    scores : ndarray
+        Scores, of any shape.
+    years : float
+        Length of the trading period.
+
+    Returns
+    -------
+    ndarray
+        Values of the same shape.
+    """
     if metric not in LOGARITHMS:
         return scores
-    with np.errstate(over="ignore"):  # two days, carried on over a year
-        return np.expm1(scores / years if metric == "annualized_return" else scores)
+    with np.errstate(over="ignore"):  # two days, compounded to a year
+        logarithms = scores / years if metric == "annualized_return" else scores
+        return np.expm1(logarithms)
 
 
-def score_of_value(metric: str, value: float, years: float) -> float:
-    """The other way round; below a total loss is minus infinity."""
+def compute_score(metric: str, value: float, years: float) -> float:
+    """Return a value of a metric as a score of the sweep.
+
+    Parameters
+    ----------
+    metric : str
+        Key of ``MEASURES``.
+    value : float
+        A value.
+    years : float
+        Length of the trading period.
+
+    Returns
+    -------
+    float
+        Its score; minus infinity for a total loss and below.
+    """
     if metric not in LOGARITHMS:
         return value
     score = math.log1p(value) if value > -1 else -math.inf
@@ -63,43 +119,84 @@ def score_of_value(metric: str, value: float, years: float) -> float:
 
 @functools.lru_cache
 def score_bounds(metric: str, low: float, high: float, years: float) -> tuple[float, float]:
-    """The lowest and the highest score whose values lie within ``low ... high``; infinite where there is none.
+    """Return the lowest and the highest score whose values lie within ``low ... high``.
 
-    Asked of the values themselves: by its formula the score of the next float above 0 can be that of 0.
+    They are searched for among the values: by its formula the score of the next float above 0 can
+    be that of 0.
+
+    Parameters
+    ----------
+    metric : str
+        Key of ``MEASURES``.
+    low, high : float
+        Bounds of the value, both allowed.
+    years : float
+        Length of the trading period.
+
+    Returns
+    -------
+    tuple of float
+        Lowest and highest score, infinite where there is none.
     """
     if metric not in LOGARITHMS:
         return low, high
 
     def value(score: float) -> float:
-        return float(values_of_scores(metric, np.array(score), years))
+        return float(compute_values(metric, np.array(score), years))
 
-    return _least(lambda score: value(score) >= low), -_least(lambda score: value(-score) <= high)
+    lowest = _find_least(lambda score: value(score) >= low)
+    highest = -_find_least(lambda score: value(-score) <= high)
+    return lowest, highest
 
 
-def _least(holds: Callable[[float], bool]) -> float:
-    """The least float for which a condition holds that holds from some float on; infinite if there is none."""
-    below, found = -math.inf, math.inf
+def _find_least(holds: Callable[[float], bool]) -> float:
+    """Return the least float for which a condition holds; infinity if there is none.
+
+    The condition must hold for all floats above one for which it holds.
+    """
+    below, least = -math.inf, math.inf
     if holds(below):
         return below
     while True:
-        middle = _float_at((_place_of(below) + _place_of(found)) // 2)
+        place = (_place(below) + _place(least)) // 2
+        middle = _float_at(place)
         if middle == below:
-            return found
-        below, found = (below, middle) if holds(middle) else (middle, found)
+            return least
+        if holds(middle):
+            least = middle
+        else:
+            below = middle
 
 
-def _place_of(number: float) -> int:
-    """Place of a float64 among all of them; 0 has place 0."""
+def _place(number: float) -> int:
+    """Return the place of a float64 among all of them; that of 0 is 0."""
     bits = int(np.float64(abs(number)).view(np.int64))
     return -bits if number < 0 else bits
 
 
 def _float_at(place: int) -> float:
-    return math.copysign(float(np.int64(abs(place)).view(np.float64)), place)
+    magnitude = np.int64(abs(place)).view(np.float64)
+    return math.copysign(float(magnitude), place)
 
 
 def check_objective(metric: str) -> str:
-    """The name of a metric that can be ranked by."""
+    """Return the name of a metric, if it can be ranked by.
+
+    Parameters
+    ----------
+    metric : str
+        Name of the metric.
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    OptionError
+        If it is not known, or shown for the best rows only.
+    """
     if not isinstance(metric, str) or metric not in MEASURES:
         raise OptionError(f"objective {metric!r} is not known. {suggest_metric(metric)}")
     return metric

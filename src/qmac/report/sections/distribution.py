@@ -9,7 +9,7 @@ import numpy as np
 
 from qmac.engine.sweep.distribution import Distribution
 from qmac.results.result import Result
-from qmac.strategy.objective import score_of_value
+from qmac.strategy.objective import compute_score
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 MOST_BARS = 160
@@ -84,7 +84,7 @@ def share_better(distribution: Distribution, value: float) -> float:
     objective = distribution.objective
     if not math.isfinite(value) or not distribution.scored:
         return math.nan
-    score = score_of_value(objective.metric, value, objective.years)
+    score = compute_score(objective.metric, value, objective.years)
     edges = np.clip(distribution.score_edges, distribution.score_min, distribution.score_max)
     edges[0], edges[-1] = distribution.score_min, distribution.score_max
     below = np.concatenate(([0], np.cumsum(distribution.counts))) / distribution.scored

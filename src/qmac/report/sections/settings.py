@@ -8,7 +8,7 @@ from typing import Any
 from qmac._version import __version__
 from qmac.results.result import Result
 from qmac.strategy.averages import averages_in_words
-from qmac.strategy.constraints import limits_of
+from qmac.strategy.constraints import format_bounds
 from qmac.strategy.description import describe_settings
 from qmac.strategy.rules import CONFLICTS, FILLS, Rules
 from qmac.strategy.windows import format_windows
@@ -90,7 +90,7 @@ def day(moment: str) -> str:
 
 def bounds_in_words(metric: str, bounds: tuple[float, float]) -> str:
     """``total trades at least 10``."""
-    parts = [f"{SIGNS[sign]} {number}" for sign, number in limits_of(metric, bounds)]
+    parts = [f"{SIGNS[sign]} {number}" for sign, number in format_bounds(metric, bounds)]
     return f"{metric.replace('_', ' ')} {' and '.join(parts)}"
 
 

@@ -22,7 +22,7 @@ from qmac.report.sections.settings import settings_line
 from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.runtime.monitoring.status import format_rate
-from qmac.strategy.constraints import limits_of
+from qmac.strategy.constraints import format_bounds
 from qmac.strategy.formatting import HEADINGS, format_value
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import LOGARITHMS, PROFITS
@@ -186,7 +186,7 @@ def _filtered_by(result: Result) -> str:
     """Each constraint and what it removes by itself."""
     parts = []
     for metric, bounds in result.constraints.items():
-        limits = " and ".join(map(" ".join, limits_of(metric, bounds)))
+        limits = " and ".join(map(" ".join, format_bounds(metric, bounds)))
         parts.append(f"{metric} {limits}: {result.filtered_by[metric]:,}")
     return ", ".join(parts)
 
