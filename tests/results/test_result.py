@@ -1,80 +1,42 @@
-"""Saving and loading: all of it or nothing, and never a damaged answer."""
+"""A result: its figures, and what it says of its prices."""
 
-import re
+import pickle
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
-from helpers.series import frame, series
+from helpers.series import frame, ohlc, series
 
 import qmac
+from qmac.engine.dataset.series import Series
 from qmac.errors import OptionError, ResultError
+
+PRICES = frame(series("random", 200, 2))
+GRID = qmac.Grid(windows=range(2, 9))
+OWN = np.array(
+    [pd.Series(PRICES["Close"]).rolling(window).median().to_numpy() for window in GRID.windows]
+)
 
 
 @pytest.fixture(scope="module")
 def result():
     return qmac.optimize(
-        frame(series("random", 200, 2)), qmac.Grid(windows=range(2, 12)), "win_rate", top=15, maximize=False,
+        PRICES, qmac.Grid(windows=range(2, 12)), "win_rate", top=15, maximize=False,
         constraints={"max_drawdown": (-0.9, None)},
     )  # fmt: skip
 
 
-def test_round_trip(result, tmp_path):
-    again = qmac.load(result.save(tmp_path / "deep" / "run"))
-    assert again.digest == result.digest
-    assert again.top.equals(result.top)
-    assert again.summary() == result.summary()
-    assert again.map("buy_fast", "sell_slow", "mean").equals(
-        result.map("buy_fast", "sell_slow", "mean")
-    )
-    assert again.hold == pytest.approx(result.hold, nan_ok=True)
-    assert (again.grid, again.rules, again.best) == (result.grid, result.rules, result.best)
-    assert not list(tmp_path.glob("deep/.*"))
+@pytest.fixture(scope="module")
+def flat():
+    """A result in which nothing was scored."""
+    return qmac.optimize(frame(series("constant", 60, 1)), qmac.Grid(windows=range(2, 8)))
 
 
-def test_shown_in_one_line(result):
+def test_shown_in_one_line(result, flat):
     """In a terminal; a notebook shows a table."""
     assert repr(result) == f"Result(prices: win_rate of 1,260 combinations, best {result.best})"
-    assert "best None" in repr(
-        qmac.optimize(frame(series("constant", 60, 1)), qmac.Grid(windows=(2, 3, 4, 5)))
-    )
-    run = qmac.backtest(frame(series("random", 200, 2)), (2, 5, 3, 9))
-    assert re.fullmatch(
-        r"Backtest\(\(2, 5, 3, 9\): total_return -?\d+\.\d% in \d+ trades\)", repr(run)
-    )
-    many = {f"S{n}": frame(series("random", 60, n)) for n in range(6)}
-    assert (
-        repr(qmac.optimize_many(many, qmac.Grid(windows=(2, 3, 4, 5))))
-        == "Results(6 symbols: S0, S1, S2, S3, S4, ...; 0 left out)"
-    )
-
-
-def test_only_into_new_or_empty_directories(result, tmp_path):
-    (tmp_path / "empty").mkdir()
-    result.save(tmp_path / "empty")
-    for taken in (tmp_path / "empty", tmp_path / "empty" / "result.json"):
-        with pytest.raises(ResultError, match="Name a new directory"):
-            result.save(taken)
-
-
-@pytest.mark.parametrize("name", ["result.json", "top.parquet", "arrays.npz"])
-@pytest.mark.parametrize("damage", ["cut", "flip", "remove"])
-def test_damage_is_found(result, tmp_path, name, damage):
-    path = result.save(tmp_path / "run") / name
-    content = bytearray(path.read_bytes())
-    if damage == "cut":
-        path.write_bytes(content[: len(content) // 2])
-    elif damage == "flip":
-        place = content.index(b'"scored": ') + 10 if name == "result.json" else len(content) // 2
-        content[place] ^= 3
-        path.write_bytes(content)
-    else:
-        path.unlink()
-    with pytest.raises(ResultError):
-        qmac.load(tmp_path / "run")
-
-
-def test_not_a_result(tmp_path):
-    with pytest.raises(ResultError, match="holds no result"):
-        qmac.load(tmp_path)
+    assert "best None" in repr(flat)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +48,114 @@ def test_bad_maps(result, arguments):
         result.map(*arguments)
 
 
-def test_nothing_scored():
-    flat = qmac.optimize(frame(series("constant", 60, 1)), qmac.Grid(windows=range(2, 8)))
+def test_nothing_scored(flat):
     assert (flat.scored, flat.filtered, flat.best) == (0, flat.evaluated, None)
     assert flat.top.empty and flat.summary()["best"] is None
     assert flat.distribution.mean != flat.distribution.mean
     assert flat.map("buy_fast", "buy_slow").isna().all().all()
+    with pytest.raises(ResultError, match="Name one"):
+        flat.neighbourhood()
+    assert flat.ranked("plateau").empty and list(flat.rows()) == []
+
+
+def test_the_digest_depends_on_every_figure(result):
+    maps, distribution = result.maps, result.distribution
+    others = [
+        replace(result, scored=result.scored + 1),
+        replace(result, filtered_by={"max_drawdown": 1}),
+        replace(result, top=result.top.iloc[::-1]),
+        replace(result, top_scores=result.top_scores + 1),
+        replace(result, maps=replace(maps, best=maps.best * 2)),
+        replace(result, distribution=replace(distribution, score_std=0.5)),
+    ]
+    assert len({other.digest for other in [result, *others]}) == 7
+    assert replace(result, elapsed=9.0, threads=7, machine="another").digest == result.digest
+
+
+def test_prices_and_digest_are_computed_once(result):
+    reads = []
+
+    def read():
+        reads.append(1)
+        return Series(qmac.Prices.of(PRICES))
+
+    again = replace(result, source=read)
+    assert again.series is again.series and again.digest is again.digest
+    assert again.job is again.job and len(reads) == 1
+    assert pickle.loads(pickle.dumps(result)).digest == result.digest  # noqa: S301
+
+
+def test_rows_are_the_ranked_ones_as_plain_values(result, monkeypatch):
+    monkeypatch.setattr("qmac.results.result.ROWS_AT_ONCE", 4)
+    for by in ("objective", "plateau"):
+        rows, ranked = list(result.rows(by)), result.ranked(by)
+        assert len(rows) == 15 and [row["win_rate"] for row in rows] == ranked["win_rate"].tolist()
+        assert result.summary(by)["top"] == rows
+        assert {type(row["buy_fast"]) for row in rows} == {int}
+    gap = replace(result, top=result.top.assign(sharpe_ratio=np.nan))
+    assert {row["sharpe_ratio"] for row in gap.rows()} == {None}
+
+
+def test_ranked_by_another_radius_is_computed_anew(result):
+    assert result.ranked("objective") is result.top
+    near = result.ranked(radius=1)
+    assert sorted(near.index) == sorted(result.top.index)
+    assert near["plateau"].is_monotonic_increasing  # the lowest is the best
+    older = replace(result, top=result.top.drop(columns="plateau"))
+    assert older.ranked().equals(result.ranked()[older.ranked().columns])
+    with pytest.raises(OptionError, match="rank by 'plato' is not known"):
+        result.ranked("plato")
+    with pytest.raises(ResultError, match="--prices FILE"):
+        replace(result, source=None).ranked(radius=1)
+
+
+def test_the_job_file_names_the_settings(result):
+    lines = result.job.splitlines()
+    assert "# Repeats a result, on the same prices: prices, 200 bars, 2001-01-01 to" in lines[0]
+    for line in ('objective = "win_rate"', "minimize = true", 'windows = "2:11"', "top = 15"):
+        assert line in lines
+
+
+def test_results_without_prices(tmp_path):
+    """As earlier versions wrote them."""
+    result = qmac.optimize(PRICES, GRID)
+    old = qmac.load(replace(result, source=None).save(tmp_path / "old"))
+    assert old.digest == result.digest and old.top.equals(result.top)
+    with pytest.raises(ResultError, match="--prices FILE"):
+        old.neighbourhood()
+    assert old.with_prices(PRICES).neighbourhood().equals(result.neighbourhood())
+    with pytest.raises(ResultError, match="not the prices of this result: bars is 199, not 200"):
+        old.with_prices(PRICES.iloc[1:])
+    with pytest.raises(ResultError, match="best combination makes"):
+        old.with_prices(PRICES + np.linspace(0, 30, 200)[:, None])
+    with pytest.raises(ResultError, match="averages of your own"):
+        replace(qmac.optimize(PRICES, GRID, averages=OWN), source=None).with_prices(PRICES)
+
+
+def test_prices_of_other_days_are_others(tmp_path):
+    result = replace(qmac.optimize(PRICES, GRID), source=None)
+    later = PRICES.set_axis(PRICES.index + pd.Timedelta(7, "D"))
+    with pytest.raises(ResultError, match="first is 2001-01-08 00:00:00, not 2001-01-01 00:00:00"):
+        result.with_prices(later)
+    with pytest.raises(ResultError, match="not the prices of this result: "):
+        result.with_prices(PRICES.iloc[:5])
+
+
+def test_own_averages(tmp_path):
+    result = qmac.optimize(PRICES, GRID, averages=OWN, top=3)
+    for again in (
+        qmac.load(result.save(tmp_path / "a")),
+        qmac.optimize(PRICES, GRID, averages=OWN, top=3, out=tmp_path / "b"),
+    ):
+        near = again.neighbourhood(radius=1)
+        assert near["total_return"].iloc[0] == pytest.approx(result.top["total_return"].iloc[0])
+        assert again.series.averages.keys() == set(GRID.windows)
+
+
+def test_neighbourhoods_are_the_same_after_a_save(tmp_path):
+    result = qmac.optimize(ohlc("random", 200, 3), GRID, rules=qmac.Rules(stop_loss=0.05))
+    again = qmac.load(result.save(tmp_path / "run"))
+    assert again.series.prices.frame.equals(result.series.prices.frame)
+    assert again.neighbourhood().equals(result.neighbourhood())
+    assert again.machine == result.machine != ""
+    assert pickle.loads(pickle.dumps(again)).digest == result.digest  # noqa: S301

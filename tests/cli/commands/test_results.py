@@ -1,25 +1,19 @@
-"""Exports: what other programs read is what the result holds; no file is lost, and none is half there."""
+"""show and export: other programs read what the result holds, and no file is lost."""
 
-import io
 import json
-import math
-import re
 import shutil
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet
 import pytest
 from helpers.terminal import inside
 
 import qmac
-from qmac.storage.json_text import to_json, to_json_values
-from qmac.errors import OptionError
 from qmac.results import reader
-from qmac.results.exports import SHEET_ROWS, build_table, encode
+from qmac.results.exports import build_table, encode
 from qmac.storage import atomic
+from qmac.storage.json_text import to_json, to_json_values
 
 READERS = {
     "csv": pd.read_csv,
@@ -53,23 +47,6 @@ def test_what_is_written_is_read(run_of_many, tmp_path, kind, what):
             wanted = np.where(np.isinf(wanted), np.nan, wanted)
         digits = 1e-14 if kind == "xlsx" else 0  # a sheet has 16 digits
         assert np.allclose(values, wanted, digits, 0, equal_nan=True), column
-
-
-def test_tables(run_of_many):
-    results = reader.read_results(run_of_many)
-    result = results["AAA"]
-    top, maps, bins = (
-        build_table(results, what).query("symbol == 'AAA'")
-        for what in ("top", "maps", "distribution")
-    )
-    assert top["rank"].tolist() == list(range(1, len(result.top) + 1))
-    assert bins["count"].sum() == result.scored
-    for (rows, columns), part in maps.groupby(["rows", "columns"]):
-        assert part["count"].sum() == result.scored
-        best = result.map(rows, columns)
-        assert all(
-            best.loc[row.row_window, row.column_window] == row.best for row in part.itertuples()
-        )
 
 
 def test_one_symbol_of_many(run_of_many):
@@ -129,49 +106,6 @@ def test_without_openpyxl(one_run, tmp_path, monkeypatch):
         and "pip install 'qmac[xlsx]'" in done.stderr
         and not list(tmp_path.iterdir())
     )
-
-
-def test_a_name_is_no_formula():
-    openpyxl = pytest.importorskip("openpyxl")
-    sheet = openpyxl.load_workbook(
-        io.BytesIO(encode(pd.DataFrame({"symbol": ["=cmd()", "SPY"]}), "xlsx"))
-    ).active
-    assert [(cell.value, cell.data_type) for (cell,) in sheet.iter_rows(min_row=2)] == [
-        ("=cmd()", "s"),
-        ("SPY", "s"),
-    ]
-
-
-def test_more_rows_than_a_sheet_has():
-    pytest.importorskip("openpyxl")
-    with pytest.raises(OptionError, match="more than a sheet has"):
-        encode(pd.DataFrame({"a": np.zeros(SHEET_ROWS + 1)}), "xlsx")
-
-
-def test_numbers_that_json_has_not():
-    frame = pd.DataFrame(
-        {"a": [1.5, math.nan, math.inf], "b": pd.array([1, None, 3], "Int64"), "c": ["x", "y", "é"]}
-    )
-    assert json.loads(encode(frame, "json")) == [
-        {"a": 1.5, "b": 1, "c": "x"}, {"a": None, "b": None, "c": "y"}, {"a": None, "b": 3, "c": "é"},
-    ]  # fmt: skip
-
-
-def test_the_schema_of_the_best_rows_is_documented(one_run):
-    """docs/results.md has every column of top.parquet, in order, with its type."""
-    page = (
-        (Path(__file__).parents[3] / "docs" / "results.md")
-        .read_text()
-        .partition("## top.parquet")[2]
-        .partition("\n## ")[0]
-    )
-    documented = [
-        (name, kind)
-        for names, kind in re.findall(r"^\| (`[^|]*) \| (\w+) \|", page, re.MULTILINE)
-        for name in re.findall(r"`(\w+)`", names)
-    ]
-    schema = pyarrow.parquet.read_schema(next(one_run.glob("results/*/top.parquet")))
-    assert documented == [(field.name, str(field.type)) for field in schema]
 
 
 def test_winners_fit_into_80_columns(run_of_many):

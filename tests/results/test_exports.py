@@ -1,0 +1,141 @@
+"""Tables of results: what other programs read is what the result holds."""
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from qmac.errors import GridError, OptionError, ResultError
+from qmac.results.exports import (
+    FORMATS,
+    SHEET_ROWS,
+    build_table,
+    choose_format,
+    encode,
+    read_combinations,
+    write,
+)
+from qmac.results.reader import read_results
+
+
+def test_tables(run_of_many):
+    results = read_results(run_of_many)
+    result = results["AAA"]
+    top, maps, bins = (
+        build_table(results, what).query("symbol == 'AAA'")
+        for what in ("top", "maps", "distribution")
+    )
+    assert top["rank"].tolist() == list(range(1, len(result.top) + 1))
+    assert bins["count"].sum() == result.scored
+    for (rows, columns), part in maps.groupby(["rows", "columns"]):
+        assert part["count"].sum() == result.scored
+        best = result.map(rows, columns)
+        assert all(
+            best.loc[row.row_window, row.column_window] == row.best for row in part.itertuples()
+        )
+
+
+def test_a_name_is_no_formula():
+    openpyxl = pytest.importorskip("openpyxl")
+    sheet = openpyxl.load_workbook(
+        io.BytesIO(encode(pd.DataFrame({"symbol": ["=cmd()", "SPY"]}), "xlsx"))
+    ).active
+    assert [(cell.value, cell.data_type) for (cell,) in sheet.iter_rows(min_row=2)] == [
+        ("=cmd()", "s"),
+        ("SPY", "s"),
+    ]
+
+
+def test_more_rows_than_a_sheet_has():
+    pytest.importorskip("openpyxl")
+    with pytest.raises(OptionError, match="more than a sheet has"):
+        encode(pd.DataFrame({"a": np.zeros(SHEET_ROWS + 1)}), "xlsx")
+
+
+def test_numbers_that_json_has_not():
+    frame = pd.DataFrame(
+        {"a": [1.5, math.nan, math.inf], "b": pd.array([1, None, 3], "Int64"), "c": ["x", "y", "é"]}
+    )
+    assert json.loads(encode(frame, "json")) == [
+        {"a": 1.5, "b": 1, "c": "x"},
+        {"a": None, "b": None, "c": "y"},
+        {"a": None, "b": 3, "c": "é"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "expected"),
+    [
+        (None, None, "csv"),
+        (None, "json", "json"),
+        ("a.parquet", None, "parquet"),
+        ("a.PQ", None, "parquet"),
+        ("a.xlsx", "csv", "csv"),
+    ],
+)
+def test_the_format_is_that_of_the_name_or_of_the_ending(path, name, expected):
+    assert choose_format(None if path is None else Path(path), name) == expected
+    assert expected in FORMATS
+
+
+def test_formats_that_are_not_known():
+    with pytest.raises(OptionError, match="format 'cvs' is not known. Did you mean 'csv'"):
+        choose_format(None, "cvs")
+    with pytest.raises(OptionError, match="does not say by its ending what to write"):
+        choose_format(Path("table.pdf"), None)
+
+
+def test_a_table_that_is_not_known(run_of_many):
+    with pytest.raises(OptionError, match="what 'tops' is not known. Did you mean 'top'"):
+        build_table(read_results(run_of_many), "tops")
+
+
+def test_nothing_is_replaced_unless_forced(tmp_path):
+    path = tmp_path / "a.csv"
+    assert write(b"1", path) == path
+    with pytest.raises(ResultError, match="is there already"):
+        write(b"2", path)
+    assert path.read_bytes() == b"1"
+    write(b"2", path, force=True)
+    assert path.read_bytes() == b"2"
+    with pytest.raises(ResultError, match="is a directory"):
+        write(b"1", tmp_path)
+    with pytest.raises(ResultError, match="is no directory"):
+        write(b"1", tmp_path / "no" / "a.csv")
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_combinations_with_and_without_a_head(tmp_path, head):
+    names = "buy_fast,buy_slow,sell_fast,sell_slow\n" if head else ""
+    (tmp_path / "a.csv").write_text(f"{names}2, 5, 3, 9\n10,20,10,50\n")
+    assert read_combinations(tmp_path / "a.csv") == [[2, 5, 3, 9], [10, 20, 10, 50]]
+
+
+def test_combinations_of_an_export_are_read(run_of_many, tmp_path):
+    table = build_table(read_results(run_of_many))
+    rows = table.iloc[:, 2:6].to_numpy(int).tolist()
+    for kind in ("csv", "parquet"):
+        path = write(encode(table, kind), tmp_path / f"top.{kind}")
+        assert read_combinations(path) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("buy_fast,buy_slow\n1,2\n", "has no column sell_fast, sell_slow"),
+        ("2,5,3,9\n2,5,3,9.5\n", r"row 2 is 2, 5, 3, 9\.5, but windows are four whole"),
+        ("2,5,3,9\n2,5,3,\n", "row 2 is 2, 5, 3, nan, but"),
+        ("2,5,3,9\n2,5,3,x\n", "row 2 is 2, 5, 3, x, but"),
+        ("", "cannot be read"),
+    ],
+)
+def test_files_that_are_no_combinations(tmp_path, text, message):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(GridError, match=message):
+        read_combinations(tmp_path / "a.csv")
+    with pytest.raises(GridError, match="there is no such file"):
+        read_combinations(tmp_path / "b.csv")

@@ -1,0 +1,144 @@
+"""Results are loaded whole, and a damaged one never."""
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers.series import frame, series
+
+import qmac
+from qmac.errors import OptionError, ResultError
+from qmac.results.reader import load, read_results, read_series
+from qmac.storage.json_text import compute_checksum
+
+PRICES = frame(series("random", 200, 2))
+GRID = qmac.Grid(windows=range(2, 9))
+
+
+@pytest.fixture(scope="module")
+def result():
+    return qmac.optimize(
+        PRICES, qmac.Grid(windows=range(2, 12)), "win_rate", top=15, maximize=False,
+        constraints={"max_drawdown": (-0.9, None)},
+    )  # fmt: skip
+
+
+def change(path, **entries):
+    """Change entries of a header, as another version would have written it."""
+    header = {**json.loads(path.read_text()), **entries}
+    header["checksum"] = compute_checksum(header)
+    path.write_text(json.dumps(header))
+
+
+def test_round_trip(result, tmp_path):
+    again = load(result.save(tmp_path / "deep" / "run"))
+    assert again.digest == result.digest
+    assert again.top.equals(result.top)
+    assert again.summary() == result.summary()
+    assert again.map("buy_fast", "sell_slow", "mean").equals(
+        result.map("buy_fast", "sell_slow", "mean")
+    )
+    assert again.hold == pytest.approx(result.hold, nan_ok=True)
+    assert (again.grid, again.rules, again.best) == (result.grid, result.rules, result.best)
+    assert not list(tmp_path.glob("deep/.*"))
+
+
+@pytest.mark.parametrize("name", ["result.json", "top.parquet", "arrays.npz", "prices.parquet"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "remove"])
+def test_damage_is_detected(result, tmp_path, name, damage):
+    path = result.save(tmp_path / "run") / name
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "flip":
+        place = content.index(b'"scored": ') + 10 if name == "result.json" else len(content) // 2
+        content[place] ^= 3
+        path.write_bytes(content)
+    else:
+        path.unlink()
+    with pytest.raises(ResultError):
+        load(tmp_path / "run")
+
+
+def test_damaged_prices(tmp_path):
+    path = qmac.optimize(PRICES, GRID).save(tmp_path / "run")
+    content = bytearray((path / "prices.parquet").read_bytes())
+    content[len(content) // 2] ^= 1
+    (path / "prices.parquet").write_bytes(content)
+    with pytest.raises(ResultError, match="damaged"):
+        load(path)
+
+
+def test_prices_that_are_damaged_after_the_result_was_loaded(result, tmp_path):
+    path = result.save(tmp_path / "run")
+    again = load(path)
+    (path / "prices.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ResultError, match="prices.parquet is damaged"):
+        again.series  # noqa: B018
+    with pytest.raises(ResultError, match="prices.parquet is damaged"):
+        read_series(path, "prices", has_averages=False)
+
+
+def test_not_a_result(tmp_path):
+    with pytest.raises(ResultError, match="holds no result: there is no result.json"):
+        load(tmp_path)
+    with pytest.raises(ResultError, match="is not there"):
+        load(tmp_path / "no")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultError, match="is a file, not a directory"):
+        load(tmp_path / "file")
+
+
+def test_a_newer_result_is_refused(result, tmp_path):
+    path = result.save(tmp_path / "run") / "result.json"
+    change(path, format=3, qmac="9.0")
+    with pytest.raises(ResultError, match=r"was written by qmac 9\.0\. Update qmac to read it"):
+        load(tmp_path / "run")
+
+
+def test_a_result_of_an_earlier_version_is_read(result, tmp_path):
+    """Without the entries that later versions write."""
+    path = result.save(tmp_path / "run") / "result.json"
+    header = json.loads(path.read_text())
+    for name in ("degradations", "failed", "machine"):
+        del header[name]
+    path.write_text(json.dumps({**header, "checksum": compute_checksum(header)}))
+    again = load(tmp_path / "run")
+    assert (again.degradations, again.failed, again.machine) == ([], [], "")
+
+
+def test_a_header_that_fits_other_arrays_is_refused(result, tmp_path):
+    path = result.save(tmp_path / "run") / "result.json"
+    change(path, scored=result.scored + 1)
+    with pytest.raises(ResultError, match="its digest is"):
+        load(tmp_path / "run")
+
+
+def test_a_run_directory_holds_the_prices_once(tmp_path):
+    result = qmac.optimize(PRICES, GRID, out=tmp_path / "run")
+    assert len(list(tmp_path.rglob("*.parquet"))) == 2  # prices and top
+    for again in (result, load(tmp_path / "run")):
+        assert again.series.prices.close.tolist() == PRICES["Close"].tolist()
+
+
+def test_a_run_of_many_symbols_is_no_result(run_of_many):
+    with pytest.raises(ResultError, match="holds 2 results. Name one, such as .*results"):
+        load(run_of_many)
+    names = {load(place).prices["name"] for place in run_of_many.glob("results/*")}
+    assert names == {"AAA", "b c"}
+
+
+def test_the_results_of_a_directory(run_of_many, one_run):
+    many = read_results(run_of_many)
+    assert list(many) == ["AAA", "b c"] and list(many.left_out) == ["BAD"]
+    one = read_results(run_of_many, "b c")
+    assert list(one) == ["b c"] and one.left_out == {}
+    assert list(read_results(Path(one_run))) == ["spy"]
+    with pytest.raises(OptionError, match=r"holds no result of 'AAB'. Did you mean 'AAA'\?"):
+        read_results(run_of_many, "AAB")
+
+
+def test_a_run_without_a_result(one_run, tmp_path):
+    (tmp_path / "run.json").write_bytes((one_run / "run.json").read_bytes())
+    with pytest.raises(ResultError, match="holds no result yet"):
+        read_results(tmp_path)
