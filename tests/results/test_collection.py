@@ -79,7 +79,7 @@ def test_a_symbol_without_a_winner_has_a_row(many):
     results = Results({"flat": lambda: flat, "S0": lambda: many["S0"]}, {})
     assert results.winners.loc["flat", list(ROLES)].isna().all()
     rows = results.summary()["winners"]
-    assert rows[0]["buy_fast"] is None and rows[0]["buy_and_hold"] == 0.0
+    assert rows[0]["buy_fast"] is None and rows[0]["buy_and_hold"] == flat.hold["total_return"]
     assert rows[1]["buy_fast"] == many["S0"].best[0]
 
 
