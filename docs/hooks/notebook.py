@@ -1,7 +1,8 @@
-"""The tutorial on the site: the notebook is run, and below each cell stands what it shows.
+"""Build the page of the tutorial: run the notebook, and show below each cell what it returns.
 
-Cells are plain Python and the last expression of each is shown, which is all that is needed of a Jupyter kernel and its forty packages.
-``tests/test_tutorial.py`` runs the same. Figures find Plotly in a file of the site, so that the page opens from disk.
+Cells are plain Python, and only the last expression of a cell is shown. So no Jupyter kernel with
+its forty packages is needed. ``tests/project/test_tutorial.py`` runs the same code. Figures load
+Plotly from a file of the site, so that the page opens from disk.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 PLOTLY = "assets/plotly.min.js"
 FAINT = "rgba(136, 136, 136, 0.3)"
-TEMPLATE = {  # on a light page and on a dark one
+TEMPLATE = {
     "layout": {
         "paper_bgcolor": "rgba(0, 0, 0, 0)",
         "plot_bgcolor": "rgba(0, 0, 0, 0)",
@@ -30,16 +31,43 @@ TEMPLATE = {  # on a light page and on a dark one
         "yaxis": {"gridcolor": FAINT, "zerolinecolor": FAINT},
     }
 }
+"""Colours of figures that can be read on a light page and on a dark one."""
 
 
-def cells(notebook: Path) -> Iterator[tuple[str, str]]:
-    """Kind (``"markdown"`` or ``"code"``) and source of each cell."""
+def read_cells(notebook: Path) -> Iterator[tuple[str, str]]:
+    """Yield the kind of each cell, ``"markdown"`` or ``"code"``, and its source.
+
+    Parameters
+    ----------
+    notebook : Path
+        An ``.ipynb`` file.
+
+    Yields
+    ------
+    tuple of str
+        Kind and source.
+    """
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         yield cell["cell_type"], "".join(cell["source"])
 
 
-def run(source: str, names: dict[str, Any]) -> tuple[str, Any]:
-    """What a cell prints, and the value of its last expression; ``names`` are what cells before it have defined."""
+def run_cell(source: str, names: dict[str, Any]) -> tuple[str, Any]:
+    """Run a cell, and return what it prints and the value of its last expression.
+
+    Parameters
+    ----------
+    source : str
+        Python code.
+    names : dict
+        Names that earlier cells defined; those of this cell are added.
+
+    Returns
+    -------
+    printed : str
+        Standard output of the cell.
+    value : object
+        Value of the last expression; None if the cell ends with a statement.
+    """
     tree = ast.parse(source)
     last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
     printed = io.StringIO()
@@ -49,65 +77,111 @@ def run(source: str, names: dict[str, Any]) -> tuple[str, Any]:
     return printed.getvalue(), value
 
 
-def shown(value: Any) -> str:
-    """A value as HTML: a figure, or a table, or its text."""
+def to_html(value: Any) -> str:
+    """Return a value as HTML: a figure, a table, or its text.
+
+    Parameters
+    ----------
+    value : object
+        Value of the last expression of a cell.
+
+    Returns
+    -------
+    str
+        HTML without a header; figures need Plotly on the page.
+    """
     if hasattr(value, "to_plotly_json"):
         value.update_layout(template=TEMPLATE)
-        return value.to_html(
-            full_html=False,
-            include_plotlyjs=False,
-            config={"responsive": True, "displayModeBar": False},
-        )
+        config = {"responsive": True, "displayModeBar": False}
+        return value.to_html(full_html=False, include_plotlyjs=False, config=config)
     if hasattr(value, "_repr_html_"):
         return value._repr_html_().replace(' border="1" class="dataframe"', "")
     return f"<pre>{escape(repr(value))}</pre>"
 
 
-def page_of(notebook: Path, folder: Path, names: dict[str, Any] | None = None) -> str:
-    """The notebook as Markdown with what its cells show, run in ``folder``.
+def build_page(notebook: Path, folder: Path, names: dict[str, Any] | None = None) -> str:
+    """Return the notebook as Markdown, with the output of its cells.
+
+    Parameters
+    ----------
+    notebook : Path
+        An ``.ipynb`` file.
+    folder : Path
+        Working directory of the cells.
+    names : dict, optional
+        Receives the names that the cells define.
+
+    Returns
+    -------
+    str
+        Markdown with HTML in it.
 
     Raises
     ------
-    RuntimeError : a cell failed; it says which, and the cause is chained.
+    RuntimeError
+        If a cell fails. The message contains the cell, and the cause is chained.
     """
     names = {} if names is None else names
     parts = []
     with contextlib.chdir(folder):
-        for kind, source in cells(notebook):
+        for kind, source in read_cells(notebook):
             if kind == "markdown":
                 parts.append(source)
                 continue
             try:
-                printed, value = run(source, names)
+                printed, value = run_cell(source, names)
             except Exception as error:
-                raise RuntimeError(
-                    f"{notebook.name}: this cell failed with {error!r}:\n{source}"
-                ) from error
+                message = f"{notebook.name}: this cell failed with {error!r}:\n{source}"
+                raise RuntimeError(message) from error
             parts.append(f"```python\n{source}\n```")
             if printed:
                 parts.append(f'<div class="output"><pre>{escape(printed)}</pre></div>')
             if value is not None:
-                parts.append(f'<div class="output">{shown(value)}</div>')
+                parts.append(f'<div class="output">{to_html(value)}</div>')
     return "\n\n".join(parts)
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> None:
-    """A page for each notebook, which stays beside it to be fetched."""
+    """Add a page for each notebook. The notebook stays beside it as a download.
+
+    Parameters
+    ----------
+    files : Files
+        All files of the site.
+    config : MkDocsConfig
+        Settings of the site.
+    """
     from tempfile import TemporaryDirectory
 
     from mkdocs.structure.files import File
     from plotly.offline import get_plotlyjs
 
     notebooks = [file for file in files if file.src_uri.endswith(".ipynb")]
+    script = f'<script src="{PLOTLY}"></script>'
     for file in notebooks:
         with TemporaryDirectory() as folder:
-            page = page_of(Path(file.abs_src_path or ""), Path(folder))
-        page = f'<script src="{PLOTLY}"></script>\n\n{page}\n\n<a href="{file.src_uri}">This page as a notebook</a>\n'
-        files.append(File.generated(config, file.src_uri.replace(".ipynb", ".md"), content=page))
+            page = build_page(Path(file.abs_src_path or ""), Path(folder))
+        download = f'<a href="{file.src_uri}">Download this page as a notebook</a>'
+        content = f"{script}\n\n{page}\n\n{download}\n"
+        name = file.src_uri.replace(".ipynb", ".md")
+        files.append(File.generated(config, name, content=content))
     if notebooks:
         files.append(File.generated(config, PLOTLY, content=get_plotlyjs()))
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Pages link to the notebook, which is what there is in the repository; on the site they lead to its page."""
+    """Return a page whose links to a notebook lead to its page on the site.
+
+    In the repository the notebook is what there is to link to.
+
+    Parameters
+    ----------
+    markdown : str
+        Text of a page.
+
+    Returns
+    -------
+    str
+        The text with changed links.
+    """
     return markdown.replace(".ipynb)", ".md)")

@@ -1,4 +1,4 @@
-"""The site is built strictly, fetches nothing, and opens from disk, its search too."""
+"""The site is built strictly, needs no network, and opens from disk; its search does too."""
 
 import re
 import subprocess
@@ -11,16 +11,20 @@ from helpers.browser import CHROMIUM, chromium
 
 ROOT = Path(__file__).parents[2]
 SEARCH = """<script>
-const until = (what) => new Promise((next) => { const wait = () => what() ? next() : setTimeout(wait, 50); wait(); });
+const until = (what) => new Promise((next) => {
+  const wait = () => what() ? next() : setTimeout(wait, 50);
+  wait();
+});
 (async () => {
-  await until(() => window.component$);  // the theme's script is there
+  await until(() => window.component$);  // the theme's script is loaded
   document.getElementById("__search").click();
   const query = document.querySelector("input.md-search__input");
   query.focus();
   query.value = "pyramiding";
   query.dispatchEvent(new KeyboardEvent("keyup", { bubbles: true }));
   await until(() => document.querySelector(".md-search-result__item"));
-  document.documentElement.dataset.found = document.querySelector(".md-search-result__list").textContent;
+  const list = document.querySelector(".md-search-result__list");
+  document.documentElement.dataset.found = list.textContent;
 })();
 </script></body>"""
 
@@ -35,7 +39,7 @@ def site(tmp_path_factory):
     return folder
 
 
-def test_nothing_is_fetched(site):
+def test_no_network_is_needed(site):
     pages = list(site.glob("*.html"))
     assert len(pages) > 15
     for page in pages:
@@ -44,13 +48,13 @@ def test_nothing_is_fetched(site):
         ), page.name
 
 
-def test_pages_are_what_is_written(site):
+def test_generated_pages_have_their_content(site):
     assert (site / "tutorial.html").read_text().count("plotly-graph-div") == 2
     assert "0.1.0" in (site / "changelog.html").read_text()
     assert not (site / "hooks").exists()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
 def test_search_from_disk(site):
     page = site / "probe.html"
     page.write_text((site / "index.html").read_text().replace("</body>", SEARCH))
