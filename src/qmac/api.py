@@ -10,7 +10,7 @@ import pandas as pd
 from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols, of_frames
 from qmac.engine.dataset.signals import Averages
-from qmac.jobs.job import Job, job_of
+from qmac.jobs.job import Job, build_job
 from qmac.jobs.runner import kept_in, run, threads_of
 from qmac.results.collection import Results
 from qmac.results.result import Result
@@ -20,6 +20,7 @@ from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.limits import Limits
 from qmac.strategy.constraints import Constraints
 from qmac.strategy.grid import Grid
+from qmac.strategy.request import check_request
 from qmac.strategy.rules import Rules
 
 
@@ -80,10 +81,10 @@ def optimize(
     """
     series = Prices.of(prices)
     symbols = Symbols({series.name: series}, {})
-    job = job_of(
-        symbols, grid, objective, rules, top, min_trades,
-        maximize=maximize, constraints=constraints, averages=averages, strict=True,
-    )  # fmt: skip
+    request = check_request(
+        grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
+    )
+    job = build_job(symbols, request, averages, strict=True)
     limits = Limits.of(limits)
     threads = threads_of(limits, threads)
     directory = kept_in(job, out, save_grid, executor)
@@ -126,17 +127,10 @@ def optimize_many(
     [70, 40]
     """
     symbols = of_frames(prices)
-    job = job_of(
-        symbols,
-        grid,
-        objective,
-        rules,
-        top,
-        min_trades,
-        maximize=maximize,
-        constraints=constraints,
-        strict=strict,
+    request = check_request(
+        grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
     )
+    job = build_job(symbols, request, strict=strict)
     limits = Limits.of(limits)
     threads = threads_of(limits, threads)
     directory = kept_in(job, out, save_grid, executor)
@@ -164,7 +158,7 @@ def resume(
     found = RunDirectory.open(Path(directory).expanduser())
     limits = Limits.of(limits)
     return run(
-        Job.of_directory(found),
+        Job.from_directory(found),
         found,
         limits,
         threads_of(limits, threads),

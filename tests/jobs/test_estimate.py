@@ -14,12 +14,13 @@ from qmac.data.symbols import Symbols
 from qmac.errors import OptionError
 from qmac.jobs import estimate as estimates
 from qmac.jobs.estimate import estimate
-from qmac.jobs.job import job_of
+from qmac.jobs.job import build_job
 from qmac.jobs.memory_model import finishing_bytes
 from qmac.jobs.runner import run
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Probe, Reading
+from qmac.strategy.request import check_request
 
 GRID = qmac.Grid(windows=range(2, 32))
 
@@ -31,7 +32,7 @@ def briefly(monkeypatch):
 
 def job(*bars, grid=GRID, top=20):
     prices = {f"S{k}": qmac.Prices.of(frame(series("random", n, k))) for k, n in enumerate(bars)}
-    return job_of(Symbols(prices, {}), grid, "total_return", None, top, 1)
+    return build_job(Symbols(prices, {}), check_request(grid, top=top))
 
 
 def test_the_replay_of_many_rows_counts():

@@ -19,18 +19,22 @@ from qmac.jobs import memory_model
 from qmac.jobs import monitor as keepers
 from qmac.jobs.monitor import SweepMonitor
 from qmac.jobs.series_sweep import sweep
+from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
 from qmac.runs.score_store import is_complete
+from qmac.runs.tasks import Task
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Reading
 from qmac.strategy.constraints import check_constraints
+from qmac.strategy.request import check_request
 
 PRICES = qmac.Prices.of(FRAME)
 MIB = 2**20
 LIMIT = 600 * MIB
+TASK, REQUEST = Task("close"), check_request(GRID, top=20)
 
 
 class Machine:
@@ -65,7 +69,7 @@ def ledger_of(evaluator):
 
 def keeper_of(machine=None, limits=None, directory=None, listener=None, threads=8):
     governor = Governor(limits or Limits(), machine or Machine(), threads)
-    return SweepMonitor("close", spec().objective, GRID.size, governor, listener, directory)
+    return SweepMonitor(TASK, spec().objective, GRID.size, governor, listener, directory)
 
 
 class Folder:
@@ -81,7 +85,7 @@ class Folder:
         if self.error:
             raise self.error
 
-    def load_snapshot(self, ledger, fits):
+    def load_snapshot(self, task, dataset, ledger):
         return None, []
 
 
@@ -154,7 +158,9 @@ def test_the_tally_of_a_run_with_snapshots_is_held_from_the_start(evaluator, dir
     worker.evaluate((0, 3))
     given = worker.tally
     assert (
-        ledger.settle(given, [(0, 3)], may_keep=True) == (directory is None) == (ledger.tally is given)
+        ledger.settle(given, [(0, 3)], may_keep=True)
+        == (directory is None)
+        == (ledger.tally is given)
     )
     for name, array in reductions.named_arrays(given).items():
         if not name.startswith("heap"):  # sorted, when merged
@@ -297,8 +303,7 @@ def test_the_rate_is_that_of_now(evaluator, monkeypatch):
 
 
 def test_time_and_work_of_earlier_processes_count(evaluator, tmp_path):
-    asked = {"averages": "sma"}
-    directory = RunDirectory.create(tmp_path / "run", asked, {"close": PRICES}, None, {})
+    directory = RunDirectory.create(tmp_path / "run", NewRun(REQUEST, {"close": PRICES}))
     first, ledger = keeper_of(directory=directory, threads=1), ledger_of(evaluator)
     first.begin(evaluator, ledger, 1)
     first.seconds_before = 100.0
@@ -392,9 +397,8 @@ def part(evaluator, ledger, batch):
 @pytest.fixture
 def kept(tmp_path):
     """A directory of a run that keeps every score."""
-    return RunDirectory.create(
-        tmp_path / "run", {"averages": "sma"}, {"close": PRICES}, None, {}, "float32"
-    )
+    run = NewRun(REQUEST, {"close": PRICES}, save_grid="float32")
+    return RunDirectory.create(tmp_path / "run", run)
 
 
 def test_what_earlier_processes_did_is_told_and_not_undone(evaluator, kept):
@@ -410,7 +414,7 @@ def test_what_earlier_processes_did_is_told_and_not_undone(evaluator, kept):
         part(evaluator, ledger, batch)
         if number == 0:
             keeper._writer.drop("disk: 5 MiB are free")
-        assert not kept.scores("close").exists()
+        assert not kept.scores(TASK).exists()
         if batch[1] < last:
             with pytest.raises(Stopped):
                 keeper.end(ledger)
@@ -442,4 +446,4 @@ def test_scores_go_on_where_they_are_whole(evaluator, kept):
         keeper.begin(evaluator, ledger, 1)
         part(evaluator, ledger, batch)
         assert not keeper.end(ledger)
-    assert is_complete(kept.scores("close"))
+    assert is_complete(kept.scores(TASK))

@@ -22,13 +22,16 @@ import qmac
 from qmac.data.symbols import Symbols
 from qmac.errors import OptionError, ResultError, Stopped
 from qmac.jobs import monitor, runner, series_sweep
-from qmac.jobs.job import job_of
+from qmac.jobs.job import build_job
 from qmac.results import reader
 from qmac.runs.directory import PROGRESS, RunDirectory
-from qmac.runs.header import HEADER, checksum
+from qmac.runs.header import HEADER
+from qmac.runs.tasks import Task
 from qmac.runtime.execution import ledger, threads
 from qmac.runtime.monitoring import progress_log
 from qmac.storage import atomic
+from qmac.storage.json_text import compute_checksum
+from qmac.strategy.request import check_request
 
 BARS = ohlc("random", 300, 4)
 SMALL = qmac.Grid(windows=range(2, 12))
@@ -103,15 +106,14 @@ def test_a_listener_that_fails_and_fails_again_costs_nothing(tmp_path, monkeypat
 
 
 def test_killed_after_a_result_and_before_all_else(tmp_path, copy):
-    job = job_of(
-        Symbols({"SPY": qmac.Prices.of(BARS, "SPY")}, {}), SMALL, "total_return", None, 20, 1
-    )
+    symbols = Symbols({"SPY": qmac.Prices.of(BARS, "SPY")}, {})
+    job = build_job(symbols, check_request(SMALL, top=20))
     directory = runner.kept_in(job, tmp_path / "run", "float32")
     whole = runner.run(job, directory, qmac.Limits(), 2)["SPY"].digest
-    (scores,) = (path for path in directory.result("SPY").iterdir() if path.is_dir())
+    (scores,) = (path for path in directory.result(Task("SPY")).iterdir() if path.is_dir())
     files_of = sorted(path.name for path in scores.iterdir())
-    directory.scores("SPY").parent.mkdir(exist_ok=True)
-    place = scores.rename(directory.scores("SPY"))
+    directory.scores(Task("SPY")).parent.mkdir(exist_ok=True)
+    place = scores.rename(directory.scores(Task("SPY")))
     shutil.copy(snapshots(copy)[0], tmp_path / "run" / "snapshots")
     assert qmac.resume(tmp_path / "run")["SPY"].digest == whole
     assert sorted(path.name for path in scores.iterdir()) == files_of and not place.exists()
@@ -377,10 +379,10 @@ def test_a_snapshot_of_strange_seconds_does_no_harm(copy, digest, monkeypatch, s
     from qmac.runs import snapshot
 
     for path in snapshots(copy):
-        about, arrays = snapshot.decoded(path)
+        about, arrays = snapshot.decode(path)
         path.write_bytes(
             b"".join(
-                snapshot.encoded(about | {"seconds": seconds}, arrays, threads.threading.Lock())
+                snapshot.encode(about | {"seconds": seconds}, arrays, threads.threading.Lock())
             )
         )
     with warnings.catch_warnings():
@@ -402,7 +404,7 @@ def test_other_damage(copy, digest, damage):
     if damage == "progress":
         assert qmac.resume(copy)["prices"].digest == digest
         return
-    with pytest.raises(ResultError, match="(damaged|changed).*Begin the run anew"):
+    with pytest.raises(ResultError, match="(damaged|changed).*Start the run again"):
         qmac.resume(copy)
 
 
@@ -415,8 +417,8 @@ def test_other_damage(copy, digest, damage):
 )  # fmt: skip
 def test_a_stranger_s_header_is_refused(copy, asked):
     header = json.loads((copy / HEADER).read_text())
-    header["asked"] = header["asked"] | asked if asked else {}
-    header["checksum"] = checksum(header)
+    header["fingerprint"] = header["fingerprint"] | asked if asked else {}
+    header["checksum"] = compute_checksum(header)
     (copy / HEADER).write_text(json.dumps(header))
     with pytest.raises(ResultError):
         qmac.resume(copy)
@@ -424,12 +426,12 @@ def test_a_stranger_s_header_is_refused(copy, asked):
 
 def test_kernels_of_another_version_are_named(copy):
     header = json.loads((copy / HEADER).read_text())
-    header["asked"]["kernels"] = "0" * 64
+    header["fingerprint"]["kernels"] = "0" * 64
     header["qmac"] += "\x1b[2J"  # which would clear a terminal
-    header["checksum"] = checksum(header)
+    header["checksum"] = compute_checksum(header)
     (copy / HEADER).write_text(json.dumps(header))
     with pytest.raises(
-        ResultError, match=r"was begun by qmac [0-9.a-z]+\?\[2J, .*Go on with that version"
+        ResultError, match=r"was written by qmac [0-9.a-z]+\?\[2J, .*Resume it with that version"
     ):
         qmac.resume(copy)
 

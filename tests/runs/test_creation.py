@@ -6,13 +6,14 @@ import threading
 
 import numpy as np
 import pytest
-from helpers.run_directories import ASKED, PRICES, created
+from helpers.run_directories import PRICES, created, new_run
 
 from qmac.errors import InputError, ResultError
 from qmac.runs.creation import STARTING
 from qmac.runs.directory import RunDirectory
-from qmac.runs.header import HEADER, checksum
+from qmac.runs.header import HEADER
 from qmac.storage import atomic
+from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import hold_lock, write_holder
 
 
@@ -21,7 +22,9 @@ def starting(path, symbols=("SPY",), **more):
     started = {"symbols": list(symbols)}
     path.mkdir(exist_ok=True)
     with hold_lock(path / STARTING, path) as descriptor:
-        write_holder(descriptor, json.dumps({**started, "checksum": checksum(started), **more}))
+        write_holder(
+            descriptor, json.dumps({**started, "checksum": compute_checksum(started), **more})
+        )
 
 
 def contents(path):
@@ -117,7 +120,7 @@ def test_of_two_that_start_together_one_begins(tmp_path, there):
         def start(path=path, barrier=barrier, ended=ended):
             barrier.wait()
             try:
-                ended.append(RunDirectory.create(path, ASKED, {"SPY": PRICES}, None, {}).path)
+                ended.append(RunDirectory.create(path, new_run()).path)
             except InputError as error:
                 ended.append(str(error))
 

@@ -1,5 +1,6 @@
 """A run directory: complete or none, checked when it is read, and held by one process at a time."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -12,18 +13,21 @@ from datetime import UTC, timedelta, timezone
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.run_directories import ASKED, GRID, PRICES, created
+from helpers.run_directories import GRID, PRICES, created
 from helpers.series import frame, ohlc, series
 from helpers.sweeps import done, evaluator_of, ledger_of
 
 from qmac.data.prices import Prices
 from qmac.errors import ResultError
-from qmac.runs.directory import GENERATIONS, RunDirectory
-from qmac.runs.header import own_averages, prices_checksum
-from qmac.runs.snapshot import arrays_of, encoded
+from qmac.runs.directory import GENERATIONS, RunDirectory, identify
+from qmac.runs.header import prices_checksum
+from qmac.runs.snapshot import collect_arrays, encode
+from qmac.runs.tasks import Task
 from qmac.storage import atomic
 
-FITS = {"name": "SPY", "dataset": "0123"}
+SPY = Task("SPY")
+DATASET = "0123"
+FITS = identify(SPY, DATASET)
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def test_created_is_opened(tmp_path):
     }
     made = created(tmp_path / "run", prices, left_out={"BAD": "why"})
     found = RunDirectory.open(tmp_path / "run")
-    assert found.header == made.header and found.names == list(prices)
+    assert found.header == made.header and found.symbols == list(prices)
     for name in prices:
         assert found.prices(name).frame.equals(PRICES.frame) and found.prices(name).name == name
     assert len(list((tmp_path / "run" / "prices").iterdir())) == len(prices)
@@ -119,9 +123,7 @@ def test_prices_changed_by_a_bit_are_others():
 @pytest.mark.parametrize("name", ["prices/SPY.parquet", "averages.npy"])
 def test_damage_of_what_was_given_is_found(tmp_path, name):
     averages = np.linspace(1, 2, 900).reshape(3, 300)
-    directory = created(
-        tmp_path / "run", averages=averages, asked=ASKED | {"averages": own_averages(averages)}
-    )
+    directory = created(tmp_path / "run", averages=averages)
 
     def read():
         return directory.prices("SPY").frame if name.startswith("prices") else directory.averages()
@@ -153,7 +155,7 @@ def test_damage_of_what_was_given_is_found(tmp_path, name):
         for size in range(0, len(data), len(data) // 20):
             path.write_bytes(data[:size])
             with pytest.raises(
-                ResultError, match=rf"{path.name} (is damaged|was changed).*\. Begin the run anew"
+                ResultError, match=rf"{path.name} (is damaged|was changed).*\. Start the run again"
             ):
                 read()
     path.unlink()
@@ -183,7 +185,8 @@ def test_a_file_is_known_before_it_is_parsed(directory, monkeypatch):
     with pytest.raises(ResultError, match="was changed"):
         directory.prices("SPY")
     assert len(parsed) == 1
-    del directory.header["prices"]["SPY"]["file"]  # of an earlier version
+    entry = dataclasses.replace(directory.header.prices["SPY"], file=None)
+    directory.header.prices["SPY"] = entry  # as a header may be that has no such checksum
     PRICES.frame.to_parquet(path)
     assert len(directory.prices("SPY")) == 300
 
@@ -198,10 +201,10 @@ def test_the_newest_three_are_kept(directory, evaluator):
         directory.save_snapshot(FITS | {"seconds": cell}, ledger)
         assert len(list((directory.path / "snapshots").iterdir())) == min(cell + 1, GENERATIONS)
     again = ledger_of(evaluator)
-    about, damaged = directory.load_snapshot(again, FITS)
+    about, damaged = directory.load_snapshot(SPY, DATASET, again)
     assert about["seconds"] == 5 and again.done.sum() == 6 and not damaged
     directory.drop_snapshots()
-    assert directory.load_snapshot(ledger_of(evaluator), FITS) == (None, [])
+    assert directory.load_snapshot(SPY, DATASET, ledger_of(evaluator)) == (None, [])
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "away", "counts"])
@@ -221,18 +224,18 @@ def test_damaged_ones_are_passed_over(directory, evaluator, bad, damage):
             forged = ledger_of(evaluator)
             forged.done[:4] = True
             path.write_bytes(
-                b"".join(encoded(FITS | {"seconds": 9}, arrays_of(forged), forged.lock))
+                b"".join(encode(FITS | {"seconds": 9}, collect_arrays(forged), forged.lock))
             )
         else:
             path.write_bytes({"flip": data, "cut": data[: len(data) // 2], "empty": b""}[damage])
     again = ledger_of(evaluator)
-    about, damaged = directory.load_snapshot(again, FITS)
+    about, damaged = directory.load_snapshot(SPY, DATASET, again)
     assert again.done.sum() == 3 - bad and (about is None) == (bad == 3)
     assert len(damaged) == (0 if damage == "away" else min(bad, len(paths)))
     again.check()
     if damage != "away":
         directory.save_snapshot(FITS | {"seconds": 9}, ledger)  # newer than those that are damaged
-        assert directory.load_snapshot(ledger_of(evaluator), FITS)[0]["seconds"] == 9
+        assert directory.load_snapshot(SPY, DATASET, ledger_of(evaluator))[0]["seconds"] == 9
 
 
 def test_the_newest_sound_one_is_set_aside_though_memory_is_short(
@@ -241,15 +244,15 @@ def test_the_newest_sound_one_is_set_aside_though_memory_is_short(
     ledger = ledger_of(evaluator)
     for cell in range(3):
         ledger.settle(done(evaluator, (cell, cell + 1)), [(cell, cell + 1)])
-        directory.save_snapshot((FITS if cell < 2 else {"name": "QQQ"}) | {"seconds": cell}, ledger)
+        directory.save_snapshot((FITS if cell < 2 else {"task": "QQQ"}) | {"seconds": cell}, ledger)
     _, newer, older = sorted((directory.path / "snapshots").iterdir(), reverse=True)
     newer.write_bytes(newer.read_bytes()[:-1])
     with monkeypatch.context() as patch:
         patch.setattr(type(newer), "read_bytes", lambda *_: bytearray(1 << 60))
-        directory.set_aside("SPY")
+        directory.set_aside(SPY)
     assert not older.exists() and newer.exists()
     directory.drop_snapshots()
-    assert directory.load_snapshot(ledger_of(evaluator), FITS)[0]["seconds"] == 0
+    assert directory.load_snapshot(SPY, DATASET, ledger_of(evaluator))[0]["seconds"] == 0
 
 
 def test_a_snapshot_beyond_all_sizes_is_not_even_read(directory, evaluator):
@@ -260,7 +263,7 @@ def test_a_snapshot_beyond_all_sizes_is_not_even_read(directory, evaluator):
     huge.touch()
     os.truncate(huge, 2**40)
     os.mkfifo(directory.path / "snapshots" / "00000098")  # would be waited for
-    about, damaged = directory.load_snapshot(ledger_of(evaluator), FITS)
+    about, damaged = directory.load_snapshot(SPY, DATASET, ledger_of(evaluator))
     assert about["seconds"] == 1
     assert re.fullmatch(
         r".*00000099 .* it has 1,099,511,627,776 bytes, and [0-9,]+ are the most\.", damaged[0]
@@ -271,10 +274,10 @@ def test_a_snapshot_beyond_all_sizes_is_not_even_read(directory, evaluator):
 def test_snapshots_of_other_series_are_not_taken(directory, evaluator):
     ledger = ledger_of(evaluator)
     ledger.settle(done(evaluator, (0, 1)), [(0, 1)])
-    for about in ({"name": "QQQ", "dataset": "0123"}, {"name": "SPY", "dataset": "4567"}, {}):
+    for about in (identify(Task("QQQ"), DATASET), identify(SPY, "4567"), {}):
         directory.save_snapshot(about, ledger)
     again = ledger_of(evaluator)
-    assert directory.load_snapshot(again, FITS) == (None, []) and not again.done.any()
+    assert directory.load_snapshot(SPY, DATASET, again) == (None, []) and not again.done.any()
 
 
 def test_a_save_that_fails_lets_go_of_the_books(directory, evaluator, monkeypatch):
@@ -303,7 +306,7 @@ def test_nothing_of_killed_processes_stays(directory, evaluator):
     assert list((directory.path / "snapshots").iterdir()) == []
     for name in ("SPY", f".SPY-{os.getpid()}", ".SPY-1", ".SPY2-1", "SPY2"):
         (directory.path / "results" / name).mkdir()
-    directory.drop_result("SPY")
+    directory.drop_result(SPY)
     assert sorted(path.name for path in (directory.path / "results").iterdir()) == [
         ".SPY2-1",
         "SPY2",
@@ -317,7 +320,7 @@ def test_strange_files_among_snapshots(directory, evaluator):
     ledger = ledger_of(evaluator)
     ledger.settle(done(evaluator, (0, 1)), [(0, 1)])
     directory.save_snapshot(FITS | {"seconds": 0}, ledger)
-    about, damaged = directory.load_snapshot(ledger_of(evaluator), FITS)
+    about, damaged = directory.load_snapshot(SPY, DATASET, ledger_of(evaluator))
     assert about["seconds"] == 0 and not damaged
 
 

@@ -4,21 +4,28 @@ import json
 import re
 
 import pytest
-from helpers.run_directories import ASKED, created
+from helpers.run_directories import REQUEST, created
 
 from qmac.errors import ResultError
 from qmac.runs.directory import RunDirectory
-from qmac.runs.header import HEADER, changes, checksum
+from qmac.runs.header import FORMAT, HEADER, Fingerprint, describe_changes
+from qmac.storage.json_text import compute_checksum
 
+FINGERPRINT = Fingerprint.of(REQUEST, None).to_dict()
 ENTRY = {"bars": 300, "sha256": "0" * 64}
 WHOLE = {
-    "format": 1,
+    "format": FORMAT,
     "qmac": "9",
-    "asked": ASKED,
+    "fingerprint": FINGERPRINT,
     "prices": {"SPY": ENTRY},
     "left_out": {"QQQ": "why"},
     "save_grid": None,
 }
+
+
+def signed(header):
+    """Return a header whose checksum fits."""
+    return {**header, "checksum": compute_checksum(header)}
 
 
 @pytest.fixture
@@ -53,49 +60,61 @@ def test_a_header_is_what_was_written_or_refused(directory):
             RunDirectory.open(directory.path)
 
 
-def signed(header):
-    return {**header, "checksum": checksum(header)}
-
-
 @pytest.mark.parametrize(
     "text",
     [
         "", "null", "[]", "7", '"text"', "{}", "[" * 100_000, '{"checksum": null}', "NaN", "\0",
         json.dumps(signed({})),
-        json.dumps(signed({"format": "x", "qmac": "9", "asked": ASKED, "prices": {}})),
-        json.dumps(signed({"format": 1, "asked": ASKED})),
-        json.dumps(signed({"format": 1, "qmac": "9", "asked": [], "prices": {}, "left_out": {}})),
-        json.dumps(signed({"format": 1, "qmac": "9", "asked": {}, "prices": [], "left_out": {}})),
-        json.dumps(signed({"format": 1, "qmac": "9", "asked": {}, "prices": {}, "left_out": 0})),
+        json.dumps(signed({"format": "x", "qmac": "9", "fingerprint": FINGERPRINT, "prices": {}})),
+        json.dumps(signed({"format": FORMAT, "fingerprint": FINGERPRINT})),
+        json.dumps(signed({"format": FORMAT, "qmac": "9", "fingerprint": [], "prices": {}, "left_out": {}})),
+        json.dumps(signed({"format": FORMAT, "qmac": "9", "fingerprint": {}, "prices": [], "left_out": {}})),
+        json.dumps(signed({"format": FORMAT, "qmac": "9", "fingerprint": {}, "prices": {}, "left_out": 0})),
     ],
 )  # fmt: skip
 def test_strange_headers_are_refused(directory, text):
     (directory.path / HEADER).write_text(text)
-    with pytest.raises(ResultError, match="damaged|changed|is no header"):
+    with pytest.raises(ResultError, match="damaged|changed|is not the header"):
         RunDirectory.open(directory.path)
 
 
-def test_a_newer_format_says_to_update(directory):
-    header = {name: value for name, value in directory.header.items() if name != "checksum"}
-    (directory.path / HEADER).write_text(json.dumps(signed(header | {"format": 99, "qmac": "9.9"})))
-    with pytest.raises(ResultError, match=r"written by qmac 9\.9\. Update qmac"):
+@pytest.mark.parametrize(("number", "version"), [(1, "0.1.0"), (99, "9.9")])
+def test_a_directory_of_another_format_names_who_wrote_it_and_the_way_out(
+    directory, number, version
+):
+    header = signed(directory.header.to_dict() | {"format": number, "qmac": version})
+    (directory.path / HEADER).write_text(json.dumps(header))
+    with pytest.raises(ResultError) as refused:
+        RunDirectory.open(directory.path)
+    assert str(refused.value) == (
+        f"{directory.path} was written by qmac {version} in run format {number}, and this version "
+        f"reads format {FORMAT}. Resume it with qmac {version}, or start the run again in another "
+        "directory."
+    )
+
+
+@pytest.mark.parametrize("number", [None, "2", 2.5, True])
+def test_a_format_that_is_no_number_is_refused(directory, number):
+    header = signed(directory.header.to_dict() | {"format": number})
+    (directory.path / HEADER).write_text(json.dumps(header))
+    with pytest.raises(ResultError, match="format must be a number"):
         RunDirectory.open(directory.path)
 
 
 def without(name):
-    return {key: value for key, value in ASKED.items() if key != name}
+    return {key: value for key, value in FINGERPRINT.items() if key != name}
 
 
 @pytest.mark.parametrize(
     ("wrong", "changed"),
     [
-        *((name, {"asked": without(name)}) for name in ASKED),
-        ("averages", {"asked": ASKED | {"averages": 3}}),
-        ("maximize", {"asked": ASKED | {"maximize": "yes"}}),
-        ("top", {"asked": ASKED | {"top": 2.5}}),
-        ("grid", {"asked": ASKED | {"grid": {"windows": [2, 3]}}}),
-        ("grid", {"asked": ASKED | {"grid": ASKED["grid"] | {"buy_slow": [2, "3"]}}}),
-        ("constraints", {"asked": ASKED | {"constraints": {"win_rate": 0.5}}}),
+        *((name, {"fingerprint": without(name)}) for name in FINGERPRINT),
+        ("averages", {"fingerprint": FINGERPRINT | {"averages": 3}}),
+        ("maximize", {"fingerprint": FINGERPRINT | {"maximize": "yes"}}),
+        ("top", {"fingerprint": FINGERPRINT | {"top": 2.5}}),
+        ("grid", {"fingerprint": FINGERPRINT | {"grid": {"windows": [2, 3]}}}),
+        ("grid", {"fingerprint": FINGERPRINT | {"grid": FINGERPRINT["grid"] | {"buy_slow": [2, "3"]}}}),
+        ("constraints", {"fingerprint": FINGERPRINT | {"constraints": {"win_rate": 0.5}}}),
         ("prices", {"prices": {}}),
         ("prices", {"prices": {"SPY": 7}}),
         ("prices", {"prices": {"SPY": {"bars": 300}}}),
@@ -105,9 +124,9 @@ def without(name):
 )  # fmt: skip
 def test_what_cannot_be_is_named(directory, wrong, changed):
     (directory.path / HEADER).write_text(json.dumps(signed(WHOLE)))
-    assert RunDirectory.open(directory.path).names == ["SPY"]
+    assert RunDirectory.open(directory.path).symbols == ["SPY"]
     (directory.path / HEADER).write_text(json.dumps(signed(WHOLE | changed)))
-    with pytest.raises(ResultError, match=f"is no header of a run: {wrong}. Begin"):
+    with pytest.raises(ResultError, match=f"is not the header of a run: {wrong}"):
         RunDirectory.open(directory.path)
 
 
@@ -115,27 +134,27 @@ def test_what_a_stranger_wrote_moves_no_cursor(directory):
     (directory.path / HEADER).write_text(
         json.dumps(signed(WHOLE | {"format": 99, "qmac": "9\x1b[2J\nqmac: done"}))
     )
-    with pytest.raises(ResultError, match=r"written by qmac 9\?\[2J\?qmac: done\. Update"):
+    with pytest.raises(ResultError, match=r"written by qmac 9\?\[2J\?qmac: done in run format 99"):
         RunDirectory.open(directory.path)
 
 
 def test_changes_name_what_changed():
     kept = {"rules": {"fees": 0.1, "end": None}, "top": 5, "grid": list(range(100))}
-    assert changes(kept, json.loads(json.dumps(kept))) == []
-    assert changes(kept, kept | {"top": 6}) == ["top is 5, asked is 6"]
-    assert changes(kept, kept | {"rules": {"fees": 0.2, "end": "2001"}}) == [
-        "rules.fees is 0.1, asked is 0.2", 'rules.end is null, asked is "2001"',
+    assert describe_changes(kept, json.loads(json.dumps(kept))) == []
+    assert describe_changes(kept, kept | {"top": 6}) == ["top is 5, not 6"]
+    assert describe_changes(kept, kept | {"rules": {"fees": 0.2, "end": "2001"}}) == [
+        "rules.fees is 0.1, not 0.2", 'rules.end is null, not "2001"',
     ]  # fmt: skip
-    assert changes(kept, kept | {"grid": []}) == ["grid is 0:99, asked is []"]
+    assert describe_changes(kept, kept | {"grid": []}) == ["grid is 0:99, not []"]
     words = {"text": "x" * 100}
     assert re.fullmatch(
-        r'text is "x+ \.\.\. \(102 characters\), asked is null', changes(words, {})[0]
+        r'text is "x+ \.\.\. \(102 characters\), not null', describe_changes(words, {})[0]
     )
-    assert changes({"prices": {"A": "x"}}, {"prices": {"B": "y"}}) == [
-        'prices.A is "x", asked is null', 'prices.B is null, asked is "y"',
+    assert describe_changes({"prices": {"A": "x"}}, {"prices": {"B": "y"}}) == [
+        'prices.A is "x", not null', 'prices.B is null, not "y"',
     ]  # fmt: skip
 
 
 def test_lists_that_begin_and_end_alike_are_told_apart():
     kept, asked = ([2, 3, 4, middle, 11, 12, 14, 15, 16, 90] for middle in (6, 7))
-    assert changes({"windows": kept}, {"windows": asked}) == ["windows holds 6 where asked is 7"]
+    assert describe_changes({"windows": kept}, {"windows": asked}) == ["windows holds 6, not 7"]

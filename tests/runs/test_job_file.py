@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qmac
-from qmac.runs.job_file import windows_text
+from qmac.runs.job_file import spell_windows
 from qmac.strategy.windows import parse_windows
 
 
 @given(st.sets(st.integers(1, 400), min_size=1))
 def test_windows_are_their_text(windows):
-    assert parse_windows(windows_text(sorted(windows))) == tuple(sorted(windows))
+    assert parse_windows(spell_windows(sorted(windows))) == tuple(sorted(windows))
 
 
 QUESTIONS = {
@@ -126,24 +126,34 @@ def test_the_command_line_overrides(job, asked, csv, tmp_path):
         'threads = 1\nstart = 2001-02-01\nout = "kept"\npolite = true\n'
     )
     plain, limits, kept = asked("optimize", path)
-    assert plain.grid.buys.slow == (2, 5, 7, 8, 9) and plain.grid.buys.fast == (3,)
-    assert (plain.top, plain.rules.start, plain.rules.fees, list(plain.prices)) == (
+    assert plain.request.grid.buys.slow == (2, 5, 7, 8, 9) and plain.request.grid.buys.fast == (3,)
+    assert (
+        plain.request.top,
+        plain.request.rules.start,
+        plain.request.rules.fees,
+        list(plain.prices),
+    ) == (
         3,
         "2001-02-01",
         0.0,
         ["spy"],
     )
     assert (
-        list(plain.constraints) == ["win_rate", "total_trades"] and kept.path == tmp_path / "kept"
+        list(plain.request.constraints) == ["win_rate", "total_trades"]
+        and kept.path == tmp_path / "kept"
     )
     assert (limits.threads, limits.polite) == (1, True)
     over, _, kept = asked(
         "optimize", path, "--windows", "2:6", "--top", 20, "--fees", "0.01", "--where", "exposure > 0",
         "--start", "2001-01-01", "--out", tmp_path / "other",
     )  # fmt: skip
-    assert over.grid == qmac.Grid(range(2, 7)) and (over.rules.fees, over.top) == (0.01, 20)
+    assert over.request.grid == qmac.Grid(range(2, 7)) and (
+        over.request.rules.fees,
+        over.request.top,
+    ) == (0.01, 20)
     assert (
-        list(over.constraints) == ["exposure", "total_trades"] and over.rules.start == "2001-01-01"
+        list(over.request.constraints) == ["exposure", "total_trades"]
+        and over.request.rules.start == "2001-01-01"
     )
     assert kept.path == tmp_path / "other"
     assert list(asked("estimate", path, "--sample")[0].prices) == ["sp500"]
@@ -159,8 +169,8 @@ def test_the_command_line_overrides(job, asked, csv, tmp_path):
         ("windoes = 3", "windoes is not known. Did you mean 'windows'?"),
         ("stop-los = 3", "Did you mean 'stop-loss'?"),
         ("windows = 2:252", "is no TOML"),
-        ("fees = 'x'", "fees is 'x', but must be a number"),
-        ("top = 2.5", "top is 2.5, but must be a whole number"),
+        ("fees = 'x'", "fees must be a number, got 'x'"),
+        ("top = 2.5", "top must be a whole number, got 2.5"),
         ("top = true", "must be a whole number"),
         ("strict = 1", "must be true or false"),
         ("windows = true", "must be a text in quotes, such as"),
@@ -176,8 +186,8 @@ def test_the_command_line_overrides(job, asked, csv, tmp_path):
         ("min-trades = 1\nmin_trades = 2", "is there twice"),
         ("fees = 2", "fees must be in [0, 1), got 2."),
         ("prices = 'other.csv'", "other.csv: there is no such file"),
-        ("", "no prices are given"),
-        ("averages = 'own'", "averages of its own"),
+        ("", "prices are missing"),
+        ("averages = 'own'", "averages of the user's own"),
     ],
 )
 def test_mistakes(job, text, says):
@@ -219,7 +229,11 @@ def test_the_documented_job_file(csv, asked, tmp_path, monkeypatch):
         (tmp_path / f"{name}.csv").write_bytes(csv.read_bytes())
     found, _, kept = asked("optimize", "job.toml")
     assert list(found.prices) == ["spy", "qqq"] and kept.path == tmp_path / "runs" / "spy"
-    assert (found.rules.stop_loss, found.rules.start, found.top) == (0.1, "2001-01-04", 100)
+    assert (found.request.rules.stop_loss, found.request.rules.start, found.request.top) == (
+        0.1,
+        "2001-01-04",
+        100,
+    )
 
 
 def test_a_run_goes_on_without_its_job_file(one_run, tmp_path, monkeypatch):

@@ -16,8 +16,7 @@ import qmac
 from qmac.data.prices import Prices
 from qmac.engine.sweep import reductions
 from qmac.errors import ResultError
-from qmac.runs import snapshot
-from qmac.runs.snapshot import MAGIC, arrays_of, decoded, encoded, restore
+from qmac.runs.snapshot import MAGIC, collect_arrays, decode, encode, read_about, restore
 from qmac.runtime.execution.ledger import Ledger
 
 ABOUT = {"name": "SPY", "dataset": "0123", "seconds": 1.5}
@@ -38,7 +37,7 @@ def ledger(evaluator):
 
 
 def written(ledger, about=ABOUT, arrays=None):
-    return b"".join(encoded(about, arrays or arrays_of(ledger), ledger.lock))
+    return b"".join(encode(about, arrays or collect_arrays(ledger), ledger.lock))
 
 
 @pytest.fixture
@@ -48,12 +47,13 @@ def path(tmp_path):
 
 def test_round_trip(evaluator, ledger, path):
     path.write_bytes(written(ledger))
-    about, arrays = decoded(path)
-    assert about == snapshot.about(path) == ABOUT
+    about, arrays = decode(path)
+    assert about == read_about(path) == ABOUT
     again = ledger_of(evaluator)
     restore(again, arrays)
     assert all(
-        np.array_equal(array, arrays_of(again)[name]) for name, array in arrays_of(ledger).items()
+        np.array_equal(array, collect_arrays(again)[name])
+        for name, array in collect_arrays(ledger).items()
     )
     assert again.share == pytest.approx(evaluator.work[ledger.done].sum() / evaluator.work.sum())
     assert again.best == ledger.tally.heap.scores.max()
@@ -67,7 +67,7 @@ def test_arrays_of_every_kind(ledger, path):
         "cut": np.arange(20)[::3], "bits": np.array([True, False]), "last": np.zeros((2, 0), np.int64),
     }  # fmt: skip
     path.write_bytes(written(ledger, arrays=arrays))
-    found = decoded(path)[1]
+    found = decode(path)[1]
     assert found.keys() == arrays.keys()
     assert all(
         np.array_equal(found[name], array) and found[name].dtype == array.dtype
@@ -97,7 +97,7 @@ def test_any_flipped_bit_is_found(ledger, path):
         damaged = bytearray(data)
         damaged[place] ^= 1 << (place % 8)
         path.write_bytes(damaged)
-        for read in (decoded, snapshot.about):
+        for read in (decode, read_about):
             with pytest.raises(ResultError, match="damaged"):
                 read(path)
     assert len(places) > 80
@@ -110,14 +110,14 @@ def test_any_cut_is_found(ledger, path):
     ):
         path.write_bytes(data[:size])
         if size == len(data):
-            decoded(path)
+            decode(path)
             continue
-        for read in (decoded, snapshot.about):
+        for read in (decode, read_about):
             with pytest.raises(ResultError, match="damaged"):
                 read(path)
     path.write_bytes(data + b"\0")
     with pytest.raises(ResultError, match="damaged"):
-        decoded(path)
+        decode(path)
 
 
 @given(st.binary(max_size=200))
@@ -125,7 +125,7 @@ def test_any_bytes_after_the_magic_are_refused(tmp_path_factory, rest):
     path = tmp_path_factory.getbasetemp() / "any"
     for data in (rest, MAGIC + rest):
         path.write_bytes(data + hashlib.sha256(data).digest())
-        for read in (decoded, snapshot.about):
+        for read in (decode, read_about):
             with pytest.raises(ResultError):
                 read(path)
 
@@ -133,7 +133,7 @@ def test_any_bytes_after_the_magic_are_refused(tmp_path_factory, rest):
 def test_not_there_and_not_a_file(tmp_path):
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(ResultError, match="cannot be read"):
-            decoded(path)
+            decode(path)
 
 
 def forged(index, body=b""):
@@ -190,7 +190,7 @@ def test_a_stranger_s_snapshot_is_refused(path, strange):
     path.write_bytes(forged(index, b"1" if strange == "too many axes" else body))
     tracemalloc.start()
     with pytest.raises(ResultError, match="is no snapshot"):
-        decoded(path)
+        decode(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**24
@@ -204,7 +204,7 @@ def test_what_memory_does_not_hold_is_refused(path, monkeypatch):
 
     monkeypatch.setattr(type(path), "read_bytes", read_bytes)
     with pytest.raises(ResultError, match=r"cannot be read: MemoryError\."):
-        decoded(path)
+        decode(path)
 
 
 def test_sizes_that_lie(path):
@@ -212,10 +212,10 @@ def test_sizes_that_lie(path):
         data = MAGIC + size.to_bytes(8, "little") + json.dumps({"about": {}, "arrays": []}).encode()
         path.write_bytes(data + hashlib.sha256(data).digest())
         with pytest.raises(ResultError, match="is no snapshot"):
-            decoded(path)
+            decode(path)
     path.write_bytes(forged({"about": {}, "arrays": []}, b"more"))
     with pytest.raises(ResultError, match="belong to nothing"):
-        decoded(path)
+        decode(path)
 
 
 def changed(name, change):
@@ -247,10 +247,10 @@ FOREIGN = {
 
 @pytest.mark.parametrize("foreign", FOREIGN)
 def test_arrays_that_do_not_fit_are_refused_without_harm(evaluator, ledger, path, foreign):
-    arrays = FOREIGN[foreign](arrays_of(ledger))
+    arrays = FOREIGN[foreign](collect_arrays(ledger))
     path.write_bytes(written(ledger, arrays=arrays))
     if foreign != "the other end first":  # the index says "<": its bytes are another's
-        arrays = decoded(path)[1]
+        arrays = decode(path)[1]
     again = ledger_of(evaluator)
     with pytest.raises(ResultError, match="does not fit"):
         restore(again, arrays)
@@ -267,11 +267,11 @@ def test_of_another_grid(ledger):
         evaluator_of(Prices.of(frame(series("random", 300, 4))), qmac.Grid(windows=range(2, 11)))
     )
     with pytest.raises(ResultError, match="does not fit"):
-        restore(other, arrays_of(ledger))
+        restore(other, collect_arrays(ledger))
 
 
 def test_the_ledger_is_held_while_it_is_written_and_let_go_of_after(ledger):
-    parts = encoded(ABOUT, arrays_of(ledger), ledger.lock)
+    parts = encode(ABOUT, collect_arrays(ledger), ledger.lock)
     next(parts)
     assert ledger.lock.locked()
     taken = []
@@ -282,7 +282,7 @@ def test_the_ledger_is_held_while_it_is_written_and_let_go_of_after(ledger):
     parts.close()
     other.join(5)
     assert taken and not ledger.lock.locked()
-    list(encoded(ABOUT, arrays_of(ledger), ledger.lock))
+    list(encode(ABOUT, collect_arrays(ledger), ledger.lock))
     assert not ledger.lock.locked()
 
 
@@ -294,7 +294,7 @@ def test_a_snapshot_is_read_without_copies_of_it(path):
     size = path.stat().st_size
     assert size > 2**23
     tracemalloc.start()
-    _, arrays = decoded(path)
+    _, arrays = decode(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.2 * size

@@ -351,14 +351,14 @@ def _with_parameters(command: Command, parameters: Sequence[inspect.Parameter]) 
 
 def _build_job(**options: Any) -> Any:
     """Return the ``Job`` that the options of ``JOB`` describe, with its prices read."""
-    from qmac.jobs.job import job_of
+    from qmac.jobs.job import build_job
     from qmac.strategy.constraints import parse_conditions
+    from qmac.strategy.request import check_request
 
     rules = Rules(**{name: options[name] for name in RULES})
     grid = _build_grid(**{name: options[name] for name in GRID})
     symbols = _read_symbols(options["prices"], sample=options["sample"])
-    return job_of(
-        symbols,
+    request = check_request(
         grid,
         options["objective"],
         rules,
@@ -366,8 +366,8 @@ def _build_job(**options: Any) -> Any:
         options["min_trades"],
         maximize=not options["minimize"],
         constraints=parse_conditions(options["where"] or []),
-        strict=options["strict"],
     )
+    return build_job(symbols, request, strict=options["strict"])
 
 
 def _build_grid(*, windows: str | None, shared_windows: bool, **roles: str | None) -> Any:

@@ -115,7 +115,7 @@ def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = Non
     def measured(name: str) -> _Series:
         series = job.prices[name]
         spec = job.build_spec(series)
-        with admitted(limits, probe.read, series, job.grid, spec, job.averages):
+        with admitted(limits, probe.read, series, job.request.grid, spec, job.averages):
             return _measured(series, job, spec, limits, threads, probe, save_grid)
 
     while True:
@@ -138,10 +138,10 @@ def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = Non
     sweeping = float((shares * np.interp(bars, at, [middle.swept, longest.swept])).sum()) / given
     others = float((shares * np.interp(bars, at, [middle.seconds, longest.seconds])).sum())
     return Estimate(
-        combinations=job.grid.size * len(names),
+        combinations=job.request.grid.size * len(names),
         symbols=len(names),
         cells=middle.cells * len(names),
-        rate=job.grid.size * len(names) / sweeping,
+        rate=job.request.grid.size * len(names) / sweeping,
         seconds=sweeping + others + len(names) * _symbol_seconds(job),
         memory=max(middle.memory, longest.memory),
         disk=SNAPSHOTS * longest.snapshot + (len(names) - 1) * middle.result + longest.result,
@@ -159,7 +159,7 @@ def _measured(
     save_grid: str | None,
 ) -> _Series:
     """On as many threads as fit: sweeps cells of both kinds, spread over the grid, for a second, and replays a few rows."""
-    grid, packing = job.grid, _Packing(save_grid)
+    grid, packing = job.request.grid, _Packing(save_grid)
     self_test(spec)
     began = time.perf_counter()
     dataset = Dataset.build(series, grid, spec.rules, spec.statistics, job.averages)
@@ -220,7 +220,7 @@ def _finishing_seconds(series: Prices, job: Job, evaluator: Evaluator, worker: W
     def seconds(count: int) -> float:
         some = slice(begin, begin + count)
         began = time.perf_counter()
-        finished(series, job.grid, job.averages, evaluator, scores[some], indices[some])
+        finished(series, job.request.grid, job.averages, evaluator, scores[some], indices[some])
         return time.perf_counter() - began
 
     with warnings.catch_warnings():
@@ -236,7 +236,7 @@ def _finishing_seconds(series: Prices, job: Job, evaluator: Evaluator, worker: W
 
 def _symbol_seconds(job: Job) -> float:
     """Of what the pilot does not do: reductions made ready, the result written and read again."""
-    return SYMBOL_SECONDS + len(job.grid.windows) ** 2 * CELL_SECONDS
+    return SYMBOL_SECONDS + len(job.request.grid.windows) ** 2 * CELL_SECONDS
 
 
 def _seconds(worker: Worker, work: np.ndarray, cells: np.ndarray, most: float) -> float:

@@ -1,4 +1,4 @@
-"""A job: one question, and the series of which it is asked."""
+"""A job: one request, and the series for which it is computed."""
 
 from __future__ import annotations
 
@@ -6,172 +6,215 @@ import dataclasses
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from qmac._checks import check_count
 from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols
 from qmac.engine.dataset.signals import Averages, compute_averages
-from qmac.engine.sweep.spec import LANES, SweepSpec, build_spec
-from qmac.errors import OptionError, PricesError, ResultError, printable
-from qmac.kernels.compiler.sources import hash_kernel_sources
+from qmac.engine.sweep.spec import SweepSpec, build_spec
+from qmac.errors import PricesError, ResultError, printable
+from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
-from qmac.runs.header import HEADER, own_averages
-from qmac.strategy.constraints import Constraints, check_constraints
-from qmac.strategy.grid import Grid
-from qmac.strategy.objective import check_objective
-from qmac.strategy.rules import Rules
-
-MOST_KEPT = 1_000_000
-"""Kept rows are held by every thread and replayed bar by bar; more of them is another job."""
+from qmac.runs.tasks import Task
+from qmac.strategy.request import Request
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked, of which series."""
+    """A request, and the series for which it is computed.
+
+    Attributes
+    ----------
+    prices : mapping
+        Series by symbol.
+    request : Request
+        What is computed for each.
+    averages : Averages, optional
+        The user's own averages; None for those of the rules.
+    left_out : mapping
+        Symbols that are not part of the job, and why.
+    strict : bool
+        Whether an invalid symbol ends the job.
+    """
 
     prices: Mapping[str, Prices]
-    grid: Grid
-    rules: Rules
-    objective: str
-    maximize: bool
-    constraints: dict[str, tuple[float, float]]
-    top: int
+    request: Request
     averages: Averages | None = None
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     strict: bool = False
-    """Whether a symbol that cannot be used ends the job."""
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Units of work, in the order of the series."""
+        return [Task(symbol) for symbol in self.prices]
+
+    def series(self, task: Task) -> Prices:
+        """Return the prices of a task.
+
+        Parameters
+        ----------
+        task : Task
+            One of ``tasks``.
+
+        Returns
+        -------
+        Prices
+            Read now, if they lie in a run directory.
+        """
+        return self.prices[task.symbol]
 
     def build_spec(self, series: Prices) -> SweepSpec:
-        return build_spec(
-            series,
-            self.grid,
-            self.rules,
-            self.objective,
-            self.maximize,
-            self.constraints,
-            min(self.top, self.grid.size),
-        )
+        """Return what the sweep computes for one of the series.
 
-    @property
-    def own(self) -> np.ndarray | None:
-        """The user's own averages as an array, checked."""
-        if self.averages is None:
-            return None
-        return compute_averages(
-            next(iter(self.prices.values())), self.grid.windows, self.rules, self.averages
-        )
+        Parameters
+        ----------
+        series : Prices
+            One of ``prices``.
 
-    @property
-    def asked(self) -> dict[str, Any]:
-        """All that the answer follows from but the prices, as plain values; with them it is the run's fingerprint."""
-        return {
-            "grid": self.grid.to_dict(),
-            "rules": self.rules.to_dict(),
-            "objective": self.objective,
-            "maximize": self.maximize,
-            "constraints": {
-                metric: [None if np.isinf(bound) else bound for bound in bounds]
-                for metric, bounds in self.constraints.items()
-            },
-            "top": self.top,
-            "averages": self.rules.average if self.own is None else own_averages(self.own),
-            "lanes": LANES,
-            "kernels": hash_kernel_sources(),
-        }
-
-    @classmethod
-    def of_directory(cls, directory: RunDirectory) -> Job:
-        """What a run was asked.
+        Returns
+        -------
+        SweepSpec
+            The request, and the years of the series.
 
         Raises
         ------
-        ResultError : it cannot go on here.
+        PricesError
+            If the series has too few bars, or a close with a lost decimal point.
         """
-        asked = directory.header["asked"]
-        for name, here in (("kernels", hash_kernel_sources()), ("lanes", LANES)):
-            if asked.get(name) != here:
-                raise ResultError(
-                    f"{directory.path} was begun by qmac {printable(directory.header['qmac'])}, whose kernels are not those of this "
-                    "one. Go on with that version, or begin anew in another directory."
-                )
-        try:
-            return cls(
-                _Stored(directory), Grid(**asked["grid"]), Rules(**asked["rules"]), check_objective(asked["objective"]),
-                asked["maximize"], check_constraints(asked["constraints"], 0), check_count("top", asked["top"], 1, MOST_KEPT),
-                directory.averages(), directory.header["left_out"],
-            )  # fmt: skip
-        except ResultError:
-            raise
-        except Exception as error:  # a stranger's, with a checksum that fits, can fail in any way
+        request = self.request
+        return build_spec(
+            series,
+            request.grid,
+            request.rules,
+            request.objective,
+            request.maximize,
+            request.constraints,
+            min(request.top, request.grid.size),
+        )
+
+    def checked_averages(self) -> np.ndarray | None:
+        """Return the user's own averages as an array.
+
+        Returns
+        -------
+        ndarray or None
+            ``(W, T)``, checked; None if there are none.
+
+        Raises
+        ------
+        GridError
+            If they do not fit the windows and the series.
+        """
+        if self.averages is None:
+            return None
+        series = next(iter(self.prices.values()))
+        return compute_averages(
+            series, self.request.grid.windows, self.request.rules, self.averages
+        )
+
+    def new_run(self, save_grid: str | None = None) -> NewRun:
+        """Return what is written into a new run directory.
+
+        Parameters
+        ----------
+        save_grid : str or None
+            Type of the scores on disk, if they are written.
+
+        Returns
+        -------
+        NewRun
+            Request, prices and the rest.
+        """
+        averages = self.checked_averages()
+        return NewRun(self.request, self.prices, averages, self.left_out, save_grid)
+
+    @classmethod
+    def from_directory(cls, directory: RunDirectory) -> Job:
+        """Return the job of a run directory.
+
+        Parameters
+        ----------
+        directory : RunDirectory
+            The run.
+
+        Returns
+        -------
+        Job
+            Its prices are read when they are needed.
+
+        Raises
+        ------
+        ResultError
+            If this version computes other bits, or the averages are damaged.
+        """
+        header = directory.header
+        if not header.fingerprint.is_of_this_version:
+            version = printable(header.qmac)
             raise ResultError(
-                f"{directory.path / HEADER} asks for what cannot be ({printable(error).removesuffix('.')}). Begin the run anew."
-            ) from None
+                f"{directory.path} was written by qmac {version}, whose kernels are not those of "
+                "this one. Resume it with that version, or start the run again in another "
+                "directory."
+            )
+        prices = _StoredPrices(directory)
+        return cls(prices, header.request, directory.averages(), header.left_out)
 
 
-class _Stored(Mapping[str, Prices]):
-    """The prices of a run, read when they are needed: 500 symbols of minute bars are gigabytes."""
+class _StoredPrices(Mapping[str, Prices]):
+    """Prices of a run, read when they are needed: 500 symbols of minute bars are gigabytes."""
 
     def __init__(self, directory: RunDirectory) -> None:
         self._directory = directory
 
-    def __getitem__(self, name: str) -> Prices:
-        return self._directory.prices(name)
+    def __getitem__(self, symbol: str) -> Prices:
+        return self._directory.prices(symbol)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._directory.names)
+        return iter(self._directory.symbols)
 
     def __len__(self) -> int:
-        return len(self._directory.names)
+        return len(self._directory.symbols)
 
 
-def job_of(
-    symbols: Symbols,
-    grid: Grid,
-    objective: str,
-    rules: Rules | None,
-    top: int,
-    min_trades: int,
-    *,
-    maximize: bool = True,
-    constraints: Constraints | None = None,
-    averages: Averages | None = None,
-    strict: bool = False,
+def build_job(
+    symbols: Symbols, request: Request, averages: Averages | None = None, *, strict: bool = False
 ) -> Job:
-    """Everything checked. Series that cannot be used, or are too short for windows and dates, are left out with a warning."""
-    check_objective(objective)
-    top, min_trades = (
-        check_count("top", top, 1, MOST_KEPT),
-        check_count("min_trades", min_trades, 0),
-    )
-    bounds = check_constraints(constraints, min_trades)
-    if not isinstance(grid, Grid):
-        raise OptionError(
-            f"grid is a {type(grid).__name__}, but must be a qmac.Grid, such as Grid(windows=range(2, 253))."
-        )
-    job = Job(
-        symbols.prices,
-        grid,
-        Rules.of(rules),
-        objective,
-        bool(maximize),
-        bounds,
-        top,
-        averages,
-        strict=strict,
-    )
-    left_out, usable = dict(symbols.bad), {}
-    for name, series in symbols.prices.items():
+    """Build the job of all series that can be backtested.
+
+    Series that are invalid, or too short for windows and dates, are left out with a warning.
+
+    Parameters
+    ----------
+    symbols : Symbols
+        Series, and those that could not be read.
+    request : Request
+        What is computed for each.
+    averages : Averages or None
+        The user's own averages; None for those of the rules.
+    strict : bool
+        Whether to raise the error of the first series that is invalid.
+
+    Returns
+    -------
+    Job
+        With one series at least.
+
+    Raises
+    ------
+    PricesError
+        If no series is left, or ``strict`` and one is invalid.
+    """
+    job = Job(symbols.prices, request, averages, strict=strict)
+    errors, usable = dict(symbols.bad), {}
+    for symbol, series in symbols.prices.items():
         try:
             job.build_spec(series)
-            usable[name] = series
+            usable[symbol] = series
         except PricesError as error:
-            left_out[name] = error
-    if left_out and (strict or not usable):
-        raise next(iter(left_out.values()))
-    reasons = {name: str(reason) for name, reason in left_out.items()}
+            errors[symbol] = error
+    if errors and (strict or not usable):
+        raise next(iter(errors.values()))
+    reasons = {symbol: str(error) for symbol, error in errors.items()}
     for reason in reasons.values():
         warnings.warn(f"left out: {reason}", stacklevel=3)
     return dataclasses.replace(job, prices=usable, left_out=reasons)

@@ -19,11 +19,12 @@ from qmac.results.writer import ARRAYS, TOP
 from qmac.results.writer import HEADER as RESULT
 from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER as RUN
+from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import read_last_line
 from qmac.storage.lock import LOCK, is_held
 from qmac.strategy.description import describe_briefly
-from qmac.strategy.grid import ROLES, Grid
-from qmac.strategy.rules import Rules
+from qmac.strategy.grid import ROLES
+from qmac.strategy.request import Request
 
 RUNNING, INTERRUPTED, FINISHED, INCOMPLETE, DAMAGED = (
     "running",
@@ -106,16 +107,16 @@ def look_at(path: Path) -> Entry:
 
 def _of_run(path: Path) -> Entry:
     directory = RunDirectory.open(path)
-    asked, line = directory.header["asked"], read_last_line(path / PROGRESS)
-    done = [name for name in directory.names if (directory.result(name) / RESULT).exists()]
+    request, line = directory.header.request, read_last_line(path / PROGRESS)
+    done = [task for task in directory.tasks if (directory.result(task) / RESULT).exists()]
     held = is_held(path / LOCK)
     if held:
         state, said = RUNNING, "" if line is None or line.status is None else line.summary
-    elif len(done) == len(directory.names):
+    elif len(done) == len(directory.tasks):
         failed = [
-            name
-            for name in done
-            if json.loads((directory.result(name) / RESULT).read_bytes()).get("failed")
+            task.name
+            for task in done
+            if json.loads((directory.result(task) / RESULT).read_bytes()).get("failed")
         ]
         state, said = (
             (INCOMPLETE, f"cells failed of {', '.join(failed)}") if failed else (FINISHED, "")
@@ -124,9 +125,9 @@ def _of_run(path: Path) -> Entry:
         state, said = RUNNING, line.summary
     else:
         state, said = INTERRUPTED, "" if line is None or line.status is not None else line.summary
-    best, combination, symbol = _best(directory, done, asked["objective"], asked["maximize"])
+    best, combination, symbol = _best(directory, done, request)
     return Entry(
-        path, state, _describe(asked), asked["objective"], len(directory.names), len(done),
+        path, state, _describe(request), request.objective, len(directory.tasks), len(done),
         math.nan if line is None or state in (FINISHED, INCOMPLETE) else line.share,
         best, combination, symbol, (path / RUN).stat().st_mtime if line is None else line.time, said,
     )  # fmt: skip
@@ -134,19 +135,20 @@ def _of_run(path: Path) -> Entry:
 
 def _of_result(path: Path) -> Entry:
     header = json.loads((path / RESULT).read_bytes())
-    best, combination = _first(path, header["objective"])
+    request = Request.from_dict(header | {"top": 1})
+    best, combination = _first(path, request.objective)
     return Entry(
-        path, INCOMPLETE if header.get("failed") else FINISHED, _describe(header), header["objective"], 1, 1, math.nan, best, combination,
+        path, INCOMPLETE if header.get("failed") else FINISHED, _describe(request), request.objective, 1, 1, math.nan, best, combination,
         str(header["prices"]["name"]), (path / RESULT).stat().st_mtime,
     )  # fmt: skip
 
 
 def _best(
-    directory: RunDirectory, done: list[str], objective: str, maximize: bool
+    directory: RunDirectory, done: list[Task], request: Request
 ) -> tuple[float, tuple[int, ...] | None, str]:
-    firsts = [(*_first(directory.result(name), objective), name) for name in done]
+    firsts = [(*_first(directory.result(task), request.objective), task.name) for task in done]
     known = [first for first in firsts if not math.isnan(first[0])]
-    choose = max if maximize else min
+    choose = max if request.maximize else min
     return choose(known, key=lambda first: first[0], default=(math.nan, None, ""))
 
 
@@ -158,7 +160,8 @@ def _first(path: Path, objective: str) -> tuple[float, tuple[int, ...] | None]:
     return float(top[objective].iloc[0]), tuple(int(top[role].iloc[0]) for role in ROLES)
 
 
-def _describe(asked: dict[str, Any]) -> str:
-    """Return the settings of a header in a short line."""
-    grid, rules = Grid(**asked["grid"]), Rules(**asked["rules"])
-    return describe_briefly(asked["objective"], grid, rules, maximize=asked["maximize"])
+def _describe(request: Request) -> str:
+    """Return a request in a short line."""
+    return describe_briefly(
+        request.objective, request.grid, request.rules, maximize=request.maximize
+    )

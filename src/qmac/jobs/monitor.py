@@ -20,8 +20,9 @@ from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import Stopped, printable
 from qmac.jobs.memory_model import admitted, finishing_bytes
-from qmac.runs.directory import RunDirectory
+from qmac.runs.directory import RunDirectory, identify
 from qmac.runs.score_store import ScoreWriter
+from qmac.runs.tasks import Task
 from qmac.runtime.cluster.node import NodeReading
 from qmac.runtime.execution.executor import WorkerDirective
 from qmac.runtime.execution.ledger import Ledger
@@ -47,10 +48,10 @@ class SweepMonitor:
     """Of one dataset, ``name``, in a directory or in none."""
 
     def __init__(
-        self, name: str, objective: Objective, size: int, governor: Governor,
+        self, task: Task, objective: Objective, size: int, governor: Governor,
         listener: Callable[[Status], None] | None = None, directory: RunDirectory | None = None,
     ) -> None:  # fmt: skip
-        self.name, self.size, self.objective = name, size, objective
+        self.task, self.size, self.objective = task, size, objective
         self.governor, self.listener, self.directory = governor, listener, directory
         self.seconds_before = 0.0
         """Of earlier processes on this dataset."""
@@ -74,9 +75,7 @@ class SweepMonitor:
         self, series: Prices, grid: Grid, spec: SweepSpec, averages: Averages | None
     ) -> AbstractContextManager[None]:
         """See ``needs.admitted``."""
-        return admitted(
-            self.governor.limits, self.governor.read_now, series, grid, spec, averages
-        )
+        return admitted(self.governor.limits, self.governor.read_now, series, grid, spec, averages)
 
     def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
         """Let in as many threads as fit, and go on from the newest snapshot, if there is one.
@@ -91,7 +90,7 @@ class SweepMonitor:
         self._to_finish = spec.top * (dataset.bars + plateau.AS_BARS)
         if self.directory is not None and self.directory.save_grid:
             self._writer = ScoreWriter(
-                self.directory.scores(self.name),
+                self.directory.scores(self.task),
                 evaluator.dataset,
                 evaluator.spec.lanes,
                 self.directory.save_grid,
@@ -107,8 +106,8 @@ class SweepMonitor:
         if self.directory is None:
             return
         ledger.allocate()
-        self._fits = {"name": self.name, "dataset": evaluator.checksum}
-        about, damaged = self.directory.load_snapshot(ledger, self._fits)
+        self._fits = identify(self.task, evaluator.checksum)
+        about, damaged = self.directory.load_snapshot(self.task, evaluator.checksum, ledger)
         for message in damaged:
             warnings.warn(
                 f"{message} Going on from {'an older one' if about else 'the start'}.", stacklevel=2
@@ -209,7 +208,7 @@ class SweepMonitor:
                 best=self.objective.value(best * self.objective.sign) if best > -np.inf else np.nan,
                 memory=self.governor.memory_used,
                 rate=self.size * self._speed(ledger.share),
-                name=self.name,
+                name=self.task.name,
                 threads=threads if nodes is None else sum(node.threads for node in nodes.values()),
                 level=decision.level.name.lower() if decision else "",
                 limit=self.governor.memory_limit,

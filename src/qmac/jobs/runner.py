@@ -19,8 +19,9 @@ from qmac.results.result import Result
 from qmac.results.writer import HEADER as RESULT
 from qmac.runs import job_file
 from qmac.runs.directory import PROGRESS, RunDirectory
-from qmac.runs.header import HEADER, changes, prices_checksum
+from qmac.runs.header import HEADER, describe_changes, prices_checksum
 from qmac.runs.score_store import check_dtype
+from qmac.runs.tasks import Task
 from qmac.runtime.cluster.driver import ClusterExecutor
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.execution.threads import ThreadExecutor
@@ -40,12 +41,13 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
     ResultError : it cannot be written, or there is something in it: this run, to be resumed, or another.
     """
     path = path.expanduser()
-    asked = job.asked
+    run = job.new_run(save_grid)
     if (path / HEADER).exists():
-        found = RunDirectory.open(path)
+        header = RunDirectory.open(path).header
         prices = {name: prices_checksum(series) for name, series in job.prices.items()}
-        kept = {name: entry["sha256"] for name, entry in found.header["prices"].items()}
-        different = changes(found.header["asked"], asked) + changes(kept, prices, "prices")
+        kept = {name: entry.sha256 for name, entry in header.prices.items()}
+        before, after = header.fingerprint.to_dict(), run.fingerprint.to_dict()
+        different = describe_changes(before, after) + describe_changes(kept, prices, "prices")
         if different:
             more = f", and {len(different) - 1} more" if len(different) > 1 else ""
             raise ResultError(
@@ -56,7 +58,7 @@ def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
             f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}"
         )
     try:
-        return RunDirectory.create(path, asked, job.prices, job.own, job.left_out, save_grid)
+        return RunDirectory.create(path, run)
     except OSError as error:
         raise WriteError(
             f"{path} cannot be written: {error.strerror or error}. Make room, or name another directory."
@@ -103,7 +105,7 @@ def run(
         return _run(job, None, limits, executor, progress)
     _check_place(executor, directory.save_grid)
     with directory.locked():
-        job_file.keep(directory.path, directory.header)
+        job_file.write(directory.path, directory.header)
         log = ProgressLog(directory.path / PROGRESS)
         state = "interrupted"
         try:
@@ -129,7 +131,7 @@ def _run(
     *, retry_failed: bool = False,
 ) -> Results:  # fmt: skip
     read: dict[str, Callable[[], Result]] = {}
-    incomplete: set[str] = set()
+    incomplete: set[Task] = set()
     left_out: dict[str, Exception] = {}
     probe = Probe(
         None if directory is None else directory.path,
@@ -137,30 +139,31 @@ def _run(
     )
     governor = Governor(limits, probe, executor.threads)
     if directory is not None and (
-        retry_failed or not all((directory.result(n) / RESULT).exists() for n in job.prices)
+        retry_failed or not all((directory.result(task) / RESULT).exists() for task in job.tasks)
     ):
         governor.admit_disk("save_grid" if directory.save_grid else None)
     listener = None if progress is None else JobProgress(progress, _bars(job, directory))
-    for name in job.prices:
-        done = None if directory is None else _done(directory, name)
+    for task in job.tasks:
+        name = task.name
+        done = None if directory is None else _done(directory, task)
         if directory is not None and done is not None and not (done.failed and retry_failed):
             if directory.scores(
-                name
+                task
             ).exists():  # a process was killed when only the result was there
-                directory.keep_scores(name)
-            incomplete |= {name} if done.failed else set()
-            read[name] = result_reader(directory, name)
+                directory.move_scores(task)
+            incomplete |= {task} if done.failed else set()
+            read[name] = result_reader(directory, task)
             continue
         try:
-            series = job.prices[name]
+            series = job.series(task)
             spec = job.build_spec(series)
             if listener is not None:
                 listener.begin(name)
             keeper = SweepMonitor(
-                name, spec.objective, job.grid.size, governor, listener, directory
+                task, spec.objective, job.request.grid.size, governor, listener, directory
             )
-            with keeper.admitted(series, job.grid, spec, job.averages):
-                result = sweep(series, job.grid, spec, executor, keeper, job.averages)
+            with keeper.admitted(series, job.request.grid, spec, job.averages):
+                result = sweep(series, job.request.grid, spec, executor, keeper, job.averages)
         except WriteError:
             raise
         except (
@@ -172,23 +175,23 @@ def _run(
                 raise
             warnings.warn(f"left out: {name}: {error}", stacklevel=2)
             left_out[name] = error
-            incomplete.add(name)
+            incomplete.add(task)
             if directory is not None:
-                directory.set_aside(name)
+                directory.set_aside(task)
             continue
         if directory is None:
             read[name] = functools.partial(return_result, result)
             continue
         if result.failed:
-            incomplete.add(name)
-            directory.set_aside(name)
-        directory.drop_result(name)  # that lacked cells
+            incomplete.add(task)
+            directory.set_aside(task)
+        directory.drop_result(task)  # that lacked cells
         dataclasses.replace(result, source=None).save(
-            directory.result(name)
+            directory.result(task)
         )  # the prices are in the directory
-        directory.keep_scores(name)
+        directory.move_scores(task)
         directory.drop_snapshots()
-        read[name] = result_reader(directory, name)
+        read[name] = result_reader(directory, task)
     if directory is not None:
         directory.drop_snapshots()  # those that a killed process could not
         directory.drop_set_aside(but=incomplete)
@@ -201,17 +204,17 @@ def _bars(job: Job, directory: RunDirectory | None) -> dict[str, int]:
     """Of each series; prices that lie in a directory are not read for it."""
     if directory is None:
         return {name: len(series) for name, series in job.prices.items()}
-    return {name: entry["bars"] for name, entry in directory.header["prices"].items()}
+    return {name: entry.bars for name, entry in directory.header.prices.items()}
 
 
-def _done(directory: RunDirectory, name: str) -> Result | None:
+def _done(directory: RunDirectory, task: Task) -> Result | None:
     """The result, if there is a sound one; one that is not is done again."""
-    if (directory.result(name) / RESULT).exists():
+    if (directory.result(task) / RESULT).exists():
         try:
-            return load(directory.result(name))
+            return load(directory.result(task))
         except ResultError as error:
-            warnings.warn(f"{error} {name} is done again.", stacklevel=2)
-    directory.drop_result(name)
+            warnings.warn(f"{error} {task.name} is done again.", stacklevel=2)
+    directory.drop_result(task)
     return None
 
 

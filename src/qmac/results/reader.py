@@ -30,11 +30,10 @@ from qmac.results.writer import (
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runs.score_store import SCORES, ScoreGrid
+from qmac.runs.tasks import Task
 from qmac.storage.json_text import compute_checksum
-from qmac.strategy.constraints import check_constraints
-from qmac.strategy.grid import Grid
 from qmac.strategy.objective import Objective
-from qmac.strategy.rules import Rules
+from qmac.strategy.request import Request
 
 COPIED = (
     "evaluated",
@@ -43,8 +42,6 @@ COPIED = (
     "filtered",
     "filtered_by",
     "elapsed",
-    "objective",
-    "maximize",
     "threads",
     "prices",
     "periods_per_year",
@@ -142,18 +139,22 @@ def _build_result(directory: Path, header: dict[str, Any]) -> Result:
     """Return the result in a directory, with where its prices and scores are."""
     with np.load(directory / ARRAYS, allow_pickle=False) as file:
         arrays = dict(file)
-    grid = Grid(**header["grid"])
-    objective = Objective(header["objective"], header["maximize"], header["years"])
+    top = pd.read_parquet(directory / TOP)
+    request = Request.from_dict(header | {"top": max(len(top), 1)})
+    grid = request.grid
+    objective = Objective(request.objective, request.maximize, header["years"])
     heat_maps = (arrays["map_best"], arrays["map_mean"], arrays["map_count"])
     has_scores = (directory / SCORES).is_dir()
     copied = {name: header[name] for name in COPIED}
     return Result(
-        top=pd.read_parquet(directory / TOP),
+        top=top,
         distribution=_build_distribution(header, arrays, objective),
         grid=grid,
-        rules=Rules(**header["rules"]),
+        rules=request.rules,
+        objective=request.objective,
+        maximize=request.maximize,
         hold={metric: float(value) for metric, value in header["hold"].items()},
-        constraints=check_constraints(header["constraints"], 0),
+        constraints=dict(request.constraints),
         top_scores=arrays["top_scores"],
         maps=Maps(objective, grid.windows, *heat_maps),
         # earlier versions wrote none of these three
@@ -250,22 +251,22 @@ def return_result(result: Result) -> Result:
     return result
 
 
-def result_reader(directory: RunDirectory, name: str) -> Callable[[], Result]:
-    """Return a function that reads the result of a symbol.
+def result_reader(directory: RunDirectory, task: Task) -> Callable[[], Result]:
+    """Return a function that reads the result of a task.
 
     Parameters
     ----------
     directory : RunDirectory
         The run.
-    name : str
-        The symbol.
+    task : Task
+        One of its tasks.
 
     Returns
     -------
     callable
         Takes nothing, returns the ``Result``.
     """
-    return lambda: load(directory.result(name))
+    return lambda: load(directory.result(task))
 
 
 def read_results(path: str | Path, symbol: str | None = None) -> Results:
@@ -295,10 +296,10 @@ def read_results(path: str | Path, symbol: str | None = None) -> Results:
     left_out: dict[str, str] = {}
     if (path / RUN).exists():
         run = RunDirectory.open(path)
-        left_out = run.header["left_out"]
-        for name in run.names:
-            if (run.result(name) / HEADER).exists():
-                readers[name] = result_reader(run, name)
+        left_out = dict(run.header.left_out)
+        for task in run.tasks:
+            if (run.result(task) / HEADER).exists():
+                readers[task.name] = result_reader(run, task)
     else:
         result = load(path)
         readers[result.prices["name"]] = functools.partial(return_result, result)

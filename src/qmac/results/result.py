@@ -25,6 +25,7 @@ from qmac.results.writer import Contents, build_arrays, build_header, write_resu
 from qmac.runs import job_file
 from qmac.runs.score_store import ScoreGrid
 from qmac.strategy.grid import ROLES, Combination, Grid
+from qmac.strategy.request import Request
 from qmac.strategy.rules import Rules
 
 RANKS = ("objective", "plateau")
@@ -97,6 +98,18 @@ class Result:
             return None
         buy_fast, buy_slow, sell_fast, sell_slow = self.top.iloc[0, :4].astype(int)
         return int(buy_fast), int(buy_slow), int(sell_fast), int(sell_slow)
+
+    @property
+    def request(self) -> Request:
+        """What was computed, as one value; ``top`` is the number of rows, at least 1."""
+        return Request(
+            grid=self.grid,
+            rules=self.rules,
+            objective=self.objective,
+            maximize=self.maximize,
+            constraints=self.constraints,
+            top=max(len(self.top), 1),
+        )
 
     @property
     def combinations_per_second(self) -> float:
@@ -388,14 +401,7 @@ class Result:
     @functools.cached_property
     def job(self) -> str:
         """The job file that repeats it on the same prices: ``qmac optimize job.toml PRICES``."""
-        settings = {
-            "grid": self.grid.to_dict(),
-            "rules": self.rules.to_dict(),
-            "objective": self.objective,
-            "maximize": self.maximize,
-            "constraints": self.constraints,
-        }
-        return job_file.of_result(settings, max(len(self.top), 1), self.prices)
+        return job_file.format_result(self.request, self.prices)
 
     def save(self, directory: str | Path) -> Path:
         """Write the result into a new or empty directory, all or nothing.

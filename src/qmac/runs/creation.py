@@ -1,143 +1,198 @@
-"""A run's directory is begun: all of it, or nothing; by one process at a time.
+"""The creation of a run directory: all of it or nothing, by one process at a time.
 
-While it is begun, a file is held by the process that does, and names the symbols whose prices are being written. The
-header comes last, so a directory with one is complete. A start that was killed leaves no header, and that file, which
-nobody holds: the next start removes what it names, and nothing else.
+Meanwhile the process holds the file ``.run.json.starting``, which names the symbols whose prices
+are being written. The header is written last, so a directory with one is complete. A process that
+was killed leaves no header, and the file without a holder: the next process removes what the file
+names, and nothing else.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from qmac.data.prices import Prices
 from qmac.errors import ResultError
-from qmac.runs import header
+from qmac.runs.header import (
+    HEADER,
+    Fingerprint,
+    PricesEntry,
+    RunHeader,
+    prices_checksum,
+)
 from qmac.storage.atomic import sync, write_whole
 from qmac.storage.directories import check_empty, check_writable, safe_name
+from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import hold_lock, write_holder
+from qmac.strategy.request import Request
 
-STARTING = f".{header.HEADER}.starting"
+STARTING = f".{HEADER}.starting"
 FOLDERS = ("prices", "snapshots", "results")
 AVERAGES = "averages.npy"
 
 
-def begin(
-    path: Path,
-    asked: dict[str, Any],
-    prices: Mapping[str, Prices],
-    averages: np.ndarray | None,
-    left_out: Mapping[str, str],
-    save_grid: str | None,
-) -> tuple[Path, dict[str, Any]]:
-    """A new run in a new or empty directory; its path, absolute, and its header.
+@dataclass(frozen=True)
+class NewRun:
+    """What is written into a run directory when it is created."""
+
+    request: Request
+    prices: Mapping[str, Prices]
+    averages: np.ndarray | None = None
+    """The user's own ``(W, T)``."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Symbols that are not part of the run, and why."""
+    save_grid: str | None = None
+    """Type of the scores on disk; None where only the best are in the result."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Everything but the prices that the result follows from."""
+        return Fingerprint.of(self.request, self.averages)
+
+
+def create(path: Path, run: NewRun) -> tuple[Path, RunHeader]:
+    """Create a run in a new or empty directory.
+
+    Parameters
+    ----------
+    path : Path
+        The directory; it may exist.
+    run : NewRun
+        Request, prices and the rest of what is written.
+
+    Returns
+    -------
+    path : Path
+        The directory, absolute.
+    header : RunHeader
+        The header that was written.
 
     Raises
     ------
-    ResultError : there is something in the directory, or another process begins a run there.
+    ResultError
+        If there is something in the directory, or another process creates a run there.
+    OSError
+        If the disk refuses a file; nothing of the run is left.
     """
     path = check_writable(path, start=STARTING)
     existed = path.is_dir()
     path.mkdir(parents=True, exist_ok=True)
     try:
         with hold_lock(path / STARTING, path) as descriptor:
-            another = ResultError(
-                f"{path} was begun by another process just now. Look at it: qmac watch {path}"
-            )
-            if not _is(descriptor, path / STARTING):
-                raise another
-            left = _left(descriptor, path)
-            try:
-                if (path / header.HEADER).exists():
-                    raise another
-                _remove(path, left)
-                check_empty(path, but=STARTING)
-                write = functools.partial(
-                    _written, path, asked, prices, averages, left_out, save_grid
-                )
-                return path, _whole(path, descriptor, list(prices), write)
-            finally:
-                with suppress(
-                    OSError
-                ):  # Windows lets nobody remove what is open; beside a header it means nothing
-                    (path / STARTING).unlink()
+            return path, _create_held(path, descriptor, run)
     except BaseException:
         if not existed:
-            with suppress(OSError):  # it is another's
+            with suppress(OSError):  # another process may have written into it
                 path.rmdir()
         raise
 
 
-def _is(descriptor: int, file: Path) -> bool:
-    """Whether what is held still has the name: another process may have finished since it was opened."""
+def _create_held(path: Path, descriptor: int, run: NewRun) -> RunHeader:
+    """Create a run while the starting file is held."""
+    another = ResultError(
+        f"{path} was taken by another process just now. Look at it: qmac watch {path}"
+    )
+    if not _is_named(descriptor, path / STARTING):
+        raise another
+    abandoned = _read_abandoned(descriptor, path)
+    try:
+        if (path / HEADER).exists():
+            raise another
+        _remove(path, abandoned)
+        check_empty(path, but=STARTING)
+        return _write_or_remove(path, descriptor, run)
+    finally:
+        # Windows lets no process remove an open file; beside a header it means nothing
+        with suppress(OSError):
+            (path / STARTING).unlink()
+
+
+def _is_named(descriptor: int, file: Path) -> bool:
+    """Whether an open file still has its name: another process may have finished meanwhile."""
     try:
         return os.path.samestat(os.fstat(descriptor), file.stat())
     except FileNotFoundError:
         return False
 
 
-def _whole(
-    path: Path, descriptor: int, symbols: list[str], write: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
-    """All that ``write`` writes for these symbols, or nothing; the header."""
+def _write_or_remove(path: Path, descriptor: int, run: NewRun) -> RunHeader:
+    """Write all files of a run, or none."""
+    symbols = list(run.prices)
     try:
         started = {"symbols": symbols}
-        write_holder(descriptor, json.dumps(started | {"checksum": header.checksum(started)}))
+        write_holder(descriptor, json.dumps(started | {"checksum": compute_checksum(started)}))
         os.fsync(descriptor)
-        return write()
+        return _write(path, run)
     except BaseException:  # Ctrl-C too: what is left would be in the way of another try
         _remove(path, symbols)
         raise
 
 
-def _written(
-    path: Path,
-    asked: dict[str, Any],
-    prices: Mapping[str, Prices],
-    averages: np.ndarray | None,
-    left_out: Mapping[str, str],
-    save_grid: str | None,
-) -> dict[str, Any]:
-    files = {}
+def _write(path: Path, run: NewRun) -> RunHeader:
     for folder in FOLDERS:
         (path / folder).mkdir()
-    for name, series in prices.items():
+    entries = {symbol: _write_prices(path, symbol, series) for symbol, series in run.prices.items()}
+    if run.averages is not None:
         text = io.BytesIO()
-        series.frame.to_parquet(text)
-        write_whole(path / "prices" / f"{safe_name(name)}.parquet", [text.getvalue()])
-        file = hashlib.sha256(text.getvalue()).hexdigest()
-        files[name] = {"bars": len(series), "sha256": header.prices_checksum(series), "file": file}
-    if averages is not None:
-        text = io.BytesIO()
-        np.save(text, averages, allow_pickle=False)
+        np.save(text, run.averages, allow_pickle=False)
         write_whole(path / AVERAGES, [text.getvalue()])
-    made = header.made(asked, files, left_out, save_grid)
-    write_whole(path / header.HEADER, [json.dumps(made, indent=2).encode()])
+    header = RunHeader(run.fingerprint, entries, dict(run.left_out), run.save_grid)
+    write_whole(path / HEADER, [json.dumps(header.to_dict(), indent=2).encode()])
     sync(path.parent)
-    return made
+    return header
 
 
-def _left(descriptor: int, path: Path) -> list[str]:
-    """The symbols that a killed start says it wrote prices of; none, if it was killed before it could say so.
+def _write_prices(path: Path, symbol: str, series: Prices) -> PricesEntry:
+    text = io.BytesIO()
+    series.frame.to_parquet(text)
+    data = text.getvalue()
+    write_whole(prices_file(path, symbol), [data])
+    return PricesEntry(len(series), prices_checksum(series), hashlib.sha256(data).hexdigest())
+
+
+def prices_file(path: Path, symbol: str) -> Path:
+    """Return the file of a symbol's prices in a run directory.
+
+    Parameters
+    ----------
+    path : Path
+        The run directory.
+    symbol : str
+        Any name.
+
+    Returns
+    -------
+    Path
+        A Parquet file.
+    """
+    return path / "prices" / f"{safe_name(symbol)}.parquet"
+
+
+def _read_abandoned(descriptor: int, path: Path) -> list[str]:
+    """Return the symbols whose prices a killed process may have written.
+
+    There are none if it was killed before it could name them.
 
     Raises
     ------
-    ResultError : no start has written that.
+    ResultError
+        If no process of qmac has written the file.
     """
     text = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    if not text:
+        return []
     try:
-        found = json.loads(text.partition(b"\n")[2]) if text else {"symbols": []}
-        if not text or found["checksum"] == header.checksum(found):
-            return [*map(str, found["symbols"])]
+        started = json.loads(text.partition(b"\n")[2])
+        if started["checksum"] == compute_checksum(started):
+            return [str(symbol) for symbol in started["symbols"]]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
     raise ResultError(
@@ -146,12 +201,13 @@ def _left(descriptor: int, path: Path) -> list[str]:
 
 
 def _remove(path: Path, symbols: Iterable[str]) -> None:
-    """What ``_written`` writes for these symbols, and folders of it that are empty."""
-    files = [path / "prices" / f"{safe_name(name)}.parquet" for name in symbols]
-    files += [path / header.HEADER, path / AVERAGES] if files else []
-    for file in files:
-        for left in (file, file.with_name(f".{file.name}.part")):
-            left.unlink(missing_ok=True)
-    for folder in FOLDERS if files else ():
+    """Remove what ``_write`` writes for some symbols, and its folders where they are empty."""
+    files = [prices_file(path, symbol) for symbol in symbols]
+    if not files:
+        return
+    for file in [*files, path / HEADER, path / AVERAGES]:
+        file.unlink(missing_ok=True)
+        file.with_name(f".{file.name}.part").unlink(missing_ok=True)
+    for folder in FOLDERS:
         with suppress(OSError):  # it is not there, or not empty
             (path / folder).rmdir()

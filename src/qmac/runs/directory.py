@@ -1,11 +1,12 @@
-"""A run on disk: what was asked, the prices, snapshots of the dataset at hand, results of those that are done.
+"""A run on disk: its request, prices, snapshots of the task at hand, results of those that are done.
 
 ::
 
-    DIR/run.json             what was asked, and the checksums of the prices; never changed
-        prices/SPY.parquet   the very prices, so that a run can go on wherever its directory is
+    DIR/run.json             the request, and the checksums of the prices; never changed
+        prices/SPY.parquet   the very prices, so that a run is resumed wherever its directory is
         snapshots/00000012   the newest three
-        snapshots/of-SPY     set aside: its result lacks cells that failed on every node of a cluster, or it was left out
+        snapshots/of-SPY     set aside: its result lacks cells that failed on every node of a
+                             cluster, or it was left out
         results/SPY/         a result, written once
         scores/SPY/          with --save-grid, until they move into the result
         progress.jsonl       a line every few seconds
@@ -19,7 +20,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,199 +30,376 @@ import pandas as pd
 
 from qmac.data.prices import Prices
 from qmac.errors import ResultError
-from qmac.runs import creation, header, snapshot
+from qmac.runs import snapshot
+from qmac.runs.creation import AVERAGES, NewRun, create, prices_file
+from qmac.runs.header import RunHeader, name_own_averages, prices_checksum, read_header
 from qmac.runs.score_store import SCORES, is_complete
+from qmac.runs.tasks import Task
 from qmac.runtime.execution.ledger import Ledger
 from qmac.storage.atomic import sync, write_whole
-from qmac.storage.directories import safe_name
 from qmac.storage.lock import LOCK, hold_lock, write_holder
 
 PROGRESS = "progress.jsonl"
 GENERATIONS = 3
+"""Snapshots that stay."""
 ASIDE = "of-"
+"""How the name of a snapshot begins that is set aside; the key of its task follows."""
 
 
 class RunDirectory:
-    """See above. Every file is whole or not there, and checked when it is read."""
+    """A run directory: every file is whole or not there, and checked when it is read.
 
-    def __init__(self, path: Path, head: dict[str, Any]) -> None:
-        self.path, self.header = path, head
+    Attributes
+    ----------
+    path : Path
+        The directory.
+    header : RunHeader
+        The content of its ``run.json``.
+    """
+
+    def __init__(self, path: Path, header: RunHeader) -> None:
+        self.path, self.header = path, header
 
     @classmethod
-    def create(
-        cls,
-        path: Path,
-        asked: dict[str, Any],
-        prices: Mapping[str, Prices],
-        averages: np.ndarray | None,
-        left_out: Mapping[str, str],
-        save_grid: str | None = None,
-    ) -> RunDirectory:
-        """A new run in a new or empty directory, or nothing: see ``run.start``."""
-        return cls(*creation.begin(path, asked, prices, averages, left_out, save_grid))
+    def create(cls, path: Path, run: NewRun) -> RunDirectory:
+        """Create a run in a new or empty directory.
+
+        Parameters
+        ----------
+        path : Path
+            The directory; it may exist.
+        run : NewRun
+            What is written.
+
+        Returns
+        -------
+        RunDirectory
+            All of it.
+
+        Raises
+        ------
+        ResultError
+            If there is something in the directory, or another process creates a run there.
+        OSError
+            If the disk refuses a file; nothing of the run is left.
+        """
+        return cls(*create(path, run))
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
-        """A run that is there; raises ResultError as ``run.header`` says."""
-        return cls(path, header.read(path))
+        """Open the run in a directory.
+
+        Parameters
+        ----------
+        path : Path
+            The directory.
+
+        Returns
+        -------
+        RunDirectory
+            The run, its header checked.
+
+        Raises
+        ------
+        ResultError
+            If there is none, or it is damaged, or of another format.
+        """
+        return cls(path, read_header(path))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the directory; the lock ends with the process, however that ends.
 
+        Yields
+        ------
+        None
+            While it is held.
+
         Raises
         ------
-        ResultError : another process holds it.
+        ResultError
+            If another process holds it.
         """
         with hold_lock(self.path / LOCK, self.path) as descriptor:
             write_holder(descriptor)
             yield
 
     @property
-    def names(self) -> list[str]:
-        return list(self.header["prices"])
+    def symbols(self) -> list[str]:
+        """Symbols of the run, in its order."""
+        return list(self.header.prices)
 
-    def prices(self, name: str) -> Prices:
-        """The prices of a symbol, as they were given."""
-        path, entry = (
-            self.path / "prices" / f"{safe_name(name)}.parquet",
-            self.header["prices"].get(name, {}),
-        )
-        changed = ResultError(
-            f"{path} was changed: its checksum differs. Begin the run anew in another directory."
-        )
-        try:
+    @property
+    def tasks(self) -> list[Task]:
+        """Tasks of the run, in its order."""
+        return [Task(symbol) for symbol in self.symbols]
+
+    def prices(self, symbol: str) -> Prices:
+        """Read the prices of a symbol.
+
+        Parameters
+        ----------
+        symbol : str
+            One of ``symbols``.
+
+        Returns
+        -------
+        Prices
+            Every date and price as it was.
+
+        Raises
+        ------
+        ResultError
+            If the file is damaged or was changed.
+        """
+        path = prices_file(self.path, symbol)
+        with _readable(path):
+            entry = self.header.prices[symbol]
             with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if entry.get("file", found) != found:  # so no reader of Parquet meets a stranger's file
-                raise changed
-            series = Prices(pd.read_parquet(path), name)
-            if header.prices_checksum(series) != entry["sha256"]:
-                raise changed
-        except ResultError:
-            raise
-        except Exception as error:  # a damaged file can fail in any way
-            raise ResultError(
-                f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere."
-            ) from None
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if entry.file not in (None, digest):  # so no reader of Parquet meets an untrusted file
+                raise _changed(path)
+            series = Prices(pd.read_parquet(path), symbol)
+            if prices_checksum(series) != entry.sha256:
+                raise _changed(path)
         return series
 
     def averages(self) -> np.ndarray | None:
-        """The user's own averages, if there were any."""
-        path = self.path / creation.AVERAGES
-        if not self.header["asked"]["averages"].startswith("own"):
-            return None
-        try:
-            found: np.ndarray = np.load(path, allow_pickle=False)
-        except Exception as error:  # a damaged file can fail in any way
-            raise ResultError(
-                f"{path} is damaged ({type(error).__name__}). Begin the run anew elsewhere."
-            ) from None
-        if header.own_averages(found) != self.header["asked"]["averages"]:
-            raise ResultError(
-                f"{path} was changed: its checksum differs. Begin the run anew in another directory."
-            )
-        return found
+        """Read the user's own averages.
 
-    def result(self, name: str) -> Path:
-        """Where the result of a symbol is, or is to be."""
-        return self.path / "results" / safe_name(name)
+        Returns
+        -------
+        ndarray or None
+            ``(W, T)``; None if there are none.
+
+        Raises
+        ------
+        ResultError
+            If the file is damaged or was changed.
+        """
+        if not self.header.fingerprint.has_own_averages:
+            return None
+        path = self.path / AVERAGES
+        with _readable(path):
+            averages: np.ndarray = np.load(path, allow_pickle=False)
+            if name_own_averages(averages) != self.header.fingerprint.averages:
+                raise _changed(path)
+        return averages
+
+    def result(self, task: Task) -> Path:
+        """Return where the result of a task is, or is to be.
+
+        Parameters
+        ----------
+        task : Task
+            One of ``tasks``.
+
+        Returns
+        -------
+        Path
+            A directory.
+        """
+        return self.path / "results" / task.key
 
     @property
     def save_grid(self) -> str | None:
-        """The type of the scores that are kept, if they are."""
-        return None if self.header.get("save_grid") is None else str(self.header["save_grid"])
+        """Type of the scores on disk; None where only the best are in the result."""
+        return self.header.save_grid
 
-    def scores(self, name: str) -> Path:
-        """Where the scores of a symbol are written; they move into its result."""
-        return self.path / "scores" / safe_name(name)
+    def scores(self, task: Task) -> Path:
+        """Return where the scores of a task are written, until they move into its result.
 
-    def keep_scores(self, name: str) -> None:
-        """Put the scores of a symbol that is done beside its result; those that are not whole are removed."""
+        Parameters
+        ----------
+        task : Task
+            One of ``tasks``.
+
+        Returns
+        -------
+        Path
+            A directory.
+        """
+        return self.path / "scores" / task.key
+
+    def move_scores(self, task: Task) -> None:
+        """Move the scores of a task into its result, or remove them where they are not whole.
+
+        Parameters
+        ----------
+        task : Task
+            A task whose result is there.
+        """
         if not self.save_grid:
             return
-        if is_complete(self.scores(name)):
-            os.replace(self.scores(name), self.result(name) / SCORES)
-        else:
-            warnings.warn(
-                f"the scores of {name} are not whole and were removed; see degradations.",
-                stacklevel=2,
-            )
-            shutil.rmtree(self.scores(name), ignore_errors=True)
+        if is_complete(self.scores(task)):
+            os.replace(self.scores(task), self.result(task) / SCORES)
+            return
+        warnings.warn(
+            f"the scores of {task.name} are not whole and were removed; see degradations.",
+            stacklevel=2,
+        )
+        shutil.rmtree(self.scores(task), ignore_errors=True)
 
     def save_snapshot(self, about: dict[str, Any], ledger: Ledger) -> None:
-        """Write the next generation and remove what is older than the newest three."""
+        """Write the next snapshot, and remove what is older than the newest three.
+
+        Parameters
+        ----------
+        about : dict
+            What the snapshot is of, plain values.
+        ledger : Ledger
+            What is done, and the reductions of it.
+
+        Raises
+        ------
+        OSError
+            If the disk refuses it; the snapshots before it are untouched.
+        """
         paths = self._snapshots()
         number = int(paths[0].name) + 1 if paths else 1
-        # closed, for an error holds on to what it came through: to the lock, for which workers would wait for ever
-        with closing(snapshot.encoded(about, snapshot.arrays_of(ledger), ledger.lock)) as parts:
+        arrays = snapshot.collect_arrays(ledger)
+        # closed, for an exception refers to the generator, and so to the lock that workers wait for
+        with closing(snapshot.encode(about, arrays, ledger.lock)) as parts:
             write_whole(self.path / "snapshots" / f"{number:08}", parts)
         for old in paths[GENERATIONS - 1 :]:
             old.unlink(missing_ok=True)
 
     def load_snapshot(
-        self, ledger: Ledger, fits: dict[str, Any]
+        self, task: Task, dataset: str, ledger: Ledger
     ) -> tuple[dict[str, Any] | None, list[str]]:
-        """Restore the newest sound snapshot of what ``fits`` says; what it is about (None if there is none), and what
-        was wrong with newer ones."""
-        damaged = []
-        aside = self._aside(fits["name"])
-        for path in [*self._snapshots(), *([aside] if aside.exists() else [])]:
+        """Restore the newest sound snapshot of a task.
+
+        Parameters
+        ----------
+        task : Task
+            Whose snapshot.
+        dataset : str
+            Checksum of its dataset; snapshots of others are passed over.
+        ledger : Ledger
+            Is restored where there is a snapshot.
+
+        Returns
+        -------
+        about : dict or None
+            What the snapshot says of the run; None if there is none.
+        damaged : list of str
+            What is wrong with newer ones.
+        """
+        wanted = identify(task, dataset)
+        damaged: list[str] = []
+        for path in self._snapshots_of(task):
             try:
-                about, arrays = snapshot.decoded(path, snapshot.most_bytes(ledger))
-                if any(about.get(key) != value for key, value in fits.items()):
-                    continue
-                snapshot.restore(ledger, arrays)
+                about, arrays = snapshot.decode(path, snapshot.most_bytes(ledger))
+                if wanted.items() <= about.items():
+                    snapshot.restore(ledger, arrays)
+                    return about, damaged
             except ResultError as error:
                 damaged.append(str(error))
-                continue
-            return about, damaged
         return None, damaged
 
-    def set_aside(self, name: str) -> None:
-        """Keep the newest snapshot of a symbol that is not done: cells of it failed, or it had to be left out."""
+    def set_aside(self, task: Task) -> None:
+        """Set aside the newest snapshot of a task that is not done.
+
+        Cells of it failed, or it had to be left out: later tasks must not push it out.
+
+        Parameters
+        ----------
+        task : Task
+            Whose snapshot.
+        """
         for path in self._snapshots():
             try:
-                about = snapshot.about(path)
+                about = snapshot.read_about(path)
             except ResultError:
                 continue
-            if about.get("name") == name:
-                os.replace(path, self._aside(name))
+            if about.get("task") == task.key:
+                os.replace(path, self._aside(task))
                 sync(path.parent)
                 return
 
-    def drop_set_aside(self, but: Collection[str]) -> None:
-        """Of all symbols but some."""
-        kept = {self._aside(name) for name in but}
+    def drop_set_aside(self, but: Collection[Task]) -> None:
+        """Remove the snapshots that are set aside.
+
+        Parameters
+        ----------
+        but : collection of Task
+            Whose snapshots stay.
+        """
+        staying = {self._aside(task) for task in but}
         for path in (self.path / "snapshots").glob(f"{ASIDE}*"):
-            if path not in kept:
+            if path not in staying:
                 path.unlink(missing_ok=True)
 
     def drop_snapshots(self) -> None:
-        """Of a dataset that is done; not what is set aside."""
-        for path in [*self._snapshots(), *(self.path / "snapshots").glob(".*.part")]:
+        """Remove the snapshots of a task that is done; not what is set aside."""
+        unfinished = (self.path / "snapshots").glob(".*.part")
+        for path in [*self._snapshots(), *unfinished]:
             path.unlink(missing_ok=True)
 
-    def drop_result(self, name: str) -> None:
-        """What there is of it, and what a killed process left beside it."""
-        place = self.result(name)
-        left = re.compile(rf"\.{re.escape(place.name[:100])}-[0-9]+")
-        for path in [
-            place,
-            *(path for path in place.parent.glob(".*") if left.fullmatch(path.name)),
-        ]:
+    def drop_result(self, task: Task) -> None:
+        """Remove what there is of a result, and what a killed process left beside it.
+
+        Parameters
+        ----------
+        task : Task
+            Whose result.
+        """
+        place = self.result(task)
+        unfinished = re.compile(rf"\.{re.escape(place.name[:100])}-[0-9]+")
+        hidden = [path for path in place.parent.glob(".*") if unfinished.fullmatch(path.name)]
+        for path in [place, *hidden]:
             shutil.rmtree(path, ignore_errors=True)
 
-    def _aside(self, name: str) -> Path:
-        return self.path / "snapshots" / f"{ASIDE}{safe_name(name)}"
+    def _aside(self, task: Task) -> Path:
+        return self.path / "snapshots" / f"{ASIDE}{task.key}"
 
     def _snapshots(self) -> list[Path]:
-        """The newest first."""
+        """Return the snapshots of the task at hand, the newest first."""
         folder = self.path / "snapshots"
         try:
-            return sorted(
-                (path for path in folder.iterdir() if path.name.isdecimal()),
-                key=lambda p: -int(p.name),
-            )
+            paths = [path for path in folder.iterdir() if path.name.isdecimal()]
         except FileNotFoundError:
             return []
+        return sorted(paths, key=lambda path: int(path.name), reverse=True)
+
+    def _snapshots_of(self, task: Task) -> list[Path]:
+        """Return the snapshots that may be of a task, the newest first."""
+        aside = self._aside(task)
+        return [*self._snapshots(), *([aside] if aside.exists() else [])]
+
+
+def identify(task: Task, dataset: str) -> dict[str, Any]:
+    """Return what every snapshot says of its task.
+
+    Parameters
+    ----------
+    task : Task
+        Whose snapshot.
+    dataset : str
+        Checksum of its dataset.
+
+    Returns
+    -------
+    dict
+        Entries of the snapshot's description.
+    """
+    return {"task": task.key, "dataset": dataset}
+
+
+def _changed(path: Path) -> ResultError:
+    return ResultError(
+        f"{path} was changed: its checksum differs. Start the run again in another directory."
+    )
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raise ResultError for whatever a damaged file leads to: it can fail in any way."""
+    try:
+        yield
+    except ResultError:
+        raise
+    except Exception as error:
+        raise ResultError(
+            f"{path} is damaged ({type(error).__name__}). Start the run again in another directory."
+        ) from None

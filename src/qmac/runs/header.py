@@ -1,10 +1,11 @@
-"""The header of a run, ``run.json``: what was asked, and the checksums of what it was asked of."""
+"""The header of a run, ``run.json``: its request, and the checksums of its prices and kernels."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,150 +13,344 @@ import numpy as np
 
 from qmac._version import __version__
 from qmac.data.prices import Prices
+from qmac.engine.sweep.spec import LANES
 from qmac.errors import ResultError, printable
+from qmac.kernels.compiler.sources import hash_kernel_sources
 from qmac.runs.score_store import DTYPES
-from qmac.strategy.grid import ROLES
+from qmac.storage.json_text import compute_checksum
+from qmac.strategy.request import Request, check_type
 from qmac.strategy.windows import format_windows
 
 HEADER = "run.json"
-FORMAT = 1
+FORMAT = 2
+"""Version of everything in a run directory but its results, which have a version of their own."""
+OWN_AVERAGES = "own"
+"""How the name of the user's own averages begins; a checksum follows."""
+WORDS_WIDTH, WORDS_BEGIN = 60, 40
+"""Characters up to which a value is shown in full, and those of a longer one that are shown."""
 
 
-def made(
-    asked: dict[str, Any],
-    prices: dict[str, Any],
-    left_out: Mapping[str, str],
-    save_grid: str | None,
-) -> dict[str, Any]:
-    """The header of a new run; ``prices`` has the checksums of each symbol."""
-    header = {
-        "format": FORMAT,
-        "qmac": __version__,
-        "asked": asked,
-        "prices": prices,
-        "left_out": dict(left_out),
-        "save_grid": save_grid,
-    }
-    return header | {"checksum": checksum(header)}
+@dataclass(frozen=True)
+class Fingerprint:
+    """Everything but the prices that the result of a run follows from, bit by bit."""
+
+    request: Request
+    averages: str
+    """Kind of the moving averages, or "own" and the checksum of the user's own."""
+    lanes: int = LANES
+    kernels: str = ""
+    """Hash of the kernels' sources."""
+
+    @classmethod
+    def of(cls, request: Request, averages: np.ndarray | None) -> Fingerprint:
+        """Return the fingerprint of a run of this version.
+
+        Parameters
+        ----------
+        request : Request
+            What is computed.
+        averages : ndarray or None
+            The user's own averages ``(W, T)``, checked; None for those of the rules.
+
+        Returns
+        -------
+        Fingerprint
+            With the lanes and kernels of this version.
+        """
+        kind = request.rules.average if averages is None else name_own_averages(averages)
+        return cls(request, kind, LANES, hash_kernel_sources())
+
+    @property
+    def has_own_averages(self) -> bool:
+        """Whether the averages are the user's own."""
+        return self.averages.startswith(OWN_AVERAGES)
+
+    @property
+    def is_of_this_version(self) -> bool:
+        """Whether this version computes the same bits."""
+        return (self.lanes, self.kernels) == (LANES, hash_kernel_sources())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON.
+
+        Returns
+        -------
+        dict
+            The entries of the request, and beside them averages, lanes and kernels.
+        """
+        more = {"averages": self.averages, "lanes": self.lanes, "kernels": self.kernels}
+        return self.request.to_dict() | more
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Fingerprint:
+        """Build a fingerprint from plain values of an untrusted file.
+
+        Parameters
+        ----------
+        values : mapping
+            What ``to_dict`` returned.
+
+        Returns
+        -------
+        Fingerprint
+            It may be that of another version.
+
+        Raises
+        ------
+        InputError
+            If an entry is missing, has another type, or a value outside its bounds.
+        """
+        for name, kind in (("averages", str), ("lanes", int), ("kernels", str)):
+            check_type(name, values.get(name), kind)
+        request = Request.from_dict(values)
+        return cls(request, values["averages"], values["lanes"], values["kernels"])
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The header of the run in a directory.
+@dataclass(frozen=True)
+class PricesEntry:
+    """What a header says of the prices of one symbol."""
+
+    bars: int
+    sha256: str
+    """Checksum of dates and prices, see ``prices_checksum``."""
+    file: str | None = None
+    """Checksum of the Parquet file, so that no reader of Parquet meets an untrusted one."""
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """The content of ``run.json``, which never changes."""
+
+    fingerprint: Fingerprint
+    prices: Mapping[str, PricesEntry]
+    """By symbol, in the order of the run."""
+    left_out: Mapping[str, str]
+    """Symbols that are not part of the run, and why."""
+    save_grid: str | None = None
+    """Type of the scores on disk; None where only the best are in the result."""
+    qmac: str = __version__
+    """Version that wrote the header."""
+
+    @property
+    def request(self) -> Request:
+        """What is computed for every symbol."""
+        return self.fingerprint.request
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, their checksum among them.
+
+        Returns
+        -------
+        dict
+            The content of ``run.json``.
+        """
+        values = {
+            "format": FORMAT,
+            "qmac": self.qmac,
+            "fingerprint": self.fingerprint.to_dict(),
+            "prices": {symbol: vars(entry) for symbol, entry in self.prices.items()},
+            "left_out": dict(self.left_out),
+            "save_grid": self.save_grid,
+        }
+        return values | {"checksum": compute_checksum(values)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunHeader:
+        """Build a header from plain values, whose checksum fits though they may be untrusted.
+
+        Parameters
+        ----------
+        values : mapping
+            What ``to_dict`` returned.
+
+        Returns
+        -------
+        RunHeader
+            Every entry has its type, and the request is valid.
+
+        Raises
+        ------
+        InputError
+            If an entry is missing, has another type, or a value outside its bounds.
+        """
+        for name, kind in (("qmac", str), ("fingerprint", dict), ("left_out", dict)):
+            check_type(name, values.get(name), kind)
+        for symbol, reason in values["left_out"].items():
+            check_type(f"left_out.{symbol}", reason, str)
+        save_grid = values.get("save_grid")
+        if save_grid not in (None, *DTYPES):
+            raise ResultError(f"save_grid must be one of {', '.join(DTYPES)}, got {save_grid!r}")
+        return cls(
+            fingerprint=Fingerprint.from_dict(values["fingerprint"]),
+            prices=_read_prices_entries(values.get("prices")),
+            left_out=values["left_out"],
+            save_grid=save_grid,
+            qmac=values["qmac"],
+        )
+
+
+def _read_prices_entries(values: Any) -> dict[str, PricesEntry]:
+    check_type("prices", values, dict)
+    if not values:
+        raise ResultError("prices must name one symbol at least")
+    entries = {}
+    for symbol, value in values.items():
+        check_type(f"prices.{symbol}", value, dict)
+        check_type(f"prices.{symbol}.bars", value.get("bars"), int)
+        check_type(f"prices.{symbol}.sha256", value.get("sha256"), str)
+        entries[symbol] = PricesEntry(value["bars"], value["sha256"], value.get("file"))
+    return entries
+
+
+def read_header(path: Path) -> RunHeader:
+    """Read the header of the run in a directory.
+
+    Parameters
+    ----------
+    path : Path
+        The run directory.
+
+    Returns
+    -------
+    RunHeader
+        Its content, every entry checked.
 
     Raises
     ------
-    ResultError : there is none, or it is damaged, or of a newer qmac.
+    ResultError
+        If there is none, or it is damaged, or of another format.
     """
     file = path / HEADER
+    values = _read_json(file)
+    if not isinstance(values, dict) or values.get("checksum") != compute_checksum(values):
+        raise ResultError(
+            f"{file} was changed: its checksum differs. Start the run again in another directory."
+        )
+    _check_format(path, values)
     try:
-        header = json.loads(file.read_bytes())
+        return RunHeader.from_dict(values)
+    except Exception as error:  # an untrusted file, with a checksum that fits, can fail in any way
+        raise ResultError(
+            f"{file} is not the header of a run: {printable(error).removesuffix('.')}. "
+            "Start the run again in another directory."
+        ) from None
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_bytes())
     except FileNotFoundError:
         raise ResultError(
-            f"{path} holds no run: there is no {HEADER}. Name a directory that 'qmac optimize --out' began."
+            f"{file.parent} holds no run: there is no {HEADER}. Name a directory that "
+            "'qmac optimize --out' wrote."
         ) from None
     except OSError as error:
         raise ResultError(
-            f"{path} cannot be read: {error.strerror or error}. Name another directory."
+            f"{file.parent} cannot be read: {error.strerror or error}. Name another directory."
         ) from None
     except (ValueError, RecursionError, MemoryError):
-        raise ResultError(f"{file} is damaged. Begin the run anew in another directory.") from None
-    if not isinstance(header, dict) or header.get("checksum") != checksum(header):
+        raise ResultError(f"{file} is damaged. Start the run again in another directory.") from None
+
+
+def _check_format(path: Path, values: Mapping[str, Any]) -> None:
+    """Refuse a directory of another format, which this version would misread."""
+    number = values.get("format")
+    if number == FORMAT:
+        return
+    if isinstance(number, bool) or not isinstance(number, int):
         raise ResultError(
-            f"{file} was changed: its checksum differs. Begin the run anew elsewhere."
+            f"{path / HEADER} is not the header of a run: format must be a number. "
+            "Start the run again in another directory."
         )
-    if isinstance(header.get("format"), int) and header["format"] > FORMAT:
-        raise ResultError(
-            f"{path} was written by qmac {printable(header.get('qmac'))}. Update qmac to go on with it."
-        )
-    if wrong := _wrong(header):
-        raise ResultError(
-            f"{file} is no header of a run: {wrong}. Begin the run anew in another directory."
-        )
-    return header
-
-
-def _wrong(header: dict[str, Any]) -> str:
-    """The first entry that cannot be, by its name; an empty text if all can. A checksum can be made to fit anything.
-
-    What windows, rules and metrics mean is asked by those who go on with the run.
-    """
-    entries = {"format": int, "qmac": str, "asked": dict, "prices": dict, "left_out": dict}
-    inner = {
-        "grid": dict, "rules": dict, "objective": str, "maximize": bool, "constraints": dict, "top": int, "averages": str,
-    }  # fmt: skip
-    if wrong := _of_other_types(header, entries) or _of_other_types(header["asked"], inner):
-        return wrong
-    asked, grid = header["asked"], header["asked"]["grid"]
-    tests = {
-        "grid": all(_all(grid.get(role), int) for role in ROLES) and isinstance(grid.get("shared_windows"), bool),
-        "constraints": all(
-            isinstance(bounds, list) and len(bounds) == 2 and _all(bounds, int, float, type(None))
-            for bounds in asked["constraints"].values()
-        ),
-        "prices": bool(header["prices"]) and not any(
-            not isinstance(entry, dict) or _of_other_types(entry, {"bars": int, "sha256": str})
-            for entry in header["prices"].values()
-        ),
-        "left_out": _all(list(header["left_out"].values()), str),
-        "save_grid": header.get("save_grid") in (None, *DTYPES),
-    }  # fmt: skip
-    return next((name for name, holds in tests.items() if not holds), "")
-
-
-def _of_other_types(entries: Mapping[str, Any], kinds: Mapping[str, type]) -> str:
-    return next(
-        (name for name, kind in kinds.items() if not isinstance(entries.get(name), kind)), ""
+    version = printable(values.get("qmac"))
+    raise ResultError(
+        f"{path} was written by qmac {version} in run format {number}, and this version reads "
+        f"format {FORMAT}. Resume it with qmac {version}, or start the run again in another "
+        "directory."
     )
 
 
-def _all(values: Any, *kinds: type) -> bool:
-    return isinstance(values, list) and all(isinstance(value, kinds) for value in values)
-
-
 def prices_checksum(series: Prices) -> str:
-    """Of every date and price."""
-    digest = hashlib.sha256(f"{series.index.tz} {list(series.frame.columns)}".encode())
-    digest.update(
-        series.index.as_unit("us").asi8.astype("<i8").tobytes()
-    )  # Parquet knows no whole seconds
-    for column in series.frame:
-        values = series.frame[column].to_numpy("<f8")
-        digest.update(np.where(np.isnan(values), np.nan, values).tobytes())  # Parquet knows one NaN
+    """Return the checksum of every date and price of a series.
+
+    Parameters
+    ----------
+    series : Prices
+        Its name does not count.
+
+    Returns
+    -------
+    str
+        SHA-256. It is that of the same series written to Parquet and read again, which knows no
+        whole seconds and one NaN only.
+    """
+    frame = series.frame
+    digest = hashlib.sha256(f"{series.index.tz} {list(frame.columns)}".encode())
+    microseconds = series.index.as_unit("us").asi8
+    digest.update(microseconds.astype("<i8").tobytes())
+    for column in frame:
+        values = frame[column].to_numpy("<f8")
+        digest.update(np.where(np.isnan(values), np.nan, values).tobytes())
     return digest.hexdigest()
 
 
-def own_averages(averages: np.ndarray) -> str:
-    """How a header names the user's own averages."""
-    return f"own {hashlib.sha256(np.ascontiguousarray(averages, '<f8').tobytes()).hexdigest()}"
+def name_own_averages(averages: np.ndarray) -> str:
+    """Return how a header names the user's own averages.
+
+    Parameters
+    ----------
+    averages : ndarray
+        ``(W, T)``.
+
+    Returns
+    -------
+    str
+        "own" and the checksum of their values.
+    """
+    values = np.ascontiguousarray(averages, "<f8")
+    return f"{OWN_AVERAGES} {hashlib.sha256(values.tobytes()).hexdigest()}"
 
 
-def changes(kept: Any, asked: Any, name: str = "") -> list[str]:
-    """What differs between two headers: ``["rules.fees is 0.001, asked is 0.0"]``."""
-    if isinstance(kept, dict) and isinstance(asked, dict):
-        found: list[str] = []
-        for key in [*kept, *(key for key in asked if key not in kept)]:
+def describe_changes(before: Any, after: Any, name: str = "") -> list[str]:
+    """Return what differs between two fingerprints, or two entries of them.
+
+    Parameters
+    ----------
+    before, after : object
+        Plain values of a run that is there, and of the one that is wanted.
+    name : str
+        Name of the entry.
+
+    Returns
+    -------
+    list of str
+        A text for each difference.
+
+    Examples
+    --------
+    >>> describe_changes({"rules": {"fees": 0.001}}, {"rules": {"fees": 0.0}})
+    ['rules.fees is 0.001, not 0.0']
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        found = []
+        for key in before | after:
             inner = f"{name}.{key}" if name else str(key)
-            found += changes(kept.get(key), asked.get(key), inner)
+            found += describe_changes(before.get(key), after.get(key), inner)
         return found
-    if kept == asked:
+    if before == after:
         return []
-    words = _short(kept), _short(asked)
-    if words[0] == words[1] and isinstance(kept, list):  # they begin and end alike
-        one, other = next(
-            (one, other) for one, other in zip(kept, asked, strict=True) if one != other
-        )
-        return [f"{name} holds {one} where asked is {other}"]
-    return [f"{name} is {words[0]}, asked is {words[1]}"]
+    old, new = _shorten(before), _shorten(after)
+    if old == new and isinstance(before, list):  # they begin and end alike
+        pairs = zip(before, after, strict=True)
+        old, new = next(pair for pair in pairs if pair[0] != pair[1])
+        return [f"{name} holds {old}, not {new}"]
+    return [f"{name} is {old}, not {new}"]
 
 
-def _short(value: Any) -> str:
-    if value and _all(value, int):
+def _shorten(value: Any) -> str:
+    if isinstance(value, list) and value and all(isinstance(item, int) for item in value):
         return format_windows(tuple(value))
     text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:40]} ... ({len(text)} characters)"
-
-
-def checksum(header: Mapping[str, Any]) -> str:
-    """Of all of a header but itself."""
-    rest = {key: value for key, value in header.items() if key != "checksum"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    if len(text) <= WORDS_WIDTH:
+        return text
+    return f"{text[:WORDS_BEGIN]} ... ({len(text)} characters)"

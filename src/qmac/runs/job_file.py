@@ -1,15 +1,17 @@
-"""Job files: what is asked of a run, as TOML that people read, edit and run again: ``qmac optimize job.toml``.
+"""Job files: the request of a run as TOML that people read, edit and run again.
 
-Keys are the names of the command line's options, with dashes or underscores. Paths are relative to the file.
-``prices`` is a path, a list of them, or a table of symbol and file.
+``qmac optimize job.toml`` takes one. Keys are the names of the command line's options, with dashes
+or underscores. Paths are relative to the file. ``prices`` is a path, a list of them, or a table of
+symbol and file.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -17,133 +19,260 @@ from pathlib import Path
 from typing import Any
 
 from qmac.errors import OptionError, printable, suggestion
-from qmac.storage.directories import safe_name
-from qmac.strategy.constraints import format_bounds
-from qmac.strategy.grid import ROLES
+from qmac.runs.creation import prices_file
+from qmac.runs.header import OWN_AVERAGES, RunHeader
+from qmac.strategy.constraints import Bounds, format_bounds
+from qmac.strategy.grid import ROLES, Grid
+from qmac.strategy.request import Request
 
 NAME = "job.toml"
-OWN = "own"
 WINDOWS = ("windows", *ROLES)
 """Keys that may be a list of windows."""
+SHOWN_WIDTH = 60
+"""Characters of a value in a message."""
+SHORTEST_RANGE = 3
+"""Fewer windows are a list."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """What a key may be: the name of its parameter, and the type of that, such as ``float`` or ``list[Path]``."""
+    """What a key may be: the name of its parameter, and its type, as ``float`` or ``list[Path]``."""
 
     parameter: str
     kind: Any
 
 
-def of_run(header: Mapping[str, Any], directory: Path | None = None) -> str:
-    """The job file of a run, by its header; paths are relative to the run's directory, or begin with ``directory``."""
-    asked = header["asked"]
-    folder = Path("prices") if directory is None else directory.resolve() / "prices"
-    files = {name: (folder / f"{safe_name(name)}.parquet").as_posix() for name in header["prices"]}
-    own = str(asked["averages"]).startswith(OWN)
-    left_out = [f"# left out: {printable(reason)}" for reason in header["left_out"].values()]
-    head = ["# Repeats a run: qmac optimize job.toml --out NEW", *left_out]
-    if header.get("save_grid"):
+def format_run(header: RunHeader, directory: Path | None = None) -> str:
+    """Return the job file of a run.
+
+    Parameters
+    ----------
+    header : RunHeader
+        Header of the run.
+    directory : Path or None
+        The run's directory, with which paths begin; they are relative to it if None.
+
+    Returns
+    -------
+    str
+        TOML.
+    """
+    root = Path() if directory is None else directory.resolve()
+    head = ["# Repeats a run: qmac optimize job.toml --out NEW"]
+    head += [f"# left out: {printable(reason)}" for reason in header.left_out.values()]
+    if header.save_grid:
         head.append(
-            f"# It kept every score, which needs a directory: --save-grid {header['save_grid']}"
+            "# It wrote every score, which needs a directory: --save-grid " + header.save_grid
         )
-    table = [
-        "",
-        "[prices]",
-        *(f"{_text(name)} = {_text(file)}" for name, file in files.items()),
-        "",
-    ]
-    return "\n".join([*head, *lines_of(asked, asked["top"], own=own), *table])
+    table = ["", "[prices]"]
+    for symbol in header.prices:
+        file = prices_file(root, symbol).as_posix()
+        table.append(f"{_quote(symbol)} = {_quote(file)}")
+    request = format_request(header.request, own=header.fingerprint.has_own_averages)
+    return "\n".join([*head, *request, *table, ""])
 
 
-def keep(directory: Path, header: Mapping[str, Any]) -> None:
-    """Put the job file of a run into its directory, if it is not there; the header says the same, so a full disk may refuse."""
-    path, scratch = directory / NAME, directory / f".{NAME}.part"
+def write(directory: Path, header: RunHeader) -> None:
+    """Write the job file of a run into its directory, if it is not there.
+
+    The header says the same, so a full disk may refuse it.
+
+    Parameters
+    ----------
+    directory : Path
+        The run's directory.
+    header : RunHeader
+        Header of the run.
+    """
+    path, unfinished = directory / NAME, directory / f".{NAME}.part"
     if path.exists():
         return
     try:
-        scratch.write_text(of_run(header), "utf-8")
-        os.replace(scratch, path)
+        unfinished.write_text(format_run(header), "utf-8")
+        os.replace(unfinished, path)
     except (OSError, ValueError):  # ValueError: a name that no encoding has
         with suppress(OSError):
-            scratch.unlink()
+            unfinished.unlink()
 
 
-def of_result(asked: Mapping[str, Any], top: int, prices: Mapping[str, Any]) -> str:
-    """The job file of a result by itself, which does not know the file of its prices."""
-    bars = f"{prices['name']}, {prices['bars']:,} bars, {prices['first'][:10]} to {prices['last'][:10]}"
+def format_result(request: Request, prices: Mapping[str, Any]) -> str:
+    """Return the job file of a result by itself, which does not know the file of its prices.
+
+    Parameters
+    ----------
+    request : Request
+        Request of the result.
+    prices : mapping
+        Name, bars, first and last date and averages of the result.
+
+    Returns
+    -------
+    str
+        TOML without prices.
+    """
+    first, last = prices["first"][:10], prices["last"][:10]
+    bars = f"{prices['name']}, {prices['bars']:,} bars, {first} to {last}"
     head = [
         f"# Repeats a result, on the same prices: {printable(bars)}",
         "# Name their file: qmac optimize job.toml PRICES, or",
         '# prices = ["prices.csv"]',
     ]
-    return "\n".join([*head, *lines_of(asked, top, own=prices["averages"] == OWN), ""])
+    own = prices["averages"] == OWN_AVERAGES
+    return "\n".join([*head, *format_request(request, own=own), ""])
 
 
-def lines_of(asked: Mapping[str, Any], top: int, *, own: bool) -> list[str]:
-    """The lines that say what is asked: objective, grid, rules, constraints."""
-    grid, rules = asked["grid"], asked["rules"]
-    found: dict[str, Any] = {"objective": asked["objective"]}
-    found |= {} if asked["maximize"] else {"minimize": True}
-    roles = {role: windows_text(grid[role]) for role in ROLES}
-    found |= {"windows": roles[ROLES[0]]} if len(set(roles.values())) == 1 else roles
-    found |= {"shared_windows": True} if grid["shared_windows"] else {}
-    found |= {"top": top} | _conditions(asked["constraints"])
-    found |= {"averages": OWN} if own else {}
-    found |= {
-        name: value for name, value in rules.items() if value is not None and name != "fixed_fees"
-    }
-    return [f"{name.replace('_', '-')} = {_value(value)}" for name, value in found.items()]
+def format_request(request: Request, *, own: bool) -> list[str]:
+    """Return the lines of a job file that say what is computed.
+
+    Parameters
+    ----------
+    request : Request
+        Objective, grid, rules and constraints.
+    own : bool
+        Whether the averages are the user's own, which no file gives.
+
+    Returns
+    -------
+    list of str
+        A line for each option that is not left out.
+    """
+    options: dict[str, Any] = {"objective": request.objective}
+    if not request.maximize:
+        options["minimize"] = True
+    options |= _grid_options(request.grid)
+    options["top"] = request.top
+    options |= _constraint_options(request.constraints)
+    if own:
+        options["averages"] = OWN_AVERAGES
+    for name, value in request.rules.to_dict().items():
+        if value is not None and name != "fixed_fees":
+            options[name] = value
+    return [f"{name.replace('_', '-')} = {_format(value)}" for name, value in options.items()]
 
 
-def _conditions(constraints: Mapping[str, Iterable[float | None]]) -> dict[str, Any]:
-    """``min_trades`` and ``where``. Their order is kept, for it is that of ``filtered_by``."""
-    bounds = {metric: tuple(bounds) for metric, bounds in constraints.items()}
-    least = 0
-    if bounds and list(bounds)[-1] == "total_trades":
-        low, high = bounds["total_trades"]
-        if low is not None and low >= 1 and low == int(low) and high in (None, float("inf")):
-            least = int(low)
-            del bounds["total_trades"]
+def _grid_options(grid: Grid) -> dict[str, Any]:
+    roles = {role: spell_windows(windows) for role, windows in grid.roles.items()}
+    is_common = len(set(roles.values())) == 1
+    options: dict[str, Any] = {"windows": roles[ROLES[0]]} if is_common else dict(roles)
+    if grid.shared_windows:
+        options["shared_windows"] = True
+    return options
+
+
+def _constraint_options(constraints: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+    """Return ``min_trades`` and ``where``. Their order is that of ``filtered_by``."""
+    bounds: dict[str, Bounds] = dict(constraints)
+    least = _least_trades(constraints)
+    if least:
+        del bounds["total_trades"]
     where = []
     for metric, (low, high) in bounds.items():
-        limits = format_bounds(metric, (low, high)) or [
-            (">=", "-inf")
-        ]  # undefined values do not keep even that
+        # undefined values do not satisfy even a bound of minus infinity
+        limits = format_bounds(metric, (low, high)) or [(">=", "-inf")]
         where += [f"{metric} {sign} {number}" for sign, number in limits]
-    return {"min_trades": least} | ({"where": where} if where else {})
+    options: dict[str, Any] = {"min_trades": least}
+    if where:
+        options["where"] = where
+    return options
 
 
-def windows_text(windows: Iterable[int]) -> str:
-    """Windows as the command line takes them; ``parse_windows(windows_text(w)) == w``.
+def _least_trades(constraints: Mapping[str, tuple[float, float]]) -> int:
+    """Return the ``min_trades`` that gives the last constraint, 0 if none does."""
+    if not constraints or list(constraints)[-1] != "total_trades":
+        return 0
+    low, high = constraints["total_trades"]
+    is_count = 1 <= low < math.inf and low == int(low)
+    return int(low) if is_count and high == math.inf else 0
 
-    >>> windows_text([2, 3, 4, 5]), windows_text([5, 10, 15]), windows_text([5, 10, 20, 21, 22, 23])
-    ('2:5', '5:15:5', '5,10,20:23')
+
+def spell_windows(windows: Iterable[int]) -> str:
+    """Return windows as the command line takes them.
+
+    Parameters
+    ----------
+    windows : iterable of int
+        Window lengths, ascending.
+
+    Returns
+    -------
+    str
+        Text that ``parse_windows`` reads as the same windows.
+
+    Examples
+    --------
+    >>> spell_windows([2, 3, 4, 5]), spell_windows([5, 10, 15])
+    ('2:5', '5:15:5')
+    >>> spell_windows([5, 10, 20, 21, 22, 23])
+    '5,10,20:23'
     """
     rest, parts = list(windows), []
     while rest:
-        step = rest[1] - rest[0] if len(rest) > 1 else 1
-        run = 1
-        while run < len(rest) and rest[run] == rest[0] + run * step:
-            run += 1
-        if run < 3:
+        step, length = _leading_range(rest)
+        if length < SHORTEST_RANGE:
             parts.append(str(rest.pop(0)))
             continue
-        parts.append(f"{rest[0]}:{rest[run - 1]}" + (f":{step}" if step > 1 else ""))
-        del rest[:run]
+        ending = f":{step}" if step > 1 else ""
+        parts.append(f"{rest[0]}:{rest[length - 1]}{ending}")
+        del rest[:length]
     return ",".join(parts)
 
 
+def _leading_range(windows: list[int]) -> tuple[int, int]:
+    """Return step and length of the longest range with which windows begin."""
+    if len(windows) < 2:
+        return 1, len(windows)
+    step, length = windows[1] - windows[0], 2
+    while length < len(windows) and windows[length] == windows[0] + length * step:
+        length += 1
+    return step, length
+
+
 def read(path: Path, options: Mapping[str, Option]) -> dict[str, Any]:
-    """The parameters that a job file gives, by name; ``options`` are those that are known, by key with underscores.
+    """Read the parameters that a job file gives.
+
+    Parameters
+    ----------
+    path : Path
+        The job file.
+    options : mapping
+        The options that are known, by key with underscores.
+
+    Returns
+    -------
+    dict
+        Values by name of the parameter.
 
     Raises
     ------
-    OptionError : the file cannot be read, or is no TOML; a key that is not known, or a value of another kind.
+    OptionError
+        If the file cannot be read, or is no TOML, a key is not known, or a value has another type.
     """
     path = path.expanduser()
+    parameters: dict[str, Any] = {}
+    for key, value in _parse(path).items():
+        name = key.replace("-", "_")
+        if name == "averages" and value == OWN_AVERAGES:
+            raise OptionError(
+                f"{path}: the run used averages of the user's own, which only "
+                "qmac.optimize(averages=) takes."
+            )
+        if name not in options:
+            known = [option.replace("_", "-") for option in options]
+            hint = suggestion(key.replace("_", "-"), known)
+            raise OptionError(f"{path}: {key} is not known. {hint}")
+        option = options[name]
+        if option.parameter in parameters:
+            raise OptionError(
+                f"{path}: {key} is there twice, with a dash and with an underscore. Drop one."
+            )
+        kind = WINDOWS if name in WINDOWS else option.kind
+        parameters[option.parameter] = _convert(path, key, value, kind)
+    return parameters
+
+
+def _parse(path: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise OptionError(
             f"{path}: there is no such file. Name a job file such as job.toml."
@@ -156,99 +285,134 @@ def read(path: Path, options: Mapping[str, Option]) -> dict[str, Any]:
         raise OptionError(
             f'{path} is no TOML: {error}. Write lines such as windows = "2:252".'
         ) from None
-    found: dict[str, Any] = {}
-    for key, value in content.items():
-        name = key.replace("-", "_")
-        if name == "averages" and value == OWN:
-            raise OptionError(
-                f"{path}: the run used averages of its own, which only qmac.optimize(averages=) can give."
-            )
-        if name not in options:
-            known = [option.replace("_", "-") for option in options]
-            raise OptionError(
-                f"{path}: {key} is not known. {suggestion(key.replace('_', '-'), known)}"
-            )
-        if options[name].parameter in found:
-            raise OptionError(
-                f"{path}: {key} is there twice, with a dash and with an underscore. Drop one."
-            )
-        found[options[name].parameter] = _converted(path, key, name, value, options[name].kind)
-    return found
 
 
-def _converted(path: Path, key: str, name: str, value: Any, kind: Any) -> Any:
-    """A value of TOML as the parameter takes it."""
-
-    def wrong(must: str) -> OptionError:
-        return OptionError(f"{path}: {key} is {_shown(value)}, but must be {must}.")
-
+def _convert(path: Path, key: str, value: Any, kind: Any) -> Any:
+    """Return a value of TOML as the parameter takes it."""
     if kind is Any:
         return value
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is bool:
-        if not isinstance(value, bool):
-            raise wrong("true or false")
-        return value
-    if kind is int:
-        if not number or isinstance(value, float):
-            raise wrong("a whole number")
-        return value
-    if kind is float:
-        if not number:
-            raise wrong("a number")
-        return float(value)
-    if kind is Path:
-        if not isinstance(value, str):
-            raise wrong("a path in quotes")
-        return _path(path, value)
-    if kind == list[Path]:
-        if (
-            isinstance(value, dict)
-            and value
-            and all(isinstance(file, str) for file in value.values())
-        ):
-            return {symbol: _path(path, file) for symbol, file in value.items()}
-        files = [value] if isinstance(value, str) else value
-        if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-            raise wrong("a path, a list of paths, or a table of symbol and path")
-        return [_path(path, file) for file in files]
-    if kind == list[str]:
-        texts = [value] if isinstance(value, str) else value
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise wrong("a text in quotes, or a list of them")
-        return texts
-    if (
-        name in WINDOWS
-        and isinstance(value, list)
-        and value
-        and all(type(part) in (int, str) for part in value)
-    ):
-        return ",".join(map(str, value))
+    converter = CONVERTERS.get(kind, TEXT)
+    try:
+        converted = converter.convert(value)
+    except TypeError:
+        raise OptionError(
+            f"{path}: {key} must be {converter.must}, got {_shorten(value)}."
+        ) from None
+    return _resolve(path.parent, converted)
+
+
+@dataclass(frozen=True)
+class Converter:
+    """How a value of TOML becomes that of a parameter, and what it must be, for people.
+
+    ``convert`` raises TypeError for a value of another type.
+    """
+
+    must: str
+    convert: Callable[[Any], Any]
+
+
+def _to_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _to_count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError
+    return value
+
+
+def _to_float(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError
+    return float(value)
+
+
+def _to_path(value: Any) -> Path:
+    if not isinstance(value, str):
+        raise TypeError
+    return Path(value).expanduser()
+
+
+def _to_paths(value: Any) -> list[Path] | dict[str, Path]:
+    if isinstance(value, dict) and value:
+        return {symbol: _to_path(file) for symbol, file in value.items()}
+    return [_to_path(file) for file in _to_list(value)]
+
+
+def _to_texts(value: Any) -> list[str]:
+    texts = _to_list(value)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError
+    return texts
+
+
+def _to_list(value: Any) -> list[Any]:
+    """Return a list as it is, and a text as a list of one."""
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list):
+        raise TypeError
+    return value
+
+
+def _to_text(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, str) or number:
-        return str(value)
-    raise wrong('a text in quotes, such as "2:252"' if name in WINDOWS else "a text in quotes")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError
+    return str(value)
 
 
-def _path(file: Path, value: str) -> Path:
-    return file.parent / Path(value).expanduser()
+def _to_windows(value: Any) -> str:
+    if not isinstance(value, list):
+        return _to_text(value)
+    if not value or any(type(part) not in (int, str) for part in value):
+        raise TypeError
+    return ",".join(map(str, value))
 
 
-def _value(value: Any) -> str:
-    """In TOML."""
+CONVERTERS: Mapping[Any, Converter] = {
+    bool: Converter("true or false", _to_flag),
+    int: Converter("a whole number", _to_count),
+    float: Converter("a number", _to_float),
+    Path: Converter("a path in quotes", _to_path),
+    list[Path]: Converter("a path, a list of paths, or a table of symbol and path", _to_paths),
+    list[str]: Converter("a text in quotes, or a list of them", _to_texts),
+    WINDOWS: Converter('a text in quotes, such as "2:252"', _to_windows),
+}
+"""By type of the parameter; those of windows have their own."""
+TEXT = Converter("a text in quotes", _to_text)
+"""For parameters of any other type."""
+
+
+def _resolve(folder: Path, value: Any) -> Any:
+    """Return a value with its paths made relative to the folder of the job file."""
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, list):
+        return [_resolve(folder, item) for item in value]
+    if isinstance(value, dict):
+        return {key: _resolve(folder, item) for key, item in value.items()}
+    return value
+
+
+def _format(value: Any) -> str:
+    """Return a value in TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return _text(value) if isinstance(value, str) else repr(value)
+        return f"[{', '.join(map(_format, value))}]"
+    return _quote(value) if isinstance(value, str) else repr(value)
 
 
-def _text(text: str) -> str:
-    """A text in quotes: what JSON escapes, TOML reads, and one character more."""
+def _quote(text: str) -> str:
+    """Return a text in quotes: what JSON escapes, TOML reads, and one character more."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _shown(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= SHOWN_WIDTH else f"{text[: SHOWN_WIDTH - 3]}..."

@@ -12,6 +12,7 @@ from helpers.terminal import inside
 import qmac
 from qmac.cli.commands import checks
 from qmac.runs.directory import RunDirectory
+from qmac.runs.tasks import Task
 from qmac.strategy.metrics import METRICS
 from qmac.verification import doctor, vectorbt
 from qmac.verification.replay import Replay, compare_rows
@@ -66,11 +67,11 @@ def test_verify_finds_what_is_wrong(csv, tmp_path, monkeypatch, without):
         == 0
     )
     directory = RunDirectory.open(tmp_path / "run")
-    place = directory.result("spy")
+    place = directory.result(Task("spy"))
     result = qmac.load(place)
     result.top.loc[1, "max_drawdown"] *= 1 + 3e-9
     result.top.loc[2, "sharpe_ratio"] = np.nan
-    directory.drop_result("spy")
+    directory.drop_result(Task("spy"))
     result.save(place)
     done = inside("verify", tmp_path / "run")
     assert done.returncode == 1
@@ -188,7 +189,7 @@ def test_own_averages_replay(tmp_path):
         answer = json.loads(inside("verify", place, "--json").stdout)
         assert answer["agrees"] and answer["rows"] == 4
     done = inside("optimize", tmp_path / "run" / "job.toml")
-    assert done.returncode == 2 and "averages of its own" in done.stderr
+    assert done.returncode == 2 and "averages of the user's own" in done.stderr
 
 
 def test_a_result_without_rows(tmp_path):

@@ -14,10 +14,12 @@ import pytest
 from helpers.terminal import inside, qmac
 
 import qmac as api
+from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER
 from qmac.runtime.monitoring.progress_log import ProgressLog
 from qmac.runtime.monitoring.status import Status
+from qmac.strategy.request import check_request
 
 
 def test_optimize_show_json(csv, tmp_path):
@@ -255,20 +257,8 @@ STATUS = Status(done=500, size=2000, seconds=3.5, best=0.25, memory=2**20, rate=
 @pytest.fixture
 def begun(csv, tmp_path):
     """A run that was begun, and whose process is gone."""
-    job = {
-        "grid": {role: [2, 3, 4, 5] for role in ("buy_fast", "buy_slow", "sell_fast", "sell_slow")}
-        | {"shared_windows": False}
-    }
-    job |= {
-        "rules": api.Rules().to_dict(),
-        "objective": "total_return",
-        "maximize": True,
-        "constraints": {},
-        "top": 3,
-    }
-    RunDirectory.create(
-        tmp_path / "run", job | {"averages": "sma"}, {"spy": api.read_prices(csv)}, None, {}
-    )
+    request = check_request(api.Grid(windows=[2, 3, 4, 5]), top=3, min_trades=0)
+    RunDirectory.create(tmp_path / "run", NewRun(request, {"spy": api.read_prices(csv)}))
     (tmp_path / "run" / "lock").touch()
     return tmp_path / "run"
 

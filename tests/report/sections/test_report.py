@@ -13,9 +13,9 @@ from qmac.report.sections.distribution import distribution_of, share_better
 from qmac.report.sections.equity import equity_of
 from qmac.report.sections.heatmaps import heatmaps_of, map_of
 from qmac.report.sections.report import report_of
-from qmac.storage.json_text import to_json_values
 from qmac.report.sections.settings import settings_of
 from qmac.report.sections.strategies import strategies_of
+from qmac.storage.json_text import to_json_values
 from qmac.strategy.grid import ROLES
 
 RULES = qmac.Rules(

@@ -68,7 +68,7 @@ def _job_text(path: Path) -> str:
     from qmac.runs.header import HEADER
 
     if (path / HEADER).exists():
-        return job_file.of_run(RunDirectory.open(path).header, path)
+        return job_file.format_run(RunDirectory.open(path).header, path)
     return load(path).job
 
 

@@ -127,7 +127,7 @@ def resume(
     from qmac.runs.directory import RunDirectory
 
     found = RunDirectory.open(directory)
-    job, place = Job.of_directory(found), executor(limits)
+    job, place = Job.from_directory(found), executor(limits)
     _announce(place)
     _run(job, found, limits, place, rows, prometheus_file, as_json, retry_failed=retry_failed)
 
@@ -147,7 +147,7 @@ def watch(
 
     found = RunDirectory.open(directory)
     Interruption.written = "the run itself goes on"  # what Ctrl-C leaves
-    with streams.progress(found.header["asked"]["objective"]) as listener:
+    with streams.progress(found.header.request.objective) as listener:
         last = follow(found.path / PROGRESS, listener, once=once)
     entry = look_at(found.path)
     if as_json:
@@ -218,7 +218,7 @@ def _run(
         )
         Interruption.resume = f"qmac resume {shlex.join(again)}"
         streams.say(f"if anything interrupts this run, go on with: {Interruption.resume}")
-    with executor or nullcontext(), streams.progress(job.objective) as shown:
+    with executor or nullcontext(), streams.progress(job.request.objective) as shown:
         listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
         threads, heeding = runner.threads_of(limits), _heeding(listener)
         results = runner.run(

@@ -1,0 +1,225 @@
+"""The request of a run: one grid, the rules of its trades, and how combinations are ranked."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qmac._checks import check_count
+from qmac.errors import OptionError
+from qmac.strategy.constraints import Constraints, check_constraints
+from qmac.strategy.grid import ROLES, Grid
+from qmac.strategy.objective import check_objective
+from qmac.strategy.rules import Rules
+
+MOST_TOP_ROWS = 1_000_000
+"""Top rows are held by every thread and replayed bar by bar; more of them is another job."""
+TYPES: Mapping[str, type] = {
+    "grid": dict,
+    "rules": dict,
+    "objective": str,
+    "maximize": bool,
+    "constraints": dict,
+    "top": int,
+}
+"""Entries of ``Request.to_dict`` and their types."""
+
+
+TYPE_NAMES: Mapping[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+}
+"""Types of JSON, for people."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is computed for every series of a run, checked once at the border.
+
+    ``check_request`` builds one from the arguments of a user, ``from_dict`` from a file.
+    """
+
+    grid: Grid
+    rules: Rules
+    objective: str
+    """Metric to rank by."""
+    maximize: bool
+    """Whether the highest value of the objective is the best."""
+    constraints: Mapping[str, tuple[float, float]]
+    """Bounds by metric, infinite where there is none; their order is that of ``filtered_by``."""
+    top: int
+    """Number of best combinations in the result."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the request as plain values for JSON.
+
+        Returns
+        -------
+        dict
+            ``Request.from_dict`` builds the same request from it. Open bounds are None.
+
+        Examples
+        --------
+        >>> request = check_request(Grid(windows=range(2, 9)), top=5)
+        >>> request.to_dict()["constraints"]
+        {'total_trades': [1.0, None]}
+        >>> Request.from_dict(request.to_dict()) == request
+        True
+        """
+        return {
+            "grid": self.grid.to_dict(),
+            "rules": self.rules.to_dict(),
+            "objective": self.objective,
+            "maximize": self.maximize,
+            "constraints": {
+                metric: [_finite_or_none(low), _finite_or_none(high)]
+                for metric, (low, high) in self.constraints.items()
+            },
+            "top": self.top,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Request:
+        """Build a request from plain values, which may come from an untrusted file.
+
+        Parameters
+        ----------
+        values : mapping
+            What ``to_dict`` returned; other entries are ignored.
+
+        Returns
+        -------
+        Request
+            Checked as ``check_request`` does.
+
+        Raises
+        ------
+        InputError
+            If an entry is missing, has another type, or a value outside its bounds.
+        """
+        for name, kind in TYPES.items():
+            check_type(name, values.get(name), kind)
+        _check_grid_values(values["grid"])
+        _check_constraint_values(values["constraints"])
+        return cls(
+            grid=Grid(**values["grid"]),
+            rules=_build_rules(values["rules"]),
+            objective=check_objective(values["objective"]),
+            maximize=values["maximize"],
+            constraints=check_constraints(values["constraints"], min_trades=0),
+            top=check_count("top", values["top"], 1, MOST_TOP_ROWS),
+        )
+
+
+def check_request(
+    grid: Grid,
+    objective: str = "total_return",
+    rules: Rules | None = None,
+    top: int = 100,
+    min_trades: int = 1,
+    *,
+    maximize: bool = True,
+    constraints: Constraints | None = None,
+) -> Request:
+    """Build a request from the arguments of ``qmac.optimize``, all of them checked.
+
+    Parameters
+    ----------
+    grid : Grid
+        Window sets.
+    objective : str
+        Metric to rank by.
+    rules : Rules or None
+        How signals become trades; ``Rules()`` if None.
+    top : int
+        Number of best combinations in the result.
+    min_trades : int
+        Short for the constraint ``{"total_trades": (min_trades, None)}``.
+    maximize : bool
+        False to look for the lowest value.
+    constraints : mapping or None
+        (lowest, highest) by metric, None for no bound.
+
+    Returns
+    -------
+    Request
+        The same question as plain, frozen values.
+
+    Raises
+    ------
+    InputError
+        If an argument has another type, or a value outside its bounds.
+    """
+    check_objective(objective)
+    top = check_count("top", top, 1, MOST_TOP_ROWS)
+    min_trades = check_count("min_trades", min_trades, 0)
+    bounds = check_constraints(constraints, min_trades)
+    if not isinstance(grid, Grid):
+        raise OptionError(
+            f"grid must be a qmac.Grid, such as Grid(windows=range(2, 253)), got a "
+            f"{type(grid).__name__}."
+        )
+    return Request(grid, Rules.of(rules), objective, bool(maximize), bounds, top)
+
+
+def check_type(name: str, value: object, kind: type) -> None:
+    """Check the type of an entry of an untrusted file.
+
+    Parameters
+    ----------
+    name : str
+        Name of the entry, for the message.
+    value : object
+        Its value.
+    kind : type
+        Its type; an ``int`` is no ``bool``.
+
+    Raises
+    ------
+    OptionError
+        If the value has another type.
+    """
+    is_unwanted_flag = kind is int and isinstance(value, bool)
+    if is_unwanted_flag or not isinstance(value, kind):
+        raise OptionError(f"{name} must be {TYPE_NAMES[kind]}, got {reprlib.repr(value)}.")
+
+
+def _check_grid_values(values: Mapping[str, Any]) -> None:
+    """Check that a grid names its four window lists: JSON knows more than whole numbers."""
+    check_type("grid.shared_windows", values.get("shared_windows"), bool)
+    for role in ROLES:
+        check_type(f"grid.{role}", values.get(role), list)
+        for window in values[role]:
+            check_type(f"grid.{role}[]", window, int)
+
+
+def _check_constraint_values(values: Mapping[str, Any]) -> None:
+    for metric, bounds in values.items():
+        if not isinstance(bounds, list) or len(bounds) != 2:
+            raise OptionError(f"constraints.{metric} must be a list of two bounds.")
+        for bound in bounds:
+            if bound is not None:
+                _check_number(f"constraints.{metric}", bound)
+
+
+def _check_number(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise OptionError(f"{name} must be numbers or null, got {reprlib.repr(value)}.")
+
+
+def _build_rules(values: Mapping[str, Any]) -> Rules:
+    """Build rules from values of an untrusted file, whose names may be those of another version."""
+    try:
+        return Rules(**values)
+    except (TypeError, OverflowError) as error:
+        raise OptionError(f"rules are not those of this version: {error}.") from None
+
+
+def _finite_or_none(bound: float) -> float | None:
+    return None if math.isinf(bound) else bound
