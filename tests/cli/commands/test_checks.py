@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.series import frame, ohlc, series
+from helpers.series import frame, series
 from helpers.terminal import inside
 
 import qmac
@@ -15,7 +15,6 @@ from qmac.runs.directory import RunDirectory
 from qmac.runs.tasks import Task
 from qmac.strategy.metrics import METRICS
 from qmac.verification import doctor, vectorbt
-from qmac.verification.replay import Replay, compare_rows
 
 
 @pytest.fixture(autouse=True)
@@ -120,63 +119,6 @@ def test_one_result_of_a_run(run_of_many):
     assert answer["agrees"] and {entry["symbol"] for entry in answer["differences"]} == {"AAA"}
 
 
-@pytest.mark.parametrize(
-    "rules",
-    [
-        {},
-        {"fees": 0.002},
-        {
-            "fill": "next_open",
-            "stop_loss": 0.06,
-            "average": "ema",
-            "start": "2001-03-01",
-            "end": "2001-09-03",
-        },
-        {"conflict": "opposite", "periods_per_year": 365.25 * 1440},
-        {"max_bars": 9},
-        {"periods_per_year": 1e17},
-        {"periods_per_year": 0.0123456789},
-        {"fees": 0.3, "init_cash": 1e-9},
-    ],
-)
-def test_every_rule_replays(rules):
-    prices, rules = qmac.Prices.of(ohlc("random", 250, 3)), qmac.Rules(**rules)
-    grid = qmac.Grid(windows=range(2, 14))
-    top = qmac.optimize(prices, grid, rules=rules, top=8, min_trades=0).top
-    found = compare_rows(top, Replay(prices, rules))
-    assert all(difference.agrees for difference in found)
-    if not vectorbt.is_installed():
-        return
-    theirs = {entry.metric: entry for entry in found if entry.against == "vectorbt"}
-    left_out = {metric for metric, entry in theirs.items() if np.isnan(entry.relative)}
-    expected = (
-        set(vectorbt.OVER_THE_PRICE) if rules.fees else set(METRICS) if rules.max_bars else set()
-    )
-    assert left_out == expected and all(theirs[metric].note for metric in left_out)
-
-
-def test_what_vectorbt_defines_otherwise():
-    """A flat account, an entry and an exit on one bar: ours enters. And a row without any trade."""
-    pytest.importorskip("vectorbt")
-    prices = qmac.Prices.of(frame(np.array([30.0, 5.0, 11.0, 10.0, 12.0, 9.0, 12.0, 13.0])))
-    rules = qmac.Rules(conflict="opposite")
-    top = qmac.evaluate(prices, [(1, 3, 1, 2), (1, 2, 3, 4)], rules)
-    notes = {
-        entry.note
-        for entry in compare_rows(top, Replay(prices, rules))
-        if entry.against == "vectorbt"
-    }
-    assert any("1 of 2 rows left out" in note for note in notes)
-    flat = qmac.Prices.of(frame(series("up", 40, 1)))
-    top = qmac.evaluate(flat, [(2, 3, 4, 5)])
-    assert top["sharpe_ratio"].isna().all()
-    found = compare_rows(top, Replay(flat, qmac.Rules()))
-    assert all(entry.agrees for entry in found)
-    assert {entry.metric for entry in found if "no variance" in entry.note} == set(
-        vectorbt.WITHOUT_VARIANCE
-    )
-
-
 def test_own_averages_replay(tmp_path):
     prices, windows = qmac.Prices.of(frame(series("random", 120, 5))), [2, 4, 7, 11]
     own = np.stack(
@@ -260,9 +202,3 @@ def test_doctor_finds_kernels_that_are_wrong(quick, monkeypatch):
     monkeypatch.setattr(doctor, "optimize", wrong)
     done = inside("doctor")
     assert done.returncode == 1 and "bad" in done.stdout and "wrong answers" in done.stdout
-
-
-def test_a_cache_that_cannot_be_written(monkeypatch):
-    monkeypatch.setattr(doctor.jit, "DIRECTORY", None)
-    finding = doctor._check_kernel_cache()
-    assert finding.verdict == doctor.NOTE and "QMAC_CACHE_DIR" in finding.words
