@@ -17,6 +17,7 @@ import numpy as np
 import qmac
 from benchmarks.measuring import GRID, Section, in_turn, rounds_from, seconds
 from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import LANES, build_spec
 from qmac.kernels.compiler.lanes import item, load, splat, store
@@ -120,9 +121,9 @@ def measure(rounds: int = 5) -> Section:
 
 
 def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
-    rules = qmac.Rules()
-    spec = build_spec(prices, GRID, rules, "total_return", True, check_constraints(None, 1), 100)
-    data = Dataset.build(prices, GRID, rules, spec.statistics)
+    series = PreparedSeries.build(prices, GRID.windows, qmac.Rules())
+    spec = build_spec(series, GRID, "total_return", True, check_constraints(None, 1), 100)
+    data = Dataset.build(series, GRID, spec.statistics)
     worker = Evaluator(data, spec).worker()
     workspace, exits, tally = worker._scratch, data.sells, worker.tally
     blocks = data.sells.count // LANES
@@ -141,7 +142,7 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
                 tile,
                 exits.crosses,
                 workspace.lanes.lists,
-                data.values,
+                data.trade_values,
                 workspace.tables,
                 workspace.edge,
             )
@@ -168,7 +169,7 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
                     tile,
                     entries,
                     data.buys.prefixes,
-                    data.values,
+                    data.trade_values,
                     workspace.tables,
                     workspace.states,
                     out,

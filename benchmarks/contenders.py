@@ -43,7 +43,7 @@ class Problem:
         self.prices = qmac.sample_prices().tail(BARS)
         rng = np.random.default_rng(5)
         self.rows = [GRID.combination(int(i)) for i in rng.integers(0, GRID.size, combinations)]
-        averages = compute_averages(self.prices, GRID.windows, RULES)
+        averages = compute_averages(self.prices, GRID.windows, RULES.average)
         self.averages = dict(zip(GRID.windows, averages, strict=True))
         self.signals = [self._signals(row) for row in self.rows]
         entries, exits = zip(*self.signals, strict=True)

@@ -92,13 +92,13 @@ def entries_per_pair(
     prices: qmac.Prices, grid: qmac.Grid = GRID, rules: qmac.Rules | None = None
 ) -> float:
     """Mean number of crosses of a buy pair."""
-    from qmac.engine.dataset.period import build_period
-    from qmac.engine.dataset.signals import compute_averages, find_all_crosses
+    from qmac.engine.dataset.series import PreparedSeries
+    from qmac.engine.dataset.signals import find_all_crosses
 
-    rules = rules or qmac.Rules()
-    period = build_period(prices, rules, grid.windows)
-    averages = compute_averages(prices, grid.windows, rules)
-    above, _ = find_all_crosses(averages, *grid.buys.positions(grid.windows), period)
+    series = PreparedSeries.build(prices, grid.windows, rules or qmac.Rules())
+    averages = series.compute_averages(grid.windows)
+    pairs = grid.buys.positions(grid.windows)
+    above, _ = find_all_crosses(averages, pairs, series.period)
     return float(above.starts[-1] / grid.buys.size)
 
 

@@ -74,7 +74,7 @@ def as_dataset(prices, grid):
 
 def dataset_of(averages, close, grid, tie):
     """Any averages under the original's costs; it trades from bar ``window_size`` on, its largest window."""
-    from qmac.engine.dataset.dataset import Dataset
+    from qmac.engine.dataset.dataset import Dataset, TradeData
     from qmac.engine.dataset.period import Period
     from qmac.engine.dataset.trade_values import build_facts
     from qmac.kernels.trades.exit_tables import Ends, ReturnSums, TradeValues
@@ -84,9 +84,8 @@ def dataset_of(averages, close, grid, tie):
     period = Period(first, 1, bars, bars, bars, bars, bars)
     prices = Ends(bars, bars * ROUND_TRIP, float(bars[-1] * STILL_OPEN), bars)
     values = TradeValues(ReturnSums(None, None, None, None, None), prices, None)
-    return Dataset.of_averages(
-        averages, period, grid, values, None, build_facts(period, RULES, 252.0), tie=tie
-    )
+    trades = TradeData(values, None, build_facts(period, RULES, 252.0))
+    return Dataset.from_averages(averages, grid, period, trades, tie=tie)
 
 
 def build_spec(grid, top):

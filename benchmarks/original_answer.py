@@ -69,7 +69,7 @@ def dataset(prices: qmac.Prices, grid: qmac.Grid, name: str) -> Dataset:
     if name == "stale":
         return original.as_dataset(prices.close, grid)
     return original.dataset_of(
-        compute_averages(prices, grid.windows, qmac.Rules()), prices.close, grid, TIE
+        compute_averages(prices, grid.windows, "sma"), prices.close, grid, TIE
     )
 
 
@@ -101,7 +101,7 @@ def _score(whole: Dataset, buy: int, sell: int) -> float:
     opened, closed, _ = find_trades(
         entries, exits, np.full(whole.bars, whole.bars), whole.bars, False
     )
-    prices = whole.values.prices
+    prices = whole.trade_values.prices
     ends = np.append(prices.sell, prices.last)[closed]
     return float((ends / prices.buy[opened] - 1).sum())
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import qmac
 from benchmarks.measuring import GRID, Section, rounds_from
+from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import build_spec
@@ -71,14 +72,13 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
             for bars in (800, 2000)
         ]
     for name, grid, series, rules in cases:
-        spec = build_spec(
-            series, grid, rules, "total_return", True, check_constraints(None, 1), 100
-        )
+        prepared = PreparedSeries.build(series, grid.windows, rules)
+        spec = build_spec(prepared, grid, "total_return", True, check_constraints(None, 1), 100)
         found = []
         for _ in range((1 if grid is WIDE else rounds) + 1):
             executor = Timed()
             began = time.perf_counter()
-            sweep(series, grid, spec, executor)
+            sweep(prepared, grid, spec, executor)
             total = time.perf_counter() - began - executor.merging
             found.append((total, total - executor.spread, executor.merging))
         total, serial, merging = (statistics.median(part) for part in zip(*found[1:], strict=True))

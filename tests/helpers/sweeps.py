@@ -1,11 +1,13 @@
-"""The parts of a sweep, each by itself: its evaluator, its ledger, tallies of some of its cells."""
+"""Parts of a sweep, one by one: a prepared series, its evaluator, its ledger, tallies of cells."""
 
 import qmac
 from helpers.series import frame, series
 from qmac.data.prices import Prices
 from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import build_spec
+from qmac.jobs.series_sweep import sweep
 from qmac.runtime.execution import ledger as ledger_module
 from qmac.runtime.execution import threads
 from qmac.runtime.execution.ledger import Ledger
@@ -22,14 +24,29 @@ def take_small_steps(monkeypatch):
     monkeypatch.setattr(ledger_module, "BATCH_SECONDS", 0.0)
 
 
-def asked(prices, grid):
+def prepared(prices, grid, rules=None, averages=None):
+    return PreparedSeries.build(Prices.of(prices), grid.windows, qmac.Rules.of(rules), averages)
+
+
+def dataset_of(prices, grid, rules, statistics):
+    return Dataset.build(prepared(prices, grid, rules), grid, statistics)
+
+
+def default_spec(series, grid, top=20):
     bounds = check_constraints(None, 1)
-    return build_spec(prices, grid, qmac.Rules(), "total_return", True, bounds, min(20, grid.size))
+    return build_spec(series, grid, "total_return", True, bounds, min(top, grid.size))
 
 
 def evaluator_of(prices, grid):
-    spec = asked(prices, grid)
-    return Evaluator(Dataset.build(prices, grid, spec.rules, spec.statistics), spec)
+    series = prepared(prices, grid)
+    spec = default_spec(series, grid)
+    return Evaluator(Dataset.build(series, grid, spec.statistics), spec)
+
+
+def sweep_with(executor, prices, grid, watch=None):
+    """Return the result of a default sweep."""
+    series = prepared(prices, grid)
+    return sweep(series, grid, default_spec(series, grid), executor, watch)
 
 
 def ledger_of(evaluator):
@@ -37,7 +54,7 @@ def ledger_of(evaluator):
 
 
 def done(evaluator, *batches):
-    """A tally of these batches."""
+    """Return a tally of these batches."""
     worker = evaluator.worker()
     for batch in batches:
         assert worker.evaluate(batch)

@@ -6,19 +6,17 @@ import numpy as np
 import pytest
 from helpers.faults import GRID
 from helpers.faults import PRICES as FRAME
+from helpers.sweeps import dataset_of, default_spec, prepared, sweep_with
 
 import qmac
 from qmac.engine.dataset.dataset import Dataset
-from qmac.engine.dataset.period import build_period
-from qmac.engine.dataset.signals import compute_averages, find_all_crosses
+from qmac.engine.dataset.signals import find_all_crosses
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.engine.sweep.spec import build_spec
 from qmac.errors import OptionError, Stopped
 from qmac.jobs import memory_model
 from qmac.jobs import monitor as keepers
 from qmac.jobs.monitor import SweepMonitor
-from qmac.jobs.series_sweep import sweep
 from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
 from qmac.runs.score_store import is_complete
@@ -28,7 +26,6 @@ from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Reading
-from qmac.strategy.constraints import check_constraints
 from qmac.strategy.request import check_request
 
 PRICES = qmac.Prices.of(FRAME)
@@ -52,15 +49,13 @@ class Machine:
 
 
 def spec(grid=GRID):
-    return build_spec(
-        PRICES, grid, qmac.Rules(), "total_return", True, check_constraints(None, 1), 20
-    )
+    return default_spec(prepared(PRICES, grid), grid)
 
 
 @pytest.fixture(scope="module")
 def evaluator():
     asked = spec()
-    return Evaluator(Dataset.build(PRICES, GRID, asked.rules, asked.statistics), asked)
+    return Evaluator(dataset_of(PRICES, GRID, asked.rules, asked.statistics), asked)
 
 
 def ledger_of(evaluator):
@@ -114,20 +109,21 @@ def test_refused_before_anything_is_built(monkeypatch):
     keeper = keeper_of(Machine(int(0.88 * LIMIT)))
     with (
         pytest.raises(OptionError, match="Raise the limit to"),
-        keeper.admitted(PRICES, wide, spec(wide), None),
+        keeper.admitted(prepared(PRICES, wide), wide, spec(wide)),
     ):
-        sweep(PRICES, wide, spec(wide), SerialExecutor(), keeper)
+        sweep_with(SerialExecutor(), PRICES, wide, keeper)
     assert not built
 
 
 def test_a_machine_with_room_for_the_most_is_not_asked_by_a_sample(monkeypatch):
-    taken, crosses = [], memory_model._crosses
-    monkeypatch.setattr(memory_model, "_crosses", lambda *given: taken.append(1) or crosses(*given))
-    most = (
-        memory_model.most_dataset_bytes(PRICES, GRID, qmac.Rules()) + memory_model.loading_bytes()
+    taken, estimate = [], memory_model._estimate_crosses
+    monkeypatch.setattr(
+        memory_model, "_estimate_crosses", lambda *given: taken.append(1) or estimate(*given)
     )
+    most = memory_model.most_dataset_bytes(prepared(PRICES, GRID), GRID)
+    most += memory_model.loading_bytes()
     for used, sampled in ((0.9 * LIMIT - most - 1, 0), (0.9 * LIMIT - most + MIB, 2)):
-        with keeper_of(Machine(int(used))).admitted(PRICES, GRID, spec(), None):
+        with keeper_of(Machine(int(used))).admitted(prepared(PRICES, GRID), GRID, spec()):
             assert len(taken) == sampled
 
 
@@ -135,7 +131,7 @@ def test_a_kernel_to_be_compiled_is_asked_for_once(capsys):
     keeper = keeper_of(machine := Machine(int(0.6 * LIMIT)))
     compiler = logging.getLogger("qmac.compiler")
     before = compiler.level, list(compiler.filters)
-    with keeper.admitted(PRICES, GRID, spec(), None):
+    with keeper.admitted(prepared(PRICES, GRID), GRID, spec()):
         reads = machine.reads
         with pytest.raises(OptionError, match="needs 660 MiB"):
             compiler.info("compiling %s", "sweep_cells")
@@ -174,24 +170,27 @@ def test_the_tally_of_a_run_with_snapshots_is_held_from_the_start(evaluator, dir
 def test_the_estimate_of_a_dataset_is_from_above(kind, bars, windows, sample):
     prices, rules = sample.tail(bars), qmac.Rules(average=kind)
     grid = qmac.Grid(windows=range(2, windows))
-    period = build_period(prices, rules, grid.windows)
-    rows = compute_averages(prices, grid.windows, rules)
+    series = prepared(prices, grid, rules)
+    rows = series.compute_averages(grid.windows)
+    own = prepared(prices, grid, rules, rows)  # the same averages as the user's own
     for side in (grid.buys, grid.sells):
-        crosses = int(find_all_crosses(rows, *side.positions(grid.windows), period)[0].starts[-1])
-        estimated = memory_model._crosses(prices, grid, side, period, rules, None)
+        crosses = int(
+            find_all_crosses(rows, side.positions(grid.windows), series.period)[0].starts[-1]
+        )
+        estimated = memory_model._estimate_crosses(series, side)
         assert 0.8 * crosses < estimated < 1.25 * crosses
-        assert (
-            memory_model._crosses(prices, grid, side, period, rules, rows) == estimated
-        )  # the same averages as one's own
-    built = Dataset.build(prices, grid, rules, {"gain"})
+        assert memory_model._estimate_crosses(own, side) == estimated
+    built = Dataset.build(series, grid, {"gain"})
     held = sum(nbytes(part) for part in (built.buys, built.sells, rows))
-    assert held < memory_model.dataset_bytes(prices, grid, rules) < 8 * held + MIB
-    assert memory_model.dataset_bytes(prices, grid, rules) < memory_model.most_dataset_bytes(
-        prices, grid, rules
-    )
+    estimated = memory_model.dataset_bytes(series, grid)
+    assert held < estimated < 8 * held + MIB
+    assert estimated < memory_model.most_dataset_bytes(series, grid)
     # a part of the bars: the averages are copied
     half = replace(rules, start=str(prices.index[bars // 2]))
-    assert memory_model.dataset_bytes(prices, grid, half) > 8 * len(grid.windows) * bars * 1.5
+    assert (
+        memory_model.dataset_bytes(prepared(prices, grid, half), grid)
+        > 8 * len(grid.windows) * bars * 1.5
+    )
 
 
 def nbytes(value):
@@ -327,7 +326,7 @@ def test_what_kept_rows_take_is_asked_for(evaluator):
     many = replace(spec(), top=200_000)
     with (
         pytest.raises(OptionError, match="The run needs .* MiB with one thread"),
-        keeper_of(Machine(LIMIT - 280 * MIB)).admitted(PRICES, GRID, many, None),
+        keeper_of(Machine(LIMIT - 280 * MIB)).admitted(prepared(PRICES, GRID), GRID, many),
     ):
         raise AssertionError
     kept = Evaluator(evaluator.dataset, many)

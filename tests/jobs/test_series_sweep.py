@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from helpers.faults import LONG
 from helpers.series import KINDS, frame, frames, minutes, ohlc, reference_metrics, series
+from helpers.sweeps import prepared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,9 +36,8 @@ class Whole(SweepSpec):
 
 
 def spec(
-    prices,
+    series,
     grid,
-    rules,
     objective="total_return",
     maximize=True,
     constraints=None,
@@ -45,17 +45,17 @@ def spec(
     top=None,
 ):
     bounds = check_constraints(constraints, min_trades)
-    return build_spec(prices, grid, rules, objective, maximize, bounds, top or grid.size)
+    return build_spec(series, grid, objective, maximize, bounds, top or grid.size)
 
 
 def run(prices, grid, rules, executor=None, lanes=LANES, whole=False, **asked):
-    prices = Prices.of(prices)
-    posed = dataclasses.replace(spec(prices, grid, rules, **asked), lanes=lanes)
+    series = prepared(prices, grid, rules)
+    posed = dataclasses.replace(spec(series, grid, **asked), lanes=lanes)
     if whole:
         posed = Whole(
             **{field.name: getattr(posed, field.name) for field in dataclasses.fields(posed)}
         )
-    return sweep(prices, grid, posed, executor or SerialExecutor())
+    return sweep(series, grid, posed, executor or SerialExecutor())
 
 
 rules_of = st.builds(

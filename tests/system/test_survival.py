@@ -448,7 +448,7 @@ def test_without_a_directory(tmp_path, csv, number):
 
 
 SWALLOWED = """
-from qmac import optimization
+from qmac.jobs import series_sweep as optimization
 build = optimization.Dataset.build
 
 def built(*arguments):

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from qmac.data.prices import Prices
 from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.selftest import self_test
@@ -113,9 +113,9 @@ def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = Non
     names, probe = sorted(job.prices, key=lambda name: len(job.prices[name])), Probe()
 
     def measured(name: str) -> _Series:
-        series = job.prices[name]
+        series = job.prepare(job.prices[name])
         spec = job.build_spec(series)
-        with admitted(limits, probe.read, series, job.request.grid, spec, job.averages):
+        with admitted(limits, probe.read, series, job.request.grid, spec):
             return _measured(series, job, spec, limits, threads, probe, save_grid)
 
     while True:
@@ -150,7 +150,7 @@ def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = Non
 
 
 def _measured(
-    series: Prices,
+    series: PreparedSeries,
     job: Job,
     spec: SweepSpec,
     limits: Limits,
@@ -162,7 +162,7 @@ def _measured(
     grid, packing = job.request.grid, _Packing(save_grid)
     self_test(spec)
     began = time.perf_counter()
-    dataset = Dataset.build(series, grid, spec.rules, spec.statistics, job.averages)
+    dataset = Dataset.build(series, grid, spec.statistics)
     evaluator = Evaluator(dataset, spec)
     preparing = time.perf_counter() - began
     evaluator.sink = packing if save_grid else None
@@ -179,11 +179,11 @@ def _measured(
     swept = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
     snapshot, rows = (
         evaluator.tally_bytes,
-        finishing_bytes(len(series), len(grid.windows), spec.top),
+        finishing_bytes(len(series.prices), len(grid.windows), spec.top),
     )
     chunks = int((evaluator.counts >= 0).sum())
     return _Series(
-        bars=len(series),
+        bars=len(series.prices),
         cells=work.size,
         seconds=preparing + _finishing_seconds(series, job, evaluator, worker),
         swept=swept,
@@ -211,16 +211,18 @@ class _Packing:
         return self._bytes // max(self._chunks, 1)
 
 
-def _finishing_seconds(series: Prices, job: Job, evaluator: Evaluator, worker: Worker) -> float:
+def _finishing_seconds(
+    series: PreparedSeries, job: Job, evaluator: Evaluator, worker: Worker
+) -> float:
     """Of all rows that are kept, from a few of those that the worker has found: from the middle, the best are too much alike."""
     top, (scores, indices) = evaluator.spec.top, reductions.ranked_top(worker.tally)
-    many = min(scores.size, max(FEWEST_ROWS, min(MOST_ROWS, REPLAYED // len(series))))
+    many = min(scores.size, max(FEWEST_ROWS, min(MOST_ROWS, REPLAYED // len(series.prices))))
     begin, few = (scores.size - many) // 2, many // 4
 
     def seconds(count: int) -> float:
         some = slice(begin, begin + count)
         began = time.perf_counter()
-        finished(series, job.request.grid, job.averages, evaluator, scores[some], indices[some])
+        finished(series, job.request.grid, evaluator, scores[some], indices[some])
         return time.perf_counter() - began
 
     with warnings.catch_warnings():

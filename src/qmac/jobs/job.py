@@ -11,7 +11,8 @@ import numpy as np
 
 from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols
-from qmac.engine.dataset.signals import Averages, compute_averages
+from qmac.engine.dataset.series import PreparedSeries
+from qmac.engine.dataset.signals import Averages, check_averages
 from qmac.engine.sweep.spec import SweepSpec, build_spec
 from qmac.errors import PricesError, ResultError, printable
 from qmac.runs.creation import NewRun
@@ -64,13 +65,36 @@ class Job:
         """
         return self.prices[task.symbol]
 
-    def build_spec(self, series: Prices) -> SweepSpec:
+    def prepare(self, prices: Prices) -> PreparedSeries:
+        """Return one of the series prepared for the windows and rules of the request.
+
+        Parameters
+        ----------
+        prices : Prices
+            One of ``prices``.
+
+        Returns
+        -------
+        PreparedSeries
+            With the user's own averages, if there are any.
+
+        Raises
+        ------
+        PricesError
+            If the series has too few bars, or lacks what the rules need.
+        GridError
+            If the averages do not fit the windows and the series.
+        """
+        request = self.request
+        return PreparedSeries.build(prices, request.grid.windows, request.rules, self.averages)
+
+    def build_spec(self, series: PreparedSeries) -> SweepSpec:
         """Return what the sweep computes for one of the series.
 
         Parameters
         ----------
-        series : Prices
-            One of ``prices``.
+        series : PreparedSeries
+            What ``prepare`` returned.
 
         Returns
         -------
@@ -80,13 +104,12 @@ class Job:
         Raises
         ------
         PricesError
-            If the series has too few bars, or a close with a lost decimal point.
+            If a close has lost its decimal point.
         """
         request = self.request
         return build_spec(
             series,
             request.grid,
-            request.rules,
             request.objective,
             request.maximize,
             request.constraints,
@@ -108,10 +131,8 @@ class Job:
         """
         if self.averages is None:
             return None
-        series = next(iter(self.prices.values()))
-        return compute_averages(
-            series, self.request.grid.windows, self.request.rules, self.averages
-        )
+        prices = next(iter(self.prices.values()))
+        return check_averages(self.averages, self.request.grid.windows, prices)
 
     def new_run(self, save_grid: str | None = None) -> NewRun:
         """Return what is written into a new run directory.
@@ -208,7 +229,7 @@ def build_job(
     errors, usable = dict(symbols.bad), {}
     for symbol, series in symbols.prices.items():
         try:
-            job.build_spec(series)
+            job.build_spec(job.prepare(series))
             usable[symbol] = series
         except PricesError as error:
             errors[symbol] = error

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from qmac.data.prices import Prices
-from qmac.engine.dataset.period import Period, build_period, code_dtype, fill_delay
-from qmac.engine.dataset.signals import ABOVE, Averages, compute_averages, find_all_crosses
+from qmac.engine.dataset.period import code_dtype
+from qmac.engine.dataset.series import PreparedSeries
+from qmac.engine.dataset.signals import ABOVE, find_all_crosses
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import OptionError
 from qmac.kernels.sweep.sweep import sweep_cells
@@ -19,7 +19,6 @@ from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Reading
 from qmac.strategy.grid import Grid
 from qmac.strategy.pair_set import PairSet
-from qmac.strategy.rules import Rules
 
 LOADING = 80 * 2**20
 """Kernels read from disk, and what their first call brings along. Measured: 72 MiB."""
@@ -40,47 +39,72 @@ MAP_BYTES = 6 * 24
 """Of two windows in a tally: a best, a sum and a count in each of the six maps."""
 
 
-def dataset_bytes(
-    series: Prices, grid: Grid, rules: Rules, averages: Averages | None = None
-) -> int:
-    """Bytes that ``Dataset.build`` needs at its peak, the averages included; from the crosses of a sample of the pairs.
+def dataset_bytes(series: PreparedSeries, grid: Grid) -> int:
+    """Return the bytes that ``Dataset.build`` needs at its peak, the averages included.
+
+    Crosses are counted in a sample of the pairs.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        Prepared for the windows of the grid.
+    grid : Grid
+        Windows of entries and exits.
+
+    Returns
+    -------
+    int
+        An estimate from above.
 
     Examples
     --------
     >>> import qmac
-    >>> 40 < dataset_bytes(qmac.sample_prices(), Grid(windows=range(2, 253)), Rules()) / 2**20 < 80
+    >>> grid = Grid(windows=range(2, 253))
+    >>> series = PreparedSeries.build(qmac.sample_prices(), grid.windows, qmac.Rules())
+    >>> 40 < dataset_bytes(series, grid) / 2**20 < 80
     True
     """
-    period = build_period(series, rules, grid.windows)
-    crosses = sum(
-        _crosses(series, grid, side, period, rules, averages) for side in (grid.buys, grid.sells)
-    )
-    return _dataset_bytes(series, grid, period, crosses)
+    crosses = sum(_estimate_crosses(series, side) for side in (grid.buys, grid.sells))
+    return _dataset_bytes(series, grid, crosses)
 
 
-def most_dataset_bytes(series: Prices, grid: Grid, rules: Rules) -> int:
-    """The same at most: no pair crosses above on two bars in a row. Takes no time.
+def most_dataset_bytes(series: PreparedSeries, grid: Grid) -> int:
+    """Return what ``dataset_bytes`` is at most; takes no time.
+
+    No pair crosses above on two bars in a row.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        Prepared for the windows of the grid.
+    grid : Grid
+        Windows of entries and exits.
+
+    Returns
+    -------
+    int
+        Bytes.
 
     Examples
     --------
     >>> import qmac
-    >>> most_dataset_bytes(qmac.sample_prices(), Grid(windows=range(2, 253)), Rules()) // 2**20
+    >>> grid = Grid(windows=range(2, 253))
+    >>> series = PreparedSeries.build(qmac.sample_prices(), grid.windows, qmac.Rules())
+    >>> most_dataset_bytes(series, grid) // 2**20
     4229
     """
-    period = build_period(series, rules, grid.windows)
     pairs = grid.buys.size + grid.sells.size
-    return _dataset_bytes(series, grid, period, pairs * (period.close.size // 2 + 1))
+    return _dataset_bytes(series, grid, pairs * (series.period.close.size // 2 + 1))
 
 
-def _dataset_bytes(series: Prices, grid: Grid, period: Period, crosses: int) -> int:
-    whole = period.first == 0 and period.close.size == len(
-        series
-    )  # else the part that is looked at is copied
-    held = 8 * len(grid.windows) * (len(series) + (0 if whole else period.close.size))
-    code = np.dtype(code_dtype(period.close.size)).itemsize
-    return (
-        held + crosses * (CROSS_BYTES + 2 * code) + PAIR_BYTES * (grid.buys.size + grid.sells.size)
-    )
+def _dataset_bytes(series: PreparedSeries, grid: Grid, crosses: int) -> int:
+    bars, traded_bars = len(series.prices), series.period.close.size
+    # a part of the averages is copied
+    copied_bars = 0 if traded_bars == bars else traded_bars
+    averages = 8 * len(grid.windows) * (bars + copied_bars)
+    code = np.dtype(code_dtype(traded_bars)).itemsize
+    pairs = PAIR_BYTES * (grid.buys.size + grid.sells.size)
+    return averages + crosses * (CROSS_BYTES + 2 * code) + pairs
 
 
 def loading_bytes() -> int:
@@ -104,42 +128,27 @@ def finishing_bytes(bars: int, windows: int, top: int) -> int:
     return 8 * bars * min(4 * top, windows) + REPLAY_BYTES * bars + ROW_BYTES * top
 
 
-def _crosses(
-    series: Prices,
-    grid: Grid,
-    side: PairSet,
-    period: Period,
-    rules: Rules,
-    averages: Averages | None,
-) -> int:
-    """Of all pairs of a side, by an even sample of them."""
+def _estimate_crosses(series: PreparedSeries, side: PairSet) -> int:
+    """Return the crosses of all pairs of a side, from an even sample of them."""
     count = min(SAMPLED_PAIRS, side.size)
-    sample = ((2 * np.arange(count) + 1) * side.size) // (
-        2 * count
-    )  # middles: the first pair crosses most of all
-    fast, slow = (places[sample] for places in side.positions(grid.windows))
-    at_once, found = max(1, SAMPLED_BYTES // (16 * len(series))), 0
-    for begin in range(0, sample.size, at_once):
-        pairs = np.column_stack((fast, slow))[begin : begin + at_once]
-        used, places = np.unique(pairs, return_inverse=True)
-        own = (
-            None
-            if averages is None
-            else compute_averages(series, grid.windows, rules, averages)[used]
-        )
-        rows = compute_averages(series, tuple(grid.windows[k] for k in used), rules, own)
-        of_fast, of_slow = places.reshape(pairs.shape).T
-        (above,) = find_all_crosses(
-            rows, of_fast, of_slow, period, fill_delay(rules), directions=(ABOVE,)
-        )
-        found += int(above.starts[-1])
-    return found * side.size // sample.size
+    # middles of equal parts: the first pair crosses most of all
+    sample = ((2 * np.arange(count) + 1) * side.size) // (2 * count)
+    pairs = np.column_stack([places[sample] for places in side.positions(series.windows)])
+    at_once = max(1, SAMPLED_BYTES // (16 * len(series.prices)))
+    crosses = 0
+    for begin in range(0, count, at_once):
+        rows, places = np.unique(pairs[begin : begin + at_once], return_inverse=True)
+        averages = series.compute_averages(tuple(series.windows[row] for row in rows))
+        fast, slow = places.reshape(-1, 2).T
+        (above,) = find_all_crosses(averages, (fast, slow), series.period, directions=(ABOVE,))
+        crosses += int(above.starts[-1])
+    return crosses * side.size // count
 
 
 @contextmanager
 def admitted(
-    limits: Limits, look: Callable[[], Reading], series: Prices, grid: Grid, spec: SweepSpec,
-    averages: Averages | None = None,
+    limits: Limits, look: Callable[[], Reading], series: PreparedSeries, grid: Grid,
+    spec: SweepSpec,
 ) -> Iterator[None]:  # fmt: skip
     """Refuse before memory is used: the series made ready, the least that is swept with, the rows that are kept, kernels to
     be compiled.
@@ -154,14 +163,16 @@ def admitted(
 
     with before_compiling(lambda: ask(COMPILING)):
         ask(loading_bytes(), reading := look())
-        needed = max(tallies_bytes(grid), finishing_bytes(len(series), len(grid.windows), spec.top))
+        needed = max(
+            tallies_bytes(grid), finishing_bytes(len(series.prices), len(grid.windows), spec.top)
+        )
         try:
             ask(
-                loading_bytes() + max(needed, most_dataset_bytes(series, grid, spec.rules)),
+                loading_bytes() + max(needed, most_dataset_bytes(series, grid)),
                 reading,
             )
         except OptionError:  # the sample takes 3 ms
-            ask(loading_bytes() + max(needed, dataset_bytes(series, grid, spec.rules, averages)))
+            ask(loading_bytes() + max(needed, dataset_bytes(series, grid)))
         yield
 
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from qmac.data.prices import Prices
-from qmac.engine.dataset.signals import Averages
+from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.neighbourhood import plateau
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import SweepSpec
@@ -72,10 +71,10 @@ class SweepMonitor:
         return self.seconds_before + time.perf_counter() - self._began
 
     def admitted(
-        self, series: Prices, grid: Grid, spec: SweepSpec, averages: Averages | None
+        self, series: PreparedSeries, grid: Grid, spec: SweepSpec
     ) -> AbstractContextManager[None]:
         """See ``needs.admitted``."""
-        return admitted(self.governor.limits, self.governor.read_now, series, grid, spec, averages)
+        return admitted(self.governor.limits, self.governor.read_now, series, grid, spec)
 
     def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
         """Let in as many threads as fit, and go on from the newest snapshot, if there is one.

@@ -155,15 +155,15 @@ def _run(
             read[name] = result_reader(directory, task)
             continue
         try:
-            series = job.series(task)
+            series = job.prepare(job.series(task))
             spec = job.build_spec(series)
             if listener is not None:
                 listener.begin(name)
             keeper = SweepMonitor(
                 task, spec.objective, job.request.grid.size, governor, listener, directory
             )
-            with keeper.admitted(series, job.request.grid, spec, job.averages):
-                result = sweep(series, job.request.grid, spec, executor, keeper, job.averages)
+            with keeper.admitted(series, job.request.grid, spec):
+                result = sweep(series, job.request.grid, spec, executor, keeper)
         except WriteError:
             raise
         except (

@@ -11,12 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from qmac.data.prices import Prices
 from qmac.engine.backtest import batch
 from qmac.engine.dataset.dataset import Dataset
-from qmac.engine.dataset.period import build_period, code_dtype
-from qmac.engine.dataset.series import Series
-from qmac.engine.dataset.signals import Averages, MapFunction, compute_averages
+from qmac.engine.dataset.period import code_dtype
+from qmac.engine.dataset.series import PreparedSeries, Series
+from qmac.engine.dataset.signals import MapFunction
 from qmac.engine.neighbourhood.plateau import AS_BARS, compute_plateaus
 from qmac.engine.sweep import distribution as distribution_module
 from qmac.engine.sweep import reductions, window_maps
@@ -77,18 +76,17 @@ class NullMonitor:
 
 
 def sweep(
-    prices: Prices,
+    series: PreparedSeries,
     grid: Grid,
     spec: SweepSpec,
     executor: Executor,
     watch: SweepMonitorProtocol | None = None,
-    averages: Averages | None = None,
 ) -> Result:
     """``qmac.optimize`` for checked arguments, on any executor and tile."""
-    if code_dtype(build_period(prices, spec.rules, grid.windows).close.size) is np.uint16:
+    if code_dtype(series.period.close.size) is np.uint16:
         self_test(spec)  # longer series have kernels of their own
     watch = watch or NullMonitor(executor.threads)
-    dataset = Dataset.build(prices, grid, spec.rules, spec.statistics, averages, executor.map)
+    dataset = Dataset.build(series, grid, spec.statistics, executor.map)
     evaluator = Evaluator(dataset, spec, executor.map)
     ledger = Ledger(evaluator.counts, evaluator.work, evaluator.empty)
     watch.begin(evaluator, ledger, executor.threads)
@@ -96,15 +94,14 @@ def sweep(
         executor.run(evaluator, ledger, watch)
     finally:
         degradations = watch.end(ledger)
-    return _finish(prices, grid, spec, executor, averages, evaluator, ledger, watch, degradations)
+    return _finish(series, grid, spec, executor, evaluator, ledger, watch, degradations)
 
 
 def _finish(
-    prices: Prices,
+    series: PreparedSeries,
     grid: Grid,
     spec: SweepSpec,
     executor: Executor,
-    averages: Averages | None,
     evaluator: Evaluator,
     ledger: Ledger,
     watch: SweepMonitorProtocol,
@@ -138,14 +135,12 @@ def _finish(
         removed["total_trades"] = int(tally.totals.removed[0])
     scores, indices = reductions.ranked_top(tally)
     distribution, maps = _summary(tally, grid, evaluator, executor.map)
-    period = build_period(prices, rules, grid.windows)
+    prices, period = series.prices, series.period
     start = period.first + period.start
-    own = None if averages is None else compute_averages(prices, grid.windows, rules, averages)
     return Result(
         top=finished(
-            prices,
+            series,
             grid,
-            averages,
             evaluator,
             scores,
             indices,
@@ -171,14 +166,14 @@ def _finish(
             "bars": period.bars,
             "first": str(prices.index[start]),
             "last": str(prices.index[start + period.bars - 1]),
-            "averages": rules.average if averages is None else "own",
+            "averages": rules.average if series.averages is None else "own",
         },
-        periods_per_year=evaluator.dataset.facts.per_year,
-        hold=batch.buy_and_hold(prices, rules, evaluator.dataset.facts),
+        periods_per_year=series.periods_per_year,
+        hold=batch.evaluate_hold(series),
         maps=maps,
         degradations=degradations,
         machine=describe_machine(),
-        source=functools.partial(Series.of, prices, own, grid.windows),
+        source=functools.partial(Series.from_rows, prices, series.averages, grid.windows),
         failed=[
             {"cell": cell, "combinations": int(ledger.counts[cell]), "reason": why}
             for cell, why in sorted(ledger.failed.items())
@@ -204,9 +199,8 @@ def rows_at_once(bars: int) -> int:
 
 
 def finished(
-    prices: Prices,
+    series: PreparedSeries,
     grid: Grid,
-    averages: Averages | None,
     evaluator: Evaluator,
     ranked: np.ndarray,
     indices: np.ndarray,
@@ -218,16 +212,12 @@ def finished(
     ``tell`` is called with the share that is done, after each part but the last; what it raises ends it.
     """
     spec = evaluator.spec
-    if isinstance(averages, np.ndarray):
-        averages = dict(zip(grid.windows, averages, strict=True))
     at_once, parts = rows_at_once(evaluator.dataset.bars), []
     for begin in range(0, indices.size, at_once):
         if begin:
             tell(begin / indices.size)
         kept = grid.combinations_at(indices[begin : begin + at_once])
-        rows = batch.replay_metrics(
-            prices, kept, spec.rules, averages, evaluator.dataset.facts, mapped
-        )
+        rows = batch.replay_metrics(series, kept, mapped)
         rows["plateau"] = compute_plateaus(evaluator, grid, kept, mapped)
         parts.append(rows)
     if not parts:

@@ -237,7 +237,7 @@ def read_series(directory: Path, name: str, has_averages: bool) -> Series:
 
 def _read_series_of_run(run: Path, name: str, windows: tuple[int, ...]) -> Series:
     directory = RunDirectory.open(run)
-    return Series.of(directory.prices(name), directory.averages(), windows)
+    return Series.from_rows(directory.prices(name), directory.averages(), windows)
 
 
 def return_result(result: Result) -> Result:

@@ -182,7 +182,7 @@ class Result:
             If the result was computed on other prices.
         """
         checked = Prices.of(prices, self.prices["name"])
-        source = functools.partial(Series.of, checked, averages, self.grid.windows)
+        source = functools.partial(Series.from_rows, checked, averages, self.grid.windows)
         _check_series(source(), self)
         return replace(self, source=source)
 
@@ -224,7 +224,8 @@ class Result:
                 "no combination was scored, so there is no best. "
                 "Name one, such as (10, 50, 20, 100)."
             )
-        return neighbours.evaluate_around(self.series, self.grid, self.rules, combination, radius)
+        series = self.series.prepare(self.grid.windows, self.rules)
+        return neighbours.evaluate_around(series, self.grid, combination, radius)
 
     def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:
         """Return ``top`` in the order of the median objective over each row's neighbourhood.
@@ -257,8 +258,9 @@ class Result:
             return top
         # results of earlier versions have no such column
         if radius != neighbours.RADIUS or "plateau" not in top:
+            series = self.series.prepare(self.grid.windows, self.rules)
             ranking = (top, self.objective, self.maximize, radius)
-            top = neighbours.add_plateau(self.series, self.grid, self.rules, *ranking)
+            top = neighbours.add_plateau(series, self.grid, *ranking)
         worst_first = not self.maximize
         return top.sort_values("plateau", ascending=worst_first, kind="stable", ignore_index=True)
 

@@ -55,7 +55,7 @@ def test_neighbours(grid, radius):
 def test_not_in_the_grid():
     with pytest.raises(GridError, match="not in"):
         find_neighbours(GRID, (2, 4, 5, 8))
-    with pytest.raises(OptionError, match="radius is -1"):
+    with pytest.raises(OptionError, match="radius must be at least 0, got -1"):
         find_neighbours(GRID, (2, 3, 5, 8), -1)
 
 
@@ -94,19 +94,19 @@ def test_ranked_by_plateau(metric, maximize):
 
 
 def test_surroundings():
-    found = Neighbourhood.of(np.array([0.1, 0.3, -0.2, 0.5]), maximize=True)
+    found = Neighbourhood.from_values(np.array([0.1, 0.3, -0.2, 0.5]), maximize=True)
     assert (found.neighbours, found.undefined, found.worst, found.best) == (4, 0, -0.2, 0.5)
     assert (found.median, found.share_positive) == (pytest.approx(0.2), 0.75)
-    down = Neighbourhood.of(np.array([0.1, 0.3, -0.2, 0.5]), maximize=False)
+    down = Neighbourhood.from_values(np.array([0.1, 0.3, -0.2, 0.5]), maximize=False)
     assert (down.worst, down.best, down.median) == (0.5, -0.2, pytest.approx(0.2))
 
 
 def test_undefined_neighbours_are_the_worst():
-    one = Neighbourhood.of(np.array([1.0, np.nan, 3.0, 2.0, np.inf]), maximize=True)
+    one = Neighbourhood.from_values(np.array([1.0, np.nan, 3.0, 2.0, np.inf]), maximize=True)
     assert (one.undefined, one.median, one.worst, one.share_positive) == (2, 1.0, 1.0, 0.6)
-    most = Neighbourhood.of(np.array([1.0, np.nan, np.nan]), maximize=True)
+    most = Neighbourhood.from_values(np.array([1.0, np.nan, np.nan]), maximize=True)
     assert np.isnan(most.median) and most.worst == 1.0
-    none = Neighbourhood.of(np.array([]), maximize=True)
+    none = Neighbourhood.from_values(np.array([]), maximize=True)
     assert none.neighbours == 0 and np.isnan(none.median)
 
 
@@ -120,5 +120,5 @@ def test_nothing_scored():
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_infinite_neighbours_are_told_from_undefined_ones(sign):
-    found = Neighbourhood.of(sign * np.array([np.inf, np.nan, -np.inf, 1.0]), sign > 0)
+    found = Neighbourhood.from_values(sign * np.array([np.inf, np.nan, -np.inf, 1.0]), sign > 0)
     assert (found.undefined, found.infinite, found.best) == (3, 1, sign)

@@ -23,7 +23,7 @@ def check(result):
     assert result.top.columns[-1] == "plateau" and len(result.top) > 5
     for row in result.top.itertuples():
         near = result.neighbourhood(row[1:5])[result.objective].to_numpy(np.float64)[1:]
-        expected = Neighbourhood.of(near, result.maximize).median
+        expected = Neighbourhood.from_values(near, result.maximize).median
         assert row.plateau == pytest.approx(expected, rel=1e-9, abs=1e-12, nan_ok=True)
 
 
@@ -69,7 +69,7 @@ def test_a_constraint_that_is_undefined_for_a_neighbour(metric):
 
 def test_in_pieces(monkeypatch):
     whole = qmac.optimize(PRICES, GRID, top=200).top["plateau"]
-    monkeypatch.setattr(plateau, "AT_ONCE", 7)
+    monkeypatch.setattr(plateau, "ROWS_AT_ONCE", 7)
     monkeypatch.setattr(plateau, "MOST_SWEPT", 40)
     assert qmac.optimize(PRICES, GRID, top=200).top["plateau"].equals(whole)
 

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from helpers.series import frame, series
+from helpers.sweeps import dataset_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 import qmac
 from qmac.data.prices import Prices
-from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import SweepSpec
@@ -65,7 +65,7 @@ def evaluator():
         {"total_trades": (1.0, np.inf)},
         lanes=8,
     )
-    return Evaluator(Dataset.build(prices, grid, spec.rules, spec.statistics), spec)
+    return Evaluator(dataset_of(prices, grid, spec.rules, spec.statistics), spec)
 
 
 def tallied(evaluator, blocks):

@@ -20,15 +20,15 @@ WINDOWS = np.array([1, 2, 3, 5, 8])
 FAST, SLOW = (array.astype(np.int32) for array in np.triu_indices(WINDOWS.size, 1))
 
 
-def period_of(close):
-    return Period(0, 0, close, close, close, close, close)
+def period_of(close, delay=0):
+    return Period(0, 0, close, close, close, close, close, delay)
 
 
 def crosses(close):
     """Above, and below, of every pair."""
     return [
         bars
-        for found in find_all_crosses(sma(close, WINDOWS), FAST, SLOW, period_of(close))
+        for found in find_all_crosses(sma(close, WINDOWS), (FAST, SLOW), period_of(close))
         for bars in lists(found)
     ]
 
@@ -55,10 +55,10 @@ def test_truth_table(difference, fires):
     averages[0] += difference
     one, other = np.array([0], np.int32), np.array([1], np.int32)
     period = period_of(averages[0])
-    above, _ = find_all_crosses(averages, one, other, period)
+    above, _ = find_all_crosses(averages, (one, other), period)
     assert lists(above) == [fires]
     mirrored = np.array([2 - averages[0], averages[1]])
-    _, below = find_all_crosses(mirrored, one, other, period)
+    _, below = find_all_crosses(mirrored, (one, other), period)
     assert lists(below) == [fires]  # below is above, turned over
 
 
@@ -87,7 +87,7 @@ def test_words_of_bars_give_what_bars_give(length, delay):
     averages[random.random((6, length)) < 0.1] = np.nan
     averages[3:] *= -1  # a user's own may be below 0
     fast, slow = (places.astype(np.int32) for places in np.nonzero(~np.eye(6, dtype=bool)))
-    found = find_all_crosses(averages, fast, slow, period_of(averages[0]), delay)
+    found = find_all_crosses(averages, (fast, slow), period_of(averages[0], delay))
     for sides, crossed in zip(((fast, slow), (slow, fast)), found, strict=True):
         assert crossed.bars.size > 0 or length < 3
         for over, under, bars in zip(*sides, lists(crossed), strict=True):
@@ -105,7 +105,7 @@ def test_the_band_of_a_tie_is_of_the_larger_size(sign):
     fast, slow = np.array([1, 2], np.int32), np.array([0, 0], np.int32)
     for sides, crossed in zip(
         ((fast, slow), (slow, fast)),
-        find_all_crosses(averages, fast, slow, period_of(averages[0])),
+        find_all_crosses(averages, (fast, slow), period_of(averages[0])),
         strict=True,
     ):
         assert lists(crossed) == [
@@ -147,7 +147,7 @@ def test_equal_averages_of_ticks_are_ties():
 
 @given(closes)
 def test_rows_are_ordered_to_share(close):
-    entries, _ = find_all_crosses(sma(close, WINDOWS), FAST, SLOW, period_of(close))
+    entries, _ = find_all_crosses(sma(close, WINDOWS), (FAST, SLOW), period_of(close))
     order, found = (
         walking_order(entries, np.arange(entries.starts.size - 1), close.size),
         lists(entries),

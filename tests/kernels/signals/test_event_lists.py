@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.series import KINDS, frame, series
+from helpers.sweeps import dataset_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 import qmac
 from qmac.data.prices import Prices
 from qmac.engine.dataset import dataset
-from qmac.engine.dataset.dataset import Dataset, distinct, walking_order
+from qmac.engine.dataset.dataset import build_side, walking_order
 from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep import worker as evaluation
 from qmac.engine.sweep.evaluator import Evaluator
@@ -36,10 +37,9 @@ def crosses(lists):
 
 @given(events, st.integers(1, 12), st.booleans())
 def test_every_pair_keeps_its_list(lists, most, ordered):
-    side = distinct(
+    side = build_side(
         crosses(lists),
-        FAST,
-        SLOW,
+        (FAST, SLOW),
         most,
         functools.partial(walking_order, bars=5) if ordered else None,
     )
@@ -132,18 +132,18 @@ def test_lists_give_what_pairs_give(kind, shared_windows, monkeypatch):
     )
     grid = qmac.Grid(windows=range(2, 30), shared_windows=shared_windows)
     spec = spec_on(grid)
-    data = Dataset.build(prices, grid, spec.rules, spec.statistics)
+    data = dataset_of(prices, grid, spec.rules, spec.statistics)
     scale = Evaluator(data, spec).scale
     together = swept(data, spec, scale)
     monkeypatch.setattr(dataset, "limit_pairs", lambda windows: 3)
     monkeypatch.setattr(dataset, "MOST_PAIRS", 5)
     same(
-        swept(Dataset.build(prices, grid, spec.rules, spec.statistics), spec, scale),
+        swept(dataset_of(prices, grid, spec.rules, spec.statistics), spec, scale),
         together,
     )
     monkeypatch.setattr(dataset, "find_equal_lists", apart)
-    every = Dataset.build(prices, grid, spec.rules, spec.statistics)
-    assert every.buys.count + 1 == grid.buys.size + 1 >= data.buys.count + 1
+    every = dataset_of(prices, grid, spec.rules, spec.statistics)
+    assert every.buys.pairs.starts.size == grid.buys.size + 1 >= data.buys.count + 1
     same(swept(every, spec, scale), together)
 
 
@@ -153,13 +153,13 @@ def test_lists_give_what_pairs_give(kind, shared_windows, monkeypatch):
 def test_windows_of_their_own_for_each_average(roles, monkeypatch):
     prices, grid = qmac.sample_prices().tail(420), qmac.Grid(windows=range(2, 30), **roles)
     spec = spec_on(grid)
-    data = Dataset.build(prices, grid, spec.rules, spec.statistics)
+    data = dataset_of(prices, grid, spec.rules, spec.statistics)
     scale = Evaluator(data, spec).scale
     together = swept(data, spec, scale)
     assert together[0].totals.counts[0] == grid.size
     monkeypatch.setattr(dataset, "find_equal_lists", apart)
     same(
-        swept(Dataset.build(prices, grid, spec.rules, spec.statistics), spec, scale),
+        swept(dataset_of(prices, grid, spec.rules, spec.statistics), spec, scale),
         together,
     )
 
@@ -176,7 +176,7 @@ def test_windows_of_their_own_for_each_average(roles, monkeypatch):
 def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monkeypatch):
     prices, grid = qmac.sample_prices().tail(700), qmac.Grid(windows=range(2, 30))
     spec = spec_on(grid, rules=rules)
-    data = Dataset.build(prices, grid, rules, spec.statistics)
+    data = dataset_of(prices, grid, rules, spec.statistics)
     scale = Evaluator(data, spec).scale
     whole = swept(data, spec, scale)
     assert evaluation._tile(data, spec) == data.bars

@@ -7,10 +7,10 @@ import numba
 import numpy as np
 import pytest
 from helpers.series import frame, series
+from helpers.sweeps import dataset_of
 
 import qmac
 from qmac.data.prices import Prices
-from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import LANES, SweepSpec
 from qmac.engine.sweep.worker import Worker
@@ -46,7 +46,7 @@ def evaluator():
         40,
         {"total_trades": (1.0, np.inf)},
     )
-    return Evaluator(Dataset.build(prices, grid, spec.rules, spec.statistics), spec)
+    return Evaluator(dataset_of(prices, grid, spec.rules, spec.statistics), spec)
 
 
 @pytest.mark.skipif(

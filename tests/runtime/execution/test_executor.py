@@ -1,9 +1,9 @@
 """One conformance suite over all executors: the same answer, however the work is spread."""
 
 import pytest
-from helpers.sweeps import GRID, PRICES, asked, done, evaluator_of, ledger_of, take_small_steps
+from helpers.sweeps import GRID, PRICES, done, evaluator_of, ledger_of, sweep_with, take_small_steps
 
-from qmac.jobs.series_sweep import NullMonitor, sweep
+from qmac.jobs.series_sweep import NullMonitor
 from qmac.runtime.execution.executor import SerialExecutor, WorkerDirective
 from qmac.runtime.execution.threads import ThreadExecutor
 
@@ -17,7 +17,7 @@ def small_steps(monkeypatch):
 
 @pytest.fixture(scope="module")
 def digest():
-    return sweep(PRICES, GRID, asked(PRICES, GRID), SerialExecutor()).digest
+    return sweep_with(SerialExecutor(), PRICES, GRID).digest
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def digest():
 )
 def test_conformance(executor, digest):
     assert list(executor.map(abs, range(-3, 3))) == [3, 2, 1, 0, 1, 2]
-    assert sweep(PRICES, GRID, asked(PRICES, GRID), executor).digest == digest
+    assert sweep_with(executor, PRICES, GRID).digest == digest
     evaluator = evaluator_of(PRICES, GRID)
     ledger = ledger_of(evaluator)
     ledger.settle(done(evaluator, (1, 4), (40, 46)), [(1, 4), (40, 46)])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from helpers.series import KINDS, frame, series
-from helpers.sweeps import asked, done, evaluator_of, ledger_of
+from helpers.sweeps import done, evaluator_of, ledger_of, sweep_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +11,6 @@ import qmac
 from qmac.data.prices import Prices
 from qmac.engine.sweep import reductions
 from qmac.errors import InternalError
-from qmac.jobs.series_sweep import sweep
 from qmac.runtime.execution import ledger as ledger_module
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.ledger import Ledger
@@ -78,9 +77,8 @@ class Shuffled:
 @settings(max_examples=40)
 @given(SERIES, GRIDS, st.data())
 def test_any_partition_in_any_order_gives_the_same(prices, grid, data):
-    spec = asked(prices, grid)
-    whole = sweep(prices, grid, spec, SerialExecutor())
-    assert sweep(prices, grid, spec, Shuffled(data)).digest == whole.digest
+    whole = sweep_with(SerialExecutor(), prices, grid)
+    assert sweep_with(Shuffled(data), prices, grid).digest == whole.digest
 
 
 def test_a_tally_of_anything_else_is_refused(evaluator):

@@ -9,14 +9,21 @@ import time
 import weakref
 
 import pytest
-from helpers.sweeps import GRID, PRICES, asked, evaluator_of, ledger_of, take_small_steps
+from helpers.sweeps import (
+    GRID,
+    PRICES,
+    evaluator_of,
+    ledger_of,
+    sweep_with,
+    take_small_steps,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import InternalError
-from qmac.jobs.series_sweep import NullMonitor, sweep
+from qmac.jobs.series_sweep import NullMonitor
 from qmac.runtime.execution import ledger as ledger_module
 from qmac.runtime.execution import threads as threads_module
 from qmac.runtime.execution.executor import SerialExecutor, WorkerDirective
@@ -30,7 +37,7 @@ def small_steps(monkeypatch):
 
 @pytest.fixture(scope="module")
 def digest():
-    return sweep(PRICES, GRID, asked(PRICES, GRID), SerialExecutor()).digest
+    return sweep_with(SerialExecutor(), PRICES, GRID).digest
 
 
 @pytest.fixture
@@ -115,10 +122,7 @@ def test_directives_that_change_while_it_runs(digest, directives, threads):
     with pytest.MonkeyPatch.context() as patch:
         evaluate = Worker.evaluate
         patch.setattr(Worker, "evaluate", lambda *a: time.sleep(0.001) or evaluate(*a))
-        assert (
-            sweep(PRICES, GRID, asked(PRICES, GRID), ThreadExecutor(threads), monitor).digest
-            == digest
-        )
+        assert sweep_with(ThreadExecutor(threads), PRICES, GRID, monitor).digest == digest
     monitor.ledger.check()
 
 

@@ -11,9 +11,10 @@ import pandas as pd
 
 from qmac import _views
 from qmac.data.prices import Prices
-from qmac.engine.backtest.batch import first_row
+from qmac.engine.backtest.batch import distinct_windows, first_row
 from qmac.engine.backtest.inputs import TradeList, build_hold_inputs, build_inputs
 from qmac.engine.dataset.period import Period
+from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import Averages
 from qmac.strategy.grid import Combination, check_combination
 from qmac.strategy.rules import Rules
@@ -34,16 +35,28 @@ class Backtest:
     ``exit`` is ``"signal"``, ``"stop"`` (a stop or the holding time) or ``"open"``.
     """
     bars: pd.DataFrame
-    """What it was made of: ``close``, the averages by window (``10``, ``50``, ...), and ``hold``, the equity of buying at
-    the first close and holding; ``(T, ...)`` by date."""
+    """What it was computed from, ``(T, ...)`` by date: ``close``, the averages by window (``10``,
+    ``50``, ...), and ``hold``, the equity of buying at the first close and holding."""
 
     def plot(self) -> Any:
-        """Price with averages and trades, equity beside buy & hold, drawdown: a Plotly figure (``qmac[report]``)."""
+        """Return a figure of the price with averages and trades, the equity curve, the drawdown.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+            The equity curve beside buy and hold.
+
+        Raises
+        ------
+        OptionError
+            If Plotly is not installed (``pip install "qmac[report]"``).
+        """
         return _views.draw("backtest figure", self)
 
     def __repr__(self) -> str:
-        made = f"total_return {self.metrics['total_return']:.1%} in {len(self.trades)} trades"
-        return f"Backtest({self.combination}: {made})"
+        total_return = self.metrics["total_return"]
+        outcome = f"total_return {total_return:.1%} in {len(self.trades)} trades"
+        return f"Backtest({self.combination}: {outcome})"
 
     def _repr_html_(self) -> str:
         html: str = _views.draw("backtest", self)
@@ -56,11 +69,30 @@ def backtest(
     rules: Rules | None = None,
     averages: Averages | None = None,
 ) -> Backtest:
-    """One combination in full. ``averages`` are as in ``evaluate``.
+    """Return one combination in full: metrics, equity curve, trades.
+
+    Parameters
+    ----------
+    prices : Prices, DataFrame or Series
+        Bars by date; a Series holds closes.
+    combination : sequence of int
+        The four windows: buy fast, buy slow, sell fast, sell slow.
+    rules : Rules, optional
+        How signals are traded.
+    averages : mapping, DataFrame or ndarray, optional
+        Your own averages, as in ``evaluate``.
+
+    Returns
+    -------
+    Backtest
+        From the first bar that may trade to the last.
 
     Raises
     ------
-    PricesError, GridError : prices or windows that cannot be used.
+    PricesError
+        If the prices are invalid or too few.
+    GridError
+        If windows or averages are invalid.
 
     Examples
     --------
@@ -70,55 +102,62 @@ def backtest(
     (5031, 30)
     """
     prices, rules = Prices.of(prices), Rules.of(rules)
-    wanted = check_combination(combination)
-    signals = build_inputs(prices, np.array([wanted], np.int64), rules, averages)
-    period, trades = signals.period, signals.trades(0)
-    hold = build_hold_inputs(period, rules).trades(0)
+    windows = check_combination(combination)
+    row = np.array([windows], np.int64)
+    series = PreparedSeries.build(prices, distinct_windows(row), rules, averages)
+    inputs = build_inputs(series, row)
+    trades = inputs.list_trades(0)
+    hold = build_hold_inputs(series).list_trades(0)
+    period = series.period
     index = prices.index[period.first :][: period.close.size]
-    equity, held = (_equity_of(period, each, rules.init_cash) for each in (trades, hold))
-    bars = pd.DataFrame({"close": period.close, **signals.averages, "hold": held}, index)
+    columns: dict[Any, np.ndarray] = {
+        "close": period.close,
+        **inputs.averages,
+        "hold": _compute_equity(period, hold, rules.init_cash),
+    }
+    equity = pd.Series(_compute_equity(period, trades, rules.init_cash), index, name="equity")
     return Backtest(
-        wanted,
-        pd.Series(first_row(signals.metrics(signals.facts(prices))), name=str(wanted)),
-        pd.Series(equity, index, name="equity")[period.start :],
-        _trade_table(index, trades, rules),
-        bars[period.start :],
+        combination=windows,
+        metrics=pd.Series(first_row(inputs.compute_metrics()), name=str(windows)),
+        equity=equity[period.start :],
+        trades=_build_trade_table(index, trades, rules),
+        bars=pd.DataFrame(columns, index)[period.start :],
     )
 
 
-def _equity_of(period: Period, trades: TradeList, cash: float) -> np.ndarray:
-    """Value of the account at each close, ``(T,)``, in currency."""
-    levels = [cash]  # while flat; units while held, and so on in turn
+def _compute_equity(period: Period, trades: TradeList, cash: float) -> np.ndarray:
+    """Return the value of the account at each close, ``(T,)``, in currency."""
+    levels = [cash]  # in turn: cash while flat, units while a position is open
     for paid, brought in zip(trades.paid.tolist(), trades.brought.tolist(), strict=True):
         units = levels[-1] / paid
         levels += (units, units * brought)
-    turns = np.column_stack((trades.opened, trades.closed)).ravel()
-    lengths = np.diff(turns, prepend=0, append=period.close.size)
+    changes = np.column_stack((trades.opened, trades.closed)).ravel()
+    lengths = np.diff(changes, prepend=0, append=period.close.size)
     equity = np.repeat(levels, lengths)
-    np.multiply(
-        equity, period.close, out=equity, where=np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
-    )
+    is_invested = np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
+    np.multiply(equity, period.close, out=equity, where=is_invested)
     return equity
 
 
-def _trade_table(index: pd.DatetimeIndex, trades: TradeList, rules: Rules) -> pd.DataFrame:
-    """``index (T,)`` is that of the period."""
-    still_open = trades.closed == index.size
-    cash = (
-        rules.init_cash
-        * np.concatenate(([1.0], np.cumprod(1 + trades.returns)[:-1]))[: trades.opened.size]
-    )
-    fees = np.where(still_open, 1.0, 1 - rules.fees)
+def _build_trade_table(index: pd.DatetimeIndex, trades: TradeList, rules: Rules) -> pd.DataFrame:
+    """Return one row a trade; ``index (T,)`` holds the dates of the period."""
+    is_open = trades.closed == index.size
+    growth = np.cumprod(1 + trades.returns)
+    before = np.concatenate(([1.0], growth[:-1]))[: trades.opened.size]
+    cash = rules.init_cash * before
+    fees = np.where(is_open, 1.0, 1 - rules.fees)
+    last_bars = np.minimum(trades.closed, index.size - 1)
+    reasons = np.where(is_open, "open", np.where(trades.stopped, "stop", "signal"))
     return pd.DataFrame(
         {
             "entry_date": index[trades.opened],
-            "exit_date": index[np.minimum(trades.closed, index.size - 1)],
+            "exit_date": index[last_bars],
             "entry_price": trades.paid / (1 + rules.fees),
             "exit_price": trades.brought / fees,
             "size": cash / trades.paid,
             "pnl": cash * trades.returns,
             "return": trades.returns,
             "bars": trades.closed - trades.opened,
-            "exit": np.where(still_open, "open", np.where(trades.stopped, "stop", "signal")),
+            "exit": reasons,
         }
     )

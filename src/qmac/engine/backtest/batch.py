@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from qmac.data.prices import Prices
 from qmac.engine.backtest.inputs import build_hold_inputs, build_inputs
-from qmac.engine.dataset.period import build_period
+from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import Averages, MapFunction
 from qmac.errors import GridError
-from qmac.kernels.trades.scores import Facts
 from qmac.strategy.grid import ROLES, Combination, check_combination
 from qmac.strategy.metrics import METRICS
 from qmac.strategy.rules import Rules
 
-if TYPE_CHECKING:
-    pass
+COUNTS = (*ROLES, "total_trades")
+"""Columns of whole numbers."""
 
 
 def evaluate(
@@ -28,14 +26,32 @@ def evaluate(
     rules: Rules | None = None,
     averages: Averages | None = None,
 ) -> pd.DataFrame:
-    """All metrics of a list of combinations: ``(N, 4)`` whole numbers give N rows, in their order.
+    """Return all metrics of a list of combinations, computed bar by bar.
 
-    ``averages`` are your own, by window: a mapping or a frame with one series of T values for each; an array
-    ``(W, T)`` goes by the windows of the combinations in ascending order.
+    Parameters
+    ----------
+    prices : Prices, DataFrame or Series
+        Bars by date; a Series holds closes.
+    combinations : iterable of sequences of int, or DataFrame
+        Windows ``(N, 4)``: buy fast, buy slow, sell fast, sell slow; or a frame with these columns,
+        such as ``result.top``.
+    rules : Rules, optional
+        How signals are traded.
+    averages : mapping, DataFrame or ndarray, optional
+        Your own averages by window: a mapping or a frame with one series of T values for each; an
+        array ``(W, T)`` goes by the windows of the combinations in ascending order.
+
+    Returns
+    -------
+    DataFrame
+        N rows in the order of the combinations: the four windows, then every metric.
 
     Raises
     ------
-    PricesError, GridError : prices or windows that cannot be used.
+    PricesError
+        If the prices are invalid or too few.
+    GridError
+        If windows or averages are invalid.
 
     Examples
     --------
@@ -45,77 +61,139 @@ def evaluate(
     [[50, 30], [20, 159]]
     """
     prices, rules = Prices.of(prices), Rules.of(rules)
-    if isinstance(combinations, pd.DataFrame):  # such as result.top
-        if not set(ROLES) <= set(combinations.columns):
-            raise GridError(
-                f"combinations are a frame without the columns {', '.join(ROLES)}. Name them so."
-            )
-        combinations = combinations[list(ROLES)].to_numpy()
-    wanted = [check_combination(combination) for combination in combinations]
-    return (
-        pd.DataFrame(replay_metrics(prices, np.array(wanted, np.int64), rules, averages))
-        if wanted
-        else empty_table()
-    )
+    if isinstance(combinations, pd.DataFrame):
+        combinations = _window_columns(combinations)
+    rows = [check_combination(combination) for combination in combinations]
+    if not rows:
+        return empty_table()
+    windows = np.array(rows, np.int64)
+    series = PreparedSeries.build(prices, distinct_windows(windows), rules, averages)
+    return pd.DataFrame(replay_metrics(series, windows))
+
+
+def _window_columns(frame: pd.DataFrame) -> np.ndarray:
+    if not set(ROLES) <= set(frame.columns):
+        raise GridError(
+            f"combinations are a frame without the columns {', '.join(ROLES)}. Name them so."
+        )
+    return frame[list(ROLES)].to_numpy()
+
+
+def distinct_windows(combinations: np.ndarray) -> tuple[int, ...]:
+    """Return the windows that occur, ascending.
+
+    Returns
+    -------
+    tuple of int
+        Each once.
+    """
+    return tuple(np.unique(combinations).tolist())
 
 
 def replay_metrics(
-    prices: Prices,
-    wanted: np.ndarray,
-    rules: Rules,
-    averages: Averages | None = None,
-    facts: Facts | None = None,
-    mapped: MapFunction = map,
+    series: PreparedSeries, combinations: np.ndarray, mapped: MapFunction = map
 ) -> dict[str, np.ndarray]:
-    """The columns of ``evaluate`` for combinations that are checked, one at least, ``(N, 4)`` int64.
+    """Return the columns of ``evaluate`` for checked combinations.
 
-    ``facts`` are those of the series, where they are known; ``mapped`` may spread the rows over threads.
+    Parameters
+    ----------
+    series : PreparedSeries
+        Prepared for the windows of the combinations, and maybe for others.
+    combinations : ndarray
+        ``(N, 4)`` int64, at least one.
+    mapped : callable, optional
+        Like ``map``; may spread the rows over threads.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The four windows and every metric, ``(N,)`` each.
     """
-    signals = build_inputs(prices, wanted, rules, averages, mapped)
-    columns = signals.metrics(facts or signals.facts(prices), mapped)
-    whole = {"total_trades": columns["total_trades"].astype(np.int64)}
-    return dict(zip(ROLES, wanted.T, strict=True)) | columns | whole
+    columns = build_inputs(series, combinations, mapped).compute_metrics(mapped)
+    columns["total_trades"] = columns["total_trades"].astype(np.int64)
+    return dict(zip(ROLES, combinations.T, strict=True)) | columns
 
 
 def empty_table() -> pd.DataFrame:
-    """The table of no combination, with the types that it has with some."""
-    whole = {*ROLES, "total_trades"}
-    return pd.DataFrame(
-        {
-            name: np.zeros(0, np.int64 if name in whole else np.float64)
-            for name in (*ROLES, *METRICS)
-        }
-    )
+    """Return the table of ``evaluate`` without a row, with the types that it has with some.
+
+    Returns
+    -------
+    DataFrame
+        Of 0 rows.
+    """
+    columns = (*ROLES, *METRICS)
+    dtypes = {name: np.int64 if name in COUNTS else np.float64 for name in columns}
+    return pd.DataFrame({name: np.zeros(0, dtype) for name, dtype in dtypes.items()})
 
 
-def group_by_trades(
-    prices: Prices,
-    combinations: Sequence[Combination],
-    rules: Rules,
-    averages: Averages | None = None,
-) -> np.ndarray:
-    """Which combinations make the very same trades: ``(N,)`` whole numbers, equal where they do, by first appearance."""
+def group_by_trades(series: PreparedSeries, combinations: Sequence[Combination]) -> np.ndarray:
+    """Return a number for each combination, equal where the trades are the very same.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        Prepared for the windows of the combinations, and maybe for others.
+    combinations : sequence of tuple
+        The four windows of each.
+
+    Returns
+    -------
+    ndarray
+        ``(N,)`` int64, counted by first appearance.
+    """
     if not combinations:
         return np.zeros(0, np.int64)
-    signals = build_inputs(prices, np.array(combinations, np.int64), rules, averages)
+    inputs = build_inputs(series, np.array(combinations, np.int64))
     numbers: dict[bytes, int] = {}
-    found = []
+    groups = np.empty(len(combinations), np.int64)
     for row in range(len(combinations)):
-        trades = signals.trades(row)
-        found.append(
-            numbers.setdefault(
-                np.concatenate((trades.opened, trades.closed)).tobytes(), len(numbers)
-            )
-        )
-    return np.array(found, np.int64)
+        trades = inputs.list_trades(row)
+        key = np.concatenate((trades.opened, trades.closed)).tobytes()
+        groups[row] = numbers.setdefault(key, len(numbers))
+    return groups
 
 
-def buy_and_hold(prices: Prices, rules: Rules, facts: Facts | None = None) -> dict[str, float]:
-    """Metrics of buying at the first close that may trade, with its costs, and holding to the end."""
-    signals = build_hold_inputs(build_period(prices, rules, (0,)), rules)
-    return first_row(signals.metrics(facts or signals.facts(prices)))
+def buy_and_hold(prices: Prices, rules: Rules) -> dict[str, float]:
+    """Return the metrics of buying at the first close that may trade and holding to the end.
+
+    Parameters
+    ----------
+    prices : Prices
+        Checked bars.
+    rules : Rules
+        Dates and costs.
+
+    Returns
+    -------
+    dict of str to float
+        Every metric by name.
+
+    Raises
+    ------
+    PricesError
+        If no bar may trade.
+    """
+    return evaluate_hold(PreparedSeries.build(prices, (0,), rules))
+
+
+def evaluate_hold(series: PreparedSeries) -> dict[str, float]:
+    """Return the metrics of buy and hold on a series that is prepared.
+
+    Returns
+    -------
+    dict of str to float
+        Every metric by name.
+    """
+    return first_row(build_hold_inputs(series).compute_metrics())
 
 
 def first_row(columns: dict[str, np.ndarray]) -> dict[str, float]:
-    """The only row."""
+    """Return the first value of each column.
+
+    Returns
+    -------
+    dict of str to float
+        By the name of the column.
+    """
     return {name: float(column[0]) for name, column in columns.items()}

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qmac.data.prices import Prices
-from qmac.engine.dataset.period import (
-    Period,
-    build_period,
-    code_dtype,
-    fill_delay,
-    periods_per_year,
-)
-from qmac.engine.dataset.signals import Averages, MapFunction, compute_averages, find_all_crosses
-from qmac.engine.dataset.trade_values import build_facts, compute_forced_exits
+from qmac.engine.dataset.period import Period, code_dtype
+from qmac.engine.dataset.series import PreparedSeries
+from qmac.engine.dataset.signals import MapFunction, find_all_crosses
+from qmac.engine.dataset.trade_values import compute_forced_exits
 from qmac.kernels.signals.crosses import Crosses
 from qmac.kernels.trades.replay import Market, ReplaySums, find_trades, replay
-from qmac.kernels.trades.scores import Facts
 from qmac.strategy.metrics import compute_metrics
 from qmac.strategy.rules import Rules
 
-if TYPE_CHECKING:
-    pass
 REPLAYED_BARS = 1 << 15
-"""In one call of the kernel, a part of a millisecond: the best 100 rows spread over threads, and Ctrl-C is heard."""
+"""In one call of the kernel, a part of a millisecond: the best 100 rows spread over threads, and
+Ctrl-C is heard."""
 
 
 @dataclass(frozen=True)
@@ -34,122 +25,177 @@ class TradeList:
     """The trades of one combination, ``(N,)`` each; bars count as in the period."""
 
     opened: np.ndarray
-    closed: np.ndarray  # T where a position is open at the end
-    stopped: np.ndarray  # ended by a stop or by the holding time
-    paid: np.ndarray  # cash that one unit cost
-    brought: np.ndarray  # cash that it brought; of an open one, the last close
+    """Bar of the entry."""
+    closed: np.ndarray
+    """Bar of the exit; T where a position is open at the end."""
+    stopped: np.ndarray
+    """Whether a stop or the holding time ended it."""
+    paid: np.ndarray
+    """Cash that one unit cost."""
+    brought: np.ndarray
+    """Cash that it brought; the last close for an open position."""
 
     @property
     def returns(self) -> np.ndarray:
-        """What each trade earned, as a share of what it cost."""
+        """Profit of each trade as a share of its cost."""
         returns: np.ndarray = (self.brought - self.paid) / self.paid
         return returns
 
 
 @dataclass(frozen=True)
 class BacktestInputs:
-    """N combinations on one market: list ``buys[n]`` of the entries, list ``sells[n]`` of the exits."""
+    """N combinations on one market."""
 
-    period: Period
-    rules: Rules
+    series: PreparedSeries
     market: Market
     entries: Crosses
+    """Distinct lists of entries."""
     exits: Crosses
-    buys: np.ndarray  # (N,)
-    sells: np.ndarray  # (N,)
-    averages: dict[Any, np.ndarray]  # (T,) by window
+    """Distinct lists of exits."""
+    buys: np.ndarray
+    """Number of each combination's list of entries, ``(N,)``."""
+    sells: np.ndarray
+    """Number of each combination's list of exits, ``(N,)``."""
+    averages: dict[int, np.ndarray]
+    """Averages by window, ``(T,)`` each."""
 
-    def facts(self, prices: Prices) -> Facts:
-        """Of the bars that may trade."""
-        return build_facts(self.period, self.rules, periods_per_year(prices, self.rules))
+    def compute_metrics(self, mapped: MapFunction = map) -> dict[str, np.ndarray]:
+        """Return every metric of the combinations.
 
-    def metrics(self, facts: Facts, mapped: MapFunction = map) -> dict[str, np.ndarray]:
-        """All of ``METRICS``, ``(N,)`` each."""
-        rules, period = self.rules, self.period
+        Parameters
+        ----------
+        mapped : callable, optional
+            Like ``map``; may spread the combinations over threads.
+
+        Returns
+        -------
+        dict of str to ndarray
+            All of ``METRICS``, ``(N,)`` each.
+        """
+        rules, period = self.series.rules, self.series.period
         sums = ReplaySums(*(np.empty(self.buys.size) for _ in ReplaySums._fields))
         ignore = rules.conflict == "ignore"
         at_once = max(1, REPLAYED_BARS // period.close.size)
 
         def replay_from(begin: int) -> None:
             part = slice(begin, begin + at_once)
-            buys, sells, own = (
-                self.buys[part],
-                self.sells[part],
-                ReplaySums(*(column[part] for column in sums)),
-            )
-            replay(self.entries, self.exits, buys, sells, self.market, period.start, ignore, own)
+            buys, sells = self.buys[part], self.sells[part]
+            filled = ReplaySums(*(column[part] for column in sums))
+            replay(self.entries, self.exits, buys, sells, self.market, period.start, ignore, filled)
 
         list(mapped(replay_from, range(0, self.buys.size, at_once)))
-        return compute_metrics(sums, facts)
+        return compute_metrics(sums, self.series.facts)
 
-    def trades(self, row: int) -> TradeList:
-        """Of one of them."""
-        market, length = self.market, self.period.close.size
-        entries, exits = (
-            crosses.bars[crosses.starts[which] : crosses.starts[which + 1]]
-            for crosses, which in ((self.entries, self.buys[row]), (self.exits, self.sells[row]))
-        )
+    def list_trades(self, row: int) -> TradeList:
+        """Return the trades of one combination.
+
+        Parameters
+        ----------
+        row : int
+            Its number.
+
+        Returns
+        -------
+        TradeList
+            In the order of time.
+        """
+        market = self.market
         opened, closed, stopped = find_trades(
-            entries, exits, market.stops, length, self.rules.conflict == "ignore"
+            _select_list(self.entries, self.buys[row]),
+            _select_list(self.exits, self.sells[row]),
+            market.stops,
+            self.series.period.close.size,
+            self.series.rules.conflict == "ignore",
         )
         brought = np.where(stopped, market.stopped[opened], market.brought[closed])
         return TradeList(opened, closed, stopped, market.paid[opened], brought)
 
 
 def build_inputs(
-    prices: Prices,
-    combinations: np.ndarray,
-    rules: Rules,
-    averages: Averages | None,
-    mapped: MapFunction = map,
+    series: PreparedSeries, combinations: np.ndarray, mapped: MapFunction = map
 ) -> BacktestInputs:
+    """Return the signals and fills of some combinations.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        Prepared for the windows of the combinations, and maybe for others.
+    combinations : ndarray
+        Checked windows, ``(N, 4)`` int64.
+    mapped : callable, optional
+        Like ``map``; may spread the averages over threads.
+
+    Returns
+    -------
+    BacktestInputs
+        With each pair of windows once.
+    """
     windows, places = np.unique(combinations, return_inverse=True)
     places = places.reshape(combinations.shape)
-    period = build_period(prices, rules, tuple(windows.tolist()))
-    rows = compute_averages(prices, tuple(windows.tolist()), rules, averages, mapped)
-    of_both_sides = np.concatenate(
-        [fast * windows.size + slow for fast, slow in (places.T[:2], places.T[2:])]
-    )
-    pairs, ids = np.unique(of_both_sides, return_inverse=True)
-    buy, sell = np.split(ids, 2)
-    entries, exits = find_all_crosses(
-        rows, *np.divmod(pairs, windows.size), period, fill_delay(rules)
-    )
+    lengths = tuple(windows.tolist())
+    averages = series.compute_averages(lengths, mapped)
+    numbers = places[:, [0, 2]] * windows.size + places[:, [1, 3]]  # of both pairs
+    pairs, ids = np.unique(numbers.T, return_inverse=True)
+    buys, sells = ids.reshape(2, -1)
+    period = series.period
+    fast, slow = np.divmod(pairs, windows.size)
+    entries, exits = find_all_crosses(averages, (fast, slow), period)
+    shown = averages[:, period.first : period.first + period.close.size]
     return BacktestInputs(
-        period,
-        rules,
-        _market_of(period, rules),
-        entries,
-        exits,
-        buy,
-        sell,
-        dict(
-            zip(
-                windows.tolist(),
-                rows[:, period.first : period.first + period.close.size],
-                strict=True,
-            )
-        ),
+        series=series,
+        market=_build_market(period, series.rules),
+        entries=entries,
+        exits=exits,
+        buys=buys,
+        sells=sells,
+        averages=dict(zip(lengths, shown, strict=True)),
     )
 
 
-def build_hold_inputs(period: Period, rules: Rules) -> BacktestInputs:
-    """One combination that enters at the first close that may trade, and never leaves."""
-    period, length = replace(period, fill=period.close), period.close.size
-    market = _market_of(period, rules)._replace(stops=np.full(length, length))
-    entries, exits = (np.array(bars, code_dtype(length)) for bars in ([period.start], []))
-    signals = Crosses(np.array([0, 1]), entries), Crosses(np.array([0, 0]), exits)
-    none = np.zeros(1, np.int64)
-    return BacktestInputs(period, rules, market, *signals, none, none, {})
+def build_hold_inputs(series: PreparedSeries) -> BacktestInputs:
+    """Return a combination that enters at the first close that may trade, and never exits.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        Prepared for any windows.
+
+    Returns
+    -------
+    BacktestInputs
+        One combination, without stops.
+    """
+    period = replace(series.period, fill=series.period.close)
+    length = period.close.size
+    never = np.full(length, length)
+    market = _build_market(period, series.rules)._replace(stops=never)
+    code = code_dtype(length)
+    only = np.zeros(1, np.int64)
+    return BacktestInputs(
+        series=series,
+        market=market,
+        entries=Crosses(np.array([0, 1]), np.array([period.start], code)),
+        exits=Crosses(np.array([0, 0]), np.array([], code)),
+        buys=only,
+        sells=only,
+        averages={},
+    )
 
 
-def _market_of(period: Period, rules: Rules) -> Market:
-    own, close = compute_forced_exits(period, rules), period.close
+def _build_market(period: Period, rules: Rules) -> Market:
+    exits = compute_forced_exits(period, rules)
+    close = period.close
+    proceeds = period.fill * rules.sell_factor
     return Market(
-        close,
-        np.append(0.0, close[1:] / close[:-1] - 1),
-        period.fill * rules.buy_factor,
-        np.append(period.fill * rules.sell_factor, close[-1]),
-        own.bars,
-        own.brought,
+        close=close,
+        moves=np.append(0.0, close[1:] / close[:-1] - 1),
+        paid=period.fill * rules.buy_factor,
+        brought=np.append(proceeds, close[-1]),
+        stops=exits.bars,
+        stopped=exits.brought,
     )
+
+
+def _select_list(crosses: Crosses, number: int) -> np.ndarray:
+    begin, end = crosses.starts[number : number + 2]
+    return crosses.bars[begin:end]

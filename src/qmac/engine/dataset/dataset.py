@@ -5,20 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from qmac.data.prices import Prices
-from qmac.engine.dataset.period import Period, build_period, fill_delay, periods_per_year
-from qmac.engine.dataset.signals import (
-    ABOVE,
-    BELOW,
-    Averages,
-    MapFunction,
-    compute_averages,
-    find_all_crosses,
-)
-from qmac.engine.dataset.trade_values import build_facts, build_trade_values
+from qmac.engine.dataset.period import Period
+from qmac.engine.dataset.series import PreparedSeries
+from qmac.engine.dataset.signals import ABOVE, BELOW, MapFunction, Pairs, find_all_crosses
+from qmac.engine.dataset.trade_values import build_trade_values
 from qmac.kernels.signals.crosses import TIE, Crosses
 from qmac.kernels.signals.event_lists import (
     MOST_PAIRS,
@@ -32,106 +26,175 @@ from qmac.kernels.signals.event_lists import (
 from qmac.kernels.trades.exit_tables import Stops, TradeValues
 from qmac.kernels.trades.scores import Facts
 from qmac.strategy.grid import Grid
-from qmac.strategy.rules import Rules
 
 SORTED_ENTRIES = 4
-"""First entries that order the rows, as far as they fit 64 bits beside the place of the row. Ordering by sixteen bytes saves a
-thousandth of the steps (800, 2,000 and 5,031 bars)."""
+"""First entries that order the rows, as far as they fit 64 bits beside the place of the row.
+Ordering by sixteen bytes saves a thousandth of the steps (800, 2,000 and 5,031 bars)."""
+
+
+class TradeData(NamedTuple):
+    """What the trades of a series are scored with."""
+
+    values: TradeValues
+    stops: Stops | None
+    facts: Facts
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Everything that a worker needs to sweep one series; arrays only, read only."""
+    """Everything that a worker needs to sweep one series: read-only arrays."""
 
     windows: tuple[int, ...]
-    buys: Lists  # in the order in which they are walked
+    buys: Lists
+    """Lists of entries, in the order in which they are walked."""
     sells: Lists
+    """Lists of exits."""
     bars: int
-    values: TradeValues
+    """Bars of the trading period, the one before it included."""
+    trade_values: TradeValues
     stops: Stops | None
     facts: Facts
 
     @classmethod
     def build(
         cls,
-        prices: Prices,
+        series: PreparedSeries,
         grid: Grid,
-        rules: Rules,
         statistics: Collection[str],
-        averages: Averages | None = None,
         mapped: MapFunction = map,
     ) -> Dataset:
-        """A series ready for the ``statistics`` (fields of ``walk.WalkState``) that are asked for.
+        """Return a series ready for some statistics of the trades of a grid.
 
-        ``mapped`` may spread the pairs over threads.
+        Parameters
+        ----------
+        series : PreparedSeries
+            Prepared for the windows of the grid.
+        grid : Grid
+            Windows of entries and exits.
+        statistics : collection of str
+            Fields of ``walk.WalkState``.
+        mapped : callable, optional
+            Like ``map``; may spread the pairs over threads.
+
+        Returns
+        -------
+        Dataset
+            The same bits whatever ``mapped`` is.
         """
-        period = build_period(prices, rules, grid.windows)
-        rows = compute_averages(prices, grid.windows, rules, averages, mapped)
-        values, stops = build_trade_values(period, rules, statistics)
-        facts = build_facts(period, rules, periods_per_year(prices, rules))
-        return cls.of_averages(rows, period, grid, values, stops, facts, fill_delay(rules), mapped)
+        averages = series.compute_averages(grid.windows, mapped)
+        values, stops = build_trade_values(series.period, series.rules, statistics)
+        trades = TradeData(values, stops, series.facts)
+        return cls.from_averages(averages, grid, series.period, trades, mapped)
 
     @classmethod
-    def of_averages(
+    def from_averages(
         cls,
         averages: np.ndarray,
-        period: Period,
         grid: Grid,
-        values: TradeValues,
-        stops: Stops | None,
-        facts: Facts,
-        delay: int = 0,
+        period: Period,
+        trades: TradeData,
         mapped: MapFunction = map,
         tie: float = TIE,
     ) -> Dataset:
-        """The same from any averages ``(W, T)`` of the grid's windows and any values of the trades' ends."""
-        buy = sell = grid.buys.positions(grid.windows)
-        if (grid.sells.fast, grid.sells.slow) == (grid.buys.fast, grid.buys.slow):
-            entries, exits = find_all_crosses(averages, *buy, period, delay, mapped, tie)
-        else:
-            sell = grid.sells.positions(grid.windows)
-            (entries,) = find_all_crosses(averages, *buy, period, delay, mapped, tie, (ABOVE,))
-            (exits,) = find_all_crosses(averages, *sell, period, delay, mapped, tie, (BELOW,))
+        """Return a dataset of any averages and any values of the ends of trades.
+
+        Parameters
+        ----------
+        averages : ndarray
+            ``(W, T)`` over the whole series, in the order of ``grid.windows``.
+        grid : Grid
+            Windows of entries and exits.
+        period : Period
+            The bars that may trade.
+        trades : TradeData
+            What trades are scored with.
+        mapped : callable, optional
+            Like ``map``; may spread the pairs over threads.
+        tie : float, optional
+            Share of the averages within which two of them are equal.
+
+        Returns
+        -------
+        Dataset
+            With each distinct list of entries and of exits once.
+        """
         windows, bars = len(grid.windows), int(period.close.size)
-        told_apart = (
-            (entries, *buy, MOST_PAIRS, functools.partial(walking_order, bars=bars)),
-            (exits, *sell, limit_pairs(windows), None),
+        buy_pairs, sell_pairs = (side.positions(grid.windows) for side in (grid.buys, grid.sells))
+        find = functools.partial(find_all_crosses, averages, mapped=mapped, tie=tie)
+        if (grid.sells.fast, grid.sells.slow) == (grid.buys.fast, grid.buys.slow):
+            entries, exits = find(buy_pairs, period)
+        else:
+            (entries,) = find(buy_pairs, period, directions=(ABOVE,))
+            (exits,) = find(sell_pairs, period, directions=(BELOW,))
+        walked = functools.partial(walking_order, bars=bars)
+        sides = (
+            functools.partial(build_side, entries, buy_pairs, MOST_PAIRS, walked),
+            functools.partial(build_side, exits, sell_pairs, limit_pairs(windows)),
         )
-        buys, sells = build_lists(
-            list(mapped(lambda given: distinct(*given), told_apart)), windows, mapped
-        )
-        return cls(grid.windows, buys, sells, bars, values, stops, facts)
+        buys, sells = build_lists(list(mapped(lambda build: build(), sides)), windows, mapped)
+        return cls(grid.windows, buys, sells, bars, *trades)
 
 
-def distinct(
+def build_side(
     crosses: Crosses,
-    fast: np.ndarray,
-    slow: np.ndarray,
+    pairs: Pairs,
     most: int,
     order_of: Callable[[Crosses, np.ndarray], np.ndarray] | None = None,
 ) -> Side:
-    """The lists of the pairs (fast, slow), each once; in the order of their first pairs, or in that of ``order_of``."""
+    """Return the lists of events of some pairs, equal lists once.
+
+    Parameters
+    ----------
+    crosses : Crosses
+        A list for each pair.
+    pairs : tuple of ndarray
+        Places of the fast and of the slow average of each pair, ``(P,)`` each.
+    most : int
+        Pairs that may share a list.
+    order_of : callable, optional
+        Orders the lists; without it they are in the order of their first pairs.
+
+    Returns
+    -------
+    Side
+        The lists, and the list of each pair.
+    """
     ids, heads = find_equal_lists(crosses, most)
     if order_of is not None:
         order = order_of(crosses, heads)
         ranks = np.empty_like(order)
         ranks[order] = np.arange(order.size, dtype=order.dtype)
-        ids, heads = ranks[ids], heads[order]
-    return Side(crosses, heads, ids, fast, slow)
+        ids = ranks[ids]
+        heads = heads[order]
+    return Side(crosses, heads, ids, *pairs)
 
 
 def walking_order(entries: Crosses, lists: np.ndarray, bars: int) -> np.ndarray:
-    """Places ``(N,)`` int32 of the ``lists (N,)`` sorted by their entries, bars below ``bars``, so that neighbours share a
-    prefix.
+    """Return the order of lists by their entries, so that adjacent ones share a prefix.
 
-    Sorted are keys that hold the place: 0.1 to 0.2 ms for 30,000 lists, where sorting places by keys took 0.7 to 1.2.
+    Sorted are keys that hold the place: 0.1 to 0.2 ms for 30,000 lists, where sorting places by
+    keys took 0.7 to 1.2.
+
+    Parameters
+    ----------
+    entries : Crosses
+        The entries of all lists.
+    lists : ndarray
+        Numbers of the lists to order, ``(N,)``.
+    bars : int
+        Every entry is below it.
+
+    Returns
+    -------
+    ndarray
+        Places in ``lists``, ``(N,)`` int32.
     """
     place_bits, bar_bits = int(lists.size).bit_length(), bars.bit_length()
-    keys = pack_first_entries(
-        entries, lists, bar_bits, min(64 - place_bits, SORTED_ENTRIES * bar_bits)
-    )
+    key_bits = min(64 - place_bits, SORTED_ENTRIES * bar_bits)
+    keys = pack_first_entries(entries, lists, bar_bits, key_bits)
     keys <<= np.uint64(place_bits)
     keys |= np.arange(lists.size, dtype=np.uint64)
     keys.sort()
-    order: np.ndarray = (keys & np.uint64((1 << place_bits) - 1)).astype(np.int32)
+    places = keys & np.uint64((1 << place_bits) - 1)
+    order: np.ndarray = places.astype(np.int32)
     return order

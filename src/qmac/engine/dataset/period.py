@@ -16,106 +16,27 @@ BAR_TOLERANCE = 1e-3
 """How far, as a share, a close or open may lie outside its bar: vendors round the four apart."""
 
 
-def fill_delay(rules: Rules) -> int:
-    """Bars from a signal to its fill."""
-    return int(rules.fill == "next_open")
-
-
-def periods_per_year(prices: Prices, rules: Rules) -> float:
-    """``rules.periods_per_year``, or what the dates say."""
-    return rules.periods_per_year or prices.periods_per_year
-
-
-def build_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Period:
-    """Bars from ``rules.start`` to ``rules.end``. Kernels need one bar before the first that may trade."""
-    stop = len(prices) if rules.end is None else bar_after(prices, str(rules.end))
-    if stop <= windows[-1]:
-        until = "" if rules.end is None else f" up to {rules.end}"
-        raise PricesError(
-            f"{prices.name} has {stop} bars{until}, but window {windows[-1]} needs at least {windows[-1] + 1}. "
-            "Give more history, or smaller windows."
-        )
-    start = 0 if rules.start is None else first_bar(prices, str(rules.start))
-    if start >= stop:
-        raise PricesError(
-            f"{prices.name} has no bar between start {rules.start} and end {rules.end}. Give a later end."
-        )
-    first = max(start - 1, 0)
-    bars = slice(first, stop)
-    close, opens = prices.close, prices.column("Open")
-    if rules.fill == "next_open" and opens is None:
-        raise PricesError(
-            f'fill="next_open" fills at the next bar\'s open, but {prices.name} has no Open column. '
-            'Give one, or use fill="close".'
-        )
-    highs, lows = prices.column("High"), prices.column("Low")
-    if rules.has_stops or rules.fill == "next_open":
-        _check_bars(prices, opens, highs, lows)
-    opens = close if opens is None else opens
-    return Period(
-        first=first,
-        start=start - first,
-        close=close[bars],
-        fill=(opens if rules.fill == "next_open" else close)[bars],
-        opens=opens[bars],
-        highs=(np.maximum(opens, close) if highs is None else highs)[bars],
-        lows=(np.minimum(opens, close) if lows is None else lows)[bars],
-    )
-
-
-def _check_bars(prices: Prices, opens: Any, highs: Any, lows: Any) -> None:
-    """Stops and opens need bars of one piece: low <= open, close <= high."""
-    for name, values in (("Close", prices.close), ("Open", opens)):
-        for bound, limits, sign in (("High", highs, 1), ("Low", lows, -1)):
-            if values is None or limits is None:
-                continue
-            bad = np.flatnonzero(sign * (values - limits) > BAR_TOLERANCE * values)
-            if bad.size:
-                row = int(bad[0])
-                raise PricesError(
-                    f"{prices.name}: {name} is {values[row]:g} but {bound} is {limits[row]:g} in row {row + 1} "
-                    f"({prices.index[row]}), {bad.size} rows in all. An adjusted close beside unadjusted prices? "
-                    "Adjust all four alike, or leave Open, High and Low out."
-                )
-
-
-def first_bar(prices: Prices, start: str) -> int:
-    """Number of the first bar that is not before ``start``."""
-    bar = int(prices.index.searchsorted(prices.moment(start)))
-    if bar >= len(prices):
-        raise PricesError(
-            f"start is {start}, but {prices.name} ends at {prices.index[-1]}. Give an earlier start."
-        )
-    return bar
-
-
-def bar_after(prices: Prices, end: str) -> int:
-    """Number of the first bar after ``end``; a date without a time means all of that day."""
-    if len(end) <= len("2010-01-04"):
-        following = pd.Timestamp(end) + pd.Timedelta(
-            days=1
-        )  # before a time zone makes days of 23 hours
-        bar = int(prices.index.searchsorted(prices.moment(following.isoformat())))
-    else:
-        bar = int(prices.index.searchsorted(prices.moment(end), side="right"))
-    if bar == 0:
-        raise PricesError(
-            f"end is {end}, but {prices.name} begins at {prices.index[0]}. Give a later end."
-        )
-    return bar
-
-
 @dataclass(frozen=True)
 class Period:
-    """The bars of a trading period, and one before it where there is one; bar numbers count from ``first``."""
+    """The bars of a trading period, and one before it where there is one.
 
-    first: int  # number of bar 0 in the whole series
-    start: int  # first bar that may trade: 0, or 1 where a bar of warm-up leads
-    close: np.ndarray  # (T,) float64
-    fill: np.ndarray  # (T,) price at which a bar's orders are filled, before costs
-    opens: np.ndarray  # (T,) what stops look at; Open, High and Low, as far as they are known
+    Bar numbers count from ``first``; ``T`` is the number of all bars.
+    """
+
+    first: int
+    """Number of bar 0 in the whole series."""
+    start: int
+    """First bar that may trade: 0, or 1 where a bar of warm-up leads."""
+    close: np.ndarray
+    """``(T,)`` float64."""
+    fill: np.ndarray
+    """Price at which the orders of a bar are filled, before costs, ``(T,)``."""
+    opens: np.ndarray
+    """What stops look at, ``(T,)``; Open, High and Low as far as they are known."""
     highs: np.ndarray
     lows: np.ndarray
+    delay: int = 0
+    """Bars from a signal to its fill."""
 
     @property
     def bars(self) -> int:
@@ -123,6 +44,174 @@ class Period:
         return int(self.close.size - self.start)
 
 
+def build_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Period:
+    """Return the bars from ``rules.start`` to ``rules.end``, and one before where there is one.
+
+    Parameters
+    ----------
+    prices : Prices
+        Checked bars.
+    rules : Rules
+        Dates, fills and stops.
+    windows : tuple of int
+        Window lengths in bars, ascending.
+
+    Returns
+    -------
+    Period
+        Views of the prices, as far as no column has to be made.
+
+    Raises
+    ------
+    PricesError
+        If there are too few bars, or the rules need columns that are missing or inconsistent.
+    """
+    first, stop = _period_bounds(prices, rules, windows)
+    before = max(first - 1, 0)  # kernels need one bar before the first that may trade
+    close, opens = prices.close, prices.column("Open")
+    highs, lows = prices.column("High"), prices.column("Low")
+    fills_at_open = rules.fill == "next_open"
+    if fills_at_open and opens is None:
+        raise PricesError(
+            f'fill="next_open" fills at the next bar\'s open, but {prices.name} has no Open '
+            'column. Add one, or use fill="close".'
+        )
+    if rules.has_stops or fills_at_open:
+        _check_bars(prices, opens, highs, lows)
+    opens = close if opens is None else opens
+    highs = np.maximum(opens, close) if highs is None else highs
+    lows = np.minimum(opens, close) if lows is None else lows
+    fill = opens if fills_at_open else close
+    bars = slice(before, stop)
+    return Period(
+        first=before,
+        start=first - before,
+        close=close[bars],
+        fill=fill[bars],
+        opens=opens[bars],
+        highs=highs[bars],
+        lows=lows[bars],
+        delay=int(fills_at_open),
+    )
+
+
+def _period_bounds(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> tuple[int, int]:
+    """Return the numbers of the first bar that may trade and of the bar after the last."""
+    stop = len(prices) if rules.end is None else bar_after(prices, str(rules.end))
+    longest = windows[-1]
+    if stop <= longest:
+        until = "" if rules.end is None else f" up to {rules.end}"
+        raise PricesError(
+            f"{prices.name} has {stop} bars{until}, but window {longest} needs at least "
+            f"{longest + 1}. Add history, or use smaller windows."
+        )
+    first = 0 if rules.start is None else first_bar(prices, str(rules.start))
+    if first >= stop:
+        raise PricesError(
+            f"{prices.name} has no bar between start {rules.start} and end {rules.end}. "
+            "Use a later end."
+        )
+    return first, stop
+
+
+def _check_bars(prices: Prices, opens: Any, highs: Any, lows: Any) -> None:
+    """Raise unless low <= open, close <= high in every bar; stops and opens depend on it."""
+    for name, values in (("Close", prices.close), ("Open", opens)):
+        if values is None:
+            continue
+        slack = BAR_TOLERANCE * values
+        for bound, limits, sign in (("High", highs, 1), ("Low", lows, -1)):
+            if limits is None:
+                continue
+            bad = np.flatnonzero(sign * (values - limits) > slack)
+            if bad.size:
+                row = int(bad[0])
+                raise PricesError(
+                    f"{prices.name}: {name} is {values[row]:g} but {bound} is {limits[row]:g} in "
+                    f"row {row + 1} ({prices.index[row]}), {bad.size} rows in all. An adjusted "
+                    "close beside unadjusted prices? Adjust all four alike, or leave Open, High "
+                    "and Low out."
+                )
+
+
+def first_bar(prices: Prices, start: str) -> int:
+    """Return the number of the first bar that is not before ``start``.
+
+    Parameters
+    ----------
+    prices : Prices
+        Checked bars.
+    start : str
+        A date, or a date and a time.
+
+    Returns
+    -------
+    int
+        Counted from 0.
+
+    Raises
+    ------
+    PricesError
+        If every bar is before it.
+    """
+    bar = int(prices.index.searchsorted(prices.moment(start)))
+    if bar >= len(prices):
+        raise PricesError(
+            f"start is {start}, but {prices.name} ends at {prices.index[-1]}. Use an earlier start."
+        )
+    return bar
+
+
+def bar_after(prices: Prices, end: str) -> int:
+    """Return the number of the first bar after ``end``.
+
+    Parameters
+    ----------
+    prices : Prices
+        Checked bars.
+    end : str
+        A date and a time; a date alone means all of that day.
+
+    Returns
+    -------
+    int
+        Counted from 0; the number of bars if none is after it.
+
+    Raises
+    ------
+    PricesError
+        If every bar is after it.
+    """
+    if len(end) <= len("2010-01-04"):
+        # a day later before the time zone is added, which makes days of 23 hours
+        next_day = pd.Timestamp(end) + pd.Timedelta(days=1)
+        bar = int(prices.index.searchsorted(prices.moment(next_day.isoformat())))
+    else:
+        bar = int(prices.index.searchsorted(prices.moment(end), side="right"))
+    if bar == 0:
+        raise PricesError(
+            f"end is {end}, but {prices.name} begins at {prices.index[0]}. Use a later end."
+        )
+    return bar
+
+
+def periods_per_year(prices: Prices, rules: Rules) -> float:
+    """Return ``rules.periods_per_year``, or what the dates of the prices say.
+
+    Returns
+    -------
+    float
+        Bars a year.
+    """
+    return rules.periods_per_year or prices.periods_per_year
+
+
 def code_dtype(bars: int) -> type[np.unsignedinteger[Any]]:
-    """The smallest type for codes of the exit tables, and of stops: up to ``2 * bars + 2``."""
+    """Return the smallest type for codes of exit tables and stops, up to ``2 * bars + 2``.
+
+    Returns
+    -------
+    type
+        ``np.uint16`` or ``np.uint32``.
+    """
     return np.uint16 if 2 * bars + 2 < 2**16 else np.uint32

@@ -13,112 +13,185 @@ from qmac.engine.dataset.period import Period, code_dtype
 from qmac.errors import GridError
 from qmac.kernels.signals.averages import moving_averages
 from qmac.kernels.signals.crosses import TIE, TOGETHER, Crosses, find_crosses
-from qmac.strategy.rules import Rules
 
 MapFunction = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Averages = np.ndarray | Mapping[int, Any] | pd.DataFrame
-"""A user's own averages: ``(W, T)`` in the order of the grid's windows, or by window, ``(T,)`` each."""
+"""Averages of the user's own: ``(W, T)`` in the order of the grid's windows, or by window,
+``(T,)`` each."""
+Pairs = tuple[np.ndarray, np.ndarray]
+"""Places of the fast and of the slow average of each pair, ``(P,)`` each."""
 ABOVE, BELOW = 0, 1
 """Directions of crosses."""
 AVERAGED_BARS = 50_000
-"""Of all windows that are averaged in one call of the kernel: a part of a millisecond."""
+"""Bars of all windows that are averaged in one call of the kernel: a part of a millisecond."""
 BUFFERED_BARS = 250_000
-"""Room for crosses of each direction in one call of the kernel: half a MB to one, of which little is touched."""
+"""Room for crosses of each direction in one call of the kernel: half a MB to one, of which little
+is touched."""
 
 
 def compute_averages(
-    prices: Prices,
-    windows: tuple[int, ...],
-    rules: Rules,
-    own: Averages | None = None,
-    mapped: MapFunction = map,
+    prices: Prices, windows: tuple[int, ...], kind: str, mapped: MapFunction = map
 ) -> np.ndarray:
-    """Averages ``(W, T)`` over the whole series: of the kind ``rules.average``, or the user's own."""
-    if own is None:
-        found, at_once = np.empty((len(windows), len(prices))), max(1, AVERAGED_BARS // len(prices))
+    """Return the moving averages of the closes over the whole series.
 
-        def average(begin: int) -> None:
-            part = slice(begin, begin + at_once)
-            found[part] = moving_averages(
-                rules.average, prices.close, np.array(windows[part], np.int64)
-            )
+    Parameters
+    ----------
+    prices : Prices
+        Checked bars.
+    windows : tuple of int
+        Window lengths in bars.
+    kind : str
+        Such as ``"sma"``, see ``Rules.average``.
+    mapped : callable, optional
+        Like ``map``; may spread the windows over threads.
 
-        list(mapped(average, range(0, len(windows), at_once)))
-        return found
-    if isinstance(own, np.ndarray):
-        rows = own
-    elif not isinstance(own, Mapping | pd.DataFrame):
-        raise GridError(
-            f"averages are a {type(own).__name__}, but must be an array, a mapping or a frame by window."
-        )
+    Returns
+    -------
+    ndarray
+        ``(W, T)`` float64, NaN where undefined.
+    """
+    averages = np.empty((len(windows), len(prices)))
+    at_once = max(1, AVERAGED_BARS // len(prices))
+
+    def average(begin: int) -> None:
+        part = slice(begin, begin + at_once)
+        lengths = np.array(windows[part], np.int64)
+        averages[part] = moving_averages(kind, prices.close, lengths)
+
+    list(mapped(average, range(0, len(windows), at_once)))
+    return averages
+
+
+def check_averages(averages: Averages, windows: tuple[int, ...], prices: Prices) -> np.ndarray:
+    """Return averages of the user's own as one array of floats.
+
+    Parameters
+    ----------
+    averages : ndarray, mapping or DataFrame
+        ``(W, T)`` in the order of ``windows``, or ``(T,)`` for each window.
+    windows : tuple of int
+        Window lengths in bars.
+    prices : Prices
+        The bars that they belong to.
+
+    Returns
+    -------
+    ndarray
+        ``(W, T)`` float64 in the order of ``windows``; the given array itself where it fits.
+
+    Raises
+    ------
+    GridError
+        If a window is missing, or shapes, dates or values are invalid.
+    """
+    if isinstance(averages, np.ndarray):
+        rows = averages
+    elif isinstance(averages, Mapping | pd.DataFrame):
+        rows = _stack_averages(averages, windows, prices)
     else:
-        if isinstance(own, pd.DataFrame) and not own.index.equals(prices.index):
-            raise GridError(
-                "averages have other dates than the prices. Give them on the same index."
-            )
-        missing = [window for window in windows if window not in own]
-        if missing:
-            raise GridError(
-                f"averages have no window {missing[0]}. Give one row of {len(prices)} bars for each window."
-            )
-        series = {window: np.asarray(own[window]) for window in windows}
-        short = next((window for window in windows if series[window].shape != (len(prices),)), None)
-        if short is not None:
-            raise GridError(
-                f"the averages of window {short} have the shape {series[short].shape}, not ({len(prices)},)."
-            )
-        rows = np.array(list(series.values()))
-    if rows.shape != (len(windows), len(prices)):
         raise GridError(
-            f"averages have the shape {rows.shape}, but {len(windows)} windows on {len(prices)} bars need "
-            f"({len(windows)}, {len(prices)}): one row a window, in the order of grid.windows."
+            f"averages must be an array, a mapping or a frame by window, got "
+            f"{type(averages).__name__}."
+        )
+    expected = (len(windows), len(prices))
+    if rows.shape != expected:
+        raise GridError(
+            f"averages have the shape {rows.shape}, but {len(windows)} windows on {len(prices)} "
+            f"bars need {expected}: one row a window, in the order of grid.windows."
         )
     try:
         rows = np.ascontiguousarray(rows, np.float64)
     except (TypeError, ValueError):
         raise GridError(
-            "averages hold something that is not a number. Give floats, NaN where undefined."
+            "averages hold something that is not a number. Use floats, NaN where undefined."
         ) from None
     if np.isinf(rows).any():
-        raise GridError("averages hold an infinite value. Give NaN where they are undefined.")
+        raise GridError("averages hold an infinite value. Use NaN where they are undefined.")
     return rows
+
+
+def _stack_averages(
+    averages: Mapping[int, Any] | pd.DataFrame, windows: tuple[int, ...], prices: Prices
+) -> np.ndarray:
+    """Return averages by window as one array, in the order of ``windows``."""
+    if isinstance(averages, pd.DataFrame) and not averages.index.equals(prices.index):
+        raise GridError("averages have other dates than the prices. Put them on the same index.")
+    rows = []
+    for window in windows:
+        if window not in averages:
+            raise GridError(
+                f"averages have no window {window}. Add one row of {len(prices)} bars for each "
+                "window."
+            )
+        row = np.asarray(averages[window])
+        if row.shape != (len(prices),):
+            raise GridError(
+                f"the averages of window {window} have the shape {row.shape}, not ({len(prices)},)."
+            )
+        rows.append(row)
+    return np.array(rows)
 
 
 def find_all_crosses(
     averages: np.ndarray,
-    fast: np.ndarray,
-    slow: np.ndarray,
+    pairs: Pairs,
     period: Period,
-    delay: int = 0,
+    *,
     mapped: MapFunction = map,
     tie: float = TIE,
     directions: Sequence[int] = (ABOVE, BELOW),
 ) -> list[Crosses]:
-    """Bars ``delay`` after those where each ``averages[fast]`` crosses above its ``averages[slow]``, and where below it, or
-    one of both."""
+    """Return the bars, ``period.delay`` later, where each fast average crosses its slow one.
+
+    Parameters
+    ----------
+    averages : ndarray
+        ``(W, T)`` over the whole series.
+    pairs : tuple of ndarray
+        Rows of the fast and of the slow averages, ``(P,)`` each.
+    period : Period
+        The bars that may trade; bars of crosses count from its first.
+    mapped : callable, optional
+        Like ``map``; may spread the pairs over threads.
+    tie : float, optional
+        Share of the averages within which two of them are equal.
+    directions : sequence of int, optional
+        ``ABOVE``, ``BELOW`` or both.
+
+    Returns
+    -------
+    list of Crosses
+        One for each direction, of ``P`` lists each.
+    """
     before = max(period.first + period.start - 1, 0)  # a cross looks one bar back
     averages = np.ascontiguousarray(averages[:, before : period.first + period.close.size])
     length = averages.shape[1]
     if length < TOGETHER:
-        averages = np.pad(averages, ((0, 0), (0, TOGETHER - length)), constant_values=np.nan)
+        padding = (0, TOGETHER - length)
+        averages = np.pad(averages, ((0, 0), padding), constant_values=np.nan)
+    code = code_dtype(period.close.size)
+    offset = period.first - before
     most = length // 2 + 1  # a pair cannot cross above on two bars in a row
     at_once = max(1, BUFFERED_BARS // most)
+    fast, slow = pairs
 
     def find(begin: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        chunk = slice(begin, begin + at_once)
-        highs, lows = fast[chunk].astype(np.int32), slow[chunk].astype(np.int32)
+        part = slice(begin, begin + at_once)
+        highs = fast[part].astype(np.int32)
+        lows = slow[part].astype(np.int32)
         sizes = np.empty((2, highs.size), np.int64)
-        bars = np.empty((2, highs.size * most), code_dtype(period.close.size))
-        found = find_crosses(
-            (0,) * TOGETHER, averages, highs, lows, length, period.first - before, delay, tie,
+        bars = np.empty((2, highs.size * most), code)
+        ends = find_crosses(
+            (0,) * TOGETHER, averages, highs, lows, length, offset, period.delay, tie,
             sizes[ABOVE], sizes[BELOW], bars[ABOVE], bars[BELOW],
         )  # fmt: skip
-        return [(sizes[side], bars[side, : found[side]].copy()) for side in directions]
+        return [(sizes[side], bars[side, : ends[side]].copy()) for side in directions]
 
-    chunks = list(mapped(find, range(0, fast.size, at_once)))
+    parts = list(mapped(find, range(0, fast.size, at_once)))
 
-    def join(k: int) -> Crosses:
-        sizes, bars = map(np.concatenate, zip(*(chunk[k] for chunk in chunks), strict=True))
+    def join(direction: int) -> Crosses:
+        sizes = np.concatenate([part[direction][0] for part in parts])
+        bars = np.concatenate([part[direction][1] for part in parts])
         return Crosses(np.concatenate(([0], np.cumsum(sizes))), bars)
 
     return list(mapped(join, range(len(directions))))

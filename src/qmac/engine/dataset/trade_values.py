@@ -1,7 +1,8 @@
 """What trades pay and bring, bar by bar: the numbers behind every statistic of the sweep.
 
 All is computed once, by the driver, in long doubles, and rounded to float64 at the end: a library's
-float64 logarithm differs in the last bit between CPUs, and sums over 500,000 bars keep their last digits.
+float64 logarithm differs in the last bit between CPUs, and sums over 500,000 bars keep their last
+digits.
 """
 
 from __future__ import annotations
@@ -25,119 +26,222 @@ NEGLIGIBLE = 2.0**-46
 
 @dataclass(frozen=True)
 class ForcedExits:
-    """How a position opened at each bar ends by itself; ``(T,)`` each."""
+    """How a position opened at each bar ends without an exit signal, ``(T,)`` each."""
 
-    bars: np.ndarray  # T for never
-    brought: np.ndarray  # cash that one unit brings, costs taken
+    bars: np.ndarray
+    """Bar of the exit; T for never."""
+    brought: np.ndarray
+    """Cash that one unit brings, costs deducted."""
 
 
 def compute_forced_exits(period: Period, rules: Rules) -> ForcedExits:
-    """Stops and holding time. A stop's price is not worsened by slippage, as in vectorbt."""
+    """Return the exits by stops and by the holding time.
+
+    Parameters
+    ----------
+    period : Period
+        The bars that may trade.
+    rules : Rules
+        Stops and costs. Slippage does not worsen the price of a stop, as in vectorbt.
+
+    Returns
+    -------
+    ForcedExits
+        By the bar of the entry.
+    """
     length = period.close.size
     if not rules.has_stops:
         return ForcedExits(np.full(length, length), np.full(length, np.nan))
     bars, prices = find_stops(
-        period.fill, period.opens, period.highs, period.lows,
+        period.fill,
+        period.opens,
+        period.highs,
+        period.lows,
         1.0 if rules.stop_loss is None else rules.stop_loss,
         1.0 if rules.trailing_stop is None else rules.trailing_stop,
         math.inf if rules.take_profit is None else rules.take_profit,
         length if rules.max_bars is None else rules.max_bars,
-    )  # fmt: skip
-    by_time = period.fill[np.minimum(bars, length - 1)] * rules.sell_factor
-    return ForcedExits(bars, np.where(np.isnan(prices), by_time, prices * (1 - rules.fees)))
+    )
+    at_fill = period.fill[np.minimum(bars, length - 1)] * rules.sell_factor
+    at_stop = prices * (1 - rules.fees)
+    return ForcedExits(bars, np.where(np.isnan(prices), at_fill, at_stop))
 
 
 def build_trade_values(
     period: Period, rules: Rules, statistics: Collection[str]
 ) -> tuple[TradeValues, Stops | None]:
-    """Values for the statistics asked for (fields of ``walk.WalkState``), and the stops if there are any."""
+    """Return what the sweep's statistics are differences of, by bar of entry and of exit.
+
+    Parameters
+    ----------
+    period : Period
+        The bars that may trade.
+    rules : Rules
+        Costs and stops.
+    statistics : collection of str
+        Fields of ``walk.WalkState``; what the others need is None.
+
+    Returns
+    -------
+    values : TradeValues
+        What an entry and an exit at each bar add, ``(T,)`` each.
+    stops : Stops or None
+        Exits without a signal, if the rules have any.
+    """
     exits = compute_forced_exits(period, rules)
-    paid, brought = period.fill * rules.buy_factor, period.fill * rules.sell_factor
-    sums = ReturnSums(
-        gain=_gain(period, rules, exits) if "gain" in statistics else None,
-        returns=_summed(period, paid, brought, exits, lambda r: r)
-        if "returns" in statistics
-        else None,
-        squares=_summed(period, paid, brought, exits, np.square)
-        if "squares" in statistics
-        else None,
-        downside=_summed(period, paid, brought, exits, _below_squared)
-        if "downside" in statistics
-        else None,
-        losses=_summed(period, paid, brought, exits, _below) if "losses" in statistics else None,
-    )
+    sums: dict[str, Ends | None] = dict.fromkeys(PARTS)
+    summed = [name for name in PARTS if name in statistics]
+    if summed:
+        returns = _Returns.build(period, rules, exits)
+        sums |= {name: _sum_over_trades(returns, PARTS[name]) for name in summed}
+    gain = _build_gain(period, rules, exits) if "gain" in statistics else None
     prices = Ends(None, None, 0.0, None)
     if "paid" in statistics:
+        paid = period.fill * rules.buy_factor
+        brought = period.fill * rules.sell_factor
         prices = Ends(paid, brought, float(period.close[-1]), exits.brought)
     levels = _log(period.close, period.close[0]) if "worst" in statistics else None
-    stops = None
-    if rules.has_stops:
-        excursions = None if levels is None else Excursions(*find_excursions(levels, exits.bars))
-        length = period.close.size
-        never = exits.bars == length
-        stops = Stops(
-            (2 * np.where(never, length + 1, exits.bars)).astype(code_dtype(length)), excursions
-        )
-    return TradeValues(sums, prices, levels), stops
+    stops = _build_stops(exits, levels) if rules.has_stops else None
+    return TradeValues(ReturnSums(gain=gain, **sums), prices, levels), stops
+
+
+def _build_stops(exits: ForcedExits, levels: np.ndarray | None) -> Stops:
+    length = exits.bars.size
+    bars = np.where(exits.bars == length, length + 1, exits.bars)
+    excursions = None if levels is None else Excursions(*find_excursions(levels, exits.bars))
+    return Stops((2 * bars).astype(code_dtype(length)), excursions)
 
 
 def build_facts(period: Period, rules: Rules, periods_per_year: float) -> Facts:
-    """What metrics need beside the walk."""
+    """Return what metrics need beside the trades.
+
+    Parameters
+    ----------
+    period : Period
+        The bars that may trade.
+    rules : Rules
+        The cash at the start.
+    periods_per_year : float
+        Bars a year.
+
+    Returns
+    -------
+    Facts
+        Counts, cash, and the sums below which a combination's are rounding.
+    """
     moves = period.close[1:].astype(np.longdouble) / period.close[:-1] - 1
-    downside, losses = (NEGLIGIBLE * float(part(moves).sum()) for part in (_below_squared, _below))
     return Facts(
-        period.start, float(period.bars), periods_per_year, rules.init_cash, downside, losses
+        first=period.start,
+        bars=float(period.bars),
+        per_year=periods_per_year,
+        cash=rules.init_cash,
+        least_downside=NEGLIGIBLE * float(_squared_loss(moves).sum()),
+        least_losses=NEGLIGIBLE * float(_loss(moves).sum()),
     )
 
 
 def bound_log_gain(gain: Any) -> float:
-    """No sum of log gains is further from 0: all moves one way, and the cost of a trade every other bar."""
-    moves = float(np.abs(np.diff(gain.exit)).sum()) + abs(gain.last - float(gain.exit[-1]))
+    """Return a number that no sum of log gains exceeds in size.
+
+    Parameters
+    ----------
+    gain : Ends
+        Log gains of entries and exits.
+
+    Returns
+    -------
+    float
+        All moves in one direction, and the cost of a trade every other bar.
+    """
+    moves = float(np.abs(np.diff(gain.exit)).sum())
+    last_move = abs(gain.last - float(gain.exit[-1]))
     round_trip = float(gain.entry[0] - gain.exit[0])
-    return float(moves + (gain.entry.size // 2 + 1) * round_trip + 1e-6)
+    most_trades = gain.entry.size // 2 + 1
+    return float(moves + last_move + most_trades * round_trip + 1e-6)
 
 
-def _below(r: np.ndarray) -> np.ndarray:
-    below: np.ndarray = np.maximum(-r, 0)
-    return below
+def _unchanged(returns: np.ndarray) -> np.ndarray:
+    return returns
 
 
-def _below_squared(r: np.ndarray) -> np.ndarray:
-    squares: np.ndarray = np.square(np.minimum(r, 0))
+def _loss(returns: np.ndarray) -> np.ndarray:
+    loss: np.ndarray = np.maximum(-returns, 0)
+    return loss
+
+
+def _squared_loss(returns: np.ndarray) -> np.ndarray:
+    squares: np.ndarray = np.square(np.minimum(returns, 0))
     return squares
 
 
+PARTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "returns": _unchanged,
+    "squares": np.square,
+    "downside": _squared_loss,
+    "losses": _loss,
+}
+"""What each statistic sums over the returns of bars."""
+
+
 def _log(values: np.ndarray, base: float) -> np.ndarray:
-    """Logarithms of prices as multiples of ``base``, one of them: where prices hardly move, small numbers."""
-    logs: np.ndarray = np.log(values.astype(np.longdouble) / np.longdouble(base)).astype(np.float64)
+    """Return logarithms of prices as multiples of ``base``.
+
+    With a base among them the logarithms are small where prices hardly move.
+    """
+    ratios = values.astype(np.longdouble) / np.longdouble(base)
+    logs: np.ndarray = np.log(ratios).astype(np.float64)
     return logs
 
 
-def _gain(period: Period, rules: Rules, exits: ForcedExits) -> Ends:
+def _build_gain(period: Period, rules: Rules, exits: ForcedExits) -> Ends:
+    """Return the logarithm of the growth of cash."""
     base = period.close[0]
-    price, last = _log(period.fill, base), float(_log(period.close[-1:], base)[0])
-    stopped = _log(exits.brought, base)
-    return Ends(
-        price + math.log(rules.buy_factor), price + math.log(rules.sell_factor), last, stopped
-    )
+    fill = _log(period.fill, base)
+    last = float(_log(period.close[-1:], base)[0])
+    entry = fill + math.log(rules.buy_factor)
+    exit_ = fill + math.log(rules.sell_factor)
+    return Ends(entry, exit_, last, _log(exits.brought, base))
 
 
-def _summed(
-    period: Period,
-    paid: np.ndarray,
-    brought: np.ndarray,
-    exits: ForcedExits,
-    of: Callable[[np.ndarray], np.ndarray],
-) -> Ends:
-    """Sum of ``of(r)`` over the bars of a trade, the bars of its two fills included."""
-    close = period.close.astype(np.longdouble)
-    before = np.concatenate((close[:1], close[:-1]))
-    total = np.cumsum(of(close / before - 1))  # over the bars up to t
+@dataclass(frozen=True)
+class _Returns:
+    """Returns of the bars of a trade, in long doubles, ``(T,)`` each."""
+
+    close: np.ndarray
+    """From close to close."""
+    entry: np.ndarray
+    """From the entry's fill to the close of its bar."""
+    exit: np.ndarray
+    """From the close before to the exit's fill."""
+    stopped: np.ndarray
+    """From the close before to a forced exit, by the bar of the entry."""
+    last_held: np.ndarray
+    """The bar before a forced exit, by the bar of the entry."""
+
+    @classmethod
+    def build(cls, period: Period, rules: Rules, exits: ForcedExits) -> _Returns:
+        close = period.close.astype(np.longdouble)
+        before = np.concatenate((close[:1], close[:-1]))
+        last_held = np.maximum(np.minimum(exits.bars, close.size - 1), 1) - 1
+        return cls(
+            close=close / before - 1,
+            entry=close / (period.fill * rules.buy_factor) - 1,
+            exit=period.fill * rules.sell_factor / before - 1,
+            stopped=exits.brought / close[last_held] - 1,
+            last_held=last_held,
+        )
+
+
+def _sum_over_trades(returns: _Returns, part: Callable[[np.ndarray], np.ndarray]) -> Ends:
+    """Return the sum of ``part`` over the bars of a trade, the bars of its two fills included."""
+    total = np.cumsum(part(returns.close))  # over the bars up to t
     total_before = np.concatenate((total[:1], total[:-1]))
-    ended = np.maximum(np.minimum(exits.bars, close.size - 1), 1)
+    entry = total - part(returns.entry)
+    exit_ = total_before + part(returns.exit)
+    stopped = total[returns.last_held] + part(returns.stopped)
     return Ends(
-        (total - of(close / paid - 1)).astype(np.float64),
-        (total_before + of(brought / before - 1)).astype(np.float64),
+        entry.astype(np.float64),
+        exit_.astype(np.float64),
         float(total[-1]),
-        (total[ended - 1] + of(exits.brought / close[ended - 1] - 1)).astype(np.float64),
+        stopped.astype(np.float64),
     )

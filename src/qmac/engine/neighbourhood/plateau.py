@@ -1,6 +1,8 @@
-"""The column ``plateau`` of the best rows: what lies around each of them, swept with the run's own kernel.
+"""The column ``plateau`` of the best rows: what lies around each of them, swept with the run's own
+kernel.
 
-Bar by bar, as ``neighbourhood`` does it, what lies around the best 100 rows takes forty to seventy times as long.
+Bar by bar, as ``neighbours`` does it, what lies around the best 100 rows takes forty to seventy
+times as long.
 """
 
 from __future__ import annotations
@@ -10,72 +12,102 @@ from typing import NamedTuple
 import numpy as np
 
 from qmac.engine.dataset.signals import MapFunction
-from qmac.engine.neighbourhood.neighbours import RADIUS, moved, moves_within
+from qmac.engine.neighbourhood.neighbours import (
+    BUY,
+    BUY_ROLES,
+    RADIUS,
+    SELL,
+    SELL_ROLES,
+    move_pairs,
+    moves_within,
+)
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.kernels.signals.event_lists import map_pairs_to_lists
 from qmac.kernels.sweep.neighbors import gather_neighbours
-from qmac.strategy.grid import ROLES, Grid
+from qmac.strategy.grid import Grid
 
-AT_ONCE = 128
-"""Rows whose surroundings are listed at a time, 3 MB of windows."""
+ROWS_AT_ONCE = 128
+"""Rows whose neighbourhoods are listed at a time, 3 MB of windows."""
 MOST_SWEPT = 1 << 20
-"""Combinations of a sweep: all are kept, 16 MiB."""
+"""Combinations of a sweep: all scores are stored, 16 MiB."""
 AS_BARS = 1 << 14
-"""A row's plateau takes about as long as the replay of so many bars: 10 to 50 us, the less the nearer rows lie together."""
+"""A row's plateau takes about as long as the replay of so many bars: 10 to 50 us, the less the
+nearer rows lie together."""
 
 
 def compute_plateaus(
     evaluator: Evaluator, grid: Grid, combinations: np.ndarray, mapped: MapFunction = map
 ) -> np.ndarray:
-    """Median of the objective within two steps of each combination, itself left out: ``(K, 4)`` gives ``(K,)``.
+    """Return the median of the objective within two steps of each combination, itself left out.
 
-    Neighbours without a finite objective count as the worst, as in ``neighbourhood.Surroundings``. ``mapped`` may spread
-    small parts over threads.
+    Neighbours without a finite objective count as the worst, as in ``neighbours.Neighbourhood``.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        Of the sweep that found the combinations.
+    grid : Grid
+        Windows of entries and exits.
+    combinations : ndarray
+        The four windows of each row, ``(K, 4)``.
+    mapped : callable, optional
+        Like ``map``; may spread small parts over threads.
+
+    Returns
+    -------
+    ndarray
+        ``(K,)`` float64; NaN where more than half of the neighbours have no finite objective.
     """
-    dataset = evaluator.dataset
-    place_of = np.zeros(dataset.windows[-1] + 1, np.int32)
-    place_of[list(dataset.windows)] = np.arange(len(dataset.windows))
-    moves = moves_within(RADIUS)
-    by_windows = mapped(
-        lambda lists: map_pairs_to_lists(lists.pairs, len(dataset.windows)),
-        (dataset.buys, dataset.sells),
-    )
-    sides = list(zip((ROLES[:2], ROLES[2:]), (slice(2), slice(2, 4)), by_windows, strict=True))
-    found = []
-    for begin in range(0, len(combinations), AT_ONCE):
-        near = []
-        for roles, part, list_of in sides:
-            pairs, inside = moved(grid, roles, combinations[begin : begin + AT_ONCE, part], moves)
-            places = place_of[pairs]
-            near.append(
-                _Near(pairs, np.where(inside, list_of[places[:, :, 0], places[:, :, 1]], -1))
-            )
-        found.append(_medians(evaluator, *near))
-    return np.concatenate(found)
+    windows = evaluator.dataset.windows
+    sides = (evaluator.dataset.buys, evaluator.dataset.sells)
+    tables = mapped(lambda lists: map_pairs_to_lists(lists.pairs, len(windows)), sides)
+    buy_lists, sell_lists = tables
+    places = np.zeros(windows[-1] + 1, np.int32)
+    places[list(windows)] = np.arange(len(windows))
+    medians = []
+    for begin in range(0, len(combinations), ROWS_AT_ONCE):
+        rows = combinations[begin : begin + ROWS_AT_ONCE]
+        buys = _find_near_pairs(grid, BUY_ROLES, rows[:, BUY], buy_lists, places)
+        sells = _find_near_pairs(grid, SELL_ROLES, rows[:, SELL], sell_lists, places)
+        medians.append(_compute_medians(evaluator, buys, sells))
+    return np.concatenate(medians)
 
 
-class _Near(NamedTuple):
-    """One side of what lies around K rows, M pairs each."""
+class _NearPairs(NamedTuple):
+    """Pairs of one side around K rows, M each."""
 
-    pairs: np.ndarray  # (K, M, 2) windows
-    lists: np.ndarray  # (K, M) of the dataset, -1 for none
+    pairs: np.ndarray
+    """Windows, ``(K, M, 2)``."""
+    lists: np.ndarray
+    """Numbers of their lists in the dataset, ``(K, M)``; -1 outside the grid."""
 
-    def part(self, rows: slice) -> _Near:
-        return _Near(self.pairs[rows], self.lists[rows])
+    def select(self, rows: slice) -> _NearPairs:
+        """Return the pairs around some of the rows."""
+        return _NearPairs(self.pairs[rows], self.lists[rows])
 
 
-def _medians(evaluator: Evaluator, buys: _Near, sells: _Near) -> np.ndarray:
-    """For each row the median of what lies around it, ``(K,)``."""
+def _find_near_pairs(
+    grid: Grid,
+    roles: tuple[str, ...],
+    pairs: np.ndarray,
+    lists: np.ndarray,
+    places: np.ndarray,
+) -> _NearPairs:
+    """Return what lies around ``pairs (K, 2)``; ``lists (W, W)`` by ``places`` of windows."""
+    near, is_inside = move_pairs(grid, roles, pairs, moves_within(RADIUS))
+    fast, slow = places[near[:, :, 0]], places[near[:, :, 1]]
+    return _NearPairs(near, np.where(is_inside, lists[fast, slow], -1))
+
+
+def _compute_medians(evaluator: Evaluator, buys: _NearPairs, sells: _NearPairs) -> np.ndarray:
+    """Return the median of what lies around each row, ``(K,)``."""
     rows = len(buys.lists)
-    (buy_lists, buy_places), (sell_lists, sell_places) = (
-        _numbered(buys.lists),
-        _numbered(sells.lists),
-    )
+    buy_lists, buy_places = _number_lists(buys.lists)
+    sell_lists, sell_places = _number_lists(sells.lists)
     if buy_lists.size * sell_lists.size > MOST_SWEPT and rows > 1:
         halves = slice(rows // 2), slice(rows // 2, None)
-        return np.concatenate(
-            [_medians(evaluator, buys.part(half), sells.part(half)) for half in halves]
-        )
+        parts = [_compute_medians(evaluator, buys.select(h), sells.select(h)) for h in halves]
+        return np.concatenate(parts)
     spec = evaluator.spec
     sign = spec.objective.sign
     values = sign * evaluator.compute_values(buy_lists, sell_lists)
@@ -85,16 +117,17 @@ def _medians(evaluator: Evaluator, buys: _Near, sells: _Near) -> np.ndarray:
         values, buy_places, sell_places, buys.pairs, sells.pairs, spec.shared_windows, around
     )
     around.sort(axis=1)  # NaN last
-    middle = np.arange(rows)
-    lower, upper = around[middle, np.maximum(counts - 1, 0) // 2], around[middle, counts // 2]
+    row = np.arange(rows)
+    lower = around[row, np.maximum(counts - 1, 0) // 2]
+    upper = around[row, counts // 2]
     medians = sign * (lower + upper) / 2
     return np.where(np.isfinite(medians), medians, np.nan)
 
 
-def _numbered(lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The lists that occur, ascending, and of each entry its place among them; -1 stays."""
+def _number_lists(lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lists that occur, ascending, and the place of each entry among them; -1 stays."""
     occurs = np.zeros(lists.max() + 2, np.bool_)  # list n at n + 1
     occurs[lists + 1] = True
     occurs[0] = False
-    places = np.cumsum(occurs) - 1  # that of none is -1
+    places = np.cumsum(occurs) - 1  # -1 for no list
     return np.flatnonzero(occurs[1:]).astype(np.int32), places[lists + 1]

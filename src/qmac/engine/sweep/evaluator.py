@@ -70,7 +70,13 @@ class Evaluator:
         """Of what the kernels are given: a library that rounds a logarithm otherwise gives another dataset."""
         dataset = self.dataset
         digest = hashlib.sha256(repr((dataset.bars, self.scale, self.spec.lanes)).encode())
-        for part in (dataset.buys, dataset.sells, dataset.values, dataset.stops, dataset.facts):
+        for part in (
+            dataset.buys,
+            dataset.sells,
+            dataset.trade_values,
+            dataset.stops,
+            dataset.facts,
+        ):
             _add(digest, part)
         return digest.hexdigest()
 

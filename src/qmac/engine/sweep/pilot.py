@@ -40,7 +40,9 @@ def place_scale(dataset: Dataset, spec: SweepSpec) -> tuple[reductions.Units, Sc
         scores = _known(sweep_scores(pilot, spec, rough_scale, keeps_all=True))
     scores *= spec.objective.sign
     return fitted(
-        scores, bound_log_gain(dataset.values.sums.gain) if bounded else None, len(dataset.windows)
+        scores,
+        bound_log_gain(dataset.trade_values.sums.gain) if bounded else None,
+        len(dataset.windows),
     )
 
 

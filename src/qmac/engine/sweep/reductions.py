@@ -66,15 +66,13 @@ def nbytes(tally: Tally) -> int:
 
 def named_arrays(tally: Tally) -> dict[str, np.ndarray]:
     """Every array of a tally by its name, such as ``"heap.scores"``."""
-    found: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     for name, part in tally._asdict().items():
-        inner = (
-            {f"{name}.{field}": array for field, array in part._asdict().items()}
-            if isinstance(part, tuple)
-            else {}
-        )  # type: ignore[attr-defined]
-        found |= inner or {name: part}
-    return found
+        if isinstance(part, np.ndarray):
+            arrays[name] = part
+        else:
+            arrays |= {f"{name}.{field}": array for field, array in part._asdict().items()}
+    return arrays
 
 
 def clear(tally: Tally) -> Tally:

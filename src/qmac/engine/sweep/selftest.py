@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pandas as pd
 from qmac.data.prices import Prices
 from qmac.engine.backtest import batch
 from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import Worker
@@ -44,14 +46,15 @@ def self_test(spec: SweepSpec) -> str:
         spec.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0
     )
     constrained = frozenset(spec.constrained)
+    kind: Any = type(spec)  # a cached function takes what is hashable
     return _check(
-        type(spec),
+        kind,
         rules,
         spec.objective.metric,
         constrained,
         spec.traded,
         spec.lanes,
-    )  # type: ignore[arg-type]
+    )
 
 
 @functools.cache
@@ -79,7 +82,8 @@ def _check(
         {"total_trades": (1.0, np.inf)} if traded else {}
     )
     spec = kind(rules, Objective(metric, True, close.size / 252), False, grid.size, bounds, lanes)
-    dataset = Dataset.build(prices, grid, rules, spec.statistics)
+    series = PreparedSeries.build(prices, grid.windows, rules)
+    dataset = Dataset.build(series, grid, spec.statistics)
     units, limit = (
         reductions.Units.of(LARGEST, len(WINDOWS)),
         None if spec.is_bounded(dataset) else LARGEST,

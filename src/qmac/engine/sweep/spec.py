@@ -10,7 +10,8 @@ import numpy as np
 
 from qmac.data.prices import Prices
 from qmac.engine.dataset.dataset import Dataset
-from qmac.engine.dataset.period import Period, build_period, periods_per_year
+from qmac.engine.dataset.period import Period
+from qmac.engine.dataset.series import PreparedSeries
 from qmac.errors import PricesError
 from qmac.kernels.sweep.sweep import Aim
 from qmac.kernels.trades import scores
@@ -89,36 +90,58 @@ JUMPS = {"squares": 1e4, "returns": 1e8}
 
 
 def build_spec(
-    prices: Prices,
+    series: PreparedSeries,
     grid: Grid,
-    rules: Rules,
     metric: str,
     maximize: bool,
     constraints: Mapping[str, tuple[float, float]],
     top: int,
 ) -> SweepSpec:
-    """What is asked of every combination, with what the prices say about years.
+    """Return what a sweep computes for every combination of a grid.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        Prices and rules; the prices say how many years the bars are.
+    grid : Grid
+        Whether combinations may share a window.
+    metric : str
+        The objective.
+    maximize : bool
+        Whether the highest is the best.
+    constraints : mapping of str to tuple of float
+        Bounds by metric, infinite where there is none.
+    top : int
+        Rows of the top-K.
+
+    Returns
+    -------
+    SweepSpec
+        With the default number of lanes.
 
     Raises
     ------
-    PricesError : they cannot answer it: too few bars, a close with a lost decimal point.
+    PricesError
+        If a close has lost its decimal point, so that the statistics have no digits.
     """
-    period = build_period(prices, rules, grid.windows)
-    years = period.bars / periods_per_year(prices, rules)
-    spec = SweepSpec(
-        rules, Objective(metric, maximize, years), grid.shared_windows, top, constraints
-    )
-    _check_jumps(prices, period, spec.statistics)
+    period = series.period
+    objective = Objective(metric, maximize, period.bars / series.periods_per_year)
+    spec = SweepSpec(series.rules, objective, grid.shared_windows, top, constraints)
+    _check_jumps(series.prices, period, spec.statistics)
     return spec
 
 
 def _check_jumps(prices: Prices, period: Period, statistics: Collection[str]) -> None:
     returns = np.diff(period.close) / period.close[:-1]
-    bar = int(returns.argmax()) + 1 if returns.size else 0
-    for statistic in JUMPS.keys() & set(statistics):
-        if returns.size and returns[bar - 1] > JUMPS[statistic]:
-            raise PricesError(
-                f"{prices.name}: Close goes from {period.close[bar - 1]:g} to {period.close[bar]:g} in row {period.first + bar + 1} "
-                f"({prices.index[period.first + bar]}), beside which ratios of the returns of bars have no digits. Mend the price, or ask "
-                "for what trades bring, such as total_return."
-            )
+    if not returns.size:
+        return
+    bar = int(returns.argmax()) + 1
+    limits = [limit for statistic, limit in JUMPS.items() if statistic in statistics]
+    if not limits or returns[bar - 1] <= min(limits):
+        return
+    row = period.first + bar
+    raise PricesError(
+        f"{prices.name}: Close goes from {period.close[bar - 1]:g} to {period.close[bar]:g} in row "
+        f"{row + 1} ({prices.index[row]}), beside which ratios of the returns of bars have no "
+        "digits. Fix the price, or choose an objective of trades, such as total_return."
+    )

@@ -68,7 +68,7 @@ class Worker:
         self._data = Data(
             buys,
             sells,
-            dataset.values,
+            dataset.trade_values,
             dataset.stops,
             dataset.facts,
             aim,

@@ -56,16 +56,16 @@ def strategies_of(result: Result, series: Series) -> Strategies:
     """Fold the kept rows of a result and look around each that is left."""
     top = result.top.head(MOST_ROWS)
     rows: list[Combination] = [tuple(row) for row in top[list(ROLES)].to_numpy(np.int64).tolist()]
-    numbers = group_by_trades(series.prices, rows, result.rules, series.averages)
+    prepared = series.prepare(result.grid.windows, result.rules)
+    numbers = group_by_trades(prepared, rows)
     groups = [
         np.flatnonzero(numbers == number) for number in range(int(numbers.max(initial=-1)) + 1)
     ]
     heads = [rows[group[0]] for group in groups]
     affordable = _affordable(result, heads)
     near = build_neighbourhoods(
-        series,
+        prepared,
         result.grid,
-        result.rules,
         heads[:affordable],
         result.objective,
         result.maximize,

@@ -229,10 +229,10 @@ def _around(result: Result) -> str:
     if len(windows) < 2 or len(windows) * result.prices["bars"] > MOST_BARS:
         return ""
     try:
-        series = result.series
+        series = result.series.prepare(result.grid.windows, result.rules)
     except ResultError:
         return ""
-    asked = (result.grid, result.rules, [result.best], result.objective, result.maximize, (RADIUS,))
+    asked = (result.grid, [result.best], result.objective, result.maximize, (RADIUS,))
     near = build_neighbourhoods(series, *asked)[0][0]
     median, worst = (format_value(result.objective, value) for value in (near.median, near.worst))
     return f"within {RADIUS} steps of the winner, {near.neighbours:,} window set{'s' * (near.neighbours != 1)}: median {median}, worst {worst}"
