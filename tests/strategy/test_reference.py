@@ -33,13 +33,17 @@ def test_truth_table(signs, fires):
 
 
 def test_average_and_sign():
-    assert reference.average("sma", [1.0, 2.0, 6.0], 2) == [None, 1.5, 4.0]
-    assert reference.average("wma", [1.0, 4.0, 7.0], 2) == [None, 3.0, 6.0]
-    assert reference.average("ema", [1.0, 4.0, 7.0], 2) == pytest.approx([None, 3.0, 17 / 3])
-    assert reference.average("rma", [1.0, 3.0, 7.0], 2) == [None, 2.0, 4.5]
-    assert reference.average("dema", [0.0, 3.0, 3.0], 2) == pytest.approx([None, 8 / 3, 28 / 9])
-    assert reference.average("tema", [0.0, 3.0], 2) == pytest.approx([None, 26 / 9])
-    assert reference.average("hma", [1.0, 2.0, 4.0, 8.0], 4)[:4] == [None] * 4
+    assert reference.compute_average("sma", [1.0, 2.0, 6.0], 2) == [None, 1.5, 4.0]
+    assert reference.compute_average("wma", [1.0, 4.0, 7.0], 2) == [None, 3.0, 6.0]
+    assert reference.compute_average("ema", [1.0, 4.0, 7.0], 2) == pytest.approx(
+        [None, 3.0, 17 / 3]
+    )
+    assert reference.compute_average("rma", [1.0, 3.0, 7.0], 2) == [None, 2.0, 4.5]
+    assert reference.compute_average("dema", [0.0, 3.0, 3.0], 2) == pytest.approx(
+        [None, 8 / 3, 28 / 9]
+    )
+    assert reference.compute_average("tema", [0.0, 3.0], 2) == pytest.approx([None, 26 / 9])
+    assert reference.compute_average("hma", [1.0, 2.0, 4.0, 8.0], 4)[:4] == [None] * 4
     assert reference.sign(1.0, 1.0 + 2**-50) == 0
     assert reference.sign(1.0, 1.0 + 2**-40) == -1
     assert reference.sign(None, 1.0) is None
@@ -49,12 +53,12 @@ def test_one_round_trip_by_hand():
     # averages of 1 and 2 bars: above after a rise, below after a fall
     prices = [10.0, 9.0, 12.0, 15.0, 10.0, 9.0]
     rules = Rules(fees=0.01, slippage=0.02)
-    course = reference.simulate(reference.Bars(prices), (1, 2, 1, 2), rules)
+    simulation = reference.simulate(reference.Bars(prices), (1, 2, 1, 2), rules)
     shares = 100 / (12 * 1.02 * 1.01)
     cash = shares * 10 * 0.98 * 0.99
-    assert [(t.opened, t.closed) for t in course.trades] == [(2, 4)]
-    assert course.equity == pytest.approx([100, 100, shares * 12, shares * 15, cash, cash])
-    numbers = reference.metrics(course, rules, 252)
+    assert [(t.opened, t.closed) for t in simulation.trades] == [(2, 4)]
+    assert simulation.equity == pytest.approx([100, 100, shares * 12, shares * 15, cash, cash])
+    numbers = reference.compute_metrics(simulation, rules, 252)
     assert numbers["total_return"] == pytest.approx(cash / 100 - 1)
     assert numbers["max_drawdown"] == pytest.approx(cash / (shares * 15) - 1)
     assert numbers["exposure"] == pytest.approx(2 / 6)
@@ -62,15 +66,15 @@ def test_one_round_trip_by_hand():
 
 
 def test_open_position_is_valued_at_the_last_close_without_cost():
-    course = reference.simulate(
+    simulation = reference.simulate(
         reference.Bars([10.0, 9.0, 12.0, 15.0]), (1, 2, 1, 2), Rules(slippage=0.5)
     )
-    assert course.trades[0].closed is None
-    assert course.equity[-1] == pytest.approx(100 / (12 * 1.5) * 15)
+    assert simulation.trades[0].closed is None
+    assert simulation.equity[-1] == pytest.approx(100 / (12 * 1.5) * 15)
 
 
 def test_no_trade_leaves_ratios_undefined():
-    numbers = reference.metrics(
+    numbers = reference.compute_metrics(
         reference.simulate(reference.Bars([5.0] * 10), (1, 2, 1, 3), Rules()), Rules(), 252
     )
     assert numbers["total_return"] == 0
@@ -84,18 +88,18 @@ def test_no_trade_leaves_ratios_undefined():
 )
 def test_entry_and_exit_on_one_bar_while_flat(conflict, trades):
     # bar 3: 10 is above the mean of 5, 11, 10 for the first time, and below the mean of 11, 10
-    course = reference.simulate(
+    simulation = reference.simulate(
         reference.Bars([30.0, 5.0, 11.0, 10.0]), (1, 3, 1, 2), Rules(conflict=conflict)
     )
-    assert [(t.opened, t.closed) for t in course.trades] == trades
+    assert [(t.opened, t.closed) for t in simulation.trades] == trades
 
 
 @pytest.mark.parametrize(("conflict", "trades"), [("ignore", [(4, 8)]), ("opposite", [(4, 6)])])
 def test_entry_and_exit_on_one_bar_while_holding(conflict, trades):
     # entries at 4 and 6, exits at 6 and 8: bar 6 is a conflict
     prices = [10.0, 9.0, 8.0, 8.0, 9.0, 8.0, 9.0, 8.0, 8.0]
-    course = reference.simulate(reference.Bars(prices), (1, 3, 2, 3), Rules(conflict=conflict))
-    assert [(t.opened, t.closed) for t in course.trades] == trades
+    simulation = reference.simulate(reference.Bars(prices), (1, 3, 2, 3), Rules(conflict=conflict))
+    assert [(t.opened, t.closed) for t in simulation.trades] == trades
 
 
 # averages of 1 and 2 bars: an entry at bar 2, at a close of 12; no exit by signal before bar 9
@@ -155,24 +159,26 @@ def test_no_signal_acts_on_the_bar_of_a_stop():
     prices = [10.0, 9.0, 12.0, 13.0, 11.0, 11.3, 11.4]
     lows = [10.0, 9.0, 11.5, 12.0, 11.0, 10.0, 11.4]
     bars = reference.Bars(prices, None, None, lows)
-    course = reference.simulate(bars, (1, 2, 1, 7), Rules(slippage=0, stop_loss=0.1))
-    assert [(t.opened, t.closed) for t in course.trades] == [(2, 5)]
-    assert course.trades[0].brought == pytest.approx(10.8)
+    simulation = reference.simulate(bars, (1, 2, 1, 7), Rules(slippage=0, stop_loss=0.1))
+    assert [(t.opened, t.closed) for t in simulation.trades] == [(2, 5)]
+    assert simulation.trades[0].brought == pytest.approx(10.8)
 
 
 def test_next_open_fills_at_the_open_after_the_signal():
     bars = reference.Bars([10.0, 9.0, 12.0, 15.0, 10.0, 9.0], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    course = reference.simulate(bars, (1, 2, 1, 2), Rules(slippage=0, fill="next_open"))
-    assert [(t.opened, t.closed, t.paid, t.brought) for t in course.trades] == [(3, 5, 4.0, 6.0)]
+    simulation = reference.simulate(bars, (1, 2, 1, 2), Rules(slippage=0, fill="next_open"))
+    assert [(t.opened, t.closed, t.paid, t.brought) for t in simulation.trades] == [
+        (3, 5, 4.0, 6.0)
+    ]
 
 
 def test_ratios_by_hand():
     # bought at 10, sold at 12; then bought at 10 and sold at 9
-    course = reference.Course(
+    simulation = reference.Simulation(
         [100, 120, 120, 108], [True, False, True, False],
         [reference.Trade(0, 10, 10, 1, 12), reference.Trade(2, 10, 12, 3, 9)],
     )  # fmt: skip
-    numbers = reference.metrics(course, Rules(), 4)
+    numbers = reference.compute_metrics(simulation, Rules(), 4)
     r = [0, 0.2, 0, -0.1]
     mean = sum(r) / 4
     assert numbers["sortino_ratio"] == pytest.approx(mean * 2 / math.sqrt(0.01 / 4))

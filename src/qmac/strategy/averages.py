@@ -44,15 +44,16 @@ def _wma(prices: Sequence[Decimal], window: int) -> list[Decimal]:
 def _hma(prices: Sequence[Decimal], window: int) -> list[Decimal]:
     """``wma(2 * wma(window // 2) - wma(window), isqrt(window))`` (Hull 2005)."""
     half_window = max(window // 2, 1)
-    full = _wma(prices, window)
     half = _wma(prices, half_window)[window - half_window :]
-    ahead = [2 * h - f for h, f in zip(half, full, strict=True)]
+    full = _wma(prices, window)
+    pairs = zip(half, full, strict=True)
+    ahead = [2 * h - f for h, f in pairs]
     return _wma(ahead, math.isqrt(window))
 
 
 def _ema(prices: Sequence[Decimal], window: int) -> list[Decimal]:
     """``e[t] = e[t-1] + 2 / (window + 1) * (p[t] - e[t-1])`` from ``e[0] = p[0]``."""
-    return _exponential(prices, 2, window + 1)[window - 1 :]
+    return _ema_from_start(prices, window)[window - 1 :]
 
 
 def _rma(prices: Sequence[Decimal], window: int) -> list[Decimal]:
@@ -62,18 +63,20 @@ def _rma(prices: Sequence[Decimal], window: int) -> list[Decimal]:
 
 def _dema(prices: Sequence[Decimal], window: int) -> list[Decimal]:
     """``2 * ema - ema(ema)`` (Mulloy 1994), the inner average from the first bar on."""
-    once = _exponential(prices, 2, window + 1)
-    twice = _exponential(once, 2, window + 1)
-    values = [2 * a - b for a, b in zip(once, twice, strict=True)]
+    once = _ema_from_start(prices, window)
+    twice = _ema_from_start(once, window)
+    pairs = zip(once, twice, strict=True)
+    values = [2 * a - b for a, b in pairs]
     return values[window - 1 :]
 
 
 def _tema(prices: Sequence[Decimal], window: int) -> list[Decimal]:
     """``3 * ema - 3 * ema(ema) + ema(ema(ema))`` (Mulloy 1994)."""
-    once = _exponential(prices, 2, window + 1)
-    twice = _exponential(once, 2, window + 1)
-    thrice = _exponential(twice, 2, window + 1)
-    values = [3 * a - 3 * b + c for a, b, c in zip(once, twice, thrice, strict=True)]
+    once = _ema_from_start(prices, window)
+    twice = _ema_from_start(once, window)
+    thrice = _ema_from_start(twice, window)
+    triples = zip(once, twice, thrice, strict=True)
+    values = [3 * a - 3 * b + c for a, b, c in triples]
     return values[window - 1 :]
 
 
@@ -83,16 +86,25 @@ def _weighted(prices: Sequence[Decimal], weights: Sequence[int]) -> list[Decimal
     means = []
     for end in range(window, len(prices) + 1):
         last = prices[end - window : end]
-        products = [weight * price for weight, price in zip(weights, last, strict=True)]
-        means.append(sum(products[1:], products[0]) / total)
+        weighted = last[0] * weights[0]
+        for price, weight in zip(last[1:], weights[1:], strict=True):
+            weighted += price * weight
+        means.append(weighted / total)
     return means
+
+
+def _ema_from_start(prices: Sequence[Decimal], window: int) -> list[Decimal]:
+    """Return the ``ema`` from the first bar on, for what is made of it."""
+    return _exponential(prices, 2, window + 1)
 
 
 def _exponential(prices: Sequence[Decimal], share: int, of: int) -> list[Decimal]:
     """Return the exponential averages that move by ``share / of`` towards each price."""
-    values = [prices[0]]
+    value = prices[0]
+    values = [value]
     for price in prices[1:]:
-        values.append(values[-1] + share * (price - values[-1]) / of)
+        value += share * (price - value) / of
+        values.append(value)
     return values
 
 

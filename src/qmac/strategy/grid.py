@@ -97,20 +97,22 @@ class Grid:
 
     def _prepare_sums(self) -> None:
         """Sum over buy pairs the sell pairs that go with them, one sum for each fast window."""
-        slow = self.buys.slow
-        shared = [0 if self.shared_windows else self.sells.count_with(window) for window in slow]
-        are_sell_slow = [int(has_window(self.sells.slow, window)) for window in slow]
+        buys, sells = self.buys, self.sells
+        shared = [sells.count_with(window) for window in buys.slow]
         self._shared_sums = [0, *accumulate(shared)]
+        are_sell_slow = [has_window(sells.slow, window) for window in buys.slow]
         self._sell_slow_sums = [0, *accumulate(are_sell_slow)]
-        rows = [self._count_in_row(fast, len(slow)) for fast in self.buys.fast]
+        rows = [self._count_in_row(fast, len(buys.slow)) for fast in buys.fast]
         self._row_sums = [0, *accumulate(rows)]
 
     def _count_in_row(self, fast: int, stop: int) -> int:
         """Return the combinations with a buy pair (fast, s), s among ``buys.slow[:stop]``."""
         start = bisect_right(self.buys.slow, fast)
+        pairs = stop - start
         if self.shared_windows:
-            return (stop - start) * self.sells.size
-        count = (stop - start) * (self.sells.size - self.sells.count_with(fast))
+            return pairs * self.sells.size
+        unshared = self.sells.size - self.sells.count_with(fast)
+        count = pairs * unshared
         count -= self._shared_sums[stop] - self._shared_sums[start]
         if has_window(self.sells.fast, fast):  # pairs of both windows were subtracted twice
             count += self._sell_slow_sums[stop] - self._sell_slow_sums[start]
@@ -257,10 +259,9 @@ class Grid:
         return hash((tuple(self.roles.values()), self.shared_windows))
 
     def __repr__(self) -> str:
-        roles = {role: format_windows(windows) for role, windows in self.roles.items()}
-        if len(set(self.roles.values())) == 1:
-            roles = {"windows": format_windows(self.windows)}
-        arguments = [f"{name}={windows}" for name, windows in roles.items()]
+        is_common = len(set(self.roles.values())) == 1
+        lists = {"windows": self.windows} if is_common else self.roles
+        arguments = [f"{name}={format_windows(windows)}" for name, windows in lists.items()]
         if self.shared_windows:
             arguments.append("shared_windows=True")
         return f"Grid({', '.join(arguments)})"

@@ -11,58 +11,101 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
+from typing import NamedTuple
 
 from qmac.strategy.averages import AVERAGES
 from qmac.strategy.rules import Rules
 
-TIE = 2.0**-48  # averages nearer than this share of their size are equal
-NO_RETURN = 1e-12  # the return of a bar below this is rounding
-NO_FALL = 2.0**-36  # so is a drawdown below this
-NO_VARIANCE = 2.0**-40  # and a variance below this share of the mean square
-DIGITS = 50  # of averages, so that they are right to the last place of a float
+TIE = 2.0**-48
+"""Averages nearer than this fraction of their size are equal."""
+NO_RETURN = 1e-12
+"""The return of a bar below this is rounding."""
+NO_FALL = 2.0**-36
+"""A drawdown below this is rounding."""
+NO_VARIANCE = 2.0**-40
+"""A variance below this fraction of the mean square is rounding."""
+DIGITS = 50
+"""Digits of averages, so that they are right to the last place of a float."""
 Averages = dict[int, list[float | None]]
+
+
+class Bar(NamedTuple):
+    """Prices of one bar."""
+
+    open: float
+    high: float
+    low: float
+    close: float
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Prices of a series; what is not known is taken from the close."""
+    """Prices of a series. Without opens, highs or lows, they are those of the closes."""
 
     close: Sequence[float]
     open: Sequence[float] | None = None
     high: Sequence[float] | None = None
     low: Sequence[float] | None = None
 
-    def at(self, bar: int) -> tuple[float, float, float, float]:
-        """Open, high, low and close."""
+    def at(self, bar: int) -> Bar:
+        """Return the prices of a bar.
+
+        Parameters
+        ----------
+        bar : int
+            Number of the bar.
+
+        Returns
+        -------
+        Bar
+            Open, high, low and close.
+        """
         close = self.close[bar]
-        opened = close if self.open is None else self.open[bar]
-        high = max(opened, close) if self.high is None else self.high[bar]
-        low = min(opened, close) if self.low is None else self.low[bar]
-        return opened, high, low, close
+        opened = _price(self.open, bar, close)
+        high = _price(self.high, bar, max(opened, close))
+        low = _price(self.low, bar, min(opened, close))
+        return Bar(opened, high, low, close)
+
+
+def _price(column: Sequence[float] | None, bar: int, default: float) -> float:
+    return default if column is None else column[bar]
 
 
 @dataclass
 class Trade:
-    """One round trip; ``closed`` is None while the position is open."""
+    """One round trip."""
 
     opened: int
-    paid: float  # cash that one unit cost
-    size: float  # units
+    """Bar of the entry."""
+    paid: float
+    """Cash that one unit cost."""
+    size: float
+    """Units."""
     closed: int | None = None
-    brought: float = math.nan  # cash that one unit brought, or is worth at the end
+    """Bar of the exit; None while the position is open."""
+    brought: float = math.nan
+    """Cash that one unit brought, or is worth at the end."""
     stopped: bool = False
+    """Whether something else than a signal closed it."""
+    entry_price: float = math.nan
+    """Price of the entry, before costs."""
+    highest: float = math.nan
+    """Highest high since the entry, before the present bar."""
 
 
 @dataclass
-class Course:
+class Simulation:
     """What one combination does on a series, from its first trading bar on."""
 
     equity: list[float] = field(default_factory=list)
+    """Equity at each close, in currency."""
     held: list[bool] = field(default_factory=list)
+    """Whether each bar ends in a position."""
     trades: list[Trade] = field(default_factory=list)
+    """Trades in order."""
 
 
-def average(kind: str, prices: Sequence[float], window: int) -> list[float | None]:
+def compute_average(kind: str, prices: Sequence[float], window: int) -> list[float | None]:
     """Return a moving average at each bar; None until ``window`` bars exist (``hma``: longer).
 
     Parameters
@@ -87,68 +130,161 @@ def average(kind: str, prices: Sequence[float], window: int) -> list[float | Non
     return undefined + values
 
 
+def compute_averages(close: Sequence[float], combination: Sequence[int], rules: Rules) -> Averages:
+    """Return the averages of a combination.
+
+    Parameters
+    ----------
+    close : sequence of float
+        Closes, one per bar.
+    combination : sequence of int
+        buy_fast, buy_slow, sell_fast, sell_slow.
+    rules : Rules
+        Rules, for the kind of the averages.
+
+    Returns
+    -------
+    dict of int to list
+        Values at each bar by window.
+    """
+    windows = set(combination)
+    return {window: compute_average(rules.average, close, window) for window in windows}
+
+
 def sign(fast: float | None, slow: float | None) -> int | None:
-    """1 above, -1 below, 0 for a tie, None where undefined."""
+    """Return 1 for above, -1 for below, 0 for a tie.
+
+    Parameters
+    ----------
+    fast, slow : float, optional
+        Averages of one bar, None where they are undefined.
+
+    Returns
+    -------
+    int or None
+        None where one is undefined.
+    """
     if fast is None or slow is None:
         return None
-    if abs(fast - slow) <= TIE * max(abs(fast), abs(slow)):
+    largest = max(abs(fast), abs(slow))
+    if abs(fast - slow) <= TIE * largest:
         return 0
     return 1 if fast > slow else -1
 
 
 def crosses_above(before: int | None, now: int | None) -> bool:
-    """Whether signs of two following bars are a cross above."""
+    """Return whether the signs of two consecutive bars are a cross above.
+
+    Parameters
+    ----------
+    before, now : int, optional
+        Signs.
+
+    Returns
+    -------
+    bool
+        False where one is undefined.
+    """
     return before is not None and now is not None and before <= 0 < now
 
 
 def crosses_below(before: int | None, now: int | None) -> bool:
-    """Whether signs of two following bars are a cross below."""
+    """Return whether the signs of two consecutive bars are a cross below.
+
+    Parameters
+    ----------
+    before, now : int, optional
+        Signs.
+
+    Returns
+    -------
+    bool
+        False where one is undefined.
+    """
     return before is not None and now is not None and before >= 0 > now
 
 
-def own_exit(
-    trade: Trade, bar: int, entry: float, highest: float, bars: Bars, rules: Rules
-) -> float | None:
-    """Price, costs taken, at which a position ends by itself at ``bar``; None if it does not.
+def find_signals(averages: Averages, combination: Sequence[int], bar: int) -> tuple[bool, bool]:
+    """Return whether the buy pair crosses above and the sell pair below.
 
-    ``entry`` is the price of its fill before costs, ``highest`` the highest high since.
+    Parameters
+    ----------
+    averages : dict of int to list
+        Values at each bar by window.
+    combination : sequence of int
+        buy_fast, buy_slow, sell_fast, sell_slow.
+    bar : int
+        Number of the bar.
+
+    Returns
+    -------
+    enters, leaves : bool
+        Both False at the first bar.
     """
-    opened, high, low, close = bars.at(bar)
-    floors = [entry * (1 - rules.stop_loss)] if rules.stop_loss else []
-    floors += [highest * (1 - rules.trailing_stop)] if rules.trailing_stop else []
-    stop: float | None = None
-    if floors and opened <= max(floors):
-        stop = opened
-    elif floors and low <= max(floors) <= high:
-        stop = max(floors)
-    elif rules.take_profit and opened >= entry * (1 + rules.take_profit):
-        stop = opened
-    elif rules.take_profit and low <= entry * (1 + rules.take_profit) <= high:
-        stop = entry * (1 + rules.take_profit)
-    if stop is not None:
-        return stop * (1 - rules.fees)
+    if bar < 1:
+        return False, False
+    buy_fast, buy_slow, sell_fast, sell_slow = [averages[window] for window in combination]
+    buy_before = sign(buy_fast[bar - 1], buy_slow[bar - 1])
+    buy_now = sign(buy_fast[bar], buy_slow[bar])
+    sell_before = sign(sell_fast[bar - 1], sell_slow[bar - 1])
+    sell_now = sign(sell_fast[bar], sell_slow[bar])
+    return crosses_above(buy_before, buy_now), crosses_below(sell_before, sell_now)
+
+
+def find_stop(trade: Trade, bar: int, bars: Bars, rules: Rules) -> float | None:
+    """Return what one unit brings if a stop or the holding time closes a position.
+
+    Parameters
+    ----------
+    trade : Trade
+        The open position.
+    bar : int
+        Number of a bar after its entry.
+    bars : Bars
+        Prices.
+    rules : Rules
+        Rules.
+
+    Returns
+    -------
+    float or None
+        Cash after costs; None if the position stays open, or a signal closes it.
+    """
+    price = _find_stop_price(trade, bars.at(bar), rules)
+    if price is not None:
+        return price * (1 - rules.fees)
     if rules.max_bars is not None and bar - trade.opened == rules.max_bars:
-        return (
-            (opened if rules.fill == "next_open" else close)
-            * (1 - rules.slippage)
-            * (1 - rules.fees)
-        )
+        return _fill_price(bars.at(bar), rules) * (1 - rules.slippage) * (1 - rules.fees)
     return None
 
 
-def signals(averages: Averages, combination: Sequence[int], bar: int) -> tuple[bool, bool]:
-    """Whether the buy pair crosses above and the sell pair below at ``bar``."""
-    if bar < 1:
-        return False, False
-    buy_fast, buy_slow, sell_fast, sell_slow = (averages[window] for window in combination)
-    buy = [sign(buy_fast[t], buy_slow[t]) for t in (bar - 1, bar)]
-    sell = [sign(sell_fast[t], sell_slow[t]) for t in (bar - 1, bar)]
-    return crosses_above(*buy), crosses_below(*sell)
+def _find_stop_price(trade: Trade, now: Bar, rules: Rules) -> float | None:
+    """Return the price at which a stop is filled. Where several are reached, the lowest is first.
+
+    A price that the bar opens beyond is filled at the open.
+    """
+    floors = []
+    if rules.stop_loss:
+        floors.append(trade.entry_price * (1 - rules.stop_loss))
+    if rules.trailing_stop:
+        floors.append(trade.highest * (1 - rules.trailing_stop))
+    if floors:
+        floor = max(floors)
+        if now.open <= floor:
+            return now.open
+        if now.low <= floor <= now.high:
+            return floor
+    if rules.take_profit:
+        target = trade.entry_price * (1 + rules.take_profit)
+        if now.open >= target:
+            return now.open
+        if now.low <= target <= now.high:
+            return target
+    return None
 
 
-def averages_for(close: Sequence[float], combination: Sequence[int], rules: Rules) -> Averages:
-    """The averages that a combination looks at, by window."""
-    return {window: average(rules.average, close, window) for window in set(combination)}
+def _fill_price(now: Bar, rules: Rules) -> float:
+    return now.open if rules.fill == "next_open" else now.close
 
 
 def simulate(
@@ -157,95 +293,195 @@ def simulate(
     rules: Rules,
     first: int = 0,
     averages: Averages | None = None,
-) -> Course:
-    """Trade one combination; ``first`` is the first bar whose signals count."""
-    averages = averages or averages_for(bars.close, combination, rules)
+) -> Simulation:
+    """Trade one combination.
+
+    Parameters
+    ----------
+    bars : Bars
+        Prices.
+    combination : sequence of int
+        buy_fast, buy_slow, sell_fast, sell_slow.
+    rules : Rules
+        Rules. ``start`` and ``end`` are ignored.
+    first : int
+        First bar whose signals count.
+    averages : dict of int to list, optional
+        Values at each bar by window; computed by default.
+
+    Returns
+    -------
+    Simulation
+        Equity, positions and trades from bar ``first`` on.
+    """
+    averages = averages or compute_averages(bars.close, combination, rules)
     delay = 1 if rules.fill == "next_open" else 0
-    course = Course()
-    cash, position, highest, entry_price = rules.init_cash, None, 0.0, 0.0
+    simulation = Simulation()
+    cash, position = rules.init_cash, None
     for bar in range(first, len(bars.close)):
-        opened, high, _, close = bars.at(bar)
-        price = opened if delay else close
-        entry, leave = (
-            signals(averages, combination, bar - delay) if bar - delay >= first else (False, False)
-        )
-        if entry and leave and rules.conflict == "ignore":
-            entry = leave = False
-        if position is not None:
-            stop = own_exit(position, bar, entry_price, highest, bars, rules)
-            highest = max(highest, high)
-            if stop is not None or leave:
-                position.closed, position.stopped = bar, stop is not None
-                position.brought = (
-                    price * (1 - rules.slippage) * (1 - rules.fees) if stop is None else stop
-                )
+        enters = leaves = False
+        if bar - delay >= first:
+            enters, leaves = find_signals(averages, combination, bar - delay)
+        if enters and leaves and rules.conflict == "ignore":
+            enters = leaves = False
+        if position is None and enters:
+            position = _open(bar, cash, bars.at(bar), rules)
+            simulation.trades.append(position)
+        elif position is not None:
+            _close_if_due(position, bar, leaves, bars, rules)
+            if position.closed is not None:
                 cash, position = position.size * position.brought, None
-        elif entry:
-            paid = price * (1 + rules.slippage) * (1 + rules.fees)
-            position = Trade(bar, paid, cash / paid)
-            entry_price = highest = price
-            course.trades.append(position)
-        course.held.append(position is not None)
-        course.equity.append(cash if position is None else position.size * close)
+        simulation.held.append(position is not None)
+        simulation.equity.append(cash if position is None else position.size * bars.close[bar])
     if position is not None:
         position.brought = bars.close[-1]
-    return course
+    return simulation
 
 
-def metrics(course: Course, rules: Rules, periods_per_year: float) -> dict[str, float]:
-    """All metrics of a course, as defined in ``docs/metrics.md``."""
-    bars = len(course.equity)
-    before = [rules.init_cash, *course.equity[:-1]]
-    returns = [now / then - 1 for now, then in zip(course.equity, before, strict=True)]
-    returns = [r if abs(r) > NO_RETURN else 0.0 for r in returns]
-    growth = course.equity[-1] / rules.init_cash
-    mean, year = math.fsum(returns) / bars, math.sqrt(periods_per_year)
-    variance = statistics.variance(returns) if bars > 1 else 0.0
-    varies = variance * (bars - 1) > NO_VARIANCE * math.fsum(r * r for r in returns)
-    deviation = math.sqrt(variance) if varies else math.nan
-    downside = math.sqrt(math.fsum(min(r, 0) ** 2 for r in returns) / bars)
-    losses = -math.fsum(min(r, 0) for r in returns)
-    highest, deepest = 0.0, 0.0
-    for value in course.equity:
-        highest = max(highest, value)
-        deepest = min(deepest, value / highest - 1)
-    deepest = deepest if deepest < -NO_FALL else 0.0
-    try:
-        annualized = growth ** (periods_per_year / bars) - 1
-    except OverflowError:  # two days, carried on over a year
-        annualized = math.inf
-    closed = [trade for trade in course.trades if trade.closed is not None]
-    earned = [(trade.brought - trade.paid) / trade.paid for trade in closed]
-    pnl = [trade.size * (trade.brought - trade.paid) for trade in closed]
+def _open(bar: int, cash: float, now: Bar, rules: Rules) -> Trade:
+    """Return a position that all cash is put into."""
+    price = _fill_price(now, rules)
+    paid = price * (1 + rules.slippage) * (1 + rules.fees)
+    return Trade(bar, paid, cash / paid, entry_price=price, highest=price)
+
+
+def _close_if_due(trade: Trade, bar: int, leaves: bool, bars: Bars, rules: Rules) -> None:
+    """Close a position at a bar if a stop or a signal does; the stop comes first."""
+    now = bars.at(bar)
+    stop = find_stop(trade, bar, bars, rules)
+    trade.highest = max(trade.highest, now.high)
+    if stop is not None:
+        trade.closed, trade.brought, trade.stopped = bar, stop, True
+    elif leaves:
+        price = _fill_price(now, rules)
+        trade.closed, trade.brought = bar, price * (1 - rules.slippage) * (1 - rules.fees)
+
+
+def compute_metrics(
+    simulation: Simulation, rules: Rules, periods_per_year: float
+) -> dict[str, float]:
+    """Return all metrics of a simulation, as defined in docs/metrics.md.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        What a combination did.
+    rules : Rules
+        Rules, for the cash at the start.
+    periods_per_year : float
+        Bars in a year.
+
+    Returns
+    -------
+    dict of str to float
+        Values by metric; NaN where undefined.
+    """
+    bars = len(simulation.equity)
+    growth = simulation.equity[-1] / rules.init_cash
+    annualized = _annualize(growth, periods_per_year / bars)
+    deepest = _find_max_drawdown(simulation.equity)
     return {
         "total_return": growth - 1,
         "annualized_return": annualized,
         "max_drawdown": deepest,
-        "total_trades": len(course.trades),
-        "win_rate": ratio(sum(e > 0 for e in earned), len(closed)),
-        "exposure": sum(course.held) / bars,
-        "sharpe_ratio": mean / deviation * year,
-        "sortino_ratio": ratio(mean * year, downside),
         "calmar_ratio": annualized / -deepest if deepest < 0 else math.nan,
-        "omega_ratio": ratio(math.fsum(max(r, 0) for r in returns), losses),
-        "profit_factor": ratio(
-            math.fsum(p for p in pnl if p > 0), -math.fsum(p for p in pnl if p < 0)
-        ),
-        "expectancy": ratio(math.fsum(pnl), len(closed)),
-        "simple_return": math.fsum(
-            (trade.brought - trade.paid) / trade.paid for trade in course.trades
-        ),
-        "annualized_volatility": deviation * year,
-        "best_trade": max(earned, default=math.nan),
-        "worst_trade": min(earned, default=math.nan),
-        "average_bars": ratio(
-            sum(trade.closed - trade.opened for trade in closed if trade.closed), len(closed)
-        ),
+        "exposure": sum(simulation.held) / bars,
+        **_compute_return_metrics(_compute_returns(simulation, rules), periods_per_year),
+        **_compute_trade_metrics(simulation.trades),
     }
 
 
-def ratio(a: float, b: float) -> float:
-    """``a / b``, infinite where only ``b`` is 0, NaN where both are."""
+def _annualize(growth: float, periods: float) -> float:
+    try:
+        return float(growth**periods) - 1
+    except OverflowError:  # two days, compounded to a year
+        return math.inf
+
+
+def _find_max_drawdown(equity: Sequence[float]) -> float:
+    highest, deepest = 0.0, 0.0
+    for value in equity:
+        highest = max(highest, value)
+        deepest = min(deepest, value / highest - 1)
+    return deepest if deepest < -NO_FALL else 0.0
+
+
+def _compute_returns(simulation: Simulation, rules: Rules) -> list[float]:
+    """Return the returns of bars, the first one's against the cash at the start."""
+    returns = []
+    before = rules.init_cash
+    for now in simulation.equity:
+        value = now / before - 1
+        returns.append(value if abs(value) > NO_RETURN else 0.0)
+        before = now
+    return returns
+
+
+def _compute_return_metrics(returns: Sequence[float], periods_per_year: float) -> dict[str, float]:
+    """Return the metrics that are made of the returns of bars."""
+    bars, year = len(returns), math.sqrt(periods_per_year)
+    mean = math.fsum(returns) / bars
+    deviation = _compute_deviation(returns)
+    gains = math.fsum(r for r in returns if r > 0)
+    losses = -math.fsum(r for r in returns if r < 0)
+    squares_below = math.fsum(r * r for r in returns if r < 0)
+    downside = math.sqrt(squares_below / bars)
+    return {
+        "sharpe_ratio": mean / deviation * year,
+        "sortino_ratio": divide(mean * year, downside),
+        "omega_ratio": divide(gains, losses),
+        "annualized_volatility": deviation * year,
+    }
+
+
+def _compute_deviation(returns: Sequence[float]) -> float:
+    """Return the standard deviation of returns; NaN where they do not vary."""
+    if len(returns) < 2:
+        return math.nan
+    variance = statistics.variance(returns)
+    squares = math.fsum(r * r for r in returns)
+    varies = variance * (len(returns) - 1) > NO_VARIANCE * squares
+    return math.sqrt(variance) if varies else math.nan
+
+
+def _compute_trade_metrics(trades: Sequence[Trade]) -> dict[str, float]:
+    """Return the metrics that are made of trades: of the closed ones, but for two sums."""
+    closed = [trade for trade in trades if trade.closed is not None]
+    bars = [trade.closed - trade.opened for trade in closed if trade.closed is not None]
+    returns = [_trade_return(trade) for trade in closed]
+    profits = [trade.size * (trade.brought - trade.paid) for trade in closed]
+    won = math.fsum(profit for profit in profits if profit > 0)
+    lost = -math.fsum(profit for profit in profits if profit < 0)
+    winners = sum(value > 0 for value in returns)
+    return {
+        "total_trades": len(trades),
+        "simple_return": math.fsum(_trade_return(trade) for trade in trades),
+        "win_rate": divide(winners, len(closed)),
+        "profit_factor": divide(won, lost),
+        "expectancy": divide(math.fsum(profits), len(closed)),
+        "best_trade": max(returns, default=math.nan),
+        "worst_trade": min(returns, default=math.nan),
+        "average_bars": divide(sum(bars), len(closed)),
+    }
+
+
+def _trade_return(trade: Trade) -> float:
+    return (trade.brought - trade.paid) / trade.paid
+
+
+def divide(a: float, b: float) -> float:
+    """Return ``a / b``, infinite where only ``b`` is 0.
+
+    Parameters
+    ----------
+    a, b : float
+        Numbers.
+
+    Returns
+    -------
+    float
+        NaN where both are 0.
+    """
     if b == 0:
         return math.nan if a == 0 else math.copysign(math.inf, a)
     return a / b

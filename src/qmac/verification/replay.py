@@ -113,7 +113,7 @@ class Replay:
         kind, close = self.rules.average, self.bars.close
         for window in combination:
             if window not in self._averages:
-                self._averages[window] = reference.average(kind, close, window)
+                self._averages[window] = reference.compute_average(kind, close, window)
         return {window: self._averages[window] for window in combination}
 
     def metrics(self, combination: Sequence[int]) -> dict[str, float]:
@@ -135,15 +135,15 @@ class Replay:
             If the account grows or shrinks beyond float64 on the way.
         """
         averages = self.averages(combination)
-        course = reference.simulate(self.bars, combination, self.rules, self.first, averages)
-        lowest, highest = min(course.equity), max(course.equity)
+        simulation = reference.simulate(self.bars, combination, self.rules, self.first, averages)
+        lowest, highest = min(simulation.equity), max(simulation.equity)
         if not (lowest > 0 and highest < math.inf):
             raise OptionError(
                 f"combination {tuple(combination)}: its account goes from {lowest:g} to "
                 f"{highest:g}, beyond what float64 holds, so no replay bar by bar is possible. "
                 "Lower the fees, or take fewer bars."
             )
-        return reference.metrics(course, self.rules, self.periods_per_year)
+        return reference.compute_metrics(simulation, self.rules, self.periods_per_year)
 
     def signals(self, combination: Sequence[int]) -> np.ndarray:
         """Return whether the buy pair crosses above and the sell pair below.
@@ -160,7 +160,7 @@ class Replay:
         """
         averages = self.averages(combination)
         bars = range(self.first, self.stop)
-        signals = [reference.signals(averages, combination, bar) for bar in bars]
+        signals = [reference.find_signals(averages, combination, bar) for bar in bars]
         return np.array(signals, np.bool_).reshape(-1, 2)
 
 

@@ -31,23 +31,23 @@ def test_equity_and_trades_equal_the_reference(table, combination, conflict, fil
     rules = qmac.Rules(conflict=conflict, fees=0.01, fill=fill, start=start, **stops)
     first = 0 if start is None else int(table.index.searchsorted(start))
     bars = reference.Bars(*(table[name].tolist() for name in ("Close", "Open", "High", "Low")))
-    course = reference.simulate(bars, combination, rules, first)
+    simulation = reference.simulate(bars, combination, rules, first)
     run = qmac.backtest(table, combination, rules)
-    assert run.equity.to_numpy() == pytest.approx(course.equity, rel=1e-12)
+    assert run.equity.to_numpy() == pytest.approx(simulation.equity, rel=1e-12)
     assert run.metrics.to_dict() == pytest.approx(
-        reference.metrics(course, rules, 252), rel=1e-9, abs=1e-12, nan_ok=True
+        reference.compute_metrics(simulation, rules, 252), rel=1e-9, abs=1e-12, nan_ok=True
     )
     assert list(run.metrics.index) == list(METRICS)
     ends = [
         "open" if trade.closed is None else "stop" if trade.stopped else "signal"
-        for trade in course.trades
+        for trade in simulation.trades
     ]
     by_time = [
-        trade.closed is not None and trade.closed - trade.opened == 4 for trade in course.trades
+        trade.closed is not None and trade.closed - trade.opened == 4 for trade in simulation.trades
     ]
     for found, end, timed in zip(run.trades["exit"], ends, by_time, strict=True):
         assert found == end or (timed and "max_bars" in stops)
-    pnl = [trade.size * (trade.brought - trade.paid) for trade in course.trades]
+    pnl = [trade.size * (trade.brought - trade.paid) for trade in simulation.trades]
     assert run.trades["pnl"].to_numpy() == pytest.approx(pnl, abs=1e-9)
 
 

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from qmac.kernels.signals.averages import moving_averages
 from qmac.strategy import reference
-from qmac.strategy.rules import AVERAGES
+from qmac.strategy.averages import AVERAGES
 
 WINDOWS = np.array([1, 2, 3, 5, 8])
 
 
-@given(closes, st.sampled_from(AVERAGES))
+@given(closes, st.sampled_from(list(AVERAGES)))
 def test_equal_to_the_reference(close, kind):
     fast = moving_averages(kind, close, WINDOWS)
     for row, window in zip(fast, WINDOWS.tolist(), strict=True):
-        slow = reference.average(kind, close.tolist(), window)
+        slow = reference.compute_average(kind, close.tolist(), window)
         slow = np.array([math.nan if value is None else value for value in slow])
         assert np.allclose(row, slow, rtol=16 * np.finfo(float).eps, atol=0, equal_nan=True)
 

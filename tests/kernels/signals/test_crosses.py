@@ -70,7 +70,7 @@ def fires_of(over, under):
 
 @given(closes)
 def test_equal_to_the_reference(close):
-    averages = [reference.average("sma", close.tolist(), int(window)) for window in WINDOWS]
+    averages = [reference.compute_average("sma", close.tolist(), int(window)) for window in WINDOWS]
     for bars, (one, other) in zip(
         crosses(close), [*zip(FAST, SLOW), *zip(SLOW, FAST)], strict=True
     ):
