@@ -16,16 +16,15 @@ DONE, DEFECT, INPUT, LEFT_OUT, INCOMPLETE, OUTPUT, PIPE = 0, 1, 2, 3, 4, 74, 141
 AGAIN, INTERRUPTED = EXIT_AGAIN, EXIT_INTERRUPTED
 
 MEANINGS = {
-    DONE: "done",
-    DEFECT: "a defect: `verify` or `doctor` found a difference, or qmac failed a promise of its own",
-    INPUT: "something that was given cannot be used; nothing was written, or what was begun is kept, and the line says how to go on",
-    LEFT_OUT: "done, but symbols were left out; `show`: but results are damaged",
-    INCOMPLETE: "done, but cells failed on every node of a cluster that tried them; the result names them; "
-    "`qmac resume DIR --retry-failed` tries these again",
-    OUTPUT: "output cannot be written",
-    AGAIN: "stopped; run it again with `qmac resume DIR`",
-    INTERRUPTED: "interrupted, and nothing was kept",
-    PIPE: "the reader of a pipe has left",
+    DONE: "finished",
+    DEFECT: "a defect: `verify` or `doctor` found a difference, or qmac failed a check of its results",
+    INPUT: "invalid input; nothing was written, or the run can be resumed, and the message says how",
+    LEFT_OUT: "finished, but symbols were left out; `show`: results are damaged",
+    INCOMPLETE: "finished, but cells failed on a cluster; `qmac resume DIR --retry-failed` tries them again",
+    OUTPUT: "output could not be written",
+    AGAIN: "stopped; resume the run with `qmac resume DIR`",
+    INTERRUPTED: "interrupted, and nothing was saved",
+    PIPE: "the reader of a pipe has ended",
 }
 """As docs/command-line.md has them."""
 
