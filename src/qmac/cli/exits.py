@@ -17,10 +17,10 @@ AGAIN, INTERRUPTED = EXIT_AGAIN, EXIT_INTERRUPTED
 
 MEANINGS = {
     DONE: "finished",
-    DEFECT: "a defect: `verify` or `doctor` found a difference, or qmac failed a check of its results",
-    INPUT: "invalid input; nothing was written, or the run can be resumed, and the message says how",
+    DEFECT: "a defect: `verify` or `doctor` found a difference, or an internal check failed",
+    INPUT: "invalid input; nothing was written, or the message says how to resume",
     LEFT_OUT: "finished, but symbols were left out; `show`: results are damaged",
-    INCOMPLETE: "finished, but cells failed on a cluster; `qmac resume DIR --retry-failed` tries them again",
+    INCOMPLETE: "finished, but cells failed; `qmac resume DIR --retry-failed` tries them again",
     OUTPUT: "output could not be written",
     AGAIN: "stopped; resume the run with `qmac resume DIR`",
     INTERRUPTED: "interrupted, and nothing was saved",
