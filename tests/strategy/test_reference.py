@@ -1,6 +1,7 @@
 """The reference against arithmetic done by hand: it must be right by itself."""
 
 import math
+from fractions import Fraction
 
 import pytest
 
@@ -32,20 +33,25 @@ def test_truth_table(signs, fires):
     assert [t for t, (a, b) in pairs if reference.crosses_below(a, b)] == fires
 
 
-def test_average_and_sign():
+def test_averages_are_undefined_until_their_windows_exist():
     assert reference.compute_average("sma", [1.0, 2.0, 6.0], 2) == [None, 1.5, 4.0]
-    assert reference.compute_average("wma", [1.0, 4.0, 7.0], 2) == [None, 3.0, 6.0]
-    assert reference.compute_average("ema", [1.0, 4.0, 7.0], 2) == pytest.approx(
-        [None, 3.0, 17 / 3]
-    )
-    assert reference.compute_average("rma", [1.0, 3.0, 7.0], 2) == [None, 2.0, 4.5]
-    assert reference.compute_average("dema", [0.0, 3.0, 3.0], 2) == pytest.approx(
-        [None, 8 / 3, 28 / 9]
-    )
-    assert reference.compute_average("tema", [0.0, 3.0], 2) == pytest.approx([None, 26 / 9])
-    assert reference.compute_average("hma", [1.0, 2.0, 4.0, 8.0], 4)[:4] == [None] * 4
+    hma = reference.compute_average("hma", [1.0, 2.0, 4.0, 8.0, 16.0], 4)
+    assert hma[:4] == [None] * 4 and hma[4] is not None
+    assert reference.compute_average("tema", [1.0, 2.0], 3) == [None, None]
+    averages = reference.compute_averages([1.0, 2.0, 6.0], (1, 2, 1, 3), Rules(average="wma"))
+    assert averages == {1: [1.0, 2.0, 6.0], 2: [None, 5 / 3, 14 / 3], 3: [None, None, 23 / 6]}
+
+
+def test_averages_are_right_to_the_last_place():
+    prices = [1e8 / 3, 1e-8 / 3, 1e8 / 7, 1e-8 / 7]
+    exact = sum(Fraction(price) for price in prices[1:]) / 3
+    assert reference.compute_average("sma", prices, 3)[3] == float(exact)
+
+
+def test_sign():
     assert reference.sign(1.0, 1.0 + 2**-50) == 0
     assert reference.sign(1.0, 1.0 + 2**-40) == -1
+    assert reference.sign(2.0, 1.0) == 1
     assert reference.sign(None, 1.0) is None
 
 
@@ -114,40 +120,21 @@ RISING = [10.0, 9.0, 12.0, 12.1, 12.2, 12.3, 12.4, 12.5, 12.6]
         ((11.0, 12.2, 10.9), {"stop_loss": 0.05}, 4, 11.0),  # opened below it: at the open
         ((12.2, 13.3, 12.2), {"take_profit": 0.1}, 4, 13.2),
         ((13.5, 13.6, 12.2), {"take_profit": 0.1}, 4, 13.5),
-        (
-            (12.2, 13.3, 10.9),
-            {"take_profit": 0.1, "stop_loss": 0.05},
-            4,
-            11.4,
-        ),  # both: the one below comes first
+        # both: the one below comes first
+        ((12.2, 13.3, 10.9), {"take_profit": 0.1, "stop_loss": 0.05}, 4, 11.4),
         ((13.5, 13.6, 10.9), {"take_profit": 0.1, "stop_loss": 0.05}, 4, 11.4),
-        (
-            (12.2, 20.0, 18.0),
-            {"trailing_stop": 0.1},
-            5,
-            12.2,
-        ),  # the high counts from the next bar on, whose open is low
-        (
-            (12.2, 12.2, 12.2),
-            {"max_bars": 2},
-            4,
-            12.2 * 0.9,
-        ),  # like an exit by signal, slippage included
+        # the high counts from the next bar on, whose open is low
+        ((12.2, 20.0, 18.0), {"trailing_stop": 0.1}, 5, 12.2),
+        # like an exit by signal, slippage included
+        ((12.2, 12.2, 12.2), {"max_bars": 2}, 4, 12.2 * 0.9),
         ((12.2, 12.2, 10.9), {"max_bars": 2, "stop_loss": 0.05}, 4, 11.4),
     ],
 )
 def test_which_exit_wins_on_a_bar(bar, rules, closed, price):
-    opens, highs, lows = (
-        [
-            close if t != 4 else value
-            for t, close in enumerate([10.0, *RISING[:-1]] if which == 0 else RISING)
-        ]
-        for which, value in enumerate(bar)
-    )
-    highs = [max(h, o) if t != 4 else h for t, (h, o) in enumerate(zip(highs, opens, strict=True))]
-    lows = [
-        min(low, o) if t != 4 else low for t, (low, o) in enumerate(zip(lows, opens, strict=True))
-    ]
+    opens = [10.0, *RISING[:-1]]
+    highs = [max(pair) for pair in zip(opens, RISING, strict=True)]
+    lows = [min(pair) for pair in zip(opens, RISING, strict=True)]
+    opens[4], highs[4], lows[4] = bar
     bars = reference.Bars(RISING, opens, highs, lows)
     trade = reference.simulate(bars, (1, 2, 1, 2), Rules(slippage=0.1, **rules)).trades[0]
     assert (trade.opened, trade.closed) == (2, closed)
@@ -155,7 +142,7 @@ def test_which_exit_wins_on_a_bar(bar, rules, closed, price):
 
 
 def test_no_signal_acts_on_the_bar_of_a_stop():
-    # entries at 2 and 5, no exit; the stop falls on bar 5, which is an entry too: flat until the end
+    # entries at 2 and 5, no exit; the stop falls on bar 5, which is an entry too: then flat
     prices = [10.0, 9.0, 12.0, 13.0, 11.0, 11.3, 11.4]
     lows = [10.0, 9.0, 11.5, 12.0, 11.0, 10.0, 11.4]
     bars = reference.Bars(prices, None, None, lows)

@@ -39,7 +39,7 @@ class Metric:
     measure: int | None = None
     """Number in ``kernels/trades/scores.py``; None where it is shown for the best rows only."""
     statistics: frozenset[str] = frozenset()
-    """Fields of ``walk.State`` that the sweep computes it from."""
+    """Fields of ``walk.WalkState`` that the sweep computes it from."""
     is_logarithmic: bool = False
     """Whether the sweep ranks ``log1p`` of it, which adds up over trades."""
     is_profit: bool = False
