@@ -111,7 +111,7 @@ class World:
         if self.driver_dies:
             self.at(self.dice.random() * 60, "driver dies")
         self.stall_again()
-        while not self.machine.finished:
+        while not self.machine.is_finished:
             self.now, _, epoch, kind, what = heapq.heappop(self.queue)
             assert self.now - self.stalled < MOST_SECONDS, "it never ends"
             if epoch != self.epoch:
@@ -137,9 +137,9 @@ class World:
     def check(self):
         """Every cell is in exactly one place."""
         places = self.counted.copy()
-        for lease in self.machine.held:
+        for lease in self.machine.outstanding:
             places[lease.first : lease.last] += 1
-        for piece in self.machine._free:
+        for piece in self.machine.free.pieces:
             assert piece.first < piece.last
             places[piece.first : piece.last] += 1
         for cell in self.machine.failed:
@@ -152,16 +152,18 @@ class World:
         ready = {
             name for name, node in machine._nodes.items() if node.speed and node.paused is None
         }
-        for piece in machine._free:
+        for piece in machine.free.pieces:
             others = nodes - piece.tried or nodes
-            assert machine._hold or not piece.back or piece.failures or not ready & others, piece
+            assert machine._is_held or not piece.returned or piece.failures or not ready & others, (
+                piece
+            )
 
     def check_blame(self, crew, why):
         """Where nothing is lost or delayed, no node is given up that did nothing wrong, however long the driver stood still."""
         quiet = not self.p_lost and self.reach <= 0.5
         innocent = crew.alive and not crew.frozen_until and crew.longest_pause < ls.PAUSE_SECONDS
         if quiet and innocent:
-            assert not why.startswith(("a lease is past", "nothing was heard")), (crew.name, why)
+            assert not why.startswith(("a lease is past", "no answer")), (crew.name, why)
 
     def do(self, action):
         match action:

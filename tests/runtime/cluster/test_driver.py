@@ -253,7 +253,7 @@ def test_progress_tells_of_every_node(monkeypatch, tmp_path):
 
 
 def test_without_nodes_it_ends_with_the_reason(monkeypatch):
-    monkeypatch.setattr(driver, "ALONE_SECONDS", 0.3)
+    monkeypatch.setattr(driver, "EMPTY_SECONDS", 0.3)
     executor = HereExecutor(0)
     with pytest.raises(Stopped, match=r"no node of the cluster .* ray status"):
         qmac.optimize(PRICES, GRID, executor=executor)
@@ -272,9 +272,9 @@ def test_without_nodes_it_ends_with_the_reason(monkeypatch):
 
 
 SERVERS = {
-    b"HTTP/1.1 400 Bad Request\r\n\r\n": "it says b'HTTP/1.1 400 Bad Request",
+    b"HTTP/1.1 400 Bad Request\r\n\r\n": "it sends b'HTTP/1.1 400 Bad Request",
     b"": "it hangs up",
-    None: "it says nothing for 0 s",
+    None: "it sends nothing for 0 s",
     bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]): None,
 }
 
@@ -390,8 +390,8 @@ def test_a_node_that_was_recalled_works_again_for_the_next_run():
     assert there.work(Lease(1, "a", 1, 2), 2, found.checksum, lambda: found).cells == ((1, 2),)
 
 
-def test_a_passport_tells_kernels_and_answers():
+def test_a_fingerprint_holds_kernels_and_answers():
     found = evaluator()
     first, long = (node.node_fingerprint(found.spec, bars) for bars in (300, 40_000))
-    assert len(first["known answers"]) == 64 and long["known answers"] == "not asked for"
+    assert len(first["known answers"]) == 64 and long["known answers"] == "not computed"
     assert first["version"] == qmac.__version__ and len(first["kernels"]) == 64

@@ -76,7 +76,7 @@ def test_cells_go_out_once_and_in_order():
     board = machine()
     order = finish(board, leases(board.step(Joined("a", 1), 0.0)))
     assert [lease.first for lease in order] == [0, *(lease.last for lease in order[:-1])]
-    assert order[-1].last == 100 and board.finished
+    assert order[-1].last == 100 and board.is_finished
     assert [lease.number for lease in order] == list(range(1, len(order) + 1))
 
 
@@ -93,8 +93,8 @@ def test_a_lease_is_ten_seconds_of_its_nodes_work_and_less_near_the_end():
         (lease,) = leases(board.step(Joined(node, 1), 0.0))
         given = leases(board.step(whole(lease, (lease.last - lease.first) / speed), 0.0))
         assert {lease.last - lease.first for lease in given} == {10 * speed}
-    order = finish(board, board.held, slow=10, fast=100)
-    assert board.finished
+    order = finish(board, board.outstanding, slow=10, fast=100)
+    assert board.is_finished
     assert {(lease.node, lease.last - lease.first) for lease in order[-4:]} <= {
         ("slow", 5),
         ("fast", 50),
@@ -143,7 +143,7 @@ def test_what_was_not_swept_is_free_again():
     actions = wide.step(Done("a", lease.number, ((2, 4), (6, 7)), 1.0), 0.0)
     assert only(actions, Accept)[0].cells == ((2, 4), (6, 7))
     assert leases(actions)[0].first == 0
-    assert finish(wide, wide.held) and wide.finished
+    assert finish(wide, wide.outstanding) and wide.is_finished
 
 
 def test_what_a_lost_node_had_is_granted_at_once_to_whom_is_soonest_through():
@@ -151,7 +151,7 @@ def test_what_a_lost_node_had_is_granted_at_once_to_whom_is_soonest_through():
     for node, speed in (("slow", 10), ("lost", 100), ("fast", 100)):
         (lease,) = leases(board.step(Joined(node, 1), 0.0))
         board.step(whole(lease, (lease.last - lease.first) / speed), 0.0)
-    held = board.held
+    held = board.outstanding
     assert len(held) == 3 * ls.IN_FLIGHT  # nobody is to get more
     cells = {
         cell for lease in held if lease.node == "lost" for cell in range(lease.first, lease.last)
@@ -207,7 +207,7 @@ def test_a_lease_that_stands_still_is_past_its_due_and_one_that_moves_is_not():
         if expelled:
             break
     assert 9 + ls.STUCK_SECONDS <= second <= 9 + ls.STUCK_SECONDS + 1
-    assert not board.held
+    assert not board.outstanding
 
 
 def test_one_that_is_swept_and_not_returned_is_past_its_due_sooner():
@@ -259,7 +259,7 @@ def test_leases_that_reach_a_node_in_another_order():
     for moment in range(2, 20):
         board.step(Heard("a", second.number, moment), float(moment))
         assert not only(board.step(Tick(), float(moment)), Expel)
-    assert only(board.step(whole(second), 20.0), Accept) and board.held[0] == first
+    assert only(board.step(whole(second), 20.0), Accept) and board.outstanding[0] == first
     for moment in range(20, 100):
         board.step(Heard("a", first.number, 1), float(moment))
         if only(board.step(Tick(), float(moment)), Expel):
@@ -285,7 +285,7 @@ def test_a_lease_that_fails_is_tried_on_another_node_and_then_halved_down_to_the
             else whole(lease)
         )
         held += leases(board.step(event, 0.0))
-    assert board.failed == {bad: "bad"} and board.finished
+    assert board.failed == {bad: "bad"} and board.is_finished
     assert {node for node, first, last in tried if (first, last) == (bad, bad + 1)} == {"a", "b"}
 
 
@@ -295,10 +295,10 @@ def test_a_node_that_fails_all_it_is_given_does_not_heap_it_upon_another():
     board.step(whole(lease), 0.0)
     board.step(Joined("bad", 1), 0.0)
     for _ in range(100):
-        lease = next((lease for lease in board.held if lease.node == "bad"), None)
+        lease = next((lease for lease in board.outstanding if lease.node == "bad"), None)
         if lease is not None:
             board.step(Failed("bad", lease.number, "no memory"), 0.0)
-    assert sum(lease.node == "good" for lease in board.held) <= ls.IN_FLIGHT
+    assert sum(lease.node == "good" for lease in board.outstanding) <= ls.IN_FLIGHT
     assert leases(board.step(Joined("new", 1), 0.0))
 
 
@@ -308,7 +308,7 @@ def test_a_node_alone_tries_twice_itself():
     while held:
         lease = held.pop(0)
         held += leases(board.step(Failed("a", lease.number, "bad"), 0.0))
-    assert sorted(board.failed) == [0, 1, 2, 3] and board.finished
+    assert sorted(board.failed) == [0, 1, 2, 3] and board.is_finished
 
 
 def test_what_failed_waits_for_a_node_that_pauses_but_not_for_ever():
@@ -323,7 +323,7 @@ def test_what_failed_waits_for_a_node_that_pauses_but_not_for_ever():
     (lease,) = leases(board.step(Heard("b", paused=True), ls.PAUSE_SECONDS + 1.0))
     assert lease.node == "a"
     board.step(Failed("a", lease.number, "bad"), ls.PAUSE_SECONDS + 2.0)
-    assert board.failed == {0: "bad"} and board.finished
+    assert board.failed == {0: "bad"} and board.is_finished
 
 
 def test_cells_that_end_their_nodes_are_given_up_and_those_beside_them_are_not():
@@ -336,19 +336,21 @@ def test_cells_that_end_their_nodes_are_given_up_and_those_beside_them_are_not()
                 board.step(Lost(lease.node, "gone"), 0.0)
                 break
             held += leases(board.step(whole(lease), 0.0))
-        if board.finished:
+        if board.is_finished:
             break
-    assert list(board.failed) == [9] and board.finished
+    assert list(board.failed) == [9] and board.is_finished
 
 
 def test_stop_recalls_and_ends_when_nothing_is_out():
     board = machine(640)
     (lease,) = leases(board.step(Joined("a", 1), 0.0))
     actions = board.step(Tick(stop=True), 1.0)
-    assert only(actions, Recall) == [Recall("a")] and not board.finished
+    assert only(actions, Recall) == [Recall("a")] and not board.is_finished
     actions = board.step(Done("a", lease.number, ((0, 3),), 1.0), 2.0)
     assert (
-        only(actions, Accept)[0].cells == ((0, 3),) and not only(actions, Grant) and board.finished
+        only(actions, Accept)[0].cells == ((0, 3),)
+        and not only(actions, Grant)
+        and board.is_finished
     )
 
 
@@ -371,5 +373,7 @@ def test_it_does_not_grow():
         held += leases(
             board.step(whole(lease, (lease.last - lease.first) * 5.0), 0.0)
         )  # a cell is 5 s
-        sizes.add((len(board._free), len(board.held), len(board._nodes), len(board.failed)))
+        sizes.add(
+            (len(board.free.pieces), len(board.outstanding), len(board._nodes), len(board.failed))
+        )
     assert count >= 0.95 * count_asked and max(max(size) for size in sizes) <= 3

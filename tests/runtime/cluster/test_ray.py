@@ -80,14 +80,14 @@ def raylets(count, cell_seconds=0.0, place=None):
 @pytest.fixture
 def told(monkeypatch):
     """Every action but pings, with its moment."""
-    heard, follow = [], driver.ClusterSweep._follow
+    actions, act = [], driver.ClusterSweep._act
 
-    def listening(course, action):
-        heard.append((time.monotonic(), action))
-        return follow(course, action)
+    def listening(sweep, action):
+        actions.append((time.monotonic(), action))
+        return act(sweep, action)
 
-    monkeypatch.setattr(driver.ClusterSweep, "_follow", listening)
-    return heard
+    monkeypatch.setattr(driver.ClusterSweep, "_act", listening)
+    return actions
 
 
 def workers():
@@ -260,7 +260,7 @@ def test_a_node_of_another_version_is_refused_by_name(monkeypatch):
     from qmac.runtime.cluster import ray as ray_executor
 
     monkeypatch.setattr(driver, "REFUSED_SECONDS", 1.0)
-    monkeypatch.setattr(ray_executor, "passport", lambda *_: {"version": "99.0"})
+    monkeypatch.setattr(ray_executor, "node_fingerprint", lambda *_: {"version": "99.0"})
     with raylets(1) as (cluster, _), qmac.RayExecutor(cluster.address) as executor, pytest.raises(
         qmac.InputError, match=r"differs in version .*, here 99\.0"
     ):  # fmt: skip
@@ -270,7 +270,7 @@ def test_a_node_of_another_version_is_refused_by_name(monkeypatch):
 def test_a_node_whose_cpus_others_hold_is_named(monkeypatch):
     from qmac.runtime.cluster import ray as ray_executor
 
-    monkeypatch.setattr(driver, "ALONE_SECONDS", 3.0)
+    monkeypatch.setattr(driver, "EMPTY_SECONDS", 3.0)
     monkeypatch.setattr(ray_executor, "AWAITED_SECONDS", 0.5)
     with raylets(1) as (cluster, nodes), qmac.RayExecutor(cluster.address) as executor:
         executor.connect()
@@ -278,7 +278,7 @@ def test_a_node_whose_cpus_others_hold_is_named(monkeypatch):
         ray.get(holder.__ray_ready__.remote())
         name = f"{nodes[0].node_ip_address}:{nodes[0].node_id[:6]}"
         why = re.escape(
-            f"{name}: no process of ours has begun there; all of its CPUs are asked for (1), and others"
+            f"{name}: no process of ours has begun there; all of its CPUs are requested (1), and others"
         )
         with (
             pytest.warns(UserWarning, match=f"waiting for node {why}"),

@@ -1,25 +1,30 @@
-"""Who sweeps which cells of a dataset: leases to nodes, as a pure state machine. ``step(event, now) -> actions``.
+"""Who sweeps which cells of a dataset: leases to nodes, as a pure state machine.
 
-It has no clock, no thread and no network, so that tests can put it through everything that a cluster can do. A lease is
-a range of cells with a number that is never given again on its dataset. What counts is what comes back under a number that is still
-out: results that come twice, or after their cells were leased to another, are rejected. So no cell is counted twice,
-whatever a network, a scheduler or a worker that was given up does, and none is lost, for a lease ends in one of three ways::
+``step(event, now) -> actions`` has no clock, no thread and no network, so that tests can put it
+through everything that a cluster can do. A lease is a range of cells with a number that is never
+used again on its dataset. What counts is what comes back under a number that is still out: results
+that come twice, or after their cells were leased to another, are rejected. So no cell is counted
+twice, whatever a network, a scheduler or a worker that was given up does, and none is lost, for a
+lease ends in one of three ways::
 
     granted --Done-----------------------> accepted, cells that were not swept are free again
-            --Failed---------------------> tried on another node; then halved, down to the cell that fails
+            --Failed---------------------> tried on another node; then halved, down to the cell
             --node lost, or past its due-> free again
 
-A node is lost when it says so, or has said nothing for ``SILENCE_SECONDS`` though it is pinged every ``PING_SECONDS``.
+A node is lost when it says so, or has not answered for ``SILENCE_SECONDS`` though it is pinged
+every ``PING_SECONDS``.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from qmac.runtime.cluster.free_cells import Applicant, FreeCells, Piece, find_ranges
 from qmac.runtime.cluster.messages import (
     Accept,
     Action,
@@ -35,342 +40,357 @@ from qmac.runtime.cluster.messages import (
     Ping,
     Recall,
     Reject,
-    Tick,  # fmt: skip
+    Tick,
 )
-from qmac.runtime.execution.ledger import Batch
 
 LEASE_SECONDS = 10.0
 LEAST_SECONDS = 0.5
-"""A lease is so much work for its node; less near the end, and where nodes are lost often."""
+"""Work of a lease for its node; less near the end, and where nodes are lost often."""
 LEASES_A_LOSS = 4
-"""So many leases at least between two losses of nodes, or most work would be lost with them."""
+"""At least so many leases between two losses of nodes, or most work would be lost with them."""
 IN_FLIGHT = 2
-"""Leases of a node: one at hand, one that waits, so that no node waits for the driver. Cells that came back unswept, but not
-as a failure, are granted beyond it, at once, to the nodes that will first be through: they would wait for up to two leases of seconds."""
+"""Leases of a node: one is swept, one waits, so that no node waits for the driver. Cells that came
+back unswept, but not as a failure, are granted beyond it, at once, to the nodes that will be free
+first: they would wait for up to two leases of seconds."""
 FIRST_SHARE, FIRST_CELLS = 64, 2
-"""The first lease of a node, whose speed is not known, is such a part of what is left for each, and so many cells a thread at
-most: where nodes die often, each begins with one."""
+"""The first lease of a node, whose speed is unknown, is such a part of what is left for each, and
+so many cells a thread at most: where nodes die often, each begins with one."""
 PING_SECONDS = 2.0
 """What a node answers is also what a bar shows of it."""
 SILENCE_SECONDS = 11.0
+"""Without an answer for so long a node is lost."""
 STUCK_SECONDS = 30.0
-"""A lease on which nothing was swept for so long, or three times as long as it was to take, is past its due."""
+"""A lease on which nothing was swept for so long, or three times as long as it was to take, is past
+its due."""
 PAUSE_SECONDS = 120.0
 """A node that pauses keeps its lease for so long, and what failed elsewhere waits for it."""
 STALL_SECONDS = 3.0
 """Without a tick for so long it was the driver that stood still, and no node is to blame."""
 RETURN_SECONDS = 10.0
-"""One that is swept must be back after so long."""
-MOST_LOSSES, MOST_LOSSES_OF_A_CELL = 3, 8
-"""A lease whose nodes were lost so often is halved, for it may be what ends them; a cell is given up."""
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Free cells, and what became of leases of them."""
-
-    first: int
-    last: int
-    failures: int = 0
-    losses: int = 0
-    tried: frozenset[str] = frozenset()
-    back: bool = False  # it was out, and came back unswept
-
-    def halves(self) -> list[_Piece]:
-        middle = (self.first + self.last) // 2
-        return [_Piece(self.first, middle, back=True), _Piece(middle, self.last, back=True)]
+"""A lease that is swept must be back after so long."""
 
 
 @dataclass
-class _Held:
+class _Outstanding:
+    """A lease that a node holds."""
+
     lease: Lease
-    piece: _Piece
+    piece: Piece
     work: int
-    due: float = math.inf  # from when it is at hand
+    due: float = math.inf  # from when it is the current one
     swept: int = 0
 
 
 @dataclass
 class _Node:
+    """What is known of a node."""
+
     threads: int
     heard: float
     pinged: float
     speed: float = 0.0  # work a second; 0 until its first lease is done
     recalled: bool = False
     paused: float | None = None  # since when
-    held: list[_Held] = field(default_factory=list)
+    leases: list[_Outstanding] = field(default_factory=list)  # the current one first
     reading: Any = None
 
     @property
-    def busy(self) -> float:
-        """Seconds until it has swept what it holds."""
-        return sum(held.work - held.swept for held in self.held) / self.speed
+    def busy_seconds(self) -> float:
+        """Time until it has swept what it holds."""
+        return sum(each.work - each.swept for each in self.leases) / self.speed
+
+    def rests_at(self, now: float) -> bool:
+        """Return whether it pauses, and may."""
+        return self.paused is not None and now - self.paused < PAUSE_SECONDS
+
+    def learn_speed(self, work: int, seconds: float) -> None:
+        """Take a lease into account that took so long."""
+        if seconds > 0 and work:
+            speed = work / seconds
+            self.speed = (self.speed + speed) / 2 if self.speed else speed
+
+    def renew_due(self, now: float) -> None:
+        """Let the current lease be past its due if from now on nothing happens for a while."""
+        if not self.leases:
+            return
+        current = self.leases[0]
+        if current.swept >= current.work:
+            patience = RETURN_SECONDS
+        else:
+            expected = current.work / self.speed if self.speed else 0.0
+            patience = max(STUCK_SECONDS, 3 * expected)
+        current.due = now + patience
 
 
 class Leases:
-    """All leases of one dataset, of which each cell holds ``work (C,)`` and ``done (C,)`` are done."""
+    """All leases of one dataset.
+
+    Parameters
+    ----------
+    work : ndarray
+        Steps of each cell, ``(C,)``.
+    done : ndarray
+        Cells that are done, ``(C,)`` of bool.
+    """
 
     def __init__(self, work: np.ndarray, done: np.ndarray) -> None:
-        self._before = np.concatenate(([0], np.cumsum(work)))  # (C + 1,)
-        self._free = [_Piece(first, last) for first, last in find_ranges(~done)]
-        self._nodes: dict[str, _Node] = {}
-        self._number = 0
-        self._hold = self._stop = False
-        self._began: float | None = None
-        self._ticked = 0.0
-        self.failed: dict[int, str] = {}
-        """Cells that cannot be swept, and why."""
+        self.free = FreeCells(work, done)
         self.late = 0
         """Results that were rejected."""
         self.lost = 0
-        """Nodes that were."""
+        """Nodes that were lost."""
+        self._nodes: dict[str, _Node] = {}
+        self._number = 0
+        self._is_held = self._is_stopped = False
+        self._began: float | None = None
+        self._ticked = 0.0
 
     @property
-    def finished(self) -> bool:
-        """Whether all is done or given up; or, after a stop, nothing is out."""
-        return not self.held and (self._stop or not self._free)
+    def failed(self) -> dict[int, str]:
+        """Cells that cannot be swept, and why."""
+        return self.free.failed
 
     @property
-    def held(self) -> list[Lease]:
-        """What is out."""
-        return [held.lease for node in self._nodes.values() for held in node.held]
+    def is_finished(self) -> bool:
+        """Whether all is done or given up; or, after a stop, no lease is out."""
+        return not self.outstanding and (self._is_stopped or not self.free.pieces)
 
     @property
-    def nodes(self) -> dict[str, Any]:
-        """The last reading of each node."""
+    def outstanding(self) -> list[Lease]:
+        """Leases that are out."""
+        return [each.lease for node in self._nodes.values() for each in node.leases]
+
+    @property
+    def readings(self) -> dict[str, Any]:
+        """The last reading of each node, None before its first."""
         return {name: node.reading for name, node in self._nodes.items()}
 
     @property
     def threads(self) -> int:
-        """Of all nodes."""
+        """Threads of all nodes."""
         return sum(node.threads for node in self._nodes.values())
 
     @property
-    def ahead(self) -> int:
+    def swept_work(self) -> int:
         """Work that is swept but not accepted."""
-        return sum(held.swept for node in self._nodes.values() for held in node.held)
+        return sum(each.swept for node in self._nodes.values() for each in node.leases)
 
     def step(self, event: Event, now: float) -> list[Action]:
-        """What follows from an event; ``now`` never goes back."""
+        """Take an event in.
+
+        Parameters
+        ----------
+        event : Event
+            What happened.
+        now : float
+            Seconds of a clock that never goes back.
+
+        Returns
+        -------
+        list of Action
+            What is to be done, in order.
+        """
         if self._began is None:
             self._began = self._ticked = now
+        actions: list[Action] = []
         match event:
             case Joined():
-                actions = (
-                    self._lose(event.node, "it joined anew") if event.node in self._nodes else []
-                )
+                actions = self._lose(event.node, "it joined anew")
                 self._nodes[event.node] = _Node(event.threads, now, pinged=-math.inf)
             case Lost():
                 actions = self._lose(event.node, event.why)
             case Heard():
-                actions = self._hear(event, now)
+                self._hear(event, now)
             case Done() | Failed():
                 actions = self._take_back(event, now)
             case Tick():
                 actions = self._tick(event, now)
-        return actions + self._grants(now)
+        return actions + self._grant_all(now)
 
-    # -- events
+    # -- answers
 
-    def _hear(self, event: Heard, now: float) -> list[Action]:
-        if (node := self._nodes.get(event.node)) is None:
-            return []
+    def _hear(self, event: Heard, now: float) -> None:
+        node = self._nodes.get(event.node)
+        if node is None:
+            return
         node.heard, node.reading = now, event.reading
-        node.paused = None if not event.paused else now if node.paused is None else node.paused
-        node.held.sort(
-            key=lambda held: held.lease.number != event.number
-        )  # the one at hand first, whichever it is
-        if node.held:
-            held = node.held[0]
-            swept = min(event.swept, held.work) if event.number == held.lease.number else 0
-            resting = node.paused is not None and now - node.paused < PAUSE_SECONDS
-            if swept > held.swept or resting or held.due == math.inf:
-                held.swept = max(held.swept, swept)
-                held.due = now + self._patience(node, held)
-        return []
+        if not event.paused:
+            node.paused = None
+        elif node.paused is None:
+            node.paused = now
+        # leases may reach a node in another order: the one that it sweeps becomes the first
+        node.leases.sort(key=lambda each: each.lease.number != event.number)
+        if not node.leases:
+            return
+        current = node.leases[0]
+        is_current = event.number == current.lease.number
+        swept = min(event.swept, current.work) if is_current else 0
+        has_moved = swept > current.swept or current.due == math.inf
+        if has_moved or node.rests_at(now):
+            current.swept = max(current.swept, swept)
+            node.renew_due(now)
 
     def _take_back(self, event: Done | Failed, now: float) -> list[Action]:
-        held = self._end(event.node, event.number, now)
-        if held is None:
+        ended = self._end_lease(event.node, event.number, now)
+        if ended is None:
             self.late += 1
             return [Reject(event.node, event.number)]
         if isinstance(event, Failed):
-            piece = replace(
-                held.piece, failures=held.piece.failures + 1, tried=held.piece.tried | {event.node}
-            )
-            self._return(piece, event.why, again=piece.failures < 2)
+            self.free.put_back_failed(ended.piece, event.node, event.why)
             return []
-        lease, node = held.lease, self._nodes[event.node]
-        swept = sum(self._work(*batch) for batch in event.cells)
-        if event.seconds > 0 and swept:
-            speed = swept / event.seconds
-            node.speed = (node.speed + speed) / 2 if node.speed else speed
-        missed = np.ones(lease.last - lease.first, np.bool_)
-        for first, last in event.cells:
-            missed[first - lease.first : last - lease.first] = False
-        missing = [
-            _Piece(lease.first + a, lease.first + b, back=True) for a, b in find_ranges(missed)
-        ]
-        self._free = missing + self._free
-        return [Accept(lease, event.cells, event.partial)] if event.cells else []
+        return self._take_result(ended.lease, event)
+
+    def _take_result(self, lease: Lease, event: Done) -> list[Action]:
+        swept = sum(self.free.compute_work(first, last) for first, last in event.cells)
+        self._nodes[event.node].learn_speed(swept, event.seconds)
+        missing = _find_missing(lease, event)
+        self.free.put_back(missing)
+        if not event.cells:
+            return []
+        return [Accept(lease, event.cells, event.result)]
+
+    def _end_lease(self, name: str, number: int, now: float) -> _Outstanding | None:
+        """Return a lease, which is out no more; None if it was not."""
+        node = self._nodes.get(name)
+        if node is None:
+            return None
+        node.heard = now
+        ended = next((each for each in node.leases if each.lease.number == number), None)
+        if ended is not None:
+            node.leases.remove(ended)
+            node.renew_due(now)
+        return ended
+
+    # -- time
 
     def _tick(self, event: Tick, now: float) -> list[Action]:
+        self._is_held = event.hold
+        self._is_stopped = self._is_stopped or event.stop
+        self._excuse_stall(now)
         actions: list[Action] = []
-        self._hold, self._stop = event.hold, self._stop or event.stop
-        self._excuse(now)
         for name, node in list(self._nodes.items()):
-            stuck = bool(node.held) and now > node.held[0].due
-            if stuck or now - node.heard > SILENCE_SECONDS:
-                why = (
-                    "a lease is past its due"
-                    if stuck
-                    else f"nothing was heard of it for {SILENCE_SECONDS:.0f} s"
-                )
+            why = _find_fault(node, now)
+            if why:
                 actions += self._lose(name, why)
                 continue
             if now - node.pinged >= PING_SECONDS:
                 node.pinged = now
                 actions.append(Ping(name))
-            if self._stop and not node.recalled:
+            if self._is_stopped and not node.recalled:
                 node.recalled = True
                 actions.append(Recall(name))
         return actions
 
-    def _excuse(self, now: float) -> None:
-        """What was not heard while the driver stood still (Ctrl-Z, a disk that hangs) is held against nobody."""
-        stall, self._ticked = now - self._ticked, now
-        if stall > STALL_SECONDS:
-            for node in self._nodes.values():
-                node.heard = max(node.heard, min(now, node.heard + stall))
-                node.pinged = -math.inf
-                for held in node.held[:1]:
-                    held.due += stall
+    def _excuse_stall(self, now: float) -> None:
+        """Blame no node for silence while the driver stood still: Ctrl-Z, a disk that hangs."""
+        stall = now - self._ticked
+        self._ticked = now
+        if stall <= STALL_SECONDS:
+            return
+        for node in self._nodes.values():
+            node.heard = max(node.heard, min(now, node.heard + stall))
+            node.pinged = -math.inf
+            if node.leases:
+                node.leases[0].due += stall
 
     def _lose(self, name: str, why: str) -> list[Action]:
-        if (node := self._nodes.pop(name, None)) is None:
+        """Free what a node held, and give it up; nothing if it is unknown."""
+        node = self._nodes.pop(name, None)
+        if node is None:
             return []
         self.lost += 1
-        for held in reversed(node.held[1:]):
-            self._return(held.piece, why, again=True)  # it only waited
-        for held in node.held[:1]:
-            piece = replace(held.piece, losses=held.piece.losses + 1)
-            alone = piece.last - piece.first == 1
-            again = piece.losses < (MOST_LOSSES_OF_A_CELL if alone else MOST_LOSSES)
-            self._return(piece, f"{piece.losses} nodes were lost with it: {why}", again)
+        self.free.put_back([waiting.piece for waiting in node.leases[1:]])
+        if node.leases:
+            self.free.put_back_lost(node.leases[0].piece, why)
         return [Expel(name, why)]
-
-    def _end(self, name: str, number: int, now: float) -> _Held | None:
-        """The lease, which is out no more; None if it was not."""
-        if (node := self._nodes.get(name)) is None:
-            return None
-        node.heard = now
-        for held in node.held:
-            if held.lease.number == number:
-                node.held.remove(held)
-                if node.held:
-                    node.held[0].due = now + self._patience(node, node.held[0])
-                return held
-        return None
-
-    def _return(self, piece: _Piece, why: str, again: bool) -> None:
-        """Free again; or in halves, or given up."""
-        if again:
-            self._free.insert(0, replace(piece, back=True))
-        elif piece.last - piece.first > 1:
-            self._free = piece.halves() + self._free
-        else:
-            self.failed[piece.first] = why
 
     # -- grants
 
-    def _grants(self, now: float) -> list[Action]:
+    def _grant_all(self, now: float) -> list[Action]:
+        """Grant what can be granted."""
+        if self._is_held or self._is_stopped:
+            return []
         actions: list[Action] = []
-        if self._hold or self._stop:
-            return actions
         for wanted in range(1, IN_FLIGHT + 1):  # one for each before a second for any
             for name, node in self._nodes.items():
-                if node.paused is None and len(node.held) < (wanted if node.speed else 1):
+                most = wanted if node.speed else 1
+                if node.paused is None and len(node.leases) < most:
                     actions += self._grant(name, now)
-        while again := next(
-            filter(None, (self._grant(name, now, back=True) for name in self._soonest())), None
-        ):
-            actions += again
-        return actions
+        while True:
+            granted = self._grant_returned(now)
+            if not granted:
+                return actions
+            actions += granted
 
-    def _soonest(self) -> list[str]:
-        """Nodes that can take more, first those that will first have swept what they hold."""
-        ready = {
-            name: node for name, node in self._nodes.items() if node.speed and node.paused is None
-        }
-        return sorted(ready, key=lambda name: ready[name].busy)
+    def _grant_returned(self, now: float) -> list[Action]:
+        """Grant cells that came back unswept to the node that will be free first."""
+        ready = [name for name, node in self._nodes.items() if node.speed and node.paused is None]
+        for name in sorted(ready, key=lambda name: self._nodes[name].busy_seconds):
+            actions = self._grant(name, now, returned_only=True)
+            if actions:
+                return actions
+        return []
 
-    def _grant(self, name: str, now: float, *, back: bool = False) -> list[Action]:
-        """A lease for a node, of what came back only if asked for; nothing if no cells are left for it."""
+    def _grant(self, name: str, now: float, *, returned_only: bool = False) -> list[Action]:
+        """Grant a lease to a node; nothing if no cells are left for it."""
         node = self._nodes[name]
-        if (piece := self._cut(name, node, now, back)) is None:
+
+        def amount() -> float:
+            return self._compute_amount(node, now)
+
+        able = frozenset(self._find_able(now))
+        piece = self.free.cut(Applicant(name, able, amount, returned_only))
+        if piece is None:
             return []
         self._number += 1
-        lease = Lease(self._number, name, piece.first, piece.last, piece.back)
-        held = _Held(lease, piece, self._work(piece.first, piece.last))
-        node.held.append(held)
-        if len(node.held) == 1:
-            held.due = now + self._patience(node, held)
+        lease = Lease(self._number, name, piece.first, piece.last, piece.returned)
+        work = self.free.compute_work(piece.first, piece.last)
+        node.leases.append(_Outstanding(lease, piece, work))
+        if len(node.leases) == 1:
+            node.renew_due(now)
         return [Grant(lease)]
 
-    def _cut(self, name: str, node: _Node, now: float, back: bool) -> _Piece | None:
-        """Free cells for a node, taken out; None if there are none for it."""
-        able = {
-            n
-            for n, other in self._nodes.items()
-            if other.paused is None or now - other.paused < PAUSE_SECONDS
-        }
-        for place, piece in enumerate(self._free):
-            if back and (not piece.back or piece.failures):
-                continue  # it can wait: of a node that fails all it is given, another would come to hold all there is
-            if name in piece.tried and not able <= piece.tried:
-                continue  # another is to try it
-            last = piece.last
-            if not piece.failures:  # under suspicion it is cut by halving only
-                limit = self._before[piece.first] + self._amount(node, now)
-                last = min(
-                    max(int(np.searchsorted(self._before, limit, "right")) - 1, piece.first + 1),
-                    piece.last,
-                )
-            self._free[place : place + 1] = (
-                [replace(piece, first=last)] if last < piece.last else []
-            )
-            return replace(piece, last=last)
-        return None
+    def _find_able(self, now: float) -> Iterator[str]:
+        """Yield the nodes that take leases, or pause and will."""
+        for name, node in self._nodes.items():
+            if node.paused is None or node.rests_at(now):
+                yield name
 
-    def _amount(self, node: _Node, now: float) -> float:
-        """Work of a lease: so long that few are needed, so short that nodes end together."""
-        left = sum(self._work(piece.first, piece.last) for piece in self._free)
-        speeds = [other.speed for other in self._nodes.values() if other.speed]
+    def _compute_amount(self, node: _Node, now: float) -> float:
+        """Return the work of a lease.
+
+        It is so long that few leases are needed, and so short that nodes end together.
+        """
+        work_left = self.free.work
         if not node.speed:
-            cells = FIRST_CELLS * node.threads * self._before[-1] / (self._before.size - 1)
-            return float(min(left / (FIRST_SHARE * len(self._nodes)), cells))
-        together = sum(speeds) * len(self._nodes) / len(speeds)
-        between = (now - (self._began or 0.0)) / self.lost if self.lost else math.inf
-        return node.speed * max(
-            LEAST_SECONDS, min(LEASE_SECONDS, left / together / 2, between / LEASES_A_LOSS)
-        )
+            few_cells = FIRST_CELLS * node.threads * self.free.total_work / self.free.count
+            return float(min(work_left / (FIRST_SHARE * len(self._nodes)), few_cells))
+        speeds = [other.speed for other in self._nodes.values() if other.speed]
+        speed_of_all = sum(speeds) * len(self._nodes) / len(speeds)
+        half_of_rest = work_left / speed_of_all / 2
+        between_losses = self._seconds_between_losses(now) / LEASES_A_LOSS
+        seconds = min(LEASE_SECONDS, half_of_rest, between_losses)
+        return node.speed * max(LEAST_SECONDS, seconds)
 
-    def _patience(self, node: _Node, held: _Held) -> float:
-        if held.swept >= held.work:
-            return RETURN_SECONDS
-        return max(STUCK_SECONDS, 3 * held.work / node.speed if node.speed else 0.0)
-
-    def _work(self, first: int, last: int) -> int:
-        return int(self._before[last] - self._before[first])
+    def _seconds_between_losses(self, now: float) -> float:
+        began = self._began or 0.0
+        return (now - began) / self.lost if self.lost else math.inf
 
 
-def find_ranges(cells: np.ndarray) -> list[Batch]:
-    """Runs of True.
+def _find_fault(node: _Node, now: float) -> str:
+    """Return why a node is given up; nothing if it is not."""
+    if node.leases and now > node.leases[0].due:
+        return "a lease is past its due"
+    if now - node.heard > SILENCE_SECONDS:
+        return f"no answer for {SILENCE_SECONDS:.0f} s"
+    return ""
 
-    Examples
-    --------
-    >>> find_ranges(np.array([True, True, False, True]))
-    [(0, 2), (3, 4)]
-    """
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], cells, [False])).astype(np.int8)))
-    return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
+
+def _find_missing(lease: Lease, event: Done) -> list[Piece]:
+    """Return the cells of a lease that were not swept."""
+    start = lease.first
+    is_missing = np.ones(lease.last - start, np.bool_)
+    for first, last in event.cells:
+        is_missing[first - start : last - start] = False
+    ranges = find_ranges(is_missing)
+    return [Piece(start + first, start + last) for first, last in ranges]

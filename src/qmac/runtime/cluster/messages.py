@@ -1,4 +1,4 @@
-"""What is said between ``leases``, which decides, and nodes: leases, events and actions. Data only.
+"""Messages between ``leases``, which decides, and nodes: leases, events and actions. Data only.
 
 ::
 
@@ -16,16 +16,19 @@ from qmac.runtime.execution.ledger import Batch
 
 @dataclass(frozen=True)
 class Lease:
-    """Cells from ``first`` to before ``last`` for a node; ``again`` if they were leased before."""
+    """Cells from ``first`` to before ``last``, for a node."""
 
     number: int
     node: str
     first: int
     last: int
     again: bool = False
+    """Whether they were leased before."""
 
 
 # -- events
+
+
 @dataclass(frozen=True)
 class Joined:
     """A node is there, and gives the right answers."""
@@ -36,30 +39,37 @@ class Joined:
 
 @dataclass(frozen=True)
 class Lost:
+    """A node has gone."""
+
     node: str
     why: str
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A node's answer to a ping: work swept of the lease ``number`` at hand, and how the node is."""
+    """A node's answer to a ping."""
 
     node: str
     number: int = 0
+    """Of its current lease."""
     swept: int = 0
+    """Work of that lease that is done."""
     paused: bool = False
+    """Whether its governor has paused it."""
     reading: Any = None
+    """How the node is."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """``cells`` of a lease are swept: all of them, or fewer after a recall; ``partial`` is their tally."""
+    """A lease is swept: all of its cells, or fewer after a recall."""
 
     node: str
     number: int
     cells: tuple[Batch, ...]
     seconds: float
-    partial: Any = field(default=None, compare=False, repr=False)
+    result: Any = field(default=None, compare=False, repr=False)
+    """A ``node.LeaseResult`` with the tally of these cells."""
 
 
 @dataclass(frozen=True)
@@ -73,29 +83,37 @@ class Failed:
 
 @dataclass(frozen=True)
 class Tick:
-    """Time went by. ``hold``: no new leases for now; ``stop``: none any more, and those that are out come back as they are."""
+    """Time went by."""
 
     hold: bool = False
+    """No new leases for now."""
     stop: bool = False
+    """No new leases any more; current ones are called back as they are."""
 
 
 Event = Joined | Lost | Heard | Done | Failed | Tick
 
 
 # -- actions
+
+
 @dataclass(frozen=True)
 class Grant:
+    """Send a lease to its node."""
+
     lease: Lease
 
 
 @dataclass(frozen=True)
 class Ping:
+    """Request a reading from a node."""
+
     node: str
 
 
 @dataclass(frozen=True)
 class Recall:
-    """Ask a node for what it has."""
+    """Let a node send what it has."""
 
     node: str
 
@@ -114,12 +132,12 @@ class Accept:
 
     lease: Lease
     cells: tuple[Batch, ...]
-    partial: Any = field(default=None, compare=False, repr=False)
+    result: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Reject:
-    """A result that came too late, or twice."""
+    """Drop a result that came too late, or twice."""
 
     node: str
     number: int

@@ -1,4 +1,4 @@
-"""A node of a cluster: the threads, kernels and governor of one machine, at work on leases of a driver elsewhere."""
+"""A node of a cluster: threads, kernels and governor of one machine, for a driver elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import OptionError, Stopped
 from qmac.kernels.compiler.sources import hash_kernel_sources
 from qmac.kernels.sweep.tally import Tally
-from qmac.runtime.cluster.leases import find_ranges
+from qmac.runtime.cluster.free_cells import find_ranges
 from qmac.runtime.cluster.messages import Lease
 from qmac.runtime.execution.executor import WorkerDirective
 from qmac.runtime.execution.ledger import Batch, Ledger
@@ -28,116 +28,162 @@ from qmac.runtime.resources.probes import Probe
 
 
 @dataclass(frozen=True)
-class Share:
-    """What a node swept of a lease: the cells, in how many seconds, and their tally, None without cells.
+class LeaseResult:
+    """What a node swept of a lease.
 
-    The tally is the node's own, and is filled anew with the next lease: by then it must be on its way. One made for each
-    lease took 0.2 s of all threads at 939 windows, to touch 140 MB for the first time.
+    The tally belongs to the node, and is filled anew with the next lease: by then it must be on its
+    way. One made for each lease took 0.2 s of all threads at 939 windows, to touch 140 MB for the
+    first time.
     """
 
     cells: tuple[Batch, ...]
     seconds: float
     tally: Tally | None
+    """None without cells."""
 
 
 @dataclass(frozen=True)
 class NodeReading:
-    """How a node is: active threads, its governor's level, bytes held and allowed, work swept of the lease at hand."""
+    """How a node is."""
 
     threads: int
+    """Active threads."""
     level: str
+    """Level of its governor."""
     memory: int
+    """Bytes in use."""
     limit: int | None
+    """Bytes that may be used."""
     lease: int = 0
+    """Number of the current lease."""
     swept: int = 0
+    """Work of that lease that is done."""
     paused: bool = False
     generation: int = 0
+    """Of the sweep that the lease belongs to."""
 
 
 def node_fingerprint(spec: SweepSpec, bars: int) -> dict[str, str]:
-    """What must be equal on every machine that sweeps one grid: version, kernels, and known answers to the last bit.
+    """Return what must be equal on every machine that sweeps one grid.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        What is computed.
+    bars : int
+        Length of the series; longer ones have other kernels, without known answers.
+
+    Returns
+    -------
+    dict
+        Version, hash of the kernels' sources, and known answers to the last bit.
 
     Raises
     ------
-    InternalError : the kernels give wrong answers here.
+    InternalError
+        If the kernels give wrong answers on this machine.
     """
-    answers = (
-        self_test(spec) if code_dtype(bars) is np.uint16 else "not asked for"
-    )  # longer series: other kernels
+    answers = self_test(spec) if code_dtype(bars) is np.uint16 else "not computed"
     return {"version": __version__, "kernels": hash_kernel_sources(), "known answers": answers}
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    """A dataset in memory, and what sweeps it."""
+
+    checksum: str
+    pool: WorkerPool
+    tally: Tally
+    counts: np.ndarray
+    work: np.ndarray
+    threads: int  # that fit into memory
+
+
 class Node:
-    """Sweeps leases, one at a time, on ``threads`` threads. One thread calls ``work``, any the others."""
+    """Sweeps leases, one at a time. One thread calls ``work``, any thread the other methods.
+
+    Parameters
+    ----------
+    limits : Limits
+        Limits of this machine.
+    threads : int
+        Most threads.
+    """
 
     def __init__(self, limits: Limits, threads: int) -> None:
         self.threads = threads
         self._governor = Governor(limits, Probe(None), threads)
-        self._checksum, self._generation, self._recalled = "", 0, False
-        self._crew: WorkerPool | None = None
-        self._tally: Tally | None = None
+        self._directive = WorkerDirective(threads)
+        self._loaded: _Loaded | None = None
+        self._generation = 0
+        self._is_recalled = False
         self._lease: Lease | None = None
         self._ledger: Ledger | None = None
-        self._orders = WorkerDirective(threads)
 
     def work(
-        self, lease: Lease, generation: int, checksum: str, evaluator: Callable[[], Evaluator]
-    ) -> Share:
-        """Sweep the cells of a lease; fewer of them after ``recall``, until the generation is another one.
+        self, lease: Lease, generation: int, checksum: str, load: Callable[[], Evaluator]
+    ) -> LeaseResult:
+        """Sweep the cells of a lease; fewer of them after ``recall``.
 
-        ``evaluator`` is called when the dataset, named by its checksum, is not the one at hand.
+        Parameters
+        ----------
+        lease : Lease
+            The cells.
+        generation : int
+            Number of the sweep; a new one ends a recall.
+        checksum : str
+            Names the dataset.
+        load : callable
+            Returns the evaluator, if the dataset is not loaded yet.
+
+        Returns
+        -------
+        LeaseResult
+            The cells that are done, and their tally.
 
         Raises
         ------
-        OptionError : the dataset does not fit into the memory of this node, or is not what was sent.
-        Stopped : this node has no memory left.
+        OptionError
+            If the dataset does not fit into the memory of this node, or is not what was sent.
+        Stopped
+            If this node has no memory left.
         """
-        if self._crew is None or checksum != self._checksum:
-            self._crew = self._ledger = self._lease = None  # room for the next one
-            self._checksum, self._tally = checksum, None
-            self._crew = self._load(evaluator(), checksum)
-        if generation != self._generation:
-            self._generation, self._recalled, self._lease, self._ledger = (
-                generation,
-                False,
-                None,
-                None,
-            )
-            self._crew.forget()
-        elif lease.again:  # what became of them is not known here: now they are swept as if nothing had been before
-            self._crew.forget()
+        loaded = self._prepare(checksum, load)
+        self._enter(generation, loaded.pool, again=lease.again)
         decision = self._governor.tick()
         if decision.stop is not None:
             raise Stopped(decision.reason)
-        if self._recalled:
-            return Share((), 0.0, None)
-        assert self._tally is not None
-        tally = reductions.clear(self._tally)
-        ledger = Ledger(self._counts, self._work, lambda: tally)
-        ledger.allocate()  # workers keep theirs
-        ledger.restrict_to(lease.first, lease.last)
-        self._lease, self._ledger = lease, ledger
+        if self._is_recalled:
+            return LeaseResult((), 0.0, None)
+        ledger = self._begin(lease, loaded)
         try:
-            self._crew.run(ledger, self._watch)
+            loaded.pool.run(ledger, self._direct)
             ledger.check()
         except BaseException:  # the tally is lost, and what was surpassed with it
-            self._crew.forget()
+            loaded.pool.forget()
             raise
         cells = tuple(find_ranges(ledger.done))
-        # without what it takes to make workers: small leases would say that the node is slow, and the next be small, too
-        seconds = ledger.busy / max(1, self._orders.threads)
-        return Share(cells, seconds, ledger.tally if cells else None)
+        # without the time to make workers: small leases would tell that the node is slow, and the
+        # next ones be small, too
+        seconds = ledger.busy / max(1, self._directive.threads)
+        return LeaseResult(cells, seconds, ledger.tally if cells else None)
 
     def recall(self) -> None:
-        """Let the lease at hand end after the batches at hand, and those that wait at once."""
-        self._recalled = True
+        """Let the current lease end after its current batches, and those that wait at once."""
+        self._is_recalled = True
 
     def reading(self) -> NodeReading:
-        """How it is now."""
+        """Return how the node is.
+
+        Returns
+        -------
+        NodeReading
+            For the driver, and for those who watch the run.
+        """
         governor, lease, ledger = self._governor, self._lease, self._ledger
         decision = governor.tick()
         return NodeReading(
-            threads=self._orders.threads,
+            threads=self._directive.threads,
             level=decision.level.name.lower(),
             memory=governor.memory_used,
             limit=governor.memory_limit,
@@ -147,20 +193,57 @@ class Node:
             generation=self._generation,
         )
 
-    def _load(self, evaluator: Evaluator, checksum: str) -> WorkerPool:
+    def _prepare(self, checksum: str, load: Callable[[], Evaluator]) -> _Loaded:
+        """Return the dataset, loaded if it is another one than before."""
+        if self._loaded is None or checksum != self._loaded.checksum:
+            self._loaded = self._ledger = self._lease = None  # room for the next one
+            self._loaded = self._load(load(), checksum)
+        return self._loaded
+
+    def _load(self, evaluator: Evaluator, checksum: str) -> _Loaded:
         if evaluator.checksum != checksum:
             raise OptionError(
-                "what arrived of the dataset is not what was sent. Look for a fault of this node's memory."
+                "what arrived of the dataset is not what was sent. "
+                "Look for a fault of this node's memory."
             )
         limits, reading = self._governor.limits, self._governor.read_now()
-        self._fitting = admit(
-            limits, reading, evaluator.tally_bytes, evaluator.worker_bytes, self.threads
+        tally_bytes, worker_bytes = evaluator.tally_bytes, evaluator.worker_bytes
+        threads = admit(limits, reading, tally_bytes, worker_bytes, self.threads)
+        return _Loaded(
+            checksum,
+            pool=WorkerPool(evaluator, self.threads),
+            tally=evaluator.empty(),
+            counts=evaluator.counts,
+            work=evaluator.work,
+            threads=threads,
         )
-        self._tally, self._counts, self._work = evaluator.empty(), evaluator.counts, evaluator.work
-        return WorkerPool(evaluator, self.threads)
 
-    def _watch(self, _: Ledger) -> WorkerDirective:
+    def _enter(self, generation: int, pool: WorkerPool, *, again: bool) -> None:
+        """Begin another sweep, or go on with the same."""
+        if generation != self._generation:
+            self._generation = generation
+            self._is_recalled = False
+            self._lease = self._ledger = None
+            pool.forget()
+        elif again:  # what became of these cells is unknown: they are swept like the first ones
+            pool.forget()
+
+    def _begin(self, lease: Lease, loaded: _Loaded) -> Ledger:
+        """Return a ledger of the cells of a lease."""
+        tally = reductions.clear(loaded.tally)
+        ledger = Ledger(loaded.counts, loaded.work, lambda: tally)
+        ledger.allocate()  # workers keep their tallies
+        ledger.restrict_to(lease.first, lease.last)
+        self._lease, self._ledger = lease, ledger
+        return ledger
+
+    def _direct(self, _: Ledger) -> WorkerDirective:
+        """Return what the threads are to do: the monitor of a lease."""
         decision = self._governor.tick()
-        stop = self._recalled or decision.stop is not None
-        self._orders = WorkerDirective(min(decision.threads, self._fitting), decision.pause, stop)
-        return self._orders
+        most = self.threads if self._loaded is None else self._loaded.threads
+        self._directive = WorkerDirective(
+            threads=min(decision.threads, most),
+            pause=decision.pause,
+            stop=self._is_recalled or decision.stop is not None,
+        )
+        return self._directive

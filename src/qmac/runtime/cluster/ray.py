@@ -1,7 +1,8 @@
-"""The only file that knows Ray: one actor a node, and calls to them turned into events.
+"""The only file that imports Ray: one actor a node, and calls to them turned into events.
 
-Ray does not give exactly-once, and is not asked to: no task and no actor is ever retried by it. What a node sends counts
-if ``leases`` says so. Calls are awaited by their references; those of a node that was given up are kept, to be told as late.
+Ray does not promise exactly-once, and need not: it retries no task and no actor. What a node sends
+counts if ``leases`` says so. Calls are awaited by their references; those of a node that was given
+up stay, so that its results are counted as late.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from qmac._checks import check_count
 from qmac.engine.sweep.evaluator import Evaluator
@@ -37,7 +38,7 @@ from qmac.runtime.cluster.messages import (
     Ping,
     Recall,
 )
-from qmac.runtime.cluster.node import Node, NodeReading, Share, node_fingerprint
+from qmac.runtime.cluster.node import LeaseResult, Node, NodeReading, node_fingerprint
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.machine import available_cpus
 
@@ -51,53 +52,99 @@ except ImportError:
 LOOK_SECONDS = 1.0
 """Between two looks for new nodes."""
 AWAITED_SECONDS, SLOW_SECONDS, JOIN_SECONDS = 8.0, 20.0, 40.0
-"""An actor is told of that has not begun, or that has not answered, for so long; then it is ended, and another started before
-the run gives up."""
+"""After so long it is reported that an actor has not begun, or has not answered; then it is ended,
+and another started before the run gives up."""
 REST_SECONDS, MOST_REST_SECONDS = 1.0, 30.0
-"""Before another actor is started on a node where one ended before it had joined; doubled each time."""
+"""Before another actor is started on a node where one ended before it had joined; doubled each
+time."""
 STORE_BYTES = 512 * 2**20
-"""Object store of a Ray of our own: one dataset and a few results."""
+"""Object store of a Ray that is started here: one dataset and a few results."""
 KEPT_REFERENCES = 256
-"""Of calls to nodes that were given up."""
+"""Calls to nodes that were given up whose results are still awaited."""
+SHOWN_CHARACTERS = 300
+"""Of an error of Ray."""
+FINGERPRINT_CHARACTERS = 12
+"""Of each part of a fingerprint, in an error."""
 
 
 class Actor:
-    """A ``Node`` in a process of its own. What it is asked while it works is answered by other threads."""
+    """A ``Node`` in a process of its own; while it works, other threads answer the driver."""
 
     def __init__(self, limits: Limits, threads: int) -> None:
-        self._node = Node(limits, min(threads, limits.threads or threads, available_cpus()))
-        self._gauges = {
-            name: Gauge(f"qmac_{name}", what)
-            for name, what in (
-                ("threads", "active threads"),
-                ("memory_bytes", "held"),
-                ("paused", "by the governor"),
-            )
-        }
+        most = min(threads, limits.threads or threads, available_cpus())
+        self._node = Node(limits, most)
+        self._threads = Gauge("qmac_threads", "active threads")
+        self._memory = Gauge("qmac_memory_bytes", "held")
+        self._paused = Gauge("qmac_paused", "by the governor")
 
     @ray.method(concurrency_group="talk")
     def hello(self, spec: SweepSpec, bars: int) -> tuple[dict[str, str], int]:
+        """Return fingerprint and threads.
+
+        Parameters
+        ----------
+        spec : SweepSpec
+            What will be computed.
+        bars : int
+            Length of the series.
+
+        Returns
+        -------
+        dict
+            Fingerprint.
+        int
+            Threads.
+        """
         return node_fingerprint(spec, bars), self._node.threads
 
     @ray.method(concurrency_group="work")
     def work(
         self, lease: Lease, generation: int, checksum: str, dataset: list[ray.ObjectRef]
-    ) -> Share:
-        # what Ray hands out lies in its store and cannot be written to: other types, for which no kernel is compiled
-        return self._node.work(
-            lease, generation, checksum, lambda: copy.deepcopy(ray.get(dataset[0]))
-        )
+    ) -> LeaseResult:
+        """Sweep a lease; see ``Node.work``.
+
+        Parameters
+        ----------
+        lease : Lease
+            The cells.
+        generation : int
+            Number of the sweep.
+        checksum : str
+            Names the dataset.
+        dataset : list of ray.ObjectRef
+            The evaluator, in a list so that Ray does not fetch it before it is needed.
+
+        Returns
+        -------
+        LeaseResult
+            The cells that are done, and their tally.
+        """
+
+        def load() -> Evaluator:
+            # what Ray hands out lies in its store and is read-only: another type, for which no
+            # kernel is compiled
+            return copy.deepcopy(ray.get(dataset[0]))  # type: ignore[no-any-return]
+
+        return self._node.work(lease, generation, checksum, load)
 
     @ray.method(concurrency_group="talk")
     def recall(self) -> None:
+        """End the current lease."""
         self._node.recall()
 
     @ray.method(concurrency_group="talk")
     def reading(self) -> NodeReading:
+        """Return how the node is, and update its gauges.
+
+        Returns
+        -------
+        NodeReading
+            For the driver.
+        """
         reading = self._node.reading()
-        self._gauges["threads"].set(reading.threads)
-        self._gauges["memory_bytes"].set(reading.memory)
-        self._gauges["paused"].set(reading.paused)
+        self._threads.set(reading.threads)
+        self._memory.set(reading.memory)
+        self._paused.set(reading.paused)
         return reading
 
 
@@ -119,77 +166,154 @@ class _Member:
 
     @property
     def where(self) -> str:
-        """Its node, whichever actor it is there."""
+        """Its node, whichever actor runs there."""
         return self.name.partition("#")[0]
 
 
 @dataclass(frozen=True)
 class _Call:
+    """A call to an actor, whose answer is awaited."""
+
     member: _Member
-    kind: str
+    kind: str  # "hello", "work" or "reading"
     lease: int = 0
 
 
+class _Dataset(NamedTuple):
+    """What the actors sweep."""
+
+    spec: SweepSpec
+    bars: int
+    fingerprint: dict[str, str]
+    checksum: str
+    reference: list[ray.ObjectRef]
+
+
+class _Backoff:
+    """When another actor may be started where one ended before it had joined."""
+
+    def __init__(self) -> None:
+        self._rests: dict[str, tuple[float, float]] = {}  # its end, and its length
+
+    def is_resting(self, place: str, now: float) -> bool:
+        """Return whether it is too early."""
+        end, _ = self._rests.get(place, (0.0, 0.0))
+        return now < end
+
+    def note_end(self, place: str, *, joined: bool, for_good: bool) -> None:
+        """Let a place rest after the end of its actor."""
+        _, before = self._rests.get(place, (0.0, 0.0))
+        rest = 0.0
+        if not joined:
+            doubled = max(REST_SECONDS, 2 * before)
+            rest = min(doubled, MOST_REST_SECONDS)
+        end = math.inf if for_good else time.monotonic() + rest
+        self._rests[place] = end, rest
+
+    def forgive(self) -> None:
+        """Let no place rest for good: the next dataset may fit."""
+        finite = {place: rest for place, rest in self._rests.items() if rest[0] < math.inf}
+        self._rests = finite
+
+
 class RayNodes(Nodes):
-    """Nodes of a Ray cluster; they come and go while it runs."""
+    """Nodes of a Ray cluster; they come and go while it runs.
+
+    Parameters
+    ----------
+    limits : Limits
+        Limits of each node; ``max_time`` is the driver's.
+    threads : int, optional
+        Threads of each node, all of its CPUs by default.
+    """
 
     def __init__(self, limits: Limits, threads: int | None = None) -> None:
-        self._limits, self._threads = (
-            replace(limits, max_time=None),
-            threads,
-        )  # the driver ends the run
+        self.refused, self.awaited = {}, {}
+        self._limits = replace(limits, max_time=None)
+        self._threads = threads
         self._members: dict[str, _Member] = {}
         self._calls: dict[ray.ObjectRef, _Call] = {}
-        self._rest: dict[str, tuple[float, float]] = {}
-        """When a node may be tried again, and how long it rested before."""
-        self.refused, self.awaited = {}, {}
-        self._numbers, self._looked, self._generation = itertools.count(1), 0.0, 0
+        self._backoff = _Backoff()
+        self._numbers = itertools.count(1)
+        self._looked = 0.0
+        self._generation = 0
+        self._dataset: _Dataset
 
     def begin(self, evaluator: Evaluator) -> None:
+        """Begin a dataset; see ``Nodes.begin``.
+
+        Parameters
+        ----------
+        evaluator : Evaluator
+            The dataset and its spec.
+        """
         self._generation += 1
         self._calls, self.refused, self.awaited = {}, {}, {}
-        self._rest = {
-            place: rest for place, rest in self._rest.items() if rest[0] < math.inf
-        }  # this one may fit
-        self._spec, self._bars = evaluator.spec, evaluator.dataset.bars
-        self._passport = node_fingerprint(self._spec, self._bars)
-        self._checksum, self._dataset = evaluator.checksum, [ray.put(evaluator)]
-        for (
-            member
-        ) in self._members.values():  # they are there already; other kernels may be asked for
+        self._backoff.forgive()
+        spec, bars = evaluator.spec, evaluator.dataset.bars
+        fingerprint = node_fingerprint(spec, bars)
+        reference = [ray.put(evaluator)]
+        self._dataset = _Dataset(spec, bars, fingerprint, evaluator.checksum, reference)
+        for member in self._members.values():  # actors that are there may lack other kernels
             member.joined, member.since = False, time.monotonic()
             self._greet(member)
 
     def poll(self, seconds: float) -> Iterable[Event]:
-        events: list[Event] = []
+        """Return what happened; see ``Nodes.poll``.
+
+        Parameters
+        ----------
+        seconds : float
+            How long to wait at most.
+
+        Returns
+        -------
+        list of Event
+            In order.
+        """
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
             self._look()
         if not self._calls:
             time.sleep(seconds)
-            return events
+            return []
         ready, _ = ray.wait(list(self._calls), num_returns=1, timeout=seconds)
         if ready:
             ready, _ = ray.wait(list(self._calls), num_returns=len(self._calls), timeout=0)
+        events: list[Event] = []
         for reference in ready:
-            events += self._answered(reference, self._calls.pop(reference))
+            events += self._read_answer(reference, self._calls.pop(reference))
         return events
 
     def do(self, action: Action) -> None:
+        """Do an action; see ``Nodes.do``.
+
+        Parameters
+        ----------
+        action : Action
+            For a node; if it is lost, which is an event to come, nothing is done.
+        """
         match action:
-            case Grant(lease) if member := self._members.get(
-                lease.node
-            ):  # or it is lost, which is an event to come
-                call = member.actor.work.remote(
-                    lease, self._generation, self._checksum, self._dataset
-                )
-                self._calls[call] = _Call(member, "work", lease.number)
-            case Ping(node) if member := self._members.get(node):
-                self._calls[member.actor.reading.remote()] = _Call(member, "reading")
-            case Recall(node) if member := self._members.get(node):
-                member.actor.recall.remote()
+            case Grant(lease):
+                self._grant(lease)
+            case Ping(node):
+                if member := self._members.get(node):
+                    self._calls[member.actor.reading.remote()] = _Call(member, "reading")
+            case Recall(node):
+                if member := self._members.get(node):
+                    member.actor.recall.remote()
             case Expel(node):
                 self._end(node)
+
+    def _grant(self, lease: Lease) -> None:
+        member = self._members.get(lease.node)
+        if member is None:
+            return
+        dataset = self._dataset
+        call = member.actor.work.remote(
+            lease, self._generation, dataset.checksum, dataset.reference
+        )
+        self._calls[call] = _Call(member, "work", lease.number)
 
     def close(self) -> None:
         """End all actors."""
@@ -197,8 +321,9 @@ class RayNodes(Nodes):
             self._end(name)
 
     def forget(self) -> None:
-        """Those of a Ray that is gone."""
-        self._members, self._calls, self._rest = {}, {}, {}
+        """Drop the actors of a Ray that is gone."""
+        self._members, self._calls = {}, {}
+        self._backoff = _Backoff()
 
     # -- members
 
@@ -207,150 +332,185 @@ class RayNodes(Nodes):
         now = time.monotonic()
         taken = {member.place for member in self._members.values()}
         for node in ray.nodes():
-            place, cpus = node["NodeID"], int(node["Resources"].get("CPU", 0))
-            if (
-                not node["Alive"]
-                or not cpus
-                or place in taken
-                or now < self._rest.get(place, (0.0, 0.0))[0]
-            ):
-                continue
-            self._start(place, f"{node['NodeManagerAddress']}:{place[:6]}", cpus)
+            place = node["NodeID"]
+            cpus = int(node["Resources"].get("CPU", 0))
+            is_free = node["Alive"] and cpus and place not in taken
+            if is_free and not self._backoff.is_resting(place, now):
+                address = node["NodeManagerAddress"]
+                self._start(place, f"{address}:{place[:6]}", cpus)
         for member in list(self._members.values()):
-            if not member.joined and now - member.since > JOIN_SECONDS:
-                self._end(member.name)
-            elif not member.joined and (why := _awaited_for(member, now - member.since)):
-                self.awaited[member.where] = why
+            if not member.joined:
+                self._await(member, now - member.since)
+
+    def _await(self, member: _Member, seconds: float) -> None:
+        """Give up an actor that has not joined for too long, or report it."""
+        if seconds > JOIN_SECONDS:
+            self._end(member.name)
+            return
+        why = _explain_delay(member, seconds)
+        if why:
+            self.awaited[member.where] = why
 
     def _start(self, place: str, address: str, cpus: int) -> None:
-        here = NodeAffinitySchedulingStrategy(place, soft=False)
-        actor = ACTOR.options(num_cpus=cpus, scheduling_strategy=here).remote(
-            self._limits, self._threads or cpus
-        )
-        member = _Member(f"{address}#{next(self._numbers)}", place, cpus, actor, time.monotonic())
-        self._members[member.name] = member
+        strategy = NodeAffinitySchedulingStrategy(place, soft=False)
+        options = ACTOR.options(num_cpus=cpus, scheduling_strategy=strategy)
+        actor = options.remote(self._limits, self._threads or cpus)
+        name = f"{address}#{next(self._numbers)}"
+        member = _Member(name, place, cpus, actor, time.monotonic())
+        self._members[name] = member
         self._greet(member)
 
     def _greet(self, member: _Member) -> None:
-        self._calls[member.actor.hello.remote(self._spec, self._bars)] = _Call(member, "hello")
+        call = member.actor.hello.remote(self._dataset.spec, self._dataset.bars)
+        self._calls[call] = _Call(member, "hello")
 
     def _end(self, name: str, *, for_good: bool = False) -> None:
-        if (member := self._members.pop(name, None)) is None:
+        member = self._members.pop(name, None)
+        if member is None:
             return
-        now = time.monotonic()
-        _, before = self._rest.get(member.place, (0.0, 0.0))
-        rest = 0.0 if member.joined else min(max(REST_SECONDS, 2 * before), MOST_REST_SECONDS)
-        self._rest[member.place] = (math.inf if for_good else now + rest, rest)
+        self._backoff.note_end(member.place, joined=member.joined, for_good=for_good)
         with suppress(RayError):
             ray.kill(member.actor, no_restart=True)
-        gone = [
+        stale = [
             reference
             for reference, call in self._calls.items()
             if call.member.name not in self._members
         ]
-        for reference in gone[:-KEPT_REFERENCES]:
+        for reference in stale[:-KEPT_REFERENCES]:
             del self._calls[reference]
 
     # -- answers
 
-    def _answered(self, reference: ray.ObjectRef, call: _Call) -> list[Event]:
-        name = call.member.name
-        there = name in self._members
+    def _read_answer(self, reference: ray.ObjectRef, call: _Call) -> list[Event]:
+        """Return what an answer means."""
         try:
             answer = ray.get(reference, timeout=1)
         except RayTaskError as error:
-            return self._error(call, error.cause if isinstance(error.cause, Exception) else error)
-        except (
-            RayError,
-            GetTimeoutError,
-        ) as error:  # the process, its node or what it said is gone
-            if there:
-                self._end(name)
-                return [Lost(name, f"{type(error).__name__}")]
-            return []
+            return self._read_error(
+                call, error.cause if isinstance(error.cause, Exception) else error
+            )
+        except (RayError, GetTimeoutError) as error:  # the process, its node or its answer is gone
+            return self._lose(call.member, type(error).__name__)
+        name = call.member.name
         if call.kind == "work":
             return [Done(name, call.lease, answer.cells, answer.seconds, answer)]
-        if not there:
+        if name not in self._members:
             return []
         if call.kind == "reading":
             swept = answer.swept if answer.generation == self._generation else 0
             return [Heard(name, answer.lease, swept, answer.paused, answer)]
-        theirs, threads = answer
-        ours = self._passport.items()
-        different = [
-            f"{key} {theirs.get(key, '?'):.12}, here {value:.12}"
-            for key, value in ours
-            if theirs.get(key) != value
-        ]
-        if different:
-            return self._refuse(
-                call.member, f"differs in {'; '.join(different)}: install the same there."
-            )
-        call.member.joined = True
-        self.awaited.pop(call.member.where, None)
-        return [Joined(name, threads)]
+        return self._read_hello(call.member, *answer)
 
-    def _error(self, call: _Call, error: Exception) -> list[Event]:
-        name = call.member.name
+    def _read_hello(
+        self, member: _Member, fingerprint: dict[str, str], threads: int
+    ) -> list[Event]:
+        """Let an actor join whose fingerprint is that of the driver."""
+        differences = []
+        for part, value in self._dataset.fingerprint.items():
+            other = fingerprint.get(part, "?")
+            if other != value:
+                shown, expected = other[:FINGERPRINT_CHARACTERS], value[:FINGERPRINT_CHARACTERS]
+                differences.append(f"{part} {shown}, here {expected}")
+        if differences:
+            why = f"differs in {'; '.join(differences)}: install the same there."
+            return self._refuse(member, why)
+        member.joined = True
+        self.awaited.pop(member.where, None)
+        return [Joined(member.name, threads)]
+
+    def _read_error(self, call: _Call, error: Exception) -> list[Event]:
+        """Return what an exception on a node means."""
         if isinstance(error, Stopped):
-            self._end(name)
-            return [Lost(name, str(error))]
+            self._end(call.member.name)
+            return [Lost(call.member.name, str(error))]
         if isinstance(error, InputError) or call.kind == "hello":
             return self._refuse(call.member, str(error))
         if call.kind == "work":
-            return [Failed(name, call.lease, f"{type(error).__name__}: {error}")]
+            why = f"{type(error).__name__}: {error}"
+            return [Failed(call.member.name, call.lease, why)]
         return []
 
+    def _lose(self, member: _Member, why: str) -> list[Event]:
+        """Give an actor up whose process is gone, unless it was given up before."""
+        if member.name not in self._members:
+            return []
+        self._end(member.name)
+        return [Lost(member.name, why)]
+
     def _refuse(self, member: _Member, why: str) -> list[Event]:
+        """Give a node up for this dataset."""
         self.refused[member.where] = why
         self._end(member.name, for_good=True)
         return [Lost(member.name, why)]
 
 
-def _awaited_for(member: _Member, seconds: float) -> str:
-    """Why an actor may not be ready after so long; nothing while that is no wonder."""
+def _explain_delay(member: _Member, seconds: float) -> str:
+    """Return why an actor may not be ready after so long; nothing while that is no wonder."""
     if seconds < AWAITED_SECONDS:
         return ""
-    with suppress(Exception):  # what Ray tells its developers, and may one day not
-        if not ray._private.state.actors(member.actor._actor_id.hex())["Pid"]:
-            held = f"all of its CPUs are asked for ({member.cpus}), and others seem to hold some"
-            return f"no process of ours has begun there; {held}: see 'ray status', and end them or wait"
-    return (
-        "the process there is not ready; it may start slowly, or compile"
-        if seconds > SLOW_SECONDS
-        else ""
-    )
+    if not _has_process(member):
+        return (
+            "no process of ours has begun there; all of its CPUs are requested "
+            f"({member.cpus}), and others seem to hold some: see 'ray status', and end them or wait"
+        )
+    if seconds > SLOW_SECONDS:
+        return "the process there is not ready; it may start slowly, or compile"
+    return ""
+
+
+def _has_process(member: _Member) -> bool:
+    """Return whether Ray has started an actor's process; True where it does not tell."""
+    with suppress(Exception):  # an interface for Ray's developers, which may change
+        return bool(ray._private.state.actors(member.actor._actor_id.hex())["Pid"])
+    return True
 
 
 class RayExecutor(ClusterExecutor):
-    """Sweeps on the nodes of a Ray cluster, or on a Ray of its own on this machine; the digest is the same as on threads.
+    """Sweeps on the nodes of a Ray cluster; the digest is the same as on threads.
 
     Parameters
     ----------
-    address : of a running cluster, ``"auto"`` or ``"HOST:PORT"``; None starts Ray here, and ends it with ``close``.
-    threads : of each node, all of its CPUs if None.
-    limits : of each node, read there; ``Limits()`` if None.
-    dashboard : whether a Ray of its own shows one.
+    address : str, optional
+        Address of a running cluster, ``"auto"`` or ``"HOST:PORT"``. By default Ray is started on
+        this machine, and ends with ``close``.
+    threads : int, optional
+        Threads of each node, all of its CPUs by default.
+    limits : Limits, optional
+        Limits of each node, read there.
+    dashboard : bool, default False
+        Whether a Ray that is started here shows its dashboard.
 
     Raises
     ------
-    OptionError : no cluster answers at the address.
+    OptionError
+        If no cluster answers at the address.
 
     Examples
     --------
     >>> import qmac
+    >>> prices, grid = qmac.sample_prices(), qmac.Grid(windows=range(2, 253))
     >>> with qmac.RayExecutor() as executor:  # doctest: +SKIP
-    ...     result = qmac.optimize(qmac.sample_prices(), qmac.Grid(windows=range(2, 253)), executor=executor)
+    ...     result = qmac.optimize(prices, grid, executor=executor)
     """
 
     def __init__(
-        self, address: str | None = None, threads: int | None = None, limits: Limits | None = None, *, dashboard: bool = False
-    ) -> None:  # fmt: skip
-        self.address, self.dashboard = address, dashboard
-        self.options = ["--executor", "ray", *(["--ray-address", address] if address else [])]
+        self,
+        address: str | None = None,
+        threads: int | None = None,
+        limits: Limits | None = None,
+        *,
+        dashboard: bool = False,
+    ) -> None:
+        self.address = address
+        self.dashboard = dashboard
+        self.options = ["--executor", "ray"]
+        if address:
+            self.options += ["--ray-address", address]
         check_address(address)
-        threads = None if threads is None else check_count("threads", threads, 1)
-        self._nodes, self._started = RayNodes(limits or Limits(), threads), False
+        if threads is not None:
+            threads = check_count("threads", threads, 1)
+        self._nodes = RayNodes(limits or Limits(), threads)
+        self._started = False
 
     def __enter__(self) -> Self:
         return self
@@ -359,6 +519,13 @@ class RayExecutor(ClusterExecutor):
         self.close()
 
     def nodes(self) -> Nodes:
+        """Return the nodes of the cluster, which is joined first.
+
+        Returns
+        -------
+        Nodes
+            They stay from one dataset to the next.
+        """
         self.connect()
         return self._nodes
 
@@ -368,7 +535,7 @@ class RayExecutor(ClusterExecutor):
             self._nodes.close()
             if self._started:
                 ray.shutdown()
-        self._nodes.forget()  # also those of a Ray that somebody else has ended
+        self._nodes.forget()  # also those of a Ray that ended otherwise
         self._started = False
 
     def connect(self) -> None:
@@ -376,37 +543,53 @@ class RayExecutor(ClusterExecutor):
 
         Raises
         ------
-        OptionError : it cannot be done, or this process is in another cluster.
+        OptionError
+            If there is none to join, or this process is in another cluster.
         """
         if ray.is_initialized():
-            here = ray.get_runtime_context().gcs_address
-            if self.address not in (None, "auto", here):
+            current = ray.get_runtime_context().gcs_address
+            if self.address not in (None, "auto", current):
                 raise OptionError(
-                    f"this process is in the Ray cluster at {here}, not in that at {self.address}. Leave it first."
+                    f"this process is in the Ray cluster at {current}, not in that at "
+                    f"{self.address}. Leave it first."
                 )
             return
         self._nodes.forget()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        own = {
-            "num_cpus": available_cpus(),
-            "object_store_memory": STORE_BYTES,
-            "include_dashboard": self.dashboard,
-        }
-        which: dict[str, Any] = (
-            {"address": "local", **own} if self.address is None else {"address": self.address}
-        )
+        with _signal_handlers_kept():
+            self._init()
+        self._started = True
+
+    def _init(self) -> None:
+        arguments: dict[str, Any] = {"address": self.address}
+        if self.address is None:
+            arguments = {
+                "address": "local",
+                "num_cpus": available_cpus(),
+                "object_store_memory": STORE_BYTES,
+                "include_dashboard": self.dashboard,
+            }
         try:
-            ray.init(**which, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
+            ray.init(
+                **arguments, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True
+            )
         except Exception as error:  # Ray raises all kinds
             why = " ".join(str(error).split()) or type(error).__name__
             where = "on this machine" if self.address is None else f"at {self.address}"
             raise OptionError(
-                f"no Ray cluster could be joined {where} ({why[:300]}). Give the address that 'ray start --head' printed, "
-                "port 6379 mostly; where a cluster asks for a token, as newer releases do, set RAY_AUTH_MODE=token here."
+                f"no Ray cluster could be joined {where} ({why[:SHOWN_CHARACTERS]}). Give the "
+                "address that 'ray start --head' printed, port 6379 mostly; where a cluster needs "
+                "a token, as newer releases do, set RAY_AUTH_MODE=token here."
             ) from None
-        finally:  # Ray takes SIGTERM, which is ours: a snapshot, and the end
-            if threading.current_thread() is threading.main_thread():
-                for number, handler in handlers.items():
-                    signal.signal(number, handler)
-        self._started = True
+
+
+@contextmanager
+def _signal_handlers_kept() -> Iterator[None]:
+    """Restore handlers that Ray replaces: SIGTERM is ours, a snapshot and the end."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                signal.signal(number, handler)

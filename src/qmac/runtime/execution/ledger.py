@@ -170,11 +170,11 @@ class Ledger:
     def _find_end(self, free: np.ndarray, amount: float) -> int:
         """Return the end of a batch of so much work: at least a cell, without a gap."""
         first = int(free[0])
-        end = np.searchsorted(self._work_before, self._work_before[first] + amount, "right")
-        most = max(1, int(end) - 1 - first)
-        candidates = free[:most]
-        is_adjacent = candidates - first == np.arange(candidates.size)
-        return first + int(is_adjacent.sum())
+        limit = self._work_before[first] + amount
+        end = int(np.searchsorted(self._work_before, limit, "right")) - 1
+        candidates = free[: max(1, end - first)]
+        adjacent = np.arange(first, first + candidates.size)
+        return first + int((candidates == adjacent).sum())
 
     def compute_work(self, batch: Batch) -> int:
         """Return the work of a batch.

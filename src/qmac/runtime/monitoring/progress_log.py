@@ -89,10 +89,12 @@ class ProgressLog:
 
     def _cut(self) -> None:
         """Leave the newer half of a log that is too long."""
-        if self._path.exists() and self._path.stat().st_size > LOG_BYTES:
-            newer = self._path.read_bytes()[-LOG_BYTES // 2 :]
-            _, _, whole_lines = newer.partition(b"\n")
-            write_whole(self._path, [whole_lines])
+        if not self._path.exists() or self._path.stat().st_size <= LOG_BYTES:
+            return
+        content = self._path.read_bytes()
+        newer = content[-LOG_BYTES // 2 :]
+        _, _, whole_lines = newer.partition(b"\n")
+        write_whole(self._path, [whole_lines])
 
     def _append(self, line: bytes) -> None:
         """Add a line, after a line break if a process was killed within its last line."""

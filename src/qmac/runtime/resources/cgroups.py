@@ -135,13 +135,14 @@ class _Mount(NamedTuple):
 
 def _read_mounts(text: str) -> Iterator[_Mount]:
     for line in text.splitlines():
-        fields, _, tail = line.partition(" - ")
-        kind, _, options = [*tail.split(" "), "", "", ""][:3]
-        version = VERSIONS.get(kind)
+        head, _, tail = line.partition(" - ")
+        words = [*tail.split(" "), "", "", ""]
+        version = VERSIONS.get(words[0])
         if version is None:
             continue
-        shown, point = (word.replace("\\040", " ") for word in fields.split(" ")[3:5])
-        controllers = options.split(",") if version == 1 else [UNIFIED]
+        controllers = words[2].split(",") if version == 1 else [UNIFIED]
+        fields = [field.replace("\\040", " ") for field in head.split(" ")]
+        shown, point = fields[3:5]
         yield _Mount(version, controllers, shown, Path(point))
 
 

@@ -287,12 +287,14 @@ def _explain(
 
 
 def _explain_memory(headroom: Headroom | None, reading: Reading) -> str:
-    is_pressure = _pressure_level(reading, MARGIN) > _headroom_level(headroom, MARGIN)
-    if headroom is None or is_pressure:
-        percent = 100 * (reading.pressure or 0)
-        return f"pressure: tasks wait for memory {percent:.0f} % of the time"
-    percent = 100 * (1 - headroom.free / headroom.limit)
-    return f"memory: {percent:.0f} % of {format_bytes(headroom.limit)} used, {headroom.name}"
+    by_pressure = _pressure_level(reading, MARGIN)
+    by_headroom = _headroom_level(headroom, MARGIN)
+    if headroom is None or by_pressure > by_headroom:
+        waiting = reading.pressure or 0.0
+        return f"pressure: tasks wait for memory {100 * waiting:.0f} % of the time"
+    used = 1 - headroom.free / headroom.limit
+    limit = format_bytes(headroom.limit)
+    return f"memory: {100 * used:.0f} % of {limit} used, {headroom.name}"
 
 
 def _explain_threads(limits: Limits, reading: Reading, state: GovernorState) -> str:
