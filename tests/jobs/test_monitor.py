@@ -280,7 +280,7 @@ def test_what_is_shown_of_memory_is_what_counts_against_the_limit(evaluator):
     assert (said[-1].memory, said[-1].limit, said[-1].threads) == (
         100 * MIB,
         LIMIT,
-        2 if keeper._fitting == 2 else 8,
+        2 if keeper._fitting_threads == 2 else 8,
     )
     assert Governor(Limits(memory=200 * MIB), Machine(), 1).memory_used == 50 * MIB
     assert Governor(Limits(), Machine(), 1).memory_limit == LIMIT

@@ -21,7 +21,7 @@ from helpers.terminal import qmac as command
 import qmac
 from qmac.data.symbols import Symbols
 from qmac.errors import OptionError, ResultError, Stopped
-from qmac.jobs import monitor, runner, series_sweep
+from qmac.jobs import monitor, runner, top_rows
 from qmac.jobs.job import build_job
 from qmac.results import reader
 from qmac.runs.directory import PROGRESS, RunDirectory
@@ -209,9 +209,9 @@ def test_a_limit_ends_a_run_that_goes_on_later(tmp_path, monkeypatch, digest):
 def test_a_run_that_was_broken_off_while_its_best_rows_were_replayed_is_not_swept_again(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(series_sweep, "FINISHED_ROWS", 50)
-    monkeypatch.setattr(series_sweep, "FINISHED_BARS", 1)
-    monkeypatch.setattr(monitor, "LONG_FINISH", 1)
+    monkeypatch.setattr(top_rows, "PART_ROWS", 50)
+    monkeypatch.setattr(top_rows, "PART_BARS", 1)
+    monkeypatch.setattr(monitor, "LONG_FINISH_BARS", 1)
     whole, path = qmac.optimize(PRICES, GRID, top=200), tmp_path / "run"
     said = []
 

@@ -18,7 +18,7 @@ from qmac.data.prices import Prices
 from qmac.engine.sweep.pilot import fitted
 from qmac.engine.sweep.spec import LANES, SweepSpec, build_spec
 from qmac.errors import PricesError
-from qmac.jobs import series_sweep
+from qmac.jobs import top_rows
 from qmac.jobs.series_sweep import sweep
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.threads import ThreadExecutor
@@ -255,8 +255,8 @@ def test_digest_is_the_same_for_any_threads_and_tiles(market):
 def test_rows_finished_in_parts_are_the_same(market, monkeypatch):
     prices, grid = market
     whole = run(prices, grid, qmac.Rules(), top=500).top
-    monkeypatch.setattr(series_sweep, "FINISHED_ROWS", 37)
-    monkeypatch.setattr(series_sweep, "FINISHED_BARS", 1)
+    monkeypatch.setattr(top_rows, "PART_ROWS", 37)
+    monkeypatch.setattr(top_rows, "PART_BARS", 1)
     pd.testing.assert_frame_equal(
         run(prices, grid, qmac.Rules(), top=500).top, whole, check_exact=True
     )

@@ -20,7 +20,7 @@ from qmac.engine.sweep.worker import Worker
 from qmac.errors import OptionError
 from qmac.jobs.job import Job
 from qmac.jobs.memory_model import admitted, finishing_bytes
-from qmac.jobs.series_sweep import finished, rows_at_once
+from qmac.jobs.top_rows import count_rows_at_once, replay_top
 from qmac.runs.score_store import check_dtype, packed
 from qmac.runtime.monitoring.status import format_duration, format_rate
 from qmac.runtime.resources.admission import admit
@@ -222,7 +222,7 @@ def _finishing_seconds(
     def seconds(count: int) -> float:
         some = slice(begin, begin + count)
         began = time.perf_counter()
-        finished(series, job.request.grid, evaluator, scores[some], indices[some])
+        replay_top(series, job.request.grid, evaluator, (scores[some], indices[some]))
         return time.perf_counter() - began
 
     with warnings.catch_warnings():
@@ -232,7 +232,7 @@ def _finishing_seconds(
     if top <= many:
         return more
     each = max(more - first, 0.0) / max(many - few, 1)
-    parts = -(-top // rows_at_once(evaluator.dataset.bars))
+    parts = -(-top // count_rows_at_once(evaluator.dataset.bars))
     return parts * max(first - few * each, 0.0) + top * each
 
 

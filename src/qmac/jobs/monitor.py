@@ -1,17 +1,19 @@
-"""Keeps a dataset's run: shows it, asks the governor, takes snapshots. The thread that waits calls it ten times a second."""
+"""The monitor of a sweep: it shows progress, consults the governor and saves snapshots.
+
+The thread that waits for the workers calls it ten times a second.
+"""
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol
 
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.neighbourhood import plateau
@@ -25,233 +27,418 @@ from qmac.runs.tasks import Task
 from qmac.runtime.cluster.node import NodeReading
 from qmac.runtime.execution.executor import WorkerDirective
 from qmac.runtime.execution.ledger import Ledger
-from qmac.runtime.monitoring.status import Status
+from qmac.runtime.monitoring.status import Listener, Status
 from qmac.runtime.resources.admission import admit
 from qmac.runtime.resources.governor import Decision, Governor
 from qmac.strategy.grid import Grid
 from qmac.strategy.objective import Objective
 
 SNAPSHOT_SECONDS = 10.0
-"""A run of fewer seconds writes none."""
+"""Between two snapshots at least; a shorter run writes none."""
 SNAPSHOT_COST = 0.01
 """Share of the time that snapshots may take."""
-RATE_SECONDS = 10.0
-"""Of the rate that is shown: the speed of now, and not that of before a pause."""
-LONG_FINISH = 1 << 29
-"""Bars of all kept rows, from which on what was swept is saved before they are replayed: some seconds."""
 CALL_SECONDS = 3.0
-"""A snapshot waits this long at most for workers to settle; without them it is as true, only older."""
+"""A snapshot waits so long at most for workers to settle; without them it is as true, only older."""
+RATE_SECONDS = 10.0
+"""Over which the rate is measured: it is the present speed, not that of before a pause."""
+LONG_FINISH_BARS = 1 << 29
+"""Bars of all top rows from which on what was swept is saved before they are replayed: they take
+some seconds."""
 
 
-class SweepMonitor:
-    """Of one dataset, ``name``, in a directory or in none."""
+class SeriesMonitor(Protocol):
+    """What watches the sweep of one series, from its first cell to its last top row."""
 
-    def __init__(
-        self, task: Task, objective: Objective, size: int, governor: Governor,
-        listener: Callable[[Status], None] | None = None, directory: RunDirectory | None = None,
-    ) -> None:  # fmt: skip
-        self.task, self.size, self.objective = task, size, objective
-        self.governor, self.listener, self.directory = governor, listener, directory
-        self.seconds_before = 0.0
-        """Of earlier processes on this dataset."""
-        self.decision: Decision | None = None
-        self._fitting, self._since, self._to_finish = 1, 0.0, 0
-        self._only_finishes = False  # all was swept by earlier processes
-        self._began = self._saved = time.perf_counter()
-        self._interval, self._called, self._spent = SNAPSHOT_SECONDS, False, 0.0
-        self._fits: dict[str, Any] = {}
-        self._writer: ScoreWriter | None = None
-        self._degraded: list[dict[str, Any]] = []  # what governors of earlier processes did
-        self._nodes: dict[str, NodeReading] | None = None  # of a cluster, if it is one
-        self._shares: deque[tuple[float, float]] = deque()
+    @property
+    def seconds(self) -> float: ...
+
+    def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int, /) -> None: ...
+
+    def __call__(self, ledger: Ledger, nodes: Mapping[str, Any] = ..., /) -> WorkerDirective: ...
+
+    def end(self, ledger: Ledger, /) -> list[dict[str, Any]]: ...
+
+    def finishing(self, ledger: Ledger, share: float, /) -> None: ...
+
+
+class NullMonitor:
+    """A monitor that shows nothing, saves nothing and lets all threads work.
+
+    Parameters
+    ----------
+    threads : int
+        How many sweep.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._directive = WorkerDirective(threads)
+        self._began = time.perf_counter()
 
     @property
     def seconds(self) -> float:
-        """On this dataset so far."""
+        """Seconds since it was made."""
+        return time.perf_counter() - self._began
+
+    def begin(self, *_: object) -> None:
+        """Do nothing."""
+
+    def __call__(self, *_: object) -> WorkerDirective:
+        """Return the directive that never changes."""
+        return self._directive
+
+    def end(self, *_: object) -> list[dict[str, Any]]:
+        """Return no degradations.
+
+        Returns
+        -------
+        list
+            Empty.
+        """
+        return []
+
+    def finishing(self, *_: object) -> None:
+        """Do nothing."""
+
+
+class SweepMonitor:
+    """The monitor of one task, in a run directory or in memory.
+
+    Parameters
+    ----------
+    task : Task
+        What is swept.
+    objective : Objective
+        How scores read.
+    size : int
+        Combinations of the grid.
+    governor : Governor
+        Decides how many threads work, and whether the run ends.
+    listener : callable, optional
+        Gets a ``Status`` at each call.
+    directory : RunDirectory, optional
+        Where snapshots and scores are written; None for a run in memory.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        objective: Objective,
+        size: int,
+        governor: Governor,
+        listener: Listener | None = None,
+        directory: RunDirectory | None = None,
+    ) -> None:
+        self.task = task
+        self.objective = objective
+        self.size = size
+        self.governor = governor
+        self.listener = listener
+        self.directory = directory
+        self.decision: Decision | None = None
+        """The governor's last one."""
+        self.seconds_before = 0.0
+        """Seconds of earlier processes on this task."""
+        self._schedule = _SnapshotSchedule()
+        self._rate = _Rate()
+        self._began = time.perf_counter()
+        self._governor_began = 0.0
+        self._fitting_threads = 1
+        self._bars_to_finish = 0
+        self._was_swept_before = False
+        """Whether earlier processes swept all of it."""
+        self._identity: dict[str, Any] = {}
+        self._writer: ScoreWriter | None = None
+        self._earlier_degradations: list[dict[str, Any]] = []
+        self._nodes: dict[str, NodeReading] | None = None
+        """Readings of the nodes of a cluster, if it is one."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds on this task so far, those of earlier processes among them."""
         return self.seconds_before + time.perf_counter() - self._began
 
     def admitted(
         self, series: PreparedSeries, grid: Grid, spec: SweepSpec
     ) -> AbstractContextManager[None]:
-        """See ``needs.admitted``."""
+        """Return the context in which the series is swept, refused before memory is used.
+
+        Parameters
+        ----------
+        series, grid, spec
+            As of ``memory_model.admitted``.
+
+        Returns
+        -------
+        context manager
+            Entering it raises OptionError if the sweep does not fit into a memory limit.
+        """
         return admitted(self.governor.limits, self.governor.read_now, series, grid, spec)
 
     def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
-        """Let in as many threads as fit, and go on from the newest snapshot, if there is one.
+        """Admit as many threads as fit, and resume from the newest snapshot, if there is one.
+
+        Parameters
+        ----------
+        evaluator : Evaluator
+            Makes the workers; gets a sink where every score is written.
+        ledger : Ledger
+            Is restored from the snapshot.
+        threads : int
+            Most threads.
 
         Raises
         ------
-        OptionError : not even one thread fits into the memory limit.
+        OptionError
+            If not even one thread fits into the memory limit.
         """
-        self._began = self._saved = time.perf_counter()
-        self._since = self.governor.seconds
-        dataset, spec = evaluator.dataset, evaluator.spec
-        self._to_finish = spec.top * (dataset.bars + plateau.AS_BARS)
-        if self.directory is not None and self.directory.save_grid:
-            self._writer = ScoreWriter(
-                self.directory.scores(self.task),
-                evaluator.dataset,
-                evaluator.spec.lanes,
-                self.directory.save_grid,
-            )
-            evaluator.sink = self._writer
-        # that the maps are made of it once more is after the workers have gone
-        tally, each = evaluator.tally_bytes, evaluator.worker_bytes
-        reading = self.governor.read_now()
-        self._fitting = admit(self.governor.limits, reading, tally, each, threads)
-        finishing = finishing_bytes(dataset.bars, len(dataset.windows), spec.top)
-        admit(self.governor.limits, reading, tally + finishing, 0, 1)  # when the workers have gone
-        self._shares.append((self._began, 0.0))
-        if self.directory is None:
-            return
-        ledger.allocate()
-        self._fits = identify(self.task, evaluator.checksum)
-        about, damaged = self.directory.load_snapshot(self.task, evaluator.checksum, ledger)
-        for message in damaged:
-            warnings.warn(
-                f"{message} Going on from {'an older one' if about else 'the start'}.", stacklevel=2
-            )
-        if about is not None:
-            self._go_on(about, ledger)
-        self._only_finishes = ledger.is_complete
+        self._began = time.perf_counter()
+        self._governor_began = self.governor.seconds
+        self._schedule.begin()
+        self._rate.begin(share=0.0)
+        self._open_writer(evaluator)
+        self._admit(evaluator, threads)
+        if self.directory is not None:
+            # now, while there is memory: a tally is merged into it at every snapshot
+            ledger.allocate()
+            self._resume(self.directory, evaluator, ledger)
+        self._was_swept_before = ledger.is_complete
         if self._writer is not None and self._writer.dropped is not None:
             evaluator.sink = None
 
-    def _go_on(self, about: dict[str, Any], ledger: Ledger) -> None:
-        """From what a snapshot of an earlier process says; a stranger's may say anything."""
-        seconds, degraded, dropped = (
-            about.get(name) for name in ("seconds", "degradations", "scores_dropped")
-        )
-        self._shares[0] = (self._began, ledger.share)
-        self.seconds_before = (
-            float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < np.inf else 0.0
-        )
-        if isinstance(degraded, list) and all(isinstance(record, dict) for record in degraded):
-            self._degraded = degraded
+    def _open_writer(self, evaluator: Evaluator) -> None:
+        """Make the evaluator write every score, where the run keeps them."""
+        if self.directory is None or not self.directory.save_grid:
+            return
+        path, lanes = self.directory.scores(self.task), evaluator.spec.lanes
+        self._writer = ScoreWriter(path, evaluator.dataset, lanes, self.directory.save_grid)
+        evaluator.sink = self._writer
+
+    def _admit(self, evaluator: Evaluator, threads: int) -> None:
+        """Set how many threads fit, beside a tally, and see that the top rows will fit later."""
+        dataset, top = evaluator.dataset, evaluator.spec.top
+        self._bars_to_finish = top * (dataset.bars + plateau.AS_BARS)
+        limits, reading = self.governor.limits, self.governor.read_now()
+        tally_bytes = evaluator.tally_bytes
+        # a second copy of the maps comes after the workers have gone
+        self._fitting_threads = admit(limits, reading, tally_bytes, evaluator.worker_bytes, threads)
+        rows_bytes = finishing_bytes(dataset.bars, len(dataset.windows), top)
+        admit(limits, reading, tally_bytes + rows_bytes, 0, 1)
+
+    def _resume(self, directory: RunDirectory, evaluator: Evaluator, ledger: Ledger) -> None:
+        """Resume from the newest sound snapshot, if there is one."""
+        checksum = evaluator.checksum
+        self._identity = identify(self.task, checksum)
+        about, damaged = directory.load_snapshot(self.task, checksum, ledger)
+        origin = "an older one" if about else "the start"
+        for message in damaged:
+            warnings.warn(f"{message} Resuming from {origin}.", stacklevel=2)
+        if about is not None:
+            self._rate.begin(ledger.share)
+            self._restore(about, ledger)
+
+    def _restore(self, about: dict[str, Any], ledger: Ledger) -> None:
+        """Take over what a snapshot says of an earlier process; an untrusted one may say anything."""
+        seconds, degradations = about.get("seconds"), about.get("degradations")
+        if isinstance(seconds, int | float) and 0 <= seconds < math.inf:
+            self.seconds_before = float(seconds)
+        if isinstance(degradations, list) and all(isinstance(one, dict) for one in degradations):
+            self._earlier_degradations = degradations
         if self._writer is not None:
-            self._writer.go_on(ledger.done, None if dropped is None else printable(dropped))
+            dropped = about.get("scores_dropped")
+            self._writer.resume(ledger.done, None if dropped is None else printable(dropped))
 
     def __call__(
         self, ledger: Ledger, nodes: Mapping[str, NodeReading] | None = None
     ) -> WorkerDirective:
-        self.decision = decision = self.governor.tick()
-        self._nodes = nodes if nodes is None else dict(nodes)
+        """Show how far the sweep is, save a snapshot if it is due, and return how to go on.
+
+        Parameters
+        ----------
+        ledger : Ledger
+            What is done.
+        nodes : mapping or None
+            Readings of the nodes of a cluster by name, if it is one.
+
+        Returns
+        -------
+        WorkerDirective
+            How many threads work from now on.
+        """
+        decision = self.decision = self.governor.tick()
+        self._nodes = None if nodes is None else dict(nodes)
         self._show(ledger)
         if self._writer is not None and not decision.optional_outputs:
             self._writer.drop(decision.reason)
-        threads = min(decision.threads, self._fitting)
-        self._save_if_due(ledger, threads)
+        threads = min(decision.threads, self._fitting_threads)
+        if self.directory is not None and self._schedule.is_due(ledger, threads):
+            self._save(self.directory, ledger)
         return WorkerDirective(threads, decision.pause, decision.stop is not None)
 
     def end(self, ledger: Ledger) -> list[dict[str, Any]]:
-        """The last snapshot, unless all is swept and what is left takes no time; what the governor did.
+        """Save the last snapshot, unless all is swept and what is left takes no time.
+
+        Parameters
+        ----------
+        ledger : Ledger
+            What is done; no worker is left.
+
+        Returns
+        -------
+        list of dict
+            What the governor did, in this process and earlier ones.
 
         Raises
         ------
-        Stopped : the governor ended the run.
+        Stopped
+            If the governor ended the run.
         """
         if self._writer is not None and self._writer.dropped is not None:
-            self._writer.drop(
-                self._writer.dropped
-            )  # what threads wrote meanwhile too: what follows needs the room
+            # what threads wrote meanwhile, too: what follows needs the room
+            self._writer.drop(self._writer.dropped)
+        takes_long = self._bars_to_finish >= LONG_FINISH_BARS
         # an exception on its way, such as Ctrl-C, ends the run although all is swept
-        short = ledger.is_complete and self._to_finish < LONG_FINISH and sys.exception() is None
-        if self.directory is not None and ledger.done.any() and not short:
-            self._save(ledger)
+        is_needed = not ledger.is_complete or takes_long or sys.exception() is not None
+        if self.directory is not None and ledger.done.any() and is_needed:
+            self._save(self.directory, ledger)
         # after what must not be lost: a listener may fail, and fail again
-        self._show(ledger, 0.0 if ledger.is_complete and self._to_finish >= LONG_FINISH else None)
-        if not ledger.is_complete and self.decision is not None and self.decision.stop is not None:
-            raise Stopped(f"stopped at {ledger.share:.1%}: {self.decision.reason}.")
-        kept = self._kept
-        dropped = (
-            []
-            if kept["scores_dropped"] is None
-            else [f"scores were not kept: {kept['scores_dropped']}"]
-        )
-        return [*kept["degradations"], *({"reason": reason} for reason in dropped)]
+        self._show(ledger, finishing=0.0 if ledger.is_complete and takes_long else None)
+        decision = self.decision
+        if not ledger.is_complete and decision is not None and decision.stop is not None:
+            raise Stopped(f"stopped at {ledger.share:.1%}: {decision.reason}.")
+        return self._collect_degradations()
 
-    @property
-    def _kept(self) -> dict[str, Any]:
-        """What a snapshot says of the run so far beside its ledger."""
-        return {
-            "seconds": self.seconds,
-            "degradations": [*self._degraded, *self.governor.degradations_since(self._since)],
-            "scores_dropped": None if self._writer is None else self._writer.dropped,
-        }
+    def _collect_degradations(self) -> list[dict[str, Any]]:
+        degradations = self._own_degradations()
+        if self._writer is not None and self._writer.dropped is not None:
+            degradations.append({"reason": f"scores were not kept: {self._writer.dropped}"})
+        return degradations
+
+    def _own_degradations(self) -> list[dict[str, Any]]:
+        """Return what governors did on this task."""
+        present = self.governor.degradations_since(self._governor_began)
+        return [*self._earlier_degradations, *present]
 
     def finishing(self, ledger: Ledger, share: float) -> None:
-        """All is swept, and of the kept rows ``share`` is replayed.
+        """Show how far the replay of the top rows is; all is swept.
+
+        Parameters
+        ----------
+        ledger : Ledger
+            All of it is done.
+        share : float
+            Share of the rows that are replayed.
 
         Raises
         ------
-        Stopped : the governor ended the run. A pause does not help here, where nothing can be given back.
+        Stopped
+            If the governor ended the run. A pause does not help here, where nothing can be freed.
         """
-        self.decision = self.governor.tick()
+        decision = self.decision = self.governor.tick()
         self._show(ledger, share)
-        again = (
-            self._only_finishes and self.decision.stop == "max_time"
-        )  # the same time would stop it for ever
-        if self.decision.stop is not None and not again:
-            raise Stopped(f"stopped while finishing, all is swept: {self.decision.reason}.")
+        # the same time would stop every process that only has rows to replay
+        is_allowed_more = self._was_swept_before and decision.stop == "max_time"
+        if decision.stop is not None and not is_allowed_more:
+            raise Stopped(f"stopped while finishing, all is swept: {decision.reason}.")
 
     def _show(self, ledger: Ledger, finishing: float | None = None) -> None:
-        if self.listener is None:
-            return
-        best, decision, nodes = ledger.best, self.decision, self._nodes
-        threads = min(decision.threads, self._fitting) if decision else 0
-        self.listener(
-            Status(
-                done=round(self.size * ledger.share),
-                size=self.size,
-                seconds=self.seconds,
-                best=self.objective.value(best * self.objective.sign) if best > -np.inf else np.nan,
-                memory=self.governor.memory_used,
-                rate=self.size * self._speed(ledger.share),
-                name=self.task.name,
-                threads=threads if nodes is None else sum(node.threads for node in nodes.values()),
-                level=decision.level.name.lower() if decision else "",
-                limit=self.governor.memory_limit,
-                nodes=None
-                if nodes is None
-                else {name: asdict(node) for name, node in nodes.items()},
-                finishing=finishing,
-                reason=decision.reason if decision and decision.level else "",
-            )
+        if self.listener is not None:
+            self.listener(self._build_status(ledger, finishing))
+
+    def _build_status(self, ledger: Ledger, finishing: float | None) -> Status:
+        decision, nodes = self.decision, self._nodes
+        threads, level, reason = 0, "", ""
+        if decision is not None:
+            threads = min(decision.threads, self._fitting_threads)
+            level = decision.level.name.lower()
+            reason = decision.reason if decision.level else ""
+        if nodes is not None:
+            threads = sum(node.threads for node in nodes.values())
+        has_best = ledger.best > -math.inf
+        best = self.objective.value(ledger.best * self.objective.sign) if has_best else math.nan
+        return Status(
+            done=round(self.size * ledger.share),
+            size=self.size,
+            seconds=self.seconds,
+            best=best,
+            memory=self.governor.memory_used,
+            rate=self.size * self._rate.measure(ledger.share),
+            name=self.task.name,
+            threads=threads,
+            level=level,
+            limit=self.governor.memory_limit,
+            nodes=None if nodes is None else {name: asdict(node) for name, node in nodes.items()},
+            finishing=finishing,
+            reason=reason,
         )
 
-    def _speed(self, share: float) -> float:
-        """Share of the work a second, of the last ``RATE_SECONDS``."""
+    def _save(self, directory: RunDirectory, ledger: Ledger) -> None:
+        ledger.check()
+        about = {
+            **self._identity,
+            "seconds": self.seconds,
+            "degradations": self._own_degradations(),
+            "scores_dropped": None if self._writer is None else self._writer.dropped,
+        }
+        began = time.perf_counter()
+        try:
+            directory.save_snapshot(about, ledger)
+        except OSError as error:
+            warnings.warn(
+                f"no snapshot could be written ({error.strerror or error}); the last one is "
+                "untouched, and computing goes on.",
+                stacklevel=2,
+            )
+        self._schedule.record(time.perf_counter() - began)
+
+
+class _SnapshotSchedule:
+    """When snapshots are due: every ten seconds, and less often where they take long."""
+
+    def __init__(self) -> None:
+        self._began = self._saved = 0.0
+        self._interval = SNAPSHOT_SECONDS
+        self._spent = 0.0
+        self._has_called = False
+
+    def begin(self) -> None:
+        self._began = self._saved = time.perf_counter()
+
+    def is_due(self, ledger: Ledger, threads: int) -> bool:
+        """Whether to save now; workers are first called in to settle, and waited for a while."""
+        waited = time.perf_counter() - self._saved - self._interval
+        if waited < 0:
+            return False
+        if not self._has_called:
+            ledger.request_settlement()
+            self._has_called = True
+        return len(ledger.settled_by) >= threads or waited > CALL_SECONDS
+
+    def record(self, seconds: float) -> None:
+        """Set when the next snapshot is due, after one that took so long."""
+        self._saved = time.perf_counter()
+        self._has_called = False
+        self._spent += seconds
+        # then one more, as long as the last, will be within the cost
+        due = self._began + (self._spent + seconds) / SNAPSHOT_COST
+        self._interval = max(SNAPSHOT_SECONDS, due - self._saved)
+
+
+class _Rate:
+    """The share of the work that is done in a second, over the last ``RATE_SECONDS``."""
+
+    def __init__(self) -> None:
+        self._shares: deque[tuple[float, float]] = deque()
+
+    def begin(self, share: float) -> None:
+        """Begin to measure, from a share that is done already."""
+        self._shares.clear()
+        self._shares.append((time.perf_counter(), share))
+
+    def measure(self, share: float) -> float:
+        """Return the rate, now that ``share`` is done."""
         now = time.perf_counter()
         self._shares.append((now, share))
         while len(self._shares) > 2 and self._shares[1][0] <= now - RATE_SECONDS:
             self._shares.popleft()
-        began, before = self._shares[0]
-        return max(share - before, 0.0) / max(now - began, 1e-9)
-
-    def _save_if_due(self, ledger: Ledger, threads: int) -> None:
-        if self.directory is None or time.perf_counter() - self._saved < self._interval:
-            return
-        if not self._called:
-            ledger.request_settlement()
-            self._called = True
-        settled = len(ledger.settled_by) >= threads
-        if settled or time.perf_counter() - self._saved > self._interval + CALL_SECONDS:
-            self._save(ledger)
-
-    def _save(self, ledger: Ledger) -> None:
-        assert self.directory is not None
-        ledger.check()
-        began = time.perf_counter()
-        try:
-            self.directory.save_snapshot(self._fits | self._kept, ledger)
-        except OSError as error:
-            warnings.warn(
-                f"no snapshot could be written ({error.strerror or error}); the last one is untouched, and computing goes on.",
-                stacklevel=2,
-            )
-        self._saved, self._called = time.perf_counter(), False
-        self._spent += self._saved - began
-        due = (
-            self._began + (self._spent + self._saved - began) / SNAPSHOT_COST
-        )  # when one more will be within the cost
-        self._interval = max(SNAPSHOT_SECONDS, due - self._saved)
+        moment, before = self._shares[0]
+        return max(share - before, 0.0) / max(now - moment, 1e-9)

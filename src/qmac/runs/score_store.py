@@ -113,7 +113,7 @@ class ScoreWriter:
         self.dropped = self.dropped or reason
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def go_on(self, done: np.ndarray, dropped: str | None) -> None:
+    def resume(self, done: np.ndarray, dropped: str | None) -> None:
         """Go on behind a process that had these cells done, and had dropped all scores if ``dropped`` says why."""
         if dropped is None and not all(
             (self.path / f"0.{k}").exists() for k in np.flatnonzero(done[: self._blocks])

@@ -3,7 +3,7 @@
 import pytest
 from helpers.sweeps import GRID, PRICES, done, evaluator_of, ledger_of, sweep_with, take_small_steps
 
-from qmac.jobs.series_sweep import NullMonitor
+from qmac.jobs.monitor import NullMonitor
 from qmac.runtime.execution.executor import SerialExecutor, WorkerDirective
 from qmac.runtime.execution.threads import ThreadExecutor
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import InternalError
-from qmac.jobs.series_sweep import NullMonitor
+from qmac.jobs.monitor import NullMonitor
 from qmac.runtime.execution import ledger as ledger_module
 from qmac.runtime.execution import threads as threads_module
 from qmac.runtime.execution.executor import SerialExecutor, WorkerDirective
