@@ -88,11 +88,11 @@ _views.register(
     {
         "report": "qmac.report.html.page:write_report",
         "map": "qmac.report.html.figures:plot_result_map",
-        "result": "qmac.report.html.notebook:html_of_result",
-        "symbols report": "qmac.report.html.symbols_page:write_winners",
-        "results": "qmac.report.html.notebook:html_of_results",
+        "result": "qmac.report.html.notebook:render_result",
+        "symbols report": "qmac.report.html.symbols_page:write_symbols_report",
+        "results": "qmac.report.html.notebook:render_results",
         "backtest figure": "qmac.report.html.figures:plot_run",
-        "backtest": "qmac.report.html.notebook:html_of_backtest",
+        "backtest": "qmac.report.html.notebook:render_backtest",
     }
 )
 

@@ -15,14 +15,14 @@ from helpers.series import frame, series
 import qmac
 from qmac.errors import OptionError, WriteError
 from qmac.report.html import figures
-from qmac.report.html.notebook import html_of_backtest, html_of_result
-from qmac.report.html.page import page as page_of
-from qmac.report.html.style import rounded
-from qmac.report.html.symbols_page import page
-from qmac.report.sections.equity import equity_of
-from qmac.report.sections.heatmaps import map_of
-from qmac.report.sections.report import report_of
-from qmac.report.sections.symbols import symbols_of
+from qmac.report.html.notebook import render_backtest, render_result
+from qmac.report.html.page import render_report
+from qmac.report.html.style import round_mantissa
+from qmac.report.html.symbols_page import render_symbols
+from qmac.report.sections.equity import build_equity
+from qmac.report.sections.heatmaps import build_heatmap
+from qmac.report.sections.report import build_report
+from qmac.report.sections.symbols import build_symbols
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +56,10 @@ def test_self_contained(text):
         "data:,",
         "#winner",
         "#top",
-        "#landscape",
-        "#outcomes",
+        "#heatmaps",
+        "#distribution",
         "#neighbourhood",
-        "#asked",
+        "#settings",
     }
     assert "http" not in without_data(text) and "@import" not in text
     assert len(text) < 8e6 and text.count('id="plotly"') == 1
@@ -82,7 +82,7 @@ def test_every_figure_has_its_place(text):
 def test_the_text_says_it(text, swept):
     words = unescape(re.sub(r"<[^>]+>", " ", without_data(text)))
     for expected in (
-        f"{swept.evaluated:,} combinations", swept.digest, swept.machine, "0.25 % worse", "252 bars a year", "Bought when the fast",
+        f"{swept.evaluated:,} combinations", swept.digest, swept.machine, "0.25 % worse", "252 bars a year", "Entry where the fast",
         "Reasons to doubt", f"{swept.best[0]} / {swept.best[1]}", "buy & hold", "hides luck", "total trades at least 1", "within 2 steps",
     ):  # fmt: skip
         assert expected in words, expected
@@ -90,27 +90,27 @@ def test_the_text_says_it(text, swept):
 
 def test_incomplete(swept):
     failed = [{"cell": 1, "combinations": 1234, "reason": "x"}]
-    shown = page_of(report_of(replace(swept, failed=failed)))
+    shown = render_report(build_report(replace(swept, failed=failed)))
     assert "incomplete" in shown and "1 cell of the grid failed" in shown
 
 
 def test_tables(text, swept):
-    report = report_of(swept)
+    report = build_report(swept)
     rows = re.search(r'id="rows">.*?<tbody>(.*?)</tbody>', text, re.DOTALL)[1].count("<tr>")
     assert rows == len(report.strategies.rows)
     trades = re.search(r"<h3>Trades</h3>.*?<tbody>(.*?)</tbody>", text, re.DOTALL)[1]
-    assert trades.count("<tr>") == report.course.total_trades == swept.top["total_trades"].iloc[0]
-    assert trades.count("<td>signal</td>") == report.course.exits.count("signal")
+    assert trades.count("<tr>") == report.equity.total_trades == swept.top["total_trades"].iloc[0]
+    assert trades.count("<td>signal</td>") == report.equity.exits.count("signal")
 
 
 def test_figures_have_the_numbers(text, swept):
-    drawn, report = figures_in(text), report_of(swept)
+    drawn, report = figures_in(text), build_report(swept)
     strategy, hold = (
         trace for trace in drawn["equity"]["data"] if trace["name"] in ("strategy", "buy & hold")
     )
-    np.testing.assert_allclose(array(strategy["y"]), report.course.equity, rtol=1e-6)
-    np.testing.assert_allclose(array(hold["y"]), report.course.hold, rtol=1e-6)
-    for k, maps in enumerate(report.landscape.maps):
+    np.testing.assert_allclose(array(strategy["y"]), report.equity.equity, rtol=1e-6)
+    np.testing.assert_allclose(array(hold["y"]), report.equity.hold, rtol=1e-6)
+    for k, maps in enumerate(report.heatmaps.maps):
         traces = drawn[f"map-{k}"]["data"]
         assert [trace["name"] for trace in traces[:3]] == ["max", "mean", "count"]
         assert [trace["visible"] for trace in traces[:3]] == [True, False, False]
@@ -124,7 +124,7 @@ def test_figures_have_the_numbers(text, swept):
         "buy & hold",
         "median",
     }
-    far = figures.plot_outcomes(replace(report.outcomes, winner=1e6)).layout
+    far = figures.plot_histogram(replace(report.distribution, winner=1e6)).layout
     assert [note.text for note in far.annotations] == [
         "winner \u2192",
         "buy & hold",
@@ -137,7 +137,7 @@ def test_figures_have_the_numbers(text, swept):
 def test_plots_for_notebooks(swept, named):
     plot = swept.plot_map("buy_slow", "sell_fast", "mean")
     heat = plot.data[0]
-    found = map_of(swept, "buy_slow", "sell_fast", "mean")
+    found = build_heatmap(swept, "buy_slow", "sell_fast", "mean")
     np.testing.assert_allclose(np.array(heat.z), found.values, rtol=2**-14)
     assert plot.layout.title.text == found.text and plot.layout.xaxis.title.text == "sell fast"
     assert (plot.data[1].x[0], plot.data[1].y[0]) == (swept.best[2], swept.best[1])
@@ -146,30 +146,30 @@ def test_plots_for_notebooks(swept, named):
     run = qmac.backtest(named, swept.best)
     names = [trace.name for trace in run.plot().data]
     assert (
-        names[:7] == ["close", *map(str, sorted(swept.best)), "bought", "sold"]
+        names[:7] == ["close", *map(str, sorted(swept.best)), "entry", "exit"]
         and "strategy" in names
     )
-    assert equity_of(run).entry_dates.size == len(run.plot().data[5].x)
+    assert build_equity(run).entry_dates.size == len(run.plot().data[5].x)
 
 
 def test_notebooks_show_tables(swept, named):
-    for shown in (html_of_result(swept), html_of_backtest(qmac.backtest(named, swept.best))):
+    for shown in (render_result(swept), render_backtest(qmac.backtest(named, swept.best))):
         assert "<script" not in shown and "<table>" in shown
-    assert swept._repr_html_() == html_of_result(swept) and "alert(1)" in swept._repr_html_()
+    assert swept._repr_html_() == render_result(swept) and "alert(1)" in swept._repr_html_()
     flat = qmac.optimize(frame(series("constant", 60, 1)), qmac.Grid(windows=range(2, 8)))
     assert "No combination" in flat._repr_html_()
 
 
 @pytest.mark.parametrize("bits", [10, 15])
-def test_rounded(bits):
+def test_round_mantissa(bits):
     values = np.array([1.0, -1.0, np.pi, 1e-20, -12345.678, 0.0, np.nan])
-    np.testing.assert_allclose(rounded(values, bits), values, rtol=2.0 ** -(bits + 1))
+    np.testing.assert_allclose(round_mantissa(values, bits), values, rtol=2.0 ** -(bits + 1))
     assert (
-        np.nan_to_num(rounded(values, bits)).view(np.uint32) & ((1 << (23 - bits)) - 1) == 0
+        np.nan_to_num(round_mantissa(values, bits)).view(np.uint32) & ((1 << (23 - bits)) - 1) == 0
     ).all()
     large = np.array([1.5e300, np.nan, np.inf, -3.0])  # beyond float32
     np.testing.assert_allclose(
-        rounded(large, bits), [1.5e300, np.nan, np.nan, -3.0], rtol=2.0 ** -(bits + 1)
+        round_mantissa(large, bits), [1.5e300, np.nan, np.nan, -3.0], rtol=2.0 ** -(bits + 1)
     )
 
 
@@ -199,11 +199,11 @@ def test_a_page_of_winners(swept, named):
         swept.grid,
         top=3,
     )
-    found = symbols_of(results, "<i>runs</i>")
+    found = build_symbols(results, "<i>runs</i>")
     assert [row.symbol for row in found.rows] == ["<b>X</b>", "flat"] and len(found.left_out) == 1
     assert found.rows[0].combination == swept.best and found.rows[1].combination is None
     assert found.rows[0].median == swept.distribution.quantile(0.5)
-    text = page(found)
+    text = render_symbols(found)
     assert "<b>X" not in text and "<i>runs" not in text and "&lt;b&gt;X" in without_data(text)
     assert figures_in(text)["winners"]["data"][0]["x"][0] == "&lt;b&gt;X&lt;/b&gt;"
 

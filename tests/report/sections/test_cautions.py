@@ -13,10 +13,10 @@ from helpers.series import frame, series
 import qmac
 from qmac.engine.neighbourhood.neighbours import Neighbourhood
 from qmac.report.sections import cautions
-from qmac.report.sections.cautions import THRESHOLDS, cautions_of
-from qmac.report.sections.distribution import distribution_of
-from qmac.report.sections.report import report_of
-from qmac.report.sections.strategies import strategies_of
+from qmac.report.sections.cautions import THRESHOLDS, find_cautions
+from qmac.report.sections.distribution import summarize_distribution
+from qmac.report.sections.report import build_report
+from qmac.report.sections.strategies import build_strategies
 
 DOCS = Path(__file__).parents[3] / "docs" / "report.md"
 
@@ -26,10 +26,10 @@ def given(result, **changes):
     run = qmac.backtest(result.series.prices, result.best, result.rules)
     parts = {
         "run": run,
-        "strategies": strategies_of(result, result.series),
-        "outcomes": distribution_of(result),
+        "strategies": build_strategies(result, result.series),
+        "summary": summarize_distribution(result),
     } | changes
-    return {caution.name: caution.text for caution in cautions_of(result, **parts)}
+    return {caution.name: caution.text for caution in find_cautions(result, **parts)}
 
 
 def trades(run, *returns):
@@ -41,7 +41,7 @@ def trades(run, *returns):
 
 def near(result, median, best, undefined=0, infinite=0):
     """The strategies of a result whose winner stands in such surroundings."""
-    found = strategies_of(result, result.series)
+    found = build_strategies(result, result.series)
     around = Neighbourhood(100, undefined, median, median, best, 1.0, infinite)
     return replace(found, rows=(replace(found.rows[0], near=(around, around)), *found.rows[1:]))
 
@@ -64,7 +64,7 @@ def test_trades(swept):
 
 
 def test_surroundings(swept):
-    outcomes = distribution_of(swept)
+    outcomes = summarize_distribution(swept)
     middle = dict(outcomes.quantiles)[0.5]
     lead = outcomes.winner - middle
     assert (
@@ -90,7 +90,7 @@ def test_neighbours_as_good_as_the_winner_are_no_spike():
     """The winner is the median of all, and of its neighbours."""
     v_shaped = frame(np.concatenate((np.linspace(100, 50, 200), np.linspace(50, 100, 200))))
     result = qmac.optimize(v_shaped, qmac.Grid(windows=range(2, 41, 3)), "max_drawdown")
-    outcomes = distribution_of(result)
+    outcomes = summarize_distribution(result)
     assert outcomes.winner == dict(outcomes.quantiles)[0.5]
     assert (
         not {"alone", "spike"}
@@ -101,7 +101,7 @@ def test_neighbours_as_good_as_the_winner_are_no_spike():
 def test_lowest_wanted(named):
     """The lead counts downwards, and no word of gains."""
     result = qmac.optimize(named, qmac.Grid(windows=(2, 3, 5, 8, 13, 21, 34)), maximize=False)
-    outcomes = distribution_of(result)
+    outcomes = summarize_distribution(result)
     middle = dict(outcomes.quantiles)[0.5]
     assert outcomes.winner < middle and outcomes.sigmas < 0
     fine = near(result, middle + 0.6 * (outcomes.winner - middle), outcomes.winner)
@@ -127,7 +127,7 @@ def test_edge(named):
             role for role in ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
             if result.top[role].iloc[0] in (result.grid.roles[role][0], result.grid.roles[role][-1])
         ]  # fmt: skip
-        found = cautions._edge(result)
+        found = cautions._check_edges(result)
         assert (found is not None) == bool(at)
         assert all(role.replace("_", " ") in found.text.lower() for role in at)
 
@@ -145,13 +145,13 @@ def test_short_and_behind(named, swept):
 
 
 def test_few_positive(swept):
-    share = distribution_of(swept).share_positive
+    share = summarize_distribution(swept).share_positive
     assert ("few_positive" in given(swept)) == (share < 0.5)
     assert "few_positive" in given(
-        swept, outcomes=replace(distribution_of(swept), share_positive=0.4)
+        swept, summary=replace(summarize_distribution(swept), share_positive=0.4)
     )
     assert "few_positive" not in given(
-        swept, outcomes=replace(distribution_of(swept), share_positive=0.6)
+        swept, summary=replace(summarize_distribution(swept), share_positive=0.6)
     )
 
 
@@ -161,5 +161,5 @@ OTHERS = ["profit_factor", "total_trades", "exposure", "simple_return"] if LONG 
 
 @pytest.mark.parametrize("metric", ["max_drawdown", "win_rate", *OTHERS])
 def test_any_objective(named, metric):
-    report = report_of(qmac.optimize(named, qmac.Grid(windows=(3, 5, 8, 13, 21)), metric, top=5))
+    report = build_report(qmac.optimize(named, qmac.Grid(windows=(3, 5, 8, 13, 21)), metric, top=5))
     assert {caution.name for caution in report.cautions} <= {*THRESHOLDS, "behind_hold"}

@@ -9,12 +9,12 @@ from helpers.series import frame, minutes, ohlc, series
 
 import qmac
 from qmac.report.sections import equity, heatmaps
-from qmac.report.sections.distribution import distribution_of, share_better
-from qmac.report.sections.equity import equity_of
-from qmac.report.sections.heatmaps import heatmaps_of, map_of
-from qmac.report.sections.report import report_of
-from qmac.report.sections.settings import settings_of
-from qmac.report.sections.strategies import strategies_of
+from qmac.report.sections.distribution import compute_share_better, summarize_distribution
+from qmac.report.sections.equity import build_equity
+from qmac.report.sections.heatmaps import build_heatmap, build_heatmaps
+from qmac.report.sections.report import build_report
+from qmac.report.sections.settings import build_settings
+from qmac.report.sections.strategies import build_strategies
 from qmac.storage.json_text import to_json_values
 from qmac.strategy.grid import ROLES
 
@@ -25,7 +25,7 @@ RULES = qmac.Rules(
 
 
 def test_outcomes(swept, every):
-    found, values = distribution_of(swept), every["total_return"][every["total_trades"] > 0]
+    found, values = summarize_distribution(swept), every["total_return"][every["total_trades"] > 0]
     scores = np.log1p(values)
     assert found.scored == len(values) == found.counts.sum()
     assert found.share_positive == np.mean(values > 0)
@@ -57,12 +57,12 @@ def test_share_better(named, every, maximize):
     most = result.distribution.counts.max() / result.scored  # one bin
     for value in (*np.quantile(values, [0.1, 0.5, 0.9]), result.hold["total_return"]):
         share = np.mean(values > value) if maximize else np.mean(values < value)
-        assert share_better(result.distribution, float(value)) == pytest.approx(
+        assert compute_share_better(result.distribution, float(value)) == pytest.approx(
             share, abs=most + 1e-12
         )
-    assert share_better(result.distribution, values.max() + 1) == (0 if maximize else 1)
-    assert share_better(result.distribution, -0.99999) == (1 if maximize else 0)
-    assert np.isnan(share_better(result.distribution, np.nan))
+    assert compute_share_better(result.distribution, values.max() + 1) == (0 if maximize else 1)
+    assert compute_share_better(result.distribution, -0.99999) == (1 if maximize else 0)
+    assert np.isnan(compute_share_better(result.distribution, np.nan))
 
 
 def test_means_of_means_are_of_scores(monkeypatch):
@@ -74,7 +74,7 @@ def test_means_of_means_are_of_scores(monkeypatch):
         qmac.Rules(slippage=0),
     )
     monkeypatch.setattr(heatmaps, "MOST_CELLS", 1)
-    (found,) = map_of(result, "buy_slow", "buy_fast", "mean").values.ravel()
+    (found,) = build_heatmap(result, "buy_slow", "buy_fast", "mean").values.ravel()
     assert result.distribution.mean < -0.5 and found == pytest.approx(
         result.distribution.mean, rel=1e-6
     )
@@ -91,7 +91,7 @@ def test_landscape(named, every, most, metric, monkeypatch):
     value = np.expm1 if metric == "annualized_return" else (lambda values: values)
     windows = np.array(result.grid.windows)
     block = 1 if most > 7 else 3
-    for maps in heatmaps_of(result).maps:
+    for maps in build_heatmaps(result).maps:
         rows, columns = (
             windows.searchsorted(scored[name]) // block for name in (maps[0].rows, maps[0].columns)
         )
@@ -113,7 +113,7 @@ def test_landscape(named, every, most, metric, monkeypatch):
             int(result.top[maps[0].rows].iloc[0]),
             int(result.top[maps[0].columns].iloc[0]),
         )
-    for profile in heatmaps_of(result).profiles:
+    for profile in build_heatmaps(result).profiles:
         groups = scored.groupby(profile.role)[metric]
         seen = np.isin(profile.windows, list(groups.groups))
         np.testing.assert_allclose(profile.best[seen], groups.max())
@@ -124,12 +124,12 @@ def test_landscape(named, every, most, metric, monkeypatch):
 
 
 def test_a_map_says_what_was_aggregated(swept):
-    assert map_of(swept, "buy_fast", "sell_slow").text.startswith(
+    assert build_heatmap(swept, "buy_fast", "sell_slow").text.startswith(
         "highest total return over all buy slow and sell fast"
     )
-    assert "luck" in map_of(swept, "buy_fast", "sell_slow").text
+    assert "luck" in build_heatmap(swept, "buy_fast", "sell_slow").text
     assert (
-        map_of(swept, "buy_fast", "buy_slow", "mean").text
+        build_heatmap(swept, "buy_fast", "buy_slow", "mean").text
         == "mean total return over all sell fast and sell slow"
     )
 
@@ -137,7 +137,7 @@ def test_a_map_says_what_was_aggregated(swept):
 def test_strategies_are_folded(sample):
     named = sample.tail(600)
     swept = qmac.optimize(named, qmac.Grid(windows=range(40, 60, 2)), top=60)
-    found = strategies_of(swept, swept.series)
+    found = build_strategies(swept, swept.series)
     trades = [
         qmac.backtest(named, row, swept.rules).trades for row in swept.top[list(ROLES)].to_numpy()
     ]
@@ -163,7 +163,7 @@ def test_a_long_series_is_looked_around_in_part(swept, monkeypatch):
         strategies, "MOST_STEPS", 200 * (swept.prices["bars"] + strategies.OVERHEAD)
     )
     monkeypatch.setattr(strategies, "MOST_ROWS", 50)
-    found = strategies_of(swept, swept.series)
+    found = build_strategies(swept, swept.series)
     assert (found.kept, found.folded) == (60, 50) and sum(
         len(row.window_sets) for row in found.rows
     ) == 50
@@ -177,7 +177,7 @@ def test_a_long_series_is_looked_around_in_part(swept, monkeypatch):
 def test_course(named, swept, most, monkeypatch):
     monkeypatch.setattr(equity, "MOST_BARS", most)
     run = qmac.backtest(named, swept.best, swept.rules)
-    found = equity_of(run)
+    found = build_equity(run)
     assert found.bars == 500 and (
         found.dates.size == 500 if most > 500 else 50 <= found.dates.size < 150
     )
@@ -202,7 +202,7 @@ def test_course(named, swept, most, monkeypatch):
 def test_only_the_last_trades_are_listed(named, swept, monkeypatch):
     monkeypatch.setattr(equity, "MOST_TRADES", 3)
     run = qmac.backtest(named, swept.best, swept.rules)
-    found = equity_of(run)
+    found = build_equity(run)
     assert found.returns.tolist() == run.trades["return"].tail(
         3
     ).tolist() and found.total_trades == len(run.trades)
@@ -213,7 +213,7 @@ def test_rules_in_words():
         ohlc("random", 500, 3), qmac.Grid(windows=range(2, 8), shared_windows=True), rules=RULES,
         constraints={"total_trades": (2, 50)},
     )  # fmt: skip
-    asked = settings_of(result)
+    asked = build_settings(result)
     text = " ".join(asked.rules)
     for words in (
         "Hull", "open of the bar after", "present position", "fees are 0.1 % of", "fall of 10 %", "fall of 20 %", "rise of 50 %",
@@ -227,11 +227,11 @@ def test_rules_in_words():
 
 
 def test_plain_values_for_json(swept):
-    report = report_of(swept)
-    again = json.loads(json.dumps(to_json_values(report), allow_nan=False))
+    report = build_report(swept)
+    again = json.loads(json.dumps(to_json_values(report.to_dict()), allow_nan=False))
     assert again["asked"]["digest"] == swept.digest
     assert again["course"]["dates"][0] == "2001-01-01"
-    assert again["outcomes"]["counts"] == report.outcomes.counts.tolist()
+    assert again["outcomes"]["counts"] == report.distribution.counts.tolist()
     assert [metric for metric, _, _ in again["metrics"]] == list(swept.hold)
     assert again["landscape"]["maps"][0][0]["values"][-1][-1] is None
 
@@ -241,12 +241,18 @@ def test_plain_values_for_json(swept):
     [(series("constant", 60, 1), "total_return"), (series("up", 60, 1), "profit_factor")],
 )
 def test_nothing_scored(prices, metric):
-    report = report_of(qmac.optimize(frame(prices), qmac.Grid(windows=range(2, 8)), metric))
-    assert (report.course, report.outcomes, report.landscape, report.metrics, report.cautions) == (
+    report = build_report(qmac.optimize(frame(prices), qmac.Grid(windows=range(2, 8)), metric))
+    assert (
+        report.equity,
+        report.distribution,
+        report.heatmaps,
+        report.metrics,
+        report.cautions,
+    ) == (
         None,
         None,
         None,
         (),
         (),
     )
-    assert json.dumps(to_json_values(report), allow_nan=False)
+    assert json.dumps(to_json_values(report.to_dict()), allow_nan=False)

@@ -1,14 +1,16 @@
-"""``qmac report`` and ``--rank-by``. Only what the command line itself needs is imported before they are called."""
+"""The command that writes a page of a result or of a run."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 
+from qmac.cli.options import Directory
 from qmac.errors import OptionError
 from qmac.storage.json_text import to_json
 
@@ -16,31 +18,26 @@ PAGE = "report.html"
 
 
 def report(
-    directory: Annotated[
-        Path, typer.Argument(help="A directory that 'qmac optimize --out' or Result.save wrote.")
-    ],
+    directory: Directory,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="The page to write; by default report.html, or report-SYMBOL.html, in the directory."
-        ),
+        typer.Option(help="Page to write; by default report.html, or report-SYMBOL.html, in DIR."),
     ] = None,
     symbol: Annotated[
         str | None,
-        typer.Option(help="Of a run of many symbols: this one. Without it, a page of all winners."),
+        typer.Option(help="Page of this symbol of a run of many; by default of all winners."),
     ] = None,
     each: Annotated[
         bool,
         typer.Option(
             "--each",
-            help="Of a run of many symbols: a page of each, too, linked from that of all winners.",
+            help="Of a run of many symbols: also write a page of each, linked from the page of "
+            "all winners.",
         ),
     ] = False,
     prices: Annotated[
         Path | None,
-        typer.Option(
-            help="CSV or Parquet file it was found on, where the directory does not hold it."
-        ),
+        typer.Option(help="CSV or Parquet file of its prices, where DIR does not have them."),
     ] = None,
     as_json: Annotated[
         bool,
@@ -50,53 +47,67 @@ def report(
         ),
     ] = False,
 ) -> None:
-    """Write a page that shows a result: one HTML file, figures and all, that needs no network.
+    """Write a page that shows a result: one HTML file, figures included, that needs no network.
 
     Example: qmac report runs/first --out first.html
     """
     from qmac.report.html import page, symbols_page
-    from qmac.report.sections import symbols
-    from qmac.report.sections.report import report_of
-    from qmac.results import reader
+    from qmac.results.reader import read_results
 
-    made: Any
-    render: Any
-    results = reader.read_results(directory, symbol)
-    many = len(results) > 1 or bool(results.left_out)
-    home = (out or directory / PAGE).expanduser()
-    place = (
-        home if out is not None or symbol is None else symbols_page.page_of(symbol, home)
-    )  # not in place of the winners
+    results = read_results(directory, symbol)
+    is_many = len(results) > 1 or bool(results.left_out)
+    path = (out or directory / PAGE).expanduser()
     if each and (as_json or symbol is not None):
         raise OptionError("--each writes the pages of all symbols. Leave out --symbol and --json.")
-    for name in results if each and many else ():
-        _say(page.write_report(results[name], symbols_page.page_of(name, home)))
-    if many:
-        if prices is not None:
-            raise OptionError(
-                f"{directory} holds {len(results)} results, --prices belongs to one. Add --symbol NAME."
-            )
-        made, render = (
-            symbols.symbols_of(results, str(directory), symbols_page.links_of(results, home)),
-            symbols_page.page,
-        )
+    if each and is_many:
+        for name in results:
+            _print_place(page.write_report(results[name], symbols_page.symbol_path(name, path)))
+    if is_many:
+        shown, render = _prepare_symbols(results, directory, path, prices)
     else:
-        (result,) = results.values()
-        if prices is not None:
-            from qmac.data.readers import read_prices
-
-            result = result.with_prices(read_prices(prices))
-        made, render = report_of(result), page.page
+        shown, render = _prepare_result(results, prices)
+    if symbol is not None and out is None:
+        path = symbols_page.symbol_path(symbol, path)  # not in place of the page of all winners
     if not as_json or out is not None:
-        _say(page.write_page(place, lambda: render(made)), sys.stderr if as_json else sys.stdout)
+        stream = sys.stderr if as_json else sys.stdout
+        _print_place(page.write_page(path, lambda: render(shown)), stream)
     if as_json:
-        print(to_json(made))
+        print(to_json(shown.to_dict()))
 
 
-def _say(place: Path, stream: TextIO | None = None) -> None:
-    """Where a page is."""
+def _prepare_symbols(
+    results: Any, directory: Path, path: Path, prices: Path | None
+) -> tuple[Any, Callable[[Any], str]]:
+    """Return the winners of all symbols, and what renders them."""
+    from qmac.report.html.symbols_page import find_links, render_symbols
+    from qmac.report.sections.symbols import build_symbols
+
+    if prices is not None:
+        raise OptionError(
+            f"--prices needs one symbol, but {directory} has {len(results)}. Add --symbol NAME."
+        )
+    links = find_links(results, path)
+    return build_symbols(results, str(directory), links), render_symbols
+
+
+def _prepare_result(results: Any, prices: Path | None) -> tuple[Any, Callable[[Any], str]]:
+    """Return the report of a single result, and what renders it."""
+    from qmac.report.html.page import render_report
+    from qmac.report.sections.report import build_report
+
+    (result,) = results.values()
+    if prices is not None:
+        from qmac.data.readers import read_prices
+
+        result = result.with_prices(read_prices(prices))
+    return build_report(result), render_report
+
+
+def _print_place(path: Path, stream: TextIO | None = None) -> None:
+    """Print where a page is."""
+    megabytes = path.stat().st_size / 1e6
     print(
-        f"{shlex.quote(str(place))}, {place.stat().st_size / 1e6:.1f} MB: open it in a browser",
+        f"{shlex.quote(str(path))}, {megabytes:.1f} MB: open it in a browser",
         file=stream,
         flush=True,
     )

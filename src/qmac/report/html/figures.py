@@ -1,10 +1,10 @@
-"""Numbers become Plotly figures. Nothing is computed here but what a drawing needs; the page gives them their theme."""
+"""Plotly figures of the sections. Only what drawing needs is computed; the page sets the theme."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,17 +17,17 @@ from qmac.report.html.style import (
     SKY,
     WINDOWS,
     WINNER,
-    axis,
-    figure,
+    build_axis,
+    build_figure,
+    compute_range,
     graph_objects,
-    light,
-    near,
-    rounded,
-    value_format,  # fmt: skip
+    round_mantissa,
+    to_float32,
+    value_format,
 )
 from qmac.report.sections.distribution import DistributionSummary
-from qmac.report.sections.equity import Equity, equity_of
-from qmac.report.sections.heatmaps import Heatmap, Profile, map_of
+from qmac.report.sections.equity import Equity, build_equity
+from qmac.report.sections.heatmaps import Heatmap, Profile, build_heatmap
 from qmac.report.sections.strategies import Strategies
 from qmac.results.result import Result
 
@@ -35,37 +35,61 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from qmac.report.sections.symbols import SymbolRow
+
 SCALE = "Viridis"
-"""Even in brightness, and so for the colour-blind."""
-CLIPPED = 0.002
-"""Share of a map's cells at each end that do not stretch the colours."""
+"""Even in brightness, and so readable for the colour-blind."""
+CLIPPED_SHARE = 0.002
+"""Share of a heatmap's cells at each end that do not stretch its colours."""
+FEW_WINDOWS = 30
+"""Profiles of fewer windows have a mark at each."""
+LEAST_BAR_WIDTH = 1e-12
 
 
-def plot_equity(course: Equity) -> Figure:
-    """Equity and drawdown beside buy & hold; the upper axis can be turned to logarithms."""
+class _Mark(NamedTuple):
+    """A value that is marked in the histogram."""
+
+    name: str
+    value: float
+    color: str
+    height: float
+    """Place of the name above the figure, as a multiple of its height."""
+
+
+def plot_equity(equity: Equity) -> Figure:
+    """Return equity curve and drawdown beside buy & hold.
+
+    Parameters
+    ----------
+    equity : Equity
+        One combination.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        The page switches its upper axis between linear and logarithmic.
+    """
     go = graph_objects()
-    lines = (
-        ("strategy", course.equity, course.drawdown, WINNER),
-        ("buy & hold", course.hold, course.hold_drawdown, HOLD),
-    )
     traces = [
-        go.Scatter(
-            x=course.dates,
-            y=light(equity),
-            name=name,
-            line={"color": color, "width": 1.6},
-            hovertemplate="%{y:,.2f}",
-        )
-        for name, equity, _, color in lines
+        _equity_line(equity.dates, equity.equity, "strategy", WINNER),
+        _equity_line(equity.dates, equity.hold, "buy & hold", HOLD),
     ]
-    traces += [
-        go.Scatter(
-            x=course.dates, y=light(fall), name=f"drawdown, {name}", yaxis="y2", line={"color": color, "width": 1}, fill="tozeroy",
-            showlegend=False, hovertemplate="%{y:.1%}",
+    falls = (
+        ("buy & hold", equity.hold_drawdown, HOLD),
+        ("strategy", equity.drawdown, WINNER),
+    )
+    for name, drawdown, color in falls:
+        trace = go.Scatter(
+            x=equity.dates,
+            y=to_float32(drawdown),
+            name=f"drawdown, {name}",
+            yaxis="y2",
+            line={"color": color, "width": 1},
+            fill="tozeroy",
+            showlegend=False,
+            hovertemplate="%{y:.1%}",
         )
-        for name, _, fall, color in reversed(lines)
-    ]  # fmt: skip
-    return figure(
+        traces.append(trace)
+    return build_figure(
         *traces,
         height=520,
         xaxis={"type": "date", "anchor": "y2"},
@@ -74,33 +98,42 @@ def plot_equity(course: Equity) -> Figure:
     )
 
 
-def plot_price(course: Equity) -> Figure:
-    """The close with its averages, and where it was bought and sold."""
-    go = graph_objects()
-    traces = [
-        go.Scatter(
-            x=course.dates, y=light(course.close), name="close", line={"color": GREY, "width": 1.2}
-        )
-    ]
-    traces += [
-        go.Scatter(
-            x=course.dates, y=light(values), name=str(window), line={"color": color, "width": 1.2}
-        )
-        for (window, values), color in zip(sorted(course.averages.items()), WINDOWS, strict=False)
-    ]
-    closed = np.array([kind != "open" for kind in course.exits], np.bool_)
-    marks = (
-        ("bought", course.entry_dates, course.entry_prices, "triangle-up", WINNER),
-        ("sold", course.exit_dates[closed], course.exit_prices[closed], "triangle-down", HOLD),
+def _equity_line(dates: np.ndarray, values: np.ndarray, name: str, color: str) -> Any:
+    return graph_objects().Scatter(
+        x=dates,
+        y=to_float32(values),
+        name=name,
+        line={"color": color, "width": 1.6},
+        hovertemplate="%{y:,.2f}",
     )
+
+
+def plot_price(equity: Equity) -> Figure:
+    """Return the closes with their averages and a mark at each entry and exit.
+
+    Parameters
+    ----------
+    equity : Equity
+        One combination.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Lines and marks.
+    """
+    traces = [_price_line(equity.dates, equity.close, "close", GREY)]
+    averages = sorted(equity.averages.items())
+    for (window, values), color in zip(averages, WINDOWS, strict=False):
+        traces.append(_price_line(equity.dates, values, str(window), color))
+    is_closed = np.array([reason != "open" for reason in equity.exits], np.bool_)
+    exit_dates, exit_prices = equity.exit_dates[is_closed], equity.exit_prices[is_closed]
+    entry_mark = {"symbol": "triangle-up", "color": WINNER}
+    exit_mark = {"symbol": "triangle-down", "color": HOLD}
     traces += [
-        go.Scatter(
-            x=dates, y=prices, name=name, mode="markers", hovertemplate="%{y:.6~g}",
-            marker={"symbol": symbol, "size": 11, "color": color, "line": {"width": 1, "color": "white"}},
-        )
-        for name, dates, prices, symbol, color in marks
-    ]  # fmt: skip
-    return figure(
+        _price_marks("entry", equity.entry_dates, equity.entry_prices, entry_mark),
+        _price_marks("exit", exit_dates, exit_prices, exit_mark),
+    ]
+    return build_figure(
         *traces,
         height=460,
         xaxis={"type": "date"},
@@ -108,247 +141,488 @@ def plot_price(course: Equity) -> Figure:
     )
 
 
-def plot_backtest(course: Equity) -> Figure:
-    """Price, equity and drawdown above each other, for a notebook."""
+def _price_line(dates: np.ndarray, values: np.ndarray, name: str, color: str) -> Any:
+    line = {"color": color, "width": 1.2}
+    return graph_objects().Scatter(x=dates, y=to_float32(values), name=name, line=line)
+
+
+def _price_marks(name: str, dates: np.ndarray, prices: np.ndarray, marker: dict[str, Any]) -> Any:
+    return graph_objects().Scatter(
+        x=dates,
+        y=prices,
+        name=name,
+        mode="markers",
+        hovertemplate="%{y:.6~g}",
+        marker={**marker, "size": 11, "line": {"width": 1, "color": "white"}},
+    )
+
+
+def plot_backtest(equity: Equity) -> Figure:
+    """Return price, equity and drawdown above each other, for a notebook.
+
+    Parameters
+    ----------
+    equity : Equity
+        One combination.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Three panels over the same dates.
+    """
     go = graph_objects()
-    price, equity = plot_price(course), plot_equity(course)
-    traces = [go.Scatter(trace, yaxis="y3") for trace in price.data]
-    layout = equity.layout.to_plotly_json() | {
-        "height": 800,
-        "title": {"text": f"{' '.join(map(str, course.combination))}"},
-    }
+    upper, lower = plot_price(equity), plot_equity(equity)
+    traces = [go.Scatter(trace, yaxis="y3") for trace in upper.data]
+    layout = lower.layout.to_plotly_json()
+    layout["height"] = 800
+    layout["title"] = {"text": " ".join(map(str, equity.combination))}
     layout["yaxis"] |= {"domain": [0.24, 0.55]}
     layout["yaxis2"] |= {"domain": [0, 0.2]}
-    layout["yaxis3"] = price.layout.yaxis.to_plotly_json() | {"domain": [0.6, 1]}
+    layout["yaxis3"] = upper.layout.yaxis.to_plotly_json() | {"domain": [0.6, 1]}
     layout["margin"] |= {"t": 90}
-    return go.Figure([*traces, *equity.data], layout)
+    return go.Figure([*traces, *lower.data], layout)
 
 
-def plot_trades(course: Equity) -> Figure:
-    """How many trades brought how much; no bar mixes gains and losses."""
-    go = graph_objects()
-    edges = course.return_edges
+def plot_trades(equity: Equity) -> Figure:
+    """Return a histogram of the returns of trades; no bar mixes gains and losses.
+
+    Parameters
+    ----------
+    equity : Equity
+        One combination.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Losses in another colour than gains.
+    """
+    edges, counts = equity.return_edges, equity.return_counts
     middles = (edges[1:] + edges[:-1]) / 2
-    bars = go.Bar(
-        x=middles, y=course.return_counts, width=np.diff(edges), marker={"color": np.where(middles < 0, HOLD, WINNER)},
+    bars = graph_objects().Bar(
+        x=middles,
+        y=counts,
+        width=np.diff(edges),
+        marker={"color": np.where(middles < 0, HOLD, WINNER)},
         customdata=np.column_stack((edges[:-1], edges[1:])),
         hovertemplate="%{customdata[0]:.1%} to %{customdata[1]:.1%}: %{y}<extra></extra>",
-    )  # fmt: skip
-    return figure(
-        bars, height=340, hovermode="closest", xaxis=axis("return", title={"text": "return of a trade"}, tickformat=".0%"),
-        yaxis={"title": {"text": "trades"}, "dtick": 1 if course.return_counts.max(initial=0) < 8 else None},
-    )  # fmt: skip
+    )
+    is_low = counts.max(initial=0) < 8  # ticks at whole numbers of trades
+    return build_figure(
+        bars,
+        height=340,
+        hovermode="closest",
+        xaxis=build_axis("return", title={"text": "return of a trade"}, tickformat=".0%"),
+        yaxis={"title": {"text": "trades"}, "dtick": 1 if is_low else None},
+    )
 
 
-def heatmap(found: Heatmap, *, visible: bool = True) -> Any:
-    """The trace of a map. Its colours run from one robust end to the other, so that a few cells do not take them all."""
-    go = graph_objects()
-    count = found.stat == "count"
-    values = found.values if count else rounded(found.values)
-    defined = found.values[np.isfinite(found.values)]
-    low, high = np.quantile(defined, (CLIPPED, 1 - CLIPPED)) if defined.size else (0.0, 1.0)
-    form = ",.0f" if count else value_format(found.objective)
-    of = "combinations" if count else f"{found.stat} {found.objective.replace('_', ' ')}"
-    return go.Heatmap(
-        x=found.column_windows, y=found.row_windows, z=light(values), zmin=float(low), zmax=float(high), visible=visible,
-        colorscale=SCALE, name=found.stat, meta=found.text, hoverongaps=False,
-        colorbar={"tickformat": "~s" if count else form.replace(".1%", ".1~%"), "thickness": 12, "outlinewidth": 0},
+def build_heatmap_trace(heatmap: Heatmap, *, is_visible: bool = True) -> Any:
+    """Return the trace of a heatmap.
+
+    Parameters
+    ----------
+    heatmap : Heatmap
+        Values by two windows.
+    is_visible : bool
+        Whether it is drawn before a button chooses it.
+
+    Returns
+    -------
+    plotly.graph_objects.Heatmap
+        Its colours run between two quantiles, so that a few cells do not take them all.
+    """
+    is_count = heatmap.stat == "count"
+    values = heatmap.values if is_count else round_mantissa(heatmap.values)
+    defined = heatmap.values[np.isfinite(heatmap.values)]
+    low, high = 0.0, 1.0
+    if defined.size:
+        low, high = np.quantile(defined, (CLIPPED_SHARE, 1 - CLIPPED_SHARE)).tolist()
+    number = ",.0f" if is_count else value_format(heatmap.objective)
+    ticks = "~s" if is_count else number.replace(".1%", ".1~%")
+    name = "combinations" if is_count else f"{heatmap.stat} {_words(heatmap.objective)}"
+    return graph_objects().Heatmap(
+        x=heatmap.column_windows,
+        y=heatmap.row_windows,
+        z=to_float32(values),
+        zmin=low,
+        zmax=high,
+        visible=is_visible,
+        colorscale=SCALE,
+        name=heatmap.stat,
+        meta=heatmap.text,
+        hoverongaps=False,
+        colorbar={"tickformat": ticks, "thickness": 12, "outlinewidth": 0},
         hovertemplate=(
-            f"{found.rows.replace('_', ' ')} %{{y:.4~g}}<br>{found.columns.replace('_', ' ')} %{{x:.4~g}}"
-            f"<br>{of} %{{z:{form}}}<extra></extra>"
+            f"{_words(heatmap.rows)} %{{y:.4~g}}<br>{_words(heatmap.columns)} %{{x:.4~g}}"
+            f"<br>{name} %{{z:{number}}}<extra></extra>"
         ),
-    )  # fmt: skip
+    )
 
 
-def plot_map(*maps: Heatmap) -> Figure:
-    """A map; of several of the same windows the first is seen. What was aggregated stands above it."""
-    go = graph_objects()
-    first = maps[0]
-    traces = [heatmap(found, visible=found is first) for found in maps]
+def plot_heatmaps(*heatmaps: Heatmap) -> Figure:
+    """Return heatmaps of the same two windows in one figure, the first of them visible.
+
+    Parameters
+    ----------
+    *heatmaps : Heatmap
+        One or several.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        With a ring around the winner, and what was aggregated as its title.
+    """
+    first = heatmaps[0]
+    traces = [build_heatmap_trace(heatmap, is_visible=heatmap is first) for heatmap in heatmaps]
     if first.winner is not None:
-        row, column = first.winner
-        text = f"winner: {first.rows.replace('_', ' ')} {row}, {first.columns.replace('_', ' ')} {column}<extra></extra>"
         traces += [  # red around white, to be seen on any colour
-            go.Scatter(
-                x=[column], y=[row], mode="markers", name="winner", showlegend=False, hovertemplate=text,
-                marker={"symbol": "circle-open", "size": size, "color": color, "line": {"width": 3}},
-            )
-            for size, color in ((14, "white"), (20, RED))
-        ]  # fmt: skip
-    return figure(
-        *traces, height=430, hovermode="closest", title={"text": first.text, "font": {"size": 12}, "x": 0.02},
-        xaxis={"title": {"text": first.columns.replace("_", " ")}, "constrain": "domain"},
-        yaxis={"title": {"text": first.rows.replace("_", " ")}},
-    )  # fmt: skip
+            _winner_ring(first, 14, "white"),
+            _winner_ring(first, 20, RED),
+        ]
+    return build_figure(
+        *traces,
+        height=430,
+        hovermode="closest",
+        title={"text": first.text, "font": {"size": 12}, "x": 0.02},
+        xaxis={"title": {"text": _words(first.columns)}, "constrain": "domain"},
+        yaxis={"title": {"text": _words(first.rows)}},
+    )
+
+
+def _winner_ring(heatmap: Heatmap, size: int, color: str) -> Any:
+    assert heatmap.winner is not None
+    row, column = heatmap.winner
+    place = f"{_words(heatmap.rows)} {row}, {_words(heatmap.columns)} {column}"
+    return graph_objects().Scatter(
+        x=[column],
+        y=[row],
+        mode="markers",
+        name="winner",
+        showlegend=False,
+        hovertemplate=f"winner: {place}<extra></extra>",
+        marker={"symbol": "circle-open", "size": size, "color": color, "line": {"width": 3}},
+    )
 
 
 def plot_profiles(profiles: tuple[Profile, ...], objective: str, best: str) -> Figure:
-    """The objective over each window, aggregated over the other three: best drawn through, mean dashed."""
-    go = graph_objects()
+    """Return the objective over each window, aggregated over the other three.
+
+    Parameters
+    ----------
+    profiles : tuple of Profile
+        One for each average.
+    objective : str
+        Name of the metric.
+    best : str
+        ``"highest"`` or ``"lowest"``.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Solid lines for the best, dashed for the mean, a ring at the winner's windows.
+    """
     traces = []
     for profile, color in zip(profiles, WINDOWS, strict=True):
-        name = profile.role.replace("_", " ")
-        for values, stat, dash in ((profile.best, best, "solid"), (profile.mean, "mean", "dash")):
-            traces.append(
-                go.Scatter(
-                    x=profile.windows, y=light(values), name=f"{name}, {stat}", line={"color": color, "dash": dash, "width": 1.6},
-                    mode="lines+markers" if profile.windows.size < 30 else "lines", legendgroup=name,
-                    hovertemplate=f"%{{y:{value_format(objective)}}}",
-                )
-            )  # fmt: skip
-        place = int(np.searchsorted(profile.windows, profile.winner))
-        traces.append(
-            go.Scatter(
-                x=[profile.winner], y=[profile.best[place]], mode="markers", showlegend=False, legendgroup=name,
-                marker={"symbol": "circle-open", "size": 13, "color": color, "line": {"width": 3}}, hoverinfo="skip",
-            )
-        )  # fmt: skip
-    return figure(
-        *traces, height=440, xaxis={"title": {"text": "window, bars"}}, yaxis=axis(objective)
+        solid, dashed = {"color": color, "dash": "solid"}, {"color": color, "dash": "dash"}
+        traces += [
+            _profile_line(profile, profile.best, objective, best, solid),
+            _profile_line(profile, profile.mean, objective, "mean", dashed),
+            _profile_ring(profile, color),
+        ]
+    return build_figure(
+        *traces,
+        height=440,
+        xaxis={"title": {"text": "window, bars"}},
+        yaxis=build_axis(objective),
     )
 
 
-def plot_outcomes(outcomes: DistributionSummary) -> Figure:
-    """The histogram of all outcomes, with buy & hold, median and winner."""
-    go = graph_objects()
-    edges, form = outcomes.edges, value_format(outcomes.objective)
-    middles = (edges[1:] + edges[:-1]) / 2
-    bars = go.Bar(
-        x=middles, y=outcomes.counts, width=np.maximum(np.diff(edges), 1e-12), marker={"color": SKY, "line": {"width": 0}},
-        customdata=np.column_stack((edges[:-1], edges[1:], outcomes.counts / outcomes.scored)),
-        hovertemplate=f"%{{customdata[0]:{form}}} to %{{customdata[1]:{form}}}<br>%{{y:,}} combinations (%{{customdata[2]:.2%}})<extra></extra>",
-    )  # fmt: skip
-    lines = (
-        ("winner", outcomes.winner, RED, 1.0),
-        ("buy & hold", outcomes.hold, HOLD, 1.07),
-        ("median", dict(outcomes.quantiles)[0.5], GREEN, 1.14),
+def _profile_line(
+    profile: Profile, values: np.ndarray, objective: str, stat: str, line: dict[str, Any]
+) -> Any:
+    name = _words(profile.role)
+    return graph_objects().Scatter(
+        x=profile.windows,
+        y=to_float32(values),
+        name=f"{name}, {stat}",
+        line={**line, "width": 1.6},
+        mode="lines+markers" if profile.windows.size < FEW_WINDOWS else "lines",
+        legendgroup=name,
+        hovertemplate=f"%{{y:{value_format(objective)}}}",
     )
-    values = [value for _, value, _, _ in lines if np.isfinite(value)]
-    span = near(float(edges[0]), float(edges[-1]), *values)
-    shapes, notes = [], []
-    for name, value, color, height in lines:
-        if not np.isfinite(value):
-            continue
-        place, text = value, name
-        if span and not span[0] <= value <= span[1]:  # far out: said, not drawn
-            place, text = (
-                (span[1], f"{name} \u2192") if value > span[1] else (span[0], f"\u2190 {name}")
-            )
-        else:
-            line = {"color": color, "width": 2}
-            shapes.append(
-                {
-                    "type": "line",
-                    "x0": value,
-                    "x1": value,
-                    "y0": 0,
-                    "y1": 1,
-                    "yref": "paper",
-                    "line": line,
-                }
-            )
-        side = "left" if span and place < (span[0] + span[1]) / 2 else "right"
-        notes.append(
-            {
-                "x": place,
-                "y": height,
-                "yref": "paper",
-                "yanchor": "bottom",
-                "text": text,
-                "showarrow": False,
-                "xanchor": side,
-                "font": {"color": color},
-            }
-        )
-    return figure(
-        bars, hovermode="closest", xaxis=axis(outcomes.objective, range=span),
-        yaxis={"title": {"text": "combinations"}, "tickformat": "~s" if outcomes.counts.max() >= 1000 else ",d"},
-        shapes=shapes, annotations=notes, bargap=0, margin={"l": 60, "r": 20, "t": 85, "b": 45},
-    )  # fmt: skip
 
 
-def plot_curve(outcomes: DistributionSummary) -> Figure:
-    """All outcomes sorted: the optimization profile of the whole grid."""
+def _profile_ring(profile: Profile, color: str) -> Any:
+    place = int(np.searchsorted(profile.windows, profile.winner))
+    return graph_objects().Scatter(
+        x=[profile.winner],
+        y=[profile.best[place]],
+        mode="markers",
+        showlegend=False,
+        legendgroup=_words(profile.role),
+        marker={"symbol": "circle-open", "size": 13, "color": color, "line": {"width": 3}},
+        hoverinfo="skip",
+    )
+
+
+def plot_histogram(summary: DistributionSummary) -> Figure:
+    """Return the histogram of the objective, with winner, buy & hold and median.
+
+    Parameters
+    ----------
+    summary : DistributionSummary
+        Distribution of the objective.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Marks far outside the bulk are arrows at its edge.
+    """
+    marks = [
+        _Mark("winner", summary.winner, RED, 1.0),
+        _Mark("buy & hold", summary.hold, HOLD, 1.07),
+        _Mark("median", dict(summary.quantiles)[0.5], GREEN, 1.14),
+    ]
+    marks = [mark for mark in marks if np.isfinite(mark.value)]
+    first, last = float(summary.edges[0]), float(summary.edges[-1])
+    span = compute_range(first, last, *(mark.value for mark in marks))
+    shapes = [_mark_line(mark) for mark in marks if _is_within(mark.value, span)]
+    is_large = summary.counts.max() >= 1000
+    return build_figure(
+        _histogram_bars(summary),
+        hovermode="closest",
+        xaxis=build_axis(summary.objective, range=span),
+        yaxis={"title": {"text": "combinations"}, "tickformat": "~s" if is_large else ",d"},
+        shapes=shapes,
+        annotations=[_mark_text(mark, span) for mark in marks],
+        bargap=0,
+        margin={"l": 60, "r": 20, "t": 85, "b": 45},
+    )
+
+
+def _histogram_bars(summary: DistributionSummary) -> Any:
+    edges, number = summary.edges, value_format(summary.objective)
+    shares = summary.counts / summary.scored
+    return graph_objects().Bar(
+        x=(edges[1:] + edges[:-1]) / 2,
+        y=summary.counts,
+        width=np.maximum(np.diff(edges), LEAST_BAR_WIDTH),
+        marker={"color": SKY, "line": {"width": 0}},
+        customdata=np.column_stack((edges[:-1], edges[1:], shares)),
+        hovertemplate=(
+            f"%{{customdata[0]:{number}}} to %{{customdata[1]:{number}}}"
+            "<br>%{y:,} combinations (%{customdata[2]:.2%})<extra></extra>"
+        ),
+    )
+
+
+def _is_within(value: float, span: list[float] | None) -> bool:
+    return span is None or span[0] <= value <= span[1]
+
+
+def _mark_line(mark: _Mark) -> dict[str, Any]:
+    line = {"color": mark.color, "width": 2}
+    ends = {"x0": mark.value, "x1": mark.value, "y0": 0, "y1": 1}
+    return {"type": "line", **ends, "yref": "paper", "line": line}
+
+
+def _mark_text(mark: _Mark, span: list[float] | None) -> dict[str, Any]:
+    """Return the name of a mark above its line, or with an arrow at the edge of the figure."""
+    place, text = mark.value, mark.name
+    if span is not None and mark.value > span[1]:
+        place, text = span[1], f"{mark.name} \u2192"
+    elif span is not None and mark.value < span[0]:
+        place, text = span[0], f"\u2190 {mark.name}"
+    is_left = span is not None and place < (span[0] + span[1]) / 2
+    return {
+        "x": place,
+        "y": mark.height,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "text": text,
+        "showarrow": False,
+        "xanchor": "left" if is_left else "right",
+        "font": {"color": mark.color},
+    }
+
+
+def plot_curve(summary: DistributionSummary) -> Figure:
+    """Return all combinations sorted by the objective: the optimization profile of the grid.
+
+    Parameters
+    ----------
+    summary : DistributionSummary
+        Distribution of the objective.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        With buy & hold as a dashed line.
+    """
     go = graph_objects()
-    form = value_format(outcomes.objective)
+    number = value_format(summary.objective)
     curve = go.Scatter(
-        x=outcomes.shares, y=light(outcomes.curve), fill="tozeroy", line={"color": SKY, "width": 2}, name="all outcomes",
-        hovertemplate=f"%{{x:.1%}} of the combinations make less than %{{y:{form}}}<extra></extra>",
-    )  # fmt: skip
+        x=summary.shares,
+        y=to_float32(summary.curve),
+        fill="tozeroy",
+        line={"color": SKY, "width": 2},
+        name="all combinations",
+        hovertemplate=f"%{{x:.1%}} of the combinations are below %{{y:{number}}}<extra></extra>",
+    )
     traces = [curve]
-    for name, value, color in (("buy & hold", outcomes.hold, HOLD),):
-        if np.isfinite(value):
-            traces.append(
-                go.Scatter(
-                    x=[0, 1],
-                    y=[value, value],
-                    mode="lines",
-                    line={"color": color, "dash": "dash"},
-                    name=name,
-                    hoverinfo="skip",
-                )
-            )
-    return figure(
-        *traces, height=340, hovermode="closest", xaxis={"title": {"text": "share of all combinations"}, "tickformat": ".0%"},
-        yaxis=axis(outcomes.objective, range=near(*(float(value) for value in outcomes.curve[[4, -5]]), outcomes.low, outcomes.high)),
-    )  # fmt: skip
+    if np.isfinite(summary.hold):
+        hold = go.Scatter(
+            x=[0, 1],
+            y=[summary.hold, summary.hold],
+            mode="lines",
+            line={"color": HOLD, "dash": "dash"},
+            name="buy & hold",
+            hoverinfo="skip",
+        )
+        traces.append(hold)
+    bulk = float(summary.curve[4]), float(summary.curve[-5])  # 1 % and 99 %
+    span = compute_range(*bulk, summary.low, summary.high)
+    return build_figure(
+        *traces,
+        height=340,
+        hovermode="closest",
+        xaxis={"title": {"text": "share of all combinations"}, "tickformat": ".0%"},
+        yaxis=build_axis(summary.objective, range=span),
+    )
 
 
-def plot_surroundings(strategies: Strategies, objective: str) -> Figure:
-    """Each strategy and what its neighbours within two steps make: from worst to best, and their median."""
+def plot_neighbourhoods(strategies: Strategies, objective: str) -> Figure:
+    """Return each strategy beside its neighbours within two steps.
+
+    Parameters
+    ----------
+    strategies : Strategies
+        Best rows with their neighbourhoods.
+    objective : str
+        Name of the metric.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Bars from the worst to the best neighbour, marks at their median and at the strategy.
+    """
     go = graph_objects()
     rows = [row for row in strategies.rows if row.near and row.near[-1].neighbours]
-    places = np.array([row.rank for row in rows])
-    own = np.array([row.metrics[objective] for row in rows])
-    worst, median, best = (
-        np.array([getattr(row.near[-1], name) for row in rows])
-        for name in ("worst", "median", "best")
+    ranks = np.array([row.rank for row in rows])
+    worst = np.array([row.near[-1].worst for row in rows])
+    median = np.array([row.near[-1].median for row in rows])
+    best = np.array([row.near[-1].best for row in rows])
+    number = value_format(objective)
+    ranges = go.Bar(
+        x=ranks,
+        y=best - worst,
+        base=worst,
+        name="neighbours, worst to best",
+        marker={"color": SKY, "opacity": 0.45},
+        width=0.6,
+        customdata=np.column_stack((worst, best)) if rows else None,
+        hovertemplate=f"%{{customdata[0]:{number}}} to %{{customdata[1]:{number}}}",
     )
-    labels = [" ".join(map(str, row.combination)) for row in rows]
-    form = value_format(objective)
-    traces = [
-        go.Bar(
-            x=places, y=best - worst, base=worst, name="neighbours, worst to best", marker={"color": SKY, "opacity": 0.45}, width=0.6,
-            customdata=np.column_stack((worst, best)) if rows else None,
-            hovertemplate=f"%{{customdata[0]:{form}}} to %{{customdata[1]:{form}}}",
-        ),
-        go.Scatter(
-            x=places, y=median, name="their median", mode="markers", marker={"color": GREEN, "size": 9, "symbol": "diamond"},
-            hovertemplate=f"%{{y:{form}}}",
-        ),
-        go.Scatter(
-            x=places, y=own, name="itself", mode="markers", marker={"color": RED, "size": 8}, text=labels,
-            hovertemplate=f"%{{text}}: %{{y:{form}}}",
-        ),
-    ]  # fmt: skip
-    return figure(*traces, height=380, xaxis={"title": {"text": "rank"}}, yaxis=axis(objective))
+    medians = go.Scatter(
+        x=ranks,
+        y=median,
+        name="their median",
+        mode="markers",
+        marker={"color": GREEN, "size": 9, "symbol": "diamond"},
+        hovertemplate=f"%{{y:{number}}}",
+    )
+    themselves = go.Scatter(
+        x=ranks,
+        y=np.array([row.metrics[objective] for row in rows]),
+        name="itself",
+        mode="markers",
+        marker={"color": RED, "size": 8},
+        text=[" ".join(map(str, row.combination)) for row in rows],
+        hovertemplate=f"%{{text}}: %{{y:{number}}}",
+    )
+    return build_figure(
+        ranges,
+        medians,
+        themselves,
+        height=380,
+        xaxis={"title": {"text": "rank"}},
+        yaxis=build_axis(objective),
+    )
 
 
-def plot_winners(rows: Sequence[SymbolRow], objective: str) -> Figure:
-    """The winner of each symbol beside buy & hold and the median of its grid."""
-    go = graph_objects()
-    symbols = [escape(row.symbol) for row in rows]
-    nan = float("nan")
+def plot_symbols(rows: Sequence[SymbolRow], objective: str) -> Figure:
+    """Return the winner of each symbol beside buy & hold and the median of its grid.
+
+    Parameters
+    ----------
+    rows : sequence of SymbolRow
+        One for each symbol.
+    objective : str
+        Name of the metric.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Three marks for each symbol.
+    """
+    winners = [row.metrics.get(objective, np.nan) for row in rows]
+    holds = [row.hold for row in rows]
+    medians = [row.median for row in rows]
     marks = (
-        ("winner", [row.metrics.get(objective, nan) for row in rows], RED, "circle"),
-        ("buy & hold", [row.hold for row in rows], HOLD, "line-ew-open"),
-        ("median of the grid", [row.median for row in rows], GREEN, "diamond"),
+        ("winner", winners, {"color": RED, "symbol": "circle"}),
+        ("buy & hold", holds, {"color": HOLD, "symbol": "line-ew-open"}),
+        ("median of the grid", medians, {"color": GREEN, "symbol": "diamond"}),
     )
+    symbols = [escape(row.symbol) for row in rows]
     traces = [
-        go.Scatter(
-            x=symbols, y=values, name=name, mode="markers", marker={"color": color, "symbol": symbol, "size": 10, "line": {"width": 2}},
+        graph_objects().Scatter(
+            x=symbols,
+            y=values,
+            name=name,
+            mode="markers",
+            marker={**marker, "size": 10, "line": {"width": 2}},
             hovertemplate=f"%{{y:{value_format(objective)}}}",
         )
-        for name, values, color, symbol in marks
-    ]  # fmt: skip
-    return figure(*traces, xaxis={"type": "category"}, yaxis=axis(objective))
+        for name, values, marker in marks
+    ]
+    return build_figure(*traces, xaxis={"type": "category"}, yaxis=build_axis(objective))
 
 
 def plot_run(run: Backtest) -> Figure:
-    """``plot_backtest`` of a backtest."""
-    return plot_backtest(equity_of(run))
+    """Return the figure of ``Backtest.plot``.
+
+    Parameters
+    ----------
+    run : Backtest
+        One combination on its prices.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Price, equity and drawdown.
+    """
+    return plot_backtest(build_equity(run))
 
 
 def plot_result_map(result: Result, rows: str, columns: str, stat: str = "max") -> Figure:
-    """``plot_map`` of one map of a result."""
-    return plot_map(map_of(result, rows, columns, stat))
+    """Return the figure of ``Result.plot_map``.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+    rows, columns : str
+        Two averages.
+    stat : str
+        ``"max"``, ``"min"``, ``"mean"`` or ``"count"``.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        One heatmap.
+    """
+    return plot_heatmaps(build_heatmap(result, rows, columns, stat))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

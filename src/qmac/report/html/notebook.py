@@ -1,10 +1,10 @@
-"""What a notebook shows of a result and of a backtest: small tables, no figures and no scripts."""
+"""Tables that a notebook shows of results and backtests: no figures and no scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pandas import isna
 
@@ -16,71 +16,115 @@ if TYPE_CHECKING:
     from qmac.engine.backtest.backtest import Backtest
     from qmac.results.collection import Results
     from qmac.results.result import Result
-ROWS, MOST_SYMBOLS = 5, 50
+
+MOST_ROWS = 5
+MOST_SYMBOLS = 50
 COLUMNS = ("total_return", "max_drawdown", "sharpe_ratio", "total_trades", "win_rate", "exposure")
 
 
-def html_of_result(result: Result) -> str:
-    """The question, the best rows and the distribution."""
-    prices, distribution, name = result.prices, result.distribution, result.objective
-    head = f"<b>{escape(str(prices['name']))}</b>: {result.evaluated:,} combinations, {result.elapsed:.2f} s<br>{escape(settings_line(result))}"
+def render_result(result: Result) -> str:
+    """Return settings, best rows and distribution of a result.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+
+    Returns
+    -------
+    str
+        HTML of a small table between two paragraphs.
+    """
+    head = (
+        f"<b>{escape(str(result.prices['name']))}</b>: {result.evaluated:,} combinations, "
+        f"{result.elapsed:.2f} s<br>{escape(settings_line(result))}"
+    )
     if result.best is None:
         return f"<div><p>{head}</p><p>No combination was scored.</p></div>"
-    metrics = [name, *(column for column in COLUMNS if column != name)]
-    rows = (
-        [
-            *(str(int(row[role])) for role in ROLES),
-            *(format_value(metric, float(row[metric])) for metric in metrics),
-        ]
-        for row in result.top.head(ROWS).to_dict("records")
+    metrics = [result.objective, *(name for name in COLUMNS if name != result.objective)]
+    top = result.top.head(MOST_ROWS).to_dict("records")
+    table = _build_table([*ROLES, *metrics], (_format_row(row, ROLES, metrics) for row in top))
+    foot = _describe_distribution(result)
+    if len(result.top) > MOST_ROWS:
+        foot += f" The best {MOST_ROWS} of {len(result.top)} rows."
+    return f"<div><p>{head}</p>{table}<p>{foot}</p></div>"
+
+
+def _describe_distribution(result: Result) -> str:
+    name, distribution = result.objective, result.distribution
+    low, middle, high = (
+        format_value(name, distribution.quantile(share)) for share in (0.05, 0.5, 0.95)
     )
-    low, middle, high = (format_value(name, distribution.quantile(q)) for q in (0.05, 0.5, 0.95))
-    foot = (
+    hold = format_value(name, result.hold[name])
+    return (
         f"Of all {result.scored:,} scored: 5 % below {low}, median {middle}, 95 % below {high}; "
-        f"buy &amp; hold {format_value(name, result.hold[name])}."
+        f"buy &amp; hold {hold}."
     )
-    more = f" The best {ROWS} of {len(result.top)} kept." if len(result.top) > ROWS else ""
-    return f"<div><p>{head}</p>{_table([*ROLES, *metrics], rows)}<p>{foot}{more}</p></div>"
 
 
-def html_of_results(results: Results) -> str:
-    """The winner of each symbol."""
+def render_results(results: Results) -> str:
+    """Return the winner of each symbol.
+
+    Parameters
+    ----------
+    results : Results
+        Results by symbol.
+
+    Returns
+    -------
+    str
+        HTML of a table.
+    """
     winners = results.winners
+    roles = [role for role in ROLES if role in winners]
     metrics = [name for name in (*COLUMNS, "buy_and_hold") if name in winners]
-    rows = (
-        [
-            str(symbol),
-            *("-" if isna(row[role]) else str(int(row[role])) for role in ROLES if role in winners),
-            *(
-                format_value("total_return" if name == "buy_and_hold" else name, float(row[name]))
-                for name in metrics
-            ),
-        ]
-        for symbol, row in winners.astype(float).head(MOST_SYMBOLS).iterrows()
-    )
-    more = (
-        f"<p>The first {MOST_SYMBOLS} of {len(winners):,} symbols.</p>"
-        if len(winners) > MOST_SYMBOLS
-        else ""
-    )
-    left_out = "".join(f"<p>left out: {escape(reason)}</p>" for reason in results.left_out.values())
-    heads = ["symbol", *(role for role in ROLES if role in winners), *metrics]
-    return f"<div>{_table(heads, rows)}{more}{left_out}</div>"
+    first = winners.astype(float).head(MOST_SYMBOLS)
+    rows = [
+        [str(symbol), *_format_row(row, roles, metrics)]
+        for symbol, row in zip(first.index, first.to_dict("records"), strict=True)
+    ]
+    parts = [_build_table(["symbol", *roles, *metrics], rows)]
+    if len(winners) > MOST_SYMBOLS:
+        parts.append(f"<p>The first {MOST_SYMBOLS} of {len(winners):,} symbols.</p>")
+    parts += [f"<p>left out: {escape(reason)}</p>" for reason in results.left_out.values()]
+    return f"<div>{''.join(parts)}</div>"
 
 
-def html_of_backtest(run: Backtest) -> str:
-    """The metrics of a backtest."""
-    title = f"<b>{' '.join(map(str, run.combination))}</b>: {len(run.equity):,} bars, {len(run.trades):,} trades"
-    rows = (
-        [str(name).replace("_", " "), format_value(str(name), float(value))]
-        for name, value in run.metrics.items()
-    )
-    return f"<div><p>{title}</p>{_table(['metric', 'value'], rows)}</div>"
+def render_backtest(run: Backtest) -> str:
+    """Return the metrics of a backtest.
+
+    Parameters
+    ----------
+    run : Backtest
+        One combination on its prices.
+
+    Returns
+    -------
+    str
+        HTML of a table.
+    """
+    windows = " ".join(map(str, run.combination))
+    title = f"<b>{windows}</b>: {len(run.equity):,} bars, {len(run.trades):,} trades"
+    metrics = {str(name): float(value) for name, value in run.metrics.items()}
+    rows = [[name.replace("_", " "), format_value(name, metrics[name])] for name in metrics]
+    return f"<div><p>{title}</p>{_build_table(['metric', 'value'], rows)}</div>"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(head.replace('_', ' '))}</th>" for head in heads)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+def _format_row(row: Mapping[Any, Any], roles: Iterable[str], metrics: Iterable[str]) -> list[str]:
+    """Return windows and metrics as texts, a dash for windows where nothing was scored."""
+    windows = ["-" if isna(row[role]) else str(int(row[role])) for role in roles]
+    return windows + [_format_metric(name, float(row[name])) for name in metrics]
+
+
+def _format_metric(name: str, value: float) -> str:
+    return format_value("total_return" if name == "buy_and_hold" else name, value)
+
+
+def _build_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in heads)
+    body = "".join(f"<tr>{_build_cells(row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _build_cells(row: Sequence[str]) -> str:
+    return "".join(f"<td>{escape(cell)}</td>" for cell in row)

@@ -1,4 +1,4 @@
-"""A report as one HTML file: text first, figures beside it, nothing fetched from anywhere."""
+"""A report as one HTML file: text first, figures beside it, nothing fetched from the network."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import functools
 import gzip
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +18,15 @@ from qmac._version import __version__
 from qmac.errors import OptionError, WriteError
 from qmac.report.html import figures, style
 from qmac.report.sections.equity import Equity
-from qmac.report.sections.report import Report, report_of
+from qmac.report.sections.report import Report, build_report
 from qmac.results.result import Result
 from qmac.storage.atomic import write_whole
 from qmac.strategy.formatting import format_value
+from qmac.strategy.grid import Combination
 from qmac.strategy.metrics import LOGARITHMS, PROFITS
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 ASSETS = "assets"
 COLUMNS = (
@@ -35,33 +39,68 @@ COLUMNS = (
     "exposure",
     "profit_factor",
 )
-"""Metrics of the table of best rows, beside the objective."""
+"""Metrics in the table of best rows, beside the objective."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-HOTTEST = 0.15
+STRONGEST_RETURN = 0.15
 """Return of a month that has the full colour."""
+STRONGEST_ALPHA = 0.75
+COMPRESSION_LEVEL = 6
+"""Level 9 took twice the time for 0.8 % less."""
+PAGE_SUFFIXES = (".html", ".htm")
 
 
 def write_report(result: Result, path: Path) -> Path:
-    """Write the report of a result, all or nothing; errors as in ``Result.report``."""
-    return write_page(path, lambda: page(report_of(result)))
+    """Write the page of a result, all or nothing.
+
+    Parameters
+    ----------
+    result : Result
+        A result with its prices.
+    path : pathlib.Path
+        File to write.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, with ``~`` expanded.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
+    ResultError
+        If the result has no prices.
+    OptionError
+        If Plotly or Jinja is not installed.
+    """
+    return write_page(path, lambda: render_report(build_report(result)))
 
 
-def write_page(path: Path, make: Callable[[], str]) -> Path:
-    """Write what ``make()`` returns, a page; that it can be drawn and written is looked at first."""
+def write_page(path: Path, render: Callable[[], str]) -> Path:
+    """Write a page, after checking that it can be drawn and written.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File to write.
+    render : callable
+        Returns the page.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, with ``~`` expanded.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
+    """
     style.graph_objects()
     path = path.expanduser()
     try:
-        if path.is_dir():
-            raise WriteError(f"{path} is a directory. Name a file, such as {path / 'report.html'}.")
-        if not path.parent.is_dir():
-            raise WriteError(
-                f"{path} cannot be written: there is no directory {path.parent}. Make it, or name another."
-            )
-        if path.exists() and path.suffix.lower() not in (".html", ".htm"):
-            raise WriteError(
-                f"{path} is there already, and is no page. Name another file, such as report.html."
-            )
-        write_whole(path, [make().encode("utf-8", "replace")])
+        _check_place(path)
+        write_whole(path, [render().encode("utf-8", "replace")])
     except OSError as error:
         raise WriteError(
             f"{path} cannot be written: {error.strerror or error}. Name another file."
@@ -69,62 +108,105 @@ def write_page(path: Path, make: Callable[[], str]) -> Path:
     return path
 
 
-def page(report: Report) -> str:
-    """The HTML of a report."""
-    course = report.course
-    return rendered(
+def _check_place(path: Path) -> None:
+    """Raise WriteError where a page would replace something else."""
+    if path.is_dir():
+        raise WriteError(f"{path} is a directory. Name a file, such as {path / 'report.html'}.")
+    if not path.parent.is_dir():
+        raise WriteError(
+            f"{path} cannot be written: there is no directory {path.parent}. "
+            "Create it, or name another."
+        )
+    if path.exists() and path.suffix.lower() not in PAGE_SUFFIXES:
+        raise WriteError(f"{path} exists and is no page. Name another file, such as report.html.")
+
+
+def render_report(report: Report) -> str:
+    """Return the page of a report.
+
+    Parameters
+    ----------
+    report : Report
+        All its numbers.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    settings, equity = report.settings, report.equity
+    return render(
         "page.html",
-        drawn(report),
+        draw_figures(report),
         report=report,
-        asked=report.asked,
-        calendar=_calendar(course) if course else (),
-        trades=_trades(course) if course else (),
-        stats=("max" if report.asked.maximize else "min", "mean", "count"),
-        columns=[name for name in COLUMNS if name != report.asked.objective],
-        thinned=_thinned(course) if course else "",
+        settings=settings,
+        calendar=_build_calendar(equity) if equity else (),
+        trades=_build_trades(equity) if equity else (),
+        stats=("max" if settings.maximize else "min", "mean", "count"),
+        columns=[name for name in COLUMNS if name != settings.objective],
+        thinned=_describe_thinning(equity) if equity else "",
     )
 
 
-def drawn(report: Report) -> dict[str, Any]:
-    """The figures of a report, by the identifier of their place in the page."""
-    if report.course is None or report.outcomes is None or report.landscape is None:
+def draw_figures(report: Report) -> dict[str, Any]:
+    """Return the figures of a report.
+
+    Parameters
+    ----------
+    report : Report
+        All its numbers.
+
+    Returns
+    -------
+    dict of str to plotly.graph_objects.Figure
+        By the identifier of their place in the page; empty where nothing was scored.
+    """
+    equity, distribution, heatmaps = report.equity, report.distribution, report.heatmaps
+    if equity is None or distribution is None or heatmaps is None:
         return {}
-    objective = report.asked.objective
-    best = "highest" if report.asked.maximize else "lowest"
+    objective = report.settings.objective
+    best = "highest" if report.settings.maximize else "lowest"
+    maps = {
+        f"map-{number}": figures.plot_heatmaps(*group) for number, group in enumerate(heatmaps.maps)
+    }
     return {
-        "equity": figures.plot_equity(report.course),
-        "price": figures.plot_price(report.course),
-        "trade-returns": figures.plot_trades(report.course),
-        **{f"map-{k}": figures.plot_map(*maps) for k, maps in enumerate(report.landscape.maps)},
-        "profiles": figures.plot_profiles(report.landscape.profiles, objective, best),
-        "curve": figures.plot_curve(report.outcomes),
-        "histogram": figures.plot_outcomes(report.outcomes),
-        "surroundings": figures.plot_surroundings(report.strategies, objective),
+        "equity": figures.plot_equity(equity),
+        "price": figures.plot_price(equity),
+        "trade-returns": figures.plot_trades(equity),
+        **maps,
+        "profiles": figures.plot_profiles(heatmaps.profiles, objective, best),
+        "curve": figures.plot_curve(distribution),
+        "histogram": figures.plot_histogram(distribution),
+        "surroundings": figures.plot_neighbourhoods(report.strategies, objective),
     }
 
 
-def rendered(template: str, plots: dict[str, Any], **values: Any) -> str:
-    """A page from its template. Whatever is put in is escaped; only our own style and script are not."""
-    try:
-        from jinja2 import Environment, PackageLoader
-        from markupsafe import Markup
-    except ImportError:
-        raise OptionError(
-            'pages are made with Jinja, which is not installed: pip install "qmac[report]"'
-        ) from None
-    environment = Environment(
-        loader=PackageLoader("qmac.report.html", ASSETS),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"words": _words, "heat": _heat, "percent": _percent, "sets": _sets}
-    environment.tests["finite"] = math.isfinite
+def render(template: str, plots: Mapping[str, Any], **values: Any) -> str:
+    """Return a page from its template.
+
+    Parameters
+    ----------
+    template : str
+        Name of a file in ``assets``.
+    plots : mapping of str to plotly.graph_objects.Figure
+        Figures by the identifier of their place.
+    **values : object
+        What the template shows. All of it is escaped; only our own style and script are not.
+
+    Returns
+    -------
+    str
+        HTML with everything that it needs.
+
+    Raises
+    ------
+    OptionError
+        If Jinja is not installed.
+    """
+    environment = _build_environment()
     return environment.get_template(template).render(
-        css=Markup(_asset("page.css")),  # noqa: S704, no text of a user's is in it
-        script=Markup(_asset("page.js")),  # noqa: S704
-        library=_library(),
-        figures=packed(_json(plots).encode()),
+        library=_pack_plotly(),
+        figures=pack(_to_json(plots).encode()),
         version=__version__,
         number=format_value,
         logarithms=LOGARITHMS,
@@ -134,87 +216,126 @@ def rendered(template: str, plots: dict[str, Any], **values: Any) -> str:
     )
 
 
-def _asset(name: str) -> str:
+def _build_environment() -> Environment:
+    """Return Jinja's environment with our filters, style and script."""
+    try:
+        from jinja2 import Environment, PackageLoader
+        from markupsafe import Markup
+    except ImportError:
+        raise OptionError(
+            'pages need Jinja, which is not installed: pip install "qmac[report]"'
+        ) from None
+    environment = Environment(
+        loader=PackageLoader("qmac.report.html", ASSETS),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["words"] = _to_words
+    environment.filters["heat"] = _to_heat
+    environment.filters["percent"] = _to_percent
+    environment.filters["sets"] = _list_combinations
+    environment.tests["finite"] = math.isfinite
+    environment.globals["css"] = Markup(_read_asset("page.css"))  # noqa: S704, no text of a user's
+    environment.globals["script"] = Markup(_read_asset("page.js"))  # noqa: S704, nor here
+    return environment
+
+
+def _read_asset(name: str) -> str:
     return (resources.files("qmac.report.html") / ASSETS / name).read_text(encoding="utf-8")
 
 
 @functools.cache
-def _library() -> str:
+def _pack_plotly() -> str:
+    """Return Plotly's script, packed: 2 MB instead of 4.8."""
     from plotly.offline import get_plotlyjs
 
-    return packed(get_plotlyjs().encode())
+    return pack(get_plotlyjs().encode())
 
 
-def packed(data: bytes) -> str:
-    """Compressed, as text that needs no escaping: Plotly alone is 4.8 MB otherwise, and 2 MB so.
+def pack(data: bytes) -> str:
+    """Return data compressed, as text that needs no escaping.
 
-    Level 9 took twice the time of 6 for 0.8 % less.
+    Parameters
+    ----------
+    data : bytes
+        Anything.
+
+    Returns
+    -------
+    str
+        Base64 of gzip.
     """
-    return base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(data, COMPRESSION_LEVEL, mtime=0)).decode()
 
 
-def _json(plots: dict[str, Any]) -> str:
-    """Without the templates, which the page has of its own, light and dark."""
-    for figure in plots.values():
+def _to_json(plots: Mapping[str, Any]) -> str:
+    """Return figures without their templates: the page has its own, light and dark."""
+    parts = []
+    for name, figure in plots.items():
         figure.layout.template = None
-    return (
-        "{"
-        + ",".join(f"{json.dumps(name)}:{figure.to_json()}" for name, figure in plots.items())
-        + "}"
-    )
+        parts.append(f"{json.dumps(name)}:{figure.to_json()}")
+    return f"{{{','.join(parts)}}}"
 
 
-def _words(name: str) -> str:
+def _to_words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _sets(combinations: Any) -> str:
+def _list_combinations(combinations: Sequence[Combination]) -> str:
     return ", ".join(" ".join(map(str, combination)) for combination in combinations)
 
 
-def _percent(value: float) -> str:
-    """Nothing where there was no bar, no minus before what rounds to 0."""
+def _to_percent(value: float) -> str:
+    """Return nothing where there was no bar, and no minus before what rounds to 0."""
     return "" if math.isnan(value) else f"{round(value, 3) + 0.0:.1%}"
 
 
-def _heat(value: float) -> str:
-    """The colour of a month: the sign by hue, the size by strength."""
+def _to_heat(value: float) -> str:
+    """Return the colour of a month: its hue for the sign, its strength for the size."""
     if not math.isfinite(value) or value == 0:
         return ""
-    strength = min(abs(value) / HOTTEST, 1.0) * 0.75
-    return f"--heat: rgba(var(--{'gain' if value > 0 else 'loss'}), {strength:.2f})"
+    strength = STRONGEST_ALPHA * min(abs(value) / STRONGEST_RETURN, 1.0)
+    color = "gain" if value > 0 else "loss"
+    return f"--heat: rgba(var(--{color}), {strength:.2f})"
 
 
-def _calendar(course: Equity) -> list[tuple[int, list[float], float]]:
-    years = zip(
-        course.years.tolist(), course.months.tolist(), course.year_returns.tolist(), strict=True
-    )
-    return list(years)
+def _build_calendar(equity: Equity) -> list[tuple[int, list[float], float]]:
+    """Return year, returns of its months, and its own return."""
+    years, months = equity.years.tolist(), equity.months.tolist()
+    return list(zip(years, months, equity.year_returns.tolist(), strict=True))
 
 
-def _trades(course: Equity) -> list[dict[str, Any]]:
-    """The rows of the table of trades."""
-    first = course.total_trades - course.returns.size + 1
-    entries, exits = (_days(dates) for dates in (course.entry_dates, course.exit_dates))
-    columns = zip(
-        entries, exits, course.entry_prices.tolist(), course.exit_prices.tolist(), course.returns.tolist(), course.held.tolist(),
-        course.exits, strict=True,
-    )  # fmt: skip
+def _build_trades(equity: Equity) -> list[dict[str, Any]]:
+    """Return the rows of the table of trades."""
+    first = equity.total_trades - equity.returns.size + 1
+    entry_dates = _format_dates(equity.entry_dates)
+    exit_dates = _format_dates(equity.exit_dates)
     return [
-        {"number": number, "entry": entry, "exit": "open" if by == "open" else left, "paid": paid, "brought": brought,
-         "earned": earned, "bars": bars, "by": by}
-        for number, (entry, left, paid, brought, earned, bars, by) in enumerate(columns, first)
-    ]  # fmt: skip
-
-
-def _days(dates: np.ndarray) -> list[str]:
-    return [
-        text[:16].replace("T", " ").removesuffix(" 00:00")
-        for text in np.datetime_as_string(dates).tolist()
+        {
+            "number": first + row,
+            "entry_date": entry_dates[row],
+            "exit_date": "open" if reason == "open" else exit_dates[row],
+            "entry_price": float(equity.entry_prices[row]),
+            "exit_price": float(equity.exit_prices[row]),
+            "return": float(equity.returns[row]),
+            "bars": int(equity.held[row]),
+            "reason": reason,
+        }
+        for row, reason in enumerate(equity.exits)
     ]
 
 
-def _thinned(course: Equity) -> str:
-    if course.dates.size == course.bars:
+def _format_dates(dates: np.ndarray) -> list[str]:
+    """Return dates to the minute, and without a time at midnight."""
+    texts = np.datetime_as_string(dates).tolist()
+    return [text[:16].replace("T", " ").removesuffix(" 00:00") for text in texts]
+
+
+def _describe_thinning(equity: Equity) -> str:
+    if equity.dates.size == equity.bars:
         return ""
-    return f"{course.dates.size:,} of {course.bars:,} bars are drawn, the deepest falls and the last entries among them."
+    return (
+        f"{equity.dates.size:,} of {equity.bars:,} bars are drawn, the deepest drawdowns and the "
+        "last entries among them."
+    )

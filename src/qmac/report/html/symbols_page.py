@@ -1,4 +1,4 @@
-"""The page of a job of many symbols: the winner of each, one table and one figure."""
+"""The page of a run of many symbols: the winner of each, in a table and a figure."""
 
 from __future__ import annotations
 
@@ -6,37 +6,97 @@ from pathlib import Path
 from urllib.parse import quote
 
 from qmac.report.html import figures
-from qmac.report.html.page import COLUMNS, rendered, write_page, write_report
-from qmac.report.sections.symbols import Symbols, symbols_of
+from qmac.report.html.page import COLUMNS, render, write_page, write_report
+from qmac.report.sections.symbols import Symbols, build_symbols
 from qmac.results.collection import Results
 from qmac.storage.directories import safe_name
 
 
-def page_of(symbol: str, place: Path) -> Path:
-    """Where the page of one symbol stands, beside that of the winners: ``report-SPY.html`` beside ``report.html``."""
-    return place.with_name(f"{place.stem}-{safe_name(symbol)}.html")
+def symbol_path(symbol: str, path: Path) -> Path:
+    """Return the file of one symbol's page, beside that of all symbols.
+
+    Parameters
+    ----------
+    symbol : str
+        Any name.
+    path : pathlib.Path
+        Page of all symbols.
+
+    Returns
+    -------
+    pathlib.Path
+        Such as ``report-SPY.html`` beside ``report.html``.
+    """
+    return path.with_name(f"{path.stem}-{safe_name(symbol)}.html")
 
 
-def links_of(results: Results, place: Path) -> dict[str, str]:
-    """To the pages of symbols that are there, by symbol."""
-    pages = {symbol: page_of(symbol, place.expanduser()) for symbol in results}
+def find_links(results: Results, path: Path) -> dict[str, str]:
+    """Return links to the pages of symbols that exist.
+
+    Parameters
+    ----------
+    results : Results
+        Results by symbol.
+    path : pathlib.Path
+        Page of all symbols.
+
+    Returns
+    -------
+    dict of str to str
+        Relative addresses by symbol.
+    """
+    pages = {symbol: symbol_path(symbol, path.expanduser()) for symbol in results}
     return {symbol: quote(page.name) for symbol, page in pages.items() if page.is_file()}
 
 
-def write_winners(results: Results, path: Path, *, each: bool = False) -> Path:
-    """Write the page of a job's winners, and those of its symbols; errors as in ``Results.report``."""
-    for symbol in results if each else ():
-        write_report(results[symbol], page_of(symbol, path))
-    return write_page(path, lambda: page(symbols_of(results, links=links_of(results, path))))
+def write_symbols_report(results: Results, path: Path, *, each: bool = False) -> Path:
+    """Write the page of a run of many symbols.
+
+    Parameters
+    ----------
+    results : Results
+        Results by symbol.
+    path : pathlib.Path
+        File to write.
+    each : bool
+        Whether to write the page of each symbol, too.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, with ``~`` expanded.
+
+    Raises
+    ------
+    WriteError
+        If a file cannot be written.
+    """
+    if each:
+        for symbol in results:
+            write_report(results[symbol], symbol_path(symbol, path))
+    return write_page(
+        path, lambda: render_symbols(build_symbols(results, links=find_links(results, path)))
+    )
 
 
-def page(winners: Symbols) -> str:
-    """Their HTML."""
-    objective = winners.asked.objective
-    return rendered(
-        "winners.html",
-        {"winners": figures.plot_winners(winners.rows, objective)},
-        winners=winners,
-        asked=winners.asked,
+def render_symbols(symbols: Symbols) -> str:
+    """Return the page of a run of many symbols.
+
+    Parameters
+    ----------
+    symbols : Symbols
+        The winner of each.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    objective = symbols.settings.objective
+    return render(
+        "symbols.html",
+        {"winners": figures.plot_symbols(symbols.rows, objective)},
+        symbols=symbols,
+        settings=symbols.settings,
         columns=[name for name in COLUMNS if name != objective],
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qmac.engine.backtest.backtest import Backtest
+from qmac.engine.neighbourhood.neighbours import Neighbourhood
 from qmac.report.sections.distribution import DistributionSummary
 from qmac.report.sections.strategies import Strategies
 from qmac.results.result import Result
@@ -18,174 +19,221 @@ from qmac.strategy.rules import Rules
 THRESHOLDS = {
     "few_trades": 30,  # trades of the winner, fewer than this
     "one_trade": 0.5,  # share of its log growth that the best trade made, more than this
-    "spike": 0.5,  # share of the winner's lead over the median of all that the median neighbour keeps, less than this
+    "spike": 0.5,  # share of the winner's lead that the median neighbour has, less than this
     "alone": 0.9,  # the same for the best neighbour one step away
     "edge": 0,  # steps between a window of the winner and the end of its range, at most this
     "short": 1.0,  # years of the trading period, fewer than this
-    "few_positive": 0.5,  # share of all combinations with a positive outcome, less than this
+    "few_positive": 0.5,  # share of combinations with a positive objective, less than this
     "undefined": 0.1,  # share of its neighbours whose objective is undefined, more than this
 }
-"""Each caution, and the number at which it is given."""
+"""Each caution and the number from which on a report has it. The winner's lead is that over the
+median of all combinations."""
+LEAST_RETURN = -1 + 1e-15
+"""Return that a trade counts as where it lost everything: the logarithm of 0 is infinite."""
 
 
 @dataclass(frozen=True)
 class Caution:
-    """One reason: its name in ``THRESHOLDS``, a heading, a sentence or two."""
+    """One reason to doubt the winner."""
 
     name: str
+    """Key of ``THRESHOLDS``, or ``behind_hold``."""
     heading: str
     text: str
+    """A sentence or two."""
 
 
-def cautions_of(
+def find_cautions(
     result: Result,
     run: Backtest | None,
     strategies: Strategies,
-    outcomes: DistributionSummary | None,
+    summary: DistributionSummary | None,
 ) -> tuple[Caution, ...]:
-    """The cautions that a result calls for, the gravest first."""
-    if run is None or outcomes is None:
+    """Return the cautions that apply to a result.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+    run : Backtest or None
+        Backtest of its winner; None if no combination was scored.
+    strategies : Strategies
+        Best rows with their neighbourhoods.
+    summary : DistributionSummary or None
+        Distribution of the objective.
+
+    Returns
+    -------
+    tuple of Caution
+        The gravest first.
+    """
+    if run is None or summary is None:
         return ()
-    found = [
-        _few_trades(run),
-        _one_trade(run, result.rules),
-        *_surroundings(result, strategies, outcomes),
-        _edge(result),
-        _behind_hold(result),
-        _short(result),
-        _few_positive(outcomes) if result.maximize else None,
+    cautions = [
+        _check_trades(run),
+        _check_best_trade(run, result.rules),
+        *_check_neighbours(result, strategies, summary),
+        _check_edges(result),
+        _check_hold(result),
+        _check_period(result),
+        _check_losses(summary) if result.maximize else None,
     ]
-    return tuple(caution for caution in found if caution is not None)
+    return tuple(caution for caution in cautions if caution is not None)
 
 
-def _few_trades(run: Backtest) -> Caution | None:
-    trades = len(run.trades)
-    if trades >= THRESHOLDS["few_trades"]:
+def _check_trades(run: Backtest) -> Caution | None:
+    count, least = len(run.trades), THRESHOLDS["few_trades"]
+    if count >= least:
         return None
-    return Caution(
-        "few_trades",
-        "Few trades",
-        f"The winner made {trades} trade{'s' * (trades != 1)}. With fewer than {THRESHOLDS['few_trades']} a few lucky ones make "
-        "the result.",
+    text = (
+        f"The winner made {count} {_plural(count, 'trade')}. "
+        f"With fewer than {least} a few lucky ones make the result."
     )
+    return Caution("few_trades", "Few trades", text)
 
 
-def _one_trade(run: Backtest, rules: Rules) -> Caution | None:
-    growth = np.log1p(np.maximum(run.trades["return"].to_numpy(), -1 + 1e-15))
+def _check_best_trade(run: Backtest, rules: Rules) -> Caution | None:
+    returns = run.trades["return"].to_numpy()
+    growth = np.log1p(np.maximum(returns, LEAST_RETURN))
     total = float(growth.sum())
-    if growth.size == 0 or total <= 0 or growth.max() <= THRESHOLDS["one_trade"] * total:
+    if growth.size == 0 or total <= 0:
+        return None
+    share = float(growth.max()) / total
+    if share <= THRESHOLDS["one_trade"]:
         return None
     best = run.trades.iloc[int(growth.argmax())]
+    part = f"{share:.0%} of its growth" if share <= 1 else "more than all of its growth"
     without = math.expm1(total - float(growth.max()))
-    share = growth.max() / total
-    made = f"{share:.0%} of its growth" if share <= 1 else "more than all of its growth"
-    return Caution(
-        "one_trade",
-        "Most of the profit is from one trade",
-        f"The trade entered on {str(best['entry_date'])[:10]} made {made} ({best['return']:+.1%}); without it the total "
-        f"return would be {without:.1%} instead of {run.equity.iloc[-1] / rules.init_cash - 1:.1%}.",
+    total_return = run.equity.iloc[-1] / rules.init_cash - 1
+    text = (
+        f"The trade entered on {str(best['entry_date'])[:10]} made {part} "
+        f"({best['return']:+.1%}); without it the total return would be {without:.1%} "
+        f"instead of {total_return:.1%}."
     )
+    return Caution("one_trade", "Most of the profit is from one trade", text)
 
 
-def _surroundings(
-    result: Result, strategies: Strategies, outcomes: DistributionSummary
-) -> list[Caution]:
-    """How much of the winner's lead over the median outcome its neighbours keep, in scores."""
+def _check_neighbours(
+    result: Result, strategies: Strategies, summary: DistributionSummary
+) -> list[Caution | None]:
+    """Return what the neighbourhood of the winner says against it."""
     if not strategies.rows or not strategies.rows[0].near:
         return []
     near, wide = strategies.rows[0].near
-    name, found = result.objective.replace("_", " "), []
     if wide.neighbours == 0:
         return []
-    middle = dict(outcomes.quantiles)[0.5]
-    lead = outcomes.winner - middle
-
-    def kept(value: float) -> float:
-        if value == outcomes.winner:  # the same to the last bit is no loss, whatever the lead
-            return 1.0
-        return (value - middle) / lead if lead and math.isfinite(value) else -math.inf
-
-    if near.neighbours and not near.infinite and kept(near.best) < THRESHOLDS["alone"]:
-        found.append(
-            Caution(
-                "alone",
-                "All neighbours are worse",
-                f"Of {near.neighbours} window set{'s' * (near.neighbours != 1)} one step away even the best reaches {_shown(result, near.best)}, not "
-                f"{_shown(result, outcomes.winner)}. The median {name} of all combinations is {_shown(result, middle)}.",
-            )
-        )
-    if not wide.infinite and kept(wide.median) < THRESHOLDS["spike"]:
-        found.append(
-            Caution(
-                "spike",
-                "A spike, not a plateau",
-                f"The median of {wide.neighbours} window set{'s' * (wide.neighbours != 1)} within two steps is {_shown(result, wide.median)}: most of the "
-                "winner's lead is gone when a window moves by a step or two.",
-            )
-        )
-    if wide.undefined > THRESHOLDS["undefined"] * wide.neighbours:
-        found.append(
-            Caution(
-                "undefined",
-                "Some neighbours have no score",
-                f"The {name} of {wide.undefined} of {wide.neighbours} window set{'s' * (wide.neighbours != 1)} within two steps is undefined or infinite.",
-            )
-        )
-    return found
+    return [
+        _check_best_neighbour(result, near, summary),
+        _check_median_neighbour(result, wide, summary),
+        _check_undefined(result, wide),
+    ]
 
 
-def _edge(result: Result) -> Caution | None:
-    at = []
+def _check_best_neighbour(
+    result: Result, near: Neighbourhood, summary: DistributionSummary
+) -> Caution | None:
+    if not near.neighbours or near.infinite:
+        return None
+    if _compute_lead_share(near.best, summary) >= THRESHOLDS["alone"]:
+        return None
+    best, winner, middle = (
+        format_value(result.objective, value)
+        for value in (near.best, summary.winner, _median(summary))
+    )
+    text = (
+        f"Of {near.neighbours} {_plural(near.neighbours, 'window set')} one step away even the "
+        f"best reaches {best}, not {winner}. "
+        f"The median {_words(result.objective)} of all combinations is {middle}."
+    )
+    return Caution("alone", "All neighbours are worse", text)
+
+
+def _check_median_neighbour(
+    result: Result, wide: Neighbourhood, summary: DistributionSummary
+) -> Caution | None:
+    if wide.infinite or _compute_lead_share(wide.median, summary) >= THRESHOLDS["spike"]:
+        return None
+    text = (
+        f"The median of {wide.neighbours} {_plural(wide.neighbours, 'window set')} within two "
+        f"steps is {format_value(result.objective, wide.median)}: most of the winner's lead is "
+        "gone when a window moves by a step or two."
+    )
+    return Caution("spike", "A spike, not a plateau", text)
+
+
+def _check_undefined(result: Result, wide: Neighbourhood) -> Caution | None:
+    if wide.undefined <= THRESHOLDS["undefined"] * wide.neighbours:
+        return None
+    text = (
+        f"The {_words(result.objective)} of {wide.undefined} of {wide.neighbours} "
+        f"{_plural(wide.neighbours, 'window set')} within two steps is undefined or infinite."
+    )
+    return Caution("undefined", "Some neighbours have no score", text)
+
+
+def _compute_lead_share(value: float, summary: DistributionSummary) -> float:
+    """Return which share of the winner's lead over the median a value of the objective has."""
+    if value == summary.winner:  # equal to the last bit is no loss, whatever the lead
+        return 1.0
+    lead = summary.winner - _median(summary)
+    if lead == 0 or not math.isfinite(value):
+        return -math.inf
+    return (value - _median(summary)) / lead
+
+
+def _check_edges(result: Result) -> Caution | None:
+    parts = []
     for role, window in zip(ROLES, result.best or (), strict=False):
         windows = result.grid.roles[role]
-        steps = min(windows.index(window), len(windows) - 1 - windows.index(window))
+        place = windows.index(window)
+        steps = min(place, len(windows) - 1 - place)
         if len(windows) > 1 and steps <= THRESHOLDS["edge"]:
-            at.append(
-                f"{role.replace('_', ' ')} {window} is the {'first' if window == windows[0] else 'last'} of its windows"
-            )
-    if not at:
+            end = "first" if window == windows[0] else "last"
+            parts.append(f"{_words(role)} {window} is the {end} of its windows")
+    if not parts:
         return None
-    text = "; ".join(at)
-    return Caution(
-        "edge",
-        "The winner is at the edge of the grid",
-        f"{text[0].upper()}{text[1:]}. Better ones may lie beyond: widen the range.",
-    )
+    text = "; ".join(parts)
+    text = f"{text[0].upper()}{text[1:]}. Better ones may lie beyond: widen the range."
+    return Caution("edge", "The winner is at the edge of the grid", text)
 
 
-def _behind_hold(result: Result) -> Caution | None:
-    made, hold = float(result.top["total_return"].iloc[0]), result.hold["total_return"]
-    if made >= hold or not result.maximize:
+def _check_hold(result: Result) -> Caution | None:
+    total_return = float(result.top["total_return"].iloc[0])
+    hold = result.hold["total_return"]
+    if total_return >= hold or not result.maximize:
         return None
-    return Caution(
-        "behind_hold",
-        "Buy & hold made more",
-        f"The winner returned {made:.1%}, buying at the first close and holding {hold:.1%}.",
+    text = (
+        f"The winner returned {total_return:.1%}, buying at the first close and holding {hold:.1%}."
     )
+    return Caution("behind_hold", "Buy & hold made more", text)
 
 
-def _short(result: Result) -> Caution | None:
+def _check_period(result: Result) -> Caution | None:
     years = result.distribution.objective.years
     if years >= THRESHOLDS["short"]:
         return None
-    return Caution(
-        "short",
-        "A short period",
-        f"The bars cover {years:.2g} years. Annualised figures are carried on far beyond what was seen.",
-    )
+    text = f"The bars cover {years:.2g} years. Annualised figures extrapolate far beyond them."
+    return Caution("short", "A short period", text)
 
 
-def _few_positive(outcomes: DistributionSummary) -> Caution | None:
-    share = outcomes.share_positive
-    if outcomes.high <= 0 or share >= THRESHOLDS["few_positive"]:
+def _check_losses(summary: DistributionSummary) -> Caution | None:
+    share = summary.share_positive
+    if summary.high <= 0 or share >= THRESHOLDS["few_positive"]:
         return None
-    return Caution(
-        "few_positive",
-        "Most combinations lose",
-        f"Only {share:.1%} of all combinations have a {outcomes.objective.replace('_', ' ')} above 0: the winner is the best of a "
-        "method that mostly failed here.",
+    text = (
+        f"Only {share:.1%} of all combinations have a {_words(summary.objective)} above 0: "
+        "the winner is the best of a method that mostly failed on these prices."
     )
+    return Caution("few_positive", "Most combinations lose", text)
 
 
-def _shown(result: Result, value: float) -> str:
-    return format_value(result.objective, value)
+def _median(summary: DistributionSummary) -> float:
+    return dict(summary.quantiles)[0.5]
+
+
+def _plural(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,4 +1,4 @@
-"""The distribution of all outcomes, and where the winner and buy & hold stand in it."""
+"""Distribution of the objective over all combinations, with the places of winner and buy & hold."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from qmac.strategy.objective import compute_score
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 MOST_BARS = 160
-TAIL = 0.001
-"""Share at each end that is folded into the first and the last bar."""
-CURVE = 401
+TAIL_SHARE = 0.001
+"""Share of the combinations at each end that the first and the last bar include."""
+CURVE_POINTS = 401
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,40 +24,54 @@ class DistributionSummary:
 
     objective: str
     scored: int
-    edges: (
-        np.ndarray
-    )  # (B + 1,) values of the objective; the first and the last bar hold what is beyond
-    counts: np.ndarray  # (B,)
-    shares: np.ndarray  # (C,) 0 ... 1
-    curve: (
-        np.ndarray
-    )  # (C,) the value that this share of combinations does not reach: all outcomes, sorted
+    edges: np.ndarray
+    """Values of the objective, ``(B + 1,)``; the end bars include what is beyond them."""
+    counts: np.ndarray
+    """Combinations of each bar, ``(B,)``."""
+    shares: np.ndarray
+    """From 0 to 1, ``(C,)``."""
+    curve: np.ndarray
+    """Value below which this share of the combinations lies, ``(C,)``: all of them sorted."""
     quantiles: tuple[tuple[float, float], ...]
+    """Share and value."""
     low: float
     high: float
     mean: float
-    """Of returns and drawdowns the compounded one."""
+    """Compounded mean for returns and drawdowns."""
     one_sigma: tuple[float, float]
     """One standard deviation below and above the mean."""
     share_positive: float
     winner: float
     hold: float
-    """Of buy & hold; NaN where it is undefined."""
+    """Value of buy & hold; NaN where it is undefined."""
     share_better_than_hold: float
-    """To within one bin of the histogram of the run."""
+    """Within one bin of the run's histogram."""
     sigmas: float
-    """How many standard deviations the winner stands above the mean; below 0 where the lowest was looked for."""
+    """Standard deviations from the mean to the winner, negative where the lowest is the best."""
 
 
-def distribution_of(result: Result) -> DistributionSummary | None:
-    """The outcomes of a result; None if nothing was scored."""
-    distribution, objective = result.distribution, result.distribution.objective
+def summarize_distribution(result: Result) -> DistributionSummary | None:
+    """Return the distribution of the objective over all scored combinations of a result.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+
+    Returns
+    -------
+    DistributionSummary or None
+        None if no combination was scored.
+    """
     if not result.scored:
         return None
-    edges, counts = _folded(distribution)
-    shares = np.linspace(0, 1, CURVE)
+    distribution = result.distribution
+    objective = distribution.objective
+    edges, counts = _fold_bins(distribution)
+    shares = np.linspace(0, 1, CURVE_POINTS)
     curve = np.array([distribution.score_quantile(float(share)) for share in shares])
-    mean, std = distribution.score_mean, distribution.score_std
+    mean, deviation = distribution.score_mean, distribution.score_std
+    best_score = float(result.top_scores[0])
     hold = result.hold[result.objective]
     return DistributionSummary(
         objective=result.objective,
@@ -66,53 +80,72 @@ def distribution_of(result: Result) -> DistributionSummary | None:
         counts=counts,
         shares=shares,
         curve=objective.values(curve),
-        quantiles=tuple((q, distribution.quantile(q)) for q in QUANTILES),
+        quantiles=tuple((share, distribution.quantile(share)) for share in QUANTILES),
         low=distribution.min,
         high=distribution.max,
         mean=distribution.mean,
-        one_sigma=(objective.value(mean - std), objective.value(mean + std)),
+        one_sigma=(objective.value(mean - deviation), objective.value(mean + deviation)),
         share_positive=distribution.share_positive,
-        winner=objective.value(float(result.top_scores[0])),
+        winner=objective.value(best_score),
         hold=hold,
-        share_better_than_hold=share_better(distribution, hold),
-        sigmas=(float(result.top_scores[0]) - mean) / std if std > 0 else math.nan,
+        share_better_than_hold=compute_share_better(distribution, hold),
+        sigmas=(best_score - mean) / deviation if deviation > 0 else math.nan,
     )
 
 
-def share_better(distribution: Distribution, value: float) -> float:
-    """Share of the combinations that do better than a value of the objective, within one bin."""
+def compute_share_better(distribution: Distribution, value: float) -> float:
+    """Return the share of the combinations that are better than a value of the objective.
+
+    Parameters
+    ----------
+    distribution : Distribution
+        Histogram of a run.
+    value : float
+        Value of the objective.
+
+    Returns
+    -------
+    float
+        Within one bin of the histogram; NaN if the value is not finite or nothing was scored.
+    """
     objective = distribution.objective
     if not math.isfinite(value) or not distribution.scored:
         return math.nan
     score = compute_score(objective.metric, value, objective.years)
-    edges = np.clip(distribution.score_edges, distribution.score_min, distribution.score_max)
-    edges[0], edges[-1] = distribution.score_min, distribution.score_max
-    below = np.concatenate(([0], np.cumsum(distribution.counts))) / distribution.scored
-    if score < edges[0] or score >= edges[-1]:
-        lower = float(score >= edges[-1])
-    else:
-        bin_ = int(np.searchsorted(edges, score, side="right")) - 1
-        width = edges[bin_ + 1] - edges[bin_]
-        lower = float(
-            below[bin_]
-            + (below[bin_ + 1] - below[bin_]) * ((score - edges[bin_]) / width if width else 0.0)
-        )
-    return 1 - lower if objective.maximize else lower
+    below = _compute_share_below(distribution, score)
+    return 1 - below if objective.maximize else below
 
 
-def _folded(distribution: Distribution) -> tuple[np.ndarray, np.ndarray]:
-    """Score edges and counts of a few bars, each of equally many bins; the ends hold what is beyond."""
-    low, high = (distribution.score_quantile(q) for q in (TAIL, 1 - TAIL))
+def _compute_share_below(distribution: Distribution, score: float) -> float:
+    """Return the share of scores below one, interpolated within its bin."""
+    lowest, highest = distribution.score_min, distribution.score_max
+    if score < lowest:
+        return 0.0
+    if score >= highest:
+        return 1.0
+    edges = np.clip(distribution.score_edges, lowest, highest)
+    edges[0], edges[-1] = lowest, highest
+    bin_number = int(np.searchsorted(edges, score, side="right")) - 1
+    width = float(edges[bin_number + 1] - edges[bin_number])
+    part = float(score - edges[bin_number]) / width if width else 0.0
+    before = int(distribution.counts[:bin_number].sum())
+    within = int(distribution.counts[bin_number])
+    return (before + within * part) / distribution.scored
+
+
+def _fold_bins(distribution: Distribution) -> tuple[np.ndarray, np.ndarray]:
+    """Return score edges and counts of at most ``MOST_BARS`` bars of equally many bins."""
     edges, counts = distribution.score_edges, distribution.counts
     if edges[-1] <= edges[0]:  # a single value
-        return np.array([distribution.score_min, distribution.score_max]), np.array(
-            [distribution.scored]
-        )
+        ends = [distribution.score_min, distribution.score_max]
+        return np.array(ends), np.array([distribution.scored])
+    low = distribution.score_quantile(TAIL_SHARE)
+    high = distribution.score_quantile(1 - TAIL_SHARE)
     first = max(int(np.searchsorted(edges, low, side="right")) - 1, 0)
     last = min(int(np.searchsorted(edges, high, side="left")), counts.size)
-    each = max(1, math.ceil((last - first) / MOST_BARS))
-    starts = np.arange(first, max(last, first + 1), each)
-    folded = np.add.reduceat(counts, starts)  # the last one takes all that follow
+    bins_per_bar = max(1, math.ceil((last - first) / MOST_BARS))
+    starts = np.arange(first, max(last, first + 1), bins_per_bar)
+    folded = np.add.reduceat(counts, starts)  # the last bar takes all bins that follow
     folded[0] += counts[:first].sum()
-    ends = np.append(edges[starts], edges[min(int(starts[-1]) + each, counts.size)])
-    return ends, folded
+    end = min(int(starts[-1]) + bins_per_bar, counts.size)
+    return np.append(edges[starts], edges[end]), folded

@@ -1,8 +1,9 @@
-"""What one combination did: equity, drawdowns, price and averages, trades, months."""
+"""One combination in full: equity curve, drawdown, prices, averages, trades, calendar returns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,123 +11,183 @@ import pandas as pd
 from qmac.engine.backtest.backtest import Backtest
 
 MOST_BARS = 8_000
-"""More bars than this are thinned out for drawing; a screen has fewer points across."""
+"""Bars drawn at most, evenly spaced: a screen has fewer points across."""
 MOST_TRADES = 1_000
-"""Trades that are listed and marked, the last ones; statistics are over all."""
+"""Trades listed and marked, the last ones; statistics are over all."""
 TRADE_BINS = 40
+LEAST_BIN_WIDTH = 1e-6
 MONTHS = 12
 
 
 @dataclass(frozen=True, eq=False)
 class Equity:
-    """One combination beside buy & hold. ``T`` are the bars that are drawn, ``N`` the trades that are listed."""
+    """One combination beside buy & hold, of ``T`` drawn bars and ``N`` listed trades."""
 
     combination: tuple[int, int, int, int]
     bars: int
-    """Of the trading period; ``dates`` has fewer where it is long."""
-    dates: np.ndarray  # (T,) datetime64[s]
-    close: np.ndarray  # (T,)
+    """Bars of the trading period; ``dates`` has fewer where it is long."""
+    dates: np.ndarray
+    """``(T,)`` datetime64[s]."""
+    close: np.ndarray
+    """``(T,)``."""
     averages: dict[int, np.ndarray]
-    """By window, ``(T,)`` each."""
-    equity: np.ndarray  # (T,) currency
-    hold: np.ndarray  # (T,) currency
-    drawdown: np.ndarray  # (T,) below the highest so far, 0 or negative
-    hold_drawdown: np.ndarray  # (T,)
+    """``(T,)`` each, by window."""
+    equity: np.ndarray
+    """``(T,)`` in currency."""
+    hold: np.ndarray
+    """Equity of buy & hold, ``(T,)`` in currency."""
+    drawdown: np.ndarray
+    """Fraction below the highest equity so far, ``(T,)``, 0 or negative."""
+    hold_drawdown: np.ndarray
+    """Drawdown of buy & hold, ``(T,)``."""
     total_trades: int
-    entry_dates: np.ndarray  # (N,) datetime64[s]
-    exit_dates: np.ndarray  # (N,)
-    entry_prices: np.ndarray  # (N,)
-    exit_prices: np.ndarray  # (N,)
-    returns: np.ndarray  # (N,)
-    held: np.ndarray  # (N,) bars
+    entry_dates: np.ndarray
+    """``(N,)`` datetime64[s]."""
+    exit_dates: np.ndarray
+    """``(N,)`` datetime64[s]."""
+    entry_prices: np.ndarray
+    """``(N,)``."""
+    exit_prices: np.ndarray
+    """``(N,)``."""
+    returns: np.ndarray
+    """``(N,)``."""
+    held: np.ndarray
+    """Bars held, ``(N,)``."""
     exits: tuple[str, ...]
-    """How each ended: signal, stop, open."""
-    return_edges: np.ndarray  # (B + 1,) histogram of the returns of all trades
-    return_counts: np.ndarray  # (B,)
-    years: np.ndarray  # (Y,)
-    months: np.ndarray  # (Y, 12) returns of months, NaN where there is no bar
-    year_returns: np.ndarray  # (Y,)
+    """Exit reasons: signal, a stop, or open."""
+    return_edges: np.ndarray
+    """Histogram of the returns of all trades, ``(B + 1,)``."""
+    return_counts: np.ndarray
+    """``(B,)``."""
+    years: np.ndarray
+    """``(Y,)``."""
+    months: np.ndarray
+    """Returns of the months, ``(Y, 12)``, NaN where there is no bar."""
+    year_returns: np.ndarray
+    """``(Y,)``."""
 
 
-def equity_of(run: Backtest) -> Equity:
-    """The course of a backtest."""
-    equity, hold, trades = run.equity.to_numpy(), run.bars["hold"].to_numpy(), run.trades
-    fall, hold_fall = (values / np.maximum.accumulate(values) - 1 for values in (equity, hold))
-    index = pd.DatetimeIndex(run.equity.index)
-    drawn = _drawn(
-        len(index), fall, hold_fall, index.get_indexer(pd.DatetimeIndex(trades["entry_date"]))
-    )
+class Calendar(NamedTuple):
+    """Returns by calendar month and year."""
+
+    years: np.ndarray
+    """``(Y,)``."""
+    months: np.ndarray
+    """``(Y, 12)``."""
+    year_returns: np.ndarray
+    """``(Y,)``."""
+
+
+def build_equity(run: Backtest) -> Equity:
+    """Return the figures of a backtest over time.
+
+    Parameters
+    ----------
+    run : Backtest
+        One combination on its prices.
+
+    Returns
+    -------
+    Equity
+        Thinned for drawing, with statistics of all bars and trades.
+    """
+    equity, hold = run.equity.to_numpy(), run.bars["hold"].to_numpy()
+    drawdown, hold_drawdown = _compute_drawdown(equity), _compute_drawdown(hold)
+    index, trades = pd.DatetimeIndex(run.equity.index), run.trades
+    entries = index.get_indexer(pd.DatetimeIndex(trades["entry_date"]))
+    shown = _choose_bars(drawdown, hold_drawdown, entries)
+    windows = [name for name in run.bars if name not in ("close", "hold")]
     listed = trades.tail(MOST_TRADES)
-    edges, counts = _histogram(trades["return"].to_numpy())
-    years, months, year_returns = _months(run.equity, float(run.equity.iloc[0]))
-    dates = wall_clock(index)
-    averages = {
-        int(str(window)): run.bars[window].to_numpy()[drawn]
-        for window in run.bars
-        if window not in ("close", "hold")
-    }
+    return_edges, return_counts = _count_returns(trades["return"].to_numpy())
+    calendar = _build_calendar(run.equity)
     return Equity(
         combination=run.combination,
         bars=len(index),
-        dates=dates[drawn],
-        close=run.bars["close"].to_numpy()[drawn],
-        averages=averages,
-        equity=equity[drawn],
-        hold=hold[drawn],
-        drawdown=fall[drawn],
-        hold_drawdown=hold_fall[drawn],
+        dates=to_wall_clock(index)[shown],
+        close=run.bars["close"].to_numpy()[shown],
+        averages={int(str(window)): run.bars[window].to_numpy()[shown] for window in windows},
+        equity=equity[shown],
+        hold=hold[shown],
+        drawdown=drawdown[shown],
+        hold_drawdown=hold_drawdown[shown],
         total_trades=len(trades),
-        entry_dates=wall_clock(pd.DatetimeIndex(listed["entry_date"])),
-        exit_dates=wall_clock(pd.DatetimeIndex(listed["exit_date"])),
+        entry_dates=to_wall_clock(pd.DatetimeIndex(listed["entry_date"])),
+        exit_dates=to_wall_clock(pd.DatetimeIndex(listed["exit_date"])),
         entry_prices=listed["entry_price"].to_numpy(),
         exit_prices=listed["exit_price"].to_numpy(),
         returns=listed["return"].to_numpy(),
         held=listed["bars"].to_numpy(),
         exits=tuple(listed["exit"].astype(str)),
-        return_edges=edges,
-        return_counts=counts,
-        years=years,
-        months=months,
-        year_returns=year_returns,
+        return_edges=return_edges,
+        return_counts=return_counts,
+        years=calendar.years,
+        months=calendar.months,
+        year_returns=calendar.year_returns,
     )
 
 
-def wall_clock(index: pd.DatetimeIndex) -> np.ndarray:
-    """Dates as the clocks of their own zone show them, ``(T,)`` datetime64[s]."""
-    found: np.ndarray = index.tz_localize(None).to_numpy().astype("datetime64[s]")
-    return found
+def to_wall_clock(index: pd.DatetimeIndex) -> np.ndarray:
+    """Return dates as the clocks of their own time zone show them.
+
+    Parameters
+    ----------
+    index : pandas.DatetimeIndex
+        ``(T,)``, with or without a time zone.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(T,)`` datetime64[s].
+    """
+    local: np.ndarray = index.tz_localize(None).to_numpy()
+    return local.astype("datetime64[s]")
 
 
-def _drawn(bars: int, fall: np.ndarray, hold_fall: np.ndarray, entries: np.ndarray) -> np.ndarray:
-    """Numbers of the bars to draw: all, or evenly spaced ones, with the ends, the deepest falls and the last entries."""
+def _compute_drawdown(equity: np.ndarray) -> np.ndarray:
+    """Return the fraction by which each value is below the highest so far."""
+    return np.asarray(equity / np.maximum.accumulate(equity) - 1)
+
+
+def _choose_bars(
+    drawdown: np.ndarray, hold_drawdown: np.ndarray, entries: np.ndarray
+) -> np.ndarray:
+    """Return the numbers of the bars to draw.
+
+    All of them, or evenly spaced ones with both ends, the deepest drawdowns and the last entries.
+    """
+    bars = drawdown.size
     if bars <= MOST_BARS:
         return np.arange(bars)
     even = np.linspace(0, bars - 1, MOST_BARS).round().astype(np.int64)
-    return np.unique(
-        np.concatenate((even, [fall.argmin(), hold_fall.argmin()], entries[-MOST_TRADES:]))
-    )
+    deepest = [drawdown.argmin(), hold_drawdown.argmin()]
+    return np.unique(np.concatenate((even, deepest, entries[-MOST_TRADES:])))
 
 
-def _histogram(returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bins with an edge at 0, so that no bar mixes gains and losses."""
+def _count_returns(returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return edges and counts of a histogram with an edge at 0: no bar mixes gains and losses."""
     if returns.size == 0:
         return np.zeros(1), np.zeros(0, np.int64)
-    low, high = min(float(returns.min()), 0.0), max(float(returns.max()), 0.0)
-    width = max((high - low) / TRADE_BINS, 1e-6)
-    edges = width * np.arange(np.floor(low / width), np.ceil(high / width) + 2)
+    low = min(float(returns.min()), 0.0)
+    high = max(float(returns.max()), 0.0)
+    width = max((high - low) / TRADE_BINS, LEAST_BIN_WIDTH)
+    first, last = np.floor(low / width), np.ceil(high / width)
+    edges = width * np.arange(first, last + 2)
     counts, _ = np.histogram(returns, edges)
     return edges, counts
 
 
-def _months(equity: pd.Series, begin: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Years, returns of their months, and their own returns; the first month begins with the first bar."""
+def _build_calendar(equity: pd.Series) -> Calendar:
+    """Return the returns of months and years; the first month begins with the first bar."""
     index = pd.DatetimeIndex(equity.index)
-    year, month = index.year.to_numpy(), index.month.to_numpy()
     values = equity.to_numpy()
-    last = np.flatnonzero(np.append((np.diff(year) != 0) | (np.diff(month) != 0), True))
+    year, month = index.year.to_numpy(), index.month.to_numpy()
+    is_month_end = (np.diff(year) != 0) | (np.diff(month) != 0)
+    ends = np.append(np.flatnonzero(is_month_end), values.size - 1)
+    begins = np.concatenate((values[:1], values[ends[:-1]]))
     with np.errstate(invalid="ignore"):  # an account of 0: fees of 0.99 shrink it below float64
-        returns = values[last] / np.concatenate(([begin], values[last[:-1]])) - 1
+        returns = values[ends] / begins - 1
     years = np.arange(year[0], year[-1] + 1)
     months = np.full((years.size, MONTHS), np.nan)
-    months[year[last] - years[0], month[last] - 1] = returns
-    return years, months, np.nanprod(1 + np.nan_to_num(months), axis=1) - 1
+    months[year[ends] - years[0], month[ends] - 1] = returns
+    year_returns = np.nanprod(1 + np.nan_to_num(months), axis=1) - 1
+    return Calendar(years, months, year_returns)

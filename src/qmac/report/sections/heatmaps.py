@@ -1,4 +1,4 @@
-"""The grid seen from above: six window-pair maps, and the profile of each window."""
+"""Heatmaps of the objective over two windows each, and its profile over each window."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qmac.results.result import Result
 from qmac.strategy.grid import ROLES
 
 MOST_CELLS = 256
-"""Windows of a side; where there are more, neighbouring ones are drawn as one."""
+"""Windows on a side; where there are more, several neighbouring windows share a cell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,15 +23,18 @@ class Heatmap:
     rows: str
     columns: str
     stat: str
-    row_windows: np.ndarray  # (R,) the middle of what is drawn as one
-    column_windows: np.ndarray  # (C,)
-    values: np.ndarray  # (R, C) NaN where nothing was scored
+    row_windows: np.ndarray
+    """``(R,)``, the mean of the windows that share a cell."""
+    column_windows: np.ndarray
+    """``(C,)``."""
+    values: np.ndarray
+    """``(R, C)``, NaN where nothing was scored."""
     combinations: int
     """Scored combinations in all."""
     block: int
-    """Windows that are drawn as one, in each direction."""
+    """Windows that share a cell, in each direction."""
     winner: tuple[int, int] | None
-    """(row window, column window) of the best."""
+    """Row window and column window of the winner."""
     text: str
     """What was aggregated, in words."""
 
@@ -41,131 +44,185 @@ class Profile:
     """The objective over one window, aggregated over the other three."""
 
     role: str
-    windows: np.ndarray  # (W,)
-    best: np.ndarray  # (W,)
-    mean: np.ndarray  # (W,)
-    counts: np.ndarray  # (W,)
+    windows: np.ndarray
+    """``(W,)``."""
+    best: np.ndarray
+    """``(W,)``."""
+    mean: np.ndarray
+    """``(W,)``."""
+    counts: np.ndarray
+    """Scored combinations, ``(W,)``."""
     winner: int
 
 
 @dataclass(frozen=True, eq=False)
 class Heatmaps:
-    """Maps by (rows, columns), three each: best, mean, count; and a profile for each window."""
+    """Three heatmaps (best, mean, count) of each pair of windows, and a profile of each window."""
 
     maps: tuple[tuple[Heatmap, Heatmap, Heatmap], ...]
     profiles: tuple[Profile, ...]
 
 
-def heatmaps_of(result: Result) -> Heatmaps | None:
-    """All maps and profiles of a result; None if nothing was scored."""
+def build_heatmaps(result: Result) -> Heatmaps | None:
+    """Return all heatmaps and profiles of a result.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+
+    Returns
+    -------
+    Heatmaps or None
+        None if no combination was scored.
+    """
     if result.best is None:
         return None
     best = "max" if result.maximize else "min"
-    maps = tuple(
-        (
-            map_of(result, slow, fast, best),
-            map_of(result, slow, fast, "mean"),
-            map_of(result, slow, fast, "count"),
-        )
-        for fast, slow in PAIRS
-    )
-    return Heatmaps(maps, tuple(_profile(result, role) for role in ROLES))
+    maps = []
+    for fast, slow in PAIRS:
+        best_map = build_heatmap(result, slow, fast, best)
+        mean_map = build_heatmap(result, slow, fast, "mean")
+        count_map = build_heatmap(result, slow, fast, "count")
+        maps.append((best_map, mean_map, count_map))
+    profiles = [_build_profile(result, role) for role in ROLES]
+    return Heatmaps(tuple(maps), tuple(profiles))
 
 
-def map_of(result: Result, rows: str, columns: str, stat: str = "max") -> Heatmap:
-    """One map, coarser where it has more than 256 windows a side.
+def build_heatmap(result: Result, rows: str, columns: str, stat: str = "max") -> Heatmap:
+    """Return one heatmap, coarser where it has more than 256 windows on a side.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+    rows, columns : str
+        Two averages, such as ``"buy_slow"`` and ``"buy_fast"``.
+    stat : str
+        ``"max"``, ``"min"``, ``"mean"`` or ``"count"``.
+
+    Returns
+    -------
+    Heatmap
+        Values of the objective, or counts.
 
     Raises
     ------
-    OptionError : a window or stat that is not known.
+    OptionError
+        If an average or ``stat`` is not known.
     """
     counts = result.map(rows, columns, "count")
-    frame = counts if stat == "count" else result.map(rows, columns, stat)
-    block = -(-max(frame.shape) // MOST_CELLS)
-    values = frame.to_numpy(np.float64)
-    if block > 1 and stat == "mean":
-        scores = result.maps.mean_scores(result.grid, rows, columns).to_numpy()
-        values = result.distribution.objective.values(
-            _coarse(scores, counts.to_numpy(np.float64), stat, block)
-        )
-    elif block > 1:
-        values = _coarse(values, counts.to_numpy(np.float64), stat, block)
-    values = np.where(values == 0, np.nan, values) if stat == "count" else values
-    place = dict(zip(ROLES, result.best, strict=True)) if result.best else None
+    block = -(-max(counts.shape) // MOST_CELLS)
+    winner = None
+    if result.best is not None:
+        best = dict(zip(ROLES, result.best, strict=True))
+        winner = best[rows], best[columns]
     return Heatmap(
         objective=result.objective,
         rows=rows,
         columns=columns,
         stat=stat,
-        row_windows=_middles(frame.index, block),
-        column_windows=_middles(frame.columns, block),
-        values=values,
+        row_windows=_compute_middles(counts.index, block),
+        column_windows=_compute_middles(counts.columns, block),
+        values=_compute_values(result, rows, columns, stat, counts, block),
         combinations=int(counts.to_numpy().sum()),
         block=block,
-        winner=(place[rows], place[columns]) if place else None,
-        text=_text(result, rows, columns, stat, block),
+        winner=winner,
+        text=_describe(result, rows, columns, stat, block),
     )
 
 
-def _text(result: Result, rows: str, columns: str, stat: str, block: int) -> str:
-    others = " and ".join(role.replace("_", " ") for role in ROLES if role not in (rows, columns))
-    name = result.objective.replace("_", " ")
+def _compute_values(
+    result: Result, rows: str, columns: str, stat: str, counts: pd.DataFrame, block: int
+) -> np.ndarray:
+    """Return the values of a heatmap ``(R, C)``, NaN where nothing was scored."""
+    weights = counts.to_numpy(np.float64)
     if stat == "count":
-        text = f"number of scored combinations, over all {others}"
-    elif stat == "mean":
-        text = f"mean {name} over all {others}"
-    else:
-        text = f"{'highest' if stat == 'max' else 'lowest'} {name} over all {others} (a {stat}imum hides luck)"
-    return text + (f"; {block} x {block} windows as one" if block > 1 else "")
-
-
-def _middles(windows: pd.Index, block: int) -> np.ndarray:
-    numbers = windows.to_numpy(np.float64)
-    return np.array([numbers[i : i + block].mean() for i in range(0, numbers.size, block)])
-
-
-def _coarse(values: np.ndarray, counts: np.ndarray, stat: str, block: int) -> np.ndarray:
-    """Blocks of windows as one: maxima of maxima, sums of counts, means weighted by counts."""
-    height, width = (-(-size // block) * block for size in values.shape)
-    padding = [(0, height - values.shape[0]), (0, width - values.shape[1])]
-
-    def blocks(array: np.ndarray, fill: float) -> np.ndarray:
-        padded = np.pad(np.where(np.isnan(array), fill, array), padding, constant_values=fill)
-        return padded.reshape(height // block, block, width // block, block)
-
-    total = blocks(counts, 0).sum(axis=(1, 3))
-    if stat == "count":
-        return np.asarray(total)
+        sums = _merge_blocks(weights, block).sum(axis=(1, 3)) if block > 1 else weights
+        return np.where(sums == 0, np.nan, sums)
+    values = result.map(rows, columns, stat).to_numpy(np.float64)
+    if block == 1:
+        return values
     if stat != "mean":
-        found = (
-            blocks(values, -np.inf).max(axis=(1, 3))
-            if stat == "max"
-            else blocks(values, np.inf).min(axis=(1, 3))
-        )
-        return np.where(np.isfinite(found), found, np.nan)
+        return _aggregate_extremes(values, stat, block)
+    # the mean of a metric that is ranked as a logarithm is the value of the mean score
+    scores = result.maps.mean_scores(result.grid, rows, columns).to_numpy()
+    return result.distribution.objective.values(_aggregate_means(scores, weights, block))
+
+
+def _describe(result: Result, rows: str, columns: str, stat: str, block: int) -> str:
+    """Return what a heatmap shows, in words."""
+    others = [role.replace("_", " ") for role in ROLES if role not in (rows, columns)]
+    over, name = " and ".join(others), result.objective.replace("_", " ")
+    texts = {
+        "count": f"number of scored combinations, over all {over}",
+        "mean": f"mean {name} over all {over}",
+        "max": f"highest {name} over all {over} (a maximum hides luck)",
+        "min": f"lowest {name} over all {over} (a minimum hides luck)",
+    }
+    return f"{texts[stat]}; {block} x {block} windows in a cell" if block > 1 else texts[stat]
+
+
+def _compute_middles(windows: pd.Index, block: int) -> np.ndarray:
+    """Return the mean of each ``block`` windows, and of the rest."""
+    numbers = windows.to_numpy(np.float64)
+    starts = range(0, numbers.size, block)
+    return np.array([numbers[start : start + block].mean() for start in starts])
+
+
+def _merge_blocks(array: np.ndarray, block: int, fill: float = 0.0) -> np.ndarray:
+    """Return an array as ``(R, block, C, block)``, with ``fill`` for NaN and beyond its edges."""
+    height, width = array.shape
+    padding = [(0, -height % block), (0, -width % block)]
+    filled = np.where(np.isnan(array), fill, array)
+    padded = np.pad(filled, padding, constant_values=fill)
+    rows, columns = padded.shape
+    return padded.reshape(rows // block, block, columns // block, block)
+
+
+def _aggregate_extremes(values: np.ndarray, stat: str, block: int) -> np.ndarray:
+    """Return the maxima or minima of blocks, NaN where all are."""
+    if stat == "max":
+        extremes = _merge_blocks(values, block, -np.inf).max(axis=(1, 3))
+    else:
+        extremes = _merge_blocks(values, block, np.inf).min(axis=(1, 3))
+    return np.where(np.isfinite(extremes), extremes, np.nan)
+
+
+def _aggregate_means(means: np.ndarray, counts: np.ndarray, block: int) -> np.ndarray:
+    """Return the means of blocks, weighted by counts."""
+    weights = _merge_blocks(counts, block)
+    sums = (_merge_blocks(means, block) * weights).sum(axis=(1, 3))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((blocks(values, 0) * blocks(counts, 0)).sum(axis=(1, 3)) / total)
+        return np.asarray(sums / weights.sum(axis=(1, 3)))
 
 
-def _profile(result: Result, role: str) -> Profile:
-    """From the map of the role with another: the best of a row, the mean weighted by counts."""
-    which = next(k for k, pair in enumerate(PAIRS) if role in pair)
-    axis = 1 - PAIRS[which].index(role)
+def _build_profile(result: Result, role: str) -> Profile:
+    """Return the profile of a window, from the maps of one pair that it is in."""
+    assert result.best is not None
+    number = next(number for number, pair in enumerate(PAIRS) if role in pair)
+    axis = 1 - PAIRS[number].index(role)
     maps, objective = result.maps, result.distribution.objective
-    best, means, counts = maps.best[which], maps.means[which], maps.counts[which]
-    places = np.searchsorted(np.array(result.grid.windows), np.array(result.grid.roles[role]))
-    edge = -np.inf if result.maximize else np.inf
-    filled = np.where(np.isnan(best), edge, best)
-    ends = filled.max(axis=axis) if result.maximize else filled.min(axis=axis)
-    total = counts.sum(axis=axis)
+    best, means, counts = maps.best[number], maps.means[number], maps.counts[number]
+    totals = counts.sum(axis=axis)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (np.where(counts > 0, means, 0) * counts).sum(axis=axis) / total
-    windows = dict(zip(ROLES, result.best or (0,) * 4, strict=True))
+        mean = (np.where(counts > 0, means, 0) * counts).sum(axis=axis) / totals
+    windows = np.array(result.grid.roles[role])
+    places = np.searchsorted(np.array(result.grid.windows), windows)
     return Profile(
         role=role,
-        windows=np.array(result.grid.roles[role]),
-        best=objective.values(np.where(np.isfinite(ends), ends, np.nan)[places]),
+        windows=windows,
+        best=objective.values(_reduce_best(best, axis, maximize=result.maximize)[places]),
         mean=objective.values(mean[places]),
-        counts=total[places],
-        winner=windows[role],
+        counts=totals[places],
+        winner=result.best[ROLES.index(role)],
     )
+
+
+def _reduce_best(scores: np.ndarray, axis: int, *, maximize: bool) -> np.ndarray:
+    """Return the best scores along an axis, NaN where there is none."""
+    if maximize:
+        best = np.where(np.isnan(scores), -np.inf, scores).max(axis=axis)
+    else:
+        best = np.where(np.isnan(scores), np.inf, scores).min(axis=axis)
+    return np.where(np.isfinite(best), best, np.nan)

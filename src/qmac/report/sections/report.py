@@ -1,56 +1,84 @@
-"""All numbers of a report, before anything is drawn: frozen dataclasses of plain values and arrays."""
+"""All numbers of a report, before anything is drawn: frozen dataclasses of values and arrays."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from qmac.engine.backtest.backtest import backtest
-from qmac.report.sections.cautions import Caution, cautions_of
-from qmac.report.sections.distribution import DistributionSummary, distribution_of
-from qmac.report.sections.equity import Equity, equity_of
-from qmac.report.sections.heatmaps import Heatmaps, heatmaps_of
-from qmac.report.sections.settings import Settings, settings_of
-from qmac.report.sections.strategies import Strategies, strategies_of
+from qmac.report.sections.cautions import Caution, find_cautions
+from qmac.report.sections.distribution import DistributionSummary, summarize_distribution
+from qmac.report.sections.equity import Equity, build_equity
+from qmac.report.sections.heatmaps import Heatmaps, build_heatmaps
+from qmac.report.sections.settings import Settings, build_settings
+from qmac.report.sections.strategies import Strategies, build_strategies
 from qmac.results.result import Result
 from qmac.strategy.metrics import METRICS
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a page shows; all but ``asked`` is empty where no combination was scored."""
+    """Sections of a page; all but ``settings`` are empty where no combination was scored."""
 
-    asked: Settings
+    settings: Settings
     metrics: tuple[tuple[str, float, float], ...]
-    """Name, of the winner, of buy & hold."""
+    """Name, value of the winner, value of buy & hold."""
     cautions: tuple[Caution, ...]
-    course: Equity | None
+    equity: Equity | None
     strategies: Strategies
-    landscape: Heatmaps | None
-    outcomes: DistributionSummary | None
+    heatmaps: Heatmaps | None
+    distribution: DistributionSummary | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers behind the page.
+
+        Returns
+        -------
+        dict
+            By the keys of ``qmac report --json``, which are older than the names here.
+        """
+        return {
+            "asked": self.settings,
+            "metrics": self.metrics,
+            "cautions": self.cautions,
+            "course": self.equity,
+            "strategies": self.strategies,
+            "landscape": self.heatmaps,
+            "outcomes": self.distribution,
+        }
 
 
-def report_of(result: Result) -> Report:
-    """The numbers of a report.
+def build_report(result: Result) -> Report:
+    """Return the numbers of a report.
+
+    Parameters
+    ----------
+    result : Result
+        A result with its prices.
+
+    Returns
+    -------
+    Report
+        One field for each section.
 
     Raises
     ------
-    ResultError : the prices were not kept with the result.
+    ResultError
+        If the result has no prices.
     """
-    series, outcomes = result.series, distribution_of(result)
-    strategies = strategies_of(result, series)
-    run = (
-        None
-        if result.best is None
-        else backtest(series.prices, result.best, result.rules, series.averages)
-    )
+    series = result.series
+    distribution = summarize_distribution(result)
+    strategies = build_strategies(result, series)
+    run, metrics = None, []
+    if result.best is not None:
+        run = backtest(series.prices, result.best, result.rules, series.averages)
+        metrics = [(name, float(run.metrics[name]), result.hold[name]) for name in METRICS]
     return Report(
-        asked=settings_of(result),
-        metrics=()
-        if run is None
-        else tuple((name, float(run.metrics[name]), result.hold[name]) for name in METRICS),
-        cautions=cautions_of(result, run, strategies, outcomes),
-        course=None if run is None else equity_of(run),
+        settings=build_settings(result),
+        metrics=tuple(metrics),
+        cautions=find_cautions(result, run, strategies, distribution),
+        equity=None if run is None else build_equity(run),
         strategies=strategies,
-        landscape=heatmaps_of(result),
-        outcomes=outcomes,
+        heatmaps=build_heatmaps(result),
+        distribution=distribution,
     )

@@ -1,7 +1,8 @@
-"""What was asked, on what data, and under which rules, in words."""
+"""Settings of a run, the data and the rules of its result, in words."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ SIGNS = {">=": "at least", ">": "above", "<=": "at most", "<": "below"}
 
 @dataclass(frozen=True)
 class Settings:
-    """The question and how it was answered."""
+    """Run settings and run details: what a result follows from, and how it was computed."""
 
     name: str
     bars: int
@@ -35,7 +36,7 @@ class Settings:
     windows: tuple[tuple[str, str], ...]
     """Each average and its windows."""
     rules: tuple[str, ...]
-    """The semantics, a sentence each."""
+    """Trading rules, a sentence each."""
     periods_per_year: float
     seconds: float
     combinations_per_second: float
@@ -45,32 +46,45 @@ class Settings:
     digest: str
     degradations: tuple[str, ...]
     failed: int
-    """Cells that no machine could do: what they hold is in none of the figures."""
+    """Cells that failed on every machine: their combinations are in none of the figures."""
 
 
-def settings_of(result: Result) -> Settings:
-    """What a result was asked."""
+def build_settings(result: Result) -> Settings:
+    """Return the settings and the run details of a result.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+
+    Returns
+    -------
+    Settings
+        Plain values and sentences.
+    """
     prices = result.prices
+    filters = [
+        (describe_bounds(metric, bounds), result.filtered_by[metric])
+        for metric, bounds in result.constraints.items()
+    ]
+    windows = [
+        (role.replace("_", " "), format_windows(lengths))
+        for role, lengths in result.grid.roles.items()
+    ]
     return Settings(
         name=str(prices["name"]),
         bars=int(prices["bars"]),
-        first=day(prices["first"]),
-        last=day(prices["last"]),
+        first=drop_midnight(prices["first"]),
+        last=drop_midnight(prices["last"]),
         objective=result.objective,
         maximize=result.maximize,
         combinations=result.evaluated,
         scored=result.scored,
         unscored=result.unscored,
         filtered=result.filtered,
-        filters=tuple(
-            (bounds_in_words(metric, bounds), result.filtered_by[metric])
-            for metric, bounds in result.constraints.items()
-        ),
-        windows=tuple(
-            (role.replace("_", " "), format_windows(windows))
-            for role, windows in result.grid.roles.items()
-        ),
-        rules=tuple(rules_in_words(result)),
+        filters=tuple(filters),
+        windows=tuple(windows),
+        rules=tuple(describe_rules(result)),
         periods_per_year=result.periods_per_year,
         seconds=result.elapsed,
         combinations_per_second=result.combinations_per_second,
@@ -78,79 +92,115 @@ def settings_of(result: Result) -> Settings:
         machine=result.machine,
         version=__version__,
         digest=result.digest,
-        degradations=tuple(_degradation(entry) for entry in result.degradations),
+        degradations=tuple(_describe_degradation(entry) for entry in result.degradations),
         failed=len(result.failed),
     )
 
 
-def day(moment: str) -> str:
-    """A date without the midnight that daily bars have."""
+def drop_midnight(moment: str) -> str:
+    """Return a date without the midnight that daily bars have.
+
+    Parameters
+    ----------
+    moment : str
+        Date, or date and time.
+
+    Returns
+    -------
+    str
+        The date alone if the time is 00:00:00.
+
+    Examples
+    --------
+    >>> drop_midnight("2018-12-31 00:00:00"), drop_midnight("2018-12-31 09:30:00")
+    ('2018-12-31', '2018-12-31 09:30:00')
+    """
     return moment.removesuffix(" 00:00:00")
 
 
-def bounds_in_words(metric: str, bounds: tuple[float, float]) -> str:
-    """``total trades at least 10``."""
-    parts = [f"{SIGNS[sign]} {number}" for sign, number in format_bounds(metric, bounds)]
-    return f"{metric.replace('_', ' ')} {' and '.join(parts)}"
+def describe_bounds(metric: str, bounds: tuple[float, float]) -> str:
+    """Return a constraint in words.
+
+    Parameters
+    ----------
+    metric : str
+        Name of the metric.
+    bounds : tuple of float
+        Lowest and highest value that pass.
+
+    Returns
+    -------
+    str
+        Such as ``total trades at least 10``.
+
+    Examples
+    --------
+    >>> describe_bounds("total_trades", (10, float("inf")))
+    'total trades at least 10'
+    """
+    limits = [f"{SIGNS[sign]} {number}" for sign, number in format_bounds(metric, bounds)]
+    return f"{metric.replace('_', ' ')} {' and '.join(limits)}"
 
 
-def rules_in_words(result: Result) -> list[str]:
-    """The semantics of docs/strategy.md that this result was found under."""
+def describe_rules(result: Result) -> list[str]:
+    """Return the trading rules of a result, as docs/strategy.md defines them.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
     rules = result.rules
+    averages = averages_in_words(result.prices["averages"])
+    signals = (
+        "Entry where the fast buy average crosses above the slow buy average, exit where the fast "
+        f"sell average crosses below the slow sell average, on {averages} of the close."
+    )
     sentences = [
-        (
-            f"Bought when the fast buy average crosses above the slow one, sold when the fast sell average crosses below its "
-            f"slow one, on {averages_in_words(result.prices['averages'])} of the close. Long only, all cash in, all out."
-        ),
+        f"{signals} Long only, all cash in, all out.",
         FILLS[rules.fill],
         CONFLICTS[rules.conflict],
-        _costs(rules),
-        *_exits(rules),
+        _describe_costs(rules),
+        *_describe_changed(rules),
         "A position open at the end is valued at the last close, without cost.",
     ]
-    if rules.start is not None:
-        sentences.append(
-            f"Trading starts at {rules.start}; bars before it only warm the averages up."
-        )
-    if rules.end is not None:
-        sentences.append(f"Bars after {rules.end} are not looked at.")
     if result.grid.shared_windows:
         sentences.append("A buy and a sell average may have the same window.")
-    how = "set" if rules.periods_per_year else "inferred from the dates"
+    source = "set" if rules.periods_per_year else "inferred from the dates"
     sentences.append(
-        f"Annualised with {result.periods_per_year:.6g} bars a year ({how}). Cash at the start {rules.init_cash:g}."
+        f"Annualised with {result.periods_per_year:.6g} bars a year ({source}). "
+        f"Cash at the start: {rules.init_cash:g}."
     )
     return sentences
 
 
-def _costs(rules: Rules) -> str:
-    if not rules.fees and not rules.slippage:
-        return "Trading costs nothing."
-    parts = [f"a fill is {100 * rules.slippage:.4g} % worse than its price"] * (rules.slippage > 0)
-    parts += [f"fees are {100 * rules.fees:.4g} % of a trade's value at each end"] * (
-        rules.fees > 0
-    )
-    return f"Costs: {' and '.join(parts)}."
+def _describe_costs(rules: Rules) -> str:
+    parts = []
+    if rules.slippage:
+        parts.append(f"a fill is {100 * rules.slippage:.4g} % worse than its price")
+    if rules.fees:
+        parts.append(f"fees are {100 * rules.fees:.4g} % of a trade's value at each end")
+    return f"Costs: {' and '.join(parts)}." if parts else "Trading costs nothing."
 
 
-def _exits(rules: Rules) -> list[str]:
-    words = {
-        "stop_loss": "A fall of {:.4g} % below the entry closes a position.",
-        "trailing_stop": "A fall of {:.4g} % below the highest high since the entry closes a position.",
-        "take_profit": "A rise of {:.4g} % above the entry closes a position.",
-    }
-    sentences = [
-        text.format(100 * getattr(rules, name))
-        for name, text in words.items()
-        if getattr(rules, name)
-    ]
-    if rules.max_bars is not None:
-        sentences.append(f"A position is closed after {rules.max_bars} bars.")
+def _describe_changed(rules: Rules) -> list[str]:
+    """Return a sentence for each rule that is set and has one in its metadata."""
+    sentences = []
+    for field in dataclasses.fields(rules):
+        value, sentence = getattr(rules, field.name), field.metadata["sentence"]
+        if sentence and value is not None:
+            percent = 100 * value if isinstance(value, float) else None
+            sentences.append(sentence.format(value=value, percent=percent))
     return sentences
 
 
-def _degradation(entry: dict[str, Any]) -> str:
-    """What the governor did, as it wrote it down."""
+def _describe_degradation(entry: dict[str, Any]) -> str:
+    """Return a step of the governor as its log has it."""
     return ", ".join(f"{name} {value}" for name, value in entry.items())
 
 

@@ -1,4 +1,4 @@
-"""The best rows as strategies: those that make the same trades are one, and each stands in its surroundings."""
+"""The best rows as strategies: rows that make the same trades are one, each with its neighbours."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from qmac.strategy.grid import ROLES, Combination
 from qmac.strategy.metrics import METRICS
 
 RADII = (1, 2)
-"""Steps within which the surroundings are looked at."""
+"""Steps of the grid within which neighbours are evaluated."""
 MOST_ROWS = 1_000
-"""Kept rows that a report looks at, the first ones."""
+"""Rows of a result that a report shows at most, the first ones."""
 MOST_STEPS = 600_000_000
-"""Bars of all neighbours together that are replayed: two seconds. Beyond, the first strategies only are looked around."""
+"""Bars of all neighbours together that are replayed: two seconds. Beyond, only the first strategies
+get a neighbourhood."""
 OVERHEAD = 400
-"""Bars whose replay costs as much as a combination does whatever its bars (3 µs at 800 bars, 14 at 5,031)."""
+"""Bars whose replay takes as long as a combination does whatever its bars (3 µs at 800 bars, 14 at
+5,031)."""
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """Kept combinations that make the very same trades, under the first of them."""
+    """Combinations of a result that make the very same trades, under the first of them."""
 
     rank: int
     combination: Combination
@@ -37,63 +39,78 @@ class Strategy:
     """All of them, the first included."""
     metrics: dict[str, float]
     near: tuple[Neighbourhood, ...]
-    """Within 1 and 2 steps; empty where it was not looked around."""
+    """Neighbourhoods within 1 and 2 steps; empty where they were not evaluated."""
 
 
 @dataclass(frozen=True)
 class Strategies:
-    """The best rows, folded."""
+    """The best rows, grouped by trades."""
 
     kept: int
+    """Rows of the result."""
     folded: int
-    """How many of the kept rows were looked at: all, or the first 1,000."""
+    """Rows that were grouped: all, or the first 1,000."""
     looked_around: int
-    """Of how many strategies the surroundings are known."""
+    """Strategies with a neighbourhood."""
     rows: tuple[Strategy, ...]
 
 
-def strategies_of(result: Result, series: Series) -> Strategies:
-    """Fold the kept rows of a result and look around each that is left."""
+def build_strategies(result: Result, series: Series) -> Strategies:
+    """Return the best rows of a result grouped by trades, and the neighbourhood of each group.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+    series : Series
+        Its prices and averages.
+
+    Returns
+    -------
+    Strategies
+        In the order of the rows.
+    """
     top = result.top.head(MOST_ROWS)
     rows: list[Combination] = [tuple(row) for row in top[list(ROLES)].to_numpy(np.int64).tolist()]
+    metrics = top[list(METRICS)].astype(float).to_dict("records")
     prepared = series.prepare(result.grid.windows, result.rules)
     numbers = group_by_trades(prepared, rows)
-    groups = [
-        np.flatnonzero(numbers == number) for number in range(int(numbers.max(initial=-1)) + 1)
-    ]
-    heads = [rows[group[0]] for group in groups]
-    affordable = _affordable(result, heads)
+    groups = [np.flatnonzero(numbers == number).tolist() for number in np.unique(numbers)]
+    firsts = [rows[group[0]] for group in groups]
+    affordable = _count_affordable(result, firsts)
     near = build_neighbourhoods(
         prepared,
         result.grid,
-        heads[:affordable],
+        firsts[:affordable],
         result.objective,
         result.maximize,
         RADII,
     )
-    metrics = top[list(METRICS)].to_dict("records")
+    strategies = [
+        Strategy(
+            rank=group[0] + 1,
+            combination=firsts[number],
+            window_sets=tuple(rows[row] for row in group),
+            metrics={str(name): value for name, value in metrics[group[0]].items()},
+            near=tuple(near[number]) if number < affordable else (),
+        )
+        for number, group in enumerate(groups)
+    ]
     return Strategies(
-        kept=len(result.top),
-        folded=len(rows),
-        looked_around=affordable,
-        rows=tuple(
-            Strategy(
-                rank=int(group[0]) + 1,
-                combination=rows[group[0]],
-                window_sets=tuple(rows[place] for place in group),
-                metrics={str(name): float(value) for name, value in metrics[group[0]].items()},
-                near=tuple(near[k]) if k < affordable else (),
-            )
-            for k, group in enumerate(groups)
-        ),
+        kept=len(result.top), folded=len(rows), looked_around=affordable, rows=tuple(strategies)
     )
 
 
-def _affordable(result: Result, heads: list[Combination]) -> int:
-    """How many strategies can be looked around; at least one, unless a single one is out of reach."""
-    seen: set[tuple[int, ...]] = set()
-    for k, head in enumerate(heads):
-        seen.update(map(tuple, find_neighbours(result.grid, head, max(RADII))[0].tolist()))
-        if len(seen) * (result.prices["bars"] + OVERHEAD) > MOST_STEPS:
-            return max(k, 1)
-    return len(heads)
+def _count_affordable(result: Result, combinations: list[Combination]) -> int:
+    """Return how many combinations get a neighbourhood within ``MOST_STEPS``.
+
+    At least one, however many bars there are, if there is any combination.
+    """
+    steps_per_neighbour = result.prices["bars"] + OVERHEAD
+    neighbours: set[tuple[int, ...]] = set()  # those of several combinations are computed once
+    for number, combination in enumerate(combinations):
+        windows, _ = find_neighbours(result.grid, combination, max(RADII))
+        neighbours.update(map(tuple, windows.tolist()))
+        if len(neighbours) * steps_per_neighbour > MOST_STEPS:
+            return max(number, 1)
+    return len(combinations)

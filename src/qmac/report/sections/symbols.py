@@ -1,21 +1,24 @@
-"""The numbers of a job of many symbols: the winner of each."""
+"""The winner of each symbol of a run of many."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from qmac.errors import ResultError
-from qmac.report.sections.distribution import distribution_of
-from qmac.report.sections.settings import Settings, day, settings_of
+from qmac.report.sections.distribution import summarize_distribution
+from qmac.report.sections.settings import Settings, build_settings, drop_midnight
 from qmac.results.collection import Results
+from qmac.results.result import Result
 from qmac.strategy.grid import Combination
 from qmac.strategy.metrics import METRICS
 
 
 @dataclass(frozen=True)
 class SymbolRow:
-    """The best of one symbol, beside buy & hold and all the others of its grid."""
+    """The winner of one symbol beside buy & hold and all combinations of its grid."""
 
     symbol: str
     bars: int
@@ -23,60 +26,97 @@ class SymbolRow:
     last: str
     combination: Combination | None
     metrics: dict[str, float]
-    """Empty where nothing was scored."""
+    """Metrics of the winner; empty where nothing was scored."""
     hold: float
     median: float
     share_positive: float
     share_better_than_hold: float
     sigmas: float
     link: str
-    """To its own page, from that of the winners; empty where there is none."""
+    """From this page to that of the symbol; empty where there is none."""
 
 
 @dataclass(frozen=True)
 class Symbols:
-    """The winners of a job."""
+    """The winners of all symbols of a run."""
 
     directory: str
-    """Where the job is; empty where it is in memory."""
-    asked: Settings
-    """Of the first symbol: question and rules are those of all."""
+    """Directory of the run; empty where it is in memory."""
+    settings: Settings
+    """Settings of the first symbol: objective, grid and rules are those of all."""
     rows: tuple[SymbolRow, ...]
     left_out: tuple[str, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers behind the page.
 
-def symbols_of(
+        Returns
+        -------
+        dict
+            By the keys of ``qmac report --json``.
+        """
+        return {
+            "directory": self.directory,
+            "asked": self.settings,
+            "rows": self.rows,
+            "left_out": self.left_out,
+        }
+
+
+def build_symbols(
     results: Results, directory: str = "", links: Mapping[str, str] | None = None
 ) -> Symbols:
-    """The winners of a job; each result is read once."""
-    rows, asked = [], None
+    """Return the winners of a run; each result is read once.
+
+    Parameters
+    ----------
+    results : Results
+        Results by symbol.
+    directory : str
+        Directory of the run, for the commands that the page shows.
+    links : mapping of str to str, optional
+        Pages of single symbols.
+
+    Returns
+    -------
+    Symbols
+        A row for each symbol with a result.
+
+    Raises
+    ------
+    ResultError
+        If there is no result.
+    """
+    settings, rows = None, []
     for symbol, result in results.items():
-        asked = asked or settings_of(result)
-        outcomes, prices = distribution_of(result), result.prices
-        metrics = (
-            {}
-            if result.best is None
-            else {name: float(result.top[name].iloc[0]) for name in METRICS}
-        )
-        nan = float("nan")
-        rows.append(
-            SymbolRow(
-                symbol=symbol,
-                bars=int(prices["bars"]),
-                first=day(prices["first"]),
-                last=day(prices["last"]),
-                combination=result.best,
-                metrics=metrics,
-                hold=result.hold[result.objective],
-                median=dict(outcomes.quantiles)[0.5] if outcomes else nan,
-                share_positive=outcomes.share_positive if outcomes else nan,
-                share_better_than_hold=outcomes.share_better_than_hold if outcomes else nan,
-                sigmas=outcomes.sigmas if outcomes else nan,
-                link=(links or {}).get(symbol, ""),
-            )
-        )
-    if asked is None:
+        if settings is None:
+            settings = build_settings(result)
+        rows.append(_build_row(symbol, result, (links or {}).get(symbol, "")))
+    if settings is None:
         raise ResultError(
-            "there is no result yet to make a page of. Go on with the job: qmac.resume(directory)."
+            "a page needs at least one result, got none. "
+            "Resume the run first: qmac.resume(directory)."
         )
-    return Symbols(directory, asked, tuple(rows), tuple(results.left_out.values()))
+    return Symbols(directory, settings, tuple(rows), tuple(results.left_out.values()))
+
+
+def _build_row(symbol: str, result: Result, link: str) -> SymbolRow:
+    summary, prices = summarize_distribution(result), result.prices
+    metrics = {}
+    if result.best is not None:
+        winner = result.top.iloc[0]
+        metrics = {name: float(winner[name]) for name in METRICS}
+    return SymbolRow(
+        symbol=symbol,
+        bars=int(prices["bars"]),
+        first=drop_midnight(prices["first"]),
+        last=drop_midnight(prices["last"]),
+        combination=result.best,
+        metrics=metrics,
+        hold=result.hold[result.objective],
+        median=dict(summary.quantiles)[0.5] if summary else math.nan,
+        share_positive=summary.share_positive if summary else math.nan,
+        share_better_than_hold=summary.share_better_than_hold if summary else math.nan,
+        sigmas=summary.sigmas if summary else math.nan,
+        link=link,
+    )
