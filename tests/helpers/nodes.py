@@ -20,16 +20,20 @@ from qmac.runtime.cluster.node import Node
 from qmac.runtime.resources.limits import Limits
 
 
-class Here(Nodes):
-    """``count`` nodes of ``threads`` threads. ``fault(name, lease)`` is asked before each lease: what it raises is the lease's
-    error, ``"gone"`` ends the node, ``"mute"`` lets it never answer again, ``"twice"`` sends the result twice."""
+class LocalNodes(Nodes):
+    """``count`` nodes of ``threads`` threads.
+
+    ``fault(name, lease)`` is called before each lease: an exception is the lease's error,
+    ``"gone"`` ends the node, ``"mute"`` lets it never answer again, ``"twice"`` sends the result
+    twice.
+    """
 
     refused: dict = {}  # noqa: RUF012
     awaited: dict = {}  # noqa: RUF012
 
     def __init__(self, count, threads=1, fault=lambda name, lease: None):
-        self.events, self.asked, self.fault = queue.SimpleQueue(), [], fault
-        self.count, self.threads, self.generation, self.made = count, threads, 0, 0
+        self.events, self.actions, self.fault = queue.SimpleQueue(), [], fault
+        self.count, self.threads, self.generation, self.created = count, threads, 0, 0
 
     def begin(self, evaluator):
         self.generation += 1
@@ -43,8 +47,8 @@ class Here(Nodes):
             self.join()
 
     def join(self):
-        self.made += 1
-        name = f"n{self.made}"
+        self.created += 1
+        name = f"n{self.created}"
         self.members[name] = (Node(Limits(), self.threads), queue.SimpleQueue())
         threading.Thread(
             target=self.serve, args=(name, *self.members[name], self.events), daemon=True
@@ -60,26 +64,26 @@ class Here(Nodes):
                 if fault == "gone":
                     events.put(Lost(name, "gone"))
                     return
-                share = copy.deepcopy(
+                result = copy.deepcopy(
                     node.work(lease, self.generation, self.checksum, lambda: self.evaluator)
                 )
             except Exception as error:
                 events.put(Failed(name, lease.number, str(error)))
                 continue
             for _ in range(1 + (fault == "twice")):
-                events.put(Done(name, lease.number, share.cells, share.seconds, share))
+                events.put(Done(name, lease.number, result.cells, result.seconds, result))
 
     def poll(self, seconds):
-        found = []
+        events = []
         try:
-            found.append(self.events.get(timeout=seconds))
+            events.append(self.events.get(timeout=seconds))
             while True:
-                found.append(self.events.get_nowait())
+                events.append(self.events.get_nowait())
         except queue.Empty:
-            return found
+            return events
 
     def do(self, action):
-        self.asked.append(action)
+        self.actions.append(action)
         match action:
             case Grant(lease):
                 self.members[lease.node][1].put(lease)
@@ -93,9 +97,11 @@ class Here(Nodes):
                 self.join()
 
 
-class HereExecutor(ClusterExecutor):
+class LocalClusterExecutor(ClusterExecutor):
+    """An executor over nodes that are threads of this process."""
+
     def __init__(self, *args, **keywords):
-        self.here = Here(*args, **keywords)
+        self.local = LocalNodes(*args, **keywords)
 
     def nodes(self):
-        return self.here
+        return self.local

@@ -1,4 +1,4 @@
-"""A cluster that never was: everything that can go wrong between a driver and its nodes, in an order that a seed decides."""
+"""A simulated cluster: all that can go wrong between driver and nodes, in an order by a seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_SECONDS = 20_000.0
 TO_DRIVER = ("tick", "event", "joined")
 
 
-class Crew:
+class Process:
     """One process of a node, that works through its leases in turn."""
 
     def __init__(self, name, speed):
@@ -49,7 +49,7 @@ class Crew:
 
 
 class World:
-    """Runs ``Leases`` to the end; ``check`` holds at every step, and ``run`` returns the machine that ended."""
+    """Runs ``Leases`` to the end; ``check`` holds at every step."""
 
     def __init__(self, seed):
         self.dice = dice = random.Random(seed)
@@ -68,7 +68,7 @@ class World:
         self.reach = dice.choice([0.01, 0.5, 20.0])  # of delays, seconds
         self.speeds = [dice.choice([2.0, 5.0, 20.0]) for _ in range(dice.randint(1, 4))]
         self.now, self.order, self.queue = 0.0, 0, []
-        self.crews, self.incarnation = {}, 0
+        self.processes, self.incarnation = {}, 0
         self.saved = np.zeros(self.cells, np.int64)
         self.counted = np.zeros(self.cells, np.int64)
         self.late, self.stalled = 0, 0.0
@@ -76,25 +76,25 @@ class World:
         self.begin()
 
     def begin(self):
-        """A driver, the first or the next one, goes on from the last snapshot; what older ones are sent does not reach it."""
+        """Start a driver from the last snapshot; messages to earlier ones do not reach it."""
         self.epoch += 1
         self.stalled_until = 0.0
         self.counted = self.saved.copy()
         self.machine, self.leased = ls.Leases(self.work, self.counted > 0), set()
-        self.crews = {}
+        self.processes = {}
         for speed in self.speeds:
             self.join(speed, 0.1)
 
     def join(self, speed, after):
         self.incarnation += 1
-        crew = Crew(f"n{self.incarnation}", speed)
-        self.at(after, "joined", crew)
+        process = Process(f"n{self.incarnation}", speed)
+        self.at(after, "joined", process)
         if self.kill_every < np.inf:
-            self.at(after + self.dice.expovariate(1 / self.kill_every), "kill", crew)
+            self.at(after + self.dice.expovariate(1 / self.kill_every), "kill", process)
         if self.dice.random() < 0.1:
-            self.at(after + self.dice.random() * 30, "freeze", crew)
+            self.at(after + self.dice.random() * 30, "freeze", process)
         if self.dice.random() < self.p_pause:
-            self.at(after + self.dice.random() * 30, "pause", crew)
+            self.at(after + self.dice.random() * 30, "pause", process)
 
     def at(self, after, kind, *what):
         self.order += 1
@@ -158,12 +158,17 @@ class World:
                 piece
             )
 
-    def check_blame(self, crew, why):
-        """Where nothing is lost or delayed, no node is given up that did nothing wrong, however long the driver stood still."""
+    def check_blame(self, process, why):
+        """Where nothing is lost or delayed, no innocent node is given up.
+
+        However long the driver stood still.
+        """
         quiet = not self.p_lost and self.reach <= 0.5
-        innocent = crew.alive and not crew.frozen_until and crew.longest_pause < ls.PAUSE_SECONDS
+        innocent = (
+            process.alive and not process.frozen_until and process.longest_pause < ls.PAUSE_SECONDS
+        )
         if quiet and innocent:
-            assert not why.startswith(("a lease is past", "no answer")), (crew.name, why)
+            assert not why.startswith(("a lease is past", "no answer")), (process.name, why)
 
     def do(self, action):
         match action:
@@ -182,25 +187,28 @@ class World:
                     self.at(
                         self.dice.random() * self.reach / 4,
                         "grant",
-                        self.crews[action.lease.node],
+                        self.processes[action.lease.node],
                         action.lease,
                     )
             case ms.Ping():
-                crew = self.crews[action.node]
-                if crew.alive:
-                    wait = max(0.0, crew.frozen_until - self.now)
+                process = self.processes[action.node]
+                if process.alive:
+                    wait = max(0.0, process.frozen_until - self.now)
                     heard = ms.Heard(
-                        action.node, crew.number, crew.swept(self.now), self.now < crew.paused_until
+                        action.node,
+                        process.number,
+                        process.swept(self.now),
+                        self.now < process.paused_until,
                     )
                     self.at(wait + 0.01, "event", heard)
             case ms.Expel():
-                crew = self.crews.pop(action.node, None)
-                if crew is None:
+                process = self.processes.pop(action.node, None)
+                if process is None:
                     return
-                self.check_blame(crew, action.why)
+                self.check_blame(process, action.why)
                 if self.dice.random() < 0.5:
-                    crew.alive = False  # else it goes on, and what it sends is late
-                self.join(crew.speed, 1.0 + self.dice.random() * 3)
+                    process.alive = False  # else it goes on, and what it sends is late
+                self.join(process.speed, 1.0 + self.dice.random() * 3)
             case ms.Recall():
                 pass
 
@@ -208,25 +216,25 @@ class World:
         self.step(ms.Tick(hold=self.dice.random() < 0.05))
         self.at(1.0, "tick")
 
-    def on_joined(self, crew):
-        self.crews[crew.name] = crew
-        self.step(ms.Joined(crew.name, 1))
+    def on_joined(self, process):
+        self.processes[process.name] = process
+        self.step(ms.Joined(process.name, 1))
 
     def on_event(self, event):
         self.step(event)
 
-    def on_kill(self, crew):
-        if crew.alive:
-            crew.alive = self.dice.random() < 0.2  # a zombie is told lost, and works on
+    def on_kill(self, process):
+        if process.alive:
+            process.alive = self.dice.random() < 0.2  # a zombie is told lost, and works on
             if self.dice.random() < 0.8:  # else only its silence tells
-                self.at(0.2, "event", ms.Lost(crew.name, "killed"))
+                self.at(0.2, "event", ms.Lost(process.name, "killed"))
 
-    def on_freeze(self, crew):
-        crew.frozen_until = self.now + self.dice.choice([3.0, 12.0, 60.0])
+    def on_freeze(self, process):
+        process.frozen_until = self.now + self.dice.choice([3.0, 12.0, 60.0])
 
-    def on_pause(self, crew):
-        crew.pause(self.dice.choice([5.0, 40.0, 110.0, 400.0]), self.now)
-        self.at(crew.paused_until - self.now + 10 + self.dice.random() * 60, "pause", crew)
+    def on_pause(self, process):
+        process.pause(self.dice.choice([5.0, 40.0, 110.0, 400.0]), self.now)
+        self.at(process.paused_until - self.now + 10 + self.dice.random() * 60, "pause", process)
 
     def on_stall(self):
         """Ctrl-Z, or a disk that hangs."""
@@ -239,39 +247,41 @@ class World:
             left = max(0.0, self.stalled_until - self.now)
             self.at(left + self.dice.expovariate(1 / self.stall_every), "stall")
 
-    def on_grant(self, crew, lease):
-        crew.queue.append(lease)
-        if crew.number == 0:
-            self.start(crew)
+    def on_grant(self, process, lease):
+        process.queue.append(lease)
+        if process.number == 0:
+            self.start(process)
 
-    def start(self, crew):
-        lease = crew.queue.pop(0)
-        crew.begin(lease, int(self.work[lease.first : lease.last].sum()), self.now)
-        self.at(crew.ends - self.now, "ends", crew, lease)
+    def start(self, process):
+        lease = process.queue.pop(0)
+        process.begin(lease, int(self.work[lease.first : lease.last].sum()), self.now)
+        self.at(process.ends - self.now, "ends", process, lease)
 
-    def on_ends(self, crew, lease):
-        if self.now < crew.ends - 1e-9:  # it stood still meanwhile
-            self.at(crew.ends - self.now, "ends", crew, lease)
+    def on_ends(self, process, lease):
+        if self.now < process.ends - 1e-9:  # it stood still meanwhile
+            self.at(process.ends - self.now, "ends", process, lease)
             return
-        if not crew.alive:
+        if not process.alive:
             return
         cells = set(range(lease.first, lease.last))
         if cells & self.deadly:
-            crew.alive = False
-            self.at(0.2, "event", ms.Lost(crew.name, "a cell ended it"))
+            process.alive = False
+            self.at(0.2, "event", ms.Lost(process.name, "a cell ended it"))
             return
         if cells & self.poison or self.dice.random() < self.p_fail:
-            self.send(ms.Failed(crew.name, lease.number, "a cell is bad"))
+            self.send(ms.Failed(process.name, lease.number, "a cell is bad"))
         else:
             swept = [(lease.first, lease.last)]
             if (
                 self.dice.random() < 0.02 and len(cells) > 1
             ):  # it was told to stop, and said what it had
                 swept = [(lease.first, self.dice.randrange(lease.first + 1, lease.last))]
-            self.send(ms.Done(crew.name, lease.number, tuple(swept), crew.size / crew.speed))
-        crew.number = 0
-        if crew.queue:
-            self.start(crew)
+            self.send(
+                ms.Done(process.name, lease.number, tuple(swept), process.size / process.speed)
+            )
+        process.number = 0
+        if process.queue:
+            self.start(process)
 
     def on_driver_dies(self):
         self.driver_dies -= 1

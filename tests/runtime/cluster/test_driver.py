@@ -1,4 +1,4 @@
-"""What drives nodes, on nodes that are threads of this process. Those of Ray are in test_ray.py."""
+"""The driver, on nodes that are threads of this process; nodes of Ray are in test_ray.py."""
 
 import itertools
 import re
@@ -9,18 +9,16 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers.nodes import HereExecutor
+from helpers.nodes import LocalClusterExecutor
 from helpers.series import frame, series
 from helpers.sweeps import evaluator_of
 from helpers.terminal import inside
 
 import qmac
-from qmac.engine.sweep import window_maps
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import InputError, OptionError, Stopped
-from qmac.runtime.cluster import driver, leases, node
-from qmac.runtime.cluster.messages import Grant, Lease
-from qmac.runtime.execution.ledger import Ledger
+from qmac.runtime.cluster import driver, leases
+from qmac.runtime.cluster.messages import Grant
 from qmac.runtime.resources.limits import Limits
 
 pytestmark = pytest.mark.alone
@@ -49,14 +47,14 @@ def slowly(monkeypatch, seconds=0.01):
 def test_digest_is_that_of_threads_for_any_nodes_and_leases(monkeypatch, digest, count, seconds):
     monkeypatch.setattr(leases, "LEASE_SECONDS", seconds)
     monkeypatch.setattr(leases, "LEAST_SECONDS", min(seconds, 0.5))
-    executor = HereExecutor(count, threads=2)
+    executor = LocalClusterExecutor(count, threads=2)
     result = qmac.optimize(PRICES, GRID, top=20, executor=executor)
     assert result.digest == digest and result.threads == 2 * count and not result.failed
 
 
 def test_nodes_serve_one_dataset_after_the_other():
     frames = {"a": PRICES, "b": frame(series("ticks", 300, 2))}
-    executor = HereExecutor(2)
+    executor = LocalClusterExecutor(2)
     results = qmac.optimize_many(frames, GRID, executor=executor)
     for name, prices in frames.items():
         assert results[name].digest == qmac.optimize(prices, GRID).digest
@@ -70,11 +68,11 @@ def test_faults_of_every_kind_change_nothing(monkeypatch, digest):
     monkeypatch.setattr(leases, "LEASE_SECONDS", 0.05)
     slowly(monkeypatch, 0.002)
     faults, turns = {2: "twice", 4: "gone", 5: "mute"}, itertools.count(1)
-    executor = HereExecutor(3, fault=lambda name, lease: faults.get(next(turns)))
+    executor = LocalClusterExecutor(3, fault=lambda name, lease: faults.get(next(turns)))
     with pytest.warns(UserWarning, match="came late or twice"):
         result = qmac.optimize(PRICES, GRID, top=20, executor=executor)
     assert result.digest == digest
-    assert executor.here.made == 3 + 2  # whoever was gone or mute was replaced
+    assert executor.local.created == 3 + 2  # whoever was gone or mute was replaced
 
 
 def test_a_cell_that_fails_everywhere_is_named_and_the_rest_is_done(monkeypatch, tmp_path, digest):
@@ -85,7 +83,7 @@ def test_a_cell_that_fails_everywhere_is_named_and_the_rest_is_done(monkeypatch,
             raise ArithmeticError("a bit fell over")
 
     result = qmac.optimize(
-        PRICES, GRID, top=20, executor=HereExecutor(2, fault=fault), out=tmp_path / "run"
+        PRICES, GRID, top=20, executor=LocalClusterExecutor(2, fault=fault), out=tmp_path / "run"
     )
     (failed,) = result.failed
     assert failed["cell"] == bad and failed["reason"] == "a bit fell over"
@@ -93,26 +91,6 @@ def test_a_cell_that_fails_everywhere_is_named_and_the_rest_is_done(monkeypatch,
     assert result.digest != digest
     kept = qmac.resume(tmp_path / "run")
     assert next(iter(kept.values())).failed == result.failed
-
-
-def test_a_lease_that_failed_has_surpassed_nothing(monkeypatch):
-    evaluator = evaluator_of(qmac.Prices.of(PRICES), GRID)
-    here, alone = node.Node(Limits(), 1), evaluator.worker()
-
-    def work(number, first, last):
-        return here.work(Lease(number, "n", first, last), 1, evaluator.checksum, lambda: evaluator)
-
-    def fails(*_, **__):
-        raise ZeroDivisionError
-
-    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(Ledger, "settle", fails)
-        work(1, 0, 5)
-    alone.evaluate((5, 10))
-    assert (work(2, 5, 10).tally.entries.best == alone.tally.entries.best).all()
-    beaten, alone = work(3, 10, 15).tally.entries.best, evaluator.worker()
-    alone.evaluate((10, 15))
-    assert (beaten < alone.tally.entries.best).any()  # by those of the second
 
 
 def broken(name, lease):
@@ -135,12 +113,12 @@ def cells_swept(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize("executor", [None, HereExecutor(2)], ids=["threads", "a cluster"])
+@pytest.mark.parametrize("executor", [None, LocalClusterExecutor(2)], ids=["threads", "a cluster"])
 def test_cells_that_failed_are_tried_again_and_no_others(monkeypatch, tmp_path, digest, executor):
     frames = {"A": PRICES, "B": frame(series("ticks", 300, 2))}
     out = tmp_path / "run"
     first = qmac.optimize_many(
-        frames, GRID, top=20, executor=HereExecutor(2, fault=broken), out=out
+        frames, GRID, top=20, executor=LocalClusterExecutor(2, fault=broken), out=out
     )
     assert all([cell["cell"] for cell in result.failed] == [2, 5] for result in first.values())
     seen = cells_swept(monkeypatch)
@@ -158,14 +136,14 @@ def test_cells_that_failed_are_tried_again_and_no_others(monkeypatch, tmp_path, 
 
 def test_cells_that_fail_again_and_a_retry_that_is_broken_off(monkeypatch, tmp_path, digest):
     out = tmp_path / "run"
-    qmac.optimize(PRICES, GRID, top=20, executor=HereExecutor(2, fault=broken), out=out)
+    qmac.optimize(PRICES, GRID, top=20, executor=LocalClusterExecutor(2, fault=broken), out=out)
 
     def only_five(name, lease):
         if lease.first <= 5 < lease.last:
             raise ArithmeticError("another bit fell over")
 
     (result,) = qmac.resume(
-        out, executor=HereExecutor(2, fault=only_five), retry_failed=True
+        out, executor=LocalClusterExecutor(2, fault=only_five), retry_failed=True
     ).values()
     assert [cell["cell"] for cell in result.failed] == [5]
 
@@ -186,7 +164,7 @@ def test_cells_that_fail_again_and_a_retry_that_is_broken_off(monkeypatch, tmp_p
 
 def test_without_what_was_set_aside_all_is_done_again(monkeypatch, tmp_path, digest):
     out = tmp_path / "run"
-    qmac.optimize(PRICES, GRID, top=20, executor=HereExecutor(2, fault=broken), out=out)
+    qmac.optimize(PRICES, GRID, top=20, executor=LocalClusterExecutor(2, fault=broken), out=out)
     (aside,) = (out / "snapshots").iterdir()
     aside.write_bytes(aside.read_bytes()[:-1])
     with pytest.warns(UserWarning, match="is damaged.*Going on from the start"):
@@ -196,10 +174,10 @@ def test_without_what_was_set_aside_all_is_done_again(monkeypatch, tmp_path, dig
 
 def test_the_command_that_tries_again_is_told_and_works(tmp_path, digest):
     out = tmp_path / "run"
-    qmac.optimize(PRICES, GRID, top=20, executor=HereExecutor(2, fault=broken), out=out)
+    qmac.optimize(PRICES, GRID, top=20, executor=LocalClusterExecutor(2, fault=broken), out=out)
     for command in ("show", "resume"):
-        told = inside(command, out)
-        assert told.returncode == 4 and f"qmac resume {out} --retry-failed" in told.stderr, told
+        shown = inside(command, out)
+        assert shown.returncode == 4 and f"qmac resume {out} --retry-failed" in shown.stderr, shown
     done = inside("resume", out, "--retry-failed")
     assert done.returncode == 0 and digest in done.stdout, done
 
@@ -215,7 +193,7 @@ def test_without_a_cell_that_takes_off_there_is_no_answer(tmp_path):
 
     with pytest.raises(Stopped, match=f"cell {last} failed on every node .*a bit fell over"):
         qmac.optimize(
-            PRICES, GRID, top=20, executor=HereExecutor(2, fault=bad), out=tmp_path / "run"
+            PRICES, GRID, top=20, executor=LocalClusterExecutor(2, fault=bad), out=tmp_path / "run"
         )
     qmac.resume(tmp_path / "run")  # elsewhere it can be swept
 
@@ -227,14 +205,14 @@ def test_a_stop_keeps_what_nodes_have_and_resumes(monkeypatch, tmp_path, digest)
             PRICES,
             GRID,
             top=20,
-            executor=HereExecutor(2),
+            executor=LocalClusterExecutor(2),
             out=tmp_path / "run",
             limits=Limits(max_time="0.7s"),
         )
     shares = []
     results = qmac.resume(
         tmp_path / "run",
-        executor=HereExecutor(1),
+        executor=LocalClusterExecutor(1),
         progress=lambda status: shares.append(status.done / status.size),
     )
     assert shares[0] > 0.1  # a recall brings home what is swept, not only leases that are whole
@@ -245,7 +223,7 @@ def test_progress_tells_of_every_node(monkeypatch, tmp_path):
     slowly(monkeypatch, 0.02)
     monkeypatch.setattr(leases, "PING_SECONDS", 0.1)
     seen = []
-    qmac.optimize(PRICES, GRID, executor=HereExecutor(2), progress=seen.append)
+    qmac.optimize(PRICES, GRID, executor=LocalClusterExecutor(2), progress=seen.append)
     full = [status for status in seen if len(status.nodes or ()) == 2]
     assert full and full[-1].threads == 2 and "2 threads on 2 nodes" in full[-1].text
     shares = [status.done for status in seen]
@@ -254,19 +232,19 @@ def test_progress_tells_of_every_node(monkeypatch, tmp_path):
 
 def test_without_nodes_it_ends_with_the_reason(monkeypatch):
     monkeypatch.setattr(driver, "EMPTY_SECONDS", 0.3)
-    executor = HereExecutor(0)
+    executor = LocalClusterExecutor(0)
     with pytest.raises(Stopped, match=r"no node of the cluster .* ray status"):
         qmac.optimize(PRICES, GRID, executor=executor)
-    executor.here.awaited = {"10.0.0.1:abc": "others hold its CPUs"}
+    executor.local.awaited = {"10.0.0.1:abc": "others hold its CPUs"}
     with (
         pytest.raises(Stopped, match=r"no node .*: others hold its CPUs\."),
-        pytest.warns(UserWarning, match=r"waiting for node 10\.0\.0\.1:abc: others hold") as told,
+        pytest.warns(UserWarning, match=r"waiting for node 10\.0\.0\.1:abc: others hold") as warned,
     ):
         qmac.optimize(PRICES, GRID, executor=executor)
-    assert len(told) == 1
+    assert len(warned) == 1
     monkeypatch.setattr(driver, "REFUSED_SECONDS", 0.3)
-    executor = HereExecutor(0)
-    executor.here.refused = {"10.0.0.1:abc": "differs in version 0.0, here 0.1.0"}
+    executor = LocalClusterExecutor(0)
+    executor.local.refused = {"10.0.0.1:abc": "differs in version 0.0, here 0.1.0"}
     with pytest.raises(InputError, match=r"10\.0\.0\.1:abc: differs in version"):
         qmac.optimize(PRICES, GRID, executor=executor)
 
@@ -309,14 +287,18 @@ def test_what_listens_must_be_able_to_speak_as_ray_does(monkeypatch, says):
 def test_scores_are_not_kept_by_a_cluster(tmp_path):
     with pytest.raises(OptionError, match="save_grid"):
         qmac.optimize(
-            PRICES, GRID, executor=HereExecutor(1), out=tmp_path / "run", save_grid="float32"
+            PRICES,
+            GRID,
+            executor=LocalClusterExecutor(1),
+            out=tmp_path / "run",
+            save_grid="float32",
         )
     assert not (tmp_path / "run").exists()
 
 
 def test_the_ledger_merges_many_times_what_sixty_cpus_send():
-    """A lease is ten seconds: a node of 60 CPUs sends one in ten seconds, and merging one takes a hundredth of a second."""
-    executor, taken = HereExecutor(1), []
+    """A node of 60 CPUs sends one lease in ten seconds; merging takes a hundredth of a second."""
+    executor, seconds = LocalClusterExecutor(1), []
     settle = driver.Ledger.settle
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         patch.setattr(leases, "LEASE_SECONDS", 0.001)
@@ -325,73 +307,14 @@ def test_the_ledger_merges_many_times_what_sixty_cpus_send():
         def timed(*args, **how):
             began = time.perf_counter()
             kept = settle(*args, **how)
-            taken.append(time.perf_counter() - began)
+            seconds.append(time.perf_counter() - began)
             return kept
 
         patch.setattr(driver.Ledger, "settle", timed)
         qmac.optimize(PRICES, GRID, executor=executor)
-    assert len([action for action in executor.here.asked if isinstance(action, Grant)]) >= 10
-    assert np.median(taken) < leases.LEASE_SECONDS / 10
-
-
-# -- a node
+    assert len([action for action in executor.local.actions if isinstance(action, Grant)]) >= 10
+    assert np.median(seconds) < leases.LEASE_SECONDS / 10
 
 
 def evaluator():
     return evaluator_of(qmac.Prices.of(PRICES), GRID)
-
-
-def test_a_node_sweeps_the_cells_of_its_lease_and_no_others():
-    found = evaluator()
-    there = node.Node(Limits(), 2)
-    share = there.work(Lease(7, "a", 3, 9), 1, found.checksum, lambda: found)
-    assert share.cells == ((3, 9),)
-    assert int(share.tally.totals.counts[0]) == int(found.counts[3:9].sum())
-    reading = there.reading()
-    assert (
-        reading.lease == 7 and reading.swept == int(found.work[3:9].sum()) and reading.threads >= 1
-    )
-
-
-def test_a_node_that_sweeps_cells_again_or_for_another_run_gives_all_of_them():
-    """Of leases of one run a worker passes by what the ones before have surpassed."""
-    found = evaluator()
-    there, cells = node.Node(Limits(), 1), found.counts.size  # of two, either may sweep all
-
-    def best(lease, generation):
-        tally = there.work(lease, generation, found.checksum, lambda: found).tally
-        return window_maps.build_maps(
-            tally, found.dataset.buys, found.dataset.sells, GRID.shared_windows
-        ).best.copy()
-
-    first = best(Lease(1, "a", 0, cells), 1)
-    assert (best(Lease(2, "a", 0, cells, again=True), 1) == first).all()
-    assert (best(Lease(1, "a", 0, cells), 2) == first).all()
-    assert not (best(Lease(2, "a", 0, cells), 2) == first).all()
-
-
-def test_a_node_refuses_what_was_not_sent_and_what_does_not_fit():
-    found = evaluator()
-    with pytest.raises(OptionError, match="not what was sent"):
-        node.Node(Limits(), 1).work(Lease(1, "a", 0, 1), 1, "0" * 64, lambda: found)
-    with pytest.raises(OptionError, match="needs"):
-        node.Node(Limits(memory="10MiB"), 1).work(
-            Lease(1, "a", 0, 1), 1, found.checksum, lambda: found
-        )
-
-
-def test_a_node_that_was_recalled_works_again_for_the_next_run():
-    found = evaluator()
-    there = node.Node(Limits(), 1)
-    there.work(Lease(1, "a", 0, 1), 1, found.checksum, lambda: found)
-    assert there.reading().generation == 1
-    there.recall()
-    assert there.work(Lease(2, "a", 1, 2), 1, found.checksum, lambda: found).cells == ()
-    assert there.work(Lease(1, "a", 1, 2), 2, found.checksum, lambda: found).cells == ((1, 2),)
-
-
-def test_a_fingerprint_holds_kernels_and_answers():
-    found = evaluator()
-    first, long = (node.node_fingerprint(found.spec, bars) for bars in (300, 40_000))
-    assert len(first["known answers"]) == 64 and long["known answers"] == "not computed"
-    assert first["version"] == qmac.__version__ and len(first["kernels"]) == 64
