@@ -1,7 +1,7 @@
 """Views of results: functions that draw, imported when they are first called.
 
-Results come before the report in the order of imports, so ``Result.report`` and its like cannot import what draws
-them. The package itself registers where each view is.
+Results come before the report in the order of imports, so ``Result.report`` and its like cannot
+import what draws them. The package registers where each view is when it is imported.
 """
 
 from __future__ import annotations
@@ -14,11 +14,30 @@ _PLACES: dict[str, str] = {}
 
 
 def register(places: Mapping[str, str]) -> None:
-    """Say where views are: ``"module:function"`` by the name of the view."""
+    """Remember where views are.
+
+    Parameters
+    ----------
+    places : mapping of str to str
+        ``"module:function"`` by the name of the view.
+    """
     _PLACES.update(places)
 
 
 def draw(view: str, *shown: Any, **options: Any) -> Any:
-    """Call the function of a view."""
+    """Return what the function of a view returns.
+
+    Parameters
+    ----------
+    view : str
+        A name that is registered.
+    *shown, **options : Any
+        Arguments of the function.
+
+    Returns
+    -------
+    Any
+        A figure, HTML or a path.
+    """
     module, _, function = _PLACES[view].partition(":")
     return getattr(import_module(module), function)(*shown, **options)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from qmac.data.prices import Prices
-from qmac.data.symbols import Symbols, of_frames
+from qmac.data.symbols import Symbols, from_frames
 from qmac.engine.dataset.signals import Averages
 from qmac.jobs.job import Job, build_job
 from qmac.jobs.runner import kept_in, run, threads_of
@@ -126,7 +126,7 @@ def optimize_many(
     >>> results.winners["buy_slow"].tolist()
     [70, 40]
     """
-    symbols = of_frames(prices)
+    symbols = from_frames(prices)
     request = check_request(
         grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
     )

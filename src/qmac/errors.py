@@ -10,7 +10,7 @@
     |  |- OptionError                 objective, top, threads, ...
     |  `- ResultError                 a directory of results or of a run
     |     `- WriteError               that cannot be written; exit code 74
-    |- Stopped                        a run that ended before it was done, by its limits; exit code 75
+    |- Stopped                        a run that a limit ended early; exit code 75
     `- InternalError                  counts that do not add up: a defect of qmac
 
 A message names the subject, its value, the constraint and the next step.

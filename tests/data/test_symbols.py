@@ -1,4 +1,4 @@
-"""Many symbols: what is read from files, directories and frames, in which order, and what stops no other."""
+"""Many symbols: what is read from files, directories and frames, and what stops no other."""
 
 import gzip
 import re
@@ -9,7 +9,7 @@ import pytest
 from helpers.series import frame, series
 
 import qmac
-from qmac.data.symbols import of_frame, of_frames, read_symbols
+from qmac.data.symbols import from_frame, from_frames, read_symbols
 from qmac.errors import PricesError
 
 SPY, QQQ, EFA = (frame(series("random", 30, seed)) for seed in (1, 2, 3))
@@ -78,7 +78,7 @@ def test_a_missing_file_is_bad_among_several_and_an_error_alone(tmp_path):
         read_symbols([tmp_path / "none.csv"])
     with pytest.raises(
         PricesError,
-        match=r"none of 2 symbols can be used\. The first, a: .*a\.csv: there is no such",
+        match=r"none of 2 symbols is valid\. The first, a: .*a\.csv: there is no such",
     ):
         read_symbols([tmp_path / "a.csv", tmp_path / "b.csv"])
     with pytest.raises(PricesError, match="there are no symbols"):
@@ -198,7 +198,7 @@ def test_rows_without_a_symbol(tmp_path):
 def test_all_symbols_bad(tmp_path):
     (tmp_path / "all.csv").write_text("Date,Symbol,Price\n2001-01-01,A,5\n2001-01-01,B,6\n")
     with pytest.raises(
-        PricesError, match="none of 2 symbols can be used. The first, A: A in all.csv has no Close"
+        PricesError, match="none of 2 symbols is valid. The first, A: A in all.csv has no Close"
     ):
         read_symbols([tmp_path / "all.csv"])
 
@@ -237,7 +237,7 @@ def test_frames():
         "bad": -EFA,
         "list": [1, 2],
     }
-    symbols = of_frames(given_)
+    symbols = from_frames(given_)
     assert {name: prices.name for name, prices in symbols.prices.items()} == {
         "SPY": "SPY", "qqq ": "qqq ", "sample": "sample",
     }  # fmt: skip
@@ -249,38 +249,38 @@ def test_frames():
 @pytest.mark.parametrize("name", ["", 7, None])
 def test_frames_need_names(name):
     with pytest.raises(PricesError, match=f"{name!r} does not name a symbol"):
-        of_frames({"SPY": SPY, name: QQQ})
+        from_frames({"SPY": SPY, name: QQQ})
 
 
 def test_frames_that_are_none():
     with pytest.raises(PricesError, match="there are no symbols"):
-        of_frames({})
-    with pytest.raises(PricesError, match="frames are a list"):
-        of_frames([SPY])
+        from_frames({})
+    with pytest.raises(PricesError, match="frames must be a dict, got list"):
+        from_frames([SPY])
     with pytest.raises(PricesError, match=r"^SPY: Close is -"):
-        of_frames({"SPY": -SPY})
+        from_frames({"SPY": -SPY})
 
 
 @pytest.mark.parametrize("index", [None, "Date", "Symbol", ["Symbol", "Date"], ["Date", "Symbol"]])
 @pytest.mark.parametrize("kind", ["object", "category", "string"])
 def test_long_frames(index, kind):
     data = long({"SPY": SPY, "QQQ": QQQ.iloc[3:]}).astype({"Symbol": kind})
-    symbols = of_frame(data if index is None else data.set_index(index))
+    symbols = from_frame(data if index is None else data.set_index(index))
     assert list(symbols.prices) == ["SPY", "QQQ"]
     assert same(symbols.prices["SPY"], SPY) and same(symbols.prices["QQQ"], QQQ.iloc[3:])
 
 
 def test_long_frames_that_are_bad():
     with pytest.raises(PricesError, match="no column called Symbol or Ticker"):
-        of_frame(SPY)
+        from_frame(SPY)
     with pytest.raises(PricesError, match="there are no symbols"):
-        of_frame(long({"SPY": SPY}).iloc[:0])
-    symbols = of_frame(long({"SPY": SPY, None: QQQ}))
+        from_frame(long({"SPY": SPY}).iloc[:0])
+    symbols = from_frame(long({"SPY": SPY, None: QQQ}))
     assert list(symbols.prices) == ["SPY"] and list(symbols.bad) == ["the frame"]
 
 
 def test_dates_that_are_objects():
     data = long({"SPY": SPY, "QQQ": QQQ})
     data["Date"] = data["Date"].dt.date
-    assert same(of_frame(data).prices["QQQ"], QQQ)
-    assert same(of_frame(data.set_index("Date")).prices["QQQ"], QQQ)
+    assert same(from_frame(data).prices["QQQ"], QQQ)
+    assert same(from_frame(data.set_index("Date")).prices["QQQ"], QQQ)

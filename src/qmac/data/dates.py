@@ -1,4 +1,4 @@
-"""Dates of price files: found, parsed, checked; and the bars of a year that they give."""
+"""Dates of price files, read and checked, and the number of bars in a year that they imply."""
 
 from __future__ import annotations
 
@@ -10,88 +10,126 @@ import pandas as pd
 from qmac.data.layouts import DATE_NAMES
 from qmac.errors import PricesError
 
-
-def dated(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The frame with its dates as the index, from the column that holds them."""
-    return frame if isinstance(frame.index, pd.DatetimeIndex) else index_by_date(frame, name)
+BUSINESS_DAYS = 252.0
+"""Usual number of bars in a year, and the one where there is nothing to infer it from."""
+USUAL_PERIODS = (365.0, 52.0, 12.0, 4.0, 2.0, 1.0)
+DAYS_PER_YEAR = 365.25
+SECONDS_PER_DAY = 86_400
+FIRST_DATE, LAST_DATE = 1800_01_01, 2200_12_31
+"""Whole numbers from and to these are dates."""
+DAY_AND_MONTH = r"^\s*(\d{1,2})[-/.](\d{1,2})[-/.](?:\d{4}|\d{2})\b"
 
 
 def index_by_date(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a frame with its dates as the index, from the column that holds them.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Content of a file. One with a DatetimeIndex is returned as it is.
+    name : str
+        Name of the file, for messages.
+
+    Returns
+    -------
+    DataFrame
+        Without the columns of dates; the index is unchecked.
+
+    Raises
+    ------
+    PricesError
+        If there are no rows, or no column of dates.
+    """
+    if isinstance(frame.index, pd.DatetimeIndex):
+        return frame
     if frame.shape[1] == 0 or len(frame) == 0:
-        raise PricesError(f"{name} has no rows. Give a file with dates and a Close column.")
-    named = {str(column).strip().lower(): column for column in reversed(frame.columns)}
-    if "date" in named and "time" in named:
-        together = frame[named["date"]].astype(str) + " " + frame[named["time"]].astype(str)
-        return frame.drop(columns=[named["date"], named["time"]]).set_index(pd.Index(together))
-    dates = next((named[known] for known in DATE_NAMES if known in named), frame.columns[0])
+        raise PricesError(f"{name} has no rows. Use a file with dates and a Close column.")
+    by_name = {str(column).strip().lower(): column for column in reversed(frame.columns)}
+    if "date" in by_name and "time" in by_name:
+        date, time = by_name["date"], by_name["time"]
+        texts = frame[date].astype(str) + " " + frame[time].astype(str)
+        return frame.drop(columns=[date, time]).set_index(pd.Index(texts))
+    known = [by_name[usual] for usual in DATE_NAMES if usual in by_name]
+    dates = known[0] if known else frame.columns[0]
     if str(dates).strip().lower() == "close":
         raise PricesError(f"{name} has no column of dates. Add one called Date before the prices.")
     return frame.set_index(dates)
 
 
 def check_dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
-    """A DatetimeIndex that ascends without repeats."""
+    """Return an index as dates that ascend, each once.
+
+    Parameters
+    ----------
+    index : Index
+        Dates, periods, texts, or whole numbers such as 20100104.
+    name : str
+        Name of the prices, for messages.
+
+    Returns
+    -------
+    DatetimeIndex
+        One date per row.
+
+    Raises
+    ------
+    PricesError
+        If they are no dates, or do not ascend; the message names the row.
+    """
     if len(index) == 0:
         raise PricesError(
-            f"{name} has no rows. Give prices with at least one bar more than the largest window."
+            f"{name} has no rows. Use prices with at least one bar more than the largest window."
         )
+    dates = _convert(index, name)
+    if dates.hasnans:
+        row = int(np.flatnonzero(dates.isna())[0])
+        raise PricesError(f"{name}: row {row + 1} has no date. Fill it in or drop the row.")
+    if not dates.is_monotonic_increasing:
+        row = int(np.flatnonzero(np.diff(dates.asi8) < 0)[0]) + 1
+        raise PricesError(
+            f"{name}: dates are not sorted: row {row + 1} ({dates[row]}) comes before row {row} "
+            f"({dates[row - 1]}). Sort the rows by date."
+        )
+    if not dates.is_unique:
+        row = int(np.flatnonzero(dates.duplicated())[0])
+        raise PricesError(
+            f"{name}: the date {dates[row]} is there twice (rows {row} and {row + 1}). "
+            "Drop one of them."
+        )
+    return dates
+
+
+def _convert(index: pd.Index, name: str) -> pd.DatetimeIndex:
+    """Return an index of any kind as dates, unchecked."""
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
-    if not isinstance(index, pd.DatetimeIndex):
-        numeric = pd.api.types.is_numeric_dtype(index) and not index.hasnans
-        if numeric and ((index >= 1800_01_01) & (index <= 2200_12_31) & (index % 1 == 0)).all():
-            index = index.astype(np.int64).astype(
-                str
-            )  # 20200131, or 20200131.0 where another symbol's date is blank
-        if pd.api.types.is_numeric_dtype(index) or isinstance(
-            index, pd.MultiIndex | pd.TimedeltaIndex
-        ):
-            raise PricesError(
-                f"{name}: the index holds values such as {index[0]}, not dates. "
-                "Give a DatetimeIndex, or a column called Date with dates such as 2010-01-04."
-            )
-        index = _parsed(pd.Series(index, dtype="object"), name)
-    if index.hasnans:
-        row = int(np.flatnonzero(index.isna())[0])
-        raise PricesError(f"{name}: row {row + 1} has no date. Fill it in or drop the row.")
-    if not index.is_monotonic_increasing:
-        row = int(np.flatnonzero(np.diff(index.asi8) < 0)[0]) + 1
+    if isinstance(index, pd.DatetimeIndex):
+        return index
+    if _are_numbered_dates(index):
+        # 20200131, or 20200131.0 where another symbol's date is blank
+        index = index.astype(np.int64).astype(str)
+    is_numeric = pd.api.types.is_numeric_dtype(index)
+    if is_numeric or isinstance(index, pd.MultiIndex | pd.TimedeltaIndex):
         raise PricesError(
-            f"{name}: dates are not sorted: row {row + 1} ({index[row]}) comes before row {row} "
-            f"({index[row - 1]}). Sort the rows by date."
+            f"{name}: the index holds values such as {index[0]}, not dates. "
+            "Use a DatetimeIndex, or a column called Date with dates such as 2010-01-04."
         )
-    if not index.is_unique:
-        row = int(np.flatnonzero(index.duplicated())[0])
-        raise PricesError(
-            f"{name}: the date {index[row]} is there twice (rows {row} and {row + 1}). Drop one of them."
-        )
-    return index
+    return _parse(pd.Series(index, dtype="object"), name)
 
 
-def _parsed(texts: pd.Series, name: str) -> pd.DatetimeIndex:
-    """Dates from texts; those with slashes must show by themselves whether the day or the month is first."""
-    parts = (
-        texts.astype(str)
-        .str.extract(r"^\s*(\d{1,2})[-/.](\d{1,2})[-/.](?:\d{4}|\d{2})\b")
-        .astype(float)
-    )
-    options: dict[str, Any] = {}
-    if parts.notna().all(axis=None):
-        days_first, days_second = bool((parts[0] > 12).any()), bool((parts[1] > 12).any())
-        if not days_first and not days_second:
-            raise PricesError(
-                f"{name}: dates such as {texts.iloc[0]!r} may have the day or the month first. Write 2010-01-04."
-            )
-        options = {"dayfirst": days_first}
+def _are_numbered_dates(index: pd.Index) -> bool:
+    """Return whether an index holds whole numbers such as 20200131."""
+    if not pd.api.types.is_numeric_dtype(index) or index.hasnans:
+        return False
+    are_whole = index % 1 == 0
+    return bool(((index >= FIRST_DATE) & (index <= LAST_DATE) & are_whole).all())
+
+
+def _parse(texts: pd.Series, name: str) -> pd.DatetimeIndex:
+    """Return texts as dates."""
+    options = _choose_day_order(texts, name)
     try:
-        try:
-            return pd.DatetimeIndex(pd.to_datetime(texts, **options))
-        except ValueError as error:
-            if "timezone" not in str(error) and "tz-" not in str(error):
-                raise
-            return pd.DatetimeIndex(
-                pd.to_datetime(texts, utc=True)
-            )  # summer and winter time of one zone
+        return _parse_with_zones(texts, options)
     except (ValueError, TypeError, OverflowError):
         parsed = pd.to_datetime(texts, errors="coerce", format="mixed", utc=True, **options)
         bad = np.flatnonzero(parsed.isna().to_numpy())
@@ -106,22 +144,66 @@ def _parsed(texts: pd.Series, name: str) -> pd.DatetimeIndex:
         ) from None
 
 
-def infer_periods_per_year(index: pd.DatetimeIndex) -> float:
-    """Bars in a year, from how many there are over their span.
+def _choose_day_order(texts: pd.Series, name: str) -> dict[str, Any]:
+    """Return the options that tell day from month where both are numbers of two digits.
 
-    Near a usual number that number: 365 for every day, 252 for business days, 52 weekly, 12 monthly, 4 quarterly,
-    2 or 1. Else as counted: intraday bars, or markets with weeks of their own.
+    The texts must show by themselves which is first.
+    """
+    parts = texts.astype(str).str.extract(DAY_AND_MONTH).astype(float)
+    if not parts.notna().all(axis=None):
+        return {}
+    is_day_first = bool((parts[0] > 12).any())
+    is_day_second = bool((parts[1] > 12).any())
+    if not is_day_first and not is_day_second:
+        raise PricesError(
+            f"{name}: dates such as {texts.iloc[0]!r} may have the day or the month first. "
+            "Write 2010-01-04."
+        )
+    return {"dayfirst": is_day_first}
+
+
+def _parse_with_zones(texts: pd.Series, options: dict[str, Any]) -> pd.DatetimeIndex:
+    """Return texts as dates, in UTC where they have the summer and the winter time of one zone."""
+    try:
+        return pd.DatetimeIndex(pd.to_datetime(texts, **options))
+    except ValueError as error:
+        if "timezone" not in str(error) and "tz-" not in str(error):
+            raise
+        return pd.DatetimeIndex(pd.to_datetime(texts, utc=True))
+
+
+def infer_periods_per_year(index: pd.DatetimeIndex) -> float:
+    """Return the number of bars in a year, from how many there are over their span.
+
+    Near a usual number it is that number: 365 for every day, 252 for business days, 52 weekly,
+    12 monthly, 4 quarterly, 2 or 1. Else it is as counted: intraday bars, or other weeks.
+
+    Parameters
+    ----------
+    index : DatetimeIndex
+        Dates of the bars, ``(T,)``.
+
+    Returns
+    -------
+    float
+        Bars in a year.
+
+    Examples
+    --------
+    >>> infer_periods_per_year(pd.date_range("2001-01-01", periods=50, freq="MS"))
+    12.0
     """
     if len(index) < 2:
-        return 252.0
-    days = np.diff(index.as_unit("s").asi8) / 86_400
-    counted = (len(index) - 1) / (float(days.sum()) / 365.25) if days.sum() > 0 else 252.0
+        return BUSINESS_DAYS
+    days = np.diff(index.as_unit("s").asi8) / SECONDS_PER_DAY
+    span = float(days.sum())
+    counted = (len(index) - 1) / (span / DAYS_PER_YEAR) if span > 0 else BUSINESS_DAYS
     if float(np.median(days)) < 0.99:
         return counted
-    weekends = float(np.asarray(index.day_of_week >= 5).mean())
-    if weekends == 0 and counted > 240:
-        return 252.0
-    for usual in (365.0, 52.0, 12.0, 4.0, 2.0, 1.0):
+    has_weekends = bool((index.day_of_week >= 5).any())
+    if not has_weekends and counted > 240:
+        return BUSINESS_DAYS
+    for usual in USUAL_PERIODS:
         if abs(counted / usual - 1) < 0.1:
             return usual
-    return 252.0 if abs(counted / 252 - 1) < 0.02 else counted
+    return BUSINESS_DAYS if abs(counted / BUSINESS_DAYS - 1) < 0.02 else counted

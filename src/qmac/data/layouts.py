@@ -15,26 +15,65 @@ PARQUET = (".parquet", ".pq")
 SEPARATORS = (";", "\t", "|")
 
 
-def symbol_column(columns: pd.Index) -> int | None:
-    """Where the column called Symbol or Ticker stands, in any case; None without one."""
+def find_symbol_column(columns: pd.Index) -> int | None:
+    """Return the place of the column called Symbol or Ticker, in any case.
+
+    Parameters
+    ----------
+    columns : Index
+        Columns of a frame.
+
+    Returns
+    -------
+    int or None
+        None without one.
+    """
     names = [str(column).strip().lower() for column in columns]
-    return next((names.index(known) for known in SYMBOL_NAMES if known in names), None)
+    for known in SYMBOL_NAMES:
+        if known in names:
+            return names.index(known)
+    return None
 
 
-def named_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The known columns under their usual names."""
-    found: dict[str, Any] = {}
+def select_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the columns of prices under their usual names, without an index.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Any frame with a Close column, whose name may be in any case.
+    name : str
+        Name of the prices, for messages.
+
+    Returns
+    -------
+    DataFrame
+        Close, and of Open, High, Low and Volume those that there are.
+
+    Raises
+    ------
+    PricesError
+        If there is no Close column, or one is there twice.
+    """
+    columns: dict[str, Any] = {}
     for column in frame.columns:
         usual = str(column).strip().capitalize()
-        if usual in COLUMNS:
-            if usual in found:
-                raise PricesError(f"{name} has the column {usual} twice. Drop or rename one.")
-            found[usual] = frame[column].to_numpy()
-    if "Close" not in found:
-        names = [str(column) for column in frame.columns]
-        near = next((n for n in names if "close" in n.lower()), None)
-        hint = f"Did you mean {near!r}?" if near else suggestion("Close", names) if names else ""
+        if usual not in COLUMNS:
+            continue
+        if usual in columns:
+            raise PricesError(f"{name} has the column {usual} twice. Drop or rename one.")
+        columns[usual] = frame[column].to_numpy()
+    if "Close" not in columns:
+        hint = _suggest_close([str(column) for column in frame.columns])
         raise PricesError(
             f"{name} has no Close column. {hint} Rename the column of closing prices to Close."
         )
-    return pd.DataFrame({column: found[column] for column in COLUMNS if column in found})
+    return pd.DataFrame({column: columns[column] for column in COLUMNS if column in columns})
+
+
+def _suggest_close(names: list[str]) -> str:
+    """Return which column may hold the closing prices."""
+    for name in names:
+        if "close" in name.lower():
+            return f"Did you mean {name!r}?"
+    return suggestion("Close", names) if names else ""

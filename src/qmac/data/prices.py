@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from qmac.data.dates import check_dates, infer_periods_per_year
-from qmac.data.layouts import named_columns
+from qmac.data.layouts import select_columns
 from qmac.data.quality import check_values
 from qmac.errors import PricesError
 
@@ -18,12 +18,13 @@ from qmac.errors import PricesError
 class Prices:
     """Checked bars: dates ascend, every price is finite and positive.
 
-    ``frame`` has a DatetimeIndex and float columns: Close, and of Open, High, Low and Volume those
-    that were given. Make one by ``read_prices``, ``sample_prices`` or ``Prices.of(frame)``.
+    Make one by ``read_prices``, ``sample_prices`` or ``Prices.of(frame)``.
     """
 
     frame: pd.DataFrame
+    """DatetimeIndex and float columns: Close, and of Open, High, Low and Volume what there is."""
     name: str
+    """Name of the series, such as its symbol."""
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -39,21 +40,42 @@ class Prices:
         return self._columns["Close"]
 
     def column(self, name: str) -> np.ndarray | None:
-        """A column ``(T,)`` float64, or None where it was not given."""
+        """Return a column.
+
+        Parameters
+        ----------
+        name : str
+            Open, High, Low, Close or Volume.
+
+        Returns
+        -------
+        ndarray or None
+            ``(T,)`` float64; None without such a column.
+        """
         return self._columns.get(name)
 
     @functools.cached_property
     def _columns(self) -> dict[str, np.ndarray]:
-        """Views of the frame: a run asks for them forty times, and pandas takes 20 us each time."""
+        # views of the frame: a run reads them forty times, and pandas takes 20 us each time
         return {str(name): column.to_numpy(np.float64) for name, column in self.frame.items()}
 
     @functools.cached_property
     def periods_per_year(self) -> float:
-        """What the dates say, see ``infer_periods_per_year``."""
+        """Bars in a year, see ``infer_periods_per_year``."""
         return infer_periods_per_year(self.index)
 
     def tail(self, bars: int) -> Prices:
-        """The last ``bars`` bars.
+        """Return the last bars.
+
+        Parameters
+        ----------
+        bars : int
+            Number of bars.
+
+        Returns
+        -------
+        Prices
+            As many, or all where there are fewer.
 
         Examples
         --------
@@ -64,33 +86,64 @@ class Prices:
         return Prices(self.frame.tail(bars), self.name)
 
     def moment(self, text: str) -> pd.Timestamp:
-        """A date as the index knows it, its time zone included."""
-        moment = pd.Timestamp(text).floor(
-            self.index.unit
-        )  # an index in seconds takes no finer moment
+        """Return a date in the unit and the time zone of the index.
+
+        Parameters
+        ----------
+        text : str
+            A date, or a date and time.
+
+        Returns
+        -------
+        Timestamp
+            Comparable with the index.
+
+        Raises
+        ------
+        PricesError
+            If it has a time zone and the index has none, or is not one moment in the index's zone.
+        """
+        moment = pd.Timestamp(text).floor(self.index.unit)  # no finer than the index is
         zone = self.index.tz
-        if zone is None and moment.tzinfo is not None:
-            raise PricesError(
-                f"{text} names a time zone, but the dates of {self.name} have none. Leave it out."
-            )
-        if zone is None or moment.tzinfo is not None:
-            return moment if zone is None else moment.tz_convert(zone)
+        if zone is None:
+            if moment.tzinfo is not None:
+                raise PricesError(
+                    f"{text} has a time zone, but the dates of {self.name} have none. Leave it out."
+                )
+            return moment
+        if moment.tzinfo is not None:
+            return moment.tz_convert(zone)
         if moment == moment.normalize():  # a day begins when it begins, were it an hour late
             return moment.tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
         try:
             return moment.tz_localize(zone)
         except ValueError:
             raise PricesError(
-                f"{text} is not one moment in {zone}, where the clock is changed then. Name a moment before or after."
+                f"{text} is not one moment in {zone}, where the clock is changed then. "
+                "Use a moment before or after."
             ) from None
 
     @classmethod
     def of(cls, data: Prices | pd.DataFrame | pd.Series, name: str = "prices") -> Prices:
-        """Check a frame with a Close column, or a series of closes.
+        """Return the checked prices of a frame or a series.
+
+        Parameters
+        ----------
+        data : Prices, DataFrame or Series
+            A frame with dates as its index and a Close column, or a series of closes. Prices are
+            returned as they are.
+        name : str
+            Name of the series.
+
+        Returns
+        -------
+        Prices
+            Checked bars.
 
         Raises
         ------
-        PricesError : naming the row and date of the first value that cannot be used.
+        PricesError
+            If dates or values are invalid; the message names row and date of the first one.
         """
         if isinstance(data, Prices):
             return data
@@ -98,10 +151,10 @@ class Prices:
             data = data.to_frame("Close")
         if not isinstance(data, pd.DataFrame):
             raise PricesError(
-                f"prices are a {type(data).__name__}, but must be a pandas DataFrame with a Close column, "
-                "a Series of closes, or what qmac.read_prices returns."
+                f"prices must be a pandas DataFrame with a Close column, got {type(data).__name__}."
+                " Use one, a Series of closes, or what qmac.read_prices returns."
             )
-        frame = named_columns(data, name)
+        frame = select_columns(data, name)
         frame.index = check_dates(data.index, name)
         check_values(frame, name)
         return cls(frame.astype(np.float64), name)

@@ -10,9 +10,14 @@ from qmac.data.prices import Prices
 
 
 def sample_prices() -> Prices:
-    """Bundled prices: S&P 500 index, daily, 1999-01-04 to 2018-12-31, 5,031 bars.
+    """Return the bundled prices: S&P 500 index, daily, 1999-01-04 to 2018-12-31, 5,031 bars.
 
     Facts from the dataset ``arch.data.sp500`` of the PyPI package ``arch`` (Kevin Sheppard).
+
+    Returns
+    -------
+    Prices
+        Open, High, Low, Close and Volume.
 
     Examples
     --------

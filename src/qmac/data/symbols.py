@@ -1,4 +1,7 @@
-"""Files, directories and frames of many symbols become checked prices by name; a bad symbol stops no other."""
+"""Many symbols: files, directories and frames become checked prices by name.
+
+An invalid symbol stops no other.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from qmac.data.dates import dated
-from qmac.data.layouts import DATE_NAMES, PARQUET, SYMBOL_NAMES, symbol_column
+from qmac.data.dates import index_by_date
+from qmac.data.layouts import DATE_NAMES, PARQUET, SYMBOL_NAMES, find_symbol_column
 from qmac.data.prices import Prices
 from qmac.data.readers import read_frame, read_prices
 from qmac.errors import PricesError
@@ -20,32 +23,45 @@ ENDINGS = (".csv", ".csv.gz", *PARQUET)
 
 @dataclass(frozen=True)
 class Symbols:
-    """Prices by symbol, in the order they were given, and why those in ``bad`` cannot be used.
+    """Prices by symbol, in order; at least one symbol has prices.
 
-    Make one by ``read_symbols``, ``of_frames`` or ``of_frame``; at least one symbol has prices.
+    Make one by ``read_symbols``, ``read_named``, ``from_frames`` or ``from_frame``.
     """
 
     prices: dict[str, Prices]
+    """Checked prices by symbol."""
     bad: dict[str, PricesError]
+    """Why other symbols have none, by symbol."""
 
 
 def read_symbols(paths: str | Path | Sequence[str | Path]) -> Symbols:
-    """Prices of the symbols in CSV and Parquet files, in the order given.
+    """Return the prices of the symbols in CSV and Parquet files, in order.
 
-    A file with a column called Symbol or Ticker holds many symbols, which come by first appearance; any other holds
-    one, named after the file. A directory stands for the files in it, sorted, without its own directories. What cannot
-    be used is in ``bad``, under its symbol: a path that does not exist too, and under its path, a file with rows of no
-    symbol. Rows are counted within their symbol.
+    A file with a column called Symbol or Ticker holds many symbols, which come by first
+    appearance; any other holds one, named after the file. A directory stands for the files in it,
+    sorted, without its directories. Rows are counted within their symbol.
+
+    Parameters
+    ----------
+    paths : str, Path or sequence of them
+        Files and directories.
+
+    Returns
+    -------
+    Symbols
+        What is invalid is in ``bad``, under its symbol: a path that does not exist too, and, under
+        its path, a file with rows of no symbol.
 
     Raises
     ------
-    PricesError : nothing can be used, a symbol is there twice, or a directory holds no file of prices.
+    PricesError
+        If no symbol is valid, a symbol is there twice, or a directory has no file of prices.
 
     Examples
     --------
     >>> import tempfile
+    >>> rows = ["Date,Symbol,Close", "2001-01-01,SPY,131", "2001-01-01,QQQ,-1"]
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     rows = ["Date,Symbol,Close", "2001-01-01,SPY,131", "2001-01-01,QQQ,-1", "2001-01-02,SPY,133"]
     ...     _ = Path(folder, "funds.csv").write_text("\\n".join(rows))
     ...     symbols = read_symbols(folder)
     >>> list(symbols.prices), list(symbols.bad)
@@ -54,185 +70,232 @@ def read_symbols(paths: str | Path | Sequence[str | Path]) -> Symbols:
     QQQ in funds.csv: Close is -1 in row 1 (2001-01-01 00:00:
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
-    files = [file for path in paths for file in _files(Path(path).expanduser())]
-    return _gathered(found for file in files for found in _in_file(file))
+    files = [file for path in paths for file in _list_files(Path(path).expanduser())]
+    return _collect(candidate for file in files for candidate in _read_file(file))
 
 
 def read_named(files: Mapping[str, Path]) -> Symbols:
-    """Prices of symbols whose names and files are given, one symbol a file.
+    """Return the prices of symbols by name and file, one symbol a file.
+
+    Parameters
+    ----------
+    files : mapping of str to Path
+        Files by symbol.
+
+    Returns
+    -------
+    Symbols
+        In the order of ``files``.
 
     Raises
     ------
-    PricesError : none can be used, or a name is empty.
+    PricesError
+        If no symbol is valid, or a name is empty.
     """
     if not all(files):
-        raise PricesError("a symbol has no name. Give each file a name that is not empty.")
-    return _gathered(_found(name, str(path), read_prices, path) for name, path in files.items())
+        raise PricesError("a symbol has no name. Use a name that is not empty for each file.")
+    return _collect(_build(name, str(path), read_prices, path) for name, path in files.items())
 
 
-def of_frames(frames: Mapping[str, Prices | pd.DataFrame | pd.Series]) -> Symbols:
-    """Prices of the symbols in a mapping, each as ``Prices.of`` takes it, under the names as they are.
+def from_frames(frames: Mapping[str, Prices | pd.DataFrame | pd.Series]) -> Symbols:
+    """Return the prices of the symbols in a mapping, under the names as they are.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame, Series or Prices
+        Each as ``Prices.of`` takes it, by symbol.
+
+    Returns
+    -------
+    Symbols
+        In the order of ``frames``.
 
     Raises
     ------
-    PricesError : none can be used, or a name is not a text or is empty.
+    PricesError
+        If no symbol is valid, or a name is not a text or is empty.
 
     Examples
     --------
     >>> import qmac
     >>> sample = qmac.sample_prices()
-    >>> of_frames({"all": sample, "late": sample.frame["Close"].tail(2000)}).prices["late"].name
+    >>> from_frames({"all": sample, "late": sample.frame["Close"].tail(2000)}).prices["late"].name
     'late'
     """
     if not isinstance(frames, Mapping):
         raise PricesError(
-            f"frames are a {type(frames).__name__}, but must be a dict such as {{'SPY': frame}}."
+            f"frames must be a dict, got {type(frames).__name__}. Use {{'SPY': frame}}."
         )
     for name in frames:
         if not isinstance(name, str) or not name:
             raise PricesError(
-                f"{name!r} does not name a symbol. Give a text that is not empty, such as 'SPY'."
+                f"{name!r} does not name a symbol. Use a text that is not empty, such as 'SPY'."
             )
-    return _gathered(
-        _found(name, "the mapping", Prices.of, data, name) for name, data in frames.items()
-    )
+    place = "the mapping"
+    return _collect(_build(name, place, Prices.of, data, name) for name, data in frames.items())
 
 
-def of_frame(frame: pd.DataFrame) -> Symbols:
-    """Prices of the symbols in a long frame: one with a column, or a level of the index, called Symbol or Ticker.
+def from_frame(frame: pd.DataFrame) -> Symbols:
+    """Return the prices of the symbols in a long frame, by first appearance.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One with a column, or a level of the index, called Symbol or Ticker.
+
+    Returns
+    -------
+    Symbols
+        Rows without a symbol are in ``bad``.
 
     Raises
     ------
-    PricesError : there is no such column, or none of the symbols can be used.
+    PricesError
+        If there is no such column, or no symbol is valid.
 
     Examples
     --------
     >>> days = pd.to_datetime(["2001-01-01", "2001-01-01", "2001-01-02"])
-    >>> symbols = of_frame(pd.DataFrame({"Symbol": ["SPY", "QQQ", "SPY"], "Close": [131.0, 58, 133]}, index=days))
+    >>> columns = {"Symbol": ["SPY", "QQQ", "SPY"], "Close": [131.0, 58, 133]}
+    >>> symbols = from_frame(pd.DataFrame(columns, index=days))
     >>> {name: len(prices) for name, prices in symbols.prices.items()}
     {'SPY': 2, 'QQQ': 1}
     """
-    long = _with_columns(frame)
-    column = symbol_column(long.columns)
+    long = _move_levels_to_columns(frame)
+    column = find_symbol_column(long.columns)
     if column is None:
         raise PricesError(
-            "the frame has no column called Symbol or Ticker. Add one, or give a dict such as {'SPY': frame}."
+            "the frame has no column called Symbol or Ticker. Add one, or use a dict such as "
+            "{'SPY': frame}."
         )
-    return _gathered(_in_long(long, column, "the frame", ""))
+    return _collect(_split_long(long, column, "the frame", ""))
 
 
-class _Found(NamedTuple):
-    """A symbol, where it stood, and its prices or why there are none."""
+class _Candidate(NamedTuple):
+    """A symbol, where it stands, and its prices or why there are none."""
 
     name: str
     place: str
     prices: Prices | PricesError
 
 
-def _found(name: str, place: str, make: Callable[..., Prices], *given: Any) -> _Found:
+def _build(name: str, place: str, make: Callable[..., Prices], *arguments: Any) -> _Candidate:
+    """Return a symbol with the prices that ``make(*arguments)`` returns."""
     try:
-        return _Found(name, place, replace(make(*given), name=name))
+        return _Candidate(name, place, replace(make(*arguments), name=name))
     except PricesError as error:
-        return _Found(name, place, error)
+        return _Candidate(name, place, error)
 
 
-def _dated_prices(frame: pd.DataFrame, file: str, name: str) -> Prices:
-    return Prices.of(dated(frame, file), name)
+def _build_prices(frame: pd.DataFrame, file: str, name: str) -> Prices:
+    return Prices.of(index_by_date(frame, file), name)
 
 
-def _gathered(found: Iterable[_Found]) -> Symbols:
+def _collect(candidates: Iterable[_Candidate]) -> Symbols:
+    """Return symbols by name, each once."""
     places: dict[str, str] = {}
     symbols = Symbols({}, {})
-    for given, place, prices in found:
-        name = given.encode(
-            "utf-8", "backslashreplace"
-        ).decode()  # of a file whose name is no UTF-8
+    for raw, place, prices in candidates:
+        # a file's name may be no UTF-8
+        name = raw.encode("utf-8", "backslashreplace").decode()
         if name in places:
             raise PricesError(
-                f"the symbol {name} is there twice: in {places[name]} and in {place}. Leave one out, or rename it."
+                f"the symbol {name} is there twice: in {places[name]} and in {place}. "
+                "Leave one out, or rename it."
             )
         places[name] = place
         if isinstance(prices, PricesError):
             symbols.bad[name] = prices
         else:
             symbols.prices[name] = prices if prices.name == name else replace(prices, name=name)
-    if not places:
-        raise PricesError(
-            "there are no symbols. Name at least one file or directory, or give at least one frame."
-        )
     if not symbols.prices:
-        name, first = next(iter(symbols.bad.items()))
-        if len(places) == 1:
-            raise first
-        raise PricesError(f"none of {len(places)} symbols can be used. The first, {name}: {first}")
+        raise _build_error(symbols)
     return symbols
 
 
-def _files(path: Path) -> list[Path]:
-    """The files that a path stands for: itself, or those of a directory."""
+def _build_error(symbols: Symbols) -> PricesError:
+    """Return why no symbol is valid."""
+    if not symbols.bad:
+        return PricesError("there are no symbols. Use at least one file, directory or frame.")
+    name, first = next(iter(symbols.bad.items()))
+    if len(symbols.bad) == 1:
+        return first
+    return PricesError(f"none of {len(symbols.bad)} symbols is valid. The first, {name}: {first}")
+
+
+def _list_files(path: Path) -> list[Path]:
+    """Return the files that a path stands for: itself, or those of a directory."""
     if not path.is_dir():
         return [path]
     try:
-        files = sorted(file for file in path.iterdir() if _holds_prices(file))
+        files = sorted(file for file in path.iterdir() if _is_price_file(file))
     except OSError as error:
         raise PricesError(
             f"{path} cannot be listed: {error.strerror}. Name the files in it one by one."
         ) from None
     if not files:
         raise PricesError(
-            f"{path} holds no file that ends in {', '.join(ENDINGS)}. Name a directory with such files."
+            f"{path} holds no file that ends in {', '.join(ENDINGS)}. "
+            "Name a directory with such files."
         )
     return files
 
 
-def _holds_prices(file: Path) -> bool:
-    """By its name; hidden ones are what file managers and half-done downloads leave."""
-    return file.name.lower().endswith(ENDINGS) and not file.name.startswith(".") and file.is_file()
+def _is_price_file(file: Path) -> bool:
+    """Return whether a file may hold prices, from its name.
+
+    Hidden ones are left by file managers and downloads that were cut off.
+    """
+    is_hidden = file.name.startswith(".")
+    return file.name.lower().endswith(ENDINGS) and not is_hidden and file.is_file()
 
 
-def _in_file(path: Path) -> Iterator[_Found]:
-    stem = path.stem
+def _read_file(path: Path) -> Iterator[_Candidate]:
+    """Yield the symbols in a file."""
+    place, stem = str(path), path.stem
     if path.name.lower().endswith(".csv.gz"):
         stem = Path(stem).stem
     try:
         frame = read_frame(path)
     except PricesError as error:
-        yield _Found(stem, str(path), error)
+        yield _Candidate(stem, place, error)
         return
-    long = _with_columns(frame)
-    column = symbol_column(long.columns)
+    long = _move_levels_to_columns(frame)
+    column = find_symbol_column(long.columns)
     if column is None:
-        yield _found(stem, str(path), _dated_prices, frame, str(path), stem)
+        yield _build(stem, place, _build_prices, frame, place, stem)
     elif len(long) == 0:
-        yield _Found(
-            stem,
-            str(path),
-            PricesError(f"{path} has no rows. Give a file with dates and a Close column."),
-        )
+        empty = PricesError(f"{path} has no rows. Use a file with dates and a Close column.")
+        yield _Candidate(stem, place, empty)
     else:
-        yield from _in_long(long, column, str(path), f" in {path.name}")
+        yield from _split_long(long, column, place, f" in {path.name}")
 
 
-def _with_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Symbols, and dates that are no DatetimeIndex, as columns where they were levels of the index."""
-    known = SYMBOL_NAMES if isinstance(frame.index, pd.DatetimeIndex) else SYMBOL_NAMES + DATE_NAMES
-    levels = [
-        level
-        for level in frame.index.names
-        if str(level).strip().lower() in known and level not in frame.columns
-    ]
+def _move_levels_to_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with levels of its index as columns: symbols, and dates of other types."""
+    is_dated = isinstance(frame.index, pd.DatetimeIndex)
+    known = SYMBOL_NAMES if is_dated else SYMBOL_NAMES + DATE_NAMES
+    levels = []
+    for level in frame.index.names:
+        if str(level).strip().lower() in known and level not in frame.columns:
+            levels.append(level)
     return frame.reset_index(levels) if levels else frame
 
 
-def _in_long(frame: pd.DataFrame, column: int, place: str, within: str) -> Iterator[_Found]:
-    """The symbols of a frame by first appearance; ``within`` follows a symbol's name in messages."""
-    names = frame.iloc[:, column].astype("string").str.strip().fillna("").to_numpy(object)
-    for name, rows in frame.drop(columns=frame.columns[column]).groupby(names, sort=False):
+def _split_long(frame: pd.DataFrame, column: int, place: str, within: str) -> Iterator[_Candidate]:
+    """Yield the symbols of a frame by first appearance.
+
+    ``within`` follows a symbol's name in messages.
+    """
+    symbols = frame.iloc[:, column].astype("string").str.strip()
+    names = symbols.fillna("").to_numpy(object)
+    prices = frame.drop(columns=frame.columns[column])
+    for name, rows in prices.groupby(names, sort=False):
         label = f"{name}{within}"
-        if not name:
-            error = PricesError(
+        if name:
+            yield _build(str(name), place, _build_prices, rows, label, label)
+        else:
+            nameless = PricesError(
                 f"{place} has no symbol in {len(rows)} of its rows. Fill it in or drop the rows."
             )
-            yield _Found(place, place, error)
-        else:
-            yield _found(str(name), place, _dated_prices, rows, label, label)
+            yield _Candidate(place, place, nameless)
