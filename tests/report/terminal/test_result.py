@@ -43,7 +43,7 @@ def test_many_rows_are_not_all_printed_and_take_no_minute(result):
     began = time.perf_counter()
     assert "20 of 8,000 rows; --rows shows more" in shown(many)
     console = Console(file=io.StringIO(), width=80)
-    terminal.top_table(many.top, many.objective, console)
+    terminal.build_top_table(many.top, many.objective, console)
     assert time.perf_counter() - began < 10
     assert "shows more" not in shown(result)
 
@@ -61,7 +61,7 @@ def test_windows_and_values_are_whole_in_a_narrow_terminal(result, width):
     )
     run = qmac.backtest(frame(series("random", 300, 4)), result.best)
     for show in (
-        lambda console: terminal.show_winners(results, console),
+        lambda console: terminal.show_symbols(results, console),
         lambda console: terminal.show_result(result, console),
         lambda console: terminal.show_backtest(run, result.hold, console),
     ):
@@ -79,7 +79,7 @@ def test_what_a_stranger_wrote_moves_no_cursor(result):
         source=None,
     )
     console = Console(file=io.StringIO(), width=100)
-    terminal.show_winners(Results({"a\x1b[2J": lambda: named}, {"b": "why\x1b[2J"}), console)
+    terminal.show_symbols(Results({"a\x1b[2J": lambda: named}, {"b": "why\x1b[2J"}), console)
     assert "\x1b" not in shown(named) + console.file.getvalue() and "a?[2J" in shown(named)
 
 
@@ -91,7 +91,7 @@ def test_a_symbol_of_200_characters_leaves_room_for_the_rest(result):
         for symbol in results
     ]
     for show in (
-        lambda console: terminal.show_winners(results, console),
+        lambda console: terminal.show_symbols(results, console),
         lambda console: tables.show_differences(apart, console),
     ):
         console = Console(file=io.StringIO(), width=80)

@@ -158,7 +158,7 @@ def print_results(
     rank_by: str = "objective",
 ) -> None:
     """One result in full, many as a table of winners."""
-    from qmac.report.terminal.result import show_result, show_winners
+    from qmac.report.terminal.result import show_result, show_symbols
 
     only = next(iter(results.values())) if len(results) == 1 and not results.left_out else None
     if as_json:
@@ -180,7 +180,7 @@ def print_results(
             )
         console.print(f"digest {only.digest}", style="dim", highlight=False, soft_wrap=True)
     else:
-        show_winners(results, console)
+        show_symbols(results, console)
         if rank_by != "objective":
             streams.say(
                 f"note: --rank-by {rank_by} is of the rows of one symbol; winners are by objective."

@@ -52,9 +52,9 @@ def render_result(result: Result) -> str:
 
 def _describe_distribution(result: Result) -> str:
     name, distribution = result.objective, result.distribution
-    low, middle, high = (
-        format_value(name, distribution.quantile(share)) for share in (0.05, 0.5, 0.95)
-    )
+    low = format_value(name, distribution.quantile(0.05))
+    middle = format_value(name, distribution.quantile(0.5))
+    high = format_value(name, distribution.quantile(0.95))
     hold = format_value(name, result.hold[name])
     return (
         f"Of all {result.scored:,} scored: 5 % below {low}, median {middle}, 95 % below {high}; "

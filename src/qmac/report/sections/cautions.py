@@ -136,10 +136,9 @@ def _check_best_neighbour(
         return None
     if _compute_lead_share(near.best, summary) >= THRESHOLDS["alone"]:
         return None
-    best, winner, middle = (
-        format_value(result.objective, value)
-        for value in (near.best, summary.winner, _median(summary))
-    )
+    best = format_value(result.objective, near.best)
+    winner = format_value(result.objective, summary.winner)
+    middle = format_value(result.objective, _median(summary))
     text = (
         f"Of {near.neighbours} {_plural(near.neighbours, 'window set')} one step away even the "
         f"best reaches {best}, not {winner}. "

@@ -1,10 +1,9 @@
-"""A result as people read it on a terminal: tables, a text histogram, the winner beside buy & hold."""
+"""Results on a terminal: tables, a text histogram, the winner beside buy & hold."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,202 +27,285 @@ from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import LOGARITHMS, PROFITS
 
 MOST_BARS = 60_000_000
-"""Of all neighbours of the winner, which are looked at if there are no more: 0.1 s."""
-BARS = 16
+"""Bars of all neighbours of the winner together, up to which they are evaluated: 0.1 s."""
+HISTOGRAM_BARS = 16
+TAIL_SHARE = 0.001
+"""Share of the combinations at each end that the first and the last bar include."""
+HISTOGRAM_MARGIN = 24
+"""Columns beside a bar: its value and its share."""
 SHADES = " ▏▎▍▌▋▊▉█"
+"""Eighths of a full block."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+SYMBOL_COLUMNS = (
+    "total_return",
+    "buy_and_hold",
+    "max_drawdown",
+    "sharpe_ratio",
+    "total_trades",
+)
+"""Columns of the table of symbols after the objective."""
+LEAST_SYMBOL_WIDTH = 8
+
+
+class Column(NamedTuple):
+    """A column of a table: its heading and its cells."""
+
+    heading: str
+    cells: Sequence[str]
 
 
 def show_result(
     result: Result, console: Console, rows: int = 20, rank_by: str = "objective"
 ) -> None:
-    """The whole answer: top rows, in the order of ``rank_by``, distribution, winner beside buy & hold."""
+    """Print a result: settings, top rows, distribution, the winner beside buy & hold.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+    console : rich.console.Console
+        Where it is printed.
+    rows : int
+        Rows of the table at most.
+    rank_by : str
+        Their order, ``"objective"`` or ``"plateau"``.
+    """
+    _show_settings(result, console)
+    if result.best is None:
+        console.print(_explain_no_rows(result), soft_wrap=True)
+        return
+    console.print(build_top_table(result.ranked(rank_by).head(rows), result.objective, console))
+    if len(result.top) > rows:
+        note = f"{rows:,} of {len(result.top):,} rows; --rows shows more"
+        console.print(note, highlight=False, style="dim")
+    console.print(_build_distribution(result, console))
+    console.print(_build_comparison(result))
+    neighbourhood = _describe_neighbourhood(result)
+    if neighbourhood:
+        console.print(neighbourhood, highlight=False)
+
+
+def _show_settings(result: Result, console: Console) -> None:
+    """Print prices, settings and speed; names and dates of the prices are untrusted text."""
     prices = result.prices
-    what = (
+    data = (
         f"{result.evaluated:,} combinations on {prices['name']}, {prices['bars']:,} bars "
         f"{prices['first'][:10]} to {prices['last'][:10]}, {result.periods_per_year:g} bars a year"
     )
-    console.print(
-        printable(what),  # names and dates may be a stranger's
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
-    console.print(
-        printable(settings_line(result)), highlight=False, markup=False, style="dim", soft_wrap=True
-    )
-    rate = f"{result.elapsed:.2f} s, {format_rate(result.combinations_per_second)} on {result.threads} thread{'s' * (result.threads != 1)}"
-    console.print(rate, highlight=False, style="dim")
-    if result.best is None:
-        console.print(
-            f"No combination is left: {result.filtered:,} are filtered ({_filtered_by(result) or 'none'}), the "
-            f"{result.objective} of {result.unscored:,} is undefined or infinite. "
-            f"{'Loosen --where or --min-trades, or give' * (result.filtered > 0) or 'Give'} more bars.",
-            soft_wrap=True,
-        )
-        return
-    console.print(top_table(result.ranked(rank_by).head(rows), result.objective, console))
-    if len(result.top) > rows:
-        console.print(
-            f"{rows:,} of {len(result.top):,} rows; --rows shows more", highlight=False, style="dim"
-        )
-    console.print(_distribution(result, console))
-    console.print(_beside_hold(result))
-    around = _around(result)
-    if around:
-        console.print(around, highlight=False)
+    rate = format_rate(result.combinations_per_second)
+    threads = f"{result.threads} {_plural(result.threads, 'thread')}"
+    console.print(printable(data), highlight=False, markup=False, soft_wrap=True)
+    settings = printable(settings_line(result))
+    console.print(settings, highlight=False, markup=False, style="dim", soft_wrap=True)
+    console.print(f"{result.elapsed:.2f} s, {rate} on {threads}", highlight=False, style="dim")
 
 
-def show_winners(results: Results, console: Console) -> None:
-    """The best combination of each symbol."""
-    winners = results.winners.reset_index().to_dict("records")
+def _explain_no_rows(result: Result) -> str:
+    """Return why no combination is left, and what to change."""
+    advice = "Give more bars."
+    if result.filtered:
+        advice = "Loosen --where or --min-trades, or give more bars."
+    return (
+        f"No combination is left: {result.filtered:,} are filtered "
+        f"({_describe_filters(result) or 'none'}), the {result.objective} of "
+        f"{result.unscored:,} is undefined or infinite. {advice}"
+    )
+
+
+def show_symbols(results: Results, console: Console) -> None:
+    """Print the winner of each symbol.
+
+    Parameters
+    ----------
+    results : Results
+        Results by symbol.
+    console : rich.console.Console
+        Where it is printed.
+    """
     objective = next(iter(results.values())).objective
-    found = [not pd.isna(row.get(ROLES[0])) for row in winners]
-    columns = [
-        (
-            "symbol",
-            [_short(printable(row["symbol"]), max(8, console.width // 6)) for row in winners],
-        )
-    ]
+    metrics = list(dict.fromkeys((objective, *SYMBOL_COLUMNS)))
+    winners = results.winners.reset_index().reindex(columns=["symbol", *ROLES, *metrics])
+    width = max(LEAST_SYMBOL_WIDTH, console.width // 6)
+    names = [_truncate(printable(symbol), width) for symbol in winners["symbol"]]
+    columns = [Column("symbol", names)]
     for role in ROLES:
-        columns.append(
-            (
-                HEADINGS[role],
-                [
-                    str(row[role]) if there else "-"
-                    for row, there in zip(winners, found, strict=True)
-                ],
-            )
-        )
-    for name in dict.fromkeys(
-        (objective, "total_return", "buy_and_hold", "max_drawdown", "sharpe_ratio", "total_trades")
-    ):
-        metric, heading = (
-            ("total_return", "hold") if name == "buy_and_hold" else (name, HEADINGS[name])
-        )
-        columns.append(
-            (
-                heading,
-                [
-                    format_value(metric, math.nan if pd.isna(row[name]) else float(row[name]))
-                    for row in winners
-                ],
-            )
-        )
-    console.print(fitted(columns, len(ROLES) + 2, console, left=1, gap=2))
+        cells = ["-" if pd.isna(window) else str(window) for window in winners[role]]
+        columns.append(Column(HEADINGS[role], cells))
+    for name in metrics:
+        columns.append(_build_metric_column(name, winners[name].astype(float)))
+    console.print(build_fitted_table(columns, len(ROLES) + 2, console, left=1, gap=2))
     for reason in results.left_out.values():
         console.print(Text(f"left out: {printable(reason)}"), soft_wrap=True)
 
 
-def top_table(top: pd.DataFrame, objective: str, console: Console) -> RenderableType:
-    """As many metrics as the terminal is wide, the objective first, the windows always."""
-    first = [objective] + ["plateau"] * ("plateau" in top)
-    metrics = [*first, *(name for name in top.columns if name not in (*ROLES, *first))]
-    columns = [(HEADINGS[role], [str(int(window)) for window in top[role]]) for role in ROLES]
-    for name in metrics:
-        metric = objective if name == "plateau" else name
-        columns.append((HEADINGS[name], [format_value(metric, value) for value in top[name]]))
-    return fitted(columns, len(ROLES) + 1, console)
+def _build_metric_column(name: str, values: pd.Series) -> Column:
+    """Return a column of a metric, or of buy & hold."""
+    is_hold = name == "buy_and_hold"
+    metric = "total_return" if is_hold else name
+    cells = [format_value(metric, value) for value in values]
+    return Column("hold" if is_hold else HEADINGS[name], cells)
 
 
-def fitted(
-    columns: Sequence[tuple[str, Sequence[str]]],
-    least: int,
-    console: Console,
-    *,
-    left: int = 0,
-    gap: int = 3,
-) -> Table:
-    """A table of headings and cells: of the first columns, ``least`` or more, that are together no wider than the terminal.
+def build_top_table(top: pd.DataFrame, objective: str, console: Console) -> RenderableType:
+    """Return a table with the windows and as many metrics as the terminal is wide.
 
-    The first ``left`` begin at the left. Cells are measured here: rich would take a minute for 10,000 rows.
+    Parameters
+    ----------
+    top : pandas.DataFrame
+        Rows of a result, or of ``evaluate``.
+    objective : str
+        Metric that stands first.
+    console : rich.console.Console
+        Its width counts.
+
+    Returns
+    -------
+    rich renderable
+        The table.
     """
-    widths = [max(map(cell_len, (heading, *cells))) for heading, cells in columns]
-    count = len(columns)
-    while count > least and sum(widths[:count]) + gap * (count - 1) + 2 > console.width:
-        count -= 1
+    first = [objective, "plateau"] if "plateau" in top else [objective]
+    others = [name for name in top.columns if name not in (*ROLES, *first)]
+    columns = [Column(HEADINGS[role], [str(int(window)) for window in top[role]]) for role in ROLES]
+    for name in [*first, *others]:
+        metric = objective if name == "plateau" else name
+        cells = [format_value(metric, value) for value in top[name]]
+        columns.append(Column(HEADINGS[name], cells))
+    return build_fitted_table(columns, len(ROLES) + 1, console)
+
+
+def build_fitted_table(
+    columns: Sequence[Column], least: int, console: Console, *, left: int = 0, gap: int = 3
+) -> Table:
+    """Return a table of as many columns as fit into the terminal.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The most important first.
+    least : int
+        Columns that the table has however narrow the terminal is.
+    console : rich.console.Console
+        Its width counts.
+    left : int
+        Columns that are aligned to the left, the first ones.
+    gap : int
+        Spaces between columns, 2 or 3.
+
+    Returns
+    -------
+    rich.table.Table
+        Cells are measured here: rich would take a minute for 10,000 rows.
+    """
+    shown = columns[: _count_fitting(columns, least, console.width, gap)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=gap == 2)
-    for place, (heading, _) in enumerate(columns[:count]):
-        table.add_column(heading, justify="left" if place < left else "right", no_wrap=True)
-    for row in zip(*(cells for _, cells in columns[:count]), strict=True):
+    for place, column in enumerate(shown):
+        justify: Any = "left" if place < left else "right"
+        table.add_column(column.heading, justify=justify, no_wrap=True)
+    for row in zip(*(column.cells for column in shown), strict=True):
         table.add_row(*map(Text, row))
     return table
 
 
-def _short(name: str, width: int) -> str:
+def _count_fitting(columns: Sequence[Column], least: int, width: int, gap: int) -> int:
+    """Return how many of the first columns are together no wider than ``width``."""
+    needed = 2 - gap
+    for count, column in enumerate(columns):
+        needed += gap + max(map(cell_len, (column.heading, *column.cells)))
+        if count >= least and needed > width:
+            return count
+    return len(columns)
+
+
+def _truncate(name: str, width: int) -> str:
     return name if cell_len(name) <= width else set_cell_size(name, width - 1) + "…"
 
 
-def _distribution(result: Result, console: Console) -> RenderableType:
-    distribution = result.distribution
-    lines: list[RenderableType] = [
-        Text(f"{result.objective} of {result.scored:,} scored combinations", style="bold")
+def _build_distribution(result: Result, console: Console) -> RenderableType:
+    """Return the histogram of the objective and what it is summed up to."""
+    distribution, name = result.distribution, result.objective
+    heading = Text(f"{name} of {result.scored:,} scored combinations", style="bold")
+    low, high = format_value(name, distribution.min), format_value(name, distribution.max)
+    mean = format_value(name, distribution.mean)
+    mean_name = "compounded mean" if name in LOGARITHMS else "mean"
+    positive = "profitable" if name in PROFITS else "above 0"
+    share = f"{distribution.share_positive:.1%}"
+    lines = [
+        f"quantiles: {_describe_quantiles(result)}",
+        f"lowest {low}, highest {high}, {mean_name} {mean}",
+        f"{positive}: {share}; unscored: {result.unscored:,}",
     ]
-    lines += _histogram(distribution, console)
-
-    def shown(value: float) -> str:
-        return format_value(result.objective, value)
-
-    quantiles = ", ".join(
-        f"{'median' if q == 0.5 else f'{q:.0%}'} {shown(distribution.quantile(q))}"
-        for q in QUANTILES
-    )
-    lines.append(Text(f"quantiles: {quantiles}"))
-    mean = "compounded mean" if result.objective in LOGARITHMS else "mean"
-    lines.append(
-        Text(
-            f"lowest {shown(distribution.min)}, highest {shown(distribution.max)}, {mean} {shown(distribution.mean)}"
-        )
-    )
-    above = "profitable" if result.objective in PROFITS else "above 0"
-    lines.append(Text(f"{above}: {distribution.share_positive:.1%}; unscored: {result.unscored:,}"))
     if result.constraints:
-        lines.append(Text(f"filtered: {result.filtered:,} ({_filtered_by(result)})"))
-    return Group(*lines)
+        lines.append(f"filtered: {result.filtered:,} ({_describe_filters(result)})")
+    return Group(heading, *_build_histogram(distribution, console), *map(Text, lines))
 
 
-def _filtered_by(result: Result) -> str:
-    """Each constraint and what it removes by itself."""
+def _describe_quantiles(result: Result) -> str:
+    parts = []
+    for share in QUANTILES:
+        name = "median" if share == 0.5 else f"{share:.0%}"
+        value = format_value(result.objective, result.distribution.quantile(share))
+        parts.append(f"{name} {value}")
+    return ", ".join(parts)
+
+
+def _describe_filters(result: Result) -> str:
+    """Return each constraint and how many combinations it removes by itself."""
     parts = []
     for metric, bounds in result.constraints.items():
-        limits = " and ".join(map(" ".join, format_bounds(metric, bounds)))
+        limits = " and ".join(" ".join(limit) for limit in format_bounds(metric, bounds))
         parts.append(f"{metric} {limits}: {result.filtered_by[metric]:,}")
     return ", ".join(parts)
 
 
-def _histogram(distribution: Distribution, console: Console) -> list[RenderableType]:
-    """Bins folded into a few bars between the 0.1 % and the 99.9 % quantile; the ends hold the rest."""
+def _build_histogram(distribution: Distribution, console: Console) -> Iterator[Text]:
+    """Yield a line for each bar, between the 0.1 % and the 99.9 % quantile."""
     objective = distribution.objective
-    low, high = (distribution.score_quantile(q) for q in (0.001, 0.999))
-    edges = np.linspace(low, high, BARS + 1)
+    low = distribution.score_quantile(TAIL_SHARE)
+    high = distribution.score_quantile(1 - TAIL_SHARE)
+    edges = np.linspace(low, high, HISTOGRAM_BARS + 1)
     middles = (distribution.score_edges[1:] + distribution.score_edges[:-1]) / 2
-    places = np.clip(np.searchsorted(edges, middles) - 1, 0, BARS - 1)
-    counts = np.bincount(places, distribution.counts, BARS)
-    room = max(10, min(50, console.width - 24))
-    lines: list[RenderableType] = []
+    bars = np.clip(np.searchsorted(edges, middles) - 1, 0, HISTOGRAM_BARS - 1)
+    counts = np.bincount(bars, distribution.counts, HISTOGRAM_BARS)
+    width = max(10, min(50, console.width - HISTOGRAM_MARGIN))
+    has_blocks = console.encoding.startswith("utf")
     for edge, count in zip(edges, counts, strict=False):
-        eighths = round(8 * room * count / counts.max())
-        bar = "█" * (eighths // 8) + SHADES[eighths % 8].strip()
-        if not console.encoding.startswith("utf"):
-            bar = "#" * (eighths // 8)
+        bar = _draw_bar(width * count / counts.max(), has_blocks=has_blocks)
         value = format_value(objective.metric, objective.value(edge))
-        lines.append(Text(f"{value:>9} {bar} {count / distribution.scored:.1%}"))
-    return lines
+        yield Text(f"{value:>9} {bar} {count / distribution.scored:.1%}")
 
 
-def _beside_hold(result: Result) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=None)
-    table.add_column("")
-    table.add_column(f"winner\n{' '.join(map(str, result.best or ()))}", justify="right")
-    table.add_column("buy & hold", justify="right")
+def _draw_bar(length: float, *, has_blocks: bool) -> str:
+    """Return a bar as long as so many characters, to an eighth where there are blocks."""
+    eighths = round(8 * length)
+    if not has_blocks:
+        return "#" * (eighths // 8)
+    return "█" * (eighths // 8) + SHADES[eighths % 8].strip()
+
+
+def _build_comparison(result: Result) -> Table:
+    """Return the metrics of the winner beside buy & hold."""
     winner: Mapping[Any, float] = result.top.iloc[0].to_dict()
-    for name in result.hold:
-        table.add_row(name, format_value(name, winner[name]), format_value(name, result.hold[name]))
+    windows = " ".join(map(str, result.best or ()))
+    return _build_metrics_table(f"winner\n{windows}", winner, result.hold)
+
+
+def _build_metrics_table(
+    heading: str, metrics: Mapping[Any, float], hold: Mapping[str, float]
+) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    table.add_column(heading, justify="right")
+    table.add_column("buy & hold", justify="right")
+    for name, value in hold.items():
+        table.add_row(name, format_value(name, metrics[name]), format_value(name, value))
     return table
 
 
-def _around(result: Result) -> str:
-    """What surrounds the winner; nothing where its prices are not there, or it takes longer than a blink."""
+def _describe_neighbourhood(result: Result) -> str:
+    """Return median and worst of the winner's neighbours.
+
+    Nothing where the prices are missing, or it takes longer than a moment.
+    """
     assert result.best is not None
     windows, _ = find_neighbours(result.grid, result.best)
     if len(windows) < 2 or len(windows) * result.prices["bars"] > MOST_BARS:
@@ -232,39 +314,56 @@ def _around(result: Result) -> str:
         series = result.series.prepare(result.grid.windows, result.rules)
     except ResultError:
         return ""
-    asked = (result.grid, [result.best], result.objective, result.maximize, (RADIUS,))
-    near = build_neighbourhoods(series, *asked)[0][0]
-    median, worst = (format_value(result.objective, value) for value in (near.median, near.worst))
-    return f"within {RADIUS} steps of the winner, {near.neighbours:,} window set{'s' * (near.neighbours != 1)}: median {median}, worst {worst}"
+    winner, name = [result.best], result.objective
+    ((near,),) = build_neighbourhoods(series, result.grid, winner, name, result.maximize, (RADIUS,))
+    median, worst = format_value(name, near.median), format_value(name, near.worst)
+    sets = f"{near.neighbours:,} {_plural(near.neighbours, 'window set')}"
+    return f"within {RADIUS} steps of the winner, {sets}: median {median}, worst {worst}"
 
 
 def show_backtest(
     run: Backtest, hold: Mapping[str, float], console: Console, rows: int = 20
 ) -> None:
-    """Metrics beside buy & hold, and the last trades."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    table.add_column(" ".join(map(str, run.combination)), justify="right")
-    table.add_column("buy & hold", justify="right")
-    for name, value in run.metrics.items():
-        table.add_row(
-            str(name), format_value(str(name), value), format_value(str(name), hold[str(name)])
-        )
-    console.print(table)
-    trades = run.trades.tail(rows)
-    exits = zip(trades["exit"], trades["exit_date"], strict=True)
-    columns = [
-        ("entry", [_moment(date) for date in trades["entry_date"]]),
-        ("exit", ["open" if how == "open" else _moment(date) for how, date in exits]),
-        ("return", [f"{value:.1%}" for value in trades["return"]]),
-        ("bars", [str(bars) for bars in trades["bars"]]),
-        ("bought", [f"{price:.7g}" for price in trades["entry_price"]]),
-        ("sold", [f"{price:.7g}" for price in trades["exit_price"]]),
-    ]
+    """Print the metrics of a backtest beside buy & hold, and its last trades.
+
+    Parameters
+    ----------
+    run : Backtest
+        One combination on its prices.
+    hold : mapping of str to float
+        Metrics of buy & hold.
+    console : rich.console.Console
+        Where it is printed.
+    rows : int
+        Trades at most.
+    """
+    windows = " ".join(map(str, run.combination))
+    console.print(_build_metrics_table(windows, run.metrics.to_dict(), hold))
     if len(run.trades) > rows:
         console.print(f"last {rows} of {len(run.trades)} trades:")
-    console.print(fitted(columns, 3, console))
+    columns = _build_trade_columns(run.trades.tail(rows))
+    console.print(build_fitted_table(columns, 3, console))
 
 
-def _moment(date: Any) -> str:
+def _build_trade_columns(trades: pd.DataFrame) -> list[Column]:
+    exits = [
+        "open" if reason == "open" else _format_moment(date)
+        for reason, date in zip(trades["exit"], trades["exit_date"], strict=True)
+    ]
+    return [
+        Column("entry", [_format_moment(date) for date in trades["entry_date"]]),
+        Column("exit", exits),
+        Column("return", [f"{value:.1%}" for value in trades["return"]]),
+        Column("bars held", [str(bars) for bars in trades["bars"]]),
+        Column("entry price", [f"{price:.7g}" for price in trades["entry_price"]]),
+        Column("exit price", [f"{price:.7g}" for price in trades["exit_price"]]),
+    ]
+
+
+def _format_moment(date: Any) -> str:
+    """Return a date to the minute, and without a time at midnight."""
     return str(date)[:16].removesuffix(" 00:00")
+
+
+def _plural(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun}s"

@@ -1,4 +1,4 @@
-"""Lists as people read them on a terminal: combinations, runs, differences, findings about the machine."""
+"""Lists on a terminal: combinations, runs, differences, findings about the machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qmac.jobs.listing import DAMAGED, Entry
-from qmac.report.terminal.result import top_table
+from qmac.report.terminal.result import build_top_table
 from qmac.runtime.monitoring.status import shorten
 from qmac.strategy.formatting import format_value
 from qmac.strategy.grid import ROLES
@@ -20,38 +20,49 @@ from qmac.strategy.metrics import METRICS
 from qmac.verification.doctor import Finding
 from qmac.verification.replay import Difference
 
-FEW = 5  # metrics that a note names
-NARROW = 72  # columns of a terminal; below, what matters least is left out
-STYLES = {
+MOST_NAMED = 5
+"""Metrics that a note names; of more it says how many."""
+NARROW_WIDTH = 72
+"""Columns of a terminal below which the least important column is left out."""
+STATE_STYLES = {
     "running": "green",
     "interrupted": "yellow",
     "finished": "",
     "incomplete": "yellow",
     DAMAGED: "red",
 }
+VERDICT_STYLES = {"ok": "green", "note": "yellow", "bad": "bold red"}
+SymbolDifference = tuple[str, Difference]
+"""A difference and the symbol that it is of."""
 
 
 def show_runs(entries: Sequence[Entry], console: Console) -> None:
-    """One line a run; what is wrong with a damaged one stands below the table, in full."""
+    """Print one line for each run, and below the table what is wrong with damaged ones.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        Runs and results.
+    console : rich.console.Console
+        Where they are printed.
+    """
+    is_wide = console.width >= NARROW_WIDTH
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("run", overflow="fold", min_width=8)
     table.add_column("state", no_wrap=True)
     table.add_column("done", justify="right", no_wrap=True)
     table.add_column("best", justify="right", no_wrap=True)
-    wide = console.width >= NARROW
-    if wide:
+    if is_wide:
         table.add_column("when", no_wrap=True, style="dim")
-    table.add_column("asked", overflow="fold", min_width=14)
+    table.add_column("settings", overflow="fold", min_width=14)
     for entry in entries:
-        done = f"{entry.done}/{entry.symbols}" if entry.symbols else ""
-        if not math.isnan(entry.share) and entry.done < entry.symbols:
-            done = f"{done} {entry.share:.0%}"
+        date = [entry.date] if is_wide else []
         table.add_row(
             Text(str(entry.path)),
-            Text(entry.state, STYLES[entry.state]),
-            done,
+            Text(entry.state, STATE_STYLES[entry.state]),
+            _describe_progress(entry),
             format_value(entry.objective, entry.best),
-            *([entry.date] if wide else []),
+            *date,
             Text(entry.asked),
         )
     console.print(table)
@@ -60,81 +71,141 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
             console.print(Text(f"{entry.path}: {entry.said}"), soft_wrap=True)
 
 
+def _describe_progress(entry: Entry) -> str:
+    """Return finished symbols of all, and the share of the one that is computed."""
+    if not entry.symbols:
+        return ""
+    done = f"{entry.done}/{entry.symbols}"
+    if math.isnan(entry.share) or entry.done == entry.symbols:
+        return done
+    return f"{done} {entry.share:.0%}"
+
+
 def show_combinations(frame: pd.DataFrame, hold: Mapping[str, float], console: Console) -> None:
-    """Every metric of a few combinations beside buy & hold; of many, as many metrics as the terminal is wide."""
+    """Print combinations beside buy & hold.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What ``evaluate`` returned.
+    hold : mapping of str to float
+        Metrics of buy & hold.
+    console : rich.console.Console
+        Where they are printed. Every metric of a few combinations fits; of many, as many metrics
+        as the terminal is wide.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for row in frame[list(ROLES)].to_numpy().tolist():
         table.add_column(" ".join(map(str, row)), justify="right", no_wrap=True)
     table.add_column("buy & hold", justify="right", no_wrap=True)
-    for name, value in hold.items():
-        table.add_row(
-            name, *(format_value(name, found) for found in frame[name]), format_value(name, value)
-        )
-    if (
-        console.measure(table, options=console.options.update(width=10_000)).maximum
-        <= console.width
-    ):
+    for name, hold_value in hold.items():
+        cells = [format_value(name, value) for value in (*frame[name], hold_value)]
+        table.add_row(name, *cells)
+    unlimited = console.options.update(width=10_000)
+    if console.measure(table, options=unlimited).maximum <= console.width:
         console.print(table)
     else:
-        console.print(top_table(frame, "total_return", console))
+        console.print(build_top_table(frame, "total_return", console))
 
 
-def show_differences(found: Sequence[tuple[str, Difference]], console: Console) -> None:
-    """The largest difference of each metric from each witness, over all symbols; notes stand below the table."""
+def show_differences(differences: Sequence[SymbolDifference], console: Console) -> None:
+    """Print the largest difference of each metric, over all symbols.
+
+    Parameters
+    ----------
+    differences : sequence of (str, Difference)
+        Symbol and difference.
+    console : rich.console.Console
+        Where they are printed, notes below the table.
+    """
+    references = list(dict.fromkeys(difference.against for _, difference in differences))
+    metrics = list(dict.fromkeys(difference.metric for _, difference in differences))
+    has_many_symbols = len({symbol for symbol, _ in differences}) > 1
+    is_wide = console.width >= NARROW_WIDTH
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("metric", no_wrap=True)
-    witnesses = list(dict.fromkeys(difference.against for _, difference in found))
-    for name in witnesses:
+    for name in references:
         table.add_column(f"from {name}", justify="right", no_wrap=True)
-    if console.width >= NARROW:
+    if is_wide:
         table.add_column("largest at", overflow="fold", min_width=12)
-    notes: dict[str, list[str]] = {}
-    for metric in dict.fromkeys(difference.metric for _, difference in found):
-        cells, places = [], []
-        for name in witnesses:
-            worst = max(
-                (pair for pair in found if pair[1].metric == metric and pair[1].against == name),
-                key=lambda pair: -1.0 if math.isnan(pair[1].relative) else pair[1].relative,
-            )
-            cells.append(Text(_apart(worst[1].relative), "" if worst[1].agrees else "red"))
-            places.append(worst)
-            if worst[1].note:
-                notes.setdefault(f"{name}: {worst[1].note}", []).append(metric)
-        symbol, worst_of_all = max(
-            places, key=lambda pair: 0.0 if math.isnan(pair[1].relative) else pair[1].relative
-        )
-        where = " ".join(map(str, worst_of_all.combination)) if worst_of_all.relative > 0 else ""
-        several = len({name for name, _ in found}) > 1
-        place = (
-            [Text(f"{shorten(symbol)} {where}" if several and where else where)]
-            if console.width >= NARROW
-            else []
-        )
-        table.add_row(metric, *cells, *place)
+    largest = []
+    for metric in metrics:
+        row = [_find_largest(differences, metric, name) for name in references]
+        cells = [_build_difference_cell(difference) for _, difference in row]
+        if is_wide:
+            cells.append(Text(_describe_place(row, with_symbol=has_many_symbols)))
+        table.add_row(metric, *cells)
+        largest += [difference for _, difference in row]
     console.print(table)
+    _show_notes(largest, console)
+
+
+def _find_largest(
+    differences: Sequence[SymbolDifference], metric: str, reference: str
+) -> SymbolDifference:
+    """Return the largest difference of a metric from a reference."""
+    candidates = [
+        (symbol, difference)
+        for symbol, difference in differences
+        if difference.metric == metric and difference.against == reference
+    ]
+    return max(candidates, key=_rank)
+
+
+def _rank(entry: SymbolDifference) -> float:
+    """Return the size of a difference; what was not compared is below all."""
+    relative = entry[1].relative
+    return -1.0 if math.isnan(relative) else relative
+
+
+def _build_difference_cell(difference: Difference) -> Text:
+    return Text(_format_difference(difference.relative), "" if difference.agrees else "red")
+
+
+def _format_difference(relative: float) -> str:
+    if math.isnan(relative):
+        return "not compared"
+    if math.isinf(relative):
+        return "not finite"
+    return "equal" if relative == 0 else f"{relative:.0e}"
+
+
+def _describe_place(row: Sequence[SymbolDifference], *, with_symbol: bool) -> str:
+    """Return the combination of the largest difference in a row; nothing if all are equal."""
+    symbol, difference = max(row, key=_rank)
+    if not difference.relative > 0:
+        return ""
+    windows = " ".join(map(str, difference.combination))
+    return f"{shorten(symbol)} {windows}" if with_symbol else windows
+
+
+def _show_notes(differences: Sequence[Difference], console: Console) -> None:
+    """Print each note once, with the metrics that it is about."""
+    notes: dict[str, list[str]] = {}
+    for difference in differences:
+        if difference.note:
+            note = f"{difference.against}: {difference.note}"
+            notes.setdefault(note, []).append(difference.metric)
     for note, metrics in notes.items():
-        shown = (
-            ", ".join(metrics)
-            if len(metrics) <= FEW
-            else f"{len(metrics)} of {len(METRICS)} metrics"
-        )
-        console.print(Text(f"{note} ({shown})"), soft_wrap=True, style="dim")
+        named = ", ".join(metrics)
+        if len(metrics) > MOST_NAMED:
+            named = f"{len(metrics)} of {len(METRICS)} metrics"
+        console.print(Text(f"{note} ({named})"), soft_wrap=True, style="dim")
     if any(note.startswith("vectorbt") for note in notes):
         console.print(Text('see docs/metrics.md, "Where vectorbt differs"'), style="dim")
 
 
-def _apart(relative: float) -> str:
-    if math.isnan(relative):
-        return "not compared"
-    return "equal" if relative == 0 else "not finite" if math.isinf(relative) else f"{relative:.0e}"
-
-
 def show_finding(finding: Finding, console: Console) -> None:
-    """One line: verdict, name, words."""
-    style = {"ok": "green", "note": "yellow", "bad": "bold red"}[finding.verdict]
-    console.print(
-        Text.assemble((f"{finding.verdict:<5}", style), f"{finding.name:<9} ", finding.words),
-        soft_wrap=True,
-        highlight=False,
-    )
+    """Print a finding about the machine in one line.
+
+    Parameters
+    ----------
+    finding : Finding
+        Verdict, name and words.
+    console : rich.console.Console
+        Where it is printed.
+    """
+    verdict = (f"{finding.verdict:<5}", VERDICT_STYLES[finding.verdict])
+    line = Text.assemble(verdict, f"{finding.name:<9} ", finding.words)
+    console.print(line, soft_wrap=True, highlight=False)
