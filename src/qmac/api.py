@@ -11,7 +11,7 @@ from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols, from_frames
 from qmac.engine.dataset.signals import Averages
 from qmac.jobs.job import Job, build_job
-from qmac.jobs.runner import kept_in, run, threads_of
+from qmac.jobs.runner import count_threads, create_directory, run
 from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.runs.directory import RunDirectory
@@ -86,8 +86,8 @@ def optimize(
     )
     job = build_job(symbols, request, averages, strict=True)
     limits = Limits.of(limits)
-    threads = threads_of(limits, threads)
-    directory = kept_in(job, out, save_grid, executor)
+    threads = count_threads(limits, threads)
+    directory = create_directory(job, out, save_grid, executor)
     return next(iter(run(job, directory, limits, threads, progress, executor).values()))
 
 
@@ -132,8 +132,8 @@ def optimize_many(
     )
     job = build_job(symbols, request, strict=strict)
     limits = Limits.of(limits)
-    threads = threads_of(limits, threads)
-    directory = kept_in(job, out, save_grid, executor)
+    threads = count_threads(limits, threads)
+    directory = create_directory(job, out, save_grid, executor)
     return run(job, directory, limits, threads, progress, executor)
 
 
@@ -161,7 +161,7 @@ def resume(
         Job.from_directory(found),
         found,
         limits,
-        threads_of(limits, threads),
+        count_threads(limits, threads),
         progress,
         executor,
         retry_failed=retry_failed,

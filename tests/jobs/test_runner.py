@@ -108,7 +108,7 @@ def test_a_listener_that_fails_and_fails_again_costs_nothing(tmp_path, monkeypat
 def test_killed_after_a_result_and_before_all_else(tmp_path, copy):
     symbols = Symbols({"SPY": qmac.Prices.of(BARS, "SPY")}, {})
     job = build_job(symbols, check_request(SMALL, top=20))
-    directory = runner.kept_in(job, tmp_path / "run", "float32")
+    directory = runner.create_directory(job, tmp_path / "run", "float32")
     whole = runner.run(job, directory, qmac.Limits(), 2)["SPY"].digest
     (scores,) = (path for path in directory.result(Task("SPY")).iterdir() if path.is_dir())
     files_of = sorted(path.name for path in scores.iterdir())
@@ -131,7 +131,7 @@ def test_a_symbol_with_a_lost_decimal_point_stops_no_other(tmp_path):
             objective="sharpe_ratio",
             out=tmp_path / "run",
         )
-    assert list(results) == ["A", "C"] and "Mend the price" in results.left_out["B"]
+    assert list(results) == ["A", "C"] and "Fix the price" in results.left_out["B"]
 
 
 def test_a_symbol_that_does_not_fit_stops_no_other(tmp_path):
@@ -528,7 +528,7 @@ def test_the_same_question_in_other_words(other):
         "rules": None,
         "constraints": {"win_rate": [0.1, np.inf]},
     }
-    with pytest.raises(ResultError, match="holds this very run. Go on with it"):
+    with pytest.raises(ResultError, match="holds this very run. Resume it"):
         qmac.optimize(
             asked.pop("prices"),
             asked.pop("grid"),

@@ -490,7 +490,7 @@ def test_a_lost_decimal_point_is_an_error_of_the_prices():
     close[200] *= 1e8
     prices, grid = Prices.of(frame(close)), qmac.Grid(windows=range(2, 30, 2))
     with pytest.raises(
-        PricesError, match=r"Close goes from .* in row 201 \(2001-10-08.*Mend the price"
+        PricesError, match=r"Close goes from .* in row 201 \(2001-10-08.*Fix the price"
     ):
         qmac.optimize(prices, grid, "sharpe_ratio")
     with pytest.raises(PricesError, match="row 201"):

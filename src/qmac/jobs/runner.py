@@ -1,92 +1,120 @@
-"""Jobs are run: series after series, in memory or in a directory, in which a job survives whatever happens to its process."""
+"""The runner of jobs: task after task, in memory or in a directory that survives the process."""
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import warnings
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from qmac._checks import check_count
-from qmac.errors import OptionError, PricesError, ResultError, Stopped, WriteError
+from qmac.errors import InputError, OptionError, PricesError, ResultError, WriteError
 from qmac.jobs.job import Job
 from qmac.jobs.monitor import SweepMonitor
+from qmac.jobs.result_sink import Reader, ResultSink, build_sink
 from qmac.jobs.series_sweep import sweep
 from qmac.results.collection import Results
-from qmac.results.reader import load, result_reader, return_result
 from qmac.results.result import Result
-from qmac.results.writer import HEADER as RESULT
-from qmac.runs import job_file
-from qmac.runs.directory import PROGRESS, RunDirectory
-from qmac.runs.header import HEADER, describe_changes, prices_checksum
+from qmac.runs.creation import NewRun
+from qmac.runs.directory import RunDirectory
+from qmac.runs.header import HEADER, RunHeader, describe_changes, prices_checksum
 from qmac.runs.score_store import check_dtype
 from qmac.runs.tasks import Task
 from qmac.runtime.cluster.driver import ClusterExecutor
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.execution.threads import ThreadExecutor
-from qmac.runtime.monitoring.progress_log import ProgressLog
-from qmac.runtime.monitoring.status import JobProgress, Listener, join_listeners
+from qmac.runtime.monitoring.status import JobProgress, Listener
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.machine import available_cpus
 from qmac.runtime.resources.probes import Probe
 
+LEAVES_OUT = (OptionError, PricesError, ResultError)
+"""Errors that concern one series: it does not fit into memory, or its file is damaged."""
 
-def begin(job: Job, path: Path, save_grid: str | None = None) -> RunDirectory:
-    """A new run directory for the job; ``save_grid`` is the type of scores to keep, float32 or float64.
+
+def create_directory(
+    job: Job, out: str | Path | None, save_grid: str | None = None, executor: Executor | None = None
+) -> RunDirectory | None:
+    """Create the run directory of a job, if there is to be one.
+
+    Nothing is written for an executor that cannot be reached.
+
+    Parameters
+    ----------
+    job : Job
+        What is written: its request and prices.
+    out : str, Path or None
+        The new directory; None for a job in memory.
+    save_grid : str, optional
+        Type of the scores on disk: ``"float32"`` or ``"float64"``.
+    executor : Executor, optional
+        Where the job is to run.
+
+    Returns
+    -------
+    RunDirectory or None
+        None if ``out`` is None.
 
     Raises
     ------
-    ResultError : it cannot be written, or there is something in it: this run, to be resumed, or another.
+    OptionError
+        If scores cannot be written: of that type, without a directory, or on a cluster.
+    ResultError
+        If there is something in the directory: this run, to be resumed, or another.
+    WriteError
+        If the disk refuses it.
     """
-    path = path.expanduser()
+    _check_scores_place(executor, save_grid)
+    if isinstance(executor, ClusterExecutor):
+        executor.connect()
+    check_dtype(save_grid)
+    if out is not None:
+        return _create(job, Path(out).expanduser(), save_grid)
+    if save_grid is not None:
+        raise OptionError(
+            "save_grid writes every score to disk, but there is no directory. Name one: out, or "
+            "--out."
+        )
+    return None
+
+
+def _create(job: Job, path: Path, save_grid: str | None) -> RunDirectory:
     run = job.new_run(save_grid)
     if (path / HEADER).exists():
-        header = RunDirectory.open(path).header
-        prices = {name: prices_checksum(series) for name, series in job.prices.items()}
-        kept = {name: entry.sha256 for name, entry in header.prices.items()}
-        before, after = header.fingerprint.to_dict(), run.fingerprint.to_dict()
-        different = describe_changes(before, after) + describe_changes(kept, prices, "prices")
-        if different:
-            more = f", and {len(different) - 1} more" if len(different) > 1 else ""
-            raise ResultError(
-                f"{path} holds another run: {different[0]}{more}. Name another directory, or go on with that one: "
-                f"qmac resume {path}"
-            )
-        raise ResultError(
-            f"{path} holds this very run. Go on with it, or see its result: qmac resume {path}"
-        )
+        raise _describe_other_run(path, RunDirectory.open(path).header, run)
     try:
         return RunDirectory.create(path, run)
     except OSError as error:
         raise WriteError(
-            f"{path} cannot be written: {error.strerror or error}. Make room, or name another directory."
+            f"{path} cannot be written: {error.strerror or error}. Make room, or name another "
+            "directory."
         ) from None
 
 
-def _check_place(executor: Executor | None, save_grid: str | None) -> None:
+def _describe_other_run(path: Path, header: RunHeader, run: NewRun) -> ResultError:
+    """Return the error that says how the run in a directory differs from a new one."""
+    before, after = header.fingerprint.to_dict(), run.fingerprint.to_dict()
+    prices_before = {symbol: entry.sha256 for symbol, entry in header.prices.items()}
+    prices_after = {symbol: prices_checksum(series) for symbol, series in run.prices.items()}
+    changes = describe_changes(before, after)
+    changes += describe_changes(prices_before, prices_after, "prices")
+    if not changes:
+        return ResultError(
+            f"{path} holds this very run. Resume it, or see its result: qmac resume {path}"
+        )
+    more = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
+    return ResultError(
+        f"{path} holds another run: {changes[0]}{more}. Name another directory, or resume that "
+        f"one: qmac resume {path}"
+    )
+
+
+def _check_scores_place(executor: Executor | None, save_grid: str | None) -> None:
     if save_grid and isinstance(executor, ClusterExecutor):
         raise OptionError(
-            "scores are written where they are found, and a cluster has no such place. Leave out save_grid."
+            "save_grid writes scores where they are computed, and a cluster has no such place. "
+            "Leave out save_grid."
         )
-
-
-def kept_in(
-    job: Job, out: str | Path | None, save_grid: str | None = None, executor: Executor | None = None
-) -> RunDirectory | None:
-    """A new run directory, or none; nothing is written for an executor that cannot be had."""
-    _check_place(executor, save_grid)
-    if isinstance(executor, ClusterExecutor):
-        executor.connect()
-    check_dtype(save_grid)
-    if out is None:
-        if save_grid is not None:
-            raise OptionError(
-                "save_grid keeps every score on disk, but no directory is given. Give one: out, or --out."
-            )
-        return None
-    return begin(job, Path(out), save_grid)
 
 
 def run(
@@ -99,127 +127,130 @@ def run(
     *,
     retry_failed: bool = False,
 ) -> Results:
-    """Do what is left of a job, on threads of this process or on another executor; cells that failed too, if wanted."""
+    """Do what is left of a job.
+
+    Parameters
+    ----------
+    job : Job
+        Request and series.
+    directory : RunDirectory or None
+        Its run directory; None to hold all in memory.
+    limits : Limits
+        What the run may use of the machine.
+    threads : int
+        Threads of this process, if there is no other executor.
+    progress : callable, optional
+        Gets a ``Status`` about ten times a second.
+    executor : Executor, optional
+        Where cells are swept; threads of this process by default.
+    retry_failed : bool
+        Whether cells are tried again that failed on every node of a cluster.
+
+    Returns
+    -------
+    Results
+        Of every task that could be done, and why the others could not.
+
+    Raises
+    ------
+    OptionError, PricesError, ResultError
+        If no task could be done, or ``job.strict`` and one could not.
+    Stopped
+        If a limit ended the run.
+    """
     executor = executor or ThreadExecutor(threads)
-    if directory is None:
-        return _run(job, None, limits, executor, progress)
-    _check_place(executor, directory.save_grid)
-    with directory.locked():
-        job_file.write(directory.path, directory.header)
-        log = ProgressLog(directory.path / PROGRESS)
-        state = "interrupted"
-        try:
-            results = _run(
-                job,
-                directory,
-                limits,
-                executor,
-                join_listeners(log, progress),
-                retry_failed=retry_failed,
-            )
-            state = "finished"
-        except Stopped as error:
-            state = str(error)
-            raise
-        finally:
-            log.end(state)
-        return results
-
-
-def _run(
-    job: Job, directory: RunDirectory | None, limits: Limits, executor: Executor, progress: Listener | None,
-    *, retry_failed: bool = False,
-) -> Results:  # fmt: skip
-    read: dict[str, Callable[[], Result]] = {}
-    incomplete: set[Task] = set()
-    left_out: dict[str, Exception] = {}
-    probe = Probe(
-        None if directory is None else directory.path,
-        children=not isinstance(executor, ClusterExecutor),
-    )
-    governor = Governor(limits, probe, executor.threads)
-    if directory is not None and (
-        retry_failed or not all((directory.result(task) / RESULT).exists() for task in job.tasks)
-    ):
-        governor.admit_disk("save_grid" if directory.save_grid else None)
-    listener = None if progress is None else JobProgress(progress, _bars(job, directory))
-    for task in job.tasks:
-        name = task.name
-        done = None if directory is None else _done(directory, task)
-        if directory is not None and done is not None and not (done.failed and retry_failed):
-            if directory.scores(
-                task
-            ).exists():  # a process was killed when only the result was there
-                directory.move_scores(task)
-            incomplete |= {task} if done.failed else set()
-            read[name] = result_reader(directory, task)
-            continue
-        try:
-            series = job.prepare(job.series(task))
-            spec = job.build_spec(series)
-            if listener is not None:
-                listener.begin(name)
-            keeper = SweepMonitor(
-                task, spec.objective, job.request.grid.size, governor, listener, directory
-            )
-            with keeper.admitted(series, job.request.grid, spec):
-                result = sweep(series, job.request.grid, spec, executor, keeper)
-        except WriteError:
-            raise
-        except (
-            OptionError,
-            PricesError,
-            ResultError,
-        ) as error:  # it does not fit into memory, or its file is damaged
-            if job.strict or len(job.prices) == 1:
-                raise
-            warnings.warn(f"left out: {name}: {error}", stacklevel=2)
-            left_out[name] = error
-            incomplete.add(task)
-            if directory is not None:
-                directory.set_aside(task)
-            continue
-        if directory is None:
-            read[name] = functools.partial(return_result, result)
-            continue
-        if result.failed:
-            incomplete.add(task)
-            directory.set_aside(task)
-        directory.drop_result(task)  # that lacked cells
-        dataclasses.replace(result, source=None).save(
-            directory.result(task)
-        )  # the prices are in the directory
-        directory.move_scores(task)
-        directory.drop_snapshots()
-        read[name] = result_reader(directory, task)
     if directory is not None:
-        directory.drop_snapshots()  # those that a killed process could not
-        directory.drop_set_aside(but=incomplete)
-    if left_out and not read:
-        raise next(iter(left_out.values()))
-    return Results(read, {**job.left_out, **{name: str(error) for name, error in left_out.items()}})
+        _check_scores_place(executor, directory.save_grid)
+    sink = build_sink(job, directory, retry_failed=retry_failed)
+    with sink.opened(progress) as listener:
+        return _TaskRunner.build(job, sink, executor, limits, listener).run_all()
 
 
-def _bars(job: Job, directory: RunDirectory | None) -> dict[str, int]:
-    """Of each series; prices that lie in a directory are not read for it."""
-    if directory is None:
-        return {name: len(series) for name, series in job.prices.items()}
-    return {name: entry.bars for name, entry in directory.header.prices.items()}
+@dataclass(frozen=True)
+class _TaskRunner:
+    """Runs the tasks of a job, one after the other."""
+
+    job: Job
+    sink: ResultSink
+    executor: Executor
+    governor: Governor
+    progress: JobProgress | None
+
+    @classmethod
+    def build(
+        cls,
+        job: Job,
+        sink: ResultSink,
+        executor: Executor,
+        limits: Limits,
+        listener: Listener | None,
+    ) -> _TaskRunner:
+        path = None if sink.directory is None else sink.directory.path
+        probe = Probe(path, children=not isinstance(executor, ClusterExecutor))
+        governor = Governor(limits, probe, executor.threads)
+        sink.admit_disk(governor)
+        progress = None if listener is None else JobProgress(listener, sink.count_bars())
+        return cls(job, sink, executor, governor, progress)
+
+    def run_all(self) -> Results:
+        """Do every task that is not done, and return the results of all."""
+        readers: dict[str, Reader] = {}
+        errors: dict[str, InputError] = {}
+        for task in self.job.tasks:
+            reader = self.sink.find(task)
+            if reader is None:
+                try:
+                    result = self._sweep(task)
+                except WriteError:
+                    raise
+                except LEAVES_OUT as error:
+                    if self.job.strict or len(self.job.prices) == 1:
+                        raise
+                    warnings.warn(f"left out: {task.name}: {error}", stacklevel=2)
+                    errors[task.name] = error
+                    self.sink.leave_out(task)
+                    continue
+                reader = self.sink.store(task, result)
+            readers[task.name] = reader
+        self.sink.finish()
+        if errors and not readers:
+            raise next(iter(errors.values()))
+        reasons = {name: str(error) for name, error in errors.items()}
+        return Results(readers, {**self.job.left_out, **reasons})
+
+    def _sweep(self, task: Task) -> Result:
+        grid = self.job.request.grid
+        series = self.job.prepare(self.job.series(task))
+        spec = self.job.build_spec(series)
+        if self.progress is not None:
+            self.progress.begin(task.name)
+        monitor = SweepMonitor(
+            task, spec.objective, grid.size, self.governor, self.progress, self.sink.directory
+        )
+        with monitor.admitted(series, grid, spec):
+            return sweep(series, grid, spec, self.executor, monitor)
 
 
-def _done(directory: RunDirectory, task: Task) -> Result | None:
-    """The result, if there is a sound one; one that is not is done again."""
-    if (directory.result(task) / RESULT).exists():
-        try:
-            return load(directory.result(task))
-        except ResultError as error:
-            warnings.warn(f"{error} {task.name} is done again.", stacklevel=2)
-    directory.drop_result(task)
-    return None
+def count_threads(limits: Limits, threads: int | None = None) -> int:
+    """Return how many threads a run starts with.
 
+    Parameters
+    ----------
+    limits : Limits
+        Its ``threads`` count where there is no other number.
+    threads : int, optional
+        The number that was set; by default, that of the limits or of the CPUs.
 
-def threads_of(limits: Limits, threads: int | None = None) -> int:
-    """Threads that a run starts with."""
-    return check_count(
-        "threads", (limits.threads or available_cpus()) if threads is None else threads, 1
-    )
+    Returns
+    -------
+    int
+        1 at least.
+
+    Raises
+    ------
+    OptionError
+        If the number is not a count.
+    """
+    if threads is None:
+        threads = limits.threads or available_cpus()
+    return check_count("threads", threads, 1)

@@ -80,7 +80,7 @@ def optimize(
         check_directory(prometheus_file)
     _run(
         job,
-        runner.kept_in(job, out, save_grid, place),
+        runner.create_directory(job, out, save_grid, place),
         limits,
         place,
         rows,
@@ -220,7 +220,7 @@ def _run(
         streams.say(f"if anything interrupts this run, go on with: {Interruption.resume}")
     with executor or nullcontext(), streams.progress(job.request.objective) as shown:
         listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
-        threads, heeding = runner.threads_of(limits), _heeding(listener)
+        threads, heeding = runner.count_threads(limits), _heeding(listener)
         results = runner.run(
             job, directory, limits, threads, heeding, executor, retry_failed=retry_failed
         )
@@ -259,9 +259,9 @@ def _print_estimate(
     job: Any, limits: qmac.Limits, executor: Any, as_json: bool, save_grid: str | None = None
 ) -> None:
     from qmac.jobs.estimate import estimate
-    from qmac.jobs.runner import threads_of
+    from qmac.jobs.runner import count_threads
 
-    found = estimate(job, limits, threads_of(limits), save_grid)
+    found = estimate(job, limits, count_threads(limits), save_grid)
     if executor is not None:
         streams.say(
             f"the estimate, of memory too, is of this machine ({found.shown_threads}); no cluster was asked. On c CPUs as fast "
