@@ -1,1 +1,1 @@
-"""What several tests use: prices that find mistakes, runs that are broken into, machines that fail."""
+"""What several tests use: prices that find mistakes, broken-off runs, failing machines."""

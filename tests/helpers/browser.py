@@ -15,7 +15,8 @@ CHROMIUM = next(
 
 def chromium(folder, *options):
     return subprocess.run(
-        [CHROMIUM, "--no-sandbox", "--headless=new", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=30000",
+        [CHROMIUM, "--no-sandbox", "--headless=new", "--disable-gpu", "--hide-scrollbars",
+         "--virtual-time-budget=30000",
          "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
          "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", *options],
         capture_output=True, text=True, timeout=120, check=True,

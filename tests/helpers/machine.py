@@ -1,4 +1,7 @@
-"""What a machine does to a run: cgroups, a disk that is full, CPUs that are taken away. Skips where it may not be done."""
+"""What a machine does to a run: cgroups, a full disk, CPUs that are taken away.
+
+Skips where this process may not do it.
+"""
 
 import contextlib
 import json
@@ -20,8 +23,8 @@ import sys
 from pathlib import Path
 for group in {groups!r}:
     Path(group, "cgroup.procs").write_text("0")  # 0 is the writer itself
-import qmac.jobs.monitor as keeper
-keeper.SNAPSHOT_SECONDS, keeper.SNAPSHOT_COST = {snapshots!r}
+import qmac.jobs.monitor as monitor
+monitor.SNAPSHOT_SECONDS, monitor.SNAPSHOT_COST = {snapshots!r}
 from qmac.cli.main import main
 main()
 """
@@ -37,7 +40,7 @@ time.sleep(float(sys.argv[3]))
 
 @contextlib.contextmanager
 def group(controller, **values):
-    """A cgroup of version 1 below the own one, with ``values`` in its files."""
+    """A cgroup of version 1 below that of this process, with ``values`` in its files."""
     seen = cgroups.Groups()
     if Path("/proc/self/cgroup").exists():
         files = (Path(f"/proc/self/{name}").read_text() for name in ("cgroup", "mountinfo"))
@@ -91,7 +94,7 @@ def counter(path, name=None):
 
 
 class Run:
-    """``qmac`` in a process of its own, in cgroups; what it says, and what it takes."""
+    """``qmac`` in another process, in cgroups; its output, and the memory it takes."""
 
     def __init__(self, *words, groups=(), snapshots=(1.0, 1.0), before=(), **environment):
         code = CODE.format(groups=[str(path) for path in groups], snapshots=snapshots)
@@ -121,7 +124,7 @@ class Run:
         self._watch.join()
 
     def end(self, timeout=120):
-        """Its exit code; ``out`` and ``err`` are what it has said."""
+        """Return its exit code; ``out`` and ``err`` are its output."""
         self.out, self.err = self.process.communicate(timeout=timeout)
         self._watch.join()
         if self.memory:

@@ -1,4 +1,4 @@
-"""A process in which many jobs are run and resumed, round after round, and which is watched: may it grow or slow down?"""
+"""A process in which jobs are run and resumed, round after round: does it grow or slow down?"""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ SMALL = 64
 
 
 class Seen(NamedTuple):
-    """What a process says of itself after a round."""
+    """Figures of a process after a round."""
 
     resident: float  # MiB
-    in_use: float  # MiB that were asked for and not given back; where the C library does not say, small objects alone
+    in_use: (
+        float  # MiB allocated and not freed; small objects alone where the C library has no count
+    )
     busy: float  # CPU seconds of the round: other processes may be at work
     descriptors: int
     threads: int
@@ -39,7 +41,7 @@ class Seen(NamedTuple):
 
 
 class Subject:
-    """The process. It does a round when it is asked to, and nothing else is done in it."""
+    """The process. It does a round on request, and nothing else is done in it."""
 
     def __init__(self, path: Path) -> None:
         path.mkdir()
@@ -65,7 +67,7 @@ class Subject:
 
 
 def rounds(path: Path) -> None:
-    """A job that is halted, resumed twice and deleted; one without a directory; one of two symbols."""
+    """Run a job that is halted and resumed twice, one without a directory, one of two symbols."""
     out = path / "run"
     for share in (0.3, 0.6):
         with pytest.raises(Halt):
@@ -90,13 +92,15 @@ def rounds(path: Path) -> None:
 
 
 def settle(path: Path) -> None:
-    """What CPython and the C library take for good, they take now.
+    """Let CPython and the C library take now what they take for good.
 
-    ``pathlib`` interns the parts of every path. They are the same each round, but forgotten between, and each that comes
-    again takes a new place in CPython's table of such strings. The places last for 600 rounds; then the table is made anew.
-    The first time it is doubled, at round 100 or so: 1.9 MiB. At round 1,900 the C library has no room for the new one but
-    at the end: 2.3 MiB. With strings interned on purpose both come within 40 rounds, and 0.1 MiB in the 360 after, in which
-    the table is made anew 30 times. None of it is a leak: 46.1 MiB were in use at round 200, and at 1,200.
+    ``pathlib`` interns the parts of every path. They are the same each round, but forgotten
+    between, and each that comes again takes a new place in CPython's table of such strings. The
+    places last for 600 rounds; then the table is made anew. The first time it is doubled, at round
+    100 or so: 1.9 MiB. At round 1,900 the C library has no room for the new one but at the end:
+    2.3 MiB. With strings interned on purpose both come within 40 rounds, and 0.1 MiB in the 360
+    after, in which the table is made anew 30 times. None of it is a leak: 46.1 MiB were in use at
+    round 200, and at 1,200.
     """
     for _ in range(5):
         rounds(path)
@@ -125,7 +129,10 @@ class _Blocks(ctypes.Structure):
 
 
 def in_use(library: ctypes.CDLL) -> int:
-    """Bytes. Resident memory shows a leak late: 400 rounds of 2 KiB went into what lay free, and nothing was seen of them."""
+    """Return allocated bytes.
+
+    Resident memory shows a leak late: 400 rounds of 2 KiB went unseen into what lay free.
+    """
     small = sys.getallocatedblocks() * SMALL
     if not hasattr(library, "mallinfo2"):
         return small

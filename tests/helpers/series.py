@@ -1,4 +1,4 @@
-"""Price series that find mistakes: random, tick-rounded, constant, trending, short; and the reference on them."""
+"""Price series that find mistakes (random, ticks, constant, trending), and their reference."""
 
 from __future__ import annotations
 

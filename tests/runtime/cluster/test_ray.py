@@ -41,14 +41,15 @@ class Slow(importlib.abc.MetaPathFinder):
             from qmac.engine.sweep.worker import Worker
             evaluate = Worker.evaluate
             def slowly(worker, batch):
-                if threading.current_thread().name.startswith("ThreadPoolExecutor"):  # known answers are not slow
+                # known answers, in another thread, are not slow
+                if threading.current_thread().name.startswith("ThreadPoolExecutor"):
                     time.sleep(float(os.environ["QMAC_TEST_CELL_SECONDS"]) * (batch[1] - batch[0]))
                 return evaluate(worker, batch)
             Worker.evaluate = slowly
 
 sys.meta_path.insert(0, Slow())
 """
-"""Of every process that a raylet starts: cells take so long that there is time to break into them."""
+"""``sitecustomize`` of every process of a raylet: cells take time, so that tests can break in."""
 
 
 @pytest.fixture(scope="module")
@@ -78,16 +79,16 @@ def raylets(count, cell_seconds=0.0, place=None):
 
 
 @pytest.fixture
-def told(monkeypatch):
+def actions(monkeypatch):
     """Every action but pings, with its moment."""
-    actions, act = [], driver.ClusterSweep._act
+    heard, act = [], driver.ClusterSweep._act
 
     def listening(sweep, action):
-        actions.append((time.monotonic(), action))
+        heard.append((time.monotonic(), action))
         return act(sweep, action)
 
     monkeypatch.setattr(driver.ClusterSweep, "_act", listening)
-    return actions
+    return heard
 
 
 def workers():
@@ -100,22 +101,25 @@ def workers():
     return sorted(found, key=lambda process: process.pid)
 
 
-def when_granted(told, leases):
+def when_granted(actions, leases):
     """Wait until so many leases are out or done, and every actor has one."""
     for _ in range(600):
-        granted = [action.lease.node for _, action in list(told) if isinstance(action, Grant)]
+        granted = [action.lease.node for _, action in list(actions) if isinstance(action, Grant)]
         if len(granted) >= leases and len(set(granted)) >= len(workers()):
             return
         time.sleep(0.05)
     raise AssertionError("no leases")
 
 
-def swept(cluster, told, trouble, leases=3):
-    """A run on the cluster with trouble in the middle of it; (result, moments from trouble to every lease that was given up)."""
+def swept(cluster, actions, trouble, leases=3):
+    """Run on the cluster with trouble in the middle.
+
+    Returns the result, and seconds from the trouble to each node that was given up.
+    """
     began = []
 
     def later():
-        when_granted(told, leases)
+        when_granted(actions, leases)
         began.append(time.monotonic())
         trouble()
 
@@ -126,16 +130,16 @@ def swept(cluster, told, trouble, leases=3):
     thread.join()
     given_up = [
         moment - began[0]
-        for moment, action in told
+        for moment, action in actions
         if isinstance(action, Expel) and moment > began[0]
     ]
     return result, given_up
 
 
-def released(told):
+def released(actions):
     """Seconds from when a node was given up to when cells of its leases were granted again."""
     waits, out = [], {}
-    for moment, action in told:
+    for moment, action in actions:
         match action:
             case Grant(lease):
                 for lost_at, cells in list(out.values()):
@@ -145,10 +149,10 @@ def released(told):
             case Expel(node):
                 mine = [
                     other.lease
-                    for _, other in told
+                    for _, other in actions
                     if isinstance(other, Grant) and other.lease.node == node
                 ]
-                done = {other.lease.number for _, other in told if isinstance(other, Accept)}
+                done = {other.lease.number for _, other in actions if isinstance(other, Accept)}
                 out[node] = (
                     moment,
                     {
@@ -171,20 +175,21 @@ def test_digest_is_that_of_threads(digest, count):
         assert any(status.nodes for status in seen)
 
 
-def test_a_worker_that_is_killed(digest, told, tmp_path):
+def test_a_worker_that_is_killed(digest, actions, tmp_path):
     with raylets(2, 0.1, tmp_path) as (cluster, _):
-        result, given_up = swept(cluster, told, lambda: workers()[0].kill())
+        result, given_up = swept(cluster, actions, lambda: workers()[0].kill())
     assert result.digest == digest
     assert len(given_up) == 1 and given_up[0] < 3
-    waits = released(told)
+    waits = released(actions)
     assert waits and max(waits) < 10, waits
     print(
-        f"worker killed: seen after {given_up[0]:.1f} s, leased again after {min(waits):.1f} to {max(waits):.1f} s"
+        f"worker killed: seen after {given_up[0]:.1f} s, "
+        f"leased again after {min(waits):.1f} to {max(waits):.1f} s"
     )
 
 
 def begun(out, *python, **streams):
-    """``qmac optimize --executor ray`` in a process of its own, with slow cells; a run of the same question as ``digest``."""
+    """Start ``qmac optimize --executor ray`` with slow cells; its digest is ``digest``."""
     csv = out.parent / "prices.csv"
     PRICES.to_csv(csv, float_format="%.17g")
     (out.parent / "sitecustomize.py").write_text(SLOW)
@@ -200,8 +205,8 @@ def begun(out, *python, **streams):
 def test_a_driver_that_is_killed_goes_on_elsewhere(digest, tmp_path):
     out = tmp_path / "run"
     code = (
-        "from qmac.jobs import monitor as keeper; from qmac.runtime.cluster import leases\n"
-        "keeper.SNAPSHOT_SECONDS, keeper.SNAPSHOT_COST, leases.LEASE_SECONDS = 0.3, 1.0, 0.5\n"
+        "from qmac.jobs import monitor; from qmac.runtime.cluster import leases\n"
+        "monitor.SNAPSHOT_SECONDS, monitor.SNAPSHOT_COST, leases.LEASE_SECONDS = 0.3, 1.0, 0.5\n"
         "from qmac.cli.main import main\nmain()\n"
     )
     process = begun(out, "-c", code, stderr=subprocess.DEVNULL)
@@ -278,7 +283,8 @@ def test_a_node_whose_cpus_others_hold_is_named(monkeypatch):
         ray.get(holder.__ray_ready__.remote())
         name = f"{nodes[0].node_ip_address}:{nodes[0].node_id[:6]}"
         why = re.escape(
-            f"{name}: no process of ours has begun there; all of its CPUs are requested (1), and others"
+            f"{name}: no process of ours has begun there; "
+            "all of its CPUs are requested (1), and others"
         )
         with (
             pytest.warns(UserWarning, match=f"waiting for node {why}"),
@@ -287,20 +293,20 @@ def test_a_node_whose_cpus_others_hold_is_named(monkeypatch):
             qmac.optimize(PRICES, GRID, executor=executor)
 
 
-def test_what_is_asked_of_a_node_that_has_just_ended_is_asked_of_nobody():
+def test_actions_for_a_node_that_has_just_ended_do_nothing():
     from qmac.runtime.cluster.messages import Lease, Ping, Recall
     from qmac.runtime.cluster.ray import RayNodes
     from qmac.runtime.resources.limits import Limits
 
     nodes = RayNodes(Limits())
     for action in (Grant(Lease(1, "gone", 0, 1)), Ping("gone"), Recall("gone"), Expel("gone", "")):
-        nodes.do(action)  # its loss is told after an answer that gave it another lease
+        nodes.do(action)  # its loss is actions after an answer that gave it another lease
 
 
 @pytest.mark.parametrize(
     "address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:1", "127.0.0.1:99999"]
 )
-def test_an_address_without_a_cluster_is_told_at_once(address):
+def test_an_address_without_a_cluster_is_reported_at_once(address):
     began = time.monotonic()
     with pytest.raises(OptionError, match=r"Ray cluster"):
         qmac.RayExecutor(address)
@@ -311,7 +317,7 @@ def test_an_address_without_a_cluster_is_told_at_once(address):
 
 
 @long
-def test_workers_killed_every_five_seconds(digest, told, tmp_path):
+def test_workers_killed_every_five_seconds(digest, actions, tmp_path):
     def trouble():
         for number in itertools.count():
             if number == 5:
@@ -321,35 +327,36 @@ def test_workers_killed_every_five_seconds(digest, told, tmp_path):
             time.sleep(5)
 
     with raylets(2, 0.6, tmp_path) as (cluster, _):
-        result, given_up = swept(cluster, told, trouble)
+        result, given_up = swept(cluster, actions, trouble)
     assert result.digest == digest and len(given_up) >= 4
-    waits = sorted(round(wait, 1) for wait in released(told))
+    waits = sorted(round(wait, 1) for wait in released(actions))
     assert waits[-1] < 3, waits
     print(f"workers killed: leased again after {waits} s")
 
 
 @long
-def test_a_raylet_that_is_killed_and_one_that_comes(digest, told, tmp_path):
+def test_a_raylet_that_is_killed_and_one_that_comes(digest, actions, tmp_path):
     with raylets(2, 0.3, tmp_path) as (cluster, nodes):
 
         def trouble():
             os.kill(nodes[0].all_processes["raylet"][0].process.pid, signal.SIGKILL)
 
-        result, given_up = swept(cluster, told, trouble)
+        result, given_up = swept(cluster, actions, trouble)
         assert result.digest == digest and given_up[0] < 15, given_up
-        waits = released(list(told))
+        waits = released(list(actions))
         cluster.add_node(num_cpus=1, object_store_memory=STORE)
         with qmac.RayExecutor(cluster.address) as executor:
             again = qmac.optimize(PRICES, GRID, top=20, executor=executor)
         assert again.digest == digest
     print(
-        f"raylet killed: given up after {given_up[0]:.1f} s, leased again after {min(waits):.1f} to {max(waits):.1f} s more"
+        f"raylet killed: given up after {given_up[0]:.1f} s, "
+        f"leased again after {min(waits):.1f} to {max(waits):.1f} s more"
     )
 
 
 @long
 @pytest.mark.parametrize("which", ["actor", "raylet"])
-def test_one_that_stands_still(digest, told, tmp_path, which):
+def test_one_that_stands_still(digest, actions, tmp_path, which):
     stopped = []
     with raylets(2, 0.3, tmp_path) as (cluster, nodes):
 
@@ -358,7 +365,7 @@ def test_one_that_stands_still(digest, told, tmp_path, which):
             stopped.append(psutil.Process(raylet) if which == "raylet" else workers()[0])
             stopped[0].suspend()
 
-        result, given_up = swept(cluster, told, trouble)
+        result, given_up = swept(cluster, actions, trouble)
         with contextlib.suppress(psutil.Error):
             stopped[0].resume()
     assert result.digest == digest and given_up[0] < SILENCE_SECONDS + 4, given_up
