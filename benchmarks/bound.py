@@ -2,9 +2,10 @@
 
     python -m benchmarks.bound [--rounds 5]
 
-One lane block at a time, one thread. The bound of a step is the slower of two that are measured in the same rounds: its loads
-alone (the same rows of the same tables in the same order, nothing computed) and its vector instructions alone (a compare, a
-blend and an addition for each 64 bytes of values, in registers, at the rate of additions that do not wait for each other).
+One lane block at a time, one thread. The bound of a step is the slower of two that are measured in
+the same rounds: its loads alone (the same rows of the same tables in the same order, nothing
+computed) and its vector instructions alone (a compare, a blend and an addition for each 64 bytes of
+values, in registers, at the rate of additions that do not wait for each other).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ CODE_BYTES = 2
 
 @kernel
 def walk_alone(width, tile, entries, prefixes, values, tables, states, out):
-    """All rows against one block, nothing kept but a sum."""
+    """All rows against one block, nothing stored but a sum."""
     total = splat(0.0, width)
     for row in range(prefixes.size - 1):
         begin, end = item(entries.starts, row), item(entries.starts, row + 1)
@@ -106,21 +107,35 @@ def close_alone(lanes, margins, exits, count_shift, counts, cells, maps):
 
 
 def measure(rounds: int = 5) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "bound",
         "The walk against the machine, and a lane block part by part",
-        "Nanoseconds a row of 32 lanes, one thread, medians over lane blocks throughout the grid. Bytes are those of the tables that a row reads; the bound "
-        "is the slower of loads alone and vector instructions alone (6 a step of 32 lanes on a machine of 512 bits: compare, blend, four additions). "
-        "Reductions and the rest are what remains of the whole.",
-        ("bars", "steps a row", "bytes a row", "loads alone", "instructions alone", "walk alone", "share of the bound", "tables", "margins closed",
-         "reductions and the rest", "whole"),
-    )  # fmt: skip
+        "Nanoseconds a row of 32 lanes, one thread, medians over lane blocks throughout the "
+        "grid. Bytes are those of the tables that a row reads; the bound is the slower of loads "
+        "alone and vector instructions alone (6 a step of 32 lanes on a machine of 512 bits: "
+        "compare, blend, four additions). Reductions and the rest are what remains of the whole.",
+        (
+            "bars",
+            "steps a row",
+            "bytes a row",
+            "loads alone",
+            "instructions alone",
+            "walk alone",
+            "share of the bound",
+            "tables",
+            "margins closed",
+            "reductions and the rest",
+            "whole",
+        ),
+    )
     for bars in (800, 2000):
-        section.rows.append(block_of(qmac.sample_prices().tail(bars), rounds))
+        section.rows.append(measure_block(qmac.sample_prices().tail(bars), rounds))
     return section
 
 
-def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
+def measure_block(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
+    """Return the row of a series."""
     series = PreparedSeries.build(prices, GRID.windows, qmac.Rules())
     spec = build_spec(series, GRID, "total_return", True, check_constraints(None, 1), 100)
     data = Dataset.build(series, GRID, spec.statistics)
@@ -186,16 +201,23 @@ def block_of(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
         for name, times in in_turn(contenders, rounds).items():
             found.setdefault(name, []).append(statistics.median(times) / rows * 1e9)
     ns = {name: statistics.median(times) for name, times in found.items()}
-    instructions = (
-        ns["additions"] / 8 * steps / rows * 6 / 4
-    )  # an addition of 32 lanes is four instructions
+    # an addition of 32 lanes is four instructions, a step six
+    instructions = ns["additions"] / 8 * steps / rows * 6 / 4
     bound = max(ns["loads"], instructions)
     rest = ns["whole"] - ns["walk"] - ns["tables"] - ns["close"]
     return (
-        f"{data.bars:,}", f"{steps / rows:.1f}", f"{steps / rows * LANES * (8 + CODE_BYTES):,.0f}", f"{ns['loads']:.0f}",
-        f"{instructions:.0f}", f"{ns['walk']:.0f}", f"{bound / ns['walk']:.0%}", f"{ns['tables']:.0f}", f"{ns['close']:.0f}",
-        f"{rest:.0f}", f"{ns['whole']:.0f}",
-    )  # fmt: skip
+        f"{data.bars:,}",
+        f"{steps / rows:.1f}",
+        f"{steps / rows * LANES * (8 + CODE_BYTES):,.0f}",
+        f"{ns['loads']:.0f}",
+        f"{instructions:.0f}",
+        f"{ns['walk']:.0f}",
+        f"{bound / ns['walk']:.0%}",
+        f"{ns['tables']:.0f}",
+        f"{ns['close']:.0f}",
+        f"{rest:.0f}",
+        f"{ns['whole']:.0f}",
+    )
 
 
 if __name__ == "__main__":

@@ -18,11 +18,13 @@ SMALL = qmac.Grid(windows=range(2, 22))
 
 
 def measure(rounds: int = 3) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "cluster",
         "Ray beside threads, one machine",
-        f"{WIDE.size:,} combinations (windows 2:860), 5,031 bars, total_return, {THREADS} threads each, in turn; digests equal. Ray and its "
-        "actor are there already; what it takes to start and end them is the last row, the same for any job.",
+        f"{WIDE.size:,} combinations (windows 2:860), 5,031 bars, total_return, {THREADS} threads "
+        "each, in turn; digests equal. Ray and its actor are there already; what it takes to "
+        "start and end them is the last row, the same for any job.",
         ("executor", "seconds", "over threads"),
     )
     prices, digests = qmac.sample_prices(), set()

@@ -1,9 +1,10 @@
-"""Other backtesters on the same combinations: vectorbt on both of its engines, raptorbt, backtesting.py.
+"""Other backtesters on the same combinations: vectorbt (both engines), raptorbt, backtesting.py.
 
     python -m benchmarks.contenders [--rounds 3]
 
-Their entries and exits are made beforehand, and all combinations go in one call where there is one: they are timed from signals to total
-returns, qmac from prices, on the whole grid. One that is not installed says so.
+Their entries and exits are computed beforehand, and all combinations go in one call where there is
+one: they are timed from signals to total returns, qmac from prices, on the whole grid. One that is
+not installed says so.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ RULES = qmac.Rules(fees=0.001, slippage=0.0)
 
 
 class Problem:
-    """The same for all: averages, signals of each combination, what each must return."""
+    """What all contenders compute: averages, signals of each combination, expected returns."""
 
     def __init__(self, combinations: int = COMBINATIONS) -> None:
         self.prices = qmac.sample_prices().tail(BARS)
@@ -47,23 +48,27 @@ class Problem:
         self.averages = dict(zip(GRID.windows, averages, strict=True))
         self.signals = [self._signals(row) for row in self.rows]
         entries, exits = zip(*self.signals, strict=True)
-        self.entries, self.exits = (np.array(side).T.copy() for side in (entries, exits))  # (T, N)
+        self.entries = np.array(entries).T.copy()  # (T, N)
+        self.exits = np.array(exits).T.copy()
         self.expected = qmac.evaluate(self.prices, self.rows, RULES)["total_return"].to_numpy()
 
     def _crosses(self, over: int, under: int) -> np.ndarray:
+        """Whether an average crosses above another, ``(T,)``."""
         difference = self.averages[over] - self.averages[under]
         tied = np.abs(difference) <= TIE * np.abs(self.averages[over])
         signs = np.where(tied, 0.0, np.sign(difference))
         with np.errstate(invalid="ignore"):
-            return np.concatenate(([False], (signs[1:] > 0) & (signs[:-1] <= 0)))
+            is_above, was_not_above = signs[1:] > 0, signs[:-1] <= 0
+        return np.concatenate(([False], is_above & was_not_above))
 
     def _signals(self, row: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """On a bar with both neither acts: that is settled here, for contenders have rules of their own."""
+        """On a bar with both neither acts: that is settled here, as contenders have other rules."""
         entries, exits = self._crosses(row[0], row[1]), self._crosses(row[3], row[2])
         return entries & ~exits, exits & ~entries
 
 
 def vectorbt(problem: Problem, engine: str) -> np.ndarray:
+    """Return the total returns by vectorbt."""
     import vectorbt as vbt
 
     close = pd.Series(problem.prices.close, problem.prices.index)
@@ -81,6 +86,7 @@ def vectorbt(problem: Problem, engine: str) -> np.ndarray:
 
 
 def raptorbt(problem: Problem, engine: str = "") -> np.ndarray:
+    """Return the total returns by raptorbt."""
     import raptorbt as rbt
 
     close = problem.prices.close
@@ -94,9 +100,12 @@ def raptorbt(problem: Problem, engine: str = "") -> np.ndarray:
 
 
 def backtesting_py(problem: Problem, engine: str = "") -> np.ndarray:
+    """Return the total returns by backtesting.py."""
     from backtesting import Backtest, Strategy
 
     class Crossings(Strategy):  # type: ignore[misc]
+        """Enters and exits on given bars."""
+
         entries = exits = None
 
         def init(self) -> None:
@@ -116,10 +125,8 @@ def backtesting_py(problem: Problem, engine: str = "") -> np.ndarray:
     )
     backtest = Backtest(frame, Crossings, cash=1e9, commission=RULES.fees, trade_on_close=True)
     returns = []
-    with (
-        contextlib.redirect_stderr(io.StringIO()),
-        warnings.catch_warnings(),
-    ):  # a progress bar; open trades at the end
+    # a progress bar, and a warning of trades that are open at the end
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for entries, exits in problem.signals:
             returns.append(backtest.run(entries=entries, exits=exits)["Return [%]"] / 100)
@@ -135,12 +142,15 @@ CONTENDERS: dict[str, tuple[Callable[..., np.ndarray], str, str, int]] = {
 
 
 def measure(rounds: int = 3) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "contenders",
         "Other backtesters, same combinations, same results",
-        f"{BARS:,} bars, random combinations of the full grid ({COMBINATIONS:,}; backtesting.py {SLOW_COMBINATIONS}), fees 0.1 %, from signals "
-        "to total returns; qmac from prices, the whole grid, all reductions. Ratios are medians over rounds in turn, of one qmac "
-        "thread over contenders with one. Largest difference is that of the growth of cash; backtesting.py buys whole shares.",
+        f"{BARS:,} bars, random combinations of the full grid ({COMBINATIONS:,}; backtesting.py "
+        f"{SLOW_COMBINATIONS}), fees 0.1 %, from signals to total returns; qmac from prices, the "
+        "whole grid, all reductions. Ratios are medians over rounds in turn, of one qmac thread "
+        "over contenders with one. Largest difference is that of the growth of cash; "
+        "backtesting.py buys whole shares.",
         ("contender", "version", "combinations/s", "qmac over it", "largest difference"),
     )
     prices = Problem(1).prices
@@ -149,24 +159,12 @@ def measure(rounds: int = 3) -> Section:
     for name, (run, engine, package, count) in CONTENDERS.items():
         problem = Problem(count)
         try:
-            found = run(problem, engine)
-        except (
-            Exception
-        ) as error:  # a contender that cannot run is a row of the table, not the end of it
-            section.rows.append(
-                (
-                    name,
-                    _version(package),
-                    f"not measured: {type(error).__name__}: {error}"[:120],
-                    "",
-                    "",
-                )
-            )
+            returns = run(problem, engine)
+        except Exception as error:  # one that does not run is a row, not the end of the table
+            reason = f"not measured: {type(error).__name__}: {error}"[:120]
+            section.rows.append((name, _version(package), reason, "", ""))
             continue
-        wrong = np.abs(found - problem.expected) / (1 + np.abs(problem.expected))
-        differences[name] = f"{wrong.max():.0e}" + (
-            f", {np.mean(wrong > 1e-5):.1%} above 1e-5" if wrong.max() > 1e-5 else ""
-        )
+        differences[name] = _format_difference(returns, problem.expected)
         runs[name] = lambda run=run, problem=problem, engine=engine, count=count: (
             count / seconds(lambda: run(problem, engine))
         )
@@ -192,6 +190,15 @@ def measure(rounds: int = 3) -> Section:
                 )
             )
     return section
+
+
+def _format_difference(returns: np.ndarray, expected: np.ndarray) -> str:
+    """Return the largest difference of the growth of cash, and how many are not small."""
+    relative = np.abs(returns - expected) / (1 + np.abs(expected))
+    text = f"{relative.max():.0e}"
+    if relative.max() > 1e-5:
+        text += f", {np.mean(relative > 1e-5):.1%} above 1e-5"
+    return text
 
 
 def _version(package: str) -> str:

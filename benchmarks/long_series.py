@@ -23,7 +23,7 @@ from benchmarks.measuring import (
 
 BARS = (2_000, 20_000, 100_000, 500_000)
 REFERENCE = 20_000
-"""2,000 bars are over in 0.08 s, half of it a fixed cost, so the comparison is also made with these."""
+"""Bars of the second comparison: 2,000 take 0.08 s, half of it a fixed cost."""
 GRID = qmac.Grid(windows=range(2, 253, 3))
 
 
@@ -37,11 +37,13 @@ def minutes(bars: int) -> qmac.Prices:
 
 
 def measure(rounds: int = 3) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "long_series",
         "Long series",
-        f"Windows 2:252:3 ({GRID.size:,} combinations), random-walk minutes in cents, total_return, {THREADS} threads, whole "
-        "`qmac.optimize` calls. Cost is core time for one entry of one combination, preparation included.",
+        f"Windows 2:252:3 ({GRID.size:,} combinations), random-walk minutes in cents, "
+        f"total_return, {THREADS} threads, whole `qmac.optimize` calls. Cost is core time for one "
+        "entry of one combination, preparation included.",
         (
             "bars",
             "entries a pair",

@@ -1,4 +1,4 @@
-"""What every benchmark needs: the machine in words, contenders in turn, medians with their spread."""
+"""Tools of every benchmark: the machine in words, contenders in turn, medians with their spread."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -32,18 +33,21 @@ class Section:
     rows: list[tuple[str, ...]] = field(default_factory=list)
 
     def markdown(self) -> str:
+        """Return the section of docs/benchmarks.md."""
         lines = [self.columns, ["---"] * len(self.columns), *self.rows]
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         return f"## {self.title}\n\n`python -m benchmarks.{self.name}`. {self.notes}\n\n{table}\n"
 
     def to_dict(self) -> dict[str, object]:
+        """Return the entry of docs/benchmarks.json."""
         return asdict(self)
 
 
 def machine() -> dict[str, str]:
-    """Where and with what it was measured."""
+    """Return where and with what it was measured."""
+    cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
     return {
-        "CPUs": f"{THREADS} ({numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()}, {cpu_model()})",
+        "CPUs": f"{THREADS} ({cpu}, {cpu_model()})",
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "Numba": numba.__version__,
@@ -52,46 +56,47 @@ def machine() -> dict[str, str]:
 
 
 def cpu_model() -> str:
-    try:
-        with Path("/proc/cpuinfo").open() as file:
-            return next(
-                line.split(":")[1].strip() for line in file if line.startswith("model name")
-            )
-    except (OSError, StopIteration):
-        return platform.processor() or "unknown"
+    """Return the name of the CPU."""
+    with suppress(OSError), Path("/proc/cpuinfo").open() as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    return platform.processor() or "unknown"
 
 
 def in_turn(contenders: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """What each contender returns, A B C A B C ..., after one call each that does not count."""
+    """Call contenders A B C A B C ..., after one call each that does not count."""
     for contender in contenders.values():
         contender()
-    found: dict[str, list[float]] = {name: [] for name in contenders}
+    values: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, contender in contenders.items():
-            found[name].append(contender())
-    return found
+            values[name].append(contender())
+    return values
 
 
 def seconds(function: Callable[[], object]) -> float:
+    """Return how long a call takes."""
     began = time.perf_counter()
     function()
     return time.perf_counter() - began
 
 
 def spread(values: list[float], digits: int = 0) -> str:
-    """Median, and the smallest and largest in brackets."""
+    """Return the median, and the smallest and largest in brackets."""
     middle = statistics.median(values)
     return f"{middle:,.{digits}f} ({min(values):,.{digits}f} - {max(values):,.{digits}f})"
 
 
 def ratios(a: list[float], b: list[float]) -> list[float]:
+    """Return the ratios of values that were measured in the same round."""
     return [x / y for x, y in zip(a, b, strict=True)]
 
 
 def entries_per_pair(
     prices: qmac.Prices, grid: qmac.Grid = GRID, rules: qmac.Rules | None = None
 ) -> float:
-    """Mean number of crosses of a buy pair."""
+    """Return the mean number of crosses of a buy pair."""
     from qmac.engine.dataset.series import PreparedSeries
     from qmac.engine.dataset.signals import find_all_crosses
 
@@ -103,6 +108,7 @@ def entries_per_pair(
 
 
 def rounds_from(description: str | None, rounds: int) -> int:
+    """Return the rounds that the command line names."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -28,11 +28,13 @@ STOPS = {"stop_loss": 0.1, "take_profit": 0.5, "trailing_stop": 0.15, "max_bars"
 
 
 def measure(rounds: int = 3) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "objectives",
         "By objective, constraint and stop",
-        f"2,000 bars, full grid, {THREADS} threads, all reductions, million combinations/s; beside each the median ratio to the "
-        "same conflict rule without a stop, or to total_return. Bounds are on trades and drawdown.",
+        f"2,000 bars, full grid, {THREADS} threads, all reductions, million combinations/s; "
+        "beside each the median ratio to the same conflict rule without a stop, or to "
+        "total_return. Bounds are on trades and drawdown.",
         ("what", "million/s", "over the plain one"),
     )
     asked: dict[str, dict[str, Any]] = {metric: {"objective": metric} for metric in MEASURES}

@@ -1,7 +1,7 @@
 """The backtester that qmac replaces, re-created from a description of what it computes.
 
-It is here to be measured against, and to show that qmac computes the same numbers when it is given the
-same averages. One call scores one combination: four averages, then a scan of the bars.
+It is measured against, and shows that qmac computes the same numbers from the same averages. One
+call scores one combination: four averages, then a scan of the bars.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ RULES = qmac.Rules(conflict="opposite")
 
 @numba.njit(cache=True)
 def stale_averages(prices, window):
-    """The original's rolling sum: it starts with the first ``window`` prices and then adds prices[w - 1]
-    a second time, so one stale price stays in every later sum. The last index is never written."""
+    """The original's rolling sum.
+
+    It starts with the first ``window`` prices and then adds ``prices[window - 1]`` a second time,
+    so one stale price stays in every later sum. The last index is never written.
+    """
     out = np.zeros(prices.size)
     total = 0.0
     for i in range(window):
@@ -73,7 +76,7 @@ def as_dataset(prices, grid):
 
 
 def dataset_of(averages, close, grid, tie):
-    """Any averages under the original's costs; it trades from bar ``window_size`` on, its largest window."""
+    """Any averages under the original's costs; it trades from its largest window on."""
     from qmac.engine.dataset.dataset import Dataset, TradeData
     from qmac.engine.dataset.period import Period
     from qmac.engine.dataset.trade_values import build_facts

@@ -20,26 +20,26 @@ from qmac.kernels.signals.event_lists import Lists
 from qmac.kernels.trades.replay import find_trades
 from qmac.runtime.execution.threads import compute_tally
 
-KEPT = 1000
+HEAD_ROWS = 1000
 
 
 def main() -> None:
-    print(
-        "| bars | averages | best combination | its score | score with the other averages | its rank there |"
-    )
+    """Print both tables."""
+    columns = ("best combination", "its score", "score with the other averages", "its rank there")
+    print(f"| bars | averages | {' | '.join(columns)} |")
     print("|---|---|---|---|---|---|")
     for bars in (800, 2000, 5031):
         compare(qmac.sample_prices().tail(bars))
     print()
-    print(
-        "| bars | combinations | mean difference of a score | correlation | top 1,000 in common |"
-    )
+    columns = ("mean difference of a score", "correlation", "top 1,000 in common")
+    print(f"| bars | combinations | {' | '.join(columns)} |")
     print("|---|---|---|---|---|")
     for bars in (800, 2000, 5031):
         spread(qmac.sample_prices().tail(bars))
 
 
 def compare(prices: qmac.Prices) -> None:
+    """Print the best combination of each kind of averages, and what it is by the other kind."""
     grid = qmac.Grid(windows=range(2, 253))
     for name in ("stale", "right"):
         scores, rows = run(prices, grid, name, 1)
@@ -50,22 +50,30 @@ def compare(prices: qmac.Prices) -> None:
 
 
 def spread(prices: qmac.Prices) -> None:
+    """Print how far the scores of a small grid are apart."""
     grid = qmac.Grid(windows=range(2, 253, 9))
-    stale, right = (
-        dict(zip(map(tuple, rows), s, strict=True))
-        for s, rows in (run(prices, grid, n, grid.size) for n in ("stale", "right"))
-    )
+    stale, right = _score_rows(prices, grid, "stale"), _score_rows(prices, grid, "right")
     a, b = np.array(list(stale.values())), np.array([right[row] for row in stale])
-    heads = [
-        set(sorted(scores, key=lambda row: (-scores[row], row))[:KEPT]) for scores in (stale, right)
-    ]
-    common = len(heads[0] & heads[1])
-    print(
-        f"| {len(prices):,} | {grid.size:,} | {np.abs(a - b).mean():.4f} | {np.corrcoef(a, b)[0, 1]:.4f} | {common} |"
-    )
+    difference, correlation = np.abs(a - b).mean(), np.corrcoef(a, b)[0, 1]
+    common = len(_find_best(stale) & _find_best(right))
+    size = f"{len(prices):,} | {grid.size:,}"
+    print(f"| {size} | {difference:.4f} | {correlation:.4f} | {common} |")
+
+
+def _score_rows(prices: qmac.Prices, grid: qmac.Grid, name: str) -> dict[tuple[int, ...], float]:
+    """Return the score of every combination."""
+    scores, rows = run(prices, grid, name, grid.size)
+    return dict(zip(map(tuple, rows.tolist()), scores.tolist(), strict=True))
+
+
+def _find_best(scores: dict[tuple[int, ...], float]) -> set[tuple[int, ...]]:
+    """Return the combinations with the highest scores."""
+    ranked = sorted(scores, key=lambda row: (-scores[row], row))
+    return set(ranked[:HEAD_ROWS])
 
 
 def dataset(prices: qmac.Prices, grid: qmac.Grid, name: str) -> Dataset:
+    """Return the data of the original, with its averages or with right ones."""
     if name == "stale":
         return original.as_dataset(prices.close, grid)
     return original.dataset_of(
@@ -84,16 +92,15 @@ def run(prices: qmac.Prices, grid: qmac.Grid, name: str, top: int) -> tuple[np.n
 def rank_of(
     prices: qmac.Prices, grid: qmac.Grid, name: str, combination: tuple[int, ...]
 ) -> tuple[float, int]:
-    """Score of a combination under the other averages, and about how many of the grid do better there."""
+    """Score of a combination under the other averages, and about how many do better."""
     whole = dataset(prices, grid, name)
     buy, sell = grid.buys.rank(*combination[:2]), grid.sells.rank(*combination[2:])
     score = _score(whole, buy, sell)
     evaluator = Evaluator(whole, original.build_spec(grid, 1))
     tally = compute_tally(evaluator, 2)
-    edges = (
-        evaluator.scale.low + np.arange(tally.totals.histogram.size) / evaluator.scale.bins_per_unit
-    )
-    return score, int(tally.totals.histogram[edges > score].sum())
+    scale, histogram = evaluator.scale, tally.totals.histogram
+    edges = scale.low + np.arange(histogram.size) / scale.bins_per_unit
+    return score, int(histogram[edges > score].sum())
 
 
 def _score(whole: Dataset, buy: int, sell: int) -> float:
@@ -102,8 +109,8 @@ def _score(whole: Dataset, buy: int, sell: int) -> float:
         entries, exits, np.full(whole.bars, whole.bars), whole.bars, False
     )
     prices = whole.trade_values.prices
-    ends = np.append(prices.sell, prices.last)[closed]
-    return float((ends / prices.buy[opened] - 1).sum())
+    ends = np.append(prices.exit, prices.last)[closed]
+    return float((ends / prices.entry[opened] - 1).sum())
 
 
 def _events(side: Lists, pair: int) -> np.ndarray:

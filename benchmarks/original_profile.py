@@ -1,9 +1,10 @@
-"""Where the time and the memory of the original go: its scorer, its lists of tuples, its Ray batches.
+"""Time and memory of the original, part by part: its scorer, its lists of tuples, its Ray batches.
 
     python -m benchmarks.original_profile [--rounds 5]
 
-Ray is not needed: what a batch costs the driver and the worker beside the scoring is that its tuples are pickled, sent
-through shared memory and unpickled, and its results the same way back; pickling and unpickling are measured.
+Ray is not needed: what a batch costs the driver and the worker beside the scoring is that its
+tuples are pickled, sent through shared memory and unpickled, and its results the same way back;
+pickling and unpickling are measured.
 """
 
 from __future__ import annotations
@@ -35,11 +36,13 @@ def averages_alone(prices: Any, combinations: Any) -> float:
 
 
 def measure(rounds: int = 5) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "original_profile",
         "Where the original's time and memory go",
-        f"{BARS:,} bars, windows 2:252, one thread; for {GRID.size:,} combinations by multiplication. Its lists hold all combinations before the first is "
-        "scored, and all results until the end.",
+        f"{BARS:,} bars, windows 2:252, one thread; for {GRID.size:,} combinations by "
+        "multiplication. Its lists hold all combinations before the first is scored, and all "
+        "results until the end.",
         ("part", "a combination", "for the full grid"),
     )
     prices = qmac.sample_prices().tail(BARS).close
@@ -71,13 +74,11 @@ def measure(rounds: int = 5) -> Section:
     for name, found in times.items():
         middle = float(np.median(found))
         section.rows.append((name, f"{spread(found, 3)} µs", _hours(middle * 1e-6 * GRID.size)))
-    tuples, kept = (
-        _bytes(lambda: _tuples(LISTED)),
-        _bytes(lambda: [(row, 0.5 + n) for n, row in enumerate(rows)]),
-    )
+    tuples = _bytes(lambda: _tuples(LISTED))
+    listed = _bytes(lambda: [(row, 0.5 + n) for n, row in enumerate(rows)])
     for name, size in (
         ("memory of its tuple in the list", tuples),
-        ("memory of its result in the list", kept),
+        ("memory of its result in the list", listed),
         ("bytes of a batch out", len(packed) / LISTED),
         ("bytes of a batch back", len(packed_results) / LISTED),
     ):
@@ -86,7 +87,7 @@ def measure(rounds: int = 5) -> Section:
 
 
 def _tuples(count: int) -> list[tuple[int, ...]]:
-    """As the original makes them: nested choices of windows that must differ."""
+    """Return tuples as the original builds them: nested choices of windows that must differ."""
     windows = range(2, 253)
     quadruples = (
         (a, b, c, d)

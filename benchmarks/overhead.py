@@ -1,4 +1,4 @@
-"""What it costs to watch over a run: the governor's share of a core, the snapshots' share of the time.
+"""The price of a watched run: the governor's share of a core, the snapshots' share of the time.
 
 python -m benchmarks.overhead [--rounds 3]
 """
@@ -22,19 +22,23 @@ from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Probe
 
 GOVERNOR, SNAPSHOTS = 0.005, 0.01
-"""What is promised, as shares."""
+"""Promised shares."""
 WIDE = qmac.Grid(windows=range(2, 501))
 """Half a minute on two cores."""
 READINGS = 200
 
 
 def measure(rounds: int = 3, wide: bool = True) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "overhead",
         "The price of being watched",
-        f"Governor: CPU time of {1 / READING_SECONDS:.0f} readings and {1 / POLL_SECONDS - 1 / READING_SECONDS:.0f} looks between them, a second; "
-        "with a directory, so that the disk is asked as well. Snapshots: of a run on all threads into a directory, the time in which one is "
-        "written, for which workers may have to wait, and that of the merges it calls for, of one thread. A share of the whole run, serial parts included.",
+        f"Governor: CPU time of {1 / READING_SECONDS:.0f} readings and "
+        f"{1 / POLL_SECONDS - 1 / READING_SECONDS:.0f} looks between them, a second; with a "
+        "directory, so that the disk is asked as well. Snapshots: of a run on all threads into a "
+        "directory, the time in which one is written, for which workers may have to wait, and "
+        "that of the merges it calls for, of one thread. A share of the whole run, serial parts "
+        "included.",
         ("what", "each, ms", "how often", "share", "promised"),
     )  # fmt: skip
     reading, look = zip(*(_tick() for _ in range(rounds)), strict=True)
@@ -100,10 +104,12 @@ def _snapshots() -> tuple[int, float, float]:
 
 
 def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
-    def timed(*given: Any) -> Any:
+    """Return a function that adds the seconds of each call to a list."""
+
+    def timed(*arguments: Any, **options: Any) -> Any:
         began = time.perf_counter()
         try:
-            return function(*given)
+            return function(*arguments, **options)
         finally:
             spent.append(time.perf_counter() - began)
 

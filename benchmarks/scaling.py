@@ -18,24 +18,28 @@ SCRIPT = """
 import time, qmac
 qmac.optimize(qmac.sample_prices(), qmac.Grid(windows=[5, 10, 20, 40, 80]))  # kernels are loaded
 prices = qmac.sample_prices()
-grid, rules = qmac.Grid(windows=range(2, {last} + 1)), qmac.Rules(start=prices.index[-{bars}].isoformat())
+grid = qmac.Grid(windows=range(2, {last} + 1))
+rules = qmac.Rules(start=prices.index[-{bars}].isoformat())
 began = time.perf_counter()
 result = qmac.optimize(prices, grid, rules=rules)
 seconds = time.perf_counter() - began
-peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))  # ru_maxrss is the parent's
+lines = open("/proc/self/status").readlines()  # ru_maxrss is the parent's
+peak = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
 print(result.evaluated, seconds, int(peak) / 1024, *result.best)
 """
 PLOT = Path(__file__).parents[1] / "docs" / "scaling.svg"
 
 
 def measure(rounds: int = 1, sizes: tuple[str, ...] = tuple(WINDOWS)) -> Section:
+    """Return the section of docs/benchmarks.md, and draw its plot."""
     section = Section(
         "scaling",
         "From 1e7 to 1e12 combinations",
-        f"Windows 2 to the last one, the last {BARS:,} bars of the sample (the averages are warmed up on those before), total_return, "
-        f"{THREADS} threads, all reductions, one process each; seconds of the `optimize` call, kernels loaded. Memory follows the square of the "
-        "number of windows (six maps of best, sum and count for each thread), not the combinations. "
-        "![time and memory](scaling.svg)",
+        f"Windows 2 to the last one, the last {BARS:,} bars of the sample (the averages are "
+        f"warmed up on those before), total_return, {THREADS} threads, all reductions, one "
+        "process each; seconds of the `optimize` call, kernels loaded. Memory follows the square "
+        "of the number of windows (six maps of best, sum and count for each thread), not the "
+        "combinations. ![time and memory](scaling.svg)",
         ("windows", "combinations", "seconds", "million/s", "peak memory, MiB", "best"),
     )
     points = []
@@ -53,10 +57,14 @@ def measure(rounds: int = 1, sizes: tuple[str, ...] = tuple(WINDOWS)) -> Section
         points.append((evaluated, sorted(times)[len(times) // 2], memory))
         section.rows.append(
             (
-                f"2:{last}", f"{evaluated:,}", spread(times, 2), f"{evaluated / points[-1][1] / 1e6:,.0f}",
-                f"{memory:,.0f}", ", ".join(found[0][3:]),
+                f"2:{last}",
+                f"{evaluated:,}",
+                spread(times, 2),
+                f"{evaluated / points[-1][1] / 1e6:,.0f}",
+                f"{memory:,.0f}",
+                ", ".join(found[0][3:]),
             )
-        )  # fmt: skip
+        )
     plot(points)
     return section
 

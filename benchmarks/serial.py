@@ -28,7 +28,8 @@ WIDE = qmac.Grid(windows=range(2, 1421))
 class Timed(ThreadExecutor):
     """One thread that knows how long it was in kernels that run side by side on more.
 
-    The longest item of a map counts as serial: it cannot be cut, and with many CPUs the others wait for it.
+    The longest item of a map counts as serial: it cannot be cut, and with many CPUs the others wait
+    for it.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class Timed(ThreadExecutor):
         self.spread, self.merging = 0.0, 0.0
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Any:
+        """Call a function on each item, and take the time of all but the longest call."""
         found, seconds = [], [0.0]
         for item in items:
             began = time.perf_counter()
@@ -44,9 +46,10 @@ class Timed(ThreadExecutor):
         self.spread += sum(seconds) - max(seconds)
         return found
 
-    def run(self, evaluator: Evaluator, ledger: Any, watch: Any) -> None:
+    def run(self, evaluator: Evaluator, ledger: Any, monitor: Any) -> None:
+        """Sweep, and take the time."""
         began = time.perf_counter()
-        super().run(evaluator, ledger, watch)
+        super().run(evaluator, ledger, monitor)
         self.spread += time.perf_counter() - began
         began = time.perf_counter()
         reductions.merge(evaluator.empty(), ledger.tally)
@@ -54,16 +57,31 @@ class Timed(ThreadExecutor):
 
 
 def measure(rounds: int = 3, wide: bool = True) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "serial",
         f"The serial share, and a projection to {CPUS} CPUs",
-        "One thread, total_return. Serial is all of a `sweep` but the kernels that run side by side (averages, crosses, lane blocks; of "
-        "each kind of small ones the longest counts as serial): event lists, pilot, the replay of the best 100. Projected: serial + side by side / CPUs + merging, "
-        f"where each thread takes a part of the cells of all tallies, at the speed of {FED} cores, which the memory of a server may feed. That takes it that cores are as fast together as one alone: tables stay in a core's caches (0.6 MB at 2,000 bars, 1.6 MB at 5,031), so "
-        "memory is read once a lane block, and two threads here are within noise of twice one. It leaves out clock rates "
-        "that fall with load, and hyper-threads, which share an L2.",
-        ("grid", "bars", "combinations", "one thread, s", "serial, s", "serial share", "merge, ms", f"{CPUS} CPUs, s", f"{CPUS} CPUs over 1"),
-    )  # fmt: skip
+        "One thread, total_return. Serial is all of a `sweep` but the kernels that run side by "
+        "side (averages, crosses, lane blocks; of each kind of small ones the longest counts as "
+        "serial): event lists, pilot, the replay of the best 100. Projected: serial + side by "
+        "side / CPUs + merging, where each thread takes a part of the cells of all tallies, at "
+        f"the speed of {FED} cores, which the memory of a server may feed. That takes it that "
+        "cores are as fast together as one alone: tables stay in a core's caches (0.6 MB at "
+        "2,000 bars, 1.6 MB at 5,031), so memory is read once a lane block, and two threads here "
+        "are within noise of twice one. It leaves out clock rates that fall with load, and "
+        "hyper-threads, which share an L2.",
+        (
+            "grid",
+            "bars",
+            "combinations",
+            "one thread, s",
+            "serial, s",
+            "serial share",
+            "merge, ms",
+            f"{CPUS} CPUs, s",
+            f"{CPUS} CPUs over 1",
+        ),
+    )
     prices = qmac.sample_prices()
     cases = [("2:252", GRID, prices.tail(bars), Rules()) for bars in (800, 2000, 5031)]
     if wide:
@@ -90,10 +108,17 @@ def measure(rounds: int = 3, wide: bool = True) -> Section:
         )
         section.rows.append(
             (
-                name, f"{bars:,}", f"{grid.size:,}", f"{total:.2f}", f"{serial:.3f}", f"{serial / total:.2%}",
-                f"{merging * 1000:.1f}", f"{projected:.2f}", f"{total / projected:.0f}",
+                name,
+                f"{bars:,}",
+                f"{grid.size:,}",
+                f"{total:.2f}",
+                f"{serial:.3f}",
+                f"{serial / total:.2%}",
+                f"{merging * 1000:.1f}",
+                f"{projected:.2f}",
+                f"{total / projected:.0f}",
             )
-        )  # fmt: skip
+        )
     return section
 
 

@@ -1,4 +1,4 @@
-"""Seconds from the start of a process to its first unit and to its printed answer, and of a first compilation.
+"""Seconds of a process to its first unit of work, to its answer, and of a first compilation.
 
 python -m benchmarks.start [--rounds 5]
 """
@@ -16,35 +16,45 @@ from benchmarks.measuring import Section, rounds_from, seconds, spread
 FIRST_UNIT = """
 import sys, time
 import qmac
-from qmac.run import executors
+from qmac.runtime.execution.threads import WorkerPool
 class Reached(Exception): pass
-def reached(crew, number):
+def reached(pool, number):
     sys.stdout.write(f"{time.time():.6f}\\n")
     raise Reached
-executors.Crew._work = reached
+WorkerPool._work = reached
 try:
     qmac.optimize(qmac.sample_prices().tail(2000), qmac.Grid(windows=range(2, 253)))
 except Reached:
     pass
 """
-SMALL = "import qmac; qmac.optimize(qmac.sample_prices().tail(2000), qmac.Grid(windows=[5, 10, 20, 40, 80]))"
+SMALL = """
+import qmac
+qmac.optimize(qmac.sample_prices().tail(2000), qmac.Grid(windows=[5, 10, 20, 40, 80]))
+"""
+WITHOUT_SCIPY = "import sys; sys.modules['scipy'] = None"
+
+
+SAMPLE = "`qmac optimize --sample` (968,734,500 combinations, 5,031 bars)"
 
 
 def measure(rounds: int = 5) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "start",
         "From a cold process",
-        "Seconds from the start of the process; where not said otherwise to its end. The first unit is that of the full grid on 2,000 bars: imports, loading the compiled kernels, their self-test, "
-        "crosses, event lists and pilot come before it. Cold is the first run ever: an empty directory of compiled kernels. "
-        "Where SciPy is installed (qmac does not need it) Numba imports it as well.",
+        "Seconds from the start of the process; where not said otherwise to its end. The first "
+        "unit is that of the full grid on 2,000 bars: imports, loading the compiled kernels, "
+        "their self-test, crosses, event lists and pilot come before it. Cold is the first run "
+        "ever: an empty directory of compiled kernels. Where SciPy is installed (qmac does not "
+        "need it) Numba imports it as well.",
         ("what", "seconds"),
     )
     commands = {
-        "to the first unit": [sys.executable, "-c", "import sys; sys.modules['scipy'] = None\n" + FIRST_UNIT],
-        "to the first unit, SciPy installed": [sys.executable, "-c", FIRST_UNIT],
-        "a grid of 5 windows, all of it": [sys.executable, "-c", SMALL],
-        "`qmac optimize --sample` (968,734,500 combinations, 5,031 bars)": [sys.executable, "-m", "qmac", "optimize", "--sample"],
-    }  # fmt: skip
+        "to the first unit": ["-c", f"{WITHOUT_SCIPY}\n{FIRST_UNIT}"],
+        "to the first unit, SciPy installed": ["-c", FIRST_UNIT],
+        "a grid of 5 windows, all of it": ["-c", SMALL],
+        SAMPLE: ["-m", "qmac", "optimize", "--sample"],
+    }
     for name, command in commands.items():
         _run(command)
         first_unit = "first unit" in name
@@ -67,12 +77,13 @@ def measure(rounds: int = 5) -> Section:
 
 def _until_first_unit(command: list[str]) -> float:
     began = time.time()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True)
     return float(done.stdout.split()[0]) - began
 
 
 def _run(command: list[str], **environment: str) -> None:
-    subprocess.run(command, capture_output=True, check=True, env={**os.environ, **environment})
+    variables = {**os.environ, **environment}
+    subprocess.run([sys.executable, *command], capture_output=True, check=True, env=variables)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python -m benchmarks.suite [--full] [--only SECTION]
 
-Without ``--full`` with fewer rounds, and 1e12 combinations not on one thread: under ten minutes on two cores.
+Without ``--full`` with fewer rounds, and 1e12 combinations not on one thread: under ten minutes on
+two cores.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ FULL: dict[str, Callable[[], Section]] = {
 
 
 def main() -> None:
+    """Measure, and write both files."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -67,16 +69,14 @@ def main() -> None:
     parser.add_argument(
         "--only", metavar="SECTION", choices=FULL, help="this one anew; the others stay as they are"
     )
-    asked = parser.parse_args()
-    full, sections, kept = asked.full, [], {}
-    if asked.only:
-        kept = {
-            each["name"]: each
-            for each in json.loads((DOCS / "benchmarks.json").read_text())["sections"]
-        }
+    arguments = parser.parse_args()
+    full, sections, earlier = arguments.full, [], {}
+    if arguments.only:
+        written = json.loads((DOCS / "benchmarks.json").read_text())["sections"]
+        earlier = {section["name"]: section for section in written}
     for name, measure in (FULL if full else QUICK).items():
-        if name in kept and name != asked.only:
-            sections.append(Section(**kept[name]))
+        if name in earlier and name != arguments.only:
+            sections.append(Section(**earlier[name]))
             continue
         began = time.perf_counter()
         sections.append(measure())
@@ -87,9 +87,11 @@ def main() -> None:
     head = (
         "# Benchmarks\n\n"
         f"Written by `make {'bench-full' if full else 'bench'}`, not by hand. "
-        + "; ".join(f"{name} {value}" for name, value in facts.items())
-        + ".\n\nMedians, with the smallest and the largest in brackets; contenders take turns. The machine is shared and noisy: figures of "
-        "one command differ by 15 % within an hour. What they mean is in [performance.md](performance.md).\n\n"
+        f"{'; '.join(f'{name} {value}' for name, value in facts.items())}.\n\n"
+        "Medians, with the smallest and the largest in brackets; contenders take turns. "
+        "The machine is shared and noisy: figures of "
+        "one command differ by 15 % within an hour. What they mean is in "
+        "[performance.md](performance.md).\n\n"
     )
     (DOCS / "benchmarks.md").write_text(
         head + "\n".join(section.markdown() for section in sections)

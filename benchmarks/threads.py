@@ -2,8 +2,9 @@
 
 python -m benchmarks.threads [--rounds 5]
 
-Each process sweeps the full grid on one thread, all at the same time. What they lose to one alone is the machine's: clocks that
-fall with load, a cache that is shared, neighbours. What threads lose beyond it is ours.
+Each process sweeps the full grid on one thread, all at the same time. What they lose to one alone
+is the machine's: clocks that fall with load, a cache that is shared, neighbours. What threads lose
+beyond it is ours.
 """
 
 from __future__ import annotations
@@ -27,47 +28,54 @@ BARS = (800, 2000, 5031)
 
 
 class Child:
-    """A process that sweeps when it is told to."""
+    """A process that sweeps on command."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.threads", "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )  # fmt: skip
+            [sys.executable, "-m", "benchmarks.threads", "--serve"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def begin(self, bars: int, threads: int) -> None:
+        """Begin a sweep."""
         assert self._process.stdin is not None
         print(bars, threads, file=self._process.stdin, flush=True)
 
     def seconds(self) -> float:
-        """Of what was begun."""
+        """Return the time of the sweep that was begun."""
         assert self._process.stdout is not None
         return float(self._process.stdout.readline())
 
     def end(self) -> None:
+        """End the process."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
 
 
 def serve() -> None:
+    """Sweep for each line of bars and threads, and print the seconds."""
     sample = qmac.sample_prices()
     for line in sys.stdin:
         bars, threads = map(int, line.split())
         prices = sample.tail(bars)
-        print(
-            seconds(
-                lambda prices=prices, threads=threads: qmac.optimize(prices, GRID, threads=threads)
-            ),
-            flush=True,
-        )  # type: ignore[misc]
+
+        def sweep(prices: qmac.Prices = prices, threads: int = threads) -> None:
+            qmac.optimize(prices, GRID, threads=threads)
+
+        print(seconds(sweep), flush=True)
 
 
 def measure(rounds: int = 5) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "threads",
         f"{THREADS} threads, and what the machine has for them",
-        f"Whole `qmac.optimize` calls, full grid, total_return: on {THREADS} threads, and in {THREADS} processes at the same time on one "
-        "thread each, over one on one thread alone. Processes share nothing, so what they lack is what the machine lacks.",
+        f"Whole `qmac.optimize` calls, full grid, total_return: on {THREADS} threads, and in "
+        f"{THREADS} processes at the same time on one thread each, over one on one thread alone. "
+        "Processes share nothing, so what they lack is what the machine lacks.",
         (
             "bars",
             f"{THREADS} threads over 1",

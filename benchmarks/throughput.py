@@ -2,8 +2,8 @@
 
     python -m benchmarks.throughput [--rounds 5]
 
-Before anything is timed, qmac must give the original's scores when it is given the original's
-averages. Then one thread, all threads and the original take turns. What is timed is the whole of ``qmac.optimize``, from
+Before anything is timed, qmac must compute the original's scores from the original's averages. Then
+one thread, all threads and the original take turns. The whole of ``qmac.optimize`` is timed, from
 prices in memory to the result. The original has one thread and scores a random sample of the grid.
 """
 
@@ -46,15 +46,26 @@ def check_parity(close: np.ndarray) -> None:
 
 
 def measure(rounds: int = 5) -> Section:
+    """Return the section of docs/benchmarks.md."""
     section = Section(
         "throughput",
         "The full grid: 968,734,500 combinations",
-        f"total_return, all reductions, million combinations/s of whole `qmac.optimize` calls on 1 and {THREADS} threads, "
-        "beside the original's scorer (no Ray, no lists) on one; scores equal to 1e-12 before timing. An equivalent bar is "
-        "one bar of one combination, which nobody computes any more.",
-        ("bars", "entries a pair", "1 thread", f"{THREADS} threads", f"{THREADS} over 1", "ns per (entry, combination), a core",
-         "equivalent bars/s", "original, 1 thread", "per core over the original"),
-    )  # fmt: skip
+        "total_return, all reductions, million combinations/s of whole `qmac.optimize` calls on "
+        f"1 and {THREADS} threads, beside the original's scorer (no Ray, no lists) on one; scores "
+        "equal to 1e-12 before timing. An equivalent bar is one bar of one combination, which "
+        "nobody computes any more.",
+        (
+            "bars",
+            "entries a pair",
+            "1 thread",
+            f"{THREADS} threads",
+            f"{THREADS} over 1",
+            "ns per (entry, combination), a core",
+            "equivalent bars/s",
+            "original, 1 thread",
+            "per core over the original",
+        ),
+    )
     for bars in BARS:
         prices = qmac.sample_prices().tail(bars)
         check_parity(prices.close)
@@ -78,11 +89,17 @@ def measure(rounds: int = 5) -> Section:
         one, every, theirs = rates.values()
         section.rows.append(
             (
-                f"{bars:,}", f"{entries:.1f}", spread(one), spread(every), spread(ratios(every, one), 2),
-                spread([1000 / rate / entries for rate in one], 2), f"{np.median(every) * 1e6 * bars:.2g}",
-                spread(theirs, 3), spread(ratios(one, theirs)),
+                f"{bars:,}",
+                f"{entries:.1f}",
+                spread(one),
+                spread(every),
+                spread(ratios(every, one), 2),
+                spread([1000 / rate / entries for rate in one], 2),
+                f"{np.median(every) * 1e6 * bars:.2g}",
+                spread(theirs, 3),
+                spread(ratios(one, theirs)),
             )
-        )  # fmt: skip
+        )
     return section
 
 
