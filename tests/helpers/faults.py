@@ -19,7 +19,7 @@ LONG = settings.default.max_examples > 100
 
 
 class Halt(Exception):
-    """Somebody pulls the plug of a run in this process."""
+    """A run in this process is broken off."""
 
 
 def halting(share):

@@ -225,7 +225,7 @@ class World:
 
     def on_kill(self, process):
         if process.alive:
-            process.alive = self.dice.random() < 0.2  # a zombie is told lost, and works on
+            process.alive = self.dice.random() < 0.2  # a zombie is reported lost, and works on
             if self.dice.random() < 0.8:  # else only its silence tells
                 self.at(0.2, "event", ms.Lost(process.name, "killed"))
 
@@ -272,9 +272,7 @@ class World:
             self.send(ms.Failed(process.name, lease.number, "a cell is bad"))
         else:
             swept = [(lease.first, lease.last)]
-            if (
-                self.dice.random() < 0.02 and len(cells) > 1
-            ):  # it was told to stop, and said what it had
+            if self.dice.random() < 0.02 and len(cells) > 1:  # it was stopped, and sent what it had
                 swept = [(lease.first, self.dice.randrange(lease.first + 1, lease.last))]
             self.send(
                 ms.Done(process.name, lease.number, tuple(swept), process.size / process.speed)

@@ -37,7 +37,7 @@ SLOW = """
 import os, shutil, sys, threading, time
 import qmac
 from qmac.engine.sweep.worker import Worker
-from qmac.jobs import monitor as keeper
+from qmac.jobs import monitor
 from qmac.runtime.execution import ledger, threads as executors
 from qmac.runtime.monitoring import display, progress_log as progress
 from qmac.storage import atomic as files
@@ -52,7 +52,7 @@ def slowly(worker, batch):
 Worker.evaluate = slowly
 ledger.BATCH_SECONDS, executors.POLL_SECONDS, progress.LINE_SECONDS = 0.0, 0.02, 0.05
 display.LINE_SECONDS = 0.05
-keeper.SNAPSHOT_SECONDS, keeper.SNAPSHOT_COST = float(os.environ.get("SNAPSHOT_SECONDS", 0.05)), 1.0
+monitor.SNAPSHOT_SECONDS, monitor.SNAPSHOT_COST = float(os.environ.get("SNAPSHOT_SECONDS", 0.05)), 1.0
 """
 WORK = """
 from helpers.series import frame, ohlc, series
@@ -156,7 +156,7 @@ class Child:
         )
 
     def send(self, number):
-        """Send a signal; the exit code, all that was said, and after how many seconds."""
+        """Send a signal; return exit code, output, and after how many seconds it ended."""
         began = time.perf_counter()
         self.process.send_signal(number)
         last = threading.Timer(60, self.process.kill)
@@ -233,7 +233,7 @@ def stopping(at, nth):
         ready = kind == "start" or list(home.glob("snapshots/0*"))
         left[0] -= bool(name == at and ready)
         if left[0] < 0:
-            if kind == "cut":  # and what the disk said was on it was not
+            if kind == "cut":  # what the disk reported as written was not
                 for file in [*home.glob("snapshots/.*.part"), *sorted(home.glob("snapshots/0*"))[-1:]][:1]:
                     os.truncate(file, file.stat().st_size // 2)
             os._exit(9)

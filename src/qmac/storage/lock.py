@@ -11,7 +11,7 @@ from qmac.errors import ResultError, printable
 
 try:
     import fcntl
-except ImportError:  # Windows: two processes that run one directory are not told apart
+except ImportError:  # Windows: a second process in a directory is not refused
     fcntl = None  # type: ignore[assignment]
 LOCK = "lock"
 """Name of the file in a run's directory."""

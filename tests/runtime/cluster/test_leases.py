@@ -152,7 +152,7 @@ def test_what_a_lost_node_had_is_granted_at_once_to_whom_is_soonest_through():
         (lease,) = leases(board.step(Joined(node, 1), 0.0))
         board.step(whole(lease, (lease.last - lease.first) / speed), 0.0)
     held = board.outstanding
-    assert len(held) == 3 * ls.IN_FLIGHT  # nobody is to get more
+    assert len(held) == 3 * ls.IN_FLIGHT  # no node is to get more
     cells = {
         cell for lease in held if lease.node == "lost" for cell in range(lease.first, lease.last)
     }

@@ -32,8 +32,8 @@ def lines(path):
 
 def test_a_log_knows_of_the_job(log, path):
     log(Status(**(STATUS.__dict__ | MANY)))
-    said = follow(path, never_mind, once=True)
-    assert said.startswith(f"running, 43.2% done, {'X' * 15}… (2 of 500) 25%  2 h 0 min left")
+    state = follow(path, never_mind, once=True)
+    assert state.startswith(f"running, 43.2% done, {'X' * 15}… (2 of 500) 25%  2 h 0 min left")
     assert lines(path)[-1]["job_done"] == 0.4321 and lines(path)[-1]["job_left"] == 7200
     log.end("interrupted")
     assert follow(path, never_mind, once=True) == "interrupted at 43.2%"

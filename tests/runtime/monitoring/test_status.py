@@ -91,12 +91,17 @@ def test_two_listeners_are_called_in_turn():
 
 
 def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
-    now, said = [1000.0], []
+    now, statuses = [1000.0], []
     monkeypatch.setattr(status_module.time, "monotonic", lambda: now[0])
-    parts = JobProgress(said.append, {"done": 100, "SPY": 300, "last": 600})
+    parts = JobProgress(statuses.append, {"done": 100, "SPY": 300, "last": 600})
     parts.begin("SPY")  # the first was done by another process
     parts(Status(**(STATUS.__dict__ | {"done": 0})))
-    assert (said[-1].part, said[-1].parts, said[-1].job_done, said[-1].job_left) == (
+    assert (
+        statuses[-1].part,
+        statuses[-1].parts,
+        statuses[-1].job_done,
+        statuses[-1].job_left,
+    ) == (
         2,
         3,
         0.1,
@@ -104,18 +109,24 @@ def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
     )
     now[0] += 30
     parts(Status(**(STATUS.__dict__ | {"done": 2000})))
-    assert said[-1].job_done == pytest.approx(0.4) and said[-1].job_left == pytest.approx(60)
+    assert statuses[-1].job_done == pytest.approx(0.4) and statuses[-1].job_left == pytest.approx(
+        60
+    )
     parts.begin("last")
     now[0] += 30
     parts(Status(**(STATUS.__dict__ | {"done": 1000})))
-    assert said[-1].job_done == pytest.approx(0.7) and said[-1].job_left == pytest.approx(30)
-    assert "30 s left" in said[-1].text and said[-1].share == said[-1].job_done
-    gauges = format_gauges(said[-1])
+    assert statuses[-1].job_done == pytest.approx(0.7) and statuses[-1].job_left == pytest.approx(
+        30
+    )
+    assert "30 s left" in statuses[-1].text and statuses[-1].share == statuses[-1].job_done
+    gauges = format_gauges(statuses[-1])
     assert (
         'qmac_job_done_ratio{symbol="SPY"} 0.7' in gauges
         and 'qmac_job_left_seconds{symbol="SPY"} 30' in gauges
     )
-    alone = JobProgress(said.append, {"SPY": 300})
+    alone = JobProgress(statuses.append, {"SPY": 300})
     alone.begin("SPY")
     alone(STATUS)
-    assert said[-1] == STATUS and 'qmac_job_done_ratio{symbol="SPY"} 0.25' in format_gauges(STATUS)
+    assert statuses[-1] == STATUS and 'qmac_job_done_ratio{symbol="SPY"} 0.25' in format_gauges(
+        STATUS
+    )

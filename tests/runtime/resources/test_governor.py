@@ -479,8 +479,8 @@ def test_degradations_since_a_moment_say_what_was_in_force():
         {"seconds": s, "level": level, "threads": threads, "reason": ""}
         for s, level, threads in records
     ]
-    told = {
+    seconds = {
         moment: [record["seconds"] for record in governor.degradations_since(moment)]
         for moment in (0, 3, 6, 12, 30)
     }
-    assert told == {0: [1, 5, 9, 20], 3: [1, 5, 9, 20], 6: [9, 20], 12: [9, 20], 30: []}
+    assert seconds == {0: [1, 5, 9, 20], 3: [1, 5, 9, 20], 6: [9, 20], 12: [9, 20], 30: []}

@@ -172,9 +172,11 @@ class Ledger:
         first = int(free[0])
         limit = self._work_before[first] + amount
         end = int(np.searchsorted(self._work_before, limit, "right")) - 1
-        candidates = free[: max(1, end - first)]
-        adjacent = np.arange(first, first + candidates.size)
-        return first + int((candidates == adjacent).sum())
+        most = max(1, end - first)
+        candidates = free[:most]
+        adjacent = first + np.arange(candidates.size)
+        count = np.count_nonzero(candidates == adjacent)
+        return first + int(count)
 
     def compute_work(self, batch: Batch) -> int:
         """Return the work of a batch.
