@@ -140,7 +140,7 @@ def measure_block(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
     spec = build_spec(series, GRID, "total_return", True, check_constraints(None, 1), 100)
     data = Dataset.build(series, GRID, spec.statistics)
     worker = Evaluator(data, spec).worker()
-    workspace, exits, tally = worker._scratch, data.sells, worker.tally
+    workspace, exits, tally = worker._workspace, data.sells, worker.tally
     blocks = data.sells.count // LANES
     tile = Tile(0, data.bars, data.bars)
     entries, rows = data.buys.crosses, data.buys.prefixes.size - 1

@@ -39,7 +39,7 @@ class LocalNodes(Nodes):
         self.generation += 1
         self.evaluator, self.checksum, self.events = (
             evaluator,
-            evaluator.checksum,
+            evaluator.compute_checksum(),
             queue.SimpleQueue(),
         )
         self.members = {}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import qmac
 from qmac.data.prices import Prices
-from qmac.engine.sweep.pilot import fitted
+from qmac.engine.sweep.pilot import fit_scale
 from qmac.engine.sweep.spec import LANES, SweepSpec, build_spec
 from qmac.errors import PricesError
 from qmac.jobs import top_rows
@@ -522,7 +522,7 @@ def test_a_distribution_of_few_that_constraints_leave(maximize):
 def test_one_score_far_out_does_not_stretch_the_histogram():
     values = np.linspace(-1, 1, 200)
     values[150] = 1e140
-    _, scale = fitted(values, None, 10)
+    _, scale = fit_scale(values, None, 10)
     assert scale.limit < 1e6 and scale.bins_per_unit > 0.1
 
 

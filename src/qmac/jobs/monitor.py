@@ -226,7 +226,7 @@ class SweepMonitor:
 
     def _resume(self, directory: RunDirectory, evaluator: Evaluator, ledger: Ledger) -> None:
         """Resume from the newest sound snapshot, if there is one."""
-        checksum = evaluator.checksum
+        checksum = evaluator.compute_checksum()
         self._identity = identify(self.task, checksum)
         about, damaged = directory.load_snapshot(self.task, checksum, ledger)
         origin = "an older one" if about else "the start"

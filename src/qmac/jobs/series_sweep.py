@@ -180,7 +180,7 @@ def _count(swept: _Sweep) -> _Counts:
             f"scored {scored}, histogram {in_histogram}."
         )
     removed = dict(zip(spec.bounds, totals.removed[1:].tolist(), strict=True))
-    if spec.traded:
+    if spec.must_trade:
         removed["total_trades"] = int(totals.removed[0])
     filtered_by = {metric: removed[metric] for metric in spec.constraints}
     return _Counts(evaluated, passed, scored, filtered_by)
@@ -192,8 +192,8 @@ def _summarise(swept: _Sweep) -> tuple[Distribution, Maps]:
     dataset, units, tally = evaluator.dataset, evaluator.units, swept.ledger.tally
     objective = swept.spec.objective
     maps = build_maps(tally, dataset.buys, dataset.sells, grid.shared_windows, mapped)
-    distribution = Distribution.finish(objective, tally, maps, evaluator.scale, units)
-    return distribution, Maps.finish(objective, maps, grid, units, mapped)
+    distribution = Distribution.from_tally(objective, tally, maps, evaluator.scale, units)
+    return distribution, Maps.from_cells(objective, maps, grid, units, mapped)
 
 
 def _describe_prices(series: PreparedSeries) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def test_merging_nothing_changes_nothing(evaluator):
 @pytest.mark.parametrize("windows", [4, 31, 251, 1416, 5000])
 @pytest.mark.parametrize("bound", [1e-7, 0.3, 41.0, 9e4])
 def test_sums_fit_their_integers(windows, bound):
-    units = reductions.Units.of(bound, windows)
+    units = reductions.Units.from_bound(bound, windows)
     score = bound * 2.0**units.score_bits
     assert windows * score <= 2 ** (
         units.count_shift - 1

@@ -18,17 +18,21 @@ from qmac.strategy.objective import Objective
 class Distribution:
     """All scored combinations, by their objective.
 
-    Returns and drawdown are scored as logarithms, so their bins are even in log growth, their ``mean`` is the
-    compounded one, ``expm1(mean(log1p(total_return)))``, and ``std`` is that of the logarithms. The first and
-    the last bin hold everything beyond them, down to ``min`` and up to ``max``. In mean and std a score
-    further from 0 than ``limit`` counts as the limit: ratios can be near infinite.
+    Returns and drawdown are scored as logarithms, so their bins are even in log growth, their
+    ``mean`` is the compounded one, ``expm1(mean(log1p(total_return)))``, and ``std`` is that of the
+    logarithms. The first and the last bin hold everything beyond them, down to ``min`` and up to
+    ``max``. In mean and std a score further from 0 than ``limit`` counts as the limit: ratios can
+    be near infinite.
     """
 
     objective: Objective
-    score_edges: np.ndarray  # (B + 1,) float64
-    counts: np.ndarray  # (B,) int64
+    score_edges: np.ndarray
+    """Edges of the bins, ``(B + 1,)`` float64."""
+    counts: np.ndarray
+    """Combinations in each bin, ``(B,)`` int64."""
     scored: int
     positive: int
+    """Combinations whose objective is above 0."""
     score_mean: float
     score_std: float
     score_min: float
@@ -36,46 +40,57 @@ class Distribution:
     limit: float | None
 
     @classmethod
-    def finish(
+    def from_tally(
         cls, objective: Objective, tally: Tally, maps: Cells, scale: Scale, units: Units
     ) -> Distribution:
-        """The tally ranks ``sign * score``; here are scores again."""
-        scored, sign = int(tally.totals.counts[2]), objective.sign
-        edges = (
-            scale.low + np.arange(BINS + 1) / scale.bins_per_unit
-            if scale.bins_per_unit
-            else np.zeros(BINS + 1)
-        )
-        counts = tally.totals.histogram
-        if sign < 0:
-            edges, counts = -edges[::-1], counts[::-1].copy()
-        total = (int((maps.sums[0] >> 32).sum()) << 32) + int((maps.sums[0] & 0xFFFFFFFF).sum())
-        squares = sum_of_squares(tally)
+        """Return the distribution of a complete tally, which ranks ``sign * score``.
+
+        Parameters
+        ----------
+        objective : Objective
+            What was ranked.
+        tally : Tally
+            Of all combinations.
+        maps : Cells
+            What ``window_maps.build_maps`` returned.
+        scale : Scale
+            Of the histogram.
+        units : Units
+            Of the sums.
+
+        Returns
+        -------
+        Distribution
+            Of scores; NaN where nothing was scored.
+        """
+        scored = int(tally.totals.counts[2])
+        edges, counts = _build_histogram(tally, scale, objective.sign)
         mean = std = low = high = math.nan
         if scored:
+            total = _exact_sum(maps.sums[0])
             exact_mean = Fraction(total, scored) / Fraction(2) ** units.score_bits
-            exact_square = Fraction(squares, scored) / Fraction(2) ** units.square_bits
-            mean = sign * float(exact_mean)
-            std = math.sqrt(max(0.0, float(exact_square - exact_mean * exact_mean)))
-            low, high = sorted(
-                sign * float(value) + 0.0 for value in (tally.lowest[0], maps.best[0].max())
-            )
+            squares = Fraction(sum_of_squares(tally), scored) / Fraction(2) ** units.square_bits
+            mean = objective.sign * float(exact_mean)
+            std = math.sqrt(max(0.0, float(squares - exact_mean * exact_mean)))
+            # adding 0 turns a minus zero
+            ends = (tally.lowest[0], maps.best[0].max())
+            low, high = sorted(objective.sign * float(end) + 0.0 for end in ends)
         return cls(
-            objective,
-            edges,
-            counts,
-            scored,
-            int(tally.totals.counts[3]),
-            mean,
-            std,
-            low,
-            high,
-            scale.limit,
+            objective=objective,
+            score_edges=edges,
+            counts=counts,
+            scored=scored,
+            positive=int(tally.totals.counts[3]),
+            score_mean=mean,
+            score_std=std,
+            score_min=low,
+            score_max=high,
+            limit=scale.limit,
         )
 
     @property
     def edges(self) -> np.ndarray:
-        """Edges of the bins ``(B + 1,)``, as values of the objective."""
+        """Edges of the bins, as values of the objective, ``(B + 1,)``."""
         return self.objective.values(self.score_edges)
 
     @property
@@ -90,10 +105,12 @@ class Distribution:
 
     @property
     def min(self) -> float:
+        """Lowest value of the objective."""
         return self.objective.value(self.score_min)
 
     @property
     def max(self) -> float:
+        """Highest value of the objective."""
         return self.objective.value(self.score_max)
 
     @property
@@ -102,19 +119,72 @@ class Distribution:
         return self.positive / self.scored if self.scored else math.nan
 
     def quantile(self, q: float) -> float:
-        """Objective below which the share ``q`` of the combinations lies, to within one bin."""
+        """Return the objective below which a share of the combinations lies, to within one bin.
+
+        Parameters
+        ----------
+        q : float
+            The share, from 0 to 1.
+
+        Returns
+        -------
+        float
+            NaN where nothing was scored.
+
+        Raises
+        ------
+        OptionError
+            If the share is outside 0 to 1.
+        """
         return self.objective.value(self.score_quantile(q))
 
     def score_quantile(self, q: float) -> float:
-        """The same as a score."""
+        """Return a quantile as a score; see ``quantile``.
+
+        Parameters
+        ----------
+        q : float
+            The share, from 0 to 1.
+
+        Returns
+        -------
+        float
+            Interpolated within its bin.
+
+        Raises
+        ------
+        OptionError
+            If the share is outside 0 to 1.
+        """
         if not 0 <= q <= 1:
-            raise OptionError(f"quantile {q} is outside 0 ... 1.")
+            raise OptionError(f"quantile must be in [0, 1], got {q}. The median is 0.5.")
         if not self.scored:
             return math.nan
         edges = np.clip(self.score_edges, self.score_min, self.score_max)
         edges[0], edges[-1] = self.score_min, self.score_max
         shares = np.concatenate(([0], np.cumsum(self.counts))) / self.scored
-        bin_ = min(max(int(np.searchsorted(shares, q, side="left")) - 1, 0), self.counts.size - 1)
-        inside = (q - shares[bin_]) / max(shares[bin_ + 1] - shares[bin_], 1e-300)
-        score = float(edges[bin_] + min(max(inside, 0.0), 1.0) * (edges[bin_ + 1] - edges[bin_]))
+        place = int(np.searchsorted(shares, q, side="left")) - 1
+        left = min(max(place, 0), self.counts.size - 1)
+        share = shares[left + 1] - shares[left]
+        inside = (q - shares[left]) / max(share, 1e-300)
+        width = edges[left + 1] - edges[left]
+        score = float(edges[left] + min(max(inside, 0.0), 1.0) * width)
         return min(max(score, self.score_min), self.score_max)
+
+
+def _build_histogram(tally: Tally, scale: Scale, sign: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the edges of the bins as scores, ascending, and the counts."""
+    edges = np.zeros(BINS + 1)
+    if scale.bins_per_unit:
+        edges = scale.low + np.arange(BINS + 1) / scale.bins_per_unit
+    counts = tally.totals.histogram
+    if sign > 0:
+        return edges, counts
+    return -edges[::-1], counts[::-1].copy()
+
+
+def _exact_sum(numbers: np.ndarray) -> int:
+    """Return the sum of int64 numbers, which may pass an int64."""
+    high = int((numbers >> 32).sum())
+    low = int((numbers & 0xFFFFFFFF).sum())
+    return (high << 32) + low

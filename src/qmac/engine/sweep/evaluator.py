@@ -17,47 +17,82 @@ from qmac.kernels.sweep.tally import Scale, Tally
 
 
 class Evaluator:
-    """Makes workers that share one dataset and one scale.
+    """Builds workers that share one dataset and one scale.
 
-    The histogram is placed by a pilot: an even sample of the event lists, the same for every run of it, so
-    that edges do not depend on threads or tiles.
+    The histogram is placed by a pilot: an even sample of the event lists, the same for every run of
+    it, so that edges do not depend on threads or tiles.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is swept.
+    spec : SweepSpec
+        What is computed for each combination.
+    mapped : callable, optional
+        Like ``map``; may spread the preparation over threads.
     """
 
     def __init__(self, dataset: Dataset, spec: SweepSpec, mapped: MapFunction = map) -> None:
         self.dataset, self.spec = dataset, spec
         self.stop = np.zeros(1, np.uint8)
         self.sink: Sink | None = None
-        """Takes every score, if it is set before the workers are made."""
+        """Takes every score, if it is set before the workers are built."""
         self.units: reductions.Units
         self.scale: Scale
         self.counts: np.ndarray
-        """Combinations that each cell adds, ``(C,)`` int64; below 0 where it takes off what shares a window."""
+        """Combinations that each cell adds, ``(C,)`` int64; below 0 where it takes off what shares
+        a window."""
         self.work: np.ndarray
         """Steps of each cell, ``(C,)`` int64: rows times lanes."""
-        made = mapped(lambda part: part(dataset, spec), (place_scale, _counts, _work))
-        (self.units, self.scale), self.counts, self.work = made
+        steps = (place_scale, _count_combinations, _count_steps)
+        prepared = mapped(lambda step: step(dataset, spec), steps)
+        (self.units, self.scale), self.counts, self.work = prepared
 
     def worker(self, floors: np.ndarray | None = None) -> Worker:
-        """A worker that ends when ``stop`` is set; ``floors`` as of ``Worker``."""
+        """Return a worker that ends when ``stop`` is set.
+
+        Parameters
+        ----------
+        floors : ndarray, optional
+            Shared by workers whose tallies will be merged, see ``Worker``.
+
+        Returns
+        -------
+        Worker
+            With its own workspace.
+        """
         return Worker(self.dataset, self.spec, self.scale, self.stop, self.sink, floors)
 
     def floors(self) -> np.ndarray:
-        """Those of workers that have done nothing."""
+        """Return the floors of workers that have swept nothing.
+
+        Returns
+        -------
+        ndarray
+            ``(N,)`` float64, one for each list of entries.
+        """
         return np.full(self.dataset.buys.count, -np.inf)
 
     def compute_values(self, buys: np.ndarray, sells: np.ndarray) -> np.ndarray:
-        """Objective of the buy lists ``(B,)`` against the sell lists ``(S,)``, whatever the constraints: ``(B, S)``.
+        """Return the objective of some lists, whatever the constraints; bit for bit as swept.
 
-        NaN where it is not finite. Bit for bit what the sweep gives.
+        Parameters
+        ----------
+        buys, sells : ndarray
+            Numbers of lists of entries and of exits, ``(B,)`` and ``(S,)``.
+
+        Returns
+        -------
+        ndarray
+            ``(B, S)`` float64; NaN where it is not finite.
         """
-        scores = sweep_scores(
-            select_lists(self.dataset, buys, sells), self.spec, self.scale, keeps_all=True
-        )
+        dataset = select_lists(self.dataset, buys, sells)
+        scores = sweep_scores(dataset, self.spec, self.scale, ignores_constraints=True)
         return self.spec.objective.values(scores)
 
     @property
     def worker_bytes(self) -> int:
-        """Memory of one worker; its tally is not made for that."""
+        """Memory of one worker; its tally is not written for that."""
         return self.worker().nbytes
 
     @property
@@ -65,62 +100,76 @@ class Evaluator:
         """Memory of a tally."""
         return reductions.nbytes(make_tally(self.dataset, self.spec, reductions.blank))
 
-    @property
-    def checksum(self) -> str:
-        """Of what the kernels are given: a library that rounds a logarithm otherwise gives another dataset."""
+    def compute_checksum(self) -> str:
+        """Return a checksum of all that the kernels read.
+
+        A library that rounds a logarithm otherwise gives another dataset.
+
+        Returns
+        -------
+        str
+            SHA-256, hexadecimal.
+        """
         dataset = self.dataset
         digest = hashlib.sha256(repr((dataset.bars, self.scale, self.spec.lanes)).encode())
-        for part in (
-            dataset.buys,
-            dataset.sells,
-            dataset.trade_values,
-            dataset.stops,
-            dataset.facts,
-        ):
-            _add(digest, part)
+        _update_digest(digest, (dataset.buys, dataset.sells))
+        _update_digest(digest, (dataset.trade_values, dataset.stops, dataset.facts))
         return digest.hexdigest()
 
     def empty(self) -> Tally:
-        """The tally of no cell."""
+        """Return the tally of no cell.
+
+        Returns
+        -------
+        Tally
+            Of the size that the sweep needs.
+        """
         return make_tally(self.dataset, self.spec, reductions.empty)
 
 
-def _counts(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
+def _count_combinations(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
+    """Return the combinations that each cell adds; see ``Evaluator.counts``."""
     buys, sells = dataset.buys.pairs, dataset.sells.pairs
-    lists = dataset.sells.count
-    first = np.arange(0, lists, spec.lanes)
-    counts: np.ndarray = np.diff(sells.starts[np.append(first, lists)]) * np.int64(buys.pairs.size)
+    ends = np.append(np.arange(0, dataset.sells.count, spec.lanes), dataset.sells.count)
+    counts: np.ndarray = np.diff(sells.starts[ends]) * np.int64(buys.pairs.size)
     if spec.shared_windows:
         return counts
     windows = len(dataset.windows)
-    holding = np.bincount(buys.fast, minlength=windows) + np.bincount(buys.slow, minlength=windows)
-    fast, slow = (
-        np.bincount(side, minlength=windows) * holding for side in (sells.fast, sells.slow)
-    )
-    bought = np.zeros((windows, windows), np.bool_)
-    bought[buys.fast, buys.slow] = True
-    both = sells.slow[bought[sells.fast, sells.slow]]
-    slow -= np.bincount(both, minlength=windows)  # the very same pair is met under its fast window
-    return np.concatenate((counts, -np.column_stack((fast, slow)).ravel()))
+    holders = _count_pairs(buys.fast, windows) + _count_pairs(buys.slow, windows)
+    fast = _count_pairs(sells.fast, windows) * holders
+    slow = _count_pairs(sells.slow, windows) * holders
+    # the very same pair is met under its fast window
+    is_bought = np.zeros((windows, windows), np.bool_)
+    is_bought[buys.fast, buys.slow] = True
+    same = sells.slow[is_bought[sells.fast, sells.slow]]
+    slow -= _count_pairs(same, windows)
+    shared = np.column_stack((fast, slow)).ravel()
+    return np.concatenate((counts, -shared))
 
 
-def _work(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
-    lanes, sells = spec.lanes, dataset.sells.pairs
-    work = np.full(count_blocks(dataset, lanes), dataset.buys.count * lanes)
+def _count_steps(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
+    """Return the steps of each cell; see ``Evaluator.work``."""
+    lanes, buys, sells = spec.lanes, dataset.buys, dataset.sells.pairs
+    steps = np.full(count_blocks(dataset, lanes), buys.count * lanes)
     if spec.shared_windows:
-        return work
-    rows = np.diff(dataset.buys.fast_holders.starts) + np.diff(dataset.buys.slow_holders.starts)
-    blocks = [
-        -(-np.bincount(side, minlength=rows.size) // lanes) * lanes
-        for side in (sells.fast, sells.slow)
-    ]
-    return np.concatenate((work, (np.column_stack(blocks) * rows[:, None]).ravel()))
+        return steps
+    rows = np.diff(buys.fast_holders.starts) + np.diff(buys.slow_holders.starts)
+    pairs = [_count_pairs(side, rows.size) for side in (sells.fast, sells.slow)]
+    blocks = -(-np.column_stack(pairs) // lanes)
+    shared = blocks * lanes * rows[:, None]
+    return np.concatenate((steps, shared.ravel()))
 
 
-def _add(digest: Any, value: Any) -> None:
+def _count_pairs(places: np.ndarray, windows: int) -> np.ndarray:
+    """Return how many pairs have each window, ``(W,)``."""
+    return np.bincount(places, minlength=windows)
+
+
+def _update_digest(digest: Any, value: Any) -> None:
+    """Add arrays, numbers and tuples of them to a digest."""
     if isinstance(value, tuple):
         for inner in value:
-            _add(digest, inner)
+            _update_digest(digest, inner)
     elif isinstance(value, np.ndarray):
         digest.update(np.ascontiguousarray(value).tobytes())
     elif value is not None:

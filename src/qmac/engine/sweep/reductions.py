@@ -1,8 +1,9 @@
 """What a run keeps of its combinations: memory that does not grow with their number.
 
-A ``Tally`` (kernels/tally.py) is the state of all reductions; the sweep kernel updates it. Here are
-the other verbs: ``empty``, ``merge`` and ``finish``. Merging is exact in any order: maxima, integer
-counts, integer sums, and a top-K under a total order.
+A ``Tally`` (kernels/sweep/tally.py) is the state of all reductions; the sweep kernel updates it.
+This module has the other verbs: ``empty``, ``merge`` and ``ranked_top``; ``distribution`` and
+``window_maps`` finish the rest. Merging is exact in any order: maxima, integer counts, integer
+sums, and a top-K under a total order.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +19,8 @@ from qmac.engine.dataset.signals import MapFunction
 from qmac.kernels.sweep.tally import BINS, Cells, Heap, Scale, Tally, Totals
 
 LARGEST = 2.0**470
-"""Scores of the pilot further from 0 count as this much. In sums scores may count as 16 times that, and squares of them, in their
-units, are still within float64."""
+"""Scores of the pilot further from 0 count as this much. In sums scores may count as 16 times that,
+and squares of them, in their units, are still within float64."""
 PAIRS = (
     ("buy_fast", "buy_slow"),
     ("sell_fast", "sell_slow"),
@@ -31,102 +33,180 @@ PAIRS = (
 
 
 def blank(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -> Tally:
-    """A tally for so many lists of each side that holds anything; its memory is taken when it is first written."""
+    """Return a tally that holds anything; its memory is taken when it is first written.
+
+    Parameters
+    ----------
+    windows : int
+        Windows of the grid.
+    buys, sells : int
+        Lists of each side.
+    top : int
+        Rows of the top-K.
+    constraints : int, optional
+        Constraints but for the one that a combination must trade.
+
+    Returns
+    -------
+    Tally
+        For ``clear``.
+    """
+    totals = Totals(
+        counts=np.empty(4, np.int64),
+        removed=np.empty(constraints + 1, np.int64),
+        histogram=np.empty(BINS, np.int64),
+        squares=np.empty(2, np.int64),
+    )
     return Tally(
         heap=Heap(np.empty(top), np.empty(top, np.int64), np.empty(1, np.int64)),
-        totals=Totals(
-            np.empty(4, np.int64),
-            np.empty(constraints + 1, np.int64),
-            np.empty(BINS, np.int64),
-            np.empty(2, np.int64),
-        ),
+        totals=totals,
         lowest=np.empty(1),
-        entries=_cells(buys),
-        exits=_cells(sells),
-        maps=_cells(len(PAIRS), windows, windows),
+        entries=_blank_cells(buys),
+        exits=_blank_cells(sells),
+        maps=_blank_cells(len(PAIRS), windows, windows),
     )
 
 
-def _cells(*shape: int) -> Cells:
-    block = np.empty(
-        (3, *shape)
-    )  # in one piece, large enough for huge pages: 3 to 8 % on 251 windows and 800 bars
+def _blank_cells(*shape: int) -> Cells:
+    # in one piece, large enough for huge pages: 3 to 8 % on 251 windows and 800 bars
+    block = np.empty((3, *shape))
     return Cells(block[0], block[1].view(np.int64), block[2].view(np.int64))
 
 
 def empty(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -> Tally:
-    """The tally of no combination at all, for so many lists of each side."""
+    """Return the tally of no combination; parameters as of ``blank``.
+
+    Returns
+    -------
+    Tally
+        What ``merge`` leaves unchanged.
+    """
     return clear(blank(windows, buys, sells, top, constraints))
 
 
 def nbytes(tally: Tally) -> int:
-    """Bytes of its arrays."""
+    """Return the bytes of the arrays of a tally.
+
+    Returns
+    -------
+    int
+        Whether they are written or not.
+    """
     return sum(array.nbytes for array in named_arrays(tally).values())
 
 
 def named_arrays(tally: Tally) -> dict[str, np.ndarray]:
-    """Every array of a tally by its name, such as ``"heap.scores"``."""
+    """Return every array of a tally by its name, such as ``"heap.scores"``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The arrays themselves.
+    """
     arrays: dict[str, np.ndarray] = {}
     for name, part in tally._asdict().items():
         if isinstance(part, np.ndarray):
             arrays[name] = part
-        else:
-            arrays |= {f"{name}.{field}": array for field, array in part._asdict().items()}
+            continue
+        for field, array in part._asdict().items():
+            arrays[f"{name}.{field}"] = array
     return arrays
 
 
 def clear(tally: Tally) -> Tally:
-    """Make a tally that of no combination, in place."""
+    """Make a tally that of no combination, in place.
+
+    Returns
+    -------
+    Tally
+        The same one.
+    """
     for name, array in named_arrays(tally).items():
-        array.fill(
-            np.inf if name == "lowest" else -np.inf if name.endswith((".best", ".scores")) else 0
-        )
+        array.fill(_empty_value(name))
     return tally
 
 
+def _empty_value(name: str) -> float:
+    """Return the value that merging leaves unchanged."""
+    if name == "lowest":
+        return np.inf
+    return -np.inf if name.endswith((".best", ".scores")) else 0
+
+
 def merge(into: Tally, *others: Tally, mapped: MapFunction = map, parts: int = 1) -> Tally:
-    """Add ``others`` to ``into``, in place; ``mapped`` may spread the cells, in so many parts, over threads."""
-    cells = []
+    """Add tallies to another one, in place.
+
+    Parameters
+    ----------
+    into : Tally
+        Takes the sums.
+    *others : Tally
+        Of the same grid.
+    mapped : callable, optional
+        Like ``map``; may spread the cells over threads.
+    parts : int, optional
+        How many parts the cells are cut into.
+
+    Returns
+    -------
+    Tally
+        ``into``, the same bits in whatever order tallies are merged.
+    """
     for other in others:
         for target, source in zip(into.totals, other.totals, strict=True):
             np.add(target, source, out=target)
         np.minimum(into.lowest, other.lowest, out=into.lowest)
-        for name in ("entries", "exits", "maps"):
-            for function, *both in zip(
-                (np.maximum, np.add, np.add), getattr(into, name), getattr(other, name), strict=True
-            ):
-                cells.append((function, *(array.reshape(-1) for array in both)))
-
-    def add(part: int) -> None:
-        for function, target, source in cells:
-            here = slice(target.size * part // parts, target.size * (part + 1) // parts)
-            function(target[here], source[here], out=target[here])
+    cells = [pair for other in others for pair in _paired_cells(into, other)]
 
     def add_heaps() -> None:
         for other in others:  # one by one: 200,000 rows of 60 threads at once would take 366 MiB
             _add_heap(into.heap, other.heap)
 
-    list(
-        mapped(
-            lambda piece: piece(),
-            (add_heaps, *(functools.partial(add, part) for part in range(parts))),
-        )
-    )
+    def add_part(part: int) -> None:
+        for target, source in cells:
+            _add_cells(target, source, part, parts)
+
+    tasks = [add_heaps, *(functools.partial(add_part, part) for part in range(parts))]
+    list(mapped(lambda task: task(), tasks))
     return into
 
 
+def _paired_cells(into: Tally, other: Tally) -> list[tuple[Cells, Cells]]:
+    targets = (into.entries, into.exits, into.maps)
+    sources = (other.entries, other.exits, other.maps)
+    return list(zip(targets, sources, strict=True))
+
+
+def _add_cells(into: Cells, other: Cells, part: int, parts: int) -> None:
+    """Add one of so many equal parts of the cells."""
+    size = into.best.size
+    where = slice(size * part // parts, size * (part + 1) // parts)
+    for function, array, added in zip((np.maximum, np.add, np.add), into, other, strict=True):
+        target: Any = array.reshape(-1)[where]
+        function(target, added.reshape(-1)[where], out=target)
+
+
 def _add_heap(into: Heap, other: Heap) -> None:
-    """The best of both, the worst first: what is sorted is a heap."""
-    parts = [(heap.scores[: heap.size[0]], heap.indices[: heap.size[0]]) for heap in (into, other)]
-    scores, indices = map(np.concatenate, zip(*parts, strict=True))
-    order = np.lexsort((-indices, scores))[max(scores.size - into.scores.size, 0) :]
-    into.scores[: order.size], into.indices[: order.size] = scores[order], indices[order]
+    """Put the best rows of both into one heap, the worst first: sorted rows are a heap."""
+    size, added = int(into.size[0]), int(other.size[0])
+    scores = np.concatenate((into.scores[:size], other.scores[:added]))
+    indices = np.concatenate((into.indices[:size], other.indices[:added]))
+    removed = max(scores.size - into.scores.size, 0)
+    order = np.lexsort((-indices, scores))[removed:]
+    into.scores[: order.size] = scores[order]
+    into.indices[: order.size] = indices[order]
     into.size[0] = order.size
 
 
 def sum_of_squares(tally: Tally) -> int:
-    """Of all scores, from its two halves."""
-    high, low = (int(part) for part in tally.totals.squares)
+    """Return the sum of the squares of all scores, from its two halves.
+
+    Returns
+    -------
+    int
+        In units of ``Units.square_bits``.
+    """
+    high, low = (int(half) for half in tally.totals.squares)
     return (high << 32) + low
 
 
@@ -134,48 +214,87 @@ def sum_of_squares(tally: Tally) -> int:
 class Units:
     """How fine scores are as integers, from how large and how many they can be.
 
-    A score is ``round(score * 2**score_bits)``, a count ``2**count_shift``. With W windows, the cell of a
-    block gets at most W scores, that of a map W squared: neither passes an int64.
+    A score is ``round(score * 2**score_bits)``, a count ``2**count_shift``. With W windows, the
+    cell of a block gets at most W scores, that of a map W squared: neither passes an int64.
     """
 
     score_bits: int
     square_bits: int
     count_shift: int
 
-    MOST_BITS = 50  # of one rounded number; adding 1.5 * 2**52 leaves 51
+    MOST_BITS = 50
+    """Bits of one rounded number; adding 1.5 * 2**52 leaves 51."""
 
     @classmethod
-    def of(cls, bound: float, windows: int) -> Units:
-        """For scores within ``bound``; the S&P 500 over 20 years and 251 windows keeps 2e-12 of a score."""
-        wide = windows.bit_length()
-        shift = 62 - wide
-        size = math.ceil(math.log2(max(bound, 2.0**-20)))
-        return cls(
-            min(cls.MOST_BITS, shift - 1 - wide) - size,
-            min(cls.MOST_BITS, 62 - 2 * wide) - 2 * size,
-            shift,
+    def from_bound(cls, bound: float, windows: int) -> Units:
+        """Return the finest units for scores within a bound.
+
+        The S&P 500 over 20 years and 251 windows keeps 2e-12 of a score.
+
+        Parameters
+        ----------
+        bound : float
+            No score is further from 0.
+        windows : int
+            Windows of the grid.
+
+        Returns
+        -------
+        Units
+            For which no sum overflows.
+        """
+        window_bits = windows.bit_length()
+        count_shift = 62 - window_bits
+        score_size = math.ceil(math.log2(max(bound, 2.0**-20)))
+        score_bits = min(cls.MOST_BITS, count_shift - 1 - window_bits) - score_size
+        square_bits = min(cls.MOST_BITS, 62 - 2 * window_bits) - 2 * score_size
+        return cls(score_bits, square_bits, count_shift)
+
+    def build_scale(self, low: float, high: float, limit: float | None) -> Scale:
+        """Return these units with the edges of a histogram, as kernels take them.
+
+        Parameters
+        ----------
+        low, high : float
+            Ends of the histogram.
+        limit : float or None
+            Scores further from 0 count as this much in sums; None where none can be.
+
+        Returns
+        -------
+        Scale
+            With no bins if the ends are equal.
+        """
+        score = 1.5 * 2.0 ** (52 - self.score_bits)
+        square = 1.5 * 2.0 ** (52 - self.square_bits)
+        width = (high - low) / BINS
+        return Scale(
+            score=score,
+            score_zero=_bits_of(score) - (1 << self.count_shift),
+            square=square,
+            square_zero=_bits_of(square),
+            count_shift=self.count_shift,
+            low=low,
+            bins_per_unit=1 / width if width > 0 else 0.0,
+            limit=limit,
         )
 
-    def scale(self, low: float, high: float, limit: float | None) -> Scale:
-        """With a histogram that covers ``low ... high`` and scores that count up to ``limit`` in sums."""
-        score, square = (1.5 * 2.0 ** (52 - bits) for bits in (self.score_bits, self.square_bits))
-        zeros = [int(np.float64(magic).view(np.int64)) for magic in (score, square)]
-        width = (high - low) / BINS
-        per_unit = 1 / width if width > 0 else 0.0
-        return Scale(
-            score,
-            zeros[0] - (1 << self.count_shift),
-            square,
-            zeros[1],
-            self.count_shift,
-            low,
-            per_unit,
-            limit,
-        )
+
+def _bits_of(number: float) -> int:
+    return int(np.float64(number).view(np.int64))
 
 
 def ranked_top(tally: Tally) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and indices (buy pair * sell pairs + sell pair) of the kept, best first."""
+    """Return the top-K of a tally, the best first.
+
+    Returns
+    -------
+    scores : ndarray
+        ``(K,)`` float64, the higher the better.
+    indices : ndarray
+        Buy pair times the number of sell pairs plus sell pair, ``(K,)`` int64.
+    """
     size = int(tally.heap.size[0])
-    order = np.lexsort((tally.heap.indices[:size], -tally.heap.scores[:size]))
-    return tally.heap.scores[:size][order], tally.heap.indices[:size][order]
+    scores, indices = tally.heap.scores[:size], tally.heap.indices[:size]
+    order = np.lexsort((indices, -scores))
+    return scores[order], indices[order]

@@ -1,4 +1,4 @@
-"""What is asked of every combination of a grid."""
+"""What a sweep computes for every combination of a grid."""
 
 from __future__ import annotations
 
@@ -24,69 +24,86 @@ LANES = 32
 """Sell lists side by side. 32 beat 8, 16 and 64 at 2,000 and at 4,700 bars (docs/design.md)."""
 
 
+JUMPS = {"squares": 1e4, "returns": 1e8}
+"""Returns of one bar, by statistic, beside which sums over other bars keep too few digits: 1e5 left
+5 of a Sharpe ratio, 1e6 left 3."""
+
+
 @dataclass(frozen=True)
 class SweepSpec:
-    """What is asked of every combination."""
+    """What a sweep computes for every combination."""
 
     rules: Rules
     objective: Objective
     shared_windows: bool
+    """Whether a combination may use a window twice."""
     top: int
+    """Rows of the top-K."""
     constraints: Mapping[str, tuple[float, float]]
+    """Bounds by metric, infinite where there is none."""
     lanes: int = LANES
-    keeps_all: bool = False
-    """Whether constraints are not looked at. The kernel is the same."""
+    ignores_constraints: bool = False
+    """Whether every combination is scored. The kernel is the same."""
 
     @property
-    def traded(self) -> bool:
-        """Whether a combination must trade, and that is all that is asked of the number of trades."""
+    def must_trade(self) -> bool:
+        """Whether one trade is the only bound of the number of trades."""
         return self.constraints.get("total_trades") == (1.0, np.inf)
 
     @property
-    def constrained(self) -> list[str]:
-        """Metrics of the constraints but for ``traded``. They choose the statistics, looked at or not."""
-        return [
-            metric for metric in self.constraints if not (metric == "total_trades" and self.traded)
-        ]
+    def constrained_metrics(self) -> list[str]:
+        """Metrics with bounds, but for ``must_trade``; they choose the statistics."""
+        metrics = list(self.constraints)
+        if self.must_trade:
+            metrics.remove("total_trades")
+        return metrics
 
     @functools.cached_property
     def bounds(self) -> dict[str, tuple[float, float]]:
-        """By metric, bounds of the score: the constraints that are looked at, but for ``traded``."""
-        looked_at = [] if self.keeps_all else self.constrained
+        """Bounds of the score of each metric that is constrained, but for ``must_trade``."""
+        metrics = [] if self.ignores_constraints else self.constrained_metrics
+        years = self.objective.years
         return {
-            metric: score_bounds(metric, *self.constraints[metric], self.objective.years)
-            for metric in looked_at
+            metric: score_bounds(metric, *self.constraints[metric], years) for metric in metrics
         }
 
     @property
     def statistics(self) -> set[str]:
-        """Fields of ``walk.WalkState`` that the answer is made of."""
-        names = (self.objective.metric, *self.constrained)
-        return set[str]().union(*(METRICS[name].statistics for name in names))
+        """Fields of ``walk.WalkState`` that the scores are computed from."""
+        metrics = (self.objective.metric, *self.constrained_metrics)
+        return set[str]().union(*(METRICS[metric].statistics for metric in metrics))
 
     def is_bounded(self, dataset: Dataset) -> bool:
-        """Whether the prices say how large a score can be."""
+        """Return whether the prices say how large a score can be.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            What is swept.
+
+        Returns
+        -------
+        bool
+            True for growth without stops.
+        """
         return MEASURES[self.objective.metric] == scores.GROWTH and dataset.stops is None
 
     @property
     def aim(self) -> Aim:
-        """The question as the kernel takes it."""
+        """The spec as the kernel takes it."""
         limits = np.array(list(self.bounds.values()), np.float64).reshape(-1, 2)
+        measures = [MEASURES[metric] for metric in self.bounds]
         return Aim(
             measure=MEASURES[self.objective.metric],
             sign=self.objective.sign,
-            traded=self.traded and not self.keeps_all,
+            traded=self.must_trade and not self.ignores_constraints,
             highest=self.objective.highest,
-            metrics=np.array([MEASURES[metric] for metric in self.bounds], np.int64),
+            metrics=np.array(measures, np.int64),
             low=limits[:, 0].copy(),
             high=limits[:, 1].copy(),
             ignore=int(self.rules.conflict == "ignore"),
             shared_windows=self.shared_windows,
         )
-
-
-JUMPS = {"squares": 1e4, "returns": 1e8}
-"""Returns of one bar, by statistic, beside which sums over other bars keep too few digits: 1e5 left 5 of a Sharpe ratio, 1e6 left 3."""
 
 
 def build_spec(

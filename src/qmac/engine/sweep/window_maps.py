@@ -17,32 +17,44 @@ from qmac.strategy.grid import ROLES, Grid
 from qmac.strategy.objective import Objective
 
 ADDED_LISTS = 8192
-"""To maps in one call of the kernel: a tenth of a millisecond."""
+"""Lists that are added to maps in one call of the kernel: a tenth of a millisecond."""
 
 
 def build_maps(
     tally: Tally, buys: Lists, sells: Lists, shared_windows: bool, mapped: MapFunction = map
 ) -> Cells:
-    """The maps ``(6, W, W)`` of a tally that is complete, in place: what a list has moves to its pairs.
+    """Complete the maps of a tally, in place: sums of a list move to its pairs.
 
-    Cells of combinations that share a window are emptied.
+    Parameters
+    ----------
+    tally : Tally
+        Of all combinations; its cells of lists are used up.
+    buys, sells : Lists
+        Of the dataset.
+    shared_windows : bool
+        Whether combinations may share a window; otherwise cells of those that do are emptied.
+    mapped : callable, optional
+        Like ``map``; may spread the lists over threads.
+
+    Returns
+    -------
+    Cells
+        ``(6, W, W)`` each, in the order of ``reductions.PAIRS``.
     """
     maps = tally.maps
+    sides = ((tally.entries, buys), (tally.exits, sells))
 
     def add(part: tuple[int, int]) -> None:
         side, first = part
-        cells, into = (tally.entries, tally.exits)[side], Cells(*(array[side] for array in maps))
-        add_lists(
-            first, min(first + ADDED_LISTS, cells.best.size), (buys, sells)[side].pairs, cells, into
-        )
+        cells, lists = sides[side]
+        into = Cells(*(array[side] for array in maps))
+        last = min(first + ADDED_LISTS, cells.best.size)
+        add_lists(first, last, lists.pairs, cells, into)
 
-    sizes = tally.entries.best.size, tally.exits.best.size
-    list(
-        mapped(
-            add,
-            [(side, first) for side in range(2) for first in range(0, sizes[side], ADDED_LISTS)],
-        )
-    )
+    parts = []
+    for side, (cells, _) in enumerate(sides):
+        parts += [(side, first) for first in range(0, cells.best.size, ADDED_LISTS)]
+    list(mapped(add, parts))
     if not shared_windows:
         same = np.arange(maps.sums.shape[1])
         maps.sums[2:, same, same] = 0
@@ -56,52 +68,117 @@ class Maps:
 
     objective: Objective
     windows: tuple[int, ...]
-    best: np.ndarray  # (6, W, W) scores, the highest or lowest; NaN where nothing is scored
-    means: np.ndarray  # (6, W, W) scores; NaN where nothing is scored
-    counts: np.ndarray  # (6, W, W) int64
+    best: np.ndarray
+    """Highest or lowest scores, ``(6, W, W)``; NaN where nothing is scored."""
+    means: np.ndarray
+    """Mean scores, ``(6, W, W)``; NaN where nothing is scored."""
+    counts: np.ndarray
+    """Scored combinations, ``(6, W, W)`` int64."""
 
     @classmethod
-    def finish(
+    def from_cells(
         cls, objective: Objective, maps: Cells, grid: Grid, units: Units, mapped: MapFunction = map
     ) -> Maps:
-        """In place of the sums and bests: with 1,419 windows each array is 97 MB, and new memory takes as long as the rest."""
+        """Return scores and means in place of bests and sums.
+
+        With 1,419 windows each array is 97 MB, and new memory takes as long as the rest.
+
+        Parameters
+        ----------
+        objective : Objective
+            What was ranked.
+        maps : Cells
+            What ``build_maps`` returned; it is used up.
+        grid : Grid
+            Its windows are the axes.
+        units : Units
+            Of the sums.
+        mapped : callable, optional
+            Like ``map``; may spread the maps over threads.
+
+        Returns
+        -------
+        Maps
+            In the memory of ``maps``.
+        """
         means = maps.sums.view(np.float64)
-        sign, unit = float(objective.sign), objective.sign * 2.0**-units.score_bits
-        best, sums, counts, shown = (
-            array.reshape(len(PAIRS), -1) for array in (*maps, means)
-        )  # views
-        list(
-            mapped(
-                lambda k: finish_cells(best[k], sums[k], counts[k], shown[k], sign, unit),
-                range(len(PAIRS)),
-            )
-        )
+        sign = float(objective.sign)
+        unit = objective.sign * 2.0**-units.score_bits
+        arrays = (maps.best, maps.sums, maps.counts, means)
+        best, sums, counts, shown = (array.reshape(len(PAIRS), -1) for array in arrays)  # views
+
+        def finish(k: int) -> None:
+            finish_cells(best[k], sums[k], counts[k], shown[k], sign, unit)
+
+        list(mapped(finish, range(len(PAIRS))))
         return cls(objective, grid.windows, maps.best, means, maps.counts)
 
     def frame(self, grid: Grid, rows: str, columns: str, stat: str) -> pd.DataFrame:
-        """One map: index are the windows of ``rows``, columns those of ``columns``; NaN where empty."""
-        for role in (rows, columns):
-            if role not in ROLES:
-                raise OptionError(f"window {role!r} is not known. {suggestion(role, ROLES)}")
+        """Return one map as values of the objective.
+
+        Parameters
+        ----------
+        grid : Grid
+            Windows of entries and exits.
+        rows, columns : str
+            Two of the four windows, such as ``"buy_fast"``.
+        stat : str
+            ``"max"`` (``"min"`` of a lowest), ``"mean"`` or ``"count"``.
+
+        Returns
+        -------
+        DataFrame
+            The windows of ``rows`` as index, those of ``columns`` as columns; NaN where nothing
+            was scored.
+
+        Raises
+        ------
+        OptionError
+            If a window or a stat is unknown, or both windows are the same.
+        """
         best = "max" if self.objective.maximize else "min"
-        if stat not in (best, "mean", "count"):
-            raise OptionError(
-                f"stat {stat!r} is not kept. {suggestion(stat, (best, 'mean', 'count'))}"
-            )
-        if rows == columns:
-            raise OptionError(f"a map needs two different windows, but both are {rows!r}.")
+        _check_map(rows, columns, stat, (best, "mean", "count"))
         if stat == "count":
-            return self._frame(grid, rows, columns, self.counts)
-        scores = self._frame(grid, rows, columns, self.means if stat == "mean" else self.best)
-        return pd.DataFrame(self.objective.values(scores.to_numpy()), scores.index, scores.columns)
+            return self._select(grid, rows, columns, self.counts)
+        maps = self.means if stat == "mean" else self.best
+        scores = self._select(grid, rows, columns, maps)
+        values = self.objective.values(scores.to_numpy())
+        return pd.DataFrame(values, scores.index, scores.columns)
 
     def mean_scores(self, grid: Grid, rows: str, columns: str) -> pd.DataFrame:
-        """The map of means, as scores: of these, means may be taken again."""
-        return self._frame(grid, rows, columns, self.means)
+        """Return the map of means as scores, of which means may be taken again.
 
-    def _frame(self, grid: Grid, rows: str, columns: str, maps: np.ndarray) -> pd.DataFrame:
-        turned = (rows, columns) not in PAIRS
-        cells = maps[PAIRS.index((columns, rows) if turned else (rows, columns))]
-        frame = pd.DataFrame(cells.T if turned else cells, index=self.windows, columns=self.windows)
-        frame = frame.loc[list(grid.roles[rows]), list(grid.roles[columns])]
-        return frame.rename_axis(index=rows, columns=columns)
+        Parameters
+        ----------
+        grid : Grid
+            Windows of entries and exits.
+        rows, columns : str
+            Two of the four windows, such as ``"buy_fast"``.
+
+        Returns
+        -------
+        DataFrame
+            Shaped as by ``frame``.
+        """
+        return self._select(grid, rows, columns, self.means)
+
+    def _select(self, grid: Grid, rows: str, columns: str, maps: np.ndarray) -> pd.DataFrame:
+        """Return one of ``maps (6, W, W)``, transposed where it lies the other way round."""
+        is_transposed = (rows, columns) not in PAIRS
+        pair = (columns, rows) if is_transposed else (rows, columns)
+        cells = maps[PAIRS.index(pair)]
+        if is_transposed:
+            cells = cells.T
+        frame = pd.DataFrame(cells, index=self.windows, columns=self.windows)
+        index, header = list(grid.roles[rows]), list(grid.roles[columns])
+        return frame.loc[index, header].rename_axis(index=rows, columns=columns)
+
+
+def _check_map(rows: str, columns: str, stat: str, stats: tuple[str, ...]) -> None:
+    for role in (rows, columns):
+        if role not in ROLES:
+            raise OptionError(f"window {role!r} is not known. {suggestion(role, ROLES)}")
+    if stat not in stats:
+        raise OptionError(f"stat {stat!r} is not known. {suggestion(stat, stats)}")
+    if rows == columns:
+        raise OptionError(f"a map needs two different windows, but both are {rows!r}.")

@@ -12,38 +12,87 @@ from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.period import code_dtype
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.spec import SweepSpec
-from qmac.engine.sweep.workspace import states, summaries, tables
-from qmac.kernels.compiler.lanes import allocate
-from qmac.kernels.sweep.shared_windows import Visit
-from qmac.kernels.sweep.sweep import Data, Workspace, sweep_cells
+from qmac.engine.sweep.workspace import build_workspace
+from qmac.kernels.sweep.sweep import Data, sweep_cells
 from qmac.kernels.sweep.tally import Scale, Tally, convert_to_metric
-from qmac.kernels.trades.exit_tables import Edge, ReturnSums
-from qmac.kernels.trades.walk import LastTrade
+from qmac.kernels.trades.exit_tables import ReturnSums
 
 WHOLE_BYTES, TILE_BYTES = 3 << 20, 1 << 20
-"""Tables larger than the first are cut into tiles of time, of the second at most. A cut has its price: states are carried, 10 MB
-of them for 30,000 lists, and lists share no prefixes. Not cut, tables of 1.1 to 2.8 MB took 0.66 to 0.93 of the time, and two
-threads came to 2.00 of one instead of 1.93 (1.6 MB); tables of 3.2 MB took 1.07 (2 cores, 1 MB of L2 each)."""
+"""Tables larger than the first are cut into tiles of time, of the second at most.
 
-
-def count_blocks(dataset: Dataset, lanes: int) -> int:
-    return -(-dataset.sells.count // lanes)
-
-
-def make_tally(dataset: Dataset, spec: SweepSpec, made: Callable[..., Tally]) -> Tally:
-    return made(len(dataset.windows), *count_lists(dataset), spec.top, len(spec.bounds))
-
+A cut has its price: states are carried, 10 MB of them for 30,000 lists, and lists share no
+prefixes. Not cut, tables of 1.1 to 2.8 MB took 0.66 to 0.93 of the time, and two threads came to
+2.00 of one instead of 1.93 (1.6 MB); tables of 3.2 MB took 1.07 (2 cores, 1 MB of L2 each)."""
 
 Sink = Callable[[int, np.ndarray], None]
 """Takes the number of a lane block and its scores ``(N, L)``, which the next block overwrites."""
 
 
-class Worker:
-    """One thread's scratch memory and its tally of the cells it has done.
+def count_lists(dataset: Dataset) -> tuple[int, int]:
+    """Return the number of lists of each side.
 
-    The cells are the lane blocks, and after them two for each window that a combination must not share.
-    Workers may share ``floors (N,)``, what the pairs of each buy list have reached by now, and pass by what is lower: if
-    the tallies of all of them are to be merged. With ``sink`` the scores of a block are kept, for it; or those of ``kept`` blocks.
+    Returns
+    -------
+    tuple of int
+        Lists of entries, lists of exits.
+    """
+    return dataset.buys.count, dataset.sells.count
+
+
+def count_blocks(dataset: Dataset, lanes: int) -> int:
+    """Return the number of lane blocks; the last one may be partly empty.
+
+    Returns
+    -------
+    int
+        Lists of exits over ``lanes``, rounded up.
+    """
+    return -(-dataset.sells.count // lanes)
+
+
+def make_tally(dataset: Dataset, spec: SweepSpec, make: Callable[..., Tally]) -> Tally:
+    """Return a tally of the size that a sweep needs.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is swept.
+    spec : SweepSpec
+        What is computed.
+    make : callable
+        ``reductions.empty`` or ``reductions.blank``.
+
+    Returns
+    -------
+    Tally
+        What ``make`` returned.
+    """
+    return make(len(dataset.windows), *count_lists(dataset), spec.top, len(spec.bounds))
+
+
+class Worker:
+    """The workspace of one thread, and its tally of the cells it has swept.
+
+    The cells are the lane blocks, and after them two for each window that a combination must not
+    share.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is swept.
+    spec : SweepSpec
+        What is computed for each combination.
+    scale : Scale
+        How scores become integers and bins.
+    stop : ndarray, optional
+        ``(1,)`` uint8; the sweep ends early once it is not 0.
+    sink : callable, optional
+        Takes the scores of each lane block.
+    floors : ndarray, optional
+        What the pairs of each list of entries have reached by now, ``(N,)``. Workers whose tallies
+        will be merged may share them: they pass by what is lower.
+    stored_blocks : int, optional
+        Lane blocks whose scores are stored at a time, for ``take_scores``.
     """
 
     def __init__(
@@ -54,79 +103,57 @@ class Worker:
         stop: np.ndarray | None = None,
         sink: Sink | None = None,
         floors: np.ndarray | None = None,
-        kept: int = 0,
+        stored_blocks: int = 0,
     ) -> None:
         self._stop = np.zeros(1, np.uint8) if stop is None else stop
+        self._sink = sink
         self._width = (0,) * spec.lanes
-        aim, buys, sells = spec.aim, dataset.buys, dataset.sells
-        lists = buys.count
-        code = code_dtype(dataset.bars)
-        statistics = spec.statistics
-        holds_on = spec.rules.has_stops and spec.rules.conflict == "ignore"
-        tile = _tile(dataset, spec)
-        depths = int(buys.prefixes.max()) + 1 if tile == dataset.bars else lists + 1
+        tile = _tile_bars(dataset, spec)
         self._data = Data(
-            buys,
-            sells,
-            dataset.trade_values,
-            dataset.stops,
-            dataset.facts,
-            aim,
-            scale,
-            dataset.bars,
-            tile,
+            entries=dataset.buys,
+            exits=dataset.sells,
+            values=dataset.trade_values,
+            stops=dataset.stops,
+            facts=dataset.facts,
+            aim=spec.aim,
+            scale=scale,
+            bars=dataset.bars,
+            tile=tile,
         )
-        self._scratch = Workspace(
-            tables=tables(tile, spec.lanes, statistics, code),
-            edge=Edge(allocate(1, spec.lanes, code), allocate(1, spec.lanes, np.float64)),
-            states=states(
-                depths,
-                spec.lanes,
-                statistics | set(LastTrade._fields) if holds_on else statistics,
-                code,
-            ),
-            cursors=np.zeros(lists, np.int64),
-            floors=np.full(lists, -np.inf) if floors is None else floors,
-            every=Visit(
-                np.arange(lists, dtype=np.int32), buys.prefixes, np.zeros((2, 0), np.int64)
-            ),
-            some=Visit(
-                np.zeros(lists, np.int32),
-                np.zeros(lists + 1, np.int32),
-                np.zeros((2, lists), np.int64),
-            ),
-            **summaries(
-                len(dataset.windows),
-                spec.lanes,
-                len(aim.metrics),
-                lists * max(kept, sink is not None),
-                code,
-            ),
-        )
+        stored_rows = dataset.buys.count * max(stored_blocks, sink is not None)
+        self._workspace = build_workspace(dataset, spec, tile, stored_rows, floors)
         self._tally: Tally | None = None
-        self._made, self._sink = functools.partial(make_tally, dataset, spec), sink
+        self._make_tally = functools.partial(make_tally, dataset, spec)
         self._blocks = count_blocks(dataset, spec.lanes)
-        self.cells = self._blocks + (0 if spec.shared_windows else 2 * len(dataset.windows))
+        shared_cells = 0 if spec.shared_windows else 2 * len(dataset.windows)
+        self.cells = self._blocks + shared_cells
 
     @property
     def tally(self) -> Tally:
-        """Of the cells that it has done since it started over or gave the last one away."""
+        """All cells that it has swept since it started over or released its last tally."""
         if self._tally is None:
-            self._tally = self._made(reductions.empty)
+            self._tally = self._make_tally(reductions.empty)
         return self._tally
 
-    def take_scores(self) -> np.ndarray:
-        """Those of the last batch that are kept: ``(N, L)`` for each block, one after the other; the next batch overwrites them."""
-        scores = self._scratch.row.scores
-        convert_to_metric(scores, self._data.aim.sign)
-        return scores
-
-    def give_away(self) -> None:
-        """Its tally belongs to somebody else now."""
-        self._tally = None
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        tally = self._tally or self._make_tally(reductions.blank)
+        return _count_bytes(self._workspace) + reductions.nbytes(tally)
 
     def evaluate(self, batch: tuple[int, int]) -> bool:
-        """Add a range of cells to the tally; False if the run was stopped meanwhile, and the tally is worth nothing."""
+        """Add a range of cells to the tally.
+
+        Parameters
+        ----------
+        batch : tuple of int
+            The first cell, and the one after the last.
+
+        Returns
+        -------
+        bool
+            False if the run was stopped meanwhile, and the tally is worth nothing.
+        """
         if self._sink is None:
             return self._sweep(batch)
         for cell in range(*batch):
@@ -137,16 +164,26 @@ class Worker:
         return True
 
     def _sweep(self, batch: tuple[int, int]) -> bool:
-        return bool(
-            sweep_cells(self._width, batch, self._data, self._scratch, self.tally, self._stop)
+        completed = sweep_cells(
+            self._width, batch, self._data, self._workspace, self.tally, self._stop
         )
+        return bool(completed)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its arrays."""
-        return _nbytes(self._scratch) + reductions.nbytes(
-            self._tally or self._made(reductions.blank)
-        )
+    def take_scores(self) -> np.ndarray:
+        """Return the stored scores of the last batch, as values of the metric.
+
+        Returns
+        -------
+        ndarray
+            ``(N, L)`` for each block, one after the other; the next batch overwrites them.
+        """
+        scores = self._workspace.row.scores
+        convert_to_metric(scores, self._data.aim.sign)
+        return scores
+
+    def release_tally(self) -> None:
+        """Leave the tally to its new owner; the next cells go into another one."""
+        self._tally = None
 
     def start_over(self) -> None:
         """Go on with an empty tally, which is to be merged with those before."""
@@ -154,24 +191,19 @@ class Worker:
             reductions.clear(self._tally)
 
 
-def _nbytes(value: Any) -> int:
+def _count_bytes(value: Any) -> int:
     if isinstance(value, tuple):
-        return sum(map(_nbytes, value))
+        return sum(map(_count_bytes, value))
     return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
-def _tile(dataset: Dataset, spec: SweepSpec) -> int:
-    """Bars of a tile. Drawdowns look at the whole series."""
-    columns = len(spec.statistics & {*ReturnSums._fields, "paid"})
-    row = spec.lanes * (code_dtype(dataset.bars)(0).itemsize + 8 * columns)
-    if "worst" in spec.statistics:
+def _tile_bars(dataset: Dataset, spec: SweepSpec) -> int:
+    """Return the bars of a tile; drawdowns look at the whole series."""
+    statistics = spec.statistics
+    columns = len(statistics & {*ReturnSums._fields, "paid"})
+    code_bytes = code_dtype(dataset.bars)(0).itemsize
+    table_bytes = dataset.bars * spec.lanes * (code_bytes + 8 * columns)
+    if "worst" in statistics or table_bytes <= WHOLE_BYTES:
         return dataset.bars
-    if dataset.bars * row <= WHOLE_BYTES:
-        return dataset.bars
-    tiles = -(-dataset.bars * row // TILE_BYTES)
+    tiles = -(-table_bytes // TILE_BYTES)
     return -(-dataset.bars // tiles)
-
-
-def count_lists(dataset: Dataset) -> tuple[int, int]:
-    """How many, of each side."""
-    return dataset.buys.count, dataset.sells.count

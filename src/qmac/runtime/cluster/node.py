@@ -201,7 +201,7 @@ class Node:
         return self._loaded
 
     def _load(self, evaluator: Evaluator, checksum: str) -> _Loaded:
-        if evaluator.checksum != checksum:
+        if evaluator.compute_checksum() != checksum:
             raise OptionError(
                 "what arrived of the dataset is not what was sent. "
                 "Look for a fault of this node's memory."

@@ -253,7 +253,7 @@ class RayNodes(Nodes):
         spec, bars = evaluator.spec, evaluator.dataset.bars
         fingerprint = node_fingerprint(spec, bars)
         reference = [ray.put(evaluator)]
-        self._dataset = _Dataset(spec, bars, fingerprint, evaluator.checksum, reference)
+        self._dataset = _Dataset(spec, bars, fingerprint, evaluator.compute_checksum(), reference)
         for member in self._members.values():  # actors that are there may lack other kernels
             member.joined, member.since = False, time.monotonic()
             self._greet(member)

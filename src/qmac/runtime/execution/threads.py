@@ -143,7 +143,7 @@ class _Share:
             return
         is_kept = ledger.settle(self.worker.tally, self.batches, self.number, may_keep=True)
         if is_kept:
-            self.worker.give_away()
+            self.worker.release_tally()
         self.batches = []
 
 
