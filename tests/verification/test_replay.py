@@ -9,6 +9,7 @@ from helpers.series import frame, ohlc, series
 
 import qmac
 from qmac.errors import OptionError
+from qmac.strategy import reference
 from qmac.strategy.metrics import METRICS
 from qmac.verification import vectorbt
 from qmac.verification.replay import (
@@ -163,13 +164,13 @@ def test_relative_differences(one, other, expected):
 def test_averages_are_computed_once_and_own_ones_are_used(monkeypatch):
     own = {2: [None, *map(float, range(119))]}
     replay = Replay(PRICES, qmac.Rules(), own)
-    computed, average = [], qmac.strategy.reference.average
+    computed, compute_average = [], reference.compute_average
 
     def counting(kind, close, window):
         computed.append(window)
-        return average(kind, close, window)
+        return compute_average(kind, close, window)
 
-    monkeypatch.setattr(qmac.strategy.reference, "average", counting)
+    monkeypatch.setattr(reference, "compute_average", counting)
     for _ in range(2):
         averages = replay.averages((2, 4, 2, 7))
     assert computed == [4, 7] and averages[2] is own[2]
