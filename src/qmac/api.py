@@ -1,4 +1,4 @@
-"""The public calls: one series, many, and a run that goes on."""
+"""The public functions that sweep: one series, many series, and a run to be resumed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from qmac.strategy.request import check_request
 from qmac.strategy.rules import Rules
 
 
-def optimize(
+def optimize(  # noqa: PLR0913 - public signature
     prices: Prices | pd.DataFrame | pd.Series,
     grid: Grid,
     objective: str = "total_return",
@@ -42,38 +42,72 @@ def optimize(
     limits: Limits | None = None,
     executor: Executor | None = None,
 ) -> Result:
-    """Backtest every combination of the grid.
+    """Backtest every combination of the grid on one series of prices.
 
     Parameters
     ----------
-    prices : bars with a Close, of which at least one more than the largest window.
-    grid : the window sets.
-    objective : metric to rank by, one of ``qmac.objective.MEASURES``; docs/metrics.md defines them.
-    rules : how signals become trades; ``Rules()`` if None.
-    top : number of best combinations to keep.
-    min_trades : combinations with fewer trades are filtered: counted, neither ranked nor in the distribution.
-    threads : at a time; all CPUs that the process may use if None. The answer does not depend on it.
-    progress : called about ten times a second with a ``Status``.
-    maximize : False to look for the lowest.
-    constraints : (lowest, highest) by metric, None for no bound; combinations outside are filtered, and so are
-        those for which the metric is undefined. ``min_trades=n`` is short for ``{"total_trades": (n, None)}``.
-    averages : your own ``(W, T)``, in the order of ``grid.windows``, or by window; ``rules.average`` if None.
-    out : new directory for snapshots and the result; ``resume`` goes on with it if anything happens.
-    save_grid : ``"float32"`` or ``"float64"`` to keep every score in ``out``, read by ``result.scores``.
-    limits : what the run may use of the machine; ``Limits()`` if None.
-    executor : where it is swept, such as ``qmac.RayExecutor()``, which has threads and limits of its own for each node;
-        threads of this process if None.
+    prices : Prices, DataFrame or Series
+        Bars with a Close, at least one more than the largest window.
+    grid : Grid
+        Windows of the four averages.
+    objective : str, default "total_return"
+        Metric to rank by; docs/metrics.md defines them.
+    rules : Rules, optional
+        How signals become trades; ``Rules()`` by default.
+    top : int, default 100
+        Number of best combinations in ``Result.top``.
+    min_trades : int, default 1
+        Combinations with fewer trades are filtered: counted, but neither ranked nor in the
+        distribution.
+    threads : int, optional
+        Number of threads; all CPUs that the process may use by default. The result does not
+        depend on it.
+    progress : callable, optional
+        Called about ten times a second with a ``Status``.
+    maximize : bool, default True
+        Whether the highest objective ranks first; False ranks the lowest first.
+    constraints : dict of str to tuple, optional
+        Lowest and highest value by metric, None for no bound. Combinations outside are filtered,
+        and those for which the metric is undefined. ``min_trades=n`` is short for
+        ``{"total_trades": (n, None)}``.
+    averages : ndarray or DataFrame, optional
+        Averages that replace those of ``rules.average``: ``(W, T)`` in the order of
+        ``grid.windows``, or a frame with a column for each window.
+    out : str or Path, optional
+        New directory for snapshots and the result, from which ``resume`` continues.
+    save_grid : {"float32", "float64"}, optional
+        Store every score in ``out``, in this type; ``Result.scores`` reads them.
+    limits : Limits, optional
+        Limits of memory, CPUs, disk and time; ``Limits()`` by default.
+    executor : Executor, optional
+        Where cells are swept, such as ``qmac.RayExecutor()``, which has threads and limits of its
+        own for each node; threads of this process by default.
+
+    Returns
+    -------
+    Result
+        Top rows, distribution, maps and counts.
 
     Raises
     ------
-    PricesError, GridError, RulesError, OptionError : something that was given cannot be used.
-    ResultError : ``out`` is in use, holds another run, or cannot be written.
-    Stopped : a limit ended the run.
+    PricesError
+        If the prices are invalid or too few.
+    GridError
+        If the grid has no combination.
+    RulesError
+        If a rule does not fit the prices.
+    OptionError
+        If another argument is invalid.
+    ResultError
+        If ``out`` is in use, holds another run, or cannot be written.
+    Stopped
+        If a limit ended the run.
 
     Examples
     --------
     >>> import qmac
-    >>> result = qmac.optimize(qmac.sample_prices(), qmac.Grid(windows=range(10, 101, 10)), top=3)
+    >>> grid = qmac.Grid(windows=range(10, 101, 10))
+    >>> result = qmac.optimize(qmac.sample_prices(), grid, top=3)
     >>> result.evaluated == result.grid.size == 1260
     True
     >>> result.best
@@ -91,7 +125,7 @@ def optimize(
     return next(iter(run(job, directory, limits, threads, progress, executor).values()))
 
 
-def optimize_many(
+def optimize_many(  # noqa: PLR0913 - public signature
     prices: Mapping[str, Prices | pd.DataFrame | pd.Series],
     grid: Grid,
     objective: str = "total_return",
@@ -109,20 +143,62 @@ def optimize_many(
     executor: Executor | None = None,
     strict: bool = False,
 ) -> Results:
-    """``optimize`` for many series by name, one after the other, each over the whole grid.
+    """Backtest every combination of the grid on each of many series, one after the other.
 
-    A series that cannot be used is left out with a warning (``Results.left_out``); ``strict=True`` raises instead. Without
-    ``out``, results are held in memory: about 4 MiB each with 251 windows.
+    Without ``out``, results are in memory: about 4 MiB each with 251 windows.
+
+    Parameters
+    ----------
+    prices : dict of str to Prices, DataFrame or Series
+        Series by name, as in ``optimize``.
+    grid : Grid
+        Windows of the four averages.
+    objective : str, default "total_return"
+        Metric to rank by.
+    rules : Rules, optional
+        How signals become trades; ``Rules()`` by default.
+    top : int, default 100
+        Number of best combinations of each series.
+    min_trades : int, default 1
+        Combinations with fewer trades are filtered.
+    threads : int, optional
+        Number of threads; all CPUs that the process may use by default.
+    progress : callable, optional
+        Called about ten times a second with a ``Status``.
+    maximize : bool, default True
+        Whether the highest objective ranks first.
+    constraints : dict of str to tuple, optional
+        Lowest and highest value by metric, as in ``optimize``.
+    out : str or Path, optional
+        New directory for snapshots and results, from which ``resume`` continues.
+    save_grid : {"float32", "float64"}, optional
+        Store every score in ``out``, in this type.
+    limits : Limits, optional
+        Limits of memory, CPUs, disk and time; ``Limits()`` by default.
+    executor : Executor, optional
+        Where cells are swept; threads of this process by default.
+    strict : bool, default False
+        Whether a series with invalid prices is an error. By default it is left out with a
+        warning, and ``Results.left_out`` has the reason.
+
+    Returns
+    -------
+    Results
+        A result for each series, by name.
 
     Raises
     ------
-    InputError : as ``optimize``; or no series can be used.
+    InputError
+        If an argument is invalid, as in ``optimize``, or all series are.
+    Stopped
+        If a limit ended the run.
 
     Examples
     --------
     >>> import qmac
     >>> sample = qmac.sample_prices()
-    >>> results = qmac.optimize_many({"all": sample, "late": sample.tail(2000)}, qmac.Grid(windows=range(10, 101, 10)))
+    >>> grid = qmac.Grid(windows=range(10, 101, 10))
+    >>> results = qmac.optimize_many({"all": sample, "late": sample.tail(2000)}, grid)
     >>> results.winners["buy_slow"].tolist()
     [70, 40]
     """
@@ -146,20 +222,43 @@ def resume(
     *,
     retry_failed: bool = False,
 ) -> Results:
-    """Go on with a run that was interrupted; what is done is not done again. A run that is complete is only read.
+    """Resume an interrupted run; finished cells are not computed again.
 
-    ``retry_failed`` tries cells again that failed on every node of a cluster (``Result.failed``), here or on another
-    executor; only those are swept.
+    A finished run is only read.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Directory of the run, as in ``out`` of ``optimize``.
+    threads : int, optional
+        Number of threads; all CPUs that the process may use by default.
+    progress : callable, optional
+        Called about ten times a second with a ``Status``.
+    limits : Limits, optional
+        Limits of memory, CPUs, disk and time; ``Limits()`` by default.
+    executor : Executor, optional
+        Where cells are swept; it may be another one than before.
+    retry_failed : bool, default False
+        Whether to sweep the cells that failed on a cluster (``Result.failed``), and only these.
+
+    Returns
+    -------
+    Results
+        A result for each series, by name.
 
     Raises
     ------
-    ResultError : there is no run, it is damaged, another process holds it, or this version cannot go on with it.
+    ResultError
+        If there is no run, it is damaged, another process uses it, or its kernels are not those
+        of this version.
+    Stopped
+        If a limit ended the run.
     """
-    found = RunDirectory.open(Path(directory).expanduser())
+    run_directory = RunDirectory.open(Path(directory).expanduser())
     limits = Limits.of(limits)
     return run(
-        Job.from_directory(found),
-        found,
+        Job.from_directory(run_directory),
+        run_directory,
         limits,
         count_threads(limits, threads),
         progress,
