@@ -96,14 +96,18 @@ class Grid:
                 )
 
     def _prepare_sums(self) -> None:
-        """Sum over buy pairs the sell pairs that go with them, one sum for each fast window."""
-        buys, sells = self.buys, self.sells
-        shared = [sells.count_with(window) for window in buys.slow]
-        self._shared_sums = [0, *accumulate(shared)]
-        are_sell_slow = [has_window(sells.slow, window) for window in buys.slow]
-        self._sell_slow_sums = [0, *accumulate(are_sell_slow)]
-        rows = [self._count_in_row(fast, len(buys.slow)) for fast in buys.fast]
-        self._row_sums = [0, *accumulate(rows)]
+        """Sum over buy pairs the sell pairs that go with them, one sum for each fast window.
+
+        The other two are sums over slow windows: of the sell pairs that share one, and of those
+        windows that are slow ones of a sell pair too.
+        """
+        slow = self.buys.slow
+        with_slow = map(self.sells.count_with, slow)
+        are_sell_slow = (has_window(self.sells.slow, window) for window in slow)
+        self._shared_sums = list(accumulate(with_slow, initial=0))
+        self._sell_slow_sums = list(accumulate(are_sell_slow, initial=0))
+        rows = (self._count_in_row(fast, len(slow)) for fast in self.buys.fast)
+        self._row_sums = list(accumulate(rows, initial=0))
 
     def _count_in_row(self, fast: int, stop: int) -> int:
         """Return the combinations with a buy pair (fast, s), s among ``buys.slow[:stop]``."""
@@ -259,8 +263,9 @@ class Grid:
         return hash((tuple(self.roles.values()), self.shared_windows))
 
     def __repr__(self) -> str:
-        is_common = len(set(self.roles.values())) == 1
-        lists = {"windows": self.windows} if is_common else self.roles
+        lists = self.roles
+        if len(set(lists.values())) == 1:
+            lists = {"windows": self.windows}
         arguments = [f"{name}={format_windows(windows)}" for name, windows in lists.items()]
         if self.shared_windows:
             arguments.append("shared_windows=True")
