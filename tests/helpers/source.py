@@ -128,8 +128,9 @@ def module_and_class_faults(file: Path) -> Iterator[str]:
 def text_faults(text: str) -> Iterator[str]:
     """Yield what is wrong with the words of a docstring, whatever it documents."""
     first = text.splitlines()[0]
-    if any(first.startswith(f"{word} ") for word in FIRST_WORDS):
-        yield f"the first line begins with {first.split()[0]!r}"
+    for word in FIRST_WORDS:
+        if first.startswith(f"{word} "):
+            yield f"the first line begins with {word!r}"
     if not first.rstrip().endswith((".", "?", "!", ".)", "``")):
         yield "the first line is not a sentence that ends there"
     for word in METAPHORS.findall(text):

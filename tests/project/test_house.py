@@ -43,7 +43,7 @@ def test_every_module_has_a_test_of_its_name():
         test = folder / f"test_{module.name.removeprefix('_')}"
         if not (TESTS / test).is_file():
             missing.append(str(test))
-    assert missing == []
+    assert not missing, "\n".join(missing)
 
 
 def test_no_test_imports_from_a_test():
@@ -59,7 +59,7 @@ def test_no_test_imports_from_a_test():
             parts = {part for name in names for part in name.split(".")}
             if any(part == "conftest" or part.startswith("test_") for part in parts):
                 imports.append(f"{file.relative_to(TESTS)}:{node.lineno} {names}")
-    assert imports == []
+    assert not imports, "\n".join(imports)
 
 
 def test_lines_say_one_thing_each():
