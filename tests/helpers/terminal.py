@@ -38,7 +38,7 @@ def inside(*arguments):
     ):
         warnings.simplefilter("always")
         warnings.showwarning = streams._show_warning
-        code = exits.code_of(
+        code = exits.exit_code(
             lambda: app(list(map(str, arguments)), prog_name="qmac", standalone_mode=False)
         )
     return Ended(code, out.getvalue(), err.getvalue())

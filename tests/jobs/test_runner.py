@@ -737,7 +737,7 @@ def test_exit_codes_of_many(tmp_path):
 def test_watch_once(copy, tmp_path):
     said = command("watch", copy, "--once").stdout
     assert re.fullmatch(
-        rf"{copy}: interrupted at [0-9.]+%; go on with: qmac resume {copy}\n", said
+        rf"{copy}: interrupted at [0-9.]+%; resume with: qmac resume {copy}\n", said
     ), said
     lines = (copy / PROGRESS).read_text().splitlines()
     (copy / PROGRESS).write_text(

@@ -104,8 +104,8 @@ def asked(monkeypatch):
     """What a command would run: the job, the limits, the directory that it would be kept in."""
     found = []
     monkeypatch.setattr(
-        "qmac.cli.commands.runs._run",
-        lambda job, kept, limits, *_: found.append((job, limits, kept)),
+        "qmac.cli.commands.runs._run_job",
+        lambda job, kept, limits, *_, **__: found.append((job, limits, kept)),
     )
     monkeypatch.setattr(
         "qmac.cli.commands.runs._print_estimate",

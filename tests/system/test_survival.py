@@ -315,14 +315,14 @@ def test_the_last_line_is_the_command_that_goes_on(tmp_path, csv, answer, number
     assert (code, out) == (75, "") and seconds < 5 and "Traceback" not in errors
     assert list(path.glob("snapshots/0*"))
     command = re.fullmatch(
-        r"qmac: interrupted\. Go on with: (qmac resume .*)", errors.splitlines()[-1]
+        r"qmac: interrupted\. Resume with: (qmac resume .*)", errors.splitlines()[-1]
     ).group(1)
     with Child(CLI, "resume", path) as child:  # broken off again, by the other one
         first = child.wait_for(SOME)
         code, out, errors, seconds = child.send(
             {signal.SIGINT: signal.SIGTERM}.get(number, signal.SIGINT)
         )
-    assert (code, out) == (75, "") and seconds < 5 and f"Go on with: {command}" in errors
+    assert (code, out) == (75, "") and seconds < 5 and f"Resume with: {command}" in errors
     assert float(first.split("%")[0]) > 0
     done = subprocess.run(
         ["sh", "-c", f"{command} --json"],
@@ -343,10 +343,10 @@ def test_a_second_time_it_leaves_at_once(tmp_path, csv, answer):
         child.wait_for(" *0.0%")
         child.wait_for(" *0.0%")  # once more: now a worker is at it, and is waited for
         child.process.send_signal(signal.SIGINT)
-        child.wait_for("qmac: stopping; what is at hand is finished and saved. Again: at once.")
+        child.wait_for("qmac: stopping; cells in progress are finished and saved.")
         code, out, errors, seconds = child.send(signal.SIGINT)
     assert (code, out) == (75, "") and seconds < 1
-    assert errors.splitlines()[-1] == f"qmac: left at once. Go on with: qmac resume {path}"
+    assert errors.splitlines()[-1] == f"qmac: left at once. Resume with: qmac resume {path}"
     assert qmac.resume(path)["spy"].digest == answer
 
 
@@ -385,7 +385,7 @@ def test_between_two_symbols(tmp_path, digests):
                CELL_SECONDS="0") as child:  # fmt: skip
         child.wait_for("qmac: between")
         code, _, errors, seconds = child.send(signal.SIGTERM)
-    assert code == 75 and seconds < 5 and f"Go on with: qmac resume {path}" in errors
+    assert code == 75 and seconds < 5 and f"Resume with: qmac resume {path}" in errors
     assert [file.name for file in (path / "results").iterdir()] == ["SPY"]
     assert list(qmac.resume(path)) == ["SPY", "QQQ"]
 
@@ -397,7 +397,7 @@ def test_while_a_snapshot_is_written(tmp_path, csv, answer):
     ) as child:
         child.wait_for("qmac: writing")
         code, _, errors, seconds = child.send(signal.SIGINT)
-    assert code == 75 and seconds < 5 and "Go on with: qmac resume" in errors
+    assert code == 75 and seconds < 5 and "Resume with: qmac resume" in errors
     assert qmac.resume(path)["spy"].digest == answer
 
 
@@ -431,7 +431,7 @@ def test_while_kernels_are_compiled(tmp_path, csv, answer):
         child.wait_for("qmac: compiling")
         time.sleep(1.0)
         code, _, errors, seconds = child.send(signal.SIGINT)
-    assert code == 75 and seconds < 5 and f"Go on with: qmac resume {path}" in errors, errors
+    assert code == 75 and seconds < 5 and f"Resume with: qmac resume {path}" in errors, errors
     assert qmac.resume(path)["spy"].digest == answer
 
 
@@ -473,7 +473,7 @@ def test_where_python_cannot_pass_it_on(tmp_path, csv, answer, number, then):
         out, errors = child.process.communicate(timeout=60)
     assert (child.process.returncode, out) == (75, "")
     assert "Traceback" not in errors and errors.splitlines()[-1].endswith(
-        f"Go on with: qmac resume {path}"
+        f"Resume with: qmac resume {path}"
     )
     assert float((re.findall(r"^ *([0-9.]+)%", errors, re.MULTILINE) or ["0"])[-1]) < 50
     assert qmac.resume(path)["spy"].digest == answer

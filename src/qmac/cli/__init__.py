@@ -2,12 +2,12 @@
 
 ::
 
-    main        signals are answered from here on, before anything heavy is imported
+    main        installs the handlers of signals, before anything heavy is imported
     app         the list of commands
-    commands/   runs (optimize, estimate, resume, watch, runs), combinations (backtest, evaluate), results (show, export),
-                checks (verify, doctor), report
-    options     options that several commands take
-    streams     what is printed where
+    commands/   runs (optimize, estimate, resume, watch, runs), combinations (backtest, evaluate),
+                results (show, export), checks (verify, doctor), report
+    options     options that several commands take; those of Rules and Limits are derived
+    streams     standard output and standard error
     exits       exit codes, and the line on standard error that goes with each
     interrupts  Ctrl-C, SIGTERM and a closed terminal
 

@@ -37,7 +37,8 @@ app = typer.Typer(
     add_completion=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="A billion backtests in seconds: the Quad Moving Average Crossover, swept over its whole grid.",
+    help="A billion backtests in seconds: the Quad Moving Average Crossover, swept over its "
+    "whole grid.",
 )
 for _command in COMMANDS:
     app.command()(_command)
@@ -45,9 +46,7 @@ for _command in COMMANDS:
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
         typer.echo(f"qmac {__version__}")
@@ -55,16 +54,23 @@ def _root(
 
 
 def run() -> int:
-    """Run the command line and return its exit code; errors become one line on standard error."""
+    """Run the command line; errors become one line on standard error.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     streams.prepare()
-    return exits.code_of(_called)
+    return exits.exit_code(_call_app)
 
 
-def _called() -> object:
-    """Raises OptionError for an empty argument: for a path, that would be the directory at hand."""
+def _call_app() -> object:
+    """Run the command; an empty argument is an error, for as a path it is the current directory."""
     for argument in sys.argv[1:]:
         if argument == "" or re.fullmatch("--[a-z-]+=", argument):
             raise OptionError(
-                f"the argument {argument!r} is empty; is a variable not set? Give a value, or leave it out."
+                f"the argument {argument!r} is empty; is a variable not set? "
+                "Give a value, or leave it out."
             )
     return app(standalone_mode=False)

@@ -9,11 +9,18 @@ from typing import Any
 
 import typer
 
-from qmac.cli.interrupts import EXIT_AGAIN, EXIT_INTERRUPTED, Interruption
+from qmac.cli.interrupts import EXIT_INTERRUPTED, EXIT_RESUMABLE, Interruption
 from qmac.errors import InputError, QmacError, Stopped, WriteError
 
-DONE, DEFECT, INPUT, LEFT_OUT, INCOMPLETE, OUTPUT, PIPE = 0, 1, 2, 3, 4, 74, 141
-AGAIN, INTERRUPTED = EXIT_AGAIN, EXIT_INTERRUPTED
+DONE = 0
+DEFECT = 1
+INPUT = 2
+LEFT_OUT = 3
+INCOMPLETE = 4
+OUTPUT = 74
+RESUMABLE = EXIT_RESUMABLE
+INTERRUPTED = EXIT_INTERRUPTED
+PIPE = 141
 
 MEANINGS = {
     DONE: "finished",
@@ -22,83 +29,99 @@ MEANINGS = {
     LEFT_OUT: "finished, but symbols were left out; `show`: results are damaged",
     INCOMPLETE: "finished, but cells failed; `qmac resume DIR --retry-failed` tries them again",
     OUTPUT: "output could not be written",
-    AGAIN: "stopped; resume the run with `qmac resume DIR`",
+    RESUMABLE: "stopped; resume the run with `qmac resume DIR`",
     INTERRUPTED: "interrupted, and nothing was saved",
     PIPE: "the reader of a pipe has ended",
 }
 """As docs/command-line.md has them."""
 
-KINDS = {
+REQUIREMENTS = {
     "float_parsing": "a number",
     "int_parsing": "a whole number",
     "greater_than_equal": "at least 1",
 }
 """What a value must be, by the type of pydantic's error, which newer typers raise."""
 
-UsageError: type[Exception] = typer.BadParameter.__bases__[
-    0
-]  # typer brings its own click, or the user's
+# typer brings its own click, or uses the installed one: its classes are found by their base
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 ClickException: type[Exception] = UsageError.__bases__[0]
 
 
-def code_of(call: Callable[[], Any]) -> int:
-    """Call the app; errors become one line on standard error and an exit code."""
+def exit_code(call: Callable[[], Any]) -> int:
+    """Call the app and return the exit code; an error becomes one line on standard error.
+
+    Parameters
+    ----------
+    call : callable
+        Runs a command.
+
+    Returns
+    -------
+    int
+        A key of ``MEANINGS``.
+    """
     try:
         code = call()
         sys.stdout.flush()
-    except SystemExit as leaving:  # how typer leaves where the reader of a pipe has
-        if isinstance(leaving.__context__, BrokenPipeError):
-            return _left_alone()
-        return leaving.code if isinstance(leaving.code, int) else DONE
-    except ClickException as error:
-        return _misused(error)
-    except WriteError as error:
-        return _said(f"{error}{_again()}", OUTPUT)
-    except InputError as error:
-        return _said(f"{error}{_again()}", INPUT)
-    except Stopped as error:
-        return _said(f"{error}{_again() or ' Nothing was kept: add --out DIR.'}", AGAIN)
-    except QmacError as error:
-        return _said(f"internal error: {error} Please report it.{_again()}", DEFECT)
+    except SystemExit as exiting:  # typer exits so where the reader of a pipe has ended
+        if isinstance(exiting.__context__, BrokenPipeError):
+            return _close_pipe()
+        code = exiting.code
     except BrokenPipeError:
-        return _left_alone()
-    except OSError as error:
-        return _said(f"{error.filename or 'output'}: {error.strerror or error}.{_again()}", OUTPUT)
+        return _close_pipe()
+    except ClickException as error:
+        return _report_usage(error)
+    except (QmacError, OSError) as error:
+        return _report_error(error)
     return code if isinstance(code, int) else DONE
 
 
-def _said(words: str, code: int) -> int:
-    print(f"qmac: {words}", file=sys.stderr)
+def _report_error(error: QmacError | OSError) -> int:
+    """Print an error of a command and return its exit code."""
+    advice = f" Resume with: {Interruption.resume}" if Interruption.resume else ""
+    if isinstance(error, WriteError):
+        return _fail(f"{error}{advice}", OUTPUT)
+    if isinstance(error, InputError):
+        return _fail(f"{error}{advice}", INPUT)
+    if isinstance(error, Stopped):
+        return _fail(f"{error}{advice or ' Nothing was saved: add --out DIR.'}", RESUMABLE)
+    if isinstance(error, QmacError):
+        return _fail(f"internal error: {error} Please report it.{advice}", DEFECT)
+    reason = f"{error.filename or 'output'}: {error.strerror or error}"
+    return _fail(f"{reason}.{advice}", OUTPUT)
+
+
+def _report_usage(error: Any) -> int:
+    """Print an unknown option or command, or a value of the wrong kind, in one line."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help is printed already
+        return INPUT
+    text = _describe_value(error) or " ".join(error.format_message().split())
+    if not text.endswith((".", "?")):
+        text += "."
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        text += f" See: {context.command_path} --help"
+    return _fail(text, INPUT)
+
+
+def _describe_value(error: Any) -> str:
+    """Return the value and what it must be; nothing where typer's text has the value."""
+    cause = error.__cause__ or error.__context__
+    details: list[dict[str, Any]] = getattr(cause, "errors", list)()
+    if not details or details[0]["type"] not in REQUIREMENTS:
+        return ""
+    names = getattr(getattr(error, "param", None), "opts", ["value"])
+    requirement = REQUIREMENTS[details[0]["type"]]
+    return f"{names[0]} must be {requirement}, got {details[0]['input']!r}."
+
+
+def _fail(text: str, code: int) -> int:
+    """Print a line on standard error and return the exit code."""
+    print(f"qmac: {text}", file=sys.stderr)
     return code
 
 
-def _misused(error: Any) -> int:
-    """An option or a command that is not known, or a value of the wrong kind, in one line."""
-    context, words = (
-        getattr(error, "ctx", None),
-        _wrong_kind(error) or " ".join(error.format_message().split()),
-    )
-    if type(error).__name__ == "NoArgsIsHelpError":  # the help stands there already
-        return INPUT
-    see = f" See: {context.command_path} --help" if context is not None else ""
-    return _said(f"{words if words.endswith(('.', '?')) else f'{words}.'}{see}", INPUT)
-
-
-def _wrong_kind(error: Any) -> str:
-    """The value and what it must be, where typer's own words do not name the value."""
-    found: list[dict[str, Any]] = getattr(error.__cause__ or error.__context__, "errors", list)()
-    option = getattr(getattr(error, "param", None), "opts", ["it"])[0]
-    for kind in (first for first in found[:1] if first["type"] in KINDS):
-        return f"{option} is {kind['input']!r}, but must be {KINDS[kind['type']]}."
-    return ""
-
-
-def _left_alone() -> int:
-    """The reader of a pipe has left, as in ``qmac ... | head``."""
+def _close_pipe() -> int:
+    """Discard what is still to be printed: the reader has ended, as in ``qmac ... | head``."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return PIPE
-
-
-def _again() -> str:
-    """How to go on with what was begun."""
-    return f" Go on with: {Interruption.resume}" if Interruption.resume else ""

@@ -1,4 +1,7 @@
-"""Ctrl-C, SIGTERM and a closed terminal: how they are answered, and the exit codes that follow."""
+"""Answers to Ctrl-C, SIGTERM and a closed terminal, and the exit codes that follow.
+
+Only the standard library is imported: ``main`` installs these handlers before anything heavy is.
+"""
 
 from __future__ import annotations
 
@@ -7,44 +10,66 @@ import signal
 import sys
 from contextlib import suppress
 
-EXIT_INTERRUPTED, EXIT_AGAIN = 130, 75
+EXIT_INTERRUPTED = 130
+EXIT_RESUMABLE = 75
+RETRY_SECONDS = 0.05
+"""Until an interrupt that a compiler's callback swallowed is raised again."""
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, SIGTERM or SIGHUP. Not KeyboardInterrupt, which typer would turn into a line of its own."""
+    """Ctrl-C, SIGTERM or SIGHUP. KeyboardInterrupt would become a line of typer's."""
 
 
 class Interruption:
-    """What the last line says if Ctrl-C comes."""
+    """State of this process: whether it was interrupted, and what its last line then says."""
 
     written = "nothing was written"
+    """What an interrupt leaves behind."""
     resume: str | None = None
-    """The command that goes on, once a run directory is there."""
+    """The command that resumes the run, once a run directory exists."""
     interrupted = False
 
 
 def interrupt(*_: object) -> None:
-    if Interruption.interrupted and Interruption.resume:  # the second time: at once
-        say(f"\nqmac: left at once. Go on with: {Interruption.resume}\n")
-        os._exit(EXIT_AGAIN)
+    """Raise ``Interrupted``; the second time leave at once if the run can be resumed."""
+    if Interruption.interrupted and Interruption.resume:
+        write_line(f"\nqmac: left at once. Resume with: {Interruption.resume}\n")
+        os._exit(EXIT_RESUMABLE)
     Interruption.interrupted = True
     if Interruption.resume:
-        say("\nqmac: stopping; what is at hand is finished and saved. Again: at once.\n")
+        write_line(
+            "\nqmac: stopping; cells in progress are finished and saved. "
+            "Interrupt again to leave at once.\n"
+        )
     raise Interrupted
 
 
-def say(words: str) -> None:
-    with suppress(OSError):  # of a terminal that was closed
-        os.write(2, words.encode(errors="backslashreplace"))
-
-
 def interrupt_again(*_: object) -> None:
+    """Raise ``Interrupted``, on the timer that ``raise_again_later`` sets."""
     raise Interrupted
 
 
 def raise_again_later(exception: sys.UnraisableHookArgs) -> None:
-    """A compiler's callback cannot pass it on, so it comes again a little later."""
+    """Set a timer for an interrupt that Python could not raise, as in a compiler's callback.
+
+    Parameters
+    ----------
+    exception : sys.UnraisableHookArgs
+        Any exception that was not raised; others are reported as usual.
+    """
     if exception.exc_type is not Interrupted:
         sys.__unraisablehook__(exception)
     elif hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
+
+
+def write_line(text: str) -> None:
+    """Write a text to standard error at once; a terminal that was closed is no error.
+
+    Parameters
+    ----------
+    text : str
+        With its line breaks.
+    """
+    with suppress(OSError):
+        os.write(2, text.encode(errors="backslashreplace"))

@@ -1,4 +1,4 @@
-"""Where the command line starts: Ctrl-C, SIGTERM and a closed terminal are answered from here on, before anything heavy is imported."""
+"""Start of the command line: signals are answered before anything heavy is imported."""
 
 from __future__ import annotations
 
@@ -8,45 +8,51 @@ import signal
 import sys
 
 from qmac.cli.interrupts import (
-    EXIT_AGAIN,
     EXIT_INTERRUPTED,
+    EXIT_RESUMABLE,
     Interruption,
     interrupt,
     interrupt_again,
     raise_again_later,
-    say,
+    write_line,
 )
 
 
 def main() -> None:
     """Run the command line; a mistake of the user ends in one clear line, not in a traceback."""
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
-    if (
-        hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
-    ):  # as nohup has it
-        signal.signal(signal.SIGHUP, interrupt)
-    for stream in (
-        sys.stdout,
-        sys.stderr,
-    ):  # a symbol's name may have letters that a terminal has not
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, interrupt_again)
-    sys.unraisablehook = raise_again_later
+    _install_handlers()
+    _escape_unencodable()
     try:
         from qmac.cli.app import run
 
         code = run()
-    except BaseException:
+    except BaseException:  # Interrupted, or what became of it where it was swallowed
         if not Interruption.interrupted:
             raise
-        if Interruption.resume:  # Interrupted, or what came of it where it was swallowed
-            say(f"qmac: interrupted. Go on with: {Interruption.resume}\n")
-            os._exit(EXIT_AGAIN)
-        say(f"qmac: interrupted; {Interruption.written}.\n")
-        os._exit(
-            EXIT_INTERRUPTED
-        )  # threads still in a kernel leave by themselves; nobody waits for them
+        if Interruption.resume:
+            write_line(f"qmac: interrupted. Resume with: {Interruption.resume}\n")
+            os._exit(EXIT_RESUMABLE)
+        write_line(f"qmac: interrupted; {Interruption.written}.\n")
+        os._exit(EXIT_INTERRUPTED)  # does not wait for threads that are still in a kernel
     raise SystemExit(code)
+
+
+def _install_handlers() -> None:
+    """Answer interrupts, from here on and whatever is being imported or compiled."""
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    is_hangup_ignored = (  # as nohup has it
+        hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    )
+    if hasattr(signal, "SIGHUP") and not is_hangup_ignored:
+        signal.signal(signal.SIGHUP, interrupt)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, interrupt_again)
+    sys.unraisablehook = raise_again_later
+
+
+def _escape_unencodable() -> None:
+    """Escape characters of symbols and paths that the terminal's encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -20,12 +20,12 @@ from qmac.verification import doctor, vectorbt
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
     monkeypatch.setattr(
-        checks, "SAID_AFTER", 60.0
+        checks, "NOTE_SECONDS", 60.0
     )  # a busy machine is no reason to say how far it is
 
 
 def test_a_slow_replay_says_how_far_it_is(one_run, monkeypatch):
-    monkeypatch.setattr(checks, "SAID_AFTER", 0.0)
+    monkeypatch.setattr(checks, "NOTE_SECONDS", 0.0)
     assert "qmac: replaying row 2 of 2 of spy" in inside("verify", one_run, "--rows", 2).stderr
 
 

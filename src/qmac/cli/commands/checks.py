@@ -1,10 +1,10 @@
-"""Commands that check: a result against its witnesses, and the machine."""
+"""Commands that check: a result against independent engines, and the machine."""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +14,8 @@ from qmac.cli import exits, streams
 from qmac.cli.options import AsJson, Directory, OneSymbol
 from qmac.errors import ResultError
 
-SAID_AFTER = 2.0
-"""Seconds after which a replay says how far it is."""
+NOTE_SECONDS = 2.0
+"""Time between notes on how far a slow replay is."""
 
 
 def verify(
@@ -24,111 +24,141 @@ def verify(
     rows: Annotated[int, typer.Option(help="Best rows of each symbol to replay.", min=1)] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Replay the best rows bar by bar in plain Python, and by vectorbt if it is installed; 1 if anything differs.
+    """Replay the best rows bar by bar in plain Python, and with vectorbt if it is installed.
+
+    Exits with 1 if a metric differs.
 
     Example: qmac verify runs/first --rows 5
     """
     from qmac.verification import vectorbt
-    from qmac.verification.replay import TOLERANCE, compare_rows
+    from qmac.verification.replay import compare_rows
 
-    found, replayed = [], 0
-    for name, top, replay in _replays(directory, symbol, rows):
-        replayed += len(top)
-        found += [(name, difference) for difference in compare_rows(top, replay, _told(name))]
-    wrong = [(name, difference) for name, difference in found if not difference.agrees]
-    witnesses = ["the reference", *(["vectorbt"] if vectorbt.is_installed() else [])]
+    differences, count = [], 0
+    for name, top, replay in _build_replays(directory, symbol, rows):
+        count += len(top)
+        found = compare_rows(top, replay, _note_progress(name))
+        differences += [(name, difference) for difference in found]
+    engines = ["the reference"]
+    if vectorbt.is_installed():
+        engines.append("vectorbt")
     if as_json:
-        listed = [{"symbol": name, **difference.to_dict()} for name, difference in found]
-        streams.print_json(
-            {
-                "rows": replayed,
-                "tolerance": TOLERANCE,
-                "witnesses": witnesses,
-                "agrees": not wrong,
-                "differences": listed,
-            }
-        )
+        _print_differences(differences, count, engines)
+    elif count:
+        _show_differences(differences, count, engines)
     else:
-        from qmac.report.terminal.tables import show_differences
-
-        if not replayed:
-            print("No combination is left in the result, so there is nothing to replay.")
-            return
-        show_differences(found, streams.console())
-        if not wrong:
-            print(
-                f"{replayed} rows agree with {' and '.join(witnesses)} to {TOLERANCE:g} in every metric compared."
-            )
-        if not vectorbt.is_installed():
-            print(
-                "vectorbt is not installed; with it there is a second witness: pip install vectorbt"
-            )
+        print("No combination is left in the result, so there is nothing to replay.")
+    wrong = [(name, difference) for name, difference in differences if not difference.agrees]
     if wrong:
-        name, worst = max(wrong, key=lambda pair: pair[1].relative)
-        apart = (
-            "one of them is not finite"
-            if math.isinf(worst.relative)
-            else f"they are {worst.relative:.1e} apart"
-        )
-        streams.say(
-            f"{worst.metric} of {worst.combination} on {name} is {worst.actual!r}, but {worst.expected!r} by "
-            f"{worst.against}: {apart}, more than {TOLERANCE:g}. Please report it, with the directory."
-        )
+        streams.print_note(_describe_worst(wrong))
         raise typer.Exit(exits.DEFECT)
 
 
-def _replays(path: Path, symbol: str | None, rows: int) -> Iterator[tuple[str, Any, Any]]:
-    """Name, best rows and what replays them, of each symbol that is done."""
+def _print_differences(
+    differences: Sequence[tuple[str, Any]], count: int, engines: list[str]
+) -> None:
+    """Print the differences as JSON."""
+    from qmac.verification.replay import TOLERANCE
+
+    entries = [{"symbol": name, **difference.to_dict()} for name, difference in differences]
+    answer = {
+        "rows": count,
+        "tolerance": TOLERANCE,
+        "witnesses": engines,
+        "agrees": all(difference.agrees for _, difference in differences),
+        "differences": entries,
+    }
+    streams.print_json(answer)
+
+
+def _show_differences(
+    differences: Sequence[tuple[str, Any]], count: int, engines: list[str]
+) -> None:
+    """Print the differences as a table."""
+    from qmac.report.terminal.tables import show_differences
+    from qmac.verification.replay import TOLERANCE
+
+    show_differences(differences, streams.build_console())
+    if all(difference.agrees for _, difference in differences):
+        names = " and ".join(engines)
+        print(f"{count} rows agree with {names} to {TOLERANCE:g} in every metric compared.")
+    if "vectorbt" not in engines:
+        print("vectorbt is not installed; to compare with it, too: pip install vectorbt")
+
+
+def _describe_worst(wrong: Sequence[tuple[str, Any]]) -> str:
+    """Return the largest difference in words."""
+    from qmac.verification.replay import TOLERANCE
+
+    name, worst = max(wrong, key=lambda entry: entry[1].relative)
+    if math.isinf(worst.relative):
+        distance = "one of them is not finite"
+    else:
+        distance = f"they are {worst.relative:.1e} apart, more than {TOLERANCE:g}"
+    return (
+        f"{worst.metric} of {worst.combination} on {name} is {worst.actual!r}, but "
+        f"{worst.expected!r} by {worst.against}: {distance}. "
+        "Please report it, with the directory."
+    )
+
+
+def _build_replays(path: Path, symbol: str | None, rows: int) -> Iterator[tuple[str, Any, Any]]:
+    """Yield name, best rows and the replay of each symbol with a result."""
     from qmac.results.reader import read_results
     from qmac.verification.replay import Replay
 
     for name, result in read_results(path, symbol).items():
         if result.source is None:
             raise ResultError(
-                f"{path} holds a result without its prices, so it cannot be replayed. Results of this version keep them: "
-                "run it again."
+                f"{path} has a result without its prices, which cannot be replayed. "
+                "Results of this version include them: run it again."
             )
-        series, own = result.series, None
+        series, averages = result.series, None
         if series.averages is not None:
-            averages = {window: row.tolist() for window, row in series.averages.items()}
-            own = {
-                window: [None if math.isnan(value) else value for value in row]
-                for window, row in averages.items()
+            averages = {
+                window: _to_optional(row.tolist()) for window, row in series.averages.items()
             }
-        yield name, result.top.head(rows), Replay(series.prices, result.rules, own)
+        yield name, result.top.head(rows), Replay(series.prices, result.rules, averages)
 
 
-def _told(name: str) -> Any:
-    """Says how far a slow replay is."""
+def _to_optional(values: list[float]) -> list[float | None]:
+    """Return values with None for NaN, as the reference has them."""
+    return [None if math.isnan(value) else value for value in values]
+
+
+def _note_progress(name: str) -> Callable[[int, int], None]:
+    """Return a listener that notes how far a slow replay is."""
     from time import monotonic
 
-    due = monotonic() + SAID_AFTER
+    due = monotonic() + NOTE_SECONDS
 
-    def tell(row: int, of: int) -> None:
+    def listen(row: int, count: int) -> None:
         nonlocal due
         if monotonic() > due:
-            due = monotonic() + SAID_AFTER
-            streams.say(f"replaying row {row} of {of} of {name}")
+            due = monotonic() + NOTE_SECONDS
+            streams.print_note(f"replaying row {row} of {count} of {name}")
 
-    return tell
+    return listen
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Say what qmac finds here: versions, CPU, limits, and in a second how fast it is; 1 if something is wrong.
+    """Check this machine: versions, CPU, limits, and in a second the speed of a sweep.
+
+    Exits with 1 if something is wrong.
 
     Example: qmac doctor --json
     """
     from qmac.report.terminal.tables import show_finding
     from qmac.verification.doctor import BAD, examine
 
-    console, bad, listed = streams.console(), False, []
+    console, findings = streams.build_console(), []
     for finding in examine():
-        bad |= finding.verdict == BAD
-        listed.append(finding.to_dict())
+        findings.append(finding)
         if not as_json:
             show_finding(finding, console)
             sys.stdout.flush()
+    is_healthy = all(finding.verdict != BAD for finding in findings)
     if as_json:
-        streams.print_json({"healthy": not bad, "findings": listed})
-    if bad:
+        entries = [finding.to_dict() for finding in findings]
+        streams.print_json({"healthy": is_healthy, "findings": entries})
+    if not is_healthy:
         raise typer.Exit(exits.DEFECT)

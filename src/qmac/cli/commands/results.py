@@ -1,9 +1,10 @@
-"""Commands about results that are there."""
+"""Commands about saved results, and the printing that commands about runs share."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,12 @@ from qmac.cli import exits, streams
 from qmac.cli.options import AsJson, Directory, OneSymbol, RankBy, Rows, check_rank
 from qmac.errors import OptionError, ResultError, printable
 
-SLOW_ROWS = 50_000
-"""Of a sheet of Excel, about six seconds."""
+SLOW_SHEET_ROWS = 50_000
+"""Rows from which on a sheet of Excel takes a while, about six seconds."""
+MOST_CELLS = 5
+"""Failed cells that a note names."""
+TABLES = ("top", "winners", "maps", "distribution")
+FORMATS = ("csv", "parquet", "json", "xlsx")
 
 
 def show(
@@ -32,36 +37,42 @@ def show(
 
     Example: qmac show runs/first
     """
-    from qmac.results import reader
+    from qmac.results.reader import read_results
 
     if as_toml:
-        text = _job_text(directory)
-        if as_json:
-            streams.print_json({"toml": text})
-        else:
-            print(text, end="")
+        _print_job_file(directory, as_json=as_json)
         return
     check_rank(rank_by)
-    results = reader.read_results(directory, symbol)
-    sound = results
+    results = read_results(directory, symbol)
+    readable = results
     try:
-        print_results(sound, rows, as_json, directory, rank_by=rank_by)
+        print_results(readable, rows, as_json=as_json, path=directory, rank_by=rank_by)
     except (
         ResultError
-    ):  # raised before anything is printed; to look at all of them first would take as long again
+    ):  # before anything is printed; to check all of them first takes twice as long
         if len(results) == 1:
             raise
-        sound = results.readable()
-        print_results(sound, rows, as_json, directory, rank_by=rank_by)
-    if print_failed(sound, directory):
+        readable = results.readable()
+        print_results(readable, rows, as_json=as_json, path=directory, rank_by=rank_by)
+    if print_failed(readable, directory):
         raise typer.Exit(exits.INCOMPLETE)
-    if len(sound) < len(results):
-        streams.say(f"what is damaged is done again by: qmac resume {shlex.quote(str(directory))}")
+    if len(readable) < len(results):
+        again = f"qmac resume {shlex.quote(str(directory))}"
+        streams.print_note(f"to compute damaged results again: {again}")
         raise typer.Exit(exits.LEFT_OUT)
 
 
-def _job_text(path: Path) -> str:
-    """The job file of a run, with the paths of its prices; of a result, with those of the run that it lies in."""
+def _print_job_file(directory: Path, *, as_json: bool) -> None:
+    """Print the job file of a run or of a single result."""
+    text = _read_job_file(directory)
+    if as_json:
+        streams.print_json({"toml": text})
+    else:
+        print(text, end="")
+
+
+def _read_job_file(path: Path) -> str:
+    """Return the job file: of a run with the paths of its prices, of a result without."""
     from qmac.results.reader import load
     from qmac.runs import job_file
     from qmac.runs.directory import RunDirectory
@@ -79,123 +90,168 @@ def export(
         str | None,
         typer.Option(
             "--format",
-            metavar="csv|parquet|json|xlsx",
-            help="Without it, what the file's ending says.",
-            autocompletion=lambda: ["csv", "parquet", "json", "xlsx"],
+            metavar="|".join(FORMATS),
+            help="Format of the file; by default that of its ending.",
+            autocompletion=lambda: list(FORMATS),
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The file; without it, CSV or JSON on standard output.")
+        Path | None,
+        typer.Option(help="File to write; by default CSV or JSON on standard output."),
     ] = None,
     what: Annotated[
         str,
         typer.Option(
-            metavar="top|winners|maps|distribution",
-            help="Which table.",
-            autocompletion=lambda: ["top", "winners", "maps", "distribution"],
+            metavar="|".join(TABLES),
+            help="Table to export.",
+            autocompletion=lambda: list(TABLES),
         ),
     ] = "top",
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a table of a result as a file that spreadsheets, DuckDB and pandas read.
+    """Export a table of a result for spreadsheets, DuckDB or pandas.
 
     Example: qmac export runs/first --out top.xlsx
     """
-    from qmac.results import exports, reader
+    from qmac.results import exports
+    from qmac.results.reader import read_results
 
     out = None if out == Path("-") else out
     kind = exports.choose_format(out, kind)
     if out is None and (as_json or kind not in ("csv", "json")):
         raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
-    frame = exports.build_table(reader.read_results(directory, symbol), what)
-    if kind == "xlsx" and len(frame) > SLOW_ROWS:
-        streams.say(
-            f"{len(frame):,} rows take Excel's format a while; parquet and csv take a second."
+    frame = exports.build_table(read_results(directory, symbol), what)
+    if kind == "xlsx" and len(frame) > SLOW_SHEET_ROWS:
+        streams.print_note(
+            f"{len(frame):,} rows take a while in Excel's format; parquet and csv take a second."
         )
     content = exports.encode(frame, kind)
     if out is None:
         sys.stdout.write(content.decode())
         return
-    written = exports.write(content, out, force=force)
+    path = exports.write(content, out, force=force)
     if as_json:
-        streams.print_json({"file": str(written), "what": what, "format": kind, "rows": len(frame)})
+        streams.print_json({"file": str(path), "what": what, "format": kind, "rows": len(frame)})
     else:
-        print(
-            f"{written}: {what} as {kind}, {len(frame):,} x {len(frame.columns)} (rows x columns)"
-        )
+        size = f"{len(frame):,} x {len(frame.columns)} (rows x columns)"
+        print(f"{path}: {what} as {kind}, {size}")
 
 
-def print_failed(results: Any, place: Path | None) -> bool:
-    """Say which results are incomplete, and what can be done where they are kept; whether any is."""
+def print_failed(results: Mapping[str, Any], path: Path | None) -> bool:
+    """Print which results are incomplete, and how to compute the failed cells.
+
+    Parameters
+    ----------
+    results : Results
+        Results by symbol.
+    path : pathlib.Path, optional
+        Directory of the run; None where it is in memory.
+
+    Returns
+    -------
+    bool
+        Whether any is incomplete.
+    """
     from qmac.runs.header import HEADER
 
     incomplete = {name: result.failed for name, result in results.items() if result.failed}
     for name, failed in incomplete.items():
-        cells = ", ".join(str(cell["cell"]) for cell in failed[:5]) + (
-            ", ..." if len(failed) > 5 else ""
-        )
-        why = (
-            f"{len(failed)} cells ({cells}) failed on every node that tried: {failed[0]['reason']}."
-        )
-        streams.say(printable(f"{name} is incomplete: {why}"))
-    if incomplete and place is not None and (place / HEADER).exists():
-        streams.say(
-            f"to try these cells again, and no others: qmac resume {shlex.quote(str(place))} --retry-failed"
-        )
-    elif incomplete and place is None:
-        streams.say("to try these cells again, and no others, a run must be kept: add --out DIR.")
-    return bool(incomplete)
+        streams.print_note(printable(f"{name} is incomplete: {_describe_failed(failed)}"))
+    if not incomplete:
+        return False
+    advice = "to try these cells again, and no others"
+    if path is None:
+        streams.print_note(f"{advice}, save the run in a directory: add --out DIR.")
+    elif (path / HEADER).exists():
+        command = f"qmac resume {shlex.quote(str(path))} --retry-failed"
+        streams.print_note(f"{advice}: {command}")
+    return True
+
+
+def _describe_failed(failed: list[dict[str, Any]]) -> str:
+    cells = [str(entry["cell"]) for entry in failed[:MOST_CELLS]]
+    if len(failed) > MOST_CELLS:
+        cells.append("...")
+    return (
+        f"{len(failed)} cells ({', '.join(cells)}) failed on every node that tried: "
+        f"{failed[0]['reason']}."
+    )
 
 
 def print_results(
     results: Any,
     rows: int,
+    *,
     as_json: bool,
     path: Path | None = None,
-    *,
-    saved: bool = False,
     rank_by: str = "objective",
 ) -> None:
-    """One result in full, many as a table of winners."""
-    from qmac.report.terminal.result import show_result, show_symbols
+    """Print a single result in full, or the winners of many symbols.
 
-    only = next(iter(results.values())) if len(results) == 1 and not results.left_out else None
-    if as_json:
-        if only is None:
-            streams.print_json(results.summary())
-        else:
-            streams.print_json(only.about, top=only.rows(rank_by))
-        return
-    console = streams.console()
-    if only is not None:
-        show_result(only, console, rows=rows, rank_by=rank_by)
-        if path is not None and len(only.top) > rows:
-            export = f"qmac export {shlex.quote(str(path))} --out top.csv"
-            console.print(
-                f"all {len(only.top):,} rows: {export}",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
-            )
-        console.print(f"digest {only.digest}", style="dim", highlight=False, soft_wrap=True)
+    Parameters
+    ----------
+    results : Results
+        Results by symbol.
+    rows : int
+        Rows of the table at most.
+    as_json : bool
+        Whether to print one JSON object instead.
+    path : pathlib.Path, optional
+        Directory of the results.
+    rank_by : str
+        Order of the rows.
+    """
+    is_single = len(results) == 1 and not results.left_out
+    if is_single:
+        (result,) = results.values()
+        _print_result(result, rows, as_json=as_json, path=path, rank_by=rank_by)
+    elif as_json:
+        streams.print_json(results.summary())
     else:
-        show_symbols(results, console)
+        from qmac.report.terminal.result import show_symbols
+
+        show_symbols(results, streams.build_console())
         if rank_by != "objective":
-            streams.say(
-                f"note: --rank-by {rank_by} is of the rows of one symbol; winners are by objective."
+            streams.print_note(
+                f"note: --rank-by {rank_by} orders the rows of one symbol; "
+                "winners are by objective."
             )
-    if saved and path is None:
-        console.print(
-            "not saved: add --out DIR to keep the result",
-            style="dim",
-            highlight=False,
-            soft_wrap=True,
-        )
-    elif saved:
-        console.print(
-            f"saved in {path}; show it again: qmac show {shlex.quote(str(path))}; as a page: qmac report {shlex.quote(str(path))}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+
+
+def _print_result(
+    result: Any, rows: int, *, as_json: bool, path: Path | None, rank_by: str
+) -> None:
+    """Print a result in full."""
+    from qmac.report.terminal.result import show_result
+
+    if as_json:
+        streams.print_json(result.about, top=result.rows(rank_by))
+        return
+    console = streams.build_console()
+    show_result(result, console, rows=rows, rank_by=rank_by)
+    if path is not None and len(result.top) > rows:
+        command = f"qmac export {shlex.quote(str(path))} --out top.csv"
+        _print_plain(f"all {len(result.top):,} rows: {command}")
+    console.print(f"digest {result.digest}", style="dim", highlight=False, soft_wrap=True)
+
+
+def print_place(path: Path | None) -> None:
+    """Print where a result is saved and how to show it, or how to save it.
+
+    Parameters
+    ----------
+    path : pathlib.Path, optional
+        Directory of the run; None where it is in memory.
+    """
+    if path is None:
+        text = "not saved: add --out DIR to save the result"
+        streams.build_console().print(text, style="dim", highlight=False, soft_wrap=True)
+        return
+    quoted = shlex.quote(str(path))
+    _print_plain(f"saved in {path}; show it: qmac show {quoted}; as a page: qmac report {quoted}")
+
+
+def _print_plain(text: str) -> None:
+    """Print a line with paths or commands in one piece, however long it is."""
+    streams.build_console().print(text, highlight=False, markup=False, soft_wrap=True)

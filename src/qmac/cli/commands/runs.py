@@ -1,18 +1,19 @@
-"""Commands that begin runs, go on with them, and look at them."""
+"""Commands that start runs, resume them, and list them."""
 
 from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 import qmac
 from qmac.cli import exits, streams
-from qmac.cli.commands.results import print_failed, print_results
+from qmac.cli.commands.results import print_failed, print_place, print_results
 from qmac.cli.interrupts import Interrupted, Interruption
 from qmac.cli.options import (
     AsJson,
@@ -26,19 +27,27 @@ from qmac.cli.options import (
     takes_limits,
 )
 
-PIPE_WIDTH = 1000
-"""Columns of a table that is no terminal's: paths in it stay in one piece."""
+PIPE_COLUMNS = 1000
+"""Width of a table in a pipe: paths in it stay in one piece."""
 PrometheusFile = Annotated[
     Path | None,
     typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom."),
 ]
 
 
+class Output(NamedTuple):
+    """How the results of a run are printed."""
+
+    rows: int
+    as_json: bool
+    rank_by: str = "objective"
+
+
 @takes_file
 @takes_executor
 @takes_limits
 @takes_job
-def optimize(
+def optimize(  # noqa: PLR0913, one parameter for each option
     *,
     job: Any,
     limits: qmac.Limits,
@@ -46,48 +55,40 @@ def optimize(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="New directory for snapshots and the result; 'qmac resume' goes on with it."
+            help="New directory for snapshots and the result; 'qmac resume' resumes the run."
         ),
     ] = None,
     save_grid: Annotated[
         str | None,
-        typer.Option(help="Keep every score in --out, as float32 or float64.", metavar="TYPE"),
+        typer.Option(help="Save every score in --out, as float32 or float64.", metavar="TYPE"),
     ] = None,
     prometheus_file: PrometheusFile = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say how long it takes, and how much memory.")
+        bool, typer.Option("--dry-run", help="Only estimate time, memory and disk.")
     ] = False,
     rows: Rows = 20,
     rank_by: RankBy = "objective",
     as_json: AsJson = False,
 ) -> None:
-    """Backtest every combination of windows and show the best; of each symbol, if there are many.
+    """Backtest every combination of windows and show the best, for each symbol.
 
     Example: qmac optimize --sample --windows 2:252 --top 20 --out runs/first
 
     Example: qmac optimize job.toml --threads 2
     """
-    from qmac.jobs import runner
+    from qmac.jobs.runner import create_directory
     from qmac.runtime.monitoring.prometheus import check_directory
 
-    place = executor(limits)
+    chosen = executor(limits)
     if dry_run:
-        _print_estimate(job, limits, place, as_json, save_grid)
+        _print_estimate(job, limits, chosen, as_json, save_grid)
         return
-    check_rank(rank_by)
-    _announce(place)
+    output = Output(rows, as_json, check_rank(rank_by))
+    _announce(chosen)
     if prometheus_file is not None:
         check_directory(prometheus_file)
-    _run(
-        job,
-        runner.create_directory(job, out, save_grid, place),
-        limits,
-        place,
-        rows,
-        prometheus_file,
-        as_json,
-        rank_by,
-    )
+    directory = create_directory(job, out, save_grid, chosen)
+    _run_job(job, directory, limits, chosen, output, prometheus_file=prometheus_file)
 
 
 @takes_file
@@ -95,7 +96,7 @@ def optimize(
 @takes_limits
 @takes_job
 def estimate(*, job: Any, limits: qmac.Limits, executor: Any, as_json: AsJson = False) -> None:
-    """Measure a second or two of a run and say what the whole takes: time, memory, disk.
+    """Estimate time, memory and disk of a run from a second or two of it.
 
     Example: qmac estimate --sample --windows 2:500
     """
@@ -119,22 +120,30 @@ def resume(
     prometheus_file: PrometheusFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Go on with a run that was interrupted; what is done is not done again.
+    """Resume an interrupted run; cells that are finished are not computed again.
 
     Example: qmac resume runs/first
     """
     from qmac.jobs.job import Job
     from qmac.runs.directory import RunDirectory
 
-    found = RunDirectory.open(directory)
-    job, place = Job.from_directory(found), executor(limits)
-    _announce(place)
-    _run(job, found, limits, place, rows, prometheus_file, as_json, retry_failed=retry_failed)
+    run_directory = RunDirectory.open(directory)
+    job, chosen = Job.from_directory(run_directory), executor(limits)
+    _announce(chosen)
+    _run_job(
+        job,
+        run_directory,
+        limits,
+        chosen,
+        Output(rows, as_json),
+        prometheus_file=prometheus_file,
+        retry_failed=retry_failed,
+    )
 
 
 def watch(
     directory: Directory,
-    once: Annotated[bool, typer.Option("--once", help="Print how it does and leave.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print the current state and exit.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Follow a run from another terminal, until it ends.
@@ -145,30 +154,31 @@ def watch(
     from qmac.runs.directory import PROGRESS, RunDirectory
     from qmac.runtime.monitoring.progress_log import follow
 
-    found = RunDirectory.open(directory)
-    Interruption.written = "the run itself goes on"  # what Ctrl-C leaves
-    with streams.progress(found.header.request.objective) as listener:
-        last = follow(found.path / PROGRESS, listener, once=once)
-    entry = look_at(found.path)
+    run_directory = RunDirectory.open(directory)
+    Interruption.written = "the run itself continues"  # what Ctrl-C ends is this command
+    with streams.build_progress(run_directory.header.request.objective) as listener:
+        last = follow(run_directory.path / PROGRESS, listener, once=once)
+    entry = look_at(run_directory.path)
     if as_json:
         streams.print_json({**entry.to_dict(), "said": last})
         return
-    onward = (
-        f"; go on with: qmac resume {shlex.quote(str(directory))}"
-        if entry.state == INTERRUPTED
-        else ""
-    )
-    print(f"{directory}: {last.removesuffix('.') if onward else last}{onward}", flush=True)
+    text = f"{directory}: {last}"
+    if entry.state == INTERRUPTED:
+        command = f"qmac resume {shlex.quote(str(directory))}"
+        text = f"{text.removesuffix('.')}; resume with: {command}"
+    print(text, flush=True)
 
 
 def runs(
     directories: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="DIR", help="Where to look, and below; here, if none is given."),
+        typer.Argument(
+            metavar="DIR", help="Directories to search; by default the current directory."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the runs and results below directories: what was asked, how far they are, the best.
+    """List the runs and results below directories: settings, progress, the best combination.
 
     Example: qmac runs runs/ /mnt/old-runs
     """
@@ -180,95 +190,110 @@ def runs(
         streams.print_json({"runs": [entry.to_dict() for entry in entries]})
         return
     if not entries:
-        streams.say(f"there is no run or result below {', '.join(map(str, places))}.")
+        streams.print_note(f"there is no run or result below {', '.join(map(str, places))}.")
         return
     from qmac.report.terminal.tables import show_runs
 
-    console = streams.console()
+    console = streams.build_console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PIPE_WIDTH
+        console.width = PIPE_COLUMNS
     show_runs(entries, console)
 
 
-def _run(
+def _run_job(
     job: Any,
     directory: Any,
     limits: qmac.Limits,
     executor: Any,
-    rows: int,
-    prometheus_file: Path | None,
-    as_json: bool,
-    rank_by: str = "objective",
+    output: Output,
     *,
+    prometheus_file: Path | None,
     retry_failed: bool = False,
 ) -> None:
-    """Do what is left of a job and show what it found."""
+    """Compute what is left of a job and print its results."""
     from qmac.jobs import runner
     from qmac.runtime.monitoring.prometheus import Prometheus
 
+    path = None
     if directory is not None:
-        again = [
-            str(directory.path.resolve()),
-            *(["--retry-failed"] if retry_failed else []),
-            *limits.options,
-        ]
-        again += [] if executor is None else executor.options
-        again += (
-            [] if prometheus_file is None else ["--prometheus-file", str(prometheus_file.resolve())]
-        )
-        Interruption.resume = f"qmac resume {shlex.join(again)}"
-        streams.say(f"if anything interrupts this run, go on with: {Interruption.resume}")
-    with executor or nullcontext(), streams.progress(job.request.objective) as shown:
-        listener = shown if prometheus_file is None else Prometheus(prometheus_file, shown)
-        threads, heeding = runner.count_threads(limits), _heeding(listener)
+        path = directory.path
+        options = ["--retry-failed"] if retry_failed else []
+        _announce_resume(path, [*options, *limits.options], executor, prometheus_file)
+    with executor or nullcontext(), streams.build_progress(job.request.objective) as progress:
+        listener = progress
+        if prometheus_file is not None:
+            listener = Prometheus(prometheus_file, progress)
         results = runner.run(
-            job, directory, limits, threads, heeding, executor, retry_failed=retry_failed
+            job,
+            directory,
+            limits,
+            runner.count_threads(limits),
+            _raise_interrupts(listener),
+            executor,
+            retry_failed=retry_failed,
         )
     Interruption.resume = None
-    if directory is not None:
-        Interruption.written = f"the result is in {directory.path}"
-    place = None if directory is None else directory.path
-    print_results(results, rows, as_json, place, saved=True, rank_by=rank_by)
-    incomplete = print_failed(results, place)
-    if incomplete or results.left_out:
-        raise typer.Exit(exits.INCOMPLETE if incomplete else exits.LEFT_OUT)
+    if path is not None:
+        Interruption.written = f"the result is in {path}"
+    print_results(results, output.rows, as_json=output.as_json, path=path, rank_by=output.rank_by)
+    if not output.as_json:
+        print_place(path)
+    if print_failed(results, path):
+        raise typer.Exit(exits.INCOMPLETE)
+    if results.left_out:
+        raise typer.Exit(exits.LEFT_OUT)
+
+
+def _announce_resume(
+    path: Path, options: list[str], executor: Any, prometheus_file: Path | None
+) -> None:
+    """Print the command that resumes this run under the same limits."""
+    words = [str(path.resolve()), *options]
+    if executor is not None:
+        words += executor.options
+    if prometheus_file is not None:
+        words += ["--prometheus-file", str(prometheus_file.resolve())]
+    Interruption.resume = f"qmac resume {shlex.join(words)}"
+    streams.print_note(f"if this run is interrupted, resume with: {Interruption.resume}")
 
 
 def _announce(executor: Any) -> None:
-    """What takes some seconds before anything else can be shown."""
-    if executor is not None:
-        streams.say(
-            f"joining the Ray cluster at {executor.address}."
-            if executor.address
-            else "starting Ray here."
-        )
+    """Print what takes some seconds before anything else can be shown."""
+    if executor is None:
+        return
+    if executor.address:
+        streams.print_note(f"joining the Ray cluster at {executor.address}.")
+    else:
+        streams.print_note("starting Ray on this machine.")
 
 
-def _heeding(listener: Any) -> Any:
-    """The listener of a run that ends although Ctrl-C was raised where Python could not pass it on."""
+def _raise_interrupts(listener: Any) -> Callable[[Any], None]:
+    """Return a listener that ends a run whose Ctrl-C was raised where Python swallowed it."""
 
-    def heed(status: Any) -> None:
+    def listen(status: Any) -> None:
         if Interruption.interrupted:
             raise Interrupted
         listener(status)
 
-    return heed
+    return listen
 
 
 def _print_estimate(
     job: Any, limits: qmac.Limits, executor: Any, as_json: bool, save_grid: str | None = None
 ) -> None:
+    """Print what a run takes, on this machine."""
     from qmac.jobs.estimate import estimate
     from qmac.jobs.runner import count_threads
 
-    found = estimate(job, limits, count_threads(limits), save_grid)
+    estimated = estimate(job, limits, count_threads(limits), save_grid)
     if executor is not None:
-        streams.say(
-            f"the estimate, of memory too, is of this machine ({found.shown_threads}); no cluster was asked. On c CPUs as fast "
-            f"as these the sweep takes about {found.cpu_seconds:,.1f} s / c, and Ray a few seconds to begin."
+        streams.print_note(
+            f"the estimate, of memory too, is of this machine ({estimated.shown_threads}), not of "
+            "the cluster. On c CPUs as fast as these the sweep takes about "
+            f"{estimated.cpu_seconds:,.1f} s / c, and Ray a few seconds to start."
         )
     if as_json:
-        streams.print_json(found.to_dict())
+        streams.print_json(estimated.to_dict())
         return
-    for line in found.lines:
+    for line in estimated.lines:
         print(line)
