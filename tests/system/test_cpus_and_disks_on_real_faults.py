@@ -121,7 +121,7 @@ def test_a_full_disk(kib, tmp_path, monkeypatch):
             for message in messages
         )
         for path in (out / "snapshots").glob("[0-9]*"):
-            snapshot.decoded(path)  # whole
+            snapshot.decode(path)  # whole
         left = [path.name for path in place.rglob(".*")]
         assert not left, "scratch files"
         began = (out / "run.json").exists()
