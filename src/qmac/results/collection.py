@@ -96,9 +96,13 @@ class Results(Mapping[str, Result]):
         """The best combination of each symbol with its metrics, and the return of buy & hold."""
         rows = []
         for name, result in self.items():
-            best = {} if result.top.empty else result.top.iloc[0].to_dict()
-            rows.append({"symbol": name, **best, "buy_and_hold": result.hold["total_return"]})
+            row: dict[Any, Any] = {"symbol": name}
+            if not result.top.empty:
+                row |= result.top.iloc[0].to_dict()
+            row["buy_and_hold"] = result.hold["total_return"]
+            rows.append(row)
         frame = pd.DataFrame(rows).set_index("symbol")
+        # a symbol without a winner has none of them
         whole = [column for column in (*ROLES, "total_trades") if column in frame]
         return frame.astype(dict.fromkeys(whole, "Int64"))
 

@@ -29,7 +29,7 @@ from qmac.runtime.monitoring.status import format_rate
 from qmac.runtime.resources.admission import find_headrooms
 from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.machine import available_cpus
-from qmac.runtime.resources.probes import Probe
+from qmac.runtime.resources.probes import Probe, Reading
 from qmac.strategy.grid import Grid
 
 SETTINGS: Any = numba.config
@@ -242,26 +242,38 @@ def _shorten_path(path: Path) -> str:
 
 
 def _check_limits() -> Iterator[Finding]:
-    """Yield the memory and CPUs that a run may use, and what the machine does not report."""
+    """Yield the memory and CPUs that a run may use, and readings that the machine does not have."""
     probe = Probe(None)
     time.sleep(LOAD_SECONDS)
     reading = probe.read()
+    yield from _check_memory(reading)
+    yield _check_cpus(reading)
+    if probe.missing:
+        words = f"this machine does not say {', '.join(probe.missing)}; the governor does without"
+        yield Finding("readings", OK, words, {"missing": list(probe.missing)})
+
+
+def _check_memory(reading: Reading) -> Iterator[Finding]:
     for room in find_headrooms(Limits(), reading):
         verdict = OK if room.free >= LEAST_MEMORY_BYTES else NOTE
         words = f"{format_bytes(room.free)} free of {format_bytes(room.limit)}, {room.name}"
         facts = {"free": room.free, "limit": room.limit, "of": room.name}
         yield Finding("memory", verdict, words, facts)
+
+
+def _check_cpus(reading: Reading) -> Finding:
     words, verdict = f"{reading.cpus:g}", OK
     if reading.cpus < reading.affinity:
         words += f" of {reading.affinity}, by a quota"
     if reading.other_load is not None:
         words += f", {reading.other_load:.0%} used by others"
         verdict = NOTE if reading.other_load > BUSY else OK
-    load = {"affinity": reading.affinity, "other_load": reading.other_load}
-    yield Finding("CPUs", verdict, words, {"cpus": reading.cpus, **load})
-    if probe.missing:
-        words = f"this machine does not say {', '.join(probe.missing)}; the governor does without"
-        yield Finding("readings", OK, words, {"missing": list(probe.missing)})
+    facts = {
+        "cpus": reading.cpus,
+        "affinity": reading.affinity,
+        "other_load": reading.other_load,
+    }
+    return Finding("CPUs", verdict, words, facts)
 
 
 def _check_optional_packages() -> Iterator[Finding]:

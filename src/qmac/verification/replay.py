@@ -86,11 +86,15 @@ class Replay:
     def __init__(
         self, prices: Prices, rules: Rules, averages: reference.Averages | None = None
     ) -> None:
-        self.first = 0 if rules.start is None else first_bar(prices, str(rules.start))
-        """The first bar that may trade."""
-        self.stop = len(prices) if rules.end is None else bar_after(prices, str(rules.end))
-        """The bar after the last one."""
         self.rules = rules
+        self.first = 0
+        """The first bar that may trade."""
+        if rules.start is not None:
+            self.first = first_bar(prices, str(rules.start))
+        self.stop = len(prices)
+        """The bar after the last one."""
+        if rules.end is not None:
+            self.stop = bar_after(prices, str(rules.end))
         self.frame = prices.frame.iloc[: self.stop]
         """Bars up to the end of the trading period."""
         self.bars = _build_bars(self.frame)
