@@ -126,15 +126,20 @@ def backtest(
 
 
 def _compute_equity(period: Period, trades: TradeList, cash: float) -> np.ndarray:
-    """Return the value of the account at each close, ``(T,)``, in currency."""
-    levels = [cash]  # in turn: cash while flat, units while a position is open
+    """Return the value of the account at each close, ``(T,)``, in currency.
+
+    Levels are in turn the cash while flat and the units while a position is open.
+    """
+    levels = [cash]
     for paid, brought in zip(trades.paid.tolist(), trades.brought.tolist(), strict=True):
         units = levels[-1] / paid
-        levels += (units, units * brought)
+        levels.append(units)
+        levels.append(units * brought)
     changes = np.column_stack((trades.opened, trades.closed)).ravel()
     lengths = np.diff(changes, prepend=0, append=period.close.size)
     equity = np.repeat(levels, lengths)
-    is_invested = np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
+    is_units = np.arange(lengths.size) % 2 == 1
+    is_invested = np.repeat(is_units, lengths)
     np.multiply(equity, period.close, out=equity, where=is_invested)
     return equity
 

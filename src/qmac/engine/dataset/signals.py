@@ -182,9 +182,19 @@ def find_all_crosses(
         sizes = np.empty((2, highs.size), np.int64)
         bars = np.empty((2, highs.size * most), code)
         ends = find_crosses(
-            (0,) * TOGETHER, averages, highs, lows, length, offset, period.delay, tie,
-            sizes[ABOVE], sizes[BELOW], bars[ABOVE], bars[BELOW],
-        )  # fmt: skip
+            (0,) * TOGETHER,
+            averages,
+            highs,
+            lows,
+            length,
+            offset,
+            period.delay,
+            tie,
+            sizes[ABOVE],
+            sizes[BELOW],
+            bars[ABOVE],
+            bars[BELOW],
+        )
         return [(sizes[side], bars[side, : ends[side]].copy()) for side in directions]
 
     parts = list(mapped(find, range(0, fast.size, at_once)))

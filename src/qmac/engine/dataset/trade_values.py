@@ -194,13 +194,14 @@ def _log(values: np.ndarray, base: float) -> np.ndarray:
 
 
 def _build_gain(period: Period, rules: Rules, exits: ForcedExits) -> Ends:
-    """Return the logarithm of the growth of cash."""
+    """Return the logarithm of the growth of cash, of entries and exits at each bar."""
     base = period.close[0]
     fill = _log(period.fill, base)
-    last = float(_log(period.close[-1:], base)[0])
+    last = _log(period.close[-1:], base)
     entry = fill + math.log(rules.buy_factor)
     exit_ = fill + math.log(rules.sell_factor)
-    return Ends(entry, exit_, last, _log(exits.brought, base))
+    stopped = _log(exits.brought, base)
+    return Ends(entry, exit_, float(last[0]), stopped)
 
 
 @dataclass(frozen=True)

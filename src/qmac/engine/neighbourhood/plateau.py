@@ -1,5 +1,4 @@
-"""The column ``plateau`` of the best rows: what lies around each of them, swept with the run's own
-kernel.
+"""The column ``plateau`` of the best rows: what lies around each, swept with the run's kernel.
 
 Bar by bar, as ``neighbours`` does it, what lies around the best 100 rows takes forty to seventy
 times as long.
@@ -112,22 +111,39 @@ def _compute_medians(evaluator: Evaluator, buys: _NearPairs, sells: _NearPairs) 
     sign = spec.objective.sign
     values = sign * evaluator.compute_values(buy_lists, sell_lists)
     values[np.isnan(values)] = -np.inf
-    around = np.empty((rows, buys.lists.shape[1] * sells.lists.shape[1]))
+    most = buys.lists.shape[1] * sells.lists.shape[1]
+    around = np.empty((rows, most))
     counts = gather_neighbours(
         values, buy_places, sell_places, buys.pairs, sells.pairs, spec.shared_windows, around
     )
     around.sort(axis=1)  # NaN last
-    row = np.arange(rows)
-    lower = around[row, np.maximum(counts - 1, 0) // 2]
-    upper = around[row, counts // 2]
-    medians = sign * (lower + upper) / 2
+    medians = sign * _select_medians(around, counts)
     return np.where(np.isfinite(medians), medians, np.nan)
 
 
+def _select_medians(ascending: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the median of the first ``counts[k]`` values of each row, ``(K,)``."""
+    rows = np.arange(len(ascending))
+    lower = np.maximum(counts - 1, 0) // 2
+    upper = counts // 2
+    medians: np.ndarray = (ascending[rows, lower] + ascending[rows, upper]) / 2
+    return medians
+
+
 def _number_lists(lists: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lists that occur, ascending, and the place of each entry among them; -1 stays."""
-    occurs = np.zeros(lists.max() + 2, np.bool_)  # list n at n + 1
-    occurs[lists + 1] = True
+    """Return the lists that occur and the place of each entry among them.
+
+    Returns
+    -------
+    numbers : ndarray
+        Ascending, int32.
+    places : ndarray
+        Shaped like ``lists``; -1 for no list.
+    """
+    shifted = lists + 1  # no list is at 0
+    occurs = np.zeros(shifted.max() + 1, np.bool_)
+    occurs[shifted] = True
     occurs[0] = False
-    places = np.cumsum(occurs) - 1  # -1 for no list
-    return np.flatnonzero(occurs[1:]).astype(np.int32), places[lists + 1]
+    places = np.cumsum(occurs) - 1
+    numbers = np.flatnonzero(occurs[1:])
+    return numbers.astype(np.int32), places[shifted]

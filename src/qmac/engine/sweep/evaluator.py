@@ -128,34 +128,65 @@ class Evaluator:
 
 
 def _count_combinations(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
-    """Return the combinations that each cell adds; see ``Evaluator.counts``."""
-    buys, sells = dataset.buys.pairs, dataset.sells.pairs
-    ends = np.append(np.arange(0, dataset.sells.count, spec.lanes), dataset.sells.count)
-    counts: np.ndarray = np.diff(sells.starts[ends]) * np.int64(buys.pairs.size)
+    """Return the combinations that each cell adds.
+
+    Returns
+    -------
+    ndarray
+        See ``Evaluator.counts``.
+    """
+    lists = dataset.sells.count
+    ends = np.append(np.arange(0, lists, spec.lanes), lists)
+    block_pairs = np.diff(dataset.sells.pairs.starts[ends])
+    counts: np.ndarray = block_pairs * np.int64(dataset.buys.pairs.pairs.size)
     if spec.shared_windows:
         return counts
+    return np.concatenate((counts, -_count_shared(dataset)))
+
+
+def _count_shared(dataset: Dataset) -> np.ndarray:
+    """Return the combinations that share each window, by its role in the exit pair.
+
+    Returns
+    -------
+    ndarray
+        The fast and the slow role of each window in turn, ``(2 * W,)`` int64.
+    """
+    buys, sells = dataset.buys.pairs, dataset.sells.pairs
     windows = len(dataset.windows)
-    holders = _count_pairs(buys.fast, windows) + _count_pairs(buys.slow, windows)
+    holders = _count_pairs(buys.fast, windows)
+    holders += _count_pairs(buys.slow, windows)
     fast = _count_pairs(sells.fast, windows) * holders
     slow = _count_pairs(sells.slow, windows) * holders
-    # the very same pair is met under its fast window
+    # a pair with itself shares both windows, and is counted under its fast one
     is_bought = np.zeros((windows, windows), np.bool_)
     is_bought[buys.fast, buys.slow] = True
-    same = sells.slow[is_bought[sells.fast, sells.slow]]
-    slow -= _count_pairs(same, windows)
-    shared = np.column_stack((fast, slow)).ravel()
-    return np.concatenate((counts, -shared))
+    same = is_bought[sells.fast, sells.slow]
+    slow -= _count_pairs(sells.slow[same], windows)
+    return np.column_stack((fast, slow)).ravel()
 
 
 def _count_steps(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
-    """Return the steps of each cell; see ``Evaluator.work``."""
-    lanes, buys, sells = spec.lanes, dataset.buys, dataset.sells.pairs
+    """Return the steps of each cell.
+
+    A cell of a window that is not shared walks the lists of entries that hold the window, for each
+    pair of exits that does.
+
+    Returns
+    -------
+    ndarray
+        See ``Evaluator.work``.
+    """
+    lanes = spec.lanes
+    buys, sells = dataset.buys, dataset.sells.pairs
     steps = np.full(count_blocks(dataset, lanes), buys.count * lanes)
     if spec.shared_windows:
         return steps
-    rows = np.diff(buys.fast_holders.starts) + np.diff(buys.slow_holders.starts)
-    pairs = [_count_pairs(side, rows.size) for side in (sells.fast, sells.slow)]
-    blocks = -(-np.column_stack(pairs) // lanes)
+    rows = np.diff(buys.fast_holders.starts)
+    rows = rows + np.diff(buys.slow_holders.starts)
+    fast = _count_pairs(sells.fast, rows.size)
+    slow = _count_pairs(sells.slow, rows.size)
+    blocks = -(-np.column_stack((fast, slow)) // lanes)
     shared = blocks * lanes * rows[:, None]
     return np.concatenate((steps, shared.ravel()))
 

@@ -97,8 +97,10 @@ def _measure_spread(scores: np.ndarray) -> tuple[float, float, float]:
     if not scores.size:
         return 0.0, 0.0, 1.0
     tail = int(PILOT_TAIL * scores.size)
-    low, high = float(scores[tail]), float(scores[-1 - tail])
-    return low, high, float(max(-scores[0], scores[-1]))
+    low = float(scores[tail])
+    high = float(scores[-1 - tail])
+    furthest = max(-scores[0], scores[-1])
+    return low, high, float(furthest)
 
 
 def sweep_scores(

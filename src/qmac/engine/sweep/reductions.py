@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -30,6 +29,8 @@ PAIRS = (
     ("buy_slow", "sell_slow"),
 )
 """Window pairs of the maps, in the order of their first axis."""
+MERGED_BY = (np.maximum, np.add, np.add)
+"""How the best scores, the sums and the counts of cells are merged."""
 
 
 def blank(windows: int, buys: int, sells: int, top: int, constraints: int = 0) -> Tally:
@@ -178,24 +179,42 @@ def _paired_cells(into: Tally, other: Tally) -> list[tuple[Cells, Cells]]:
 
 
 def _add_cells(into: Cells, other: Cells, part: int, parts: int) -> None:
-    """Add one of so many equal parts of the cells."""
+    """Add one of some equal parts of the cells.
+
+    Parameters
+    ----------
+    into, other : Cells
+        Of one shape.
+    part : int
+        Number of the part.
+    parts : int
+        How many there are.
+    """
     size = into.best.size
-    where = slice(size * part // parts, size * (part + 1) // parts)
-    for function, array, added in zip((np.maximum, np.add, np.add), into, other, strict=True):
-        target: Any = array.reshape(-1)[where]
-        function(target, added.reshape(-1)[where], out=target)
+    begin = size * part // parts
+    end = size * (part + 1) // parts
+    targets = [array.reshape(-1)[begin:end] for array in into]
+    sources = [array.reshape(-1)[begin:end] for array in other]
+    for function, target, source in zip(MERGED_BY, targets, sources, strict=True):
+        function(target, source, out=target)
 
 
 def _add_heap(into: Heap, other: Heap) -> None:
-    """Put the best rows of both into one heap, the worst first: sorted rows are a heap."""
-    size, added = int(into.size[0]), int(other.size[0])
+    """Put the best rows of both into one heap.
+
+    The rows are sorted, the worst first: what is sorted is a heap. Of equal scores the lower index
+    is the better.
+    """
+    size = int(into.size[0])
+    added = int(other.size[0])
     scores = np.concatenate((into.scores[:size], other.scores[:added]))
     indices = np.concatenate((into.indices[:size], other.indices[:added]))
-    removed = max(scores.size - into.scores.size, 0)
-    order = np.lexsort((-indices, scores))[removed:]
-    into.scores[: order.size] = scores[order]
-    into.indices[: order.size] = indices[order]
-    into.size[0] = order.size
+    order = np.lexsort((-indices, scores))
+    room = into.scores.size
+    best = order[max(order.size - room, 0) :]
+    into.scores[: best.size] = scores[best]
+    into.indices[: best.size] = indices[best]
+    into.size[0] = best.size
 
 
 def sum_of_squares(tally: Tally) -> int:

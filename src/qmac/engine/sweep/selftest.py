@@ -143,29 +143,44 @@ def _are_scores_right(
     tally: Tally, kernels: _Kernels, spec: SweepSpec, series: PreparedSeries, grid: Grid
 ) -> bool:
     """Whether the top-K, which is all combinations, has the bar-by-bar values."""
+    scores, indices = reductions.ranked_top(tally)
+    combinations = grid.combinations_at(indices)
+    places = [grid.index(windows) for windows in combinations.tolist()]
+    values = np.full(grid.size, np.nan)
+    values[places] = spec.objective.values(scores)
+    expected = _compute_expected(kernels, series, grid)
+    return np.allclose(values, expected, TOLERANCE, TOLERANCE, equal_nan=True)
+
+
+def _compute_expected(kernels: _Kernels, series: PreparedSeries, grid: Grid) -> np.ndarray:
+    """Return the bar-by-bar objective of every combination; NaN where it has no score."""
     combinations = [grid.combination(index) for index in range(grid.size)]
     table = batch.replay_metrics(series, np.array(combinations, np.int64))
     expected = table[kernels.metric].astype(np.float64)
     for metric in kernels.constrained:
-        expected[np.isnan(table[metric])] = np.nan
+        is_undefined = np.isnan(table[metric])
+        expected[is_undefined] = np.nan
     if kernels.must_trade:
-        expected[table["total_trades"] == 0] = np.nan
+        is_flat = table["total_trades"] == 0
+        expected[is_flat] = np.nan
     expected[~np.isfinite(expected)] = np.nan
-    scores, indices = reductions.ranked_top(tally)
-    places = [grid.index(windows) for windows in grid.combinations_at(indices).tolist()]
-    values = np.full(grid.size, np.nan)
-    values[places] = spec.objective.values(scores)
-    return np.allclose(values, expected, TOLERANCE, TOLERANCE, equal_nan=True)
+    return expected
 
 
 def _are_sums_right(tally: Tally, maps: Cells, grid: Grid, units: reductions.Units) -> bool:
-    """Whether each map counts and sums every score of the top-K, which is all of them."""
+    """Whether each map counts and sums every score of the top-K, which is all of them.
+
+    Each score is rounded once, so a sum may be off by half a unit for each.
+    """
     scores, _ = reductions.ranked_top(tally)
-    evaluated, scored = (int(tally.totals.counts[k]) for k in (0, 2))
+    evaluated = int(tally.totals.counts[0])
+    scored = int(tally.totals.counts[2])
     if (evaluated, scored) != (grid.size, scores.size):
         return False
-    if (maps.counts.sum(axis=(1, 2)) != scores.size).any():
+    counts = maps.counts.sum(axis=(1, 2))
+    if (counts != scores.size).any():
         return False
-    total = np.clip(scores, -LARGEST, LARGEST).sum() * 2.0**units.score_bits
-    errors = np.abs(maps.sums.sum(axis=(1, 2)) - total)
+    total = np.clip(scores, -LARGEST, LARGEST).sum()
+    sums = maps.sums.sum(axis=(1, 2))
+    errors = np.abs(sums - total * 2.0**units.score_bits)
     return bool(errors.max() <= scores.size)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,24 +44,30 @@ def build_maps(
         ``(6, W, W)`` each, in the order of ``reductions.PAIRS``.
     """
     maps = tally.maps
-    sides = ((tally.entries, buys), (tally.exits, sells))
-
-    def add(part: tuple[int, int]) -> None:
-        side, first = part
-        cells, lists = sides[side]
-        into = Cells(*(array[side] for array in maps))
-        last = min(first + ADDED_LISTS, cells.best.size)
-        add_lists(first, last, lists.pairs, cells, into)
-
-    parts = []
-    for side, (cells, _) in enumerate(sides):
-        parts += [(side, first) for first in range(0, cells.best.size, ADDED_LISTS)]
-    list(mapped(add, parts))
+    additions = [
+        *_list_additions(tally.entries, buys, _select_map(maps, 0)),
+        *_list_additions(tally.exits, sells, _select_map(maps, 1)),
+    ]
+    list(mapped(lambda add: add(), additions))
     if not shared_windows:
         same = np.arange(maps.sums.shape[1])
         maps.sums[2:, same, same] = 0
         maps.counts[2:, same, same] = 0
     return maps
+
+
+def _select_map(maps: Cells, number: int) -> Cells:
+    return Cells(*(array[number] for array in maps))
+
+
+def _list_additions(cells: Cells, lists: Lists, into: Cells) -> list[functools.partial[Any]]:
+    """Return the steps that move the cells of lists to the map of their pairs."""
+    steps = []
+    for first in range(0, lists.count, ADDED_LISTS):
+        last = min(first + ADDED_LISTS, lists.count)
+        step = functools.partial(add_lists, first, last, lists.pairs, cells, into)
+        steps.append(step)
+    return steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,14 +172,15 @@ class Maps:
 
     def _select(self, grid: Grid, rows: str, columns: str, maps: np.ndarray) -> pd.DataFrame:
         """Return one of ``maps (6, W, W)``, transposed where it lies the other way round."""
-        is_transposed = (rows, columns) not in PAIRS
-        pair = (columns, rows) if is_transposed else (rows, columns)
-        cells = maps[PAIRS.index(pair)]
-        if is_transposed:
-            cells = cells.T
+        if (rows, columns) in PAIRS:
+            cells = maps[PAIRS.index((rows, columns))]
+        else:
+            cells = maps[PAIRS.index((columns, rows))].T
         frame = pd.DataFrame(cells, index=self.windows, columns=self.windows)
-        index, header = list(grid.roles[rows]), list(grid.roles[columns])
-        return frame.loc[index, header].rename_axis(index=rows, columns=columns)
+        index = list(grid.roles[rows])
+        header = list(grid.roles[columns])
+        selected = frame.loc[index, header]
+        return selected.rename_axis(index=rows, columns=columns)
 
 
 def _check_map(rows: str, columns: str, stat: str, stats: tuple[str, ...]) -> None:
