@@ -59,9 +59,14 @@ def test_the_slurm_script_starts_head_workers_and_job(tmp_path, begun, code):
         out.mkdir()
         (out / "run.json").write_text("{}")
     environment = {
-        **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "LOG": str(log), "CODE": str(code),
-        "SLURM_JOB_NODELIST": "x", "SLURM_CPUS_PER_TASK": "60", "SLURM_JOB_ID": "7",
-    }  # fmt: skip
+        **os.environ,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "LOG": str(log),
+        "CODE": str(code),
+        "SLURM_JOB_NODELIST": "x",
+        "SLURM_CPUS_PER_TASK": "60",
+        "SLURM_JOB_ID": "7",
+    }
     script = ["bash", DEPLOY / "slurm.sh", "prices", out, "--windows", "2:252"]
     if code:  # only qmac says so, not what stands in for ray
         (tmp_path / "ray").write_text("#!/bin/bash\n")

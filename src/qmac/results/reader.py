@@ -304,7 +304,7 @@ def read_results(path: str | Path, symbol: str | None = None) -> Results:
         result = load(path)
         readers[result.prices["name"]] = functools.partial(return_result, result)
     if not readers:
-        raise ResultError(f"{path} holds no result yet. Go on with it: qmac resume {path}")
+        raise ResultError(f"{path} holds no result yet. Resume the run: qmac resume {path}")
     if symbol is None:
         return Results(readers, left_out)
     if symbol not in readers:
