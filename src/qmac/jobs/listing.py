@@ -1,8 +1,10 @@
-"""The runs and results below a directory, at a glance: nothing is checked in full, and nothing damaged stops the list."""
+"""The runs and results below a directory, at a glance.
+
+Nothing is checked in full, and nothing damaged stops the list.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import os
@@ -10,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -20,148 +22,252 @@ from qmac.results.writer import HEADER as RESULT
 from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runs.tasks import Task
-from qmac.runtime.monitoring.progress_log import read_last_line
+from qmac.runtime.monitoring.progress_log import LogLine, read_last_line
 from qmac.storage.lock import LOCK, is_held
 from qmac.strategy.description import describe_briefly
 from qmac.strategy.grid import ROLES
 from qmac.strategy.request import Request
 
-RUNNING, INTERRUPTED, FINISHED, INCOMPLETE, DAMAGED = (
-    "running",
-    "interrupted",
-    "finished",
-    "incomplete",
-    "damaged",
-)
+RUNNING = "running"
+INTERRUPTED = "interrupted"
+FINISHED = "finished"
+INCOMPLETE = "incomplete"
+DAMAGED = "damaged"
+JSON_NAMES = {"request": "asked", "message": "said"}
+"""Names in the JSON of ``qmac runs``, where they are others than those of the fields."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the list."""
+    """One line of the list.
+
+    Attributes
+    ----------
+    path : Path
+        The directory.
+    state : str
+        ``"running"``, ``"interrupted"``, ``"finished"``, ``"incomplete"`` (cells failed on every
+        node of a cluster) or ``"damaged"``.
+    request : str
+        The request in a short line.
+    objective : str
+        Metric that is ranked by.
+    symbols, done : int
+        Symbols of the run, and those whose result is there.
+    share : float
+        Share of the present symbol that is done, as the run last wrote.
+    best : float
+        Objective of the best combination of all symbols that are done.
+    combination : tuple of int, optional
+        Its windows.
+    symbol : str
+        Its symbol.
+    when : float
+        Seconds since 1970 of the last sign of life.
+    message : str
+        What ended the run, or what is wrong with the directory.
+    """
 
     path: Path
     state: str
-    """``"running"``, ``"interrupted"``, ``"finished"``, ``"incomplete"`` (cells failed everywhere) or ``"damaged"``."""
-    asked: str = ""
+    request: str = ""
     objective: str = ""
     symbols: int = 0
     done: int = 0
-    """Symbols whose result is there."""
     share: float = math.nan
-    """Of the symbol at hand, as the run last said."""
     best: float = math.nan
-    """Objective of the best combination of all symbols that are done."""
     combination: tuple[int, ...] | None = None
     symbol: str = ""
-    """Whose combination that is."""
     when: float = math.nan
-    """Seconds since 1970 of the last sign of life."""
-    said: str = ""
-    """What ended the run, or what is wrong with the directory."""
+    message: str = ""
 
     @property
     def date(self) -> str:
-        """``when`` on a clock of this place."""
+        """Local time of ``when``, to the minute; empty where it is not known."""
         if math.isnan(self.when):
             return ""
-        return datetime.fromtimestamp(self.when, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+        moment = datetime.fromtimestamp(self.when, UTC)
+        return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return dataclasses.asdict(self) | {"path": str(self.path), "date": self.date}
+        """Return plain values for JSON.
+
+        Returns
+        -------
+        dict
+            With the names of ``qmac runs --json``.
+        """
+        values = {JSON_NAMES.get(name, name): value for name, value in vars(self).items()}
+        return values | {"path": str(self.path), "date": self.date}
+
+
+class _State(NamedTuple):
+    """How a run is, and what is known of it beside."""
+
+    state: str
+    message: str = ""
+
+
+class _Best(NamedTuple):
+    """The best combination of a run or result."""
+
+    value: float = math.nan
+    combination: tuple[int, ...] | None = None
+    symbol: str = ""
 
 
 def find(directories: Iterable[Path]) -> Iterator[Entry]:
-    """Runs and results in and below directories, sorted by path; those within a run belong to it.
+    """Yield the runs and results in and below directories.
+
+    Results within a run belong to it.
+
+    Parameters
+    ----------
+    directories : iterable of Path
+        Where to look.
+
+    Yields
+    ------
+    Entry
+        Sorted by path below each directory.
 
     Raises
     ------
-    OptionError : a directory that is not there.
+    OptionError
+        If a directory does not exist.
     """
-    for top in directories:
-        top = top.expanduser()
-        if not top.is_dir():
-            reason = "is a file" if top.exists() else "is not there"
-            raise OptionError(f"{top} {reason}. Name directories in which to look for runs.")
-        for place, folders, files in os.walk(top):
-            if (RUN in files and "prices" in folders) or (
-                RESULT in files and not {TOP, ARRAYS}.isdisjoint(files)
-            ):
-                folders.clear()  # other programs have files of these names too
-                yield look_at(Path(place))
+    for directory in directories:
+        root = directory.expanduser()
+        if not root.is_dir():
+            reason = "is a file" if root.exists() else "does not exist"
+            raise OptionError(f"{root} {reason}. Name directories in which to look for runs.")
+        for place, folders, files in os.walk(root):
+            if _is_entry(folders, files):
+                folders.clear()
+                yield describe_directory(Path(place))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
 
 
-def look_at(path: Path) -> Entry:
-    """One directory; damage of any kind is what its entry says."""
+def _is_entry(folders: list[str], files: list[str]) -> bool:
+    """Whether a directory is a run or a result: other programs have files of these names too."""
+    is_run = RUN in files and "prices" in folders
+    is_result = RESULT in files and not {TOP, ARRAYS}.isdisjoint(files)
+    return is_run or is_result
+
+
+def describe_directory(path: Path) -> Entry:
+    """Return the entry of one run or result.
+
+    Parameters
+    ----------
+    path : Path
+        Its directory.
+
+    Returns
+    -------
+    Entry
+        Damage of any kind is a state of its own.
+    """
     try:
-        return _of_run(path) if (path / RUN).exists() else _of_result(path)
+        return _describe_run(path) if (path / RUN).exists() else _describe_result(path)
     except Exception as error:  # a damaged file can fail in any way
-        when = max(
-            (file.stat().st_mtime for file in (path / RUN, path / RESULT) if file.exists()),
-            default=math.nan,
-        )
-        words = str(error).removeprefix(f"{path} ").removeprefix(f"{path}/") or type(error).__name__
-        return Entry(path, DAMAGED, said=printable(words), when=when)
+        text = str(error).removeprefix(f"{path} ").removeprefix(f"{path}/")
+        message = printable(text or type(error).__name__)
+        return Entry(path, DAMAGED, message=message, when=_read_time(path))
 
 
-def _of_run(path: Path) -> Entry:
+def _read_time(path: Path) -> float:
+    """Return when the header of a run or result was written; NaN if there is none."""
+    files = [file for file in (path / RUN, path / RESULT) if file.exists()]
+    return max((file.stat().st_mtime for file in files), default=math.nan)
+
+
+def _describe_run(path: Path) -> Entry:
     directory = RunDirectory.open(path)
-    request, line = directory.header.request, read_last_line(path / PROGRESS)
-    done = [task for task in directory.tasks if (directory.result(task) / RESULT).exists()]
-    held = is_held(path / LOCK)
-    if held:
-        state, said = RUNNING, "" if line is None or line.status is None else line.summary
-    elif len(done) == len(directory.tasks):
-        failed = [
-            task.name
-            for task in done
-            if json.loads((directory.result(task) / RESULT).read_bytes()).get("failed")
-        ]
-        state, said = (
-            (INCOMPLETE, f"cells failed of {', '.join(failed)}") if failed else (FINISHED, "")
-        )
-    elif held is None and line is not None and line.status is not None:  # no lock to ask
-        state, said = RUNNING, line.summary
-    else:
-        state, said = INTERRUPTED, "" if line is None or line.status is not None else line.summary
-    best, combination, symbol = _best(directory, done, request)
+    request, tasks = directory.header.request, directory.tasks
+    done = [task for task in tasks if (directory.result(task) / RESULT).exists()]
+    line = read_last_line(path / PROGRESS)
+    state = _find_state(directory, done, line)
+    is_over = state.state in (FINISHED, INCOMPLETE)
+    best = _find_best(directory, done, request)
     return Entry(
-        path, state, _describe(request), request.objective, len(directory.tasks), len(done),
-        math.nan if line is None or state in (FINISHED, INCOMPLETE) else line.share,
-        best, combination, symbol, (path / RUN).stat().st_mtime if line is None else line.time, said,
-    )  # fmt: skip
+        path=path,
+        state=state.state,
+        request=_describe_request(request),
+        objective=request.objective,
+        symbols=len(tasks),
+        done=len(done),
+        share=math.nan if line is None or is_over else line.share,
+        best=best.value,
+        combination=best.combination,
+        symbol=best.symbol,
+        when=(path / RUN).stat().st_mtime if line is None else line.time,
+        message=state.message,
+    )
 
 
-def _of_result(path: Path) -> Entry:
-    header = json.loads((path / RESULT).read_bytes())
+def _find_state(directory: RunDirectory, done: list[Task], line: LogLine | None) -> _State:
+    """Return the state of a run, from its lock, its results and the last line of its log."""
+    is_locked = is_held(directory.path / LOCK)
+    summary = "" if line is None else line.summary
+    says_running = line is not None and line.status is not None
+    if is_locked:
+        return _State(RUNNING, summary if says_running else "")
+    if len(done) == len(directory.tasks):
+        headers = {task.name: _read_result_header(directory.result(task)) for task in done}
+        failed = [name for name, header in headers.items() if header["failed"]]
+        if failed:
+            return _State(INCOMPLETE, f"cells failed of {', '.join(failed)}")
+        return _State(FINISHED)
+    if is_locked is None and says_running:  # a file system without locks
+        return _State(RUNNING, summary)
+    return _State(INTERRUPTED, "" if says_running else summary)
+
+
+def _describe_result(path: Path) -> Entry:
+    header = _read_result_header(path)
     request = Request.from_dict(header | {"top": 1})
-    best, combination = _first(path, request.objective)
+    best = _read_best(path, request.objective, str(header["prices"]["name"]))
     return Entry(
-        path, INCOMPLETE if header.get("failed") else FINISHED, _describe(request), request.objective, 1, 1, math.nan, best, combination,
-        str(header["prices"]["name"]), (path / RESULT).stat().st_mtime,
-    )  # fmt: skip
+        path=path,
+        state=INCOMPLETE if header["failed"] else FINISHED,
+        request=_describe_request(request),
+        objective=request.objective,
+        symbols=1,
+        done=1,
+        best=best.value,
+        combination=best.combination,
+        symbol=best.symbol,
+        when=(path / RESULT).stat().st_mtime,
+    )
 
 
-def _best(
-    directory: RunDirectory, done: list[Task], request: Request
-) -> tuple[float, tuple[int, ...] | None, str]:
-    firsts = [(*_first(directory.result(task), request.objective), task.name) for task in done]
-    known = [first for first in firsts if not math.isnan(first[0])]
+def _read_result_header(path: Path) -> dict[str, Any]:
+    """Return the header of a result; those of earlier versions say nothing of failed cells."""
+    header: dict[str, Any] = json.loads((path / RESULT).read_bytes())
+    return {"failed": [], **header}
+
+
+def _find_best(directory: RunDirectory, done: list[Task], request: Request) -> _Best:
+    """Return the best of the tasks that are done; the first of equal ones."""
+    objective = request.objective
+    bests = [_read_best(directory.result(task), objective, task.symbol) for task in done]
+    defined = [best for best in bests if not math.isnan(best.value)]
     choose = max if request.maximize else min
-    return choose(known, key=lambda first: first[0], default=(math.nan, None, ""))
+    return choose(defined, key=lambda best: best.value, default=_Best())
 
 
-def _first(path: Path, objective: str) -> tuple[float, tuple[int, ...] | None]:
-    """Objective and windows of a result's first row."""
+def _read_best(path: Path, objective: str, symbol: str) -> _Best:
+    """Return the first row of a result."""
     top = pd.read_parquet(path / TOP, columns=[*ROLES, objective])
     if top.empty:
-        return math.nan, None
-    return float(top[objective].iloc[0]), tuple(int(top[role].iloc[0]) for role in ROLES)
+        return _Best(symbol=symbol)
+    row = top.iloc[0]
+    windows = tuple(int(row[role]) for role in ROLES)
+    return _Best(float(row[objective]), windows, symbol)
 
 
-def _describe(request: Request) -> str:
-    """Return a request in a short line."""
+def _describe_request(request: Request) -> str:
     return describe_briefly(
         request.objective, request.grid, request.rules, maximize=request.maximize
     )

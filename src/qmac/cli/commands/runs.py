@@ -150,7 +150,7 @@ def watch(
 
     Example: qmac watch runs/first
     """
-    from qmac.jobs.listing import INTERRUPTED, look_at
+    from qmac.jobs.listing import INTERRUPTED, describe_directory
     from qmac.runs.directory import PROGRESS, RunDirectory
     from qmac.runtime.monitoring.progress_log import follow
 
@@ -158,7 +158,7 @@ def watch(
     Interruption.written = "the run itself continues"  # what Ctrl-C ends is this command
     with streams.build_progress(run_directory.header.request.objective) as listener:
         last = follow(run_directory.path / PROGRESS, listener, once=once)
-    entry = look_at(run_directory.path)
+    entry = describe_directory(run_directory.path)
     if as_json:
         streams.print_json({**entry.to_dict(), "said": last})
         return

@@ -63,12 +63,12 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
             _describe_progress(entry),
             format_value(entry.objective, entry.best),
             *date,
-            Text(entry.asked),
+            Text(entry.request),
         )
     console.print(table)
     for entry in entries:
         if entry.state == DAMAGED:
-            console.print(Text(f"{entry.path}: {entry.said}"), soft_wrap=True)
+            console.print(Text(f"{entry.path}: {entry.message}"), soft_wrap=True)
 
 
 def _describe_progress(entry: Entry) -> str:
