@@ -167,7 +167,7 @@ def test_without_what_was_set_aside_all_is_done_again(monkeypatch, tmp_path, dig
     qmac.optimize(PRICES, GRID, top=20, executor=LocalClusterExecutor(2, fault=broken), out=out)
     (aside,) = (out / "snapshots").iterdir()
     aside.write_bytes(aside.read_bytes()[:-1])
-    with pytest.warns(UserWarning, match="is damaged.*Going on from the start"):
+    with pytest.warns(UserWarning, match="is damaged.*Resuming from the start"):
         (result,) = qmac.resume(out, retry_failed=True).values()
     assert result.digest == digest
 
