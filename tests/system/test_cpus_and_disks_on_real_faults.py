@@ -1,4 +1,4 @@
-"""CPUs that are taken away, disks that are full, other programs: on this machine, not on files of a made-up one."""
+"""CPUs that are taken away, full disks, other programs: on this machine, not on made-up files."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Digests of a dozen runs as they were before the package was rebuilt: the same questions have the same answers, bit by bit."""
+"""Digests of a dozen runs from before the package was rebuilt: the answers are equal to the bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory: real cgroups, real kills if the promise fails. CPUs and disks are in test_cpus_and_disks_on_real_faults.py."""
+"""Memory: real cgroups, and real kills if the promise fails."""
 
 import json
 import re
@@ -152,7 +152,8 @@ def test_a_shock(tmp_path):
     with (
         group("memory", memory_limit_in_bytes=limit) as memory,
         Run(
-            "optimize", "--sample", "--windows", "2:600", "--threads", 2, "--out", out, "--max-time", "90s",
+            "optimize", "--sample", "--windows", "2:600", "--threads", 2, "--out", out,
+            "--max-time", "90s",
             groups=[memory], snapshots=(600.0, 0.01),
         ) as child,
     ):  # fmt: skip

@@ -1,4 +1,4 @@
-"""Runs against kill -9, signals and machines that stop: what was kept is gone on with, and the answer is the same."""
+"""Runs against kill -9, signals and machines that stop: they resume, and the answer is the same."""
 
 import json
 import os
@@ -52,14 +52,20 @@ def slowly(worker, batch):
 Worker.evaluate = slowly
 ledger.BATCH_SECONDS, executors.POLL_SECONDS, progress.LINE_SECONDS = 0.0, 0.02, 0.05
 display.LINE_SECONDS = 0.05
-monitor.SNAPSHOT_SECONDS, monitor.SNAPSHOT_COST = float(os.environ.get("SNAPSHOT_SECONDS", 0.05)), 1.0
+monitor.SNAPSHOT_SECONDS = float(os.environ.get("SNAPSHOT_SECONDS", 0.05))
+monitor.SNAPSHOT_COST = 1.0
 """
 WORK = """
 from helpers.series import frame, ohlc, series
-FRAMES = {"SPY": frame(series("random", 300, 4)), "QQQ": ohlc("random", 300, 4), "GLD": frame(series("ticks", 300, 1))}
+FRAMES = {
+    "SPY": frame(series("random", 300, 4)),
+    "QQQ": ohlc("random", 300, 4),
+    "GLD": frame(series("ticks", 300, 1)),
+}
 GRID = qmac.Grid(windows=range(2, 42))
 path, count = sys.argv[1], int(sys.argv[2])
-qmac.optimize(FRAMES["SPY"], qmac.Grid(windows=[2, 3, 5, 8]), threads=1)  # kernels and imports are there
+# kernels and imports are there
+qmac.optimize(FRAMES["SPY"], qmac.Grid(windows=[2, 3, 5, 8]), threads=1)
 
 def forked(work):
     pid = os.fork()
@@ -73,8 +79,9 @@ def forked(work):
     return pid
 
 def run(listen=None):
-    if not os.path.exists(path + "/run.json"):  # one that was killed before it had begun is begun again
-        qmac.optimize_many(dict(list(FRAMES.items())[:count]), GRID, top=20, threads=2, out=path, progress=listen)
+    frames = dict(list(FRAMES.items())[:count])
+    if not os.path.exists(path + "/run.json"):  # a run that was killed before it had begun
+        qmac.optimize_many(frames, GRID, top=20, threads=2, out=path, progress=listen)
     qmac.resume(path, threads=2, progress=listen)
 """
 DRIVER = (
@@ -131,8 +138,10 @@ class Child:
 
     def __init__(self, code, *arguments, **environment):
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *map(str, arguments)], text=True, bufsize=1, env={**ENVIRONMENT, **environment},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE if code.endswith("main()\n") else None, start_new_session=True,
+            [sys.executable, "-c", code, *map(str, arguments)], text=True, bufsize=1,
+            env={**ENVIRONMENT, **environment}, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if code.endswith("main()\n") else None,
         )  # fmt: skip
         self.lines = []
 
@@ -234,7 +243,8 @@ def stopping(at, nth):
         left[0] -= bool(name == at and ready)
         if left[0] < 0:
             if kind == "cut":  # what the disk reported as written was not
-                for file in [*home.glob("snapshots/.*.part"), *sorted(home.glob("snapshots/0*"))[-1:]][:1]:
+                newest = sorted(home.glob("snapshots/0*"))[-1:]
+                for file in [*home.glob("snapshots/.*.part"), *newest][:1]:
                     os.truncate(file, file.stat().st_size // 2)
             os._exit(9)
     return step
@@ -381,8 +391,9 @@ def test_between_two_symbols(tmp_path, digests):
         FRAMES[name].to_csv(tmp_path / f"{name}.csv", float_format="%.17g")
     path = tmp_path / "run"
     files = [tmp_path / f"{name}.csv" for name in ("SPY", "QQQ")]
-    with Child(CLI.replace(SLOW, SLOW + BETWEEN), "optimize", *files, "--windows", "2:41", "--out", path,
-               CELL_SECONDS="0") as child:  # fmt: skip
+    code = CLI.replace(SLOW, SLOW + BETWEEN)
+    words = ["optimize", *files, "--windows", "2:41", "--out", path]
+    with Child(code, *words, CELL_SECONDS="0") as child:
         child.wait_for("qmac: between")
         code, _, errors, seconds = child.send(signal.SIGTERM)
     assert code == 75 and seconds < 5 and f"Resume with: qmac resume {path}" in errors

@@ -34,6 +34,11 @@ def to_json_values(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, str | int):
         return value
+    return _nested_to_json_values(value)
+
+
+def _nested_to_json_values(value: Any) -> Any:
+    """Return a dict, a sequence, a dataclass, an array or a scalar of NumPy."""
     if isinstance(value, Mapping):
         return {str(key): to_json_values(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
