@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.series import frame, series
+from helpers.source import METAPHORS
 from helpers.terminal import inside
 
 import qmac
@@ -20,9 +21,11 @@ LINK = re.compile(r"\]\(([^)#]+)|^\[[^\]]+\]: (\S+)$", re.MULTILINE)
 FILE = re.compile(r"`([\w/.-]+\.(?:py|yaml|sh|md|ipynb))`")
 WIDTH = 120
 TELL_OF_THE_PAST = {"CHANGELOG.md", "changelog.md", "design.md"}
+NOT_OURS = {"CODE_OF_CONDUCT.md", "benchmarks.md"}
+"""The text of the Contributor Covenant, and a page that ``make bench`` writes."""
 
 
-def test_readme_example(capsys, tmp_path, monkeypatch):
+def test_readme_example(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # it writes a run directory
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert blocks
@@ -114,37 +117,75 @@ def test_levels_of_the_governor():
         assert dwell == ("-" if math.isinf(threshold.dwell) else f"{threshold.dwell:g} s")
 
 
-def test_docstrings_as_the_site_reads_them():
-    """Every documented parameter is one, and has a type and a description."""
+SECTIONS = {"parameters", "attributes", "returns", "yields", "raises"}
+"""Sections of a docstring whose entries have a type and a description."""
+
+
+def documented_objects(folder=ROOT / "src", page=ROOT / "docs" / "python.md"):
+    """Return the objects of the Python page and their members, as the site reads them."""
     griffe = pytest.importorskip("griffe", reason="comes with the site: pip install '.[docs]'")
-    extension = griffe.load_extensions(str(ROOT / "docs" / "hooks" / "parameters.py"))
-    package = griffe.load(
-        "qmac", search_paths=[ROOT / "src"], extensions=extension, docstring_parser="numpy"
-    )
+    package = griffe.load("qmac", search_paths=[folder], docstring_parser="numpy")
+    names = re.findall(r"^::: qmac\.(\S+)", page.read_text(), re.MULTILINE)
+    shown = [package[name] for name in names]
+    members = [member for each in shown for member in each.members.values()]
+    return [each for each in [*shown, *members] if each.has_docstring and each.name[0] != "_"]
+
+
+def docstring_faults(objects):
+    """Return entries without a type or a description, and parameters that there are not."""
+    faults = []
+    for each in objects:
+        sections = [part for part in each.docstring.parsed if part.kind.value in SECTIONS]
+        for kind, entry in [(part.kind.value, entry) for part in sections for entry in part.value]:
+            name = getattr(entry, "name", entry.annotation)
+            if not entry.annotation or not entry.description:
+                faults.append(f"{each.path}: {name} of {kind} has no type or no description")
+            if kind == "parameters" and name not in {item.name for item in each.parameters}:
+                faults.append(f"{each.path}: {name} is not a parameter")
+    return faults
+
+
+def test_public_docstrings_are_numpydoc(caplog):
+    """The parser of the site reads each without a warning, and finds types and descriptions."""
+    objects = documented_objects()
+    assert {"optimize", "Rules", "Result", "RayExecutor"} <= {each.name for each in objects}
+    assert len(objects) > 40
+    assert docstring_faults(objects) == []
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+BAD = '''
+def average(prices, window):
+    """Return the mean.
+
+    Parameters
+    ----------
+    prices : checked bars
+    length : int
+        Bars.
+
+    Returns
+    -------
+        The mean.
+    """
+'''
+
+
+def test_faults_of_docstrings_are_seen(tmp_path, caplog):
+    (tmp_path / "qmac").mkdir()
+    (tmp_path / "qmac" / "__init__.py").write_text(BAD)
+    (tmp_path / "python.md").write_text("::: qmac.average\n")
+    faults = docstring_faults(documented_objects(tmp_path, tmp_path / "python.md"))
+    assert "qmac.average: prices of parameters has no type or no description" in faults
+    assert "qmac.average: length is not a parameter" in faults
+    assert any("length" in record.getMessage() for record in caplog.records)
+
+
+def test_python_page_has_every_public_name():
     page = (ROOT / "docs" / "python.md").read_text()
-    shown = [
-        package[name.removeprefix("qmac.")]
-        for name in re.findall(r"^::: (\S+)", page, re.MULTILINE)
-    ]
-    assert {"optimize", "Rules", "Result", "RayExecutor"} <= {each.name for each in shown}
-    items = []
-    for each in shown:
-        for one in [each, *each.members.values()]:
-            if one.has_docstring:
-                items += [
-                    (one, item)
-                    for part in one.docstring.parsed
-                    if part.kind.value == "parameters"
-                    for item in part.value
-                ]
-    assert len(items) > 40
-    for one, item in items:
-        assert (
-            item.annotation and item.description and item.name in [p.name for p in one.parameters]
-        ), (
-            one.path,
-            item.name,
-        )
+    shown = set(re.findall(r"^::: qmac\.(\w+)$", page, re.MULTILINE))
+    errors = {name for name in qmac.__all__ if name.endswith("Error")}
+    assert shown - {"errors"} == {*qmac.__all__, "RayExecutor"} - errors - {"__version__"}
 
 
 def page_name(page):
@@ -185,9 +226,15 @@ def test_files_that_a_page_names_exist(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_pages_have_no_metaphors(page):
+    if page.name not in TELL_OF_THE_PAST | NOT_OURS:
+        assert METAPHORS.findall(page.read_text()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_lines_are_short(page):
-    """Rows of tables and definitions of links cannot be broken; benchmarks.md is generated."""
-    if page.name == "benchmarks.md":
+    """Rows of tables and definitions of links cannot be broken."""
+    if page.name in NOT_OURS:
         return
     lines = page.read_text().splitlines()
     prose = [line for line in lines if not line.startswith(("|", "[", "!["))]
