@@ -75,8 +75,9 @@ def optimize(  # noqa: PLR0913 - public signature
         ``grid.windows``, or a frame with a column for each window.
     out : str or Path, optional
         New directory for snapshots and the result, from which ``resume`` continues.
-    save_grid : {"float32", "float64"}, optional
-        Store every score in ``out``, in this type; ``Result.scores`` reads them.
+    save_grid : str, optional
+        Store every score in ``out``, as ``"float32"`` or ``"float64"``; ``Result.scores`` reads
+        them.
     limits : Limits, optional
         Limits of memory, CPUs, disk and time; ``Limits()`` by default.
     executor : Executor, optional
@@ -171,8 +172,8 @@ def optimize_many(  # noqa: PLR0913 - public signature
         Lowest and highest value by metric, as in ``optimize``.
     out : str or Path, optional
         New directory for snapshots and results, from which ``resume`` continues.
-    save_grid : {"float32", "float64"}, optional
-        Store every score in ``out``, in this type.
+    save_grid : str, optional
+        Store every score in ``out``, as ``"float32"`` or ``"float64"``.
     limits : Limits, optional
         Limits of memory, CPUs, disk and time; ``Limits()`` by default.
     executor : Executor, optional
