@@ -1,1 +1,1 @@
-"""Executors over many machines: leases, nodes, the driver, Ray."""
+"""Executors over many machines: messages, free cells, leases, nodes, driver, Ray."""

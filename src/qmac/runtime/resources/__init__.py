@@ -1,1 +1,1 @@
-"""The machine: limits, readings, admission control and the governor."""
+"""The machine: limits, cgroups, readings, thresholds, admission control, governor."""
