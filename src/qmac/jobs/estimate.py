@@ -1,4 +1,4 @@
-"""What a job will take, from a second or two of it."""
+"""The estimate of what a job takes, from a second or two of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from qmac.errors import OptionError
 from qmac.jobs.job import Job
 from qmac.jobs.memory_model import admitted, finishing_bytes
 from qmac.jobs.top_rows import count_rows_at_once, replay_top
-from qmac.runs.score_store import check_dtype, packed
+from qmac.runs.score_store import check_dtype, compress
+from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.status import format_duration, format_rate
 from qmac.runtime.resources.admission import admit
 from qmac.runtime.resources.governor import count_allowed_threads
@@ -29,27 +30,46 @@ from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.probes import Probe
 
 MEASURED_SECONDS = 1.0
-SLACK = 0.25
-"""Share by which a run may be quicker; it may take twice that longer: other programs, slower clocks under load."""
-SNAPSHOTS = 4  # three kept, and one being written
-ALIKE = 1.2
-"""Where the longest series has no more bars than this times those of the middle one, one of them is measured."""
-KEPT_BYTES = 28 * 8
-"""Of a kept row on disk."""
-FEWEST_ROWS, MOST_ROWS, REPLAYED = 16, 256, 1 << 21
-"""Kept rows that are replayed, and their bars: 0.1 s or so."""
-SYMBOL_SECONDS, CELL_SECONDS = 0.02, 4e-6
-"""Of each symbol, and of each cell of a map, beside what is measured. From jobs of 60 and of 10 symbols, 28 to 250 windows."""
+FASTER_SHARE, SLOWER_SHARE = 0.25, 0.5
+"""By which a run may be faster or slower: other programs, lower clock rates under load."""
+SNAPSHOTS = 4
+"""Three that stay, and one being written."""
+SIMILAR_LENGTHS = 1.2
+"""Where the longest series has no more bars than this times those of the middle one, only one of
+them is measured."""
+ROW_DISK_BYTES = 28 * 8
+"""A top row in a result."""
+FEWEST_ROWS, MOST_ROWS, REPLAYED_BARS = 16, 256, 1 << 21
+"""Top rows that are replayed, and their bars: 0.1 s or so."""
+SYMBOL_SECONDS, MAP_CELL_SECONDS = 0.02, 4e-6
+"""For each symbol, and for each cell of a map, beside what is measured. From jobs of 60 and of 10
+symbols, 28 to 250 windows."""
+EXACT_SECONDS = 10
+"""Shorter times are shown with a decimal."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a job will take: seconds, and bytes at most."""
+    """What a job takes.
+
+    Attributes
+    ----------
+    combinations, symbols, cells : int
+        Combinations on all symbols, symbols, and cells on all symbols.
+    rate : float
+        Combinations a second, of all threads together.
+    seconds : float
+        Time of the job.
+    memory, disk : int
+        Bytes at most; on disk with a run directory.
+    threads : int
+        Threads that compute at a time.
+    """
 
     combinations: int
     symbols: int
     cells: int
-    rate: float  # combinations a second, all threads
+    rate: float
     seconds: float
     memory: int
     disk: int
@@ -57,198 +77,266 @@ class Estimate:
 
     @property
     def cpu_seconds(self) -> float:
-        """Of all threads together."""
+        """Seconds of all threads together."""
         return self.seconds * self.threads
 
     @property
     def shown_threads(self) -> str:
-        return f"{self.threads} thread{'s' * (self.threads != 1)}"
+        """Number of threads in words."""
+        return "1 thread" if self.threads == 1 else f"{self.threads} threads"
 
     @property
     def lines(self) -> list[str]:
-        """For people."""
-        low, high = self.seconds * (1 - SLACK), self.seconds * (1 + 2 * SLACK)
+        """Lines of text for people."""
         symbols = f" on {self.symbols:,} symbols" if self.symbols > 1 else ""
+        low = _format_seconds(self.seconds * (1 - FASTER_SHARE))
+        high = _format_seconds(self.seconds * (1 + SLOWER_SHARE))
+        duration = f"{_format_seconds(self.seconds)} ({low} to {high})"
         return [
             f"combinations  {self.combinations:,}{symbols}, in {self.cells:,} cells",
-            f"time          {_shown(self.seconds)} ({_shown(low)} to {_shown(high)}) on {self.shown_threads} here",
+            f"time          {duration} on {self.shown_threads} here",
             f"speed         {format_rate(self.rate)}",
             f"memory        {format_bytes(self.memory)}",
             f"disk          {format_bytes(self.disk)} with --out",
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for JSON.
+
+        Returns
+        -------
+        dict
+            Values by name of the attribute.
+        """
         return dataclasses.asdict(self)
 
 
-def _shown(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else format_duration(seconds)
+def _format_seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < EXACT_SECONDS else format_duration(seconds)
 
 
 @dataclass(frozen=True)
-class _Series:
-    """What one series takes on one thread: ``seconds`` but for the sweep, ``swept`` of the sweep; bytes."""
+class _Measurement:
+    """What one series takes."""
 
     bars: int
     cells: int
-    seconds: float
-    swept: float
+    sweep_seconds: float
+    """Seconds of the sweep on one thread."""
+    other_seconds: float
+    """Seconds of all but the sweep."""
     memory: int
-    snapshot: int
-    result: int
+    snapshot_bytes: int
+    result_bytes: int
     threads: int
 
 
 def estimate(job: Job, limits: Limits, threads: int, save_grid: str | None = None) -> Estimate:
-    """What the job will take: its series of middle length and its longest are measured for a second or two, the others count
-    by their bars. ``save_grid`` is the type of the scores that are kept, if they are. Series that do not fit into the memory
-    limit are left out with a warning, as a run does.
+    """Estimate what a job takes.
+
+    Its series of middle length and its longest are measured for a second or two, the others count
+    by their bars. Series that do not fit into the memory limit are left out with a warning, as a
+    run does.
+
+    Parameters
+    ----------
+    job : Job
+        Request and series.
+    limits : Limits
+        What the run may use of the machine.
+    threads : int
+        Most threads.
+    save_grid : str, optional
+        Type of the scores on disk, if they are written.
+
+    Returns
+    -------
+    Estimate
+        Of this machine.
 
     Raises
     ------
-    OptionError : the only series does not fit into the memory limit, or scores cannot be kept as that type.
+    OptionError
+        If the only series does not fit into the memory limit, or there is no such type of scores.
     """
     check_dtype(save_grid)
-    names, probe = sorted(job.prices, key=lambda name: len(job.prices[name])), Probe()
+    meter = _Meter(job, limits, threads, save_grid)
+    tasks = sorted(job.tasks, key=lambda task: len(job.series(task)))
+    longest = _measure_longest(meter, tasks)
+    bars = np.array([len(job.series(task)) for task in tasks])
+    middle = longest
+    if bars[-1] > SIMILAR_LENGTHS * bars[len(bars) // 2]:
+        middle = meter.measure(tasks[len(tasks) // 2])
+    count, size = len(tasks), job.request.grid.size
+    used_threads = min(middle.threads, longest.threads)
+    sweep_seconds, other_seconds = _sum_seconds(bars, middle, longest)
+    sweep_seconds /= used_threads
+    results_bytes = (count - 1) * middle.result_bytes + longest.result_bytes
+    return Estimate(
+        combinations=size * count,
+        symbols=count,
+        cells=middle.cells * count,
+        rate=size * count / sweep_seconds,
+        seconds=sweep_seconds + other_seconds + count * _count_fixed_seconds(job),
+        memory=max(middle.memory, longest.memory),
+        disk=SNAPSHOTS * longest.snapshot_bytes + results_bytes,
+        threads=used_threads,
+    )
 
-    def measured(name: str) -> _Series:
-        series = job.prepare(job.prices[name])
-        spec = job.build_spec(series)
-        with admitted(limits, probe.read, series, job.request.grid, spec):
-            return _measured(series, job, spec, limits, threads, probe, save_grid)
 
+def _measure_longest(meter: _Meter, tasks: list[Task]) -> _Measurement:
+    """Measure the longest series that fits; longer ones are removed from the tasks."""
     while True:
         try:
-            longest = measured(names[-1])
-            break
+            return meter.measure(tasks[-1])
         except OptionError as error:
-            if job.strict or len(names) == 1:
+            if meter.job.strict or len(tasks) == 1:
                 raise
-            warnings.warn(f"will be left out: {names.pop()}: {error}", stacklevel=2)
-    bars = np.array([len(job.prices[name]) for name in names])
-    middle = (
-        measured(names[len(names) // 2]) if bars[-1] > ALIKE * bars[len(bars) // 2] else longest
-    )
-    given = min(middle.threads, longest.threads)
-    at = [middle.bars, longest.bars]
-    shares = bars / np.clip(
-        bars, middle.bars, longest.bars
-    )  # of series that are shorter or longer than those
-    sweeping = float((shares * np.interp(bars, at, [middle.swept, longest.swept])).sum()) / given
-    others = float((shares * np.interp(bars, at, [middle.seconds, longest.seconds])).sum())
-    return Estimate(
-        combinations=job.request.grid.size * len(names),
-        symbols=len(names),
-        cells=middle.cells * len(names),
-        rate=job.request.grid.size * len(names) / sweeping,
-        seconds=sweeping + others + len(names) * _symbol_seconds(job),
-        memory=max(middle.memory, longest.memory),
-        disk=SNAPSHOTS * longest.snapshot + (len(names) - 1) * middle.result + longest.result,
-        threads=given,
-    )
+            warnings.warn(f"will be left out: {tasks.pop().name}: {error}", stacklevel=3)
 
 
-def _measured(
-    series: PreparedSeries,
-    job: Job,
-    spec: SweepSpec,
-    limits: Limits,
-    threads: int,
-    probe: Probe,
-    save_grid: str | None,
-) -> _Series:
-    """On as many threads as fit: sweeps cells of both kinds, spread over the grid, for a second, and replays a few rows."""
-    grid, packing = job.request.grid, _Packing(save_grid)
-    self_test(spec)
-    began = time.perf_counter()
-    dataset = Dataset.build(series, grid, spec.statistics)
-    evaluator = Evaluator(dataset, spec)
-    preparing = time.perf_counter() - began
-    evaluator.sink = packing if save_grid else None
-    worker_bytes, reading = evaluator.worker_bytes, probe.read()
-    threads = admit(
-        limits,
-        reading,
-        evaluator.tally_bytes,
-        worker_bytes,
-        count_allowed_threads(limits, reading, threads),
-    )
-    worker, work = evaluator.worker(), evaluator.work
-    kinds = np.split(np.arange(work.size), np.flatnonzero(np.diff(evaluator.counts < 0)) + 1)
-    swept = sum(_seconds(worker, work, cells, MEASURED_SECONDS / len(kinds)) for cells in kinds)
-    snapshot, rows = (
-        evaluator.tally_bytes,
-        finishing_bytes(len(series.prices), len(grid.windows), spec.top),
-    )
-    chunks = int((evaluator.counts >= 0).sum())
-    return _Series(
-        bars=len(series.prices),
-        cells=work.size,
-        seconds=preparing + _finishing_seconds(series, job, evaluator, worker),
-        swept=swept,
-        memory=(reading.rss or 0) + snapshot + max(threads * (worker_bytes + packing.held), rows),
-        snapshot=snapshot,
-        result=snapshot + KEPT_BYTES * spec.top + chunks * packing.mean,
-        threads=threads,
-    )
+def _sum_seconds(
+    bars: np.ndarray, middle: _Measurement, longest: _Measurement
+) -> tuple[float, float]:
+    """Return the seconds of all series, of their sweeps and of the rest.
+
+    Between the two that were measured they are interpolated; shorter series count by their bars.
+    """
+    measured = [middle.bars, longest.bars]
+    shares = bars / np.clip(bars, middle.bars, longest.bars)
+    sweeps = np.interp(bars, measured, [middle.sweep_seconds, longest.sweep_seconds])
+    others = np.interp(bars, measured, [middle.other_seconds, longest.other_seconds])
+    return float((shares * sweeps).sum()), float((shares * others).sum())
 
 
-class _Packing:
-    """Takes scores as ``ScoreWriter`` does, and writes nothing: what they come to, and what packing them holds."""
+def _count_fixed_seconds(job: Job) -> float:
+    """Return the seconds of each symbol for what is not measured: reductions, writing, reading."""
+    return SYMBOL_SECONDS + len(job.request.grid.windows) ** 2 * MAP_CELL_SECONDS
+
+
+class _Meter:
+    """Measures series of a job on as many threads as fit."""
+
+    def __init__(self, job: Job, limits: Limits, threads: int, save_grid: str | None) -> None:
+        self.job = job
+        self._limits = limits
+        self._threads = threads
+        self._save_grid = save_grid
+        self._probe = Probe()
+
+    def measure(self, task: Task) -> _Measurement:
+        """Measure one series, refused as by a run if it does not fit into memory."""
+        grid = self.job.request.grid
+        series = self.job.prepare(self.job.series(task))
+        spec = self.job.build_spec(series)
+        with admitted(self._limits, self._probe.read, series, grid, spec):
+            return self._measure(series, spec)
+
+    def _measure(self, series: PreparedSeries, spec: SweepSpec) -> _Measurement:
+        grid, bars = self.job.request.grid, len(series.prices)
+        self_test(spec)
+        began = time.perf_counter()
+        evaluator = Evaluator(Dataset.build(series, grid, spec.statistics), spec)
+        preparing_seconds = time.perf_counter() - began
+        compression = _Compression(self._save_grid)
+        evaluator.sink = compression if self._save_grid else None
+        worker_bytes, tally_bytes = evaluator.worker_bytes, evaluator.tally_bytes
+        reading = self._probe.read()
+        allowed = count_allowed_threads(self._limits, reading, self._threads)
+        threads = admit(self._limits, reading, tally_bytes, worker_bytes, allowed)
+        worker = evaluator.worker()
+        sweep_seconds = _measure_sweep(evaluator, worker)
+        rows_bytes = finishing_bytes(bars, len(grid.windows), spec.top)
+        workers_bytes = threads * (worker_bytes + compression.held_bytes)
+        chunks = int((evaluator.counts >= 0).sum())
+        replay_seconds = _measure_replay(series, self.job, evaluator, worker)
+        return _Measurement(
+            bars=bars,
+            cells=evaluator.work.size,
+            sweep_seconds=sweep_seconds,
+            other_seconds=preparing_seconds + replay_seconds,
+            memory=(reading.rss or 0) + tally_bytes + max(workers_bytes, rows_bytes),
+            snapshot_bytes=tally_bytes,
+            result_bytes=(
+                tally_bytes + ROW_DISK_BYTES * spec.top + chunks * compression.mean_bytes
+            ),
+            threads=threads,
+        )
+
+
+class _Compression:
+    """Takes scores as ``ScoreWriter`` does, and counts their bytes instead of writing them."""
 
     def __init__(self, dtype: str | None) -> None:
-        self._dtype, self._bytes, self._chunks, self.held = np.dtype(dtype or "float32"), 0, 0, 0
+        self._dtype = np.dtype(dtype or "float32")
+        self._bytes = 0
+        self._chunks = 0
+        self.held_bytes = 0
+        """Memory of a chunk while it is compressed: in its type, as bytes, compressed."""
 
     def __call__(self, _: int, scores: np.ndarray) -> None:
-        self._bytes += len(packed(scores, self._dtype))
+        self._bytes += len(compress(scores, self._dtype))
         self._chunks += 1
-        self.held = 3 * scores.size * self._dtype.itemsize  # as that type, as bytes, packed
+        self.held_bytes = 3 * scores.size * self._dtype.itemsize
 
     @property
-    def mean(self) -> int:
-        """Bytes of a chunk."""
+    def mean_bytes(self) -> int:
+        """Bytes of a chunk on disk."""
         return self._bytes // max(self._chunks, 1)
 
 
-def _finishing_seconds(
-    series: PreparedSeries, job: Job, evaluator: Evaluator, worker: Worker
-) -> float:
-    """Of all rows that are kept, from a few of those that the worker has found: from the middle, the best are too much alike."""
-    top, (scores, indices) = evaluator.spec.top, reductions.ranked_top(worker.tally)
-    many = min(scores.size, max(FEWEST_ROWS, min(MOST_ROWS, REPLAYED // len(series.prices))))
-    begin, few = (scores.size - many) // 2, many // 4
-
-    def seconds(count: int) -> float:
-        some = slice(begin, begin + count)
-        began = time.perf_counter()
-        replay_top(series, job.request.grid, evaluator, (scores[some], indices[some]))
-        return time.perf_counter() - began
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a run says it once
-        seconds(few)
-        first, more = seconds(few), seconds(many)
-    if top <= many:
-        return more
-    each = max(more - first, 0.0) / max(many - few, 1)
-    parts = -(-top // count_rows_at_once(evaluator.dataset.bars))
-    return parts * max(first - few * each, 0.0) + top * each
+def _measure_sweep(evaluator: Evaluator, worker: Worker) -> float:
+    """Return the seconds of all cells, from a second of both kinds, spread over the grid."""
+    work = evaluator.work
+    cells = np.arange(work.size)
+    takes_off = evaluator.counts < 0
+    kinds = np.split(cells, np.flatnonzero(np.diff(takes_off)) + 1)
+    most = MEASURED_SECONDS / len(kinds)
+    return sum(_measure_cells(worker, work, cells, most) for cells in kinds)
 
 
-def _symbol_seconds(job: Job) -> float:
-    """Of what the pilot does not do: reductions made ready, the result written and read again."""
-    return SYMBOL_SECONDS + len(job.request.grid.windows) ** 2 * CELL_SECONDS
-
-
-def _seconds(worker: Worker, work: np.ndarray, cells: np.ndarray, most: float) -> float:
-    """Seconds that the cells would take one after the other."""
-    order = np.random.default_rng(0).permutation(cells)  # the same cells every time
-    worker.evaluate((int(order[0]), int(order[0]) + 1))  # memory is touched for the first time
-    began, swept = time.perf_counter(), 0
-    for cell in order.tolist():
+def _measure_cells(worker: Worker, work: np.ndarray, cells: np.ndarray, most: float) -> float:
+    """Return the seconds of cells one after the other, from as many as fit into ``most``."""
+    order = np.random.default_rng(0).permutation(cells).tolist()  # the same cells every time
+    worker.evaluate((order[0], order[0] + 1))  # memory is touched for the first time
+    began = time.perf_counter()
+    swept = 0
+    for cell in order:
         worker.evaluate((cell, cell + 1))
         swept += int(work[cell])
         if time.perf_counter() - began > most:
             break
-    return (time.perf_counter() - began) * float(work[cells].sum()) / max(swept, 1)
+    seconds = time.perf_counter() - began
+    return seconds * float(work[cells].sum()) / max(swept, 1)
+
+
+def _measure_replay(
+    series: PreparedSeries, job: Job, evaluator: Evaluator, worker: Worker
+) -> float:
+    """Return the seconds of the replay of all top rows, from a few that the worker has.
+
+    They are from the middle of its ranking: the best are too much alike.
+    """
+    top = evaluator.spec.top
+    scores, indices = reductions.ranked_top(worker.tally)
+    affordable = min(MOST_ROWS, REPLAYED_BARS // len(series.prices))
+    many = min(scores.size, max(FEWEST_ROWS, affordable))
+    few = many // 4
+    begin = (scores.size - many) // 2
+
+    def measure(count: int) -> float:
+        rows = slice(begin, begin + count)
+        began = time.perf_counter()
+        replay_top(series, job.request.grid, evaluator, (scores[rows], indices[rows]))
+        return time.perf_counter() - began
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the run will warn
+        measure(few)  # memory is touched for the first time
+        few_seconds, many_seconds = measure(few), measure(many)
+    if top <= many:
+        return many_seconds
+    row_seconds = max(many_seconds - few_seconds, 0.0) / max(many - few, 1)
+    part_seconds = max(few_seconds - few * row_seconds, 0.0)
+    parts = -(-top // count_rows_at_once(evaluator.dataset.bars))
+    return parts * part_seconds + top * row_seconds

@@ -250,11 +250,13 @@ def _read_result_header(path: Path) -> dict[str, Any]:
 
 def _find_best(directory: RunDirectory, done: list[Task], request: Request) -> _Best:
     """Return the best of the tasks that are done; the first of equal ones."""
-    objective = request.objective
-    bests = [_read_best(directory.result(task), objective, task.symbol) for task in done]
-    defined = [best for best in bests if not math.isnan(best.value)]
+    bests = []
+    for task in done:
+        best = _read_best(directory.result(task), request.objective, task.symbol)
+        if not math.isnan(best.value):
+            bests.append(best)
     choose = max if request.maximize else min
-    return choose(defined, key=lambda best: best.value, default=_Best())
+    return choose(bests, key=lambda best: best.value, default=_Best())
 
 
 def _read_best(path: Path, objective: str, symbol: str) -> _Best:

@@ -1,4 +1,7 @@
-"""What a run needs of memory, said before it is taken. Estimates from above: a refusal costs less than a kill."""
+"""The memory that a run needs, estimated before it is allocated.
+
+Estimates are from above: a refusal costs less than a kill.
+"""
 
 from __future__ import annotations
 
@@ -20,23 +23,23 @@ from qmac.runtime.resources.probes import Reading
 from qmac.strategy.grid import Grid
 from qmac.strategy.pair_set import PairSet
 
-LOADING = 80 * 2**20
+LOADING_BYTES = 80 * 2**20
 """Kernels read from disk, and what their first call brings along. Measured: 72 MiB."""
-COMPILING = 300 * 2**20
+COMPILING_BYTES = 300 * 2**20
 """Kernels that are compiled. Measured: 230 to 302 MiB, the most of it for drawdowns with stops."""
 SAMPLED_PAIRS = 512
 SAMPLED_BYTES = 16 * 2**20
 """Averages that are held at once to count the crosses of the sample."""
 CROSS_BYTES, PAIR_BYTES = 24, 60
-"""While lists are told apart, beyond the crosses themselves: places of 8 bytes, three times; and pairs in order.
-Measured at 252 to 1,000 windows and up to 40,000 bars: 0.5 to 0.85 of what this makes."""
+"""While equal lists are found, beyond the crosses themselves: places of 8 bytes, three times; and
+pairs in order. Measured at 252 to 1,000 windows and up to 40,000 bars: 0.5 to 0.85 of this."""
 ROW_BYTES = 1200
-"""Of a kept row, from its replay to the printed result: its metrics, in parts and joined, as Parquet and read again.
-Measured at 200,000 rows: 830, and a copy where they are ranked by their plateau."""
+"""A top row, from its replay to the printed result: its metrics, in parts and joined, as Parquet
+and read again. Measured at 200,000 rows: 830, and a copy where they are ranked by their plateau."""
 REPLAY_BYTES = 12 * 8
-"""Of a bar while rows are replayed: a dozen arrays."""
+"""A bar while rows are replayed: a dozen arrays."""
 MAP_BYTES = 6 * 24
-"""Of two windows in a tally: a best, a sum and a count in each of the six maps."""
+"""Two windows in a tally: a best, a sum and a count in each of the six maps."""
 
 
 def dataset_bytes(series: PreparedSeries, grid: Grid) -> int:
@@ -98,34 +101,65 @@ def most_dataset_bytes(series: PreparedSeries, grid: Grid) -> int:
 
 
 def _dataset_bytes(series: PreparedSeries, grid: Grid, crosses: int) -> int:
-    bars, traded_bars = len(series.prices), series.period.close.size
-    # a part of the averages is copied
+    """Return the bytes of averages, crosses and pairs; of averages, a part is copied."""
+    bars = len(series.prices)
+    traded_bars = series.period.close.size
     copied_bars = 0 if traded_bars == bars else traded_bars
-    averages = 8 * len(grid.windows) * (bars + copied_bars)
-    code = np.dtype(code_dtype(traded_bars)).itemsize
-    pairs = PAIR_BYTES * (grid.buys.size + grid.sells.size)
-    return averages + crosses * (CROSS_BYTES + 2 * code) + pairs
+    averages_bytes = 8 * len(grid.windows) * (bars + copied_bars)
+    code_bytes = np.dtype(code_dtype(traded_bars)).itemsize
+    crosses_bytes = crosses * (CROSS_BYTES + 2 * code_bytes)
+    pairs_bytes = PAIR_BYTES * (grid.buys.size + grid.sells.size)
+    return averages_bytes + crosses_bytes + pairs_bytes
 
 
 def loading_bytes() -> int:
-    """Bytes that the kernels take once they are loaded; 0 if they are."""
-    return 0 if getattr(sweep_cells, "signatures", True) else LOADING
+    """Return the bytes that the kernels take once they are loaded; 0 if they are.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    is_loaded = getattr(sweep_cells, "signatures", True)
+    return 0 if is_loaded else LOADING_BYTES
 
 
 def tallies_bytes(grid: Grid) -> int:
-    """Bytes at least of a run's tally and that of one thread: what their maps take."""
+    """Return the bytes at least of a run's tally and that of one thread: those of their maps.
+
+    Parameters
+    ----------
+    grid : Grid
+        Window sets.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
     return 2 * MAP_BYTES * len(grid.windows) ** 2
 
 
 def finishing_bytes(bars: int, windows: int, top: int) -> int:
-    """Bytes that the kept rows take once all is swept: their averages, made again, their replay, themselves.
+    """Return the bytes that the top rows take once all is swept.
+
+    Parameters
+    ----------
+    bars, windows, top : int
+        Bars of the series, windows of the grid, rows.
+
+    Returns
+    -------
+    int
+        Their averages, computed again, their replay and themselves.
 
     Examples
     --------
     >>> finishing_bytes(bars=5031, windows=59, top=200_000) >> 20
     231
     """
-    return 8 * bars * min(4 * top, windows) + REPLAY_BYTES * bars + ROW_BYTES * top
+    averages = 8 * bars * min(4 * top, windows)
+    return averages + REPLAY_BYTES * bars + ROW_BYTES * top
 
 
 def _estimate_crosses(series: PreparedSeries, side: PairSet) -> int:
@@ -133,66 +167,108 @@ def _estimate_crosses(series: PreparedSeries, side: PairSet) -> int:
     count = min(SAMPLED_PAIRS, side.size)
     # middles of equal parts: the first pair crosses most of all
     sample = ((2 * np.arange(count) + 1) * side.size) // (2 * count)
-    pairs = np.column_stack([places[sample] for places in side.positions(series.windows)])
-    at_once = max(1, SAMPLED_BYTES // (16 * len(series.prices)))
-    crosses = 0
-    for begin in range(0, count, at_once):
-        rows, places = np.unique(pairs[begin : begin + at_once], return_inverse=True)
-        averages = series.compute_averages(tuple(series.windows[row] for row in rows))
-        fast, slow = places.reshape(-1, 2).T
-        (above,) = find_all_crosses(averages, (fast, slow), series.period, directions=(ABOVE,))
-        crosses += int(above.starts[-1])
+    fast, slow = side.positions(series.windows)
+    pairs = np.column_stack((fast[sample], slow[sample]))
+    pair_bytes = 16 * len(series.prices)
+    at_once = max(1, SAMPLED_BYTES // pair_bytes)
+    parts = [pairs[begin : begin + at_once] for begin in range(0, count, at_once)]
+    crosses = sum(_count_crosses(series, part) for part in parts)
     return crosses * side.size // count
+
+
+def _count_crosses(series: PreparedSeries, pairs: np.ndarray) -> int:
+    """Return how often the fast averages of some pairs cross above the slow ones.
+
+    ``pairs`` are places in ``series.windows``, ``(N, 2)``; each average is computed once.
+    """
+    used, places = np.unique(pairs, return_inverse=True)
+    windows = tuple(series.windows[place] for place in used)
+    averages = series.compute_averages(windows)
+    fast, slow = places.reshape(-1, 2).T
+    (above,) = find_all_crosses(averages, (fast, slow), series.period, directions=(ABOVE,))
+    return int(above.starts[-1])
 
 
 @contextmanager
 def admitted(
-    limits: Limits, look: Callable[[], Reading], series: PreparedSeries, grid: Grid,
+    limits: Limits,
+    read: Callable[[], Reading],
+    series: PreparedSeries,
+    grid: Grid,
     spec: SweepSpec,
-) -> Iterator[None]:  # fmt: skip
-    """Refuse before memory is used: the series made ready, the least that is swept with, the rows that are kept, kernels to
-    be compiled.
+) -> Iterator[None]:
+    """Refuse a sweep before memory is allocated, and while kernels are compiled in it.
+
+    What must fit: the dataset, tallies, the replay of the top rows, and kernels to be compiled.
+
+    Parameters
+    ----------
+    limits : Limits
+        Limits of the run.
+    read : callable
+        Reads the machine.
+    series : PreparedSeries
+        Prepared for the windows of the grid.
+    grid : Grid
+        Window sets.
+    spec : SweepSpec
+        What is computed for each combination.
+
+    Yields
+    ------
+    None
+        While the sweep runs.
 
     Raises
     ------
-    OptionError : it does not fit into a memory limit, as ``look`` reads it.
+    OptionError
+        If it does not fit into a memory limit.
     """
 
-    def ask(needed: int, reading: Reading | None = None) -> None:
-        admit(limits, reading or look(), needed, 0, 1)
+    def check(needed: int, reading: Reading) -> None:
+        admit(limits, reading, needed, 0, 1)
 
-    with before_compiling(lambda: ask(COMPILING)):
-        ask(loading_bytes(), reading := look())
-        needed = max(
-            tallies_bytes(grid), finishing_bytes(len(series.prices), len(grid.windows), spec.top)
-        )
+    with before_compiling(lambda: check(COMPILING_BYTES, read())):
+        loading, reading = loading_bytes(), read()
+        check(loading, reading)
+        rows = finishing_bytes(len(series.prices), len(grid.windows), spec.top)
+        later = max(tallies_bytes(grid), rows)
         try:
-            ask(
-                loading_bytes() + max(needed, most_dataset_bytes(series, grid)),
-                reading,
-            )
+            check(loading + max(later, most_dataset_bytes(series, grid)), reading)
         except OptionError:  # the sample takes 3 ms
-            ask(loading_bytes() + max(needed, dataset_bytes(series, grid)))
+            check(loading + max(later, dataset_bytes(series, grid)), read())
         yield
 
 
 @contextmanager
-def before_compiling(ask: Callable[[], object]) -> Iterator[None]:
-    """Call ``ask`` when a kernel is about to be compiled for the first time; what it raises goes through."""
-    compiler, asked = logging.getLogger("qmac.compiler"), False
-    level, shown = compiler.level, compiler.isEnabledFor(logging.INFO)
+def before_compiling(check: Callable[[], object]) -> Iterator[None]:
+    """Call a function when a kernel is about to be compiled for the first time.
 
-    def at_note(_: logging.LogRecord) -> bool:
-        nonlocal asked
-        if not asked:
-            asked = True
-            ask()
-        return shown
+    Parameters
+    ----------
+    check : callable
+        What it raises goes through the compiler to its caller.
+
+    Yields
+    ------
+    None
+        While kernels may be compiled.
+    """
+    compiler = logging.getLogger("qmac.compiler")
+    level, is_shown = compiler.level, compiler.isEnabledFor(logging.INFO)
+    has_checked = False
+
+    def check_once(_: logging.LogRecord) -> bool:
+        nonlocal has_checked
+        if not has_checked:
+            has_checked = True
+            check()
+        return is_shown
 
     compiler.setLevel(logging.INFO)
-    compiler.addFilter(at_note)
+    compiler.addFilter(check_once)
     try:
         yield
     finally:
-        compiler.removeFilter(at_note)
+        compiler.removeFilter(check_once)
         compiler.setLevel(level)

@@ -38,7 +38,7 @@ SNAPSHOT_SECONDS = 10.0
 SNAPSHOT_COST = 0.01
 """Share of the time that snapshots may take."""
 CALL_SECONDS = 3.0
-"""A snapshot waits so long at most for workers to settle; without them it is as true, only older."""
+"""A snapshot waits so long at most for workers to settle; without them it is only older."""
 RATE_SECONDS = 10.0
 """Over which the rate is measured: it is the present speed, not that of before a pause."""
 LONG_FINISH_BARS = 1 << 29
@@ -164,8 +164,12 @@ class SweepMonitor:
 
         Parameters
         ----------
-        series, grid, spec
-            As of ``memory_model.admitted``.
+        series : PreparedSeries
+            Prepared for the windows of the grid.
+        grid : Grid
+            Window sets.
+        spec : SweepSpec
+            What is computed for each combination.
 
         Returns
         -------
@@ -237,15 +241,20 @@ class SweepMonitor:
             self._restore(about, ledger)
 
     def _restore(self, about: dict[str, Any], ledger: Ledger) -> None:
-        """Take over what a snapshot says of an earlier process; an untrusted one may say anything."""
-        seconds, degradations = about.get("seconds"), about.get("degradations")
+        """Take over what a snapshot says of an earlier process.
+
+        An untrusted one may say anything: what has another type is passed over.
+        """
+        seconds = about.get("seconds")
         if isinstance(seconds, int | float) and 0 <= seconds < math.inf:
             self.seconds_before = float(seconds)
+        degradations = about.get("degradations")
         if isinstance(degradations, list) and all(isinstance(one, dict) for one in degradations):
             self._earlier_degradations = degradations
         if self._writer is not None:
             dropped = about.get("scores_dropped")
-            self._writer.resume(ledger.done, None if dropped is None else printable(dropped))
+            reason = None if dropped is None else printable(dropped)
+            self._writer.resume(ledger.done, reason)
 
     def __call__(
         self, ledger: Ledger, nodes: Mapping[str, NodeReading] | None = None
@@ -435,10 +444,15 @@ class _Rate:
         self._shares.append((time.perf_counter(), share))
 
     def measure(self, share: float) -> float:
-        """Return the rate, now that ``share`` is done."""
+        """Return the rate, now that ``share`` is done.
+
+        One moment that is longer ago stays, so that there is always a time between two.
+        """
         now = time.perf_counter()
+        oldest = now - RATE_SECONDS
         self._shares.append((now, share))
-        while len(self._shares) > 2 and self._shares[1][0] <= now - RATE_SECONDS:
+        while len(self._shares) > 2 and self._shares[1][0] <= oldest:
             self._shares.popleft()
-        moment, before = self._shares[0]
-        return max(share - before, 0.0) / max(now - moment, 1e-9)
+        moment, share_before = self._shares[0]
+        seconds = max(now - moment, 1e-9)
+        return max(share - share_before, 0.0) / seconds

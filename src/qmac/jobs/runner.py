@@ -185,11 +185,15 @@ class _TaskRunner:
         limits: Limits,
         listener: Listener | None,
     ) -> _TaskRunner:
+        """Return a runner whose run is admitted: there is room on the disk."""
         path = None if sink.directory is None else sink.directory.path
-        probe = Probe(path, children=not isinstance(executor, ClusterExecutor))
+        has_workers_here = not isinstance(executor, ClusterExecutor)
+        probe = Probe(path, children=has_workers_here)
         governor = Governor(limits, probe, executor.threads)
         sink.admit_disk(governor)
-        progress = None if listener is None else JobProgress(listener, sink.count_bars())
+        progress = None
+        if listener is not None:
+            progress = JobProgress(listener, sink.count_bars())
         return cls(job, sink, executor, governor, progress)
 
     def run_all(self) -> Results:

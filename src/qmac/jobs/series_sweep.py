@@ -170,8 +170,10 @@ def _describe_failed_cells(ledger: Ledger) -> list[dict[str, Any]]:
 
 def _count(swept: _Sweep) -> _Counts:
     """Count combinations, and check that the counts add up."""
-    spec, ledger, totals = swept.spec, swept.ledger, swept.ledger.tally.totals
-    size = swept.grid.size - sum(int(ledger.counts[cell]) for cell in ledger.failed)
+    spec, ledger = swept.spec, swept.ledger
+    totals = ledger.tally.totals
+    failed = sum(int(ledger.counts[cell]) for cell in ledger.failed)
+    size = swept.grid.size - failed
     evaluated, passed, scored = map(int, totals.counts[:3])
     in_histogram = int(totals.histogram.sum())
     if not evaluated == size >= passed >= scored == in_histogram:

@@ -1,4 +1,4 @@
-"""A run on disk: its request, prices, snapshots of the task at hand, results of those that are done.
+"""A run on disk: request, prices, snapshots of the task at hand, results of those that are done.
 
 ::
 

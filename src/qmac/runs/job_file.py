@@ -36,7 +36,7 @@ SHORTEST_RANGE = 3
 
 @dataclass(frozen=True)
 class Option:
-    """What a key may be: the name of its parameter, and its type, as ``float`` or ``list[Path]``."""
+    """What a key may be: its parameter, and the type of that, as ``float`` or ``list[Path]``."""
 
     parameter: str
     kind: Any
@@ -152,8 +152,9 @@ def format_request(request: Request, *, own: bool) -> list[str]:
 
 def _grid_options(grid: Grid) -> dict[str, Any]:
     roles = {role: spell_windows(windows) for role, windows in grid.roles.items()}
-    is_common = len(set(roles.values())) == 1
-    options: dict[str, Any] = {"windows": roles[ROLES[0]]} if is_common else dict(roles)
+    options: dict[str, Any] = dict(roles)
+    if len(set(roles.values())) == 1:
+        options = {"windows": roles[ROLES[0]]}
     if grid.shared_windows:
         options["shared_windows"] = True
     return options

@@ -1,18 +1,20 @@
-"""Every score on disk: a column of chunks for each lane block, compressed, in the layout of Zarr 2.
+"""The store of every score: a column of compressed chunks for each lane block, as Zarr 2 has them.
 
 ::
 
-    scores/.zarray     shape (buy lists, sell lists): pairs with equal events share a list, and its scores
+    scores/.zarray     shape (buy lists, sell lists): pairs with equal events share a list
            0.0, 0.1    a chunk each: all buy lists, one lane block
            buys.npy    the list of each buy pair of the grid
            sells.npy   the list of each sell pair
 
-A chunk counts only when a snapshot says that its cell is done; one that is written again is the same, byte for byte.
-Behind its data stands a checksum, in what the Zstandard format calls a skippable frame: others read the chunk as ever.
+A chunk counts only when a snapshot says that its cell is done; one that is written again is the
+same, byte for byte. Behind its data stands a checksum, in what the Zstandard format calls a
+skippable frame: other programs read the chunk as ever.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import math
@@ -21,6 +23,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,217 +37,378 @@ from qmac.kernels.signals.event_lists import Lists
 from qmac.storage.atomic import write_whole
 from qmac.strategy.grid import Grid
 from qmac.strategy.objective import Objective
+from qmac.strategy.pair_set import PairSet
 
 DTYPES = ("float32", "float64")
-CODEC = "zstd"
+CODEC, LEVEL = "zstd", 1
 SCORES = "scores"
 """Name of their directory in a result."""
+ABOUT = ".zarray"
 FRAME = struct.Struct("<III")
 SKIPPABLE = (0x184D2A50, 4)
 """How a frame of 4 bytes begins that decompressors skip."""
 
 
 def check_dtype(save_grid: str | None) -> None:
-    """Raises OptionError if no scores can be kept as that type."""
+    """Check the type of scores on disk.
+
+    Parameters
+    ----------
+    save_grid : str or None
+        None where no scores are written.
+
+    Raises
+    ------
+    OptionError
+        If it is not one of ``DTYPES``.
+    """
     if save_grid is not None and save_grid not in DTYPES:
         raise OptionError(
             f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}"
         )
 
 
-def packed(
-    scores: np.ndarray, dtype: np.dtype[Any], overflown: Callable[..., None] = lambda *_: None
+def compress(
+    scores: np.ndarray, dtype: np.dtype[Any], on_overflow: Callable[..., None] = lambda *_: None
 ) -> bytes:
-    """As that type, compressed; ``overflown`` is called if that cannot hold some, which become infinite."""
-    with np.errstate(over="call", call=overflown):
+    """Return scores in a type, compressed.
+
+    Parameters
+    ----------
+    scores : ndarray
+        Of any shape.
+    dtype : dtype
+        Type on disk.
+    on_overflow : callable, optional
+        Called if the type cannot hold some scores, which become infinite.
+
+    Returns
+    -------
+    bytes
+        The data of a chunk.
+    """
+    with np.errstate(over="call", call=on_overflow):
         cast = np.ascontiguousarray(scores, dtype)
-    data: bytes = pa.Codec(CODEC, 1).compress(cast.tobytes(), asbytes=True)
+    data: bytes = pa.Codec(CODEC, LEVEL).compress(cast.tobytes(), asbytes=True)
     return data
 
 
-class ScoreWriter:
-    """Takes the scores of lane blocks, from any thread."""
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """Which score is whose."""
 
-    def __init__(self, path: Path, dataset: Dataset, lanes: int, dtype: str) -> None:
-        self.path, self.dtype = path, np.dtype(dtype).newbyteorder("<")
-        self.dropped: str | None = None
-        """Why nothing is written any more."""
-        self._told = False
-        buys, sells = (side.count for side in (dataset.buys, dataset.sells))
-        lists = [_list_of(side) for side in (dataset.buys, dataset.sells)]
-        self._seed = _seed((buys, sells), (buys, lanes), self.dtype, *lists)
-        self._blocks = -(-sells // lanes)
+    shape: tuple[int, ...]
+    """Buy lists and sell lists."""
+    chunks: tuple[int, ...]
+    """Buy lists and lanes."""
+    dtype: np.dtype[Any]
+    buys: np.ndarray
+    """The list of each buy pair of the grid, ``(P,)``."""
+    sells: np.ndarray
+    """The list of each sell pair, ``(P,)``."""
+
+    @classmethod
+    def of_dataset(cls, dataset: Dataset, lanes: int, dtype: str) -> _Layout:
+        buys, sells = dataset.buys, dataset.sells
+        return cls(
+            shape=(buys.count, sells.count),
+            chunks=(buys.count, lanes),
+            dtype=np.dtype(dtype).newbyteorder("<"),
+            buys=_find_lists(buys),
+            sells=_find_lists(sells),
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> _Layout:
+        about = json.loads((path / ABOUT).read_bytes())
+        return cls(
+            shape=tuple(map(int, about["shape"])),
+            chunks=tuple(map(int, about["chunks"])),
+            dtype=np.dtype(about["dtype"]),
+            buys=np.load(path / "buys.npy", allow_pickle=False),
+            sells=np.load(path / "sells.npy", allow_pickle=False),
+        )
+
+    def write(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
         about = {
-            "zarr_format": 2, "shape": [buys, sells], "chunks": [buys, lanes], "dtype": self.dtype.str, "order": "C",
-            "fill_value": "NaN", "filters": None, "compressor": {"id": CODEC, "level": 1},
-        }  # fmt: skip
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            write_whole(path / ".zarray", [json.dumps(about, indent=2).encode()])
-            for name, each in zip(("buys", "sells"), lists, strict=True):
-                text = io.BytesIO()
-                np.save(text, each, allow_pickle=False)
-                write_whole(path / f"{name}.npy", [text.getvalue()])
-        except OSError as error:
-            self.drop(error.strerror or str(error))
+            "zarr_format": 2,
+            "shape": self.shape,
+            "chunks": self.chunks,
+            "dtype": self.dtype.str,
+            "order": "C",
+            "fill_value": "NaN",
+            "filters": None,
+            "compressor": {"id": CODEC, "level": LEVEL},
+        }
+        write_whole(path / ABOUT, [json.dumps(about, indent=2).encode()])
+        for name, lists in (("buys", self.buys), ("sells", self.sells)):
+            text = io.BytesIO()
+            np.save(text, lists, allow_pickle=False)
+            write_whole(path / f"{name}.npy", [text.getvalue()])
 
-    def __call__(self, block: int, scores: np.ndarray) -> None:
-        """Write the scores ``(N, L)`` of a lane block, NaN where there is none; nothing after ``drop``."""
-        if self.dropped is not None:
-            return
-        data = packed(scores, self.dtype, self._overflown)
-        try:
-            write_whole(
-                self.path / f"0.{block}",
-                [data, FRAME.pack(*SKIPPABLE, _checksum(self._seed, block, data))],
-            )
-        except OSError as error:
-            self.drop(error.strerror or str(error))
+    def fits(self, grid: Grid) -> bool:
+        """Whether every pair has a list, and every list a place; the rest is in the checksums."""
+        buys, sells = self.shape
+        has_shape = self.dtype.str in ("<f4", "<f8") and self.chunks[0] == buys
+        return (
+            has_shape
+            and self.chunks[1] > 0
+            and _fit(self.buys, grid.buys, buys)
+            and _fit(self.sells, grid.sells, sells)
+        )
 
-    def _overflown(self, *_: object) -> None:
-        if not self._told:
-            self._told = True
-            warnings.warn(
-                "scores beyond 3.4e38 are infinite as float32. Keep them as float64.", stacklevel=2
-            )
+    @property
+    def blocks(self) -> int:
+        """Number of lane blocks."""
+        return -(-self.shape[1] // self.chunks[1])
 
-    def drop(self, reason: str) -> None:
-        """Write no more, and give the room back: this output is optional, and the machine is short of something."""
-        self.dropped = self.dropped or reason
-        shutil.rmtree(self.path, ignore_errors=True)
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of a chunk, not compressed."""
+        return self.dtype.itemsize * math.prod(self.chunks)
 
-    def resume(self, done: np.ndarray, dropped: str | None) -> None:
-        """Go on behind a process that had these cells done, and had dropped all scores if ``dropped`` says why."""
-        if dropped is None and not all(
-            (self.path / f"0.{k}").exists() for k in np.flatnonzero(done[: self._blocks])
-        ):
-            dropped = "an earlier process dropped them"
-        if dropped is not None:
-            self.drop(dropped)
+    def build_frame(self, block: int, data: bytes) -> bytes:
+        """Return what stands behind the data of a chunk: the checksum of data, place and layout."""
+        seed = zlib.crc32(str(block).encode(), self._checksum)
+        return FRAME.pack(*SKIPPABLE, zlib.crc32(data, seed))
+
+    @functools.cached_property
+    def _checksum(self) -> int:
+        """CRC-32 takes a third of the time of SHA-256, and finds every flipped bit."""
+        seed = zlib.crc32(f"{self.shape} {self.chunks} {self.dtype.str}".encode())
+        return zlib.crc32(self.sells.tobytes(), zlib.crc32(self.buys.tobytes(), seed))
 
 
-def _list_of(side: Lists) -> np.ndarray:
-    """The list of each pair, ``(P,)`` int32."""
+def _find_lists(side: Lists) -> np.ndarray:
+    """Return the list of each pair, ``(P,)`` int32."""
     lists = np.empty(side.pairs.pairs.size, "<i4")
     lists[side.pairs.pairs] = np.repeat(np.arange(side.count), np.diff(side.pairs.starts))
     return lists
 
 
-def _seed(
-    shape: tuple[int, ...],
-    chunks: tuple[int, ...],
-    dtype: np.dtype,
-    buys: np.ndarray,
-    sells: np.ndarray,
-) -> int:
-    """What checksums of chunks begin with: all that says which score is whose."""
-    seed = zlib.crc32(f"{shape} {chunks} {dtype.str}".encode())
-    return zlib.crc32(sells.tobytes(), zlib.crc32(buys.tobytes(), seed))
+def _fit(lists: np.ndarray, pairs: PairSet, count: int) -> bool:
+    """Whether there is a list for each pair, below ``count``."""
+    is_shaped = lists.dtype.kind == "i" and lists.shape == (pairs.size,)
+    return is_shaped and bool(lists.min() >= 0) and bool(lists.max() < count)
 
 
-def _checksum(seed: int, block: int, data: bytes) -> int:
-    """Of a compressed chunk and its place. CRC-32 takes a third of the time of SHA-256, and finds every flipped bit."""
-    return zlib.crc32(data, zlib.crc32(str(block).encode(), seed))
+def _chunk_file(path: Path, block: int) -> Path:
+    return path / f"0.{block}"
+
+
+class ScoreWriter:
+    """Writes the scores of lane blocks, from any thread.
+
+    Parameters
+    ----------
+    path : Path
+        Directory of the scores.
+    dataset : Dataset
+        What is swept.
+    lanes : int
+        Sell lists of a lane block.
+    dtype : str
+        One of ``DTYPES``.
+
+    Attributes
+    ----------
+    dropped : str or None
+        Why nothing is written any more.
+    """
+
+    def __init__(self, path: Path, dataset: Dataset, lanes: int, dtype: str) -> None:
+        self.path = path
+        self.dropped: str | None = None
+        self._has_warned = False
+        self._layout = _Layout.of_dataset(dataset, lanes, dtype)
+        try:
+            self._layout.write(path)
+        except OSError as error:
+            self.drop(error.strerror or str(error))
+
+    def __call__(self, block: int, scores: np.ndarray) -> None:
+        """Write the scores of a lane block; nothing after ``drop``.
+
+        Parameters
+        ----------
+        block : int
+            Number of the lane block.
+        scores : ndarray
+            ``(N, L)``, NaN where there is none.
+        """
+        if self.dropped is not None:
+            return
+        data = compress(scores, self._layout.dtype, self._warn_of_overflow)
+        parts = [data, self._layout.build_frame(block, data)]
+        try:
+            write_whole(_chunk_file(self.path, block), parts)
+        except OSError as error:
+            self.drop(error.strerror or str(error))
+
+    def _warn_of_overflow(self, *_: object) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                "scores beyond 3.4e38 are infinite as float32. Keep them as float64.", stacklevel=2
+            )
+
+    def drop(self, reason: str) -> None:
+        """Write no more, and free the disk: scores are optional, and the machine lacks something.
+
+        Parameters
+        ----------
+        reason : str
+            What it lacks; that of the first call stays.
+        """
+        self.dropped = self.dropped or reason
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def resume(self, done: np.ndarray, dropped: str | None) -> None:
+        """Continue after an earlier process.
+
+        Parameters
+        ----------
+        done : ndarray
+            Which cells it had done, ``(C,)`` of bool.
+        dropped : str or None
+            Why it had dropped all scores, if it had.
+        """
+        blocks = np.flatnonzero(done[: self._layout.blocks]).tolist()
+        are_there = all(_chunk_file(self.path, block).exists() for block in blocks)
+        if dropped is None and not are_there:
+            dropped = "an earlier process dropped them"
+        if dropped is not None:
+            self.drop(dropped)
 
 
 def is_complete(path: Path) -> bool:
-    """Whether every chunk is there."""
+    """Return whether every chunk of some scores is there.
+
+    Parameters
+    ----------
+    path : Path
+        Directory of the scores.
+
+    Returns
+    -------
+    bool
+        False where there is no such directory.
+    """
     try:
-        about = json.loads((path / ".zarray").read_bytes())
+        about = json.loads((path / ABOUT).read_bytes())
         blocks = -(-about["shape"][1] // about["chunks"][1])
     except (OSError, ValueError, KeyError):
         return False
-    return all((path / f"0.{block}").exists() for block in range(blocks))
+    return all(_chunk_file(path, block).exists() for block in range(blocks))
 
 
 class ScoreGrid:
-    """Scores as they lie on disk, read a chunk at a time.
+    """Every score of a sweep as a value of the metric, read from disk a chunk at a time.
 
-    ``objective.value`` has been applied: what comes out is the metric. NaN stands for combinations that are not
-    scored, filtered, or share a window.
+    NaN stands for combinations that are not scored, filtered, or share a window.
+
+    Parameters
+    ----------
+    path : Path
+        Directory of the scores.
+    grid : Grid
+        Window sets of the sweep.
+    objective : Objective
+        How scores read.
+
+    Raises
+    ------
+    ResultError
+        If there are no scores, or those of another grid.
+
+    Examples
+    --------
+    >>> scores = qmac.load("runs/first").scores  # doctest: +SKIP
+    >>> scores[10, 70, 60, 90]  # doctest: +SKIP
+    1.84
     """
 
     def __init__(self, path: Path, grid: Grid, objective: Objective) -> None:
-        self._path, self._grid, self._objective = path, grid, objective
+        self._path = path
+        self._grid = grid
+        self._objective = objective
         try:
-            about = json.loads((path / ".zarray").read_bytes())
-            self._shape, self._chunks = (
-                tuple(map(int, about["shape"])),
-                tuple(map(int, about["chunks"])),
-            )
-            self._dtype = np.dtype(about["dtype"])
-            self._buys, self._sells = (
-                np.load(path / f"{n}.npy", allow_pickle=False) for n in ("buys", "sells")
-            )
-            fits = self._fits(grid)
-            self._seed = _seed(self._shape, self._chunks, self._dtype, self._buys, self._sells)
+            self._layout = _Layout.read(path)
+            is_of_grid = self._layout.fits(grid)
         except Exception as error:  # a damaged file can fail in any way
             raise ResultError(
                 f"{path} holds no scores ({printable(error)}). Run it again with --save-grid."
             ) from None
-        if not fits:
+        if not is_of_grid:
             raise ResultError(
                 f"{path} holds the scores of another grid. Run it again with --save-grid."
             )
 
-    def _fits(self, grid: Grid) -> bool:
-        """Whether every pair of the grid has a list, and every list a place; the chunks' checksums say the rest."""
-        buys, sells = self._shape
-        return (
-            self._dtype.str in ("<f4", "<f8")
-            and self._chunks[0] == buys
-            and self._chunks[1] > 0
-            and all(
-                lists.dtype.kind == "i"
-                and lists.shape == (pairs.size,)
-                and lists.min() >= 0
-                and lists.max() < most
-                for lists, pairs, most in (
-                    (self._buys, grid.buys, buys),
-                    (self._sells, grid.sells, sells),
-                )
-            )
-        )
-
     def __getitem__(self, combination: Any) -> float:
-        """The metric of one combination."""
+        """Return the metric of one combination of the grid."""
         buy_fast, buy_slow, sell_fast, sell_slow = combination
         self._grid.index(combination)  # must be in the grid
-        column = self._column(sell_fast, sell_slow)
-        return float(column[self._buys[self._grid.buys.rank(buy_fast, buy_slow)]])
+        column = self._read_column(sell_fast, sell_slow)
+        buy = self._grid.buys.rank(buy_fast, buy_slow)
+        return float(column[self._layout.buys[buy]])
 
     def of_sell(self, sell_fast: int, sell_slow: int) -> pd.Series:
-        """The metric of every buy pair with one sell pair; index ``(buy_fast, buy_slow)``."""
-        if (sell_fast, sell_slow) not in self._grid.sells:
-            raise GridError(f"sell pair ({sell_fast}, {sell_slow}) is not in the grid.")
-        values = self._column(sell_fast, sell_slow)[self._buys]
-        pairs = self._grid.buys.pairs(np.arange(self._grid.buys.size))
-        index = pd.MultiIndex.from_arrays([*pairs.T], names=["buy_fast", "buy_slow"])
+        """Return the metric of every buy pair with one sell pair.
+
+        Parameters
+        ----------
+        sell_fast, sell_slow : int
+            Windows of the sell pair.
+
+        Returns
+        -------
+        pd.Series
+            By ``(buy_fast, buy_slow)``.
+
+        Raises
+        ------
+        GridError
+            If the sell pair is not in the grid.
+        ResultError
+            If the chunk is damaged.
+        """
+        sell, buys = (sell_fast, sell_slow), self._grid.buys
+        if sell not in self._grid.sells:
+            raise GridError(f"sell pair {sell} is not in the grid.")
+        values = self._read_column(*sell)[self._layout.buys]
+        pairs = buys.pairs(np.arange(buys.size))
         if not self._grid.shared_windows:
-            values[np.isin(pairs, (sell_fast, sell_slow)).any(axis=1)] = np.nan
+            shares_window = np.isin(pairs, sell).any(axis=1)
+            values[shares_window] = np.nan
+        index = pd.MultiIndex.from_arrays([*pairs.T], names=["buy_fast", "buy_slow"])
         return pd.Series(values, index, name=self._objective.metric)
 
-    def _column(self, sell_fast: int, sell_slow: int) -> np.ndarray:
-        """Of every buy list, ``(N,)``."""
-        place = int(self._sells[self._grid.sells.rank(sell_fast, sell_slow)])
-        block, lane = divmod(place, self._chunks[1])
-        size = self._dtype.itemsize * math.prod(self._chunks)
-        path = self._path / f"0.{block}"
+    def _read_column(self, sell_fast: int, sell_slow: int) -> np.ndarray:
+        """Return the metric of every buy list with one sell pair, ``(N,)``."""
+        sell = self._grid.sells.rank(sell_fast, sell_slow)
+        sell_list = int(self._layout.sells[sell])
+        lanes = self._layout.chunks[1]
+        block, lane = divmod(sell_list, lanes)
+        column = self._read_chunk(block)[:, lane]
+        return self._objective.values(column.astype(np.float64))
+
+    def _read_chunk(self, block: int) -> np.ndarray:
+        """Return the scores of a lane block, ``(N, L)``, in the type on disk."""
+        layout, path = self._layout, _chunk_file(self._path, block)
         try:
             chunk = path.read_bytes()
-            data, last = chunk[: -FRAME.size], chunk[-FRAME.size :]
-            if last != FRAME.pack(*SKIPPABLE, _checksum(self._seed, block, data)):
+            data, frame = chunk[: -FRAME.size], chunk[-FRAME.size :]
+            if frame != layout.build_frame(block, data):
                 raise ResultError(
-                    f"{path}, or what lies beside it, is damaged: its checksum differs. Run it again with --save-grid."
+                    f"{path}, or what lies beside it, is damaged: its checksum differs. Run it "
+                    "again with --save-grid."
                 )
-            scores = np.frombuffer(
-                pa.Codec(CODEC).decompress(data, size, asbytes=True), self._dtype
-            )
-            values = scores.reshape(self._chunks)[:, lane].astype(np.float64)
+            raw = pa.Codec(CODEC).decompress(data, layout.chunk_bytes, asbytes=True)
+            return np.frombuffer(raw, layout.dtype).reshape(layout.chunks)
         except ResultError:
             raise
-        except Exception as error:  # a stranger's, with a checksum that fits, can fail in any way
+        except Exception as error:  # an untrusted file, with a checksum that fits, can fail anyhow
             raise ResultError(
                 f"{path} is damaged ({error}). Run it again with --save-grid."
             ) from None
-        return self._objective.values(values)

@@ -41,7 +41,7 @@ class Task:
 
     @property
     def key(self) -> str:
-        """File name on any file system, different for every task: that of the symbol alone, if it is all."""
+        """File name, different for every task; that of the symbol, if it is all."""
         parts = [safe_name(self.symbol)]
         if self.period is not None:
             first, last = self.period
