@@ -1,18 +1,16 @@
-"""What every command keeps: help, one line for a mistake, exit codes, completion, colours, a fast start."""
+"""Every command: documented, with help, one line for a mistake."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from helpers.terminal import inside, qmac
 
-from qmac.cli import exits
 from qmac.cli.app import COMMANDS
 
 ROOT = Path(__file__).parents[2]
+
+
 NAMES = sorted(command.__name__ for command in COMMANDS)
 
 
@@ -35,13 +33,6 @@ def test_help_has_an_example_and_json(name):
     assert done.returncode == 0 and done.stderr == ""
     assert f"Example: qmac {name}" in done.stdout and "--json" in done.stdout
     assert "\x1b" not in done.stdout and max(map(len, done.stdout.splitlines())) <= 80
-
-
-def test_exit_codes_are_documented():
-    page = (ROOT / "docs" / "command-line.md").read_text()
-    assert {
-        int(code): words for code, words in re.findall(r"^\| (\d+) \| (.*) \|$", page, re.MULTILINE)
-    } == exits.MEANINGS
 
 
 SMALL = ["--sample", "--windows", "2:9"]
@@ -107,7 +98,7 @@ SMALL = ["--sample", "--windows", "2:9"]
         (["export", ".", "--format", "parquet"], "needs a file"),
         (["doctor", "me"], "unexpected extra argument"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_end_in_one_line_and_code_2(arguments, says, tmp_path, monkeypatch):
     (tmp_path / "something").touch()
     monkeypatch.chdir(tmp_path)
@@ -118,99 +109,6 @@ def test_mistakes_end_in_one_line_and_code_2(arguments, says, tmp_path, monkeypa
     assert [path.name for path in tmp_path.iterdir()] == ["something"]
 
 
-def test_a_mistake_in_a_process():
-    done = qmac("optimize", "--nonsense")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert (
-        done.stderr.startswith("qmac: No such option: --nonsense. See: ")
-        and done.stderr.count("\n") == 1
-    )
-
-
 def test_no_command_is_help():
     done = qmac()
     assert done.returncode == 2 and "doctor" in done.stdout and done.stderr == ""
-
-
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["optimize", "--help"]])
-def test_nothing_heavy_is_imported(arguments):
-    code = f"import sys; sys.argv = ['qmac', *{arguments!r}]\nfrom qmac.cli.app import run\nrun()\n"
-    code += "print([name for name in ('numpy', 'numba', 'pandas', 'plotly', 'ray') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "[]", done.stderr
-
-
-ASKED = {  # how each shell's script asks for what may follow
-    "bash": lambda words: {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))},
-    "zsh": lambda words: {"_TYPER_COMPLETE_ARGS": words},
-    "fish": lambda words: {
-        "_TYPER_COMPLETE_ARGS": words,
-        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
-    },
-}
-
-
-@pytest.mark.parametrize("shell", ASKED)
-def test_completion(shell):
-    def completed(words):
-        asked = {"_QMAC_COMPLETE": f"complete_{shell}", **ASKED[shell](words)}
-        code = "import sys; sys.argv = ['qmac']\nfrom qmac.cli.app import app\napp()"
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            env={**os.environ, **asked},
-        )
-        return re.findall(
-            r'^"?([\w-]+)', done.stdout.removeprefix("_arguments '*: :(("), re.MULTILINE
-        )
-
-    assert completed("qmac e") == ["evaluate", "export", "estimate"]
-    assert completed("qmac optimize --objective sor") == ["sortino_ratio"]
-    assert "--where" in completed("qmac optimize --w")
-    assert completed("qmac optimize sp") == (
-        ["_files"] if shell == "zsh" else []
-    )  # left to the shell: files
-
-
-def test_a_reader_that_leaves(csv):
-    command = (
-        f"{sys.executable} -m qmac evaluate {csv} 2 5 3 9 --csv | true; echo ${{PIPESTATUS[0]}}"
-    )
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
-    said = [
-        line for line in done.stderr.splitlines() if not line.startswith("qmac: compiling")
-    ]  # the first run ever
-    assert done.stdout == f"{exits.PIPE}\n" and said == []
-
-
-@pytest.mark.parametrize(
-    ("where", "code"), [("> /dev/full", exits.OUTPUT), (">&-", exits.DONE), ("2>&-", exits.DONE)]
-)
-def test_streams_that_take_nothing(one_run, where, code):
-    command = f"{sys.executable} -m qmac runs {one_run} {where}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
-    assert done.returncode == code and "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_colours_on_a_terminal_only(tmp_path, environment, coloured):
-    pty = pytest.importorskip("pty")
-    (tmp_path / "prices").mkdir()
-    (tmp_path / "run.json").write_text("damaged, and so red")
-    master, slave = pty.openpty()
-    command = [sys.executable, "-m", "qmac", "runs", str(tmp_path)]
-    known = {
-        name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")
-    }
-    subprocess.run(
-        command,
-        stdout=slave,
-        env={**known, "TERM": "xterm", "COLUMNS": "80", **environment},
-        check=True,
-    )
-    os.close(slave)
-    shown = os.read(master, 1 << 16)
-    os.close(master)
-    assert (b"\x1b[31mdamaged" in shown) == coloured and b"damaged" in shown
-    assert "\x1b" not in inside(*command[3:]).stdout

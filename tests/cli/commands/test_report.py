@@ -64,9 +64,14 @@ def test_each_page_is_linked_from_that_of_the_winners(tmp_path, named, capsys):
         not in (path / "report.html").read_text().partition("<tbody>")[2].partition("</tbody>")[0]
     )
     report(path, out=tmp_path / "all.html", each=True)
-    assert [line.split(",")[0].rpartition("/")[2].strip("'") for line in capsys.readouterr().out.splitlines()[1:]] == [
-        "all-SPY.html", f"all-{late}.html", "all.html",
-    ]  # fmt: skip
+    assert [
+        line.split(",")[0].rpartition("/")[2].strip("'")
+        for line in capsys.readouterr().out.splitlines()[1:]
+    ] == [
+        "all-SPY.html",
+        f"all-{late}.html",
+        "all.html",
+    ]
     text = (tmp_path / "all.html").read_text()
     assert '<a href="all-SPY.html">SPY</a>' in text
     assert f'<a href="all-{late}.html">&lt;late&gt;</a>' in text

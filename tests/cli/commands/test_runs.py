@@ -4,9 +4,6 @@ import dataclasses
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -37,8 +34,15 @@ def test_optimize_show_json(csv, tmp_path):
     )
     assert answer["digest"] == again["digest"]
     assert set(again) >= {
-        "evaluated", "scored", "unscored", "digest", "elapsed", "combinations_per_second", "best", "top"
-    }  # fmt: skip
+        "evaluated",
+        "scored",
+        "unscored",
+        "digest",
+        "elapsed",
+        "combinations_per_second",
+        "best",
+        "top",
+    }
     assert len(again["top"]) == 5
 
 
@@ -57,9 +61,25 @@ def test_few_of_many_rows_are_printed(csv, tmp_path):
 
 def test_objectives_constraints_and_stops(csv, tmp_path):
     done = inside(
-        "optimize", csv, "--windows", "2:30:3", "--objective", "sharpe_ratio", "--where", "total_trades >= 3",
-        "--where", "max_drawdown > -0.5", "--stop-loss", 0.1, "--max-bars", 40, "--average", "ema", "--out", tmp_path / "r",
-    )  # fmt: skip
+        "optimize",
+        csv,
+        "--windows",
+        "2:30:3",
+        "--objective",
+        "sharpe_ratio",
+        "--where",
+        "total_trades >= 3",
+        "--where",
+        "max_drawdown > -0.5",
+        "--stop-loss",
+        0.1,
+        "--max-bars",
+        40,
+        "--average",
+        "ema",
+        "--out",
+        tmp_path / "r",
+    )
     assert done.returncode == 0, done.stderr
     for words in (
         "highest sharpe_ratio",
@@ -102,51 +122,6 @@ def test_nothing_is_written_on_bad_input(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_interrupt(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "qmac",
-        "optimize",
-        "--sample",
-        "--slippage",
-        "0.001",
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    process = subprocess.Popen(
-        [*command, "--windows", "2:700"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    lines = iter(process.stderr.readline, "")
-    assert any("left" in line for line in lines)  # the sweep runs
-    began = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert time.monotonic() - began < 5
-    assert process.returncode == 75
-    assert f"Resume with: qmac resume {tmp_path / 'run'}" in errors and "Traceback" not in errors
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="terminals are closed otherwise here")
-@pytest.mark.parametrize("ignored", [False, True])
-def test_a_terminal_that_is_closed(tmp_path, ignored):
-    """Ends as Ctrl-C does; under nohup it is not heeded."""
-    call = f"import signal; signal.signal(signal.SIGHUP, signal.{'SIG_IGN' if ignored else 'SIG_DFL'}); import qmac.__main__ as m; m.main()"
-    words = ["optimize", "--sample", "--windows", "2:700", "--out", str(tmp_path / "run")]
-    words += ["--max-time", "3s" if ignored else "5min"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", call, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert any("left" in line for line in iter(process.stderr.readline, ""))  # the sweep runs
-    process.send_signal(signal.SIGHUP)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 75 and f"Resume with: qmac resume {tmp_path / 'run'}" in errors
-    assert ("max_time" in errors) == ignored and "Traceback" not in errors
-
-
 def test_the_command_that_goes_on_asks_for_the_same_limits(csv, tmp_path):
     words = (
         "--memory",
@@ -171,7 +146,8 @@ def test_the_command_that_goes_on_asks_for_the_same_limits(csv, tmp_path):
         "--prometheus-file",
         gauges,
     )
-    again = f"qmac resume {tmp_path / 'run'} --memory 80% --threads 1 --disk-free 1MiB --polite --max-time 7200s"
+    again = f"qmac resume {tmp_path / 'run'} --memory 80% --threads 1 --disk-free 1MiB"
+    again += " --polite --max-time 7200s"
     assert f"resume with: {again} --prometheus-file {gauges}\n" in done.stderr
 
 

@@ -24,7 +24,10 @@ addEventListener("unhandledrejection", (event) => errors.push(String(event.reaso
   const pause = (ms) => new Promise((next) => setTimeout(next, ms));
   const root = document.documentElement;
   while (!root.dataset.ready) await pause(20);
-  const height = (name) => { const box = document.getElementById(name); return box ? box.getBoundingClientRect().height : 0; };
+  const height = (name) => {
+    const box = document.getElementById(name);
+    return box ? box.getBoundingClientRect().height : 0;
+  };
   const before = height("equity");
   dispatchEvent(new Event("resize"));
   await pause(400);

@@ -124,9 +124,10 @@ def test_edge(named):
         replace(inside, top=inside.top.assign(buy_fast=3, buy_slow=9, sell_fast=6, sell_slow=21)),
     ):
         at = [
-            role for role in ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
+            role
+            for role in ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
             if result.top[role].iloc[0] in (result.grid.roles[role][0], result.grid.roles[role][-1])
-        ]  # fmt: skip
+        ]
         found = cautions._check_edges(result)
         assert (found is not None) == bool(at)
         assert all(role.replace("_", " ") in found.text.lower() for role in at)

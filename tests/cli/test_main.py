@@ -1,0 +1,45 @@
+"""Start of the command line: fast, and interrupts are answered."""
+
+import subprocess
+import sys
+
+import pytest
+
+from qmac.cli.interrupts import EXIT_INTERRUPTED, EXIT_RESUMABLE
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["optimize", "--help"]])
+def test_nothing_heavy_is_imported(arguments):
+    code = f"import sys; sys.argv = ['qmac', *{arguments!r}]\nfrom qmac.cli.app import run\nrun()\n"
+    code += "heavy = ('numpy', 'numba', 'pandas', 'plotly', 'ray')\n"
+    code += "print([name for name in heavy if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("resume", "line", "code"),
+    [
+        (None, "qmac: interrupted; nothing was written.\n", EXIT_INTERRUPTED),
+        ("qmac resume x", "qmac: interrupted. Resume with: qmac resume x\n", EXIT_RESUMABLE),
+    ],
+)
+def test_the_last_line_of_an_interrupted_process(resume, line, code):
+    lines = [
+        "import qmac.cli.app, qmac.cli.main as start",
+        "from qmac.cli.interrupts import Interruption, interrupt",
+        f"Interruption.resume = {resume!r}",
+        "qmac.cli.app.run = interrupt",
+        "start.main()",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == code and done.stderr.endswith(line) and done.stdout == ""
+
+
+def test_a_defect_is_not_hidden():
+    call = "import qmac.cli.app, qmac.cli.main as start\n"
+    call += "qmac.cli.app.run = lambda: 1 / 0\nstart.main()"
+    done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr

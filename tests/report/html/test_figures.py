@@ -1,0 +1,63 @@
+"""Figures have the numbers of their sections."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.pages import array, figures_in
+
+import qmac
+from qmac.errors import OptionError
+from qmac.report.html import figures
+from qmac.report.sections.equity import build_equity
+from qmac.report.sections.heatmaps import build_heatmap
+from qmac.report.sections.report import build_report
+
+
+def test_figures_have_the_numbers(text, swept):
+    drawn, report = figures_in(text), build_report(swept)
+    strategy, hold = (
+        trace for trace in drawn["equity"]["data"] if trace["name"] in ("strategy", "buy & hold")
+    )
+    np.testing.assert_allclose(array(strategy["y"]), report.equity.equity, rtol=1e-6)
+    np.testing.assert_allclose(array(hold["y"]), report.equity.hold, rtol=1e-6)
+    for k, maps in enumerate(report.heatmaps.maps):
+        traces = drawn[f"map-{k}"]["data"]
+        assert [trace["name"] for trace in traces[:3]] == ["max", "mean", "count"]
+        assert [trace["visible"] for trace in traces[:3]] == [True, False, False]
+        for trace, found in zip(traces, maps, strict=False):
+            np.testing.assert_allclose(array(trace["z"]), found.values, rtol=2**-14)
+            assert trace["meta"] == found.text
+    counts = drawn["histogram"]["data"][0]
+    assert array(counts["y"]).sum() == swept.scored
+    assert {note["text"] for note in drawn["histogram"]["layout"]["annotations"]} == {
+        "winner",
+        "buy & hold",
+        "median",
+    }
+    far = figures.plot_histogram(replace(report.distribution, winner=1e6)).layout
+    assert [note.text for note in far.annotations] == [
+        "winner \u2192",
+        "buy & hold",
+        "median",
+    ] and far.xaxis.range[1] < 10
+    own = next(trace for trace in drawn["surroundings"]["data"] if trace["name"] == "itself")
+    assert array(own["y"])[0] == pytest.approx(swept.top["total_return"].iloc[0])
+
+
+def test_plots_for_notebooks(swept, named):
+    plot = swept.plot_map("buy_slow", "sell_fast", "mean")
+    heat = plot.data[0]
+    found = build_heatmap(swept, "buy_slow", "sell_fast", "mean")
+    np.testing.assert_allclose(np.array(heat.z), found.values, rtol=2**-14)
+    assert plot.layout.title.text == found.text and plot.layout.xaxis.title.text == "sell fast"
+    assert (plot.data[1].x[0], plot.data[1].y[0]) == (swept.best[2], swept.best[1])
+    with pytest.raises(OptionError, match="Did you mean"):
+        swept.plot_map("buy_slow", "sell_fst")
+    run = qmac.backtest(named, swept.best)
+    names = [trace.name for trace in run.plot().data]
+    assert (
+        names[:7] == ["close", *map(str, sorted(swept.best)), "entry", "exit"]
+        and "strategy" in names
+    )
+    assert build_equity(run).entry_dates.size == len(run.plot().data[5].x)

@@ -1,0 +1,42 @@
+"""The winner of each symbol, with the numbers of its own result."""
+
+import math
+
+import pytest
+from helpers.series import frame, series
+
+import qmac
+from qmac.errors import ResultError
+from qmac.report.sections.distribution import summarize_distribution
+from qmac.report.sections.symbols import build_symbols
+from qmac.results.collection import Results
+from qmac.storage.json_text import to_json_values
+
+
+@pytest.fixture(scope="module")
+def results():
+    prices = {"up": frame(series("random", 300, 4)), "flat": frame(series("constant", 300, 1))}
+    return qmac.optimize_many(prices, qmac.Grid(windows=(3, 5, 8, 13, 21)), top=3)
+
+
+def test_rows_have_the_numbers_of_their_results(results):
+    symbols = build_symbols(results, "runs/first", {"up": "report-up.html"})
+    up, flat = sorted(symbols.rows, key=lambda row: row.symbol, reverse=True)
+    result, summary = results["up"], summarize_distribution(results["up"])
+    assert (up.combination, up.link, up.bars) == (result.best, "report-up.html", 300)
+    assert up.metrics["win_rate"] == result.top["win_rate"].iloc[0]
+    assert (up.sigmas, up.hold) == (summary.sigmas, result.hold["total_return"])
+    assert up.median == result.distribution.quantile(0.5)
+    assert flat.combination is None and flat.metrics == {} and flat.link == ""
+    assert math.isnan(flat.median) and math.isnan(flat.sigmas)
+
+
+def test_keys_of_the_json(results):
+    values = to_json_values(build_symbols(results, "runs/first").to_dict())
+    assert list(values) == ["directory", "asked", "rows", "left_out"]
+    assert values["asked"]["objective"] == "total_return" and len(values["rows"]) == 2
+
+
+def test_a_page_needs_a_result():
+    with pytest.raises(ResultError, match="at least one result"):
+        build_symbols(Results({}, {}))
