@@ -37,22 +37,6 @@ def same_maps(evaluator, a, b):
         assert np.array_equal(x, y)
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from([0.1, 0.5, 0.7, 2.0]), st.integers(0, 50)), max_size=60),
-    st.integers(1, 12),
-)
-def test_heap_keeps_the_best(offers, top):
-    tally = reductions.empty(1, 1, 1, top)
-    unique = list(dict.fromkeys(offers))
-    for score, index in unique:
-        offer(tally.heap, score, index)
-    expected = sorted(unique, key=lambda row: (-row[0], row[1]))[:top]
-    assert (
-        list(zip(*(array.tolist() for array in reductions.ranked_top(tally)), strict=True))
-        == expected
-    )
-
-
 @pytest.fixture(scope="module")
 def evaluator():
     grid = qmac.Grid(windows=range(2, 25))

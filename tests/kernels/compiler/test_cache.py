@@ -1,4 +1,4 @@
-"""Compiled kernels on disk: compiled once however many processes start, never stale, damage is found."""
+"""Compiled kernels on disk: compiled once by many processes, never stale, damage is noticed."""
 
 import os
 import subprocess
@@ -19,7 +19,8 @@ from numba.core import event
 from qmac.kernels.signals.averages import sma
 with event.install_recorder("numba:compile") as recorder:
     rows = sma(np.arange(1.0, 9.0), np.array([2, 3]))
-compiled = sum(e.is_start and e.data["dispatcher"].py_func.__name__ == "sma" for _, e in recorder.buffer)
+names = [e.data["dispatcher"].py_func.__name__ for _, e in recorder.buffer if e.is_start]
+compiled = names.count("sma")
 print(compiled, rows[1, -1])
 """
 
@@ -78,7 +79,7 @@ def test_other_kernels_are_not_waited_for(tmp_path, monkeypatch):
     began = time.monotonic()
     there.acquire(tmp_path / "other")
     assert time.monotonic() - began < 1
-    monkeypatch.setattr(cache, "LONGEST_WAIT", 0.3)
+    monkeypatch.setattr(cache, "LONGEST_WAIT_SECONDS", 0.3)
     there.acquire(tmp_path / "inner")
     assert time.monotonic() - began > 0.3
     while here.depth:
@@ -96,6 +97,6 @@ def test_settings_of_the_compiler_have_a_directory_of_their_own(tmp_path):
 
 
 def test_the_directory_follows_the_sources(monkeypatch):
-    before = cache.fingerprint()
+    before = cache.compute_fingerprint()
     monkeypatch.setattr(cache, "hash_kernel_sources", lambda: "other sources")
-    assert cache.fingerprint() != before
+    assert cache.compute_fingerprint() != before

@@ -100,7 +100,7 @@ def test_words_of_bars_give_what_bars_give(length, delay):
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_band_of_a_tie_is_of_the_larger_size(sign):
-    """A difference of just the band: above and below 0 it is that of the average that is further from it."""
+    """The band is that of the average that is further from 0, above it and below it."""
     averages = sign * np.array([[1.0, 1.0, 1.0], [0.5, 1 - TIE, 1.5], [1.5, 1 - TIE, 0.5]])
     fast, slow = np.array([1, 2], np.int32), np.array([0, 0], np.int32)
     for sides, crossed in zip(

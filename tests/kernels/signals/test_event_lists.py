@@ -1,12 +1,12 @@
 """Event lists, each once: the pairs behind them, and that a sweep of lists equals one of pairs."""
 
 import functools
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.series import KINDS, frame, series
 from helpers.sweeps import dataset_of
+from helpers.tallies import assert_same, spec_on, swept
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,14 +14,9 @@ import qmac
 from qmac.data.prices import Prices
 from qmac.engine.dataset import dataset
 from qmac.engine.dataset.dataset import build_side, walking_order
-from qmac.engine.sweep import reductions, window_maps
-from qmac.engine.sweep import worker as evaluation
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.engine.sweep.spec import SweepSpec
-from qmac.engine.sweep.worker import Worker
 from qmac.kernels.signals.crosses import Crosses
 from qmac.kernels.signals.event_lists import LEAST_SPLIT, MOST_PAIRS, build_lists, limit_pairs
-from qmac.strategy.objective import Objective
 
 # from bar 1 on: a cross looks one bar back
 events = st.lists(
@@ -91,31 +86,6 @@ def test_weights_of_a_row_fit_their_integers():
     )
 
 
-def swept(data, spec, scale, lanes=8):
-    worker = Worker(data, replace(spec, lanes=lanes), scale)
-    worker.evaluate((0, worker.cells))
-    return worker.tally, window_maps.build_maps(
-        worker.tally, data.buys, data.sells, spec.shared_windows
-    )
-
-
-def same(found, expected):
-    (tally, maps), (other, other_maps) = found, expected
-    for a, b in zip((*maps, *tally.totals[:3]), (*other_maps, *other.totals[:3]), strict=True):
-        assert np.array_equal(a, b)
-    assert tally.lowest == other.lowest
-    assert reductions.sum_of_squares(tally) == reductions.sum_of_squares(other)
-    for a, b in zip(reductions.ranked_top(tally), reductions.ranked_top(other), strict=True):
-        assert np.array_equal(a, b)
-
-
-def spec_on(grid, metric="total_return", rules=None):
-    traded = {"total_trades": (1.0, np.inf)}
-    return SweepSpec(
-        rules or qmac.Rules(), Objective(metric, True, 1.0), grid.shared_windows, 30, traded
-    )
-
-
 def apart(crosses, most):
     """In place of ``find_equal_lists``: every pair has a list of its own."""
     pairs = crosses.starts.size - 1
@@ -137,14 +107,14 @@ def test_lists_give_what_pairs_give(kind, shared_windows, monkeypatch):
     together = swept(data, spec, scale)
     monkeypatch.setattr(dataset, "limit_pairs", lambda windows: 3)
     monkeypatch.setattr(dataset, "MOST_PAIRS", 5)
-    same(
+    assert_same(
         swept(dataset_of(prices, grid, spec.rules, spec.statistics), spec, scale),
         together,
     )
     monkeypatch.setattr(dataset, "find_equal_lists", apart)
     every = dataset_of(prices, grid, spec.rules, spec.statistics)
     assert every.buys.pairs.starts.size == grid.buys.size + 1 >= data.buys.count + 1
-    same(swept(every, spec, scale), together)
+    assert_same(swept(every, spec, scale), together)
 
 
 @pytest.mark.parametrize(
@@ -158,44 +128,7 @@ def test_windows_of_their_own_for_each_average(roles, monkeypatch):
     together = swept(data, spec, scale)
     assert together[0].totals.counts[0] == grid.size
     monkeypatch.setattr(dataset, "find_equal_lists", apart)
-    same(
+    assert_same(
         swept(dataset_of(prices, grid, spec.rules, spec.statistics), spec, scale),
         together,
     )
-
-
-@pytest.mark.parametrize(
-    "rules",
-    [
-        qmac.Rules(),
-        qmac.Rules(conflict="opposite", stop_loss=0.1),
-        qmac.Rules(trailing_stop=0.02, max_bars=40),
-    ],
-)
-@pytest.mark.parametrize("tile_bytes", [1 << 11, 1 << 14])
-def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monkeypatch):
-    prices, grid = qmac.sample_prices().tail(700), qmac.Grid(windows=range(2, 30))
-    spec = spec_on(grid, rules=rules)
-    data = dataset_of(prices, grid, rules, spec.statistics)
-    scale = Evaluator(data, spec).scale
-    whole = swept(data, spec, scale)
-    assert evaluation._tile_bars(data, spec) == data.bars
-    monkeypatch.setattr(evaluation, "WHOLE_BYTES", 0)
-    monkeypatch.setattr(evaluation, "TILE_BYTES", tile_bytes)
-    assert evaluation._tile_bars(data, spec) < data.bars / 3
-    same(swept(data, spec, scale), whole)
-
-
-def test_a_histogram_is_folded_before_it_overflows(monkeypatch):
-    """On a constant price all pairs have the empty list: here the one lane meets more than 2**32 combinations."""
-    monkeypatch.setattr(dataset, "limit_pairs", lambda windows: MOST_PAIRS)
-    long, short = range(2, 1482), range(2, 92)
-    grid = qmac.Grid(buy_fast=long, buy_slow=long, sell_fast=short, sell_slow=short)
-    prices = Prices.of(frame(np.full(1500, 10.0)))
-    result = qmac.optimize(
-        prices, grid, rules=qmac.Rules(start=prices.index[-9]), min_trades=0, top=5, threads=1
-    )
-    assert grid.sells.size < MOST_PAIRS and grid.size > 2**32
-    assert result.evaluated == result.scored == grid.size == result.distribution.counts.sum()
-    assert result.distribution.min == result.distribution.max == 0
-    assert [grid.index(row) for row in result.top.iloc[:, :4].to_numpy()] == [0, 1, 2, 3, 4]

@@ -64,7 +64,7 @@ def build_workspace(
             lists=np.zeros(lanes, np.int32),
             pairs=allocate(1, lanes, np.int32),
             alive=allocate(1, lanes, code),
-            keep=allocate(windows, lanes, code),
+            free=allocate(windows, lanes, code),
         ),
         margins=Margins(_build_margin(windows, lanes), _build_margin(windows, lanes)),
         sums=_build_sums(len(spec.aim.metrics), lanes),

@@ -1,1 +1,1 @@
-"""What turns kernels into machine code: compiler options, the cache on disk, values as wide as a lane block."""
+"""From kernels to machine code: compiler options, the cache on disk, values of many lanes."""

@@ -18,57 +18,105 @@ else:
     DIRECTORY = cache_directory()
     DIRECTORY = DIRECTORY if prepare_directory(DIRECTORY) else None
     LOCKS = Locks()
+KERNEL: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+"""Without the GIL and without fastmath: a score has the same bits on every CPU."""
+SEALED = KERNEL | {"_nrt": False}
+"""Functions that make no array, so that references to arrays need not be counted."""
+HELPER = SEALED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Functions that only kernels call: Python's way in is not compiled."""
 
 
 def jit(function: Function) -> Function:
-    """Compile without the GIL and without fastmath: a score has the same bits on every CPU."""
-    return _cached(numba.njit(nogil=True, error_model="numpy")(function), function)
+    """Compile a kernel.
+
+    Parameters
+    ----------
+    function : callable
+        Written in what Numba knows of Python and NumPy.
+
+    Returns
+    -------
+    callable
+        Compiled at its first call, and cached on disk.
+    """
+    return _cache(numba.njit(**KERNEL)(function), function)
 
 
 def sealed(function: Function) -> Function:
-    """The same for functions that make no array, so that arrays need not be counted.
+    """Compile a kernel that makes no array.
 
-    Counting the references to the arrays of a bundle, in atomic steps, took up to five times the sweep itself.
+    Counting the references to the arrays of a bundle, in atomic steps, took up to five times the
+    sweep itself.
+
+    Parameters
+    ----------
+    function : callable
+        As of ``jit``; what it calls makes no array either.
+
+    Returns
+    -------
+    callable
+        Compiled at its first call, and cached on disk.
     """
-    return _cached(numba.njit(nogil=True, error_model="numpy", _nrt=False)(function), function)
+    return _cache(numba.njit(**SEALED)(function), function)
 
 
 def inlined(function: Function) -> Function:
-    """A sealed helper that is always part of its caller's machine code, so that lane values stay in registers."""
-    return numba.njit(
-        nogil=True,
-        error_model="numpy",
-        forceinline=True,
-        _nrt=False,
-        no_cpython_wrapper=True,
-        no_cfunc_wrapper=True,
-    )(function)
+    """Make a sealed helper always part of its caller's machine code.
+
+    So lane values stay in registers.
+
+    Parameters
+    ----------
+    function : callable
+        As of ``sealed``.
+
+    Returns
+    -------
+    callable
+        For kernels to call.
+    """
+    return numba.njit(**HELPER, forceinline=True)(function)
 
 
 def inner(function: Function) -> Function:
-    """A sealed function that only kernels call: Python's way in is not compiled."""
-    return numba.njit(
-        nogil=True, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
+    """Compile a sealed function that only kernels call.
 
+    Parameters
+    ----------
+    function : callable
+        As of ``sealed``.
 
-def _cached(compiled: Any, function: Function) -> Any:
-    """Keep on disk what is compiled."""
-    if DIRECTORY:
-        KernelCache(function, DIRECTORY, LOCKS).serve(compiled)
-    return compiled
+    Returns
+    -------
+    callable
+        For kernels to call.
+    """
+    return numba.njit(**HELPER)(function)
 
 
 def spliced(function: Function) -> Function:
-    """A sealed helper that becomes part of its caller's source: compiled once, there, not by itself as well.
+    """Make a sealed helper part of its caller's source: compiled once, in the caller.
 
-    It took a tenth off the first compilation. An argument that is None is not pruned here: for that, ``inlined``.
+    It took a tenth off the first compilation. A large bundle is copied into the caller under
+    another name, which costs half a second to compile: pass what is needed of it. An argument that
+    is None is not pruned in it: for that, ``inlined``.
+
+    Parameters
+    ----------
+    function : callable
+        As of ``sealed``.
+
+    Returns
+    -------
+    callable
+        For kernels to call.
     """
-    return numba.njit(
-        nogil=True,
-        error_model="numpy",
-        inline="always",
-        _nrt=False,
-        no_cpython_wrapper=True,
-        no_cfunc_wrapper=True,
-    )(function)
+    return numba.njit(**HELPER, inline="always")(function)
+
+
+def _cache(compiled: Any, function: Function) -> Any:
+    """Cache on disk what is compiled."""
+    if DIRECTORY:
+        KernelCache(function, DIRECTORY, LOCKS).serve(compiled)
+    return compiled

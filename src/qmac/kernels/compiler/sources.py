@@ -10,15 +10,25 @@ KERNELS = Path(__file__).parents[1]
 
 
 def hash_kernel_sources(directory: Path = KERNELS) -> str:
-    """SHA-256 of the paths and contents of all sources below a directory.
+    """Hash the paths and contents of all sources below a directory.
 
-    Snapshots of other kernels cannot be resumed, and compiled kernels of other sources cannot be used, so a change in any
-    folder must change this.
+    Snapshots of other kernels cannot be resumed, and compiled kernels of other sources are invalid,
+    so a change in any folder must change this.
+
+    Parameters
+    ----------
+    directory : Path
+        The package of kernels.
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal digits.
     """
     digest = hashlib.sha256()
     for source in sorted(directory.rglob("*.py")):
         content = source.read_bytes()
-        digest.update(
-            f"{source.relative_to(directory).as_posix()} {len(content)}\n".encode() + content
-        )
+        name = source.relative_to(directory).as_posix()
+        digest.update(f"{name} {len(content)}\n".encode())
+        digest.update(content)
     return digest.hexdigest()

@@ -1,7 +1,8 @@
-"""What Numba is told first about the types of ``a[k]`` and of truth values: it took 2.5 s off a first compilation of 15 s.
+"""Templates for the types of ``a[k]`` and of truth values that Numba tries first.
 
-Numba tries the general templates of an operator in turn, and some compile helpers only to find that they do not
-apply; those of a more specific target come before them. The meaning is Numba's own.
+They took 2.5 s off a first compilation of 15 s: Numba tries the general templates of an operator in
+turn, and some compile helpers only to see that they do not apply; those of a more specific target
+come before them. The meaning is Numba's own.
 """
 
 from __future__ import annotations
@@ -32,4 +33,6 @@ class _Truth(AbstractTemplate):  # type: ignore[misc]
     metadata = FIRST
 
     def generic(self, args: Any, kws: Any) -> Any:
-        return signature(types.boolean, *args) if args == (types.boolean,) else None
+        if args == (types.boolean,):
+            return signature(types.boolean, *args)
+        return None

@@ -1,7 +1,7 @@
 """LLVM vectors as Numba values: the compiled meaning of ``lanes``.
 
-LLVM splits a vector of any width into what the CPU has (AVX-512, AVX2, NEON), so nothing here
-depends on the machine, and no re-association happens: lanes never mix but in ``highest`` and
+LLVM splits a vector of any width into what the CPU has (AVX-512, AVX2, NEON), so nothing in this
+file depends on the machine, and no re-association happens: lanes never mix but in ``highest`` and
 ``total``, where the order cannot matter.
 """
 
@@ -40,82 +40,120 @@ class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, vector, ir.VectorType(element, vector.n))
 
 
-def widen(context: Any, builder: Any, kind: types.Type, value: Any, vector: Vector) -> Any:
-    """A vector as it is; a scalar in every lane."""
+def widen(context, builder, kind: types.Type, value, vector: Vector):
+    """Return a vector as it is, a scalar in every lane.
+
+    Parameters
+    ----------
+    context, builder : Any
+        Numba's target context and LLVM's builder.
+    kind : numba.types.Type
+        Type of the value.
+    value : Any
+        LLVM value.
+    vector : Vector
+        Type of the result.
+
+    Returns
+    -------
+    Any
+        LLVM value.
+    """
     if isinstance(kind, Vector):
         return value
     scalar = context.cast(builder, value, kind, vector.dtype)
     undefined = ir.Constant(context.get_value_type(vector), ir.Undefined)
     first = builder.insert_element(undefined, scalar, I32(0))
-    return builder.shuffle_vector(
-        first, undefined, ir.Constant(ir.VectorType(I32, vector.n), [0] * vector.n)
-    )
+    every_lane = ir.Constant(ir.VectorType(I32, vector.n), [0] * vector.n)
+    return builder.shuffle_vector(first, undefined, every_lane)
 
 
 def _register(
     function: Any, emit: Callable[[Any, types.Type, Any, Any], Any], is_mask: bool = False
 ) -> None:
-    """``vector op vector`` and ``vector op scalar`` for one Python operator; with None, the result is None."""
+    """Register ``vector op vector`` and ``vector op scalar`` for one Python operator.
+
+    With None, the result is None.
+    """
 
     @infer_global(function)
     class _Template(AbstractTemplate):  # type: ignore[misc]
         metadata = FIRST
 
-        def generic(self, args: Any, kws: Any) -> Any:
+        def generic(self, args, kws):
             vectors = [kind for kind in args if isinstance(kind, Vector)]
+            is_equality = function in (operator.eq, operator.ne)
             if len(args) != 2:
                 return None
-            if types.none in args and (vectors or function not in (operator.eq, operator.ne)):
+            if types.none in args and (vectors or not is_equality):
                 return signature(types.none, *args)
             if not vectors:
                 return None
-            result = Vector(types.boolean, vectors[0].n) if is_mask else vectors[0]
-            return signature(
-                result, *(kind if isinstance(kind, Vector) else vectors[0].dtype for kind in args)
-            )
+            first = vectors[0]
+            result = Vector(types.boolean, first.n) if is_mask else first
+            casts = [kind if isinstance(kind, Vector) else first.dtype for kind in args]
+            return signature(result, *casts)
 
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    def lower(context, builder, sig, args):
         vector = next(kind for kind in sig.args if isinstance(kind, Vector))
-        a, b = (widen(context, builder, k, x, vector) for k, x in zip(sig.args, args, strict=True))
+        a, b = [
+            widen(context, builder, kind, value, vector)
+            for kind, value in zip(sig.args, args, strict=True)
+        ]
         return emit(builder, vector.dtype, a, b)
 
-    def nothing(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    def lower_none(context, builder, sig, args):
         return context.get_dummy_value()
 
     for pattern in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(function, *pattern)(lower)
     for kind in (Vector, types.Number, types.none):
-        lower_builtin(function, kind, types.none)(nothing)
+        lower_builtin(function, kind, types.none)(lower_none)
         if kind is not types.none:
-            lower_builtin(function, types.none, kind)(nothing)
+            lower_builtin(function, types.none, kind)(lower_none)
 
 
 def _arithmetic(name: str) -> Callable[[Any, types.Type, Any, Any], Any]:
-    return lambda builder, dtype, a, b: getattr(
-        builder, f"f{name}" if isinstance(dtype, types.Float) else name
-    )(a, b)
+    """Instructions of an operation: that of its name, or of floats."""
 
-
-def _comparison(sign: str) -> Callable[[Any, types.Type, Any, Any], Any]:
-    def emit(builder: Any, dtype: types.Type, a: Any, b: Any) -> Any:
-        if isinstance(dtype, types.Float):
-            return builder.fcmp_ordered(sign, a, b)
-        return (builder.icmp_signed if dtype.signed else builder.icmp_unsigned)(sign, a, b)
+    def emit(builder, dtype: types.Type, a, b):
+        instruction = f"f{name}" if isinstance(dtype, types.Float) else name
+        return getattr(builder, instruction)(a, b)
 
     return emit
 
 
-for _function, _name in ((operator.add, "add"), (operator.sub, "sub"), (operator.mul, "mul")):
-    _register(_function, _arithmetic(_name))
-_register(operator.truediv, lambda builder, dtype, a, b: builder.fdiv(a, b))
-for _function, _name in ((operator.and_, "and_"), (operator.or_, "or_"), (operator.xor, "xor")):
-    _register(_function, lambda builder, dtype, a, b, name=_name: getattr(builder, name)(a, b))  # type: ignore[misc]
-for _function, _name in (
+def _bitwise(name: str) -> Callable[[Any, types.Type, Any, Any], Any]:
+    """Instructions of an operation on bits."""
+    return lambda builder, dtype, a, b: getattr(builder, name)(a, b)
+
+
+def _comparison(sign: str) -> Callable[[Any, types.Type, Any, Any], Any]:
+    """Instructions of a comparison, which is false where a float is NaN."""
+
+    def emit(builder, dtype: types.Type, a, b):
+        if isinstance(dtype, types.Float):
+            return builder.fcmp_ordered(sign, a, b)
+        compare = builder.icmp_signed if dtype.signed else builder.icmp_unsigned
+        return compare(sign, a, b)
+
+    return emit
+
+
+ARITHMETIC = ((operator.add, "add"), (operator.sub, "sub"), (operator.mul, "mul"))
+BITWISE = ((operator.and_, "and_"), (operator.or_, "or_"), (operator.xor, "xor"))
+COMPARISONS = (
     (operator.lt, "<"),
     (operator.le, "<="),
     (operator.gt, ">"),
     (operator.ge, ">="),
     (operator.eq, "=="),
     (operator.ne, "!="),
-):
+)
+for _function, _name in ARITHMETIC:
+    _register(_function, _arithmetic(_name))
+_register(operator.truediv, lambda builder, dtype, a, b: builder.fdiv(a, b))
+for _function, _name in BITWISE:
+    _register(_function, _bitwise(_name))
+for _function, _name in COMPARISONS:
     _register(_function, _comparison(_name), is_mask=True)

@@ -1,7 +1,7 @@
 """Combinations that share a window, taken off again from the sums that took them along.
 
-They are swept window by window: all entry pairs with the window against all exit pairs with it, a lane a
-exit pair. A pair that both sides have is met under its fast window only.
+They are swept window by window: all entry pairs with the window against all exit pairs with it, a
+lane an exit pair. A pair that both sides have is met under its fast window only.
 """
 
 from __future__ import annotations
@@ -36,35 +36,70 @@ class SharedLanes(NamedTuple):
 
 @inner
 def visit_window(window, crosses, fast, slow, deepest, visit):
-    """Look for the entry lists with a pair of this window, from their holders; returns how many there are."""
+    """Look for the entry lists with a pair of this window: a merge of its two lists of holders.
+
+    Parameters
+    ----------
+    window : int
+        Place among the windows.
+    crosses : Crosses
+        Entries of all lists.
+    fast, slow : Holders
+        Slices of each window in each role.
+    deepest : int
+        States that a walk can go back to.
+    visit : Visit
+        Filled with the lists.
+
+    Returns
+    -------
+    int
+        How many lists there are.
+    """
     i, i_end = fast.starts[window], fast.starts[window + 1]
     j, j_end = slow.starts[window], slow.starts[window + 1]
-    found = 0
+    rows = 0
     while i < i_end or j < j_end:
         row = np.int64(fast.lists[i] if i < i_end else slow.lists[j])
         if j < j_end:
             row = min(row, np.int64(slow.lists[j]))
-        visit.rows[found] = row
-        visit.slices[:, found] = -1
+        visit.rows[rows] = row
+        visit.slices[:, rows] = -1
         if i < i_end and fast.lists[i] == row:
-            visit.slices[0, found] = fast.slices[i]
+            visit.slices[FAST, rows] = fast.slices[i]
             i += 1
         if j < j_end and slow.lists[j] == row:
-            visit.slices[1, found] = slow.slices[j]
+            visit.slices[SLOW, rows] = slow.slices[j]
             j += 1
-        visit.prefixes[found] = (
-            0
-            if found == 0
-            else count_shared_prefix(crosses, np.int64(visit.rows[found - 1]), row, deepest)
-        )
-        found += 1
-    visit.prefixes[found] = 0
-    return found
+        visit.prefixes[rows] = 0
+        if rows > 0:
+            before = np.int64(visit.rows[rows - 1])
+            visit.prefixes[rows] = count_shared_prefix(crosses, before, row, deepest)
+        rows += 1
+    visit.prefixes[rows] = 0
+    return rows
 
 
 @inner
 def open_shared(window, role, first, exits, lanes, shared):
-    """A lane for each exit pair with this window in this role, from the ``first`` on; whether there are any."""
+    """Open a lane for each exit pair with this window in this role, from the ``first`` on.
+
+    Parameters
+    ----------
+    window, role, first : int
+        Place of the window; ``FAST`` or ``SLOW``; exit pairs that earlier lanes had.
+    exits : Lists
+        Exit side of the grid.
+    lanes : BlockLanes
+        Filled.
+    shared : SharedLanes
+        Filled; its sums are emptied.
+
+    Returns
+    -------
+    bool
+        Whether there are any.
+    """
     slices, holders = exits.by_fast, exits.fast_holders
     if role == SLOW:
         slices, holders = exits.by_slow, exits.slow_holders
@@ -74,103 +109,148 @@ def open_shared(window, role, first, exits, lanes, shared):
     shared.places[:] = -1
     shared.sums[:] = 0
     shared.counts[:] = 0
-    found = 0
-    for held in range(holders.starts[window], holders.starts[window + 1]):
-        j = holders.slices[held]
-        for k in range(slices.begins[j], slices.begins[j + 1]):
-            lane = found - first
+    pairs = 0
+    for k in range(holders.starts[window], holders.starts[window + 1]):
+        j = holders.slices[k]
+        for m in range(slices.begins[j], slices.begins[j + 1]):
+            lane = pairs - first
             if 0 <= lane < lanes.lists.size:
-                lanes.lists[lane] = holders.lists[held]
+                lanes.lists[lane] = holders.lists[k]
                 lanes.pairs[0, lane] = 1
                 lanes.alive[0, lane] = ~lanes.alive.dtype.type(0)
-                shared.others[lane] = slices.others[k]
-                shared.places[slices.others[k]] = lane
-            found += 1
-    return found > first
+                shared.others[lane] = slices.others[m]
+                shared.places[slices.others[m]] = lane
+            pairs += 1
+    return pairs > first
 
 
 @inner
 def weigh_row(i, role, by_fast, by_slow, slices, pairs, places, weights):
-    """How many combinations of row and lane share the window: the pairs of the row that have it."""
+    """Count the combinations of row and lane that share the window, into ``weights (1, L)``.
+
+    They are the pairs of the row that have it. A pair that both sides have is left to its fast
+    window.
+    """
+    fast, slow = slices[FAST, i], slices[SLOW, i]
+    fast_begins, slow_begins = by_fast.begins, by_slow.begins
     weight = 0
-    if slices[FAST, i] >= 0:
-        weight += by_fast.begins[slices[FAST, i] + 1] - by_fast.begins[slices[FAST, i]]
-    if slices[SLOW, i] >= 0:
-        weight += by_slow.begins[slices[SLOW, i] + 1] - by_slow.begins[slices[SLOW, i]]
+    if fast >= 0:
+        weight += fast_begins[fast + 1] - fast_begins[fast]
+    if slow >= 0:
+        weight += slow_begins[slow + 1] - slow_begins[slow]
     for lane in range(pairs.shape[1]):
         weights[0, lane] = weight * pairs[0, lane]
-    if role == SLOW and slices[SLOW, i] >= 0:
-        for k in range(by_slow.begins[slices[SLOW, i]], by_slow.begins[slices[SLOW, i] + 1]):
+    if role == SLOW and slow >= 0:
+        for k in range(slow_begins[slow], slow_begins[slow + 1]):
             lane = places[by_slow.others[k]]
-            if lane >= 0:  # the very same pair, met under its fast window
+            if lane >= 0:  # the very same pair
                 weights[0, lane] -= 1
 
 
 @inner
 def take_off_row(i, window, role, by_fast, by_slow, slices, row, shared, counts, maps):
-    """Take the row off the counts and maps."""
+    """Take a row off the counts and maps.
+
+    Parameters
+    ----------
+    i, window, role : int
+        Place of the row in ``slices``; the shared window and its role in the exit pair.
+    by_fast, by_slow : Slices
+        Slices of the entry lists.
+    slices : ndarray
+        ``Visit.slices``.
+    row : Row
+        Weights and scores of the row, by lane.
+    shared : SharedLanes
+        Sums of the lanes.
+    counts : ndarray
+        ``Totals.counts``.
+    maps : Cells
+        ``Tally.maps``.
+    """
     for lane in range(row.weights.shape[1]):
-        counts[0] -= row.weights[0, lane]
-        counts[2] -= row.weights[0, lane] * row.ones[0, lane]
+        weight = row.weights[0, lane]
+        counts[0] -= weight
+        counts[2] -= weight * row.ones[0, lane]
     for entry_role in range(np.int64(2)):
-        others = by_fast if entry_role == FAST else by_slow
+        by_role = by_fast if entry_role == FAST else by_slow
         j = slices[entry_role, i]
         if j >= 0:
-            take_off_slice(
-                others.others,
-                others.begins[j],
-                others.begins[j + 1],
-                entry_role,
-                window,
-                role,
-                row,
-                shared,
-                maps,
-            )
+            begin, end = by_role.begins[j], by_role.begins[j + 1]
+            _take_off_slice(by_role.others, begin, end, entry_role, window, role, row, shared, maps)
 
 
 @inner
-def take_off_slice(others, begin, end, entry_role, window, role, row, shared, maps):
-    """The pairs (window, others) of the row: fast and slow, or slow and fast."""
-    units, ones = 0, 0
-    for lane in range(row.units.shape[1]):
-        shared.sums[entry_role, lane] += (end - begin) * row.units[0, lane]
-        shared.counts[entry_role, lane] += (end - begin) * row.ones[0, lane]
-        units += row.units[0, lane]
-        ones += row.ones[0, lane]
-    crossed = CROSSED + 2 * (1 - entry_role) + (1 - role)
+def _take_off_slice(others, begin, end, entry_role, window, role, row, shared, maps):
+    """Take the pairs (window, others) of a row off the lanes and the maps.
+
+    They are fast and slow, or slow and fast, by the ``entry_role`` of the window. A pair that is
+    the very same as that of a lane was met under its fast window: under the slow one it is put
+    back.
+    """
+    units, ones = _add_to_lanes(end - begin, entry_role, row, shared)
+    entry_other = CROSSED + 2 * (1 - entry_role)  # maps of the window that is not shared
+    crossed = entry_other + (1 - role)
     for k in range(begin, end):
-        other, row_units, row_ones = others[k], units, ones
+        other = others[k]
+        row_units, row_ones = units, ones
         for lane in range(row.units.shape[1]):
-            take_off(
-                maps, crossed, other, shared.others[lane], row.units[0, lane], row.ones[0, lane]
-            )
+            exit_other = shared.others[lane]
+            _take_off(maps, crossed, other, exit_other, row.units[0, lane], row.ones[0, lane])
         if role == SLOW and entry_role == SLOW and shared.places[other] >= 0:
             same = shared.places[other]
-            row_units -= row.units[0, same]
-            row_ones -= row.ones[0, same]
-            shared.sums[SLOW, same] -= row.units[0, same]
-            shared.counts[SLOW, same] -= row.ones[0, same]
-            take_off(maps, crossed, other, other, -row.units[0, same], -row.ones[0, same])
-        take_off(maps, CROSSED + 2 * (1 - entry_role) + role, other, window, row_units, row_ones)
+            same_units, same_ones = row.units[0, same], row.ones[0, same]
+            row_units -= same_units
+            row_ones -= same_ones
+            shared.sums[SLOW, same] -= same_units
+            shared.counts[SLOW, same] -= same_ones
+            _take_off(maps, crossed, other, other, -same_units, -same_ones)
+        _take_off(maps, entry_other + role, other, window, row_units, row_ones)
         fast, slow = (window, other) if entry_role == FAST else (other, window)
-        take_off(maps, ENTRY_PAIR, fast, slow, row_units, row_ones)
+        _take_off(maps, ENTRY_PAIR, fast, slow, row_units, row_ones)
 
 
 @spliced
-def take_off(maps, which, i, j, units, count):
+def _add_to_lanes(pairs, entry_role, row, shared):
+    """Add so many pairs of a row to the sums of the lanes; the row's scores and their number."""
+    units, ones = 0, 0
+    for lane in range(row.units.shape[1]):
+        lane_units, lane_ones = row.units[0, lane], row.ones[0, lane]
+        shared.sums[entry_role, lane] += pairs * lane_units
+        shared.counts[entry_role, lane] += pairs * lane_ones
+        units += lane_units
+        ones += lane_ones
+    return units, ones
+
+
+@spliced
+def _take_off(maps, which, i, j, units, count):
+    """Take scores and their number off a cell of a map."""
     maps.sums[which, i, j] -= units
     maps.counts[which, i, j] -= count
 
 
 @inner
 def close_shared(window, role, lists, shared, maps):
-    """Take what the lanes have summed up off the maps of their own windows."""
+    """Take what the lanes have summed up off the maps of their windows.
+
+    Parameters
+    ----------
+    window, role : int
+        The shared window and its role in the exit pair.
+    lists : ndarray
+        ``BlockLanes.lists``; -1 for a lane without a list.
+    shared : SharedLanes
+        Sums of the lanes.
+    maps : Cells
+        ``Tally.maps``.
+    """
     for lane in range(lists.size):
         if lists[lane] >= 0:
             other = shared.others[lane]
             fast, slow = (window, other) if role == FAST else (other, window)
             for entry_role in range(np.int64(2)):
                 units, ones = shared.sums[entry_role, lane], shared.counts[entry_role, lane]
-                take_off(maps, CROSSED + 2 * entry_role + 1 - role, window, other, units, ones)
-                take_off(maps, EXIT_PAIR, fast, slow, units, ones)
+                crossed = CROSSED + 2 * entry_role + 1 - role
+                _take_off(maps, crossed, window, other, units, ones)
+                _take_off(maps, EXIT_PAIR, fast, slow, units, ones)

@@ -1,8 +1,8 @@
 """The sweep: every entry list against a block of exit lists, scored and summarised in one pass.
 
-Entry lists are walked in their order, so that neighbours share a prefix: the state after each shared entry
-is kept and walked from there. Where the tables of the whole series do not fit a cache, time is cut into
-tiles, and the state of each row is kept from one tile to the next.
+Entry lists are walked in their order, so that neighbours share a prefix: the state after each
+shared entry is stored and walked on from there. Where the tables of the whole series do not fit a
+cache, time is cut into tiles, and the state of each row is carried from one tile to the next.
 Axes: ``T`` bars, ``N`` lists, ``L`` lanes (exit lists of a block), ``C`` constraints.
 """
 
@@ -57,14 +57,15 @@ from qmac.kernels.trades.scores import Facts, measure
 from qmac.kernels.trades.walk import WalkState, enter, settle_last
 
 MOST_PENDING = 2**32 - 2**30
-"""Combinations in a histogram of 32 bits before it is folded; one more row brings up to 2**30, 64 * MOST_PAIRS**2."""
+"""Combinations in a histogram of 32 bits before it is folded; one more row brings up to 2**30,
+64 * MOST_PAIRS**2."""
 FINITE = np.finfo(np.float64).max
 
 
 class Aim(NamedTuple):
-    """What is asked of every combination."""
+    """What is computed of every combination, and which of them count."""
 
-    measure: int  # the metric that gives the score, see measures
+    measure: int  # the metric that gives the score, see scores.measure
     sign: float  # -1.0 to look for the lowest
     highest: float  # the highest score whose value is finite
     traded: bool  # leave out combinations without a trade
@@ -76,7 +77,7 @@ class Aim(NamedTuple):
 
 
 class Data(NamedTuple):
-    """The series, both sides of the grid, and what is asked."""
+    """The series, both sides of the grid, and what is computed."""
 
     entries: Lists  # in the order in which they are walked
     exits: Lists
@@ -94,9 +95,9 @@ class Workspace(NamedTuple):
 
     tables: Tables
     edge: Edge
-    states: WalkState  # row 0 before any entry; then after each entry of the row at hand, or of each row of a tile
+    states: WalkState  # row 0 before any entry; then after each entry of a row, or each row's
     cursors: np.ndarray  # (N,) int64, where the entries of each row go on after a tile
-    floors: np.ndarray  # (N,) float64, see maps.look_closer
+    floors: np.ndarray  # (N,) float64, see pair_maps.look_closer
     every: Visit  # all rows
     some: Visit  # those with one window
     lanes: BlockLanes
@@ -106,24 +107,56 @@ class Workspace(NamedTuple):
     shared: SharedLanes
 
 
+class Cell(NamedTuple):
+    """A lane block, or what shares one window: the unit of work."""
+
+    window: int  # that combinations must not share, by its place; below 0 for a lane block
+    role: int  # of the window in the exit pair, 0 for fast
+    visit: Visit  # the entry lists to walk
+    rows: int  # how many they are
+    first_score: int  # row of ``Row.scores`` for the first of them, where whole blocks are stored
+
+
 @sealed
 def sweep_cells(width, batch, data, workspace, tally, stop):
-    """Sweep the cells ``batch[0] ... batch[1]``; False if ``stop`` was set meanwhile.
+    """Sweep the cells ``batch[0] ... batch[1]`` into a tally.
 
-    A cell is a lane block; after those, a window that combinations must not share, in a role of the exit pair. Where scores are
-    kept, those of a batch follow each other: there must be room for all of its rows.
+    A cell is a lane block; after those, a window that combinations must not share, in a role of the
+    exit pair. Where scores are stored, those of a batch follow each other: there must be room for
+    all of its rows.
+
+    Parameters
+    ----------
+    width : tuple of int
+        One item a lane.
+    batch : tuple of int
+        First cell, and the one after the last.
+    data : Data
+        Series, grid and aim.
+    workspace : Workspace
+        Arrays of this worker.
+    tally : Tally
+        Reductions, updated in place.
+    stop : ndarray
+        ``(1,)``; whatever sets it ends the sweep at the next row.
+
+    Returns
+    -------
+    bool
+        False if ``stop`` was set meanwhile; the tally is then worth nothing.
     """
     entries, exits, lanes = data.entries, data.exits, workspace.lanes
     blocks = (exits.pairs.starts.size - 2) // len(width) + 1
-    for cell in range(batch[0], batch[1]):
-        window, role, first = (cell - blocks) // 2, (cell - blocks) % 2, cell * len(width)
+    for number in range(batch[0], batch[1]):
+        window, role, first = (number - blocks) // 2, (number - blocks) % 2, number * len(width)
         rows, visit = entries.pairs.starts.size - 1, workspace.every
-        kept = (cell - batch[0]) * rows
+        first_score = (number - batch[0]) * rows
         if window >= 0:
             first, visit, deepest = 0, workspace.some, workspace.states.code.shape[0] - 1
             rows = visit_window(
                 window, entries.crosses, entries.fast_holders, entries.slow_holders, deepest, visit
             )
+        cell = Cell(window, role, visit, rows, first_score)
         while True:
             if window < 0:
                 open_block(exits.pairs, first, data.aim.shared_windows, lanes, workspace.margins)
@@ -133,28 +166,14 @@ def sweep_cells(width, batch, data, workspace, tally, stop):
             while begin < data.bars:
                 tile = Tile(begin, min(begin + data.tile, data.bars), data.bars)
                 fill_tables(
-                    width, tile, exits.crosses, lanes.lists, data.values, data.stops, data.aim.ignore,
-                    workspace.tables, workspace.edge,
+                    width, tile, exits.crosses, lanes.lists, data.values, data.stops,
+                    data.aim.ignore, workspace.tables, workspace.edge,
                 )  # fmt: skip
-                if not walk_rows(
-                    width,
-                    tile,
-                    window,
-                    role,
-                    rows,
-                    visit,
-                    kept,
-                    data,
-                    data.values,
-                    data.stops,
-                    workspace,
-                    tally,
-                    stop,
-                ):
+                if not _walk_rows(width, tile, cell, data, workspace, tally, stop):
                     return False
                 begin = tile.end
             if window < 0:
-                close_block(data, workspace, tally)
+                _close_block(data, workspace, tally)
                 break
             close_shared(window, role, lanes.lists, workspace.shared, tally.maps)
             close_sums(np.int64(-1), lanes.pairs, workspace.sums, tally.totals)
@@ -163,169 +182,226 @@ def sweep_cells(width, batch, data, workspace, tally, stop):
 
 
 @spliced
-def close_block(data, workspace, tally):
+def _close_block(data, workspace, tally):
     """Fold the summaries of a lane block into the tally."""
-    lanes, exits = workspace.lanes, data.exits
-    tally.totals.counts[0] += count_pairs(lanes.pairs) * data.entries.pairs.pairs.size
+    lanes, exits, totals = workspace.lanes, data.exits, tally.totals
+    totals.counts[0] += _count_pairs(lanes.pairs) * data.entries.pairs.pairs.size
     for role in range(np.int64(2)):
         margin = workspace.margins.slow if role else workspace.margins.fast
         close_margin(
-            role, lanes, margin, exits.pairs, exits.by_fast, exits.by_slow, data.scale.count_shift,
-            tally.totals.counts, tally.exits, tally.maps,
+            role, lanes, margin, exits, data.scale.count_shift, totals.counts, tally.exits,
+            tally.maps,
         )  # fmt: skip
-    close_sums(np.int64(1), lanes.pairs, workspace.sums, tally.totals)
+    close_sums(np.int64(1), lanes.pairs, workspace.sums, totals)
 
 
 @inner
-def count_pairs(pairs):
-    """Exit pairs of a block."""
-    found = np.int64(0)
+def _count_pairs(pairs):
+    """Exit pairs of a block.
+
+    Parameters
+    ----------
+    pairs : ndarray
+        ``BlockLanes.pairs``, ``(1, L)``.
+
+    Returns
+    -------
+    int
+        Sum over the lanes.
+    """
+    count = np.int64(0)
     for lane in range(pairs.shape[1]):
-        found += np.int64(pairs[0, lane])
-    return found
+        count += np.int64(pairs[0, lane])
+    return count
 
 
 @spliced
-def walk_rows(
-    width, tile, window, role, rows, visit, kept, data, values, stops, workspace, tally, stop
-):
-    """Walk the entries of a tile and, after the last one, score each row against each lane."""
-    crosses, states = data.entries.crosses, workspace.states
-    whole = tile.end - tile.begin == tile.length
-    pending, most_pending = 0, MOST_PENDING // max(1, count_pairs(workspace.lanes.pairs))
-    for i in range(rows):
+def _walk_rows(width, tile, cell, data, workspace, tally, stop):
+    """Walk the entries of a tile and, after the last one, score each row against each lane.
+
+    Parameters
+    ----------
+    width : tuple of int
+        One item a lane.
+    tile : Tile
+        Bars of the tables.
+    cell : Cell
+        Rows to walk.
+    data, workspace, tally, stop : Data, Workspace, Tally, ndarray
+        As of ``sweep_cells``.
+
+    Returns
+    -------
+    bool
+        False if ``stop`` was set meanwhile.
+    """
+    pending, most_pending = 0, MOST_PENDING // max(1, _count_pairs(workspace.lanes.pairs))
+    for i in range(cell.rows):
         if stop[0]:
             return False
-        row = item(visit.rows, i)
-        begin, end = item(crosses.starts, row), item(crosses.starts, row + 1)
-        if whole:
-            k, come_back = begin + item(visit.prefixes, i), begin + item(visit.prefixes, i + 1)
-            state = load(states, k - begin, width)
-        else:
-            k, come_back = begin, 0
-            if tile.begin > 0:
-                k = item(workspace.cursors, i)
-            state = load(states, i + 1 if tile.begin > 0 else 0, width)
-        while k < end and item(crosses.bars, k) < tile.end:
-            bar = item(crosses.bars, k)
-            state = enter(tile, bar, values, stops, workspace.tables, data.facts.first, state)
-            k += 1
-            if k <= come_back:  # the next row starts from here
-                store(states, k - begin, state)
+        row = item(cell.visit.rows, i)
+        state = _walk_row(
+            width, tile, i, row, cell.visit.prefixes, data.entries.crosses, data.values,
+            data.stops, data.facts.first, workspace.tables, workspace.states, workspace.cursors,
+        )  # fmt: skip
         if tile.end < tile.length:
-            store(states, i + 1, state)
-            workspace.cursors[i] = k
             continue
         state = settle_last(state, tile.length)
-        pairs = score_row(
-            width, i, row, window, role, visit, kept, state, tile.length, data, workspace, tally
-        )
+        pairs = _score_row(width, i, row, cell, state, tile.length, data, workspace, tally)
         pending += pairs
-        if window < 0 and pending > most_pending:
+        if cell.window < 0 and pending > most_pending:
             flush_histogram(workspace.sums.histogram, np.int64(1), tally.totals.histogram)
             pending = pairs
     return True
 
 
 @spliced
-def score_row(width, i, row, window, role, visit, kept, s, length, data, workspace, tally):
-    """From the state after the last bar to scores, and these into the summaries; returns the pairs of the row."""
-    aim, facts, scale, entries, exits, lanes = (
-        data.aim,
-        data.facts,
-        data.scale,
-        data.entries,
-        data.exits,
-        workspace.lanes,
-    )
-    first, last = item(entries.pairs.starts, row), item(entries.pairs.starts, row + 1)
-    factor = last - first
+def _walk_row(
+    width, tile, i, row, prefixes, crosses, values, stops, start, tables, states, cursors
+):
+    """Return the state of the lanes after the entries of a row within a tile.
+
+    It is stored where a later row or tile goes on from it.
+    A tile that is the whole series starts from what the row before has in common with this one.
+    """
+    begin, end = item(crosses.starts, row), item(crosses.starts, row + 1)
+    if tile.end - tile.begin == tile.length:
+        k, come_back = begin + item(prefixes, i), begin + item(prefixes, i + 1)
+        state = load(states, k - begin, width)
+    else:
+        k, come_back = begin, 0
+        if tile.begin > 0:
+            k = item(cursors, i)
+        state = load(states, i + 1 if tile.begin > 0 else 0, width)
+    while k < end and item(crosses.bars, k) < tile.end:
+        state = enter(tile, item(crosses.bars, k), values, stops, tables, start, state)
+        k += 1
+        if k <= come_back:  # the next row starts from there
+            store(states, k - begin, state)
+    if tile.end < tile.length:
+        store(states, i + 1, state)
+        cursors[i] = k
+    return state
+
+
+@spliced
+def _score_row(width, i, row, cell, state, length, data, workspace, tally):
+    """Score a row from the state after the last bar, and add the scores to the summaries.
+
+    Parameters
+    ----------
+    width : tuple of int
+        One item a lane.
+    i, row : int
+        Place among the rows of the cell; number of the entry list.
+    cell : Cell
+        What is swept.
+    state : WalkState
+        Statistics of each lane, all trades settled.
+    length : int
+        Bars of the series.
+    data, workspace, tally : Data, Workspace, Tally
+        As of ``sweep_cells``.
+
+    Returns
+    -------
+    int
+        Entry pairs of the row; 1 for a window, whose weights differ by lane.
+    """
+    aim, entries, exits, lanes = data.aim, data.entries, data.exits, workspace.lanes
+    factor = item(entries.pairs.starts, row + 1) - item(entries.pairs.starts, row)
     counts, weights = splat(np.int32(factor), width), lanes.pairs
-    if window >= 0:
+    if cell.window >= 0:
         weights, factor = workspace.row.weights, np.int64(1)
         weigh_row(
-            i,
-            role,
-            entries.by_fast,
-            entries.by_slow,
-            visit.slices,
-            lanes.pairs,
-            workspace.shared.places,
-            weights,
-        )
+            i, cell.role, entries.by_fast, entries.by_slow, cell.visit.slices, lanes.pairs,
+            workspace.shared.places, weights,
+        )  # fmt: skip
         counts = load(weights, 0, width)
-    none = counts ^ counts
-    alive = load(lanes.alive, 0, width)
-    passed = alive != 0
-    if aim.traded:
-        passed = (alive & s.code) != 0
-        add_row(workspace.sums.removed, 0, where(passed, none, counts))
-    for k in range(aim.metrics.size):
-        found = measure(aim.metrics[k], s, length, facts)
-        inside = (found >= aim.low[k]) & (found <= aim.high[k])
-        add_row(workspace.sums.removed, k + 1, where(inside, none, counts))
-        passed = passed & inside
-    metric = measure(aim.measure, s, length, facts)
+    alive, removed = load(lanes.alive, 0, width), workspace.sums.removed
+    passed = _check_constraints(counts, alive, state, length, aim, data.facts, removed)
+    metric = measure(aim.measure, state, length, data.facts)
     scored = passed & (metric >= -FINITE) & (metric <= aim.highest)  # NaN is neither
     values = metric * aim.sign + 0.0
+    positive = scored & (metric > 0.0)
     units = add_sums(
-        counts,
-        weights,
-        factor,
-        passed,
-        scored,
-        scored & (metric > 0.0),
-        values,
-        workspace.sums,
-        scale,
+        counts, weights, factor, passed, scored, positive, values, workspace.sums, data.scale
     )
-    if window >= 0:
-        one = splat(np.int64(1), width)
-        ones = where(scored, one, one ^ one)
-        store(workspace.row.ones, 0, ones)
-        store(workspace.row.units, 0, units - ones * (np.int64(1) << scale.count_shift))
+    if cell.window >= 0:
+        _store_row(width, scored, units, data.scale.count_shift, workspace.row)
         take_off_row(
-            i, window, role, entries.by_fast, entries.by_slow, visit.slices, workspace.row, workspace.shared,
-            tally.totals.counts, tally.maps,
+            i, cell.window, cell.role, entries.by_fast, entries.by_slow, cell.visit.slices,
+            workspace.row, workspace.shared, tally.totals.counts, tally.maps,
         )  # fmt: skip
         return factor
-    pairs = load(lanes.pairs, 0, width)
     score = where(scored, values, -np.inf)
-    scores, map_best = workspace.row.scores, tally.maps.best
-    place = kept + row if scores.shape[0] > 1 else 0
+    scores, best = workspace.row.scores, tally.maps.best
+    place = cell.first_score + row if scores.shape[0] > 1 else 0
     store(scores, place, score)
-    count = total(where(scored, pairs, none))
-    tally.entries.sums[row] += total(units * wide(pairs)) - (count << scale.count_shift)
-    tally.entries.counts[row] += count
+    _add_list(width, row, scored, units, lanes.pairs, data.scale.count_shift, tally.entries)
     for side in range(np.int64(2)):
         slices = entries.by_slow if side else entries.by_fast
         margin = workspace.margins.slow if side else workspace.margins.fast
         add_slices(
-            width,
-            slices,
-            row,
-            side,
-            score,
-            units,
-            margin,
-            exits.pairs,
-            lanes,
-            scores,
-            place,
-            map_best,
+            width, slices, row, side, score, units, margin, exits.pairs, lanes, scores, place, best
         )
-    best = highest(score)
-    lowest_index = (
-        np.int64(entries.pairs.pairs[first]) * exits.pairs.pairs.size
-        + exits.pairs.pairs[exits.pairs.starts[lanes.lists[0]]]
-    )
+    highest_score = highest(score)
+    index = _lowest_index(row, lanes.lists[0], entries.pairs, exits.pairs)
     if (
-        best > workspace.floors[row]
-        or may_enter(best, lowest_index, tally.heap)
+        highest_score > workspace.floors[row]
+        or may_enter(highest_score, index, tally.heap)
         or rarely(scored & (values < tally.lowest[0]))
     ):
         look_closer(
-            row, entries.pairs, exits.pairs, aim.shared_windows, lanes, scores, place, tally.lowest, tally.entries.best,
-            workspace.floors, map_best, tally.heap,
+            row, entries.pairs, exits.pairs, aim.shared_windows, lanes, scores, place,
+            tally.lowest, tally.entries.best, workspace.floors, best, tally.heap,
         )  # fmt: skip
     return factor
+
+
+@spliced
+def _check_constraints(counts, alive, state, length, aim, facts, removed):
+    """Return the mask of the lanes that pass.
+
+    What each constraint removes, in combinations, is added to its row of ``removed``.
+    """
+    none = counts ^ counts
+    passed = alive != 0
+    if aim.traded:
+        passed = (alive & state.code) != 0
+        add_row(removed, 0, where(passed, none, counts))
+    for k in range(aim.metrics.size):
+        value = measure(aim.metrics[k], state, length, facts)
+        inside = (value >= aim.low[k]) & (value <= aim.high[k])
+        add_row(removed, k + 1, where(inside, none, counts))
+        passed = passed & inside
+    return passed
+
+
+@spliced
+def _store_row(width, scored, units, count_shift, row):
+    """Store scores without their counts, and where there are any, for single lanes."""
+    one = splat(np.int64(1), width)
+    ones = where(scored, one, one ^ one)
+    counts = ones * (np.int64(1) << count_shift)
+    store(row.ones, 0, ones)
+    store(row.units, 0, units - counts)
+
+
+@spliced
+def _add_list(width, row, scored, units, lane_pairs, count_shift, cells):
+    """Add a row to the sums of its entry list, over the exit pairs of the lanes."""
+    pairs = load(lane_pairs, 0, width)
+    none = pairs ^ pairs
+    count = total(where(scored, pairs, none))
+    packed = total(units * wide(pairs))
+    cells.sums[row] += packed - (count << count_shift)
+    cells.counts[row] += count
+
+
+@spliced
+def _lowest_index(row, exit_list, entries, exits):
+    """Return the index of the first combination of an entry list and an exit list."""
+    entry_pair = np.int64(entries.pairs[entries.starts[row]])
+    exit_pair = exits.pairs[exits.starts[exit_list]]
+    return entry_pair * exits.pairs.size + exit_pair

@@ -1,6 +1,7 @@
-"""What is kept of all scores: the best rows, a histogram, maps. Updated row by row, folded block by block.
+"""What is stored of all scores: the best rows, a histogram, maps.
 
-Axes: ``N`` lists, ``W`` windows, ``L`` lanes (exit lists of a block), ``K`` kept, ``B`` bins.
+Updated row by row, folded block by block. Axes: ``N`` lists, ``W`` windows, ``L`` lanes (exit lists
+of a block), ``K`` best rows, ``C`` constraints, ``B`` bins.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class BlockLanes(NamedTuple):
     lists: np.ndarray  # (L,) int32, the exit list of each lane; -1 for none
     pairs: np.ndarray  # (1, L) int32, how many exit pairs a lane stands for
     alive: np.ndarray  # (1, L) unsigned, all ones, or 0 in a lane without a list
-    keep: np.ndarray  # (W, L) unsigned, all ones, or 0 where a pair of the lane has this window
+    free: np.ndarray  # (W, L) unsigned, all ones, or 0 where a pair of the lane has this window
 
 
 class Margin(NamedTuple):
@@ -55,29 +56,29 @@ class Margin(NamedTuple):
 
 
 class Margins(NamedTuple):
-    """By the role of the window in the entry pair."""
+    """A margin for each role of the window in the entry pair."""
 
     fast: Margin
     slow: Margin
 
 
 class BlockSums(NamedTuple):
-    """Counts of a block, weighted with the pairs of each row; those of a lane come when it is closed."""
+    """Counts of a block, weighted with the pairs of each row; a lane's come when it is closed."""
 
     passed: np.ndarray  # (1, L) int32
     positive: np.ndarray  # (1, L) int32
     removed: np.ndarray  # (C + 1, L) int32
     squares: np.ndarray  # (1, L) int64
-    histogram: (
-        np.ndarray
-    )  # (SUBHISTOGRAMS, B + 1) uint32, with both weights; the last bin takes what is not scored
+    histogram: np.ndarray
+    """``(SUBHISTOGRAMS, B + 1)`` uint32, with both weights; the last bin is for no score."""
 
 
 class Row(NamedTuple):
-    """The row at hand, for functions that look at single lanes."""
+    """The present row, for functions that look at single lanes."""
 
-    scores: np.ndarray  # (1, L) float64, the higher the better, -inf for none; more rows to keep those of whole blocks
-    weights: np.ndarray  # (1, L) int32, combinations that share the window, see shared
+    scores: np.ndarray
+    """``(1, L)`` float64, the higher the better, -inf for none; more rows to store whole blocks."""
+    weights: np.ndarray  # (1, L) int32, combinations that share the window, see shared_windows
     units: np.ndarray  # (1, L) int64, scores
     ones: np.ndarray  # (1, L) int64, 1 where there is a score
 
@@ -93,12 +94,10 @@ class Heap(NamedTuple):
 class Totals(NamedTuple):
     """Sums over all combinations."""
 
-    counts: (
-        np.ndarray
-    )  # (4,) int64: evaluated, not filtered, scored, of these above zero as a metric
-    removed: (
-        np.ndarray
-    )  # (C + 1,) int64: without a trade where one is asked for, then by each constraint
+    counts: np.ndarray
+    """``(4,)`` int64: evaluated, not filtered, scored, of these above zero as a metric."""
+    removed: np.ndarray
+    """``(C + 1,)`` int64: without a trade where one is required, then by each constraint."""
     histogram: np.ndarray  # (B,) int64
     squares: np.ndarray  # (2,) int64: high and low 32 bits of a sum that may pass 2**63
 
@@ -112,10 +111,10 @@ class Cells(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """What a worker keeps of all units it has done.
+    """What a worker stores of all cells it has done.
 
-    Maps are of the window pairs in ``reductions.PAIRS``. What is the same for all pairs of a list is kept by
-    list; the maps of the two windows of one side hold only what is not.
+    Maps are of the window pairs in ``reductions.PAIRS``. What is the same for all pairs of a list
+    is stored by list; the maps of the two windows of one side hold only what is not.
     """
 
     heap: Heap
@@ -128,55 +127,92 @@ class Tally(NamedTuple):
 
 @sealed
 def offer(heap, score, index):
-    """Keep (score, index) if it is among the K best: higher scores first, then lower indices."""
+    """Add a combination if it is among the K best: higher scores first, then lower indices.
+
+    Parameters
+    ----------
+    heap : Heap
+        The best, updated in place.
+    score : float
+        Score of the combination.
+    index : int
+        Its index.
+    """
     scores, indices, size = heap
     n = size[0]
     if n == scores.size:
         if score < scores[0] or (score == scores[0] and index > indices[0]):
             return
-        place = 0
-        while True:  # take the worst out: sift the hole down
-            child = 2 * place + 1
-            if child >= n:
-                break
-            other = child + 1
-            if other < n and (
-                scores[other] < scores[child]
-                or (scores[other] == scores[child] and indices[other] > indices[child])
-            ):
-                child = other
-            if scores[child] > score or (scores[child] == score and indices[child] < index):
-                break
-            scores[place], indices[place] = scores[child], indices[child]
-            place = child
+        place = _sink(scores, indices, n, score, index)
     else:
-        place = n
         size[0] = n + 1
-        while place > 0:
-            parent = (place - 1) // 2
-            if scores[parent] < score or (scores[parent] == score and indices[parent] > index):
-                break
-            scores[place], indices[place] = scores[parent], indices[parent]
-            place = parent
+        place = _rise(scores, indices, n, score, index)
     scores[place], indices[place] = score, index
+
+
+@spliced
+def _sink(scores, indices, n, score, index):
+    """Take the worst out of a full heap: where the new one belongs, as the hole sinks."""
+    place = 0
+    while True:
+        child = 2 * place + 1
+        if child >= n:
+            break
+        other = child + 1
+        if other < n and _is_worse(scores[other], indices[other], scores[child], indices[child]):
+            child = other
+        if scores[child] > score or (scores[child] == score and indices[child] < index):
+            break
+        scores[place], indices[place] = scores[child], indices[child]
+        place = child
+    return place
+
+
+@spliced
+def _rise(scores, indices, place, score, index):
+    """Make room at the end of the heap: where the new one belongs, as the hole rises."""
+    while place > 0:
+        parent = (place - 1) // 2
+        if _is_worse(scores[parent], indices[parent], score, index):
+            break
+        scores[place], indices[place] = scores[parent], indices[parent]
+        place = parent
+    return place
+
+
+@spliced
+def _is_worse(score, index, other_score, other_index):
+    """Whether a combination comes after another one."""
+    return score < other_score or (score == other_score and index > other_index)
 
 
 @jit
 def convert_to_metric(scores, sign):
-    """Kept scores ``(N, L)`` as the metric itself, in place; NaN where there is none."""
+    """Turn stored scores into the metric itself, in place; NaN where there is none.
+
+    Parameters
+    ----------
+    scores : ndarray
+        ``(N, L)``, -inf for none.
+    sign : float
+        -1.0 where the lowest is the best.
+    """
     for n in range(scores.shape[0]):
         for lane in range(scores.shape[1]):
             score = scores[n, lane]
-            scores[n, lane] = score * sign + 0.0 if score > -np.inf else np.nan
+            has_score = score > -np.inf
+            scores[n, lane] = score * sign + 0.0 if has_score else np.nan
 
 
 @spliced
 def add_row(array, row, values):
+    """Add values ``(L,)`` to a row of an array ``(N, L)``."""
     store(array, row, load(array, row, values) + values)
 
 
 @inlined
-def clip_scores(values, limit):
+def _clip_scores(values, limit):
+    """Bring scores within a limit, if there is one."""
     if limit is not None:
         return higher(lower(values, limit), -limit)
     return values
@@ -184,18 +220,49 @@ def clip_scores(values, limit):
 
 @spliced
 def split_sum(packed, shift):
-    """Sum of scores and count from the integer that holds both; |sum| is below half a count."""
+    """Split an integer that holds a sum of scores and their number.
+
+    Parameters
+    ----------
+    packed : int
+        Sum and number; the size of the sum is below half a count.
+    shift : int
+        ``Scale.count_shift``.
+
+    Returns
+    -------
+    tuple of int
+        Sum and number.
+    """
     count = (packed + (1 << (shift - 1))) >> shift
     return packed - (count << shift), count
 
 
 @spliced
 def add_sums(counts, weights, factor, passed, scored, positive, values, sums, scale):
-    """Add one row of scores to the sums of its block; returns the scores as integers.
+    """Add one row of scores to the sums of its block.
 
-    ``counts (L,)`` is the weight of the row in each lane; in the histogram it is ``weights (1, L)`` times ``factor``.
+    Parameters
+    ----------
+    counts : vector
+        ``(L,)`` weight of the row in each lane.
+    weights, factor : ndarray, int
+        ``(1, L)``; their product is the weight in the histogram.
+    passed, scored, positive : vector
+        Masks: not filtered, with a score, with a metric above zero.
+    values : vector
+        Scores.
+    sums : BlockSums
+        Updated.
+    scale : Scale
+        How scores become integers.
+
+    Returns
+    -------
+    vector
+        Scores as integers, each with one count; 0 for none.
     """
-    summed = clip_scores(values, scale.limit)
+    summed = _clip_scores(values, scale.limit)
     none = counts ^ counts
     add_row(sums.passed, 0, where(passed, counts, none))
     add_row(sums.positive, 0, where(positive, counts, none))
@@ -209,7 +276,17 @@ def add_sums(counts, weights, factor, passed, scored, positive, values, sums, sc
 
 @inner
 def flush_histogram(histogram, sign, into):
-    """Fold the histogram of a block before its 32 bits overflow."""
+    """Fold the histogram of a block before its 32 bits overflow, and empty it.
+
+    Parameters
+    ----------
+    histogram : ndarray
+        ``(SUBHISTOGRAMS, B + 1)`` uint32.
+    sign : int
+        -1 where it is to be taken off.
+    into : ndarray
+        ``(B,)`` int64.
+    """
     for k in range(histogram.shape[0]):
         for b in range(into.size):
             into[b] += sign * np.int64(histogram[k, b])
@@ -218,15 +295,28 @@ def flush_histogram(histogram, sign, into):
 
 @inner
 def close_sums(sign, pairs, sums, totals):
-    """Fold the sums of a block and empty them; ``sign`` is -1 where they are to be taken off."""
+    """Fold the sums of a block into the totals, and empty them.
+
+    Parameters
+    ----------
+    sign : int
+        -1 where they are to be taken off.
+    pairs : ndarray
+        ``BlockLanes.pairs``.
+    sums : BlockSums
+        Sums of the block.
+    totals : Totals
+        Updated.
+    """
     for lane in range(pairs.shape[1]):
         weight = sign * np.int64(pairs[0, lane])
         totals.counts[1] += weight * sums.passed[0, lane]
         totals.counts[3] += weight * sums.positive[0, lane]
         for k in range(totals.removed.size):
             totals.removed[k] += weight * sums.removed[k, lane]
-        totals.squares[0] += weight * (sums.squares[0, lane] >> 32)
-        totals.squares[1] += weight * (sums.squares[0, lane] & 0xFFFFFFFF)
+        squares = sums.squares[0, lane]
+        totals.squares[0] += weight * (squares >> 32)
+        totals.squares[1] += weight * (squares & 0xFFFFFFFF)
     sums.passed[:] = 0
     sums.positive[:] = 0
     sums.removed[:] = 0

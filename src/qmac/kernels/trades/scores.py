@@ -1,7 +1,8 @@
 """The metrics, for all lanes at once, from the statistics of a walk.
 
 ``which`` is chosen at run time, a branch a row; which statistics exist is chosen when the kernel is
-compiled. A metric whose statistics were not asked for is NaN. ``STATISTICS`` says what each needs.
+compiled. A metric whose statistics are not computed is NaN. The catalogue in
+``strategy/metrics.py`` says what each needs.
 """
 
 from __future__ import annotations
@@ -15,22 +16,6 @@ from qmac.kernels.compiler.lanes import bits, floats, from_bits, or_nan, sqrt, w
 
 GROWTH, VOLATILITY, SHARPE, SORTINO, OMEGA, DRAWDOWN, CALMAR = range(7)
 TRADES, WIN_RATE, PROFIT_FACTOR, EXPECTANCY, SIMPLE_RETURN, EXPOSURE = range(7, 13)
-STATISTICS = {
-    GROWTH: {"gain"},
-    VOLATILITY: {"returns", "squares"},
-    SHARPE: {"returns", "squares"},
-    SORTINO: {"returns", "downside"},
-    OMEGA: {"returns", "losses"},
-    DRAWDOWN: {"gain", "peak", "worst"},
-    CALMAR: {"gain", "peak", "worst"},
-    TRADES: {"opened"},
-    WIN_RATE: {"opened", "won", "paid", "brought"},
-    PROFIT_FACTOR: {"paid", "brought", "equity", "profit", "loss"},
-    EXPECTANCY: {"opened", "paid", "brought", "equity"},
-    SIMPLE_RETURN: {"paid", "brought", "simple"},
-    EXPOSURE: {"held"},
-}
-"""Fields of ``walk.WalkState`` that a metric is made of."""
 NO_VARIANCE = 2.0**-40
 """A variance below this share of the mean square is rounding: equal returns differ by that."""
 NO_FALL = -(2.0**-36)
@@ -52,10 +37,23 @@ class Facts(NamedTuple):
 
 @inlined
 def expm1(x):
-    """``exp(x) - 1`` to about one unit in the last place, the same bits on every CPU."""
+    """Return ``exp(x) - 1`` to about one unit in the last place, the same bits on every CPU.
+
+    The nearest whole number of doublings is taken out; the rest goes through a Taylor series.
+
+    Parameters
+    ----------
+    x : vector
+        ``(L,)`` float64.
+
+    Returns
+    -------
+    vector
+        ``(L,)`` float64.
+    """
     x = where(x < -700.0, -700.0, x)
     x = where(x > 710.0, 710.0, x)  # enough to be infinite, as -700 is to be -1
-    shifted = x * 1.4426950408889634 + ROUNDER  # the nearest whole number of doublings
+    shifted = x * 1.4426950408889634 + ROUNDER
     doublings = shifted - ROUNDER
     r = (x - doublings * 0.6931471803691238) - doublings * 1.9082149292705877e-10
     y = r * 1.6059043836821613e-10 + 2.08767569878681e-09
@@ -70,63 +68,94 @@ def expm1(x):
     y = r * y + 0.16666666666666666
     y = r * y + 0.5
     y = r * (r * y) + r
-    half = from_bits(
-        (bits(shifted) - (ROUNDER_BITS - 1022)) * 2**52
-    )  # of the power: 2**1024 is no float64
+    half_bits = (bits(shifted) - (ROUNDER_BITS - 1022)) * 2**52
+    half = from_bits(half_bits)  # of the power: 2**1024 is no float64
     return (half * y + (half - 0.5)) * 2.0
 
 
 @inlined
-def measure(which, s, length, facts):
-    """Metric ``which`` of the state of a walk; ``GROWTH`` and ``DRAWDOWN`` as logarithms."""
-    sums, code = s.sums, s.code
-    if which == GROWTH:
-        return or_nan(sums.gain, code)
-    if which == VOLATILITY:
-        return or_nan(deviation(sums, facts) * np.sqrt(facts.per_year), code)
-    if which == SHARPE:
-        return or_nan(
-            sums.returns * (np.sqrt(facts.per_year) / facts.bars) / deviation(sums, facts), code
-        )
-    if which == SORTINO:
-        below = where(sums.downside > facts.least_downside, sums.downside, 0.0)
-        return or_nan(
-            sums.returns
-            * (np.sqrt(facts.per_year) / facts.bars)
-            / sqrt(below * (1.0 / facts.bars)),
-            code,
-        )
-    if which == OMEGA:
-        losses = where(sums.losses > facts.least_losses, sums.losses, 0.0)
-        won = sums.returns + sums.losses
-        return or_nan(where(won > facts.least_losses, won, 0.0) / losses, code)
-    fall = where(s.drawdown.worst < NO_FALL, s.drawdown.worst, 0.0)
-    if which == DRAWDOWN:
-        return or_nan(fall, code)
-    if which == CALMAR:
-        return or_nan(
-            expm1(sums.gain * (facts.per_year / facts.bars))
-            / (expm1(where(fall < 0.0, fall, np.nan)) * -1.0),
-            code,
-        )
-    if which == TRADES:
-        return or_nan(floats(s.counts.opened), code)
-    closed = floats(where(code < 2 * length, s.counts.opened, s.counts.opened - 1))
-    if which == WIN_RATE:
-        return or_nan(floats(s.counts.won) / closed, code)
-    if which == EXPECTANCY:
-        return or_nan((s.trades.equity - 1.0) * facts.cash / closed, code)
-    if which == PROFIT_FACTOR:
-        return or_nan(s.trades.profit / s.trades.loss, code)
-    if which == SIMPLE_RETURN:
-        return or_nan(s.trades.simple, code)
-    return or_nan(
-        floats(s.counts.held) * 0.5 / facts.bars, code
-    )  # EXPOSURE; one rounding, as where it is shown
+def measure(which, state, length, facts):
+    """Compute a metric from the state of a walk; ``GROWTH`` and ``DRAWDOWN`` as logarithms.
+
+    Parameters
+    ----------
+    which : int
+        ``GROWTH`` ... ``EXPOSURE``.
+    state : WalkState
+        Statistics of each lane, all trades settled.
+    length : int
+        Bars of the series.
+    facts : Facts
+        Bars, years and cash.
+
+    Returns
+    -------
+    vector
+        ``(L,)`` float64.
+    """
+    if which <= OMEGA:
+        return _measure_returns(which, state.sums, state.code, facts)
+    if which <= CALMAR:
+        return _measure_falls(which, state, facts)
+    return _measure_trades(which, state, length, facts)
 
 
 @inlined
-def deviation(sums, facts):
+def _measure_returns(which, sums, code, facts):
+    """Compute a metric of the returns of bars."""
+    if which == GROWTH:
+        return or_nan(sums.gain, code)
+    root_year = np.sqrt(facts.per_year)
+    if which == VOLATILITY:
+        return or_nan(_deviation(sums, facts) * root_year, code)
+    yearly = sums.returns * (root_year / facts.bars)
+    if which == SHARPE:
+        return or_nan(yearly / _deviation(sums, facts), code)
+    if which == SORTINO:
+        below = where(sums.downside > facts.least_downside, sums.downside, 0.0)
+        downside_deviation = sqrt(below * (1.0 / facts.bars))
+        return or_nan(yearly / downside_deviation, code)
+    losses = where(sums.losses > facts.least_losses, sums.losses, 0.0)
+    won = sums.returns + sums.losses
+    profits = where(won > facts.least_losses, won, 0.0)
+    return or_nan(profits / losses, code)
+
+
+@inlined
+def _measure_falls(which, state, facts):
+    """Compute a metric of the drawdown."""
+    worst = state.drawdown.worst
+    fall = where(worst < NO_FALL, worst, 0.0)
+    if which == DRAWDOWN:
+        return or_nan(fall, state.code)
+    years = facts.per_year / facts.bars
+    yearly = expm1(state.sums.gain * years)
+    fallen = where(fall < 0.0, fall, np.nan)
+    deepest = expm1(fallen) * -1.0
+    return or_nan(yearly / deepest, state.code)
+
+
+@inlined
+def _measure_trades(which, state, length, facts):
+    """Compute a metric of the trades."""
+    code, counts, trades = state.code, state.counts, state.trades
+    if which == TRADES:
+        return or_nan(floats(counts.opened), code)
+    closed = floats(where(code < 2 * length, counts.opened, counts.opened - 1))
+    if which == WIN_RATE:
+        return or_nan(floats(counts.won) / closed, code)
+    if which == EXPECTANCY:
+        return or_nan((trades.equity - 1.0) * facts.cash / closed, code)
+    if which == PROFIT_FACTOR:
+        return or_nan(trades.profit / trades.loss, code)
+    if which == SIMPLE_RETURN:
+        return or_nan(trades.simple, code)
+    exposure = floats(counts.held) * 0.5 / facts.bars  # one rounding, as where it is shown
+    return or_nan(exposure, code)
+
+
+@inlined
+def _deviation(sums, facts):
     """Standard deviation of the returns of bars; NaN if they do not vary."""
     spread = sums.squares - sums.returns * (sums.returns * (1.0 / facts.bars))
     varying = where(spread > sums.squares * NO_VARIANCE, spread, np.nan)

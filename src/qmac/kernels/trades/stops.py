@@ -7,18 +7,36 @@ import numpy as np
 from qmac.kernels.compiler.jit import jit
 
 SPAN = 64
-"""Bars that are passed over at once where none of them can trigger: wide stops on long series."""
+"""Bars that are passed over at once where none can trigger: wide stops on long series."""
 
 
 @jit
 def find_stops(price, opens, highs, lows, stop_loss, trailing_stop, take_profit, max_bars):
-    """Bar and price at which a position opened at each bar ends by itself, ``(T,)`` each.
+    """Find the bar and price at which a position opened at each bar ends by itself.
 
-    ``price (T,)`` is that of a fill, before slippage. Stops are fractions; 1, for take_profit inf, for
-    max_bars T switch them off. They are looked at from the bar after the entry on. A bar that opens beyond a stop
-    fills at its open. Of a stop below and one above that are both reached within a bar, the one below
-    comes first; the highest high counts for the trailing stop from the next bar on. The bar is T where
-    nothing ends the position; the price is NaN where it is the holding time that does.
+    Stops are looked at from the bar after the entry on. A bar that opens beyond a stop fills at its
+    open. If a stop below and one above are both reached within a bar, the one below comes first;
+    the highest high counts for the trailing stop from the next bar on.
+
+    Parameters
+    ----------
+    price : ndarray
+        ``(T,)`` price of a fill at each bar, before slippage.
+    opens, highs, lows : ndarray
+        ``(T,)`` the bars.
+    stop_loss, trailing_stop : float
+        Distances as fractions of the entry price and of the highest high; 1 switches them off.
+    take_profit : float
+        As a fraction of the entry price; inf switches it off.
+    max_bars : int
+        Longest holding time; T switches it off.
+
+    Returns
+    -------
+    bars : ndarray
+        ``(T,)`` int64, by the bar of the entry; T where nothing ends the position.
+    prices : ndarray
+        ``(T,)``; NaN where nothing or the holding time ends it.
     """
     length = price.size
     bars = np.full(length, length)
@@ -61,7 +79,20 @@ def find_stops(price, opens, highs, lows, stop_loss, trailing_stop, take_profit,
 
 @jit
 def find_excursions(levels, bars):
-    """Lowest, highest and deepest fall of ``levels (T,)`` from each bar to before ``bars`` of it, ``(T,)`` each."""
+    """Find the extremes of the closes from each bar to before the one where its position ends.
+
+    Parameters
+    ----------
+    levels : ndarray
+        ``(T,)`` logarithms of the closes.
+    bars : ndarray
+        ``(T,)`` bar of the end, by the bar of the entry; T for never, whose extremes are not used.
+
+    Returns
+    -------
+    lowest, highest, fall : ndarray
+        ``(T,)`` each; the fall is the deepest from an earlier close to a later one, 0 or negative.
+    """
     lowest = levels.copy()
     highest = levels.copy()
     fall = np.zeros(levels.size)

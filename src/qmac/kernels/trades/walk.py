@@ -1,9 +1,9 @@
 """One step of the walk: what an entry does to every lane of a block.
 
-A lane's past is a ``WalkState``: the exit of its last trade, and the statistics asked for. The last trade
-is *pending* until the next one opens, for with ``conflict="ignore"`` its exit may yet be passed over:
-sums are then corrected by what the table says, the others (drawdown, wins, ...) take the trade in when
-it is settled.
+A lane's past is a ``WalkState``: the exit of its last trade, and the statistics that are computed.
+The last trade is *pending* until the next one opens: with ``conflict="ignore"`` its exit may yet
+be passed over: sums are then corrected by what the table says, the others (drawdown, wins, ...)
+take the trade in when it is settled.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from qmac.kernels.trades.exit_tables import Excursions, ReturnSums, Tables
 
 
 class Drawdown(NamedTuple):
-    """As logarithms; the pending exit is in neither."""
+    """Peak and deepest fall, as logarithms; the pending exit is in neither."""
 
     peak: LaneValues  # highest equity so far
     worst: LaneValues  # deepest fall of equity so far; 0 or negative
 
 
 class Counts(NamedTuple):
-    """Whole numbers, unsigned, as wide as ``State.code``."""
+    """Whole numbers, unsigned, as wide as ``WalkState.code``."""
 
     opened: LaneValues  # trades
     held: LaneValues  # twice the bars
@@ -58,7 +58,7 @@ class Trades(NamedTuple):
 
 
 class LastTrade(NamedTuple):
-    """Of the last trade, where a lane may be held on; as wide as ``State.code``."""
+    """The last trade, where a lane may be held on; as wide as ``WalkState.code``."""
 
     stop: LaneValues  # as in Stops
     entry: LaneValues  # twice the bar
@@ -87,13 +87,27 @@ FIRST = WalkState(
 
 
 @inlined
-def settle(mask, seen, valued, s):
-    """Take the pending trade in: into the drawdown where ``seen``, the sum of returns where ``valued``."""
-    peak, worst = s.drawdown
-    paid, brought, equity, profit, loss, simple = s.trades
-    peak = where(seen, higher(peak, s.sums.gain), peak)
-    worst = where(seen, lower(worst, s.sums.gain - peak), worst)
-    won = where(mask & (brought > paid), s.counts.won + 1, s.counts.won)
+def settle(mask, seen, valued, state):
+    """Take the pending trade in.
+
+    Parameters
+    ----------
+    mask, seen, valued : vector
+        Lanes whose wins, whose drawdown and whose sum of returns take it in.
+    state : WalkState
+        State before.
+
+    Returns
+    -------
+    WalkState
+        State with the trade settled.
+    """
+    peak, worst = state.drawdown
+    paid, brought, equity, profit, loss, simple = state.trades
+    gain, won = state.sums.gain, state.counts.won
+    peak = where(seen, higher(peak, gain), peak)
+    worst = where(seen, lower(worst, gain - peak), worst)
+    won = where(mask & (brought > paid), won + 1, won)
     ratio = (brought - paid) / paid
     earned = equity * ratio
     trades = Trades(
@@ -104,97 +118,106 @@ def settle(mask, seen, valued, s):
         where(mask & (earned < 0.0), loss - earned, loss),
         where(valued, simple + ratio, simple),
     )
-    return WalkState(
-        s.code,
-        s.last_trade,
-        s.sums,
-        Drawdown(peak, worst),
-        Counts(s.counts.opened, s.counts.held, won),
-        trades,
-    )
+    counts = Counts(state.counts.opened, state.counts.held, won)
+    drawdown = Drawdown(peak, worst)
+    return WalkState(state.code, state.last_trade, state.sums, drawdown, counts, trades)
 
 
 @inlined
-def settle_last(s, length):
-    """The state after the last bar. A trade that is open then has no exit but is worth something."""
-    everywhere = s.code == s.code
-    return settle(s.code < 2 * length, everywhere, everywhere, s)
+def settle_last(state, length):
+    """Settle the last trade after the last bar.
+
+    A trade that is open then has no exit but is worth something.
+
+    Parameters
+    ----------
+    state : WalkState
+        State after the last entry.
+    length : int
+        Bars of the series.
+
+    Returns
+    -------
+    WalkState
+        State with all trades settled.
+    """
+    everywhere = state.code == state.code
+    return settle(state.code < 2 * length, everywhere, everywhere, state)
 
 
 @inlined
-def read_stop(stops, bar):
-    """The own stop of a trade opened at ``bar``, as in Stops."""
+def _read_stop(stops, bar):
+    """Read the stop of a trade opened at ``bar``, as in Stops."""
     if stops is not None:
         return item(stops.code, bar)
     return None
 
 
 @inlined
-def meet_stops(at, acts, stop, entry, bar, values, stops):
-    """The row ``at`` of the tables, with the own stop of lanes that are held on at ``bar`` where it comes before the exit.
+def _meet_stops(at, acts, stop, entry, bar, values, stops):
+    """Put the stops of lanes that are held on at ``bar`` into its row of the tables.
 
-    One or two lanes of 32 do, at one entry in fifty: they are put right one by one. To find the entry by walking the list
-    again, for all lanes at once, cost up to a tenth of the sweep.
+    They count where they come before the exit: in one or two lanes of 32, at one entry in fifty,
+    so these are put right one by one. To find the entry by walking the list again, for all lanes at
+    once, cost up to a tenth of the sweep.
     """
     if stop is not None:
-        stops_first = acts & (
-            stop < at.code
-        )  # only of those held on: a trade that opens has its stop in the table
+        # only of those held on: a trade that opens has its stop in the table
+        stops_first = acts & (stop < at.code)
         if rarely(stops_first):
             word = pack_mask(stops_first)
             while word != 0:
                 lane = lowest_bit(word)
                 word &= word - 1
-                at = meet_stop(
-                    at, only(lane, at.code), np.int64(pick(entry, lane)) // 2, bar, values, stops
-                )
+                opened = np.int64(pick(entry, lane)) // 2
+                at = _meet_stop(at, only(lane, at.code), opened, bar, values, stops)
     return at
 
 
 @inlined
-def meet_stop(at, mask, entry, bar, values, stops):
-    """The row with the stop of a trade opened at ``entry``, in the lanes of ``mask``."""
-    ends, code, sums = values.sums, item(stops.code, entry), at.sums
+def _meet_stop(at, mask, entry, bar, values, stops):
+    """Put the stop of a trade opened at ``entry`` into a row, in the lanes of ``mask``."""
+    ends, code, sums, excursions = values.sums, item(stops.code, entry), at.sums, at.excursions
     end = np.int64(code) // 2
-    low, high, deepest = find_excursion(values.levels, bar, end)
-    base = read_exit(ends.gain, bar)
+    low, high, deepest = _find_excursion(values.levels, bar, end)
+    base = _read_exit(ends.gain, bar)
     return Tables(
         where(mask, code, at.code),
         ReturnSums(
-            where(mask, extend_to_stop(ends.gain, entry, bar, end), sums.gain),
-            where(mask, extend_to_stop(ends.returns, entry, bar, end), sums.returns),
-            where(mask, extend_to_stop(ends.squares, entry, bar, end), sums.squares),
-            where(mask, extend_to_stop(ends.downside, entry, bar, end), sums.downside),
-            where(mask, extend_to_stop(ends.losses, entry, bar, end), sums.losses),
+            where(mask, _extend_to_stop(ends.gain, entry, bar, end), sums.gain),
+            where(mask, _extend_to_stop(ends.returns, entry, bar, end), sums.returns),
+            where(mask, _extend_to_stop(ends.squares, entry, bar, end), sums.squares),
+            where(mask, _extend_to_stop(ends.downside, entry, bar, end), sums.downside),
+            where(mask, _extend_to_stop(ends.losses, entry, bar, end), sums.losses),
         ),
         where(mask, item(values.prices.stopped, entry), at.brought),
         Excursions(
-            where(mask, low - base, at.excursions.lowest),
-            where(mask, high - base, at.excursions.highest),
-            where(mask, deepest, at.excursions.fall),
+            where(mask, low - base, excursions.lowest),
+            where(mask, high - base, excursions.highest),
+            where(mask, deepest, excursions.fall),
         ),
     )
 
 
 @inlined
-def extend_to_stop(ends, entry, bar, end):
-    """What a position held on at ``bar`` adds to a sum until its own stop; a stop at ``bar`` itself adds nothing."""
+def _extend_to_stop(ends, entry, bar, end):
+    """What a position held on at ``bar`` adds to a sum until its stop, if that is later."""
     if ends is not None:
         return item(ends.stopped, entry) - item(ends.exit, bar) if end > bar else 0.0
     return None
 
 
 @inlined
-def read_exit(ends, bar):
-    """What a sale at ``bar`` adds to a sum."""
+def _read_exit(ends, bar):
+    """Read what an exit at ``bar`` adds to a sum."""
     if ends is not None:
         return item(ends.exit, bar)
     return None
 
 
 @inner
-def find_excursion(levels, bar, end):
-    """Lowest and highest close from ``bar`` to before ``end``, and the deepest fall."""
+def _find_excursion(levels, bar, end):
+    """Find the lowest and highest close from ``bar`` to before ``end``, and the deepest fall."""
     low, high, deepest = np.inf, -np.inf, 0.0
     if levels is not None:
         for t in range(bar, end):
@@ -204,53 +227,75 @@ def find_excursion(levels, bar, end):
 
 
 @inlined
-def enter(tile, bar, values, stops, tables, start, s):
-    """An entry at ``bar``: a flat lane enters, a lane in conflict holds on, the others do nothing.
+def enter(tile, bar, values, stops, tables, start, state):
+    """Enter at ``bar``: a flat lane opens, a lane in conflict holds on, the others do nothing.
 
     Exit bars are compared as codes: ``2 * exit + 1 < 2 * bar + 0`` exactly where ``exit < bar``.
     A lane in conflict acts where it is *not* flat: then its exit can only be this very bar.
+
+    Parameters
+    ----------
+    tile : Tile
+        Bars of the tables.
+    bar : int
+        Bar of the entry.
+    values : TradeValues
+        What trades are worth.
+    stops : Stops or None
+        What ends trades by itself.
+    tables : Tables
+        What an entry at each bar does.
+    start : int
+        First bar that may trade; cash before it is no peak.
+    state : WalkState
+        Statistics of each lane before.
+
+    Returns
+    -------
+    WalkState
+        Statistics after.
     """
-    at = load(tables, bar - tile.begin, s.code)
-    flat = s.code < 2 * bar
+    at = load(tables, bar - tile.begin, state.code)
+    flat = state.code < 2 * bar
     conflict = (at.code & 1) != 0
     acts = flat ^ conflict
     opens = flat & acts
     last_trade = LastTrade(
-        where(opens, read_stop(stops, bar), s.last_trade.stop),
-        where(opens, bar * 2, s.last_trade.entry),
+        where(opens, _read_stop(stops, bar), state.last_trade.stop),
+        where(opens, bar * 2, state.last_trade.entry),
     )
-    at = meet_stops(at, acts, last_trade.stop, last_trade.entry, bar, values, stops)
-    s = settle(
-        opens, opens & (splat(bar, s.code) > start), opens, s
-    )  # cash before the first close is no peak
-    opened, bars_held, won = s.counts
-    paid, brought, equity, profit, loss, simple = s.trades
+    at = _meet_stops(at, acts, last_trade.stop, last_trade.entry, bar, values, stops)
+    state = settle(opens, opens & (splat(bar, state.code) > start), opens, state)
+    opened, held, won = state.counts
+    held_now = (at.code - (at.code & 1)) - 2 * bar
+    trades = state.trades
     return WalkState(
-        where(acts, at.code, s.code),
+        where(acts, at.code, state.code),
         last_trade,
-        added(acts, s.sums, at.sums),
-        deepened(acts, s.drawdown, s.sums.gain, at.excursions),
-        Counts(
-            where(opens, opened + 1, opened),
-            where(acts, bars_held + ((at.code - (at.code & 1)) - 2 * bar), bars_held),
-            won,
-        ),
+        added(acts, state.sums, at.sums),
+        _deepen(acts, state.drawdown, state.sums.gain, at.excursions),
+        Counts(where(opens, opened + 1, opened), where(acts, held + held_now, held), won),
         Trades(
-            where(opens, item(values.prices.entry, bar), paid),
-            where(acts, at.brought, brought),
-            equity,
-            profit,
-            loss,
-            simple,
+            where(opens, item(values.prices.entry, bar), trades.paid),
+            where(acts, at.brought, trades.brought),
+            trades.equity,
+            trades.profit,
+            trades.loss,
+            trades.simple,
         ),
     )
 
 
 @inlined
-def deepened(acts, drawdown, gain, excursions):
-    """The drawdown with the excursions of a trade, without its exit; ``gain`` is that before the trade."""
+def _deepen(acts, drawdown, gain, excursions):
+    """Take a trade but for its exit into the drawdown.
+
+    ``gain`` is the logarithm of the growth of cash before the trade.
+    """
     peak, worst = drawdown
-    fallen = lower(lower(worst, excursions.fall), gain + excursions.lowest - peak)
-    return Drawdown(
-        where(acts, higher(peak, gain + excursions.highest), peak), where(acts, fallen, worst)
-    )
+    lowest = gain + excursions.lowest
+    highest = gain + excursions.highest
+    deepest_within = lower(worst, excursions.fall)
+    fallen = lower(deepest_within, lowest - peak)
+    raised = higher(peak, highest)
+    return Drawdown(where(acts, raised, peak), where(acts, fallen, worst))
