@@ -110,9 +110,11 @@ def _describe_value(error: Any) -> str:
     details: list[dict[str, Any]] = getattr(cause, "errors", list)()
     if not details or details[0]["type"] not in REQUIREMENTS:
         return ""
-    names = getattr(getattr(error, "param", None), "opts", ["value"])
+    parameter = getattr(error, "param", None)
+    names = getattr(parameter, "opts", ["value"])
     requirement = REQUIREMENTS[details[0]["type"]]
-    return f"{names[0]} must be {requirement}, got {details[0]['input']!r}."
+    value = details[0]["input"]
+    return f"{names[0]} must be {requirement}, got {value!r}."
 
 
 def _fail(text: str, code: int) -> int:

@@ -38,7 +38,18 @@ class CommandOption(NamedTuple):
     default: Any = None
 
     def to_parameter(self, name: str) -> inspect.Parameter:
-        """Return the option as a parameter of a command."""
+        """Return the option as a parameter of a command.
+
+        Parameters
+        ----------
+        name : str
+            Name of the parameter, from which typer derives the flag.
+
+        Returns
+        -------
+        inspect.Parameter
+            A keyword with a default.
+        """
         return inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,

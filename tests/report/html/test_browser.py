@@ -35,12 +35,19 @@ addEventListener("unhandledrejection", (event) => errors.push(String(event.reaso
   await pause(100);
   const plots = [...document.querySelectorAll(".plot")], map = document.getElementById("map-0");
   const seen = {
-    ready: root.dataset.ready, theme: root.dataset.theme, errors, width: innerWidth, wide: root.scrollWidth > innerWidth,
-    drawn: plots.filter((plot) => plot.querySelector("svg.main-svg")).length, trouble: !document.getElementById("trouble").hidden,
+    ready: root.dataset.ready,
+    theme: root.dataset.theme,
+    errors,
+    width: innerWidth,
+    wide: root.scrollWidth > innerWidth,
+    drawn: plots.filter((plot) => plot.querySelector("svg.main-svg")).length,
+    trouble: !document.getElementById("trouble").hidden,
   };
   if (map && map.data) {
-    seen.heights = [before, height("equity"), document.querySelector("#equity svg.main-svg").getBoundingClientRect().height];
-    seen.stat = map.data.filter((trace) => trace.type === "heatmap" && trace.visible === true).map((trace) => trace.name).join();
+    const drawing = document.querySelector("#equity svg.main-svg").getBoundingClientRect();
+    const visible = map.data.filter((trace) => trace.type === "heatmap" && trace.visible === true);
+    seen.heights = [before, height("equity"), drawing.height];
+    seen.stat = visible.map((trace) => trace.name).join();
     seen.caption = map.parentElement.querySelector("figcaption").textContent;
     seen.scale = document.getElementById("equity").layout.yaxis.type;
     seen.sorted = document.querySelector("#rows th:last-child").getAttribute("aria-sort");
@@ -64,7 +71,7 @@ def report(swept, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pages(named, report):
-    """All pages in frames of one browser: what became of each after all was pressed, and the lines of the console."""
+    """State of all pages, in frames of one browser, after every click; lines of the console."""
     folder, grid = report.parent, qmac.Grid(windows=(3, 5, 8, 13, 21))
     minutes = pd.date_range("2024-03-04 09:30", periods=780, freq="min", tz="America/New_York")
     results = {
@@ -146,9 +153,9 @@ def test_an_old_browser_still_reads(pages):
 
 
 def test_a_screenshot_shows_colours(report):
-    """A blank page would be of one colour; a drawn one has the winner's blue and buy & hold's orange."""
+    """A blank page has one colour; a drawn one the winner's blue and buy & hold's orange."""
     image = pytest.importorskip(
-        "PIL.Image", reason="Pillow is not installed: no screenshot is looked at"
+        "PIL.Image", reason="Pillow is not installed: the screenshot is not checked"
     )
     shot = report.with_name("shot.png")
     chromium(report.parent, "--window-size=1280,2000", f"--screenshot={shot}", report.as_uri())

@@ -14,6 +14,8 @@ def test_plain_values_for_json(swept):
     report = build_report(swept)
     again = json.loads(json.dumps(to_json_values(report.to_dict()), allow_nan=False))
     assert again["asked"]["digest"] == swept.digest
+    assert list(again["strategies"]) == ["kept", "folded", "looked_around", "rows"]
+    assert again["strategies"]["kept"] == len(swept.top)
     assert again["course"]["dates"][0] == "2001-01-01"
     assert again["outcomes"]["counts"] == report.distribution.counts.tolist()
     assert [metric for metric, _, _ in again["metrics"]] == list(swept.hold)

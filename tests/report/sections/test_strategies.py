@@ -15,8 +15,8 @@ def test_rows_with_the_same_trades_are_one_strategy(sample):
     trades = [
         qmac.backtest(named, row, swept.rules).trades for row in swept.top[list(ROLES)].to_numpy()
     ]
-    assert sum(len(row.window_sets) for row in found.rows) == found.kept == len(swept.top)
-    assert 1 < len(found.rows) < found.kept  # some are, some are not
+    assert sum(len(row.window_sets) for row in found.rows) == found.total_rows == len(swept.top)
+    assert 1 < len(found.rows) < found.total_rows  # some are, some are not
     ranks = {
         tuple(row): rank for rank, row in enumerate(swept.top[list(ROLES)].to_numpy().tolist())
     }
@@ -38,10 +38,10 @@ def test_a_long_series_has_few_neighbourhoods(swept, monkeypatch):
     )
     monkeypatch.setattr(strategies, "MOST_ROWS", 50)
     found = build_strategies(swept, swept.series)
-    assert (found.kept, found.folded) == (60, 50) and sum(
+    assert (found.total_rows, found.grouped_rows) == (60, 50) and sum(
         len(row.window_sets) for row in found.rows
     ) == 50
-    assert 1 <= found.looked_around < len(found.rows)
+    assert 1 <= found.evaluated < len(found.rows)
     assert [bool(row.near) for row in found.rows] == [
-        k < found.looked_around for k in range(len(found.rows))
+        k < found.evaluated for k in range(len(found.rows))
     ]

@@ -29,8 +29,9 @@ def shown(result):
 
 def test_the_neighbourhood_is_printed_where_it_is_fast(result, monkeypatch):
     near = result.neighbourhood(radius=2)["total_return"].iloc[1:]
-    said = f"within 2 steps of the winner, {len(near)} window sets: median {near.median():.1%}, worst {near.min():.1%}\n"
-    assert shown(result).endswith(said)
+    line = f"within 2 steps of the winner, {len(near)} window sets: "
+    line += f"median {near.median():.1%}, worst {near.min():.1%}\n"
+    assert shown(result).endswith(line)
     assert "within 2 steps" not in shown(replace(result, source=None))
     monkeypatch.setattr(terminal, "MOST_BARS", len(near) * 100)
     assert "within 2 steps" not in shown(result)

@@ -43,7 +43,7 @@ def test_a_symbol_of_200_characters_leaves_room_for_the_rest(result):
 def test_runs_and_their_progress(tmp_path):
     entries = [
         Entry(tmp_path / "a", "running", "total_return, 2:9", "total_return", 3, 1, 0.25),
-        Entry(tmp_path / "b", "damaged", said="run.json is no JSON"),
+        Entry(tmp_path / "b", "damaged", message="run.json is no JSON"),
     ]
     console = Console(file=io.StringIO(), width=300)
     tables.show_runs(entries, console)

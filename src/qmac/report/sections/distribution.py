@@ -134,7 +134,20 @@ def _compute_share_below(distribution: Distribution, score: float) -> float:
 
 
 def _fold_bins(distribution: Distribution) -> tuple[np.ndarray, np.ndarray]:
-    """Return score edges and counts of at most ``MOST_BARS`` bars of equally many bins."""
+    """Return the histogram of a run in fewer bars.
+
+    Parameters
+    ----------
+    distribution : Distribution
+        Histogram of a run, of many bins.
+
+    Returns
+    -------
+    edges : numpy.ndarray
+        Scores, ``(B + 1,)``, with B at most ``MOST_BARS``.
+    counts : numpy.ndarray
+        ``(B,)``. Bars have equally many bins; the first and the last include the tails.
+    """
     edges, counts = distribution.score_edges, distribution.counts
     if edges[-1] <= edges[0]:  # a single value
         ends = [distribution.score_min, distribution.score_max]

@@ -164,7 +164,20 @@ def _choose_bars(
 
 
 def _count_returns(returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return edges and counts of a histogram with an edge at 0: no bar mixes gains and losses."""
+    """Return a histogram of returns with an edge at 0, so that no bar mixes gains and losses.
+
+    Parameters
+    ----------
+    returns : numpy.ndarray
+        ``(N,)``.
+
+    Returns
+    -------
+    edges : numpy.ndarray
+        ``(B + 1,)``, of about ``TRADE_BINS`` bars.
+    counts : numpy.ndarray
+        ``(B,)``.
+    """
     if returns.size == 0:
         return np.zeros(1), np.zeros(0, np.int64)
     low = min(float(returns.min()), 0.0)
@@ -177,7 +190,18 @@ def _count_returns(returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _build_calendar(equity: pd.Series) -> Calendar:
-    """Return the returns of months and years; the first month begins with the first bar."""
+    """Return the returns of months and years; the first month begins with the first bar.
+
+    Parameters
+    ----------
+    equity : pandas.Series
+        Equity curve by date, ``(T,)``.
+
+    Returns
+    -------
+    Calendar
+        All years from the first bar to the last, NaN for months without a bar.
+    """
     index = pd.DatetimeIndex(equity.index)
     values = equity.to_numpy()
     year, month = index.year.to_numpy(), index.month.to_numpy()
@@ -188,6 +212,7 @@ def _build_calendar(equity: pd.Series) -> Calendar:
         returns = values[ends] / begins - 1
     years = np.arange(year[0], year[-1] + 1)
     months = np.full((years.size, MONTHS), np.nan)
-    months[year[ends] - years[0], month[ends] - 1] = returns
+    rows, columns = year[ends] - years[0], month[ends] - 1
+    months[rows, columns] = returns
     year_returns = np.nanprod(1 + np.nan_to_num(months), axis=1) - 1
     return Calendar(years, months, year_returns)

@@ -171,7 +171,22 @@ def _compute_middles(windows: pd.Index, block: int) -> np.ndarray:
 
 
 def _merge_blocks(array: np.ndarray, block: int, fill: float = 0.0) -> np.ndarray:
-    """Return an array as ``(R, block, C, block)``, with ``fill`` for NaN and beyond its edges."""
+    """Return an array as blocks.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        ``(H, W)``.
+    block : int
+        Rows and columns of a block.
+    fill : float
+        Value for NaN and beyond the edges of the array.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(R, block, C, block)``.
+    """
     height, width = array.shape
     padding = [(0, -height % block), (0, -width % block)]
     filled = np.where(np.isnan(array), fill, array)

@@ -42,7 +42,7 @@ class Report:
             "metrics": self.metrics,
             "cautions": self.cautions,
             "course": self.equity,
-            "strategies": self.strategies,
+            "strategies": self.strategies.to_dict(),
             "landscape": self.heatmaps,
             "outcomes": self.distribution,
         }

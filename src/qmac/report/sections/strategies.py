@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,13 +47,28 @@ class Strategy:
 class Strategies:
     """The best rows, grouped by trades."""
 
-    kept: int
+    total_rows: int
     """Rows of the result."""
-    folded: int
+    grouped_rows: int
     """Rows that were grouped: all, or the first 1,000."""
-    looked_around: int
-    """Strategies with a neighbourhood."""
+    evaluated: int
+    """Strategies with a neighbourhood, the first ones."""
     rows: tuple[Strategy, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers for JSON.
+
+        Returns
+        -------
+        dict
+            By the keys of ``qmac report --json``.
+        """
+        return {
+            "kept": self.total_rows,
+            "folded": self.grouped_rows,
+            "looked_around": self.evaluated,
+            "rows": self.rows,
+        }
 
 
 def build_strategies(result: Result, series: Series) -> Strategies:
@@ -97,7 +113,10 @@ def build_strategies(result: Result, series: Series) -> Strategies:
         for number, group in enumerate(groups)
     ]
     return Strategies(
-        kept=len(result.top), folded=len(rows), looked_around=affordable, rows=tuple(strategies)
+        total_rows=len(result.top),
+        grouped_rows=len(rows),
+        evaluated=affordable,
+        rows=tuple(strategies),
     )
 
 

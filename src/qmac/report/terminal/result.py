@@ -258,7 +258,20 @@ def _describe_filters(result: Result) -> str:
 
 
 def _build_histogram(distribution: Distribution, console: Console) -> Iterator[Text]:
-    """Yield a line for each bar, between the 0.1 % and the 99.9 % quantile."""
+    """Yield the lines of a histogram between the 0.1 % and the 99.9 % quantile.
+
+    Parameters
+    ----------
+    distribution : Distribution
+        Histogram of a run, of many bins.
+    console : rich.console.Console
+        Its width and its encoding count.
+
+    Yields
+    ------
+    rich.text.Text
+        Lower edge, bar, share of the combinations.
+    """
     objective = distribution.objective
     low = distribution.score_quantile(TAIL_SHARE)
     high = distribution.score_quantile(1 - TAIL_SHARE)
