@@ -190,12 +190,15 @@ def _count(swept: _Sweep) -> _Counts:
 
 def _summarise(swept: _Sweep) -> tuple[Distribution, Maps]:
     """Return the distribution and the maps of all scored combinations; the tally is used up."""
-    grid, evaluator, mapped = swept.grid, swept.evaluator, swept.executor.map
-    dataset, units, tally = evaluator.dataset, evaluator.units, swept.ledger.tally
-    objective = swept.spec.objective
-    maps = build_maps(tally, dataset.buys, dataset.sells, grid.shared_windows, mapped)
-    distribution = Distribution.from_tally(objective, tally, maps, evaluator.scale, units)
-    return distribution, Maps.from_cells(objective, maps, grid, units, mapped)
+    grid, objective, mapped = swept.grid, swept.spec.objective, swept.executor.map
+    tally = swept.ledger.tally
+    dataset = swept.evaluator.dataset
+    units = swept.evaluator.units
+    scale = swept.evaluator.scale
+    cells = build_maps(tally, dataset.buys, dataset.sells, grid.shared_windows, mapped)
+    distribution = Distribution.from_tally(objective, tally, cells, scale, units)
+    maps = Maps.from_cells(objective, cells, grid, units, mapped)
+    return distribution, maps
 
 
 def _describe_prices(series: PreparedSeries) -> dict[str, Any]:
