@@ -30,7 +30,6 @@ from qmac.runs.tasks import Task
 from qmac.runtime.execution import ledger, threads
 from qmac.runtime.monitoring import progress_log
 from qmac.storage import atomic
-from qmac.storage.json_text import compute_checksum
 from qmac.strategy.request import check_request
 
 BARS = ohlc("random", 300, 4)
@@ -408,34 +407,6 @@ def test_other_damage(copy, digest, damage):
         qmac.resume(copy)
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {}, {"grid": 7}, {"rules": {"fees": 2}}, {"rules": {"x": 2}}, {"rules": {"fees": 10**400}}, {"top": None}, {"top": 0},
-        {"averages": 3}, {"objective": "profit"}, {"constraints": {"win_rate": [1, 0]}},
-    ],
-)  # fmt: skip
-def test_a_stranger_s_header_is_refused(copy, asked):
-    header = json.loads((copy / HEADER).read_text())
-    header["fingerprint"] = header["fingerprint"] | asked if asked else {}
-    header["checksum"] = compute_checksum(header)
-    (copy / HEADER).write_text(json.dumps(header))
-    with pytest.raises(ResultError):
-        qmac.resume(copy)
-
-
-def test_kernels_of_another_version_are_named(copy):
-    header = json.loads((copy / HEADER).read_text())
-    header["fingerprint"]["kernels"] = "0" * 64
-    header["qmac"] += "\x1b[2J"  # which would clear a terminal
-    header["checksum"] = compute_checksum(header)
-    (copy / HEADER).write_text(json.dumps(header))
-    with pytest.raises(
-        ResultError, match=r"was written by qmac [0-9.a-z]+\?\[2J, .*Resume it with that version"
-    ):
-        qmac.resume(copy)
-
-
 # -- another question
 
 
@@ -580,52 +551,6 @@ def test_another_environment(copy, digest, environment):
 
 
 # -- many
-
-
-def test_many_equal_single_ones(tmp_path, slowly):
-    frames = {
-        "SPY": PRICES,
-        "a/b": frame(series("ticks", 300, 1)),
-        "spy": BARS,
-        "flat": frame(series("constant", 60, 1)),
-    }
-    single = {name: qmac.optimize(table, SMALL, top=20) for name, table in frames.items()}
-    many = qmac.optimize_many(frames, SMALL, top=20, threads=2)
-    kept = qmac.optimize_many(frames, SMALL, top=20, out=tmp_path / "run")
-    again = qmac.resume(tmp_path / "run")
-    for results in (many, kept, again, reader.read_results(tmp_path / "run")):
-        assert list(results) == list(frames) and results.left_out == {}
-        assert {name: result.digest for name, result in results.items()} == {
-            n: r.digest for n, r in single.items()
-        }
-        table = results.winners
-        assert list(table.index) == list(frames)
-        for name, result in single.items():
-            row = tuple(table.loc[name, ["buy_fast", "buy_slow", "sell_fast", "sell_slow"]])
-            assert result.best in (None, row)
-            assert table.loc[name, "buy_and_hold"] == pytest.approx(result.hold["total_return"])
-    assert json.loads(json.dumps(many.summary()))["digests"] == {
-        n: r.digest for n, r in single.items()
-    }
-
-
-def test_symbols_that_cannot_be_used_are_left_out(tmp_path, slowly):
-    frames = {"good": PRICES, "bad": -PRICES, "short": PRICES.iloc[:11], "late": PRICES.iloc[:200]}
-    rules = qmac.Rules(start="2001-11-01")
-    with pytest.warns(UserWarning, match="left out: "):
-        results = qmac.optimize_many(frames, SMALL, rules=rules, top=5, out=tmp_path / "run")
-    assert list(results) == ["good"] and set(results.left_out) == {"bad", "short", "late"}
-    assert "Close is -" in results.left_out["bad"] and "12" in results.left_out["short"]
-    assert (
-        qmac.resume(tmp_path / "run").left_out
-        == results.left_out
-        == reader.read_results(tmp_path / "run").left_out
-    )
-    with pytest.raises(qmac.InputError, match="Close is -"):
-        qmac.optimize_many(frames, SMALL, strict=True, out=tmp_path / "strict")
-    assert not (tmp_path / "strict").exists()
-    with pytest.raises(qmac.InputError):
-        qmac.optimize_many({"bad": -PRICES, "short": PRICES.iloc[:5]}, SMALL)
 
 
 FRAMES = {"A": PRICES, "B": BARS, "C": frame(series("ticks", 300, 1))}

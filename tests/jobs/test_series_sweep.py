@@ -18,7 +18,6 @@ from qmac.data.prices import Prices
 from qmac.engine.sweep.pilot import fit_scale
 from qmac.engine.sweep.spec import LANES, SweepSpec, build_spec
 from qmac.errors import PricesError
-from qmac.jobs import top_rows
 from qmac.jobs.series_sweep import sweep
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.threads import ThreadExecutor
@@ -252,16 +251,6 @@ def test_digest_is_the_same_for_any_threads_and_tiles(market):
         assert run(prices, grid, qmac.Rules(), top=50, lanes=lanes).digest == expected
 
 
-def test_rows_finished_in_parts_are_the_same(market, monkeypatch):
-    prices, grid = market
-    whole = run(prices, grid, qmac.Rules(), top=500).top
-    monkeypatch.setattr(top_rows, "PART_ROWS", 37)
-    monkeypatch.setattr(top_rows, "PART_BARS", 1)
-    pd.testing.assert_frame_equal(
-        run(prices, grid, qmac.Rules(), top=500).top, whole, check_exact=True
-    )
-
-
 @pytest.mark.parametrize("objective", sorted(MEASURES))
 @pytest.mark.parametrize("stops", [{}, {"stop_loss": 0.05, "max_bars": 30}])
 def test_digest_of_every_objective_is_the_same_for_any_threads_and_tiles(market, objective, stops):
@@ -373,44 +362,6 @@ def test_series_longer_than_two_byte_codes():
         )
 
 
-def test_own_averages(sample):
-    grid = qmac.Grid(windows=[5, 10, 20, 40])
-    close = sample.frame["Close"]
-    own = {
-        window: close.ewm(span=window, adjust=False, min_periods=window).mean()
-        for window in grid.windows
-    }
-    ours = qmac.optimize(sample, grid, rules=qmac.Rules(average="ema"), top=grid.size)
-    by_window = qmac.optimize(sample, grid, averages=own, top=grid.size)
-    by_row = qmac.optimize(sample, grid, averages=np.array(list(own.values())), top=grid.size)
-    assert by_window.digest == by_row.digest == ours.digest
-    assert by_window.prices["averages"] == "own"
-    with pytest.raises(qmac.InputError, match="no window 40"):
-        qmac.optimize(sample, grid, averages={5: own[5], 10: own[10], 20: own[20]})
-    with pytest.raises(qmac.InputError, match=r"need \(4, 5031\)"):
-        qmac.optimize(sample, grid, averages=np.ones((3, 7)))
-
-
-def test_interrupt_stops_the_kernels(sample):
-    def interrupt(status):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        qmac.optimize(sample, qmac.Grid(windows=range(2, 253)), progress=interrupt)
-
-
-def test_the_best_so_far_is_the_best_of_all(market):
-    """Also where every pair shares a window with some other pair of its list."""
-    prices, _ = market
-    for series_, grid in (
-        (prices, qmac.Grid(windows=range(2, 8))),
-        (prices.tail(60), qmac.Grid(windows=range(2, 20))),
-    ):
-        seen = []
-        result = qmac.optimize(series_, grid, progress=seen.append)
-        assert seen[-1].best == pytest.approx(result.distribution.max)
-
-
 def test_errors_of_workers_are_raised(market, monkeypatch):
     from qmac.engine.sweep.worker import Worker
 
@@ -418,70 +369,6 @@ def test_errors_of_workers_are_raised(market, monkeypatch):
     monkeypatch.setattr(Worker, "evaluate", lambda worker, unit: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(prices, grid, qmac.Rules(), ThreadExecutor(2))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ({"objective": "totl_return"}, "Did you mean 'total_return'"),
-        ({"objective": "sharp"}, "Did you mean 'sharpe_ratio'"),
-        ({"constraints": {"win_rat": (0, 1)}}, "Did you mean 'win_rate'"),
-        ({"constraints": {"win_rate": (0.9, 0.1)}}, "contradict"),
-        ({"constraints": {"win_rate": 0.9}}, "lowest, highest"),
-        ({"constraints": {"win_rate": (math.nan, 1)}}, "not a number"),
-        ({"constraints": {"total_trades": (None, 3)}, "min_trades": 4}, "contradict"),
-        ({"rules": qmac.Rules(end="1990-01-01")}, "Give a later end"),
-        ({"rules": qmac.Rules(start="2002-01-01", end="2001-12-31")}, "Give a later end"),
-        ({"rules": qmac.Rules(end="2001-01-15")}, "needs at least"),
-        ({"rules": qmac.Rules(start="2050-01-01")}, "Give an earlier start"),
-        ({"top": 0}, "top must be at least 1, got 0"),
-        ({"top": 2.5}, "whole number"),
-        ({"threads": 0}, "threads must be at least 1, got 0"),
-        ({"min_trades": -1}, "min_trades must be at least 0, got -1"),
-    ],
-)
-def test_bad_options(market, arguments, says):
-    with pytest.raises(qmac.InputError, match=says):
-        qmac.optimize(*market, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ({"constraints": ["total_trades >= 10"]}, "must be a mapping"),
-        ({"constraints": {"total_trades": (math.inf, None)}}, "no finite value satisfies"),
-        ({"constraints": {"best_trade": (0.1, None)}}, "shown for the best rows only"),
-        ({"objective": ["total_return"]}, "not known"),
-        ({"rules": {"fees": 0}}, "must be qmac.Rules"),
-        (
-            {"averages": {w: np.ones(399) for w in range(2, 22)}},
-            r"window 2 have the shape \(399,\)",
-        ),
-        ({"averages": {w: ["x"] * 400 for w in range(2, 22)}}, "not a number"),
-        ({"averages": np.full((20, 400), np.inf)}, "infinite"),
-        ({"averages": pd.DataFrame(np.ones((400, 20)), columns=range(2, 22))}, "other dates"),
-        ({"averages": 3}, "averages are a int"),
-    ],
-)
-def test_bad_arguments(market, arguments, says):
-    with pytest.raises(qmac.InputError, match=says):
-        qmac.optimize(*market, **arguments)
-
-
-def test_few_digits_are_a_warning_not_the_end():
-    """A series that hardly moves but for one crash that nobody holds."""
-    rng = np.random.default_rng(0)
-    close = np.round(1 + np.cumsum(rng.normal(0, 1e-6, 5000)), 6)
-    close[100:130] *= np.linspace(0.88, 1, 30)
-    prices = pd.Series(close, pd.date_range("2023-03-01", periods=5000, freq="min"))
-    with pytest.warns(UserWarning, match="is exact to"):
-        qmac.optimize(
-            prices,
-            qmac.Grid(windows=range(150, 400, 25)),
-            "sharpe_ratio",
-            qmac.Rules(slippage=0),
-            top=500,
-        )
 
 
 def test_a_lost_decimal_point_is_an_error_of_the_prices():
@@ -590,64 +477,3 @@ def test_no_minus_zero_and_no_negative_omega(sample):
         )
         assert result.distribution.min == 0.0 and not np.signbit(result.distribution.min)
         assert not np.signbit(result.top[metric]).any()
-
-
-def test_total_trades_are_whole(market):
-    assert (
-        qmac.optimize(*market, objective="total_trades", top=3).top["total_trades"].dtype
-        == np.int64
-    )
-
-
-@pytest.mark.parametrize(
-    ("rules", "says"), [({"stop_loss": 0.1}, "but Low is"), ({"fill": "next_open"}, "but Low is")]
-)
-def test_bars_in_pieces(market, rules, says):
-    prices, grid = market
-    table = prices.frame.assign(Close=prices.frame["Close"] * 0.7)
-    with pytest.raises(qmac.InputError, match=says):
-        qmac.optimize(table, grid, rules=qmac.Rules(**rules))
-    assert qmac.optimize(table, grid).evaluated == grid.size  # nothing but the close is looked at
-
-
-@pytest.mark.parametrize(
-    ("zone", "end", "last"),
-    [
-        ("America/New_York", "2020-03-08", "2020-03-08 23:00"),  # 23 hours
-        ("America/New_York", "2020-11-01", "2020-11-01 23:00"),  # 25 hours
-        ("America/Sao_Paulo", "2018-11-03", "2018-11-03 23:00"),  # the next day has no midnight
-        ("America/Sao_Paulo", "2018-11-04", "2018-11-04 23:00"),
-        ("America/New_York", "2020-03-07T00:00:00", "2020-03-07 00:00"),
-    ],
-)
-def test_end_is_all_of_the_day(zone, end, last):
-    index = (
-        pd.date_range(pd.Timestamp(end) - pd.Timedelta(days=5), periods=240, freq="h")
-        .tz_localize("UTC")
-        .tz_convert(zone)
-    )
-    prices = pd.Series(series("random", 240, 2), index)
-    result = qmac.optimize(prices, qmac.Grid(windows=[2, 3, 5, 6]), rules=qmac.Rules(end=end))
-    assert result.prices["last"][:16] == last
-
-
-def test_moments_that_are_none():
-    index = pd.date_range("2020-03-05", periods=240, freq="h", tz="America/New_York")
-    prices, grid = pd.Series(series("random", 240, 2), index), qmac.Grid(windows=[2, 3, 5, 6])
-    with pytest.raises(qmac.InputError, match="is not one moment"):
-        qmac.optimize(prices, grid, rules=qmac.Rules(start="2020-03-08T02:30"))
-    with pytest.raises(qmac.InputError, match="names a time zone"):
-        qmac.optimize(
-            prices.tz_localize(None), grid, rules=qmac.Rules(start="2020-03-06T12:00+09:00")
-        )
-    with pytest.raises(qmac.InputError, match="must be a date"):
-        qmac.Rules(end=pd.NaT)
-
-
-def test_next_open_needs_opens():
-    with pytest.raises(qmac.InputError, match="no Open column"):
-        qmac.optimize(
-            frame(series("random", 90, 1)),
-            qmac.Grid(windows=range(2, 9)),
-            rules=qmac.Rules(fill="next_open"),
-        )

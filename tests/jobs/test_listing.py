@@ -1,0 +1,111 @@
+"""The list of runs says how each is, and nothing damaged stops it."""
+
+import json
+
+import pytest
+from helpers.run_directories import GRID, PRICES, created
+
+import qmac
+from qmac.errors import OptionError
+from qmac.jobs.listing import (
+    DAMAGED,
+    FINISHED,
+    INCOMPLETE,
+    INTERRUPTED,
+    RUNNING,
+    describe_directory,
+    find,
+)
+from qmac.runs.directory import PROGRESS
+from qmac.runs.header import HEADER
+from qmac.runs.tasks import Task
+from qmac.runtime.monitoring.progress_log import ProgressLog
+from qmac.storage.json_text import compute_checksum
+
+
+@pytest.fixture(scope="module")
+def result():
+    return qmac.optimize(PRICES, GRID, rules=qmac.Rules(fees=0.1), top=5)
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return created(tmp_path / "run", {"SPY": PRICES, "QQQ": PRICES.tail(200)})
+
+
+def store(directory, symbol, result, failed=()):
+    """Write a result into a run, with cells that failed."""
+    place = result.save(directory.result(Task(symbol)))
+    header = json.loads((place / "result.json").read_text())
+    header["failed"] = list(failed)
+    header["checksum"] = compute_checksum(header)
+    (place / "result.json").write_text(json.dumps(header))
+
+
+def test_an_interrupted_run(directory, result):
+    store(directory, "QQQ", result)
+    ProgressLog(directory.path / PROGRESS).end("stopped at 30 %")
+    entry = describe_directory(directory.path)
+    assert (entry.state, entry.message) == (INTERRUPTED, "stopped at 30 %")
+    assert (entry.symbols, entry.done, entry.symbol) == (2, 1, "QQQ")
+    assert entry.combination == result.best
+    assert entry.best == result.top["total_return"].iloc[0]
+    assert entry.request == "total_return, 2:11, fees 0.1"
+
+
+def test_a_run_whose_lock_is_held_is_running(directory):
+    with directory.locked():
+        assert describe_directory(directory.path).state == RUNNING
+    assert describe_directory(directory.path).state == INTERRUPTED
+
+
+@pytest.mark.parametrize("failed", [[], [{"cell": 1, "combinations": 2, "reason": "lost"}]])
+def test_a_run_of_which_every_result_is_there(directory, result, failed):
+    store(directory, "SPY", result)
+    store(directory, "QQQ", result, failed)
+    entry = describe_directory(directory.path)
+    assert entry.state == (INCOMPLETE if failed else FINISHED)
+    assert entry.message == ("cells failed of QQQ" if failed else "")
+    assert entry.done == entry.symbols == 2 and entry.symbol == "SPY"  # the first of equal ones
+
+
+def test_a_result_by_itself(tmp_path, result):
+    entry = describe_directory(result.save(tmp_path / "result"))
+    assert (entry.state, entry.symbols, entry.symbol) == (FINISHED, 1, "SPY")
+    assert entry.combination == result.best and entry.date
+
+
+def test_runs_and_results_below_a_directory(directory, result, tmp_path):
+    result.save(tmp_path / "deep" / "er" / "result")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "result.json").touch()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "run.json").touch()  # of another program: no prices beside it
+    store(directory, "SPY", result)
+    places = [entry.path for entry in find([tmp_path])]
+    assert places == [tmp_path / "deep" / "er" / "result", directory.path]
+    with pytest.raises(OptionError, match="does not exist"):
+        list(find([tmp_path / "nothing"]))
+    with pytest.raises(OptionError, match="is a file"):
+        list(find([directory.path / HEADER]))
+
+
+def test_damage_is_a_state(directory, tmp_path):
+    (directory.path / HEADER).write_text("{\x1b")
+    (entry,) = find([tmp_path])
+    assert entry.state == DAMAGED and entry.message.startswith("run.json is damaged")
+    assert entry.date
+
+
+def test_a_run_of_another_format_is_listed(directory):
+    header = directory.header.to_dict() | {"format": 1}
+    header["checksum"] = compute_checksum(header)
+    (directory.path / HEADER).write_text(json.dumps(header))
+    entry = describe_directory(directory.path)
+    assert entry.state == DAMAGED and "in run format 1" in entry.message
+
+
+def test_json_has_the_names_that_programs_read(directory):
+    values = describe_directory(directory.path).to_dict()
+    assert values["asked"] == "total_return, 2:11, fees 0.1" and values["said"] == ""
+    assert not {"request", "message"} & set(values)
