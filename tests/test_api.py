@@ -84,10 +84,10 @@ def test_the_best_so_far_is_the_best_of_all(market):
         ({"constraints": {"win_rate": 0.9}}, "lowest, highest"),
         ({"constraints": {"win_rate": (math.nan, 1)}}, "not a number"),
         ({"constraints": {"total_trades": (None, 3)}, "min_trades": 4}, "contradict"),
-        ({"rules": qmac.Rules(end="1990-01-01")}, "Give a later end"),
-        ({"rules": qmac.Rules(start="2002-01-01", end="2001-12-31")}, "Give a later end"),
+        ({"rules": qmac.Rules(end="1990-01-01")}, "Use a later end"),
+        ({"rules": qmac.Rules(start="2002-01-01", end="2001-12-31")}, "Use a later end"),
         ({"rules": qmac.Rules(end="2001-01-15")}, "needs at least"),
-        ({"rules": qmac.Rules(start="2050-01-01")}, "Give an earlier start"),
+        ({"rules": qmac.Rules(start="2050-01-01")}, "Use an earlier start"),
         ({"top": 0}, "top must be at least 1, got 0"),
         ({"top": 2.5}, "whole number"),
         ({"threads": 0}, "threads must be at least 1, got 0"),
@@ -114,7 +114,7 @@ def test_bad_options(market, arguments, says):
         ({"averages": {w: ["x"] * 400 for w in range(2, 22)}}, "not a number"),
         ({"averages": np.full((20, 400), np.inf)}, "infinite"),
         ({"averages": pd.DataFrame(np.ones((400, 20)), columns=range(2, 22))}, "other dates"),
-        ({"averages": 3}, "averages are a int"),
+        ({"averages": 3}, "averages must be an array, .*got int"),
     ],
 )
 def test_bad_arguments(market, arguments, says):
@@ -166,7 +166,7 @@ def test_moments_that_are_none():
     prices, grid = pd.Series(series("random", 240, 2), index), qmac.Grid(windows=[2, 3, 5, 6])
     with pytest.raises(qmac.InputError, match="is not one moment"):
         qmac.optimize(prices, grid, rules=qmac.Rules(start="2020-03-08T02:30"))
-    with pytest.raises(qmac.InputError, match="names a time zone"):
+    with pytest.raises(qmac.InputError, match="has a time zone"):
         qmac.optimize(
             prices.tz_localize(None), grid, rules=qmac.Rules(start="2020-03-06T12:00+09:00")
         )

@@ -1,4 +1,4 @@
-"""What a job is said to take beforehand."""
+"""Estimates of what a job takes: time, memory, disk."""
 
 import dataclasses
 import re
@@ -63,7 +63,7 @@ def test_no_more_threads_than_the_governor_gives(monkeypatch):
     assert estimate(job(300), Limits(), 16).threads == 1
 
 
-def test_scores_that_are_kept_count(tmp_path, monkeypatch):
+def test_scores_on_disk_count(tmp_path, monkeypatch):
     reading = Probe().read()  # the same for both: this process has grown and may shrink
     monkeypatch.setattr(Probe, "read", lambda _: reading)
     monkeypatch.setattr(

@@ -60,10 +60,18 @@ def test_prices_of_a_directory_are_read_when_they_are_needed(directory, monkeypa
 @pytest.mark.parametrize(
     "changed",
     [
-        {}, {"grid": 7}, {"rules": {"fees": 2}}, {"rules": {"x": 2}}, {"rules": {"fees": 10**400}}, {"top": None}, {"top": 0},
-        {"averages": 3}, {"objective": "profit"}, {"constraints": {"win_rate": [1, 0]}},
+        {},
+        {"grid": 7},
+        {"rules": {"fees": 2}},
+        {"rules": {"x": 2}},
+        {"rules": {"fees": 10**400}},
+        {"top": None},
+        {"top": 0},
+        {"averages": 3},
+        {"objective": "profit"},
+        {"constraints": {"win_rate": [1, 0]}},
     ],
-)  # fmt: skip
+)
 def test_an_untrusted_header_is_refused(directory, changed):
     header = json.loads((directory.path / HEADER).read_text())
     header["fingerprint"] = header["fingerprint"] | changed if changed else {}

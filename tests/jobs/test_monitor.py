@@ -47,7 +47,7 @@ class Folder:
         return None, []
 
 
-# What is let in
+# What is admitted
 
 
 def test_what_was_allocated_since_the_last_reading_counts(evaluator):
@@ -86,7 +86,7 @@ def test_the_tally_of_a_run_with_snapshots_is_held_from_the_start(evaluator, dir
             assert np.array_equal(reductions.named_arrays(ledger.tally)[name], array), name
 
 
-# What it writes, and when
+# What is saved, and when
 
 
 def clocked(monkeypatch):
@@ -160,7 +160,7 @@ def test_stopped_at_the_end(evaluator):
     assert monitor.end(ledger)[-1]["reason"].startswith("max_time")
 
 
-def test_what_is_shown_of_memory_is_what_counts_against_the_limit(evaluator):
+def test_the_memory_that_is_shown_counts_against_the_limit(evaluator):
     said = []
     monitor = build_monitor(listener=said.append)
     ledger = ledger_of(evaluator)
@@ -207,11 +207,11 @@ def test_time_and_work_of_earlier_processes_count(evaluator, tmp_path):
     assert threading.active_count() >= 1
 
 
-# Many rows to be kept
+# Many top rows
 
 
-def test_what_kept_rows_take_is_asked_for(evaluator):
-    """Their replay and their table: 200,000 took hundreds of MiB that nobody had asked for."""
+def test_memory_of_the_top_rows_is_admitted(evaluator):
+    """Their replay and their table: 200,000 took hundreds of MiB that had not been admitted."""
     many = replace(build_spec_of(), top=200_000)
     with (
         pytest.raises(OptionError, match="The run needs .* MiB with one thread"),
@@ -289,7 +289,7 @@ def kept(tmp_path):
     return RunDirectory.create(tmp_path / "run", run)
 
 
-def test_what_earlier_processes_did_is_told_and_not_undone(evaluator, kept):
+def test_degradations_of_earlier_processes_are_in_the_result(evaluator, kept):
     last, reasons = evaluator.counts.size, []
     for number, batch in enumerate([(0, 3), (3, 6), (6, last)]):
         monitor, ledger = (
@@ -316,7 +316,7 @@ def test_what_earlier_processes_did_is_told_and_not_undone(evaluator, kept):
     ]
 
 
-def test_scores_that_were_dropped_behind_the_last_snapshot_are_known_to_be(evaluator, kept):
+def test_scores_dropped_after_the_last_snapshot_are_noticed(evaluator, kept):
     monitor, ledger = build_monitor(directory=kept), ledger_of(evaluator)
     monitor.begin(evaluator, ledger, 1)
     part(evaluator, ledger, (0, 3))
@@ -330,7 +330,7 @@ def test_scores_that_were_dropped_behind_the_last_snapshot_are_known_to_be(evalu
     ]
 
 
-def test_scores_go_on_where_they_are_whole(evaluator, kept):
+def test_scores_are_resumed_where_they_are_whole(evaluator, kept):
     for batch in ((0, 3), (3, evaluator.counts.size)):
         monitor, ledger = build_monitor(directory=kept), ledger_of(evaluator)
         monitor.begin(evaluator, ledger, 1)

@@ -1,4 +1,4 @@
-"""Jobs of one series or many: each is done once, whatever breaks in between, and never for another question."""
+"""Jobs of one series or many: each task is done once, whatever interrupts it."""
 
 import dataclasses
 import errno
@@ -47,16 +47,16 @@ def slowly(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory):
+def interrupted(tmp_path_factory):
     """A run directory with half of it done; copy it, do not touch it."""
     with pytest.MonkeyPatch.context() as patch:
         slow(patch)
-        return halted(tmp_path_factory.mktemp("begun") / "run")
+        return halted(tmp_path_factory.mktemp("interrupted") / "run")
 
 
 @pytest.fixture
-def copy(begun, tmp_path):
-    return Path(shutil.copytree(begun, tmp_path / "copy"))
+def copy(interrupted, tmp_path):
+    return Path(shutil.copytree(interrupted, tmp_path / "copy"))
 
 
 def snapshots(path):
@@ -68,7 +68,7 @@ def states(path):
 
 
 class Seen:
-    """A listener that knows of whom it heard, and from where on."""
+    """A listener that records each symbol, and its share when it was first shown."""
 
     def __init__(self):
         self.first = {}
@@ -77,10 +77,10 @@ class Seen:
         self.first.setdefault(status.name, status.done / status.size)
 
 
-# -- going on
+# -- resuming
 
 
-def test_a_run_that_was_broken_off_goes_on(copy, digest):
+def test_an_interrupted_run_is_resumed(copy, digest):
     assert states(copy)[-1] == "interrupted" and len(snapshots(copy)) == 3
     seen = Seen()
     (result,) = qmac.resume(copy, threads=1, progress=seen).values()
@@ -138,13 +138,13 @@ def test_a_symbol_that_does_not_fit_stops_no_other(tmp_path):
     long.index = pd.date_range("2001-01-01", periods=60_000, freq="h", name="Date")
     job = {"A": BARS, "B": long, "C": BARS.iloc[:-10]}
     limit = psutil.Process().memory_info().rss + 300 * 2**20  # of which the long one needs 700
-    asked = {"grid": qmac.Grid(windows=range(2, 120)), "limits": qmac.Limits(memory=limit)}
+    options = {"grid": qmac.Grid(windows=range(2, 120)), "limits": qmac.Limits(memory=limit)}
     path = tmp_path / "run"
     with pytest.warns(UserWarning, match="left out: B: "):
-        results = qmac.optimize_many(job, **asked, out=path)
+        results = qmac.optimize_many(job, **options, out=path)
     assert list(results) == ["A", "C"] and "MiB" in results.left_out["B"]
     with pytest.raises(OptionError, match="MiB"):
-        qmac.optimize_many(job, **asked, strict=True)
+        qmac.optimize_many(job, **options, strict=True)
     assert list(qmac.resume(path)) == ["A", "B", "C"]  # with more memory
 
 
@@ -158,7 +158,7 @@ def test_a_damaged_file_of_prices_stops_no_other(tmp_path):
 
 
 def test_a_symbol_that_is_left_out_loses_nothing(tmp_path, slowly):
-    """What was half done when its prices could not be read, or it did not fit any more, is gone on with."""
+    """What was half done when its prices could not be read, or did not fit, is resumed later."""
     path = tmp_path / "run"
     with pytest.raises(Halt):
         qmac.optimize_many(
@@ -180,7 +180,7 @@ def test_a_symbol_that_is_left_out_loses_nothing(tmp_path, slowly):
     assert list((path / "snapshots").iterdir()) == []
 
 
-def test_broken_off_again_and_again(tmp_path, slowly, digest):
+def test_a_run_is_interrupted_again_and_again(tmp_path, slowly, digest):
     path = halted(tmp_path / "run", 0.2)
     for share in (0.4, 0.6, 0.8):
         seen = Seen()
@@ -195,7 +195,7 @@ def test_broken_off_again_and_again(tmp_path, slowly, digest):
     assert qmac.resume(path)["prices"].digest == digest
 
 
-def test_a_limit_ends_a_run_that_goes_on_later(tmp_path, monkeypatch, digest):
+def test_a_limit_ends_a_run_that_is_resumed_later(tmp_path, monkeypatch, digest):
     slow(monkeypatch, 0.04)
     with pytest.raises(Stopped, match=r"stopped at \d+\.\d%: max_time"):
         qmac.optimize(
@@ -251,7 +251,7 @@ def test_progress_is_that_of_all_symbols(tmp_path):
     } == pytest.approx({"a": 0.1, "b": 0.4, "c": 1.0})
 
 
-def test_own_averages_are_kept(tmp_path, slowly):
+def test_averages_of_the_user_are_resumed(tmp_path, slowly):
     averages = np.array(
         [PRICES["Close"].rolling(window).mean().to_numpy() for window in GRID.windows]
     )
@@ -260,13 +260,13 @@ def test_own_averages_are_kept(tmp_path, slowly):
     assert qmac.resume(path)["prices"].digest == whole.digest
 
 
-def test_kinds_of_numbers_and_names_are_kept(tmp_path, slowly):
-    asked = {
+def test_types_of_numbers_and_names_survive_a_resume(tmp_path, slowly):
+    options = {
         "constraints": {"total_trades": (np.int64(2), None), "win_rate": (np.float32(0.1), 1)},
         "rules": qmac.Rules(fees=np.float64(0.001), max_bars=np.int64(50), start="2001-02-01"),
     }
-    whole = qmac.optimize(BARS, SMALL, top=20, **asked)
-    path = halted(tmp_path / "it's a “run”", prices=BARS, grid=SMALL, **asked)
+    whole = qmac.optimize(BARS, SMALL, top=20, **options)
+    path = halted(tmp_path / "it's a “run”", prices=BARS, grid=SMALL, **options)
     found = qmac.resume(path)["prices"]
     assert (found.digest, found.rules, found.constraints) == (
         whole.digest,
@@ -279,7 +279,7 @@ def test_kinds_of_numbers_and_names_are_kept(tmp_path, slowly):
 
 
 def shorten(path):
-    """What a disk leaves that wrote less than it said."""
+    """Cut a file as a disk leaves it that wrote less than it reported."""
     for file in [*path.glob("snapshots/.*.part"), *sorted(path.glob("snapshots/0*"))[-1:]][:1]:
         os.truncate(file, file.stat().st_size // 2)
 
@@ -300,12 +300,12 @@ def test_a_step_that_fails_does_not_end_the_run(tmp_path, monkeypatch, digest, a
             if count[0] <= 2:
                 shorten(path)
 
-    asked = {"top": 20, "threads": 2, "out": path}
+    options = {"top": 20, "threads": 2, "out": path}
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         with pytest.raises(Halt):
             monkeypatch.setattr(atomic, "step", step)
-            qmac.optimize(PRICES, GRID, progress=halting(0.6), **asked)
+            qmac.optimize(PRICES, GRID, progress=halting(0.6), **options)
         monkeypatch.setattr(atomic, "step", lambda _: None)
         assert count[0] > 0
         assert fault == "short" or any(
@@ -407,7 +407,7 @@ def test_other_damage(copy, digest, damage):
         qmac.resume(copy)
 
 
-# -- another question
+# -- another request
 
 
 def bit(column="Close", row=17):
@@ -417,15 +417,29 @@ def bit(column="Close", row=17):
     return table
 
 
-ASKED = {
-    "prices": BARS, "grid": SMALL, "objective": "sharpe_ratio", "rules": qmac.Rules(), "top": 20,
+ARGUMENTS = {
+    "prices": BARS,
+    "grid": SMALL,
+    "objective": "sharpe_ratio",
+    "rules": qmac.Rules(),
+    "top": 20,
     "constraints": {"win_rate": (0.1, None)},
-}  # fmt: skip
+}
 RULES = {
-    "fees": 0.001, "slippage": 0.0, "average": "ema", "fill": "next_open", "conflict": "opposite", "start": "2001-02-01",
-    "end": "2001-12-31", "stop_loss": 0.1, "take_profit": 0.1, "trailing_stop": 0.1, "max_bars": 9, "init_cash": 200,
+    "fees": 0.001,
+    "slippage": 0.0,
+    "average": "ema",
+    "fill": "next_open",
+    "conflict": "opposite",
+    "start": "2001-02-01",
+    "end": "2001-12-31",
+    "stop_loss": 0.1,
+    "take_profit": 0.1,
+    "trailing_stop": 0.1,
+    "max_bars": 9,
+    "init_cash": 200,
     "periods_per_year": 365,
-}  # fmt: skip
+}
 OTHERS = {
     **{f"rules.{name}": {"rules": qmac.Rules(**{name: value})} for name, value in RULES.items()},
     "grid.buy_fast": {"grid": qmac.Grid(windows=range(2, 13))},
@@ -451,23 +465,28 @@ OTHERS = {
 def other(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         slow(patch)
-        asked = {**ASKED}
-        return halted(tmp_path_factory.mktemp("other") / "run", 0.3, asked.pop("prices"), asked.pop("grid"),
-                      **{k: v for k, v in asked.items() if k != "top"})  # fmt: skip
+        options = {**ARGUMENTS}
+        return halted(
+            tmp_path_factory.mktemp("other") / "run",
+            0.3,
+            options.pop("prices"),
+            options.pop("grid"),
+            **{k: v for k, v in options.items() if k != "top"},
+        )
 
 
-def test_every_rule_is_asked_after():
+def test_every_rule_is_compared():
     assert {f"rules.{field.name}" for field in dataclasses.fields(qmac.Rules)} - {
         "rules.fixed_fees"
     } <= OTHERS.keys()
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_another_question_is_refused(other, name):
+def test_another_request_is_refused(other, name):
     before = {path: path.read_bytes() for path in other.glob("**/*") if path.is_file()}
-    asked = ASKED | OTHERS[name]
+    options = ARGUMENTS | OTHERS[name]
     with pytest.raises(ResultError, match="holds another run: .*qmac resume ") as refused:
-        qmac.optimize(asked.pop("prices"), asked.pop("grid"), out=other, **asked)
+        qmac.optimize(options.pop("prices"), options.pop("grid"), out=other, **options)
     first = re.search(r"another run: (.*?) is ", str(refused.value)).group(1)
     assert first == name.strip() or (first, name) == ("prices.prices", "prices.SPY")
     assert before == {path: path.read_bytes() for path in other.glob("**/*") if path.is_file()}
@@ -487,8 +506,8 @@ def test_symbols_more_or_less(tmp_path):
         qmac.optimize_many({"B": PRICES, "A": BARS}, SMALL, out=tmp_path / "run")
 
 
-def test_the_same_question_in_other_words(other):
-    asked = ASKED | {
+def test_the_same_request_in_other_words_is_recognised(other):
+    options = ARGUMENTS | {
         "prices": BARS[["Low", "Close", "High", "Open"]].astype(object),
         "grid": qmac.Grid(
             buy_fast=range(2, 12),
@@ -501,18 +520,22 @@ def test_the_same_question_in_other_words(other):
     }
     with pytest.raises(ResultError, match="holds this very run. Resume it"):
         qmac.optimize(
-            asked.pop("prices"),
-            asked.pop("grid"),
+            options.pop("prices"),
+            options.pop("grid"),
             out=other,
             threads=3,
             limits=qmac.Limits(polite=True),
-            **asked,
+            **options,
         )
 
 
 BENIGN = {
     "threads": {"threads": 3},
-    "limits": {"limits": qmac.Limits(memory="100%", disk_free=None, cpu_share=0.9, max_time="1h", governor="observe")},
+    "limits": {
+        "limits": qmac.Limits(
+            memory="100%", disk_free=None, cpu_share=0.9, max_time="1h", governor="observe"
+        )
+    },
     "polite": {"limits": qmac.Limits(polite=True, threads=1)},
     "batches": {"patch": (ledger, "BATCH_SECONDS", 3.0)},
     "snapshots": {"patch": (monitor, "SNAPSHOT_SECONDS", 1e9)},
@@ -521,11 +544,11 @@ BENIGN = {
     "renamed": {"path": lambda path: path.rename(path.with_name("ä new näme"))},
     "moved": {"path": lambda path: shutil.move(path, path.parent / "deep" / "er")},
     "another place to stand": {"stand": True},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BENIGN)
-def test_what_changes_no_answer_is_not_asked_after(copy, digest, name, monkeypatch):
+def test_what_changes_no_result_is_not_compared(copy, digest, name, monkeypatch):
     options = dict(BENIGN[name])
     if "patch" in options:
         monkeypatch.setattr(*options.pop("patch"))
@@ -564,9 +587,13 @@ def many(tmp_path_factory):
         slow(patch)
         with pytest.raises(Halt):
             qmac.optimize_many(
-                FRAMES, GRID, top=20, out=path, threads=2,
+                FRAMES,
+                GRID,
+                top=20,
+                out=path,
+                threads=2,
                 progress=lambda status: halting(0.5)(status) if status.name == "B" else None,
-            )  # fmt: skip
+            )
     return path
 
 
@@ -575,7 +602,7 @@ def digests():
     return {name: qmac.optimize(table, GRID, top=20).digest for name, table in FRAMES.items()}
 
 
-def test_many_go_on_where_they_were(many, tmp_path, digests):
+def test_a_run_of_many_is_resumed_where_it_was(many, tmp_path, digests):
     copy = Path(shutil.copytree(many, tmp_path / "copy"))
     assert list(reader.read_results(copy)) == ["A"]
     seen, parts = Seen(), set()
@@ -641,8 +668,8 @@ def test_two_at_a_time_are_one(copy, digest, monkeypatch):
 def test_exit_codes_of_many(tmp_path):
     for name, table in (("GOOD", PRICES), ("BAD", -PRICES), ("ALSO", BARS)):
         table.to_csv(tmp_path / f"{name}.csv")
-    asked = ("optimize", tmp_path, "--windows", "2:11", "--top", "20")
-    done = command(*asked, "--out", tmp_path / "run", "--json")
+    options = ("optimize", tmp_path, "--windows", "2:11", "--top", "20")
+    done = command(*options, "--out", tmp_path / "run", "--json")
     assert done.returncode == 3, done.stderr
     assert (
         "left out: BAD" in done.stderr.replace(str(tmp_path) + os.sep, "")
@@ -651,7 +678,7 @@ def test_exit_codes_of_many(tmp_path):
     found = json.loads(done.stdout)
     assert set(found["digests"]) == {"GOOD", "ALSO"} and set(found["left_out"]) == {"BAD"}
     assert command("resume", tmp_path / "run").returncode == 3
-    strict = command(*asked, "--out", tmp_path / "strict", "--strict")
+    strict = command(*options, "--out", tmp_path / "strict", "--strict")
     assert (
         strict.returncode == 2
         and "Close is -" in strict.stderr

@@ -1,4 +1,4 @@
-"""The sweep against the reference: every combination, every metric and rule, every reduction, every tile."""
+"""The sweep against the reference: every combination, metric, rule, reduction and tile."""
 
 import dataclasses
 import itertools
@@ -29,7 +29,7 @@ STATISTICS = set[str]().union(*(metric.statistics for metric in METRICS.values()
 
 
 class Whole(SweepSpec):
-    """A question whose kernel keeps every statistic, so that tests of all metrics compile one."""
+    """A spec whose kernel has every statistic, so that tests of all metrics compile one."""
 
     statistics = STATISTICS
 
@@ -47,9 +47,9 @@ def spec(
     return build_spec(series, grid, objective, maximize, bounds, top or grid.size)
 
 
-def run(prices, grid, rules, executor=None, lanes=LANES, whole=False, **asked):
+def run(prices, grid, rules, executor=None, lanes=LANES, whole=False, **options):
     series = prepared(prices, grid, rules)
-    posed = dataclasses.replace(spec(series, grid, **asked), lanes=lanes)
+    posed = dataclasses.replace(spec(series, grid, **options), lanes=lanes)
     if whole:
         posed = Whole(
             **{field.name: getattr(posed, field.name) for field in dataclasses.fields(posed)}
@@ -144,11 +144,11 @@ SLIM = sorted(MEASURES) if LONG else ["calmar_ratio", "sharpe_ratio", "win_rate"
 @pytest.mark.parametrize("objective", SLIM)
 @pytest.mark.parametrize("maximize", [True, False])
 @pytest.mark.parametrize("rules", [qmac.Rules(), qmac.Rules(stop_loss=0.05)])
-def test_a_kernel_that_keeps_only_what_is_asked_gives_the_same(objective, maximize, rules):
+def test_a_kernel_with_only_the_statistics_that_it_needs_is_the_same(objective, maximize, rules):
     table, grid = ohlc("random", 150, 8), qmac.Grid(windows=[2, 3, 5, 8, 13])
-    asked = {"objective": objective, "maximize": maximize, "min_trades": 1}
-    slim = run(table, grid, rules, lanes=8, **asked)
-    assert slim.digest == run(table, grid, rules, lanes=8, whole=True, **asked).digest
+    options = {"objective": objective, "maximize": maximize, "min_trades": 1}
+    slim = run(table, grid, rules, lanes=8, **options)
+    assert slim.digest == run(table, grid, rules, lanes=8, whole=True, **options).digest
     values = slim.top[objective].to_numpy()
     assert (np.diff(values) <= 0).all() if maximize else (np.diff(values) >= 0).all()
     assert slim.distribution.max == pytest.approx(
@@ -255,24 +255,24 @@ def test_digest_is_the_same_for_any_threads_and_tiles(market):
 @pytest.mark.parametrize("stops", [{}, {"stop_loss": 0.05, "max_bars": 30}])
 def test_digest_of_every_objective_is_the_same_for_any_threads_and_tiles(market, objective, stops):
     prices, grid = market
-    asked = {
+    options = {
         "objective": objective,
         "top": 50,
         "whole": True,
         "constraints": {"total_trades": (2, None)},
     }
-    expected = run(prices, grid, qmac.Rules(**stops), lanes=8, **asked).digest
+    expected = run(prices, grid, qmac.Rules(**stops), lanes=8, **options).digest
     for threads, lanes in ((3, 8), (2, 32)):
         if lanes == 8 or not stops:
             executor = ThreadExecutor(threads)
             assert (
-                run(prices, grid, qmac.Rules(**stops), executor, lanes=lanes, **asked).digest
+                run(prices, grid, qmac.Rules(**stops), executor, lanes=lanes, **options).digest
                 == expected
             )
 
 
-def test_constraints_that_nothing_keeps(market):
-    """The histogram is then placed without them, by a kernel that keeps fewer statistics than the data has."""
+def test_constraints_that_nothing_satisfies(market):
+    """The histogram is then placed without them, by a kernel with fewer statistics."""
     prices, grid = market
     constraints = {"max_drawdown": (-1e-9, None), "total_trades": (5000, None)}
     result = run(
@@ -286,7 +286,7 @@ def test_constraints_that_nothing_keeps(market):
     assert (result.filtered, result.scored, result.best) == (grid.size, 0, None)
 
 
-def test_digest_tells_questions_apart(market):
+def test_every_request_has_a_digest_of_its_own(market):
     prices, grid = market
     digests = {
         run(prices, grid, rules, top=50, min_trades=n).digest
@@ -372,7 +372,7 @@ def test_errors_of_workers_are_raised(market, monkeypatch):
 
 
 def test_a_lost_decimal_point_is_an_error_of_the_prices():
-    """Beside a close a million times the others sums of squares have no digits; what is made of logarithms has."""
+    """Beside a close a million times the others, sums of squares have no digits; logarithms do."""
     close = series("random", 300, 4)
     close[200] *= 1e8
     prices, grid = Prices.of(frame(close)), qmac.Grid(windows=range(2, 30, 2))
@@ -387,7 +387,7 @@ def test_a_lost_decimal_point_is_an_error_of_the_prices():
 
 @pytest.mark.parametrize("maximize", [True, False])
 def test_a_distribution_of_few_that_constraints_leave(maximize):
-    """The 13 ratios that are kept are below 4,000, most others beyond 1e9."""
+    """The 13 ratios that pass are below 4,000, most others beyond 1e9."""
     prices, grid, rules = (
         Prices.of(minutes(11)),
         qmac.Grid(windows=range(2, 20, 3)),
@@ -414,7 +414,7 @@ def test_one_score_far_out_does_not_stretch_the_histogram():
 
 
 def test_bounds_are_of_the_values_that_are_shown():
-    """A combination that is held for 3 of 10 bars has an exposure of 0.3, not of 0.30000000000000004."""
+    """A combination that holds 3 of 10 bars has an exposure of 0.3, not 0.30000000000000004."""
     table, grid = frame(series("random", 40, 3)), qmac.Grid(windows=range(2, 9))
     shown = qmac.evaluate(table, [grid.combination(i) for i in range(grid.size)])[
         "exposure"
@@ -467,13 +467,13 @@ def test_wealth_beyond_float64(rises, fees):
 
 def test_no_minus_zero_and_no_negative_omega(sample):
     for metric in ("omega_ratio", "profit_factor"):
-        asked = {"top": 2, "maximize": False, "min_trades": 0}
+        options = {"top": 2, "maximize": False, "min_trades": 0}
         result = qmac.optimize(
             sample.tail(150),
             qmac.Grid(windows=range(2, 60, 8)),
             metric,
             qmac.Rules(slippage=0),
-            **asked,
+            **options,
         )
         assert result.distribution.min == 0.0 and not np.signbit(result.distribution.min)
         assert not np.signbit(result.top[metric]).any()

@@ -1,4 +1,4 @@
-"""A run's directory is begun whole or not at all, by one process; what others have there stays."""
+"""A run directory is created whole or not at all, by one process; files of others stay."""
 
 import errno
 import json
@@ -68,12 +68,12 @@ STRANGE = {
         "prices/SPY.parquet": b"1",
     },
     "half a start": {"prices/SPY.parquet": b"half of it", ".run.json.part": b"{"},
-    "nothing said": {STARTING: b"", "prices/SPY.parquet": b"1", "averages.npy": b"2"},
+    "an empty starting file": {STARTING: b"", "prices/SPY.parquet": b"1", "averages.npy": b"2"},
 }
 
 
 @pytest.mark.parametrize("strange", STRANGE)
-def test_what_a_stranger_left_is_not(tmp_path, strange):
+def test_files_of_others_are_not_removed(tmp_path, strange):
     path = tmp_path / "run"
     for name, data in STRANGE[strange].items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -110,8 +110,8 @@ def test_a_start_that_is_alive_is_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_of_two_that_start_together_one_begins(tmp_path, there):
-    """Also where one looks before the other has begun, and writes after it has."""
+def test_one_of_several_processes_creates_the_run(tmp_path, there):
+    """Also where one looks before another has started, and writes after it has."""
     for number in range(40):
         path, barrier, ended = tmp_path / f"run{number}" / "inner", threading.Barrier(3), []
         if there:
@@ -138,7 +138,7 @@ def test_of_two_that_start_together_one_begins(tmp_path, there):
 @pytest.mark.parametrize(
     "error", [OSError(errno.EIO, "EIO"), OSError(errno.ENOSPC, "ENOSPC"), KeyboardInterrupt()]
 )
-def test_what_cannot_be_begun_leaves_nothing_behind(tmp_path, monkeypatch, at, error):
+def test_a_creation_that_fails_leaves_nothing_behind(tmp_path, monkeypatch, at, error):
     path, averages = tmp_path / "run", np.ones((3, 300))
     steps = []
     monkeypatch.setattr(atomic, "step", steps.append)

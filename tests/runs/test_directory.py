@@ -121,7 +121,7 @@ def test_prices_changed_by_a_bit_are_others():
 
 
 @pytest.mark.parametrize("name", ["prices/SPY.parquet", "averages.npy"])
-def test_damage_of_what_was_given_is_found(tmp_path, name):
+def test_damaged_prices_and_averages_are_refused(tmp_path, name):
     averages = np.linspace(1, 2, 900).reshape(3, 300)
     directory = created(tmp_path / "run", averages=averages)
 
@@ -220,7 +220,7 @@ def test_damaged_ones_are_passed_over(directory, evaluator, bad, damage):
         data[len(data) // 2] ^= 4
         if damage == "away":
             path.unlink()
-        elif damage == "counts":  # a stranger's: the checksums fit, the books do not
+        elif damage == "counts":  # untrusted: the checksums fit, the counts do not
             forged = ledger_of(evaluator)
             forged.done[:4] = True
             path.write_bytes(
@@ -280,7 +280,7 @@ def test_snapshots_of_other_series_are_not_taken(directory, evaluator):
     assert directory.load_snapshot(SPY, DATASET, again) == (None, []) and not again.done.any()
 
 
-def test_a_save_that_fails_lets_go_of_the_books(directory, evaluator, monkeypatch):
+def test_a_save_that_fails_releases_the_ledger(directory, evaluator, monkeypatch):
     ledger = ledger_of(evaluator)
     ledger.settle(done(evaluator, (0, 1)), [(0, 1)])
     for at in atomic.STEPS:

@@ -1,4 +1,4 @@
-"""A header is what was written, or refused: one of a stranger too, whose checksum fits."""
+"""A header is what was written, or refused: an untrusted one too, whose checksum fits."""
 
 import json
 import re
@@ -63,15 +63,30 @@ def test_a_header_is_what_was_written_or_refused(directory):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "null", "[]", "7", '"text"', "{}", "[" * 100_000, '{"checksum": null}', "NaN", "\0",
+        "",
+        "null",
+        "[]",
+        "7",
+        '"text"',
+        "{}",
+        "[" * 100_000,
+        '{"checksum": null}',
+        "NaN",
+        "\0",
         json.dumps(signed({})),
         json.dumps(signed({"format": "x", "qmac": "9", "fingerprint": FINGERPRINT, "prices": {}})),
         json.dumps(signed({"format": FORMAT, "fingerprint": FINGERPRINT})),
-        json.dumps(signed({"format": FORMAT, "qmac": "9", "fingerprint": [], "prices": {}, "left_out": {}})),
-        json.dumps(signed({"format": FORMAT, "qmac": "9", "fingerprint": {}, "prices": [], "left_out": {}})),
-        json.dumps(signed({"format": FORMAT, "qmac": "9", "fingerprint": {}, "prices": {}, "left_out": 0})),
+        json.dumps(
+            signed({"format": FORMAT, "qmac": "9", "fingerprint": [], "prices": {}, "left_out": {}})
+        ),
+        json.dumps(
+            signed({"format": FORMAT, "qmac": "9", "fingerprint": {}, "prices": [], "left_out": {}})
+        ),
+        json.dumps(
+            signed({"format": FORMAT, "qmac": "9", "fingerprint": {}, "prices": {}, "left_out": 0})
+        ),
     ],
-)  # fmt: skip
+)
 def test_strange_headers_are_refused(directory, text):
     (directory.path / HEADER).write_text(text)
     with pytest.raises(ResultError, match="damaged|changed|is not the header"):
@@ -113,7 +128,10 @@ def without(name):
         ("maximize", {"fingerprint": FINGERPRINT | {"maximize": "yes"}}),
         ("top", {"fingerprint": FINGERPRINT | {"top": 2.5}}),
         ("grid", {"fingerprint": FINGERPRINT | {"grid": {"windows": [2, 3]}}}),
-        ("grid", {"fingerprint": FINGERPRINT | {"grid": FINGERPRINT["grid"] | {"buy_slow": [2, "3"]}}}),
+        (
+            "grid",
+            {"fingerprint": FINGERPRINT | {"grid": FINGERPRINT["grid"] | {"buy_slow": [2, "3"]}}},
+        ),
         ("constraints", {"fingerprint": FINGERPRINT | {"constraints": {"win_rate": 0.5}}}),
         ("prices", {"prices": {}}),
         ("prices", {"prices": {"SPY": 7}}),
@@ -121,8 +139,8 @@ def without(name):
         ("left_out", {"left_out": {"QQQ": 7}}),
         ("save_grid", {"save_grid": 7}),
     ],
-)  # fmt: skip
-def test_what_cannot_be_is_named(directory, wrong, changed):
+)
+def test_an_invalid_entry_is_named(directory, wrong, changed):
     (directory.path / HEADER).write_text(json.dumps(signed(WHOLE)))
     assert RunDirectory.open(directory.path).symbols == ["SPY"]
     (directory.path / HEADER).write_text(json.dumps(signed(WHOLE | changed)))
@@ -130,7 +148,7 @@ def test_what_cannot_be_is_named(directory, wrong, changed):
         RunDirectory.open(directory.path)
 
 
-def test_what_a_stranger_wrote_moves_no_cursor(directory):
+def test_an_untrusted_version_moves_no_cursor(directory):
     (directory.path / HEADER).write_text(
         json.dumps(signed(WHOLE | {"format": 99, "qmac": "9\x1b[2J\nqmac: done"}))
     )
@@ -143,18 +161,20 @@ def test_changes_name_what_changed():
     assert describe_changes(kept, json.loads(json.dumps(kept))) == []
     assert describe_changes(kept, kept | {"top": 6}) == ["top is 5, not 6"]
     assert describe_changes(kept, kept | {"rules": {"fees": 0.2, "end": "2001"}}) == [
-        "rules.fees is 0.1, not 0.2", 'rules.end is null, not "2001"',
-    ]  # fmt: skip
+        "rules.fees is 0.1, not 0.2",
+        'rules.end is null, not "2001"',
+    ]
     assert describe_changes(kept, kept | {"grid": []}) == ["grid is 0:99, not []"]
     words = {"text": "x" * 100}
     assert re.fullmatch(
         r'text is "x+ \.\.\. \(102 characters\), not null', describe_changes(words, {})[0]
     )
     assert describe_changes({"prices": {"A": "x"}}, {"prices": {"B": "y"}}) == [
-        'prices.A is "x", not null', 'prices.B is null, not "y"',
-    ]  # fmt: skip
+        'prices.A is "x", not null',
+        'prices.B is null, not "y"',
+    ]
 
 
-def test_lists_that_begin_and_end_alike_are_told_apart():
+def test_lists_with_equal_ends_are_compared_item_by_item():
     kept, asked = ([2, 3, 4, middle, 11, 12, 14, 15, 16, 90] for middle in (6, 7))
     assert describe_changes({"windows": kept}, {"windows": asked}) == ["windows holds 6, not 7"]

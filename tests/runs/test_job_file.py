@@ -1,4 +1,4 @@
-"""Job files: what they say is what is asked; a run repeats itself; the command line overrides."""
+"""Job files: a run repeats itself, every mistake is named, and the command line overrides."""
 
 import json
 import re
@@ -23,22 +23,69 @@ def test_windows_are_their_text(windows):
     assert parse_windows(spell_windows(sorted(windows))) == tuple(sorted(windows))
 
 
-QUESTIONS = {
+REQUESTS = {
     "usual": [],
-    "four roles": ["--buy-fast", "2:6", "--buy-slow", "7,9,14", "--sell-fast", "3:9:3", "--sell-slow", "10:20:5"],
+    "four roles": [
+        "--buy-fast",
+        "2:6",
+        "--buy-slow",
+        "7,9,14",
+        "--sell-fast",
+        "3:9:3",
+        "--sell-slow",
+        "10:20:5",
+    ],
     "shared": ["--windows", "3:9", "--shared-windows", "--minimize", "--objective", "max_drawdown"],
-    "where": ["--where", "win_rate >= 0.2", "--where", "max_drawdown > -0.3", "--where", "win_rate < 0.9", "--min-trades", "2"],
-    "order": ["--where", "total_trades <= 9", "--where", "win_rate >= -inf", "--where", "max_drawdown <= 0", "--min-trades", "0"],
-    "rules": ["--fees", "0.001", "--average", "wma", "--fill", "close", "--conflict", "opposite", "--stop-loss", "0.1",
-              "--take-profit", "0.3", "--max-bars", "30", "--start", "2001-03-01", "--end", "2001-12-03 00:00", "--init-cash", "1e-05"],
-}  # fmt: skip
+    "where": [
+        "--where",
+        "win_rate >= 0.2",
+        "--where",
+        "max_drawdown > -0.3",
+        "--where",
+        "win_rate < 0.9",
+        "--min-trades",
+        "2",
+    ],
+    "order": [
+        "--where",
+        "total_trades <= 9",
+        "--where",
+        "win_rate >= -inf",
+        "--where",
+        "max_drawdown <= 0",
+        "--min-trades",
+        "0",
+    ],
+    "rules": [
+        "--fees",
+        "0.001",
+        "--average",
+        "wma",
+        "--fill",
+        "close",
+        "--conflict",
+        "opposite",
+        "--stop-loss",
+        "0.1",
+        "--take-profit",
+        "0.3",
+        "--max-bars",
+        "30",
+        "--start",
+        "2001-03-01",
+        "--end",
+        "2001-12-03 00:00",
+        "--init-cash",
+        "1e-05",
+    ],
+}
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", REQUESTS)
 def test_a_run_repeats_itself(csv, tmp_path, name):
     windows = [] if name in ("four roles", "shared") else ["--windows", "2:20:2"]
     first = inside(
-        "optimize", csv, *windows, *QUESTIONS[name], "--out", tmp_path / "run", "--top", 4, "--json"
+        "optimize", csv, *windows, *REQUESTS[name], "--out", tmp_path / "run", "--top", 4, "--json"
     )
     assert first.returncode == 0, first.stderr
     again = inside("optimize", tmp_path / "run" / "job.toml", "--out", tmp_path / "again", "--json")
@@ -100,8 +147,8 @@ def job(csv, tmp_path):
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """What a command would run: the job, the limits, the directory that it would be kept in."""
+def planned(monkeypatch):
+    """Return what a command would run: the job, the limits, its run directory."""
     found = []
     monkeypatch.setattr(
         "qmac.cli.commands.runs._run_job",
@@ -120,12 +167,13 @@ def asked(monkeypatch):
     return ask
 
 
-def test_the_command_line_overrides(job, asked, csv, tmp_path):
+def test_the_command_line_overrides(job, planned, csv, tmp_path):
     path = job(
-        'prices = "spy.csv"\nwindows = [2, 5, "7:9"]\nbuy_fast = 3\ntop = 3\nfees = 0\nwhere = "win_rate > 0.1"\n'
+        'prices = "spy.csv"\nwindows = [2, 5, "7:9"]\nbuy_fast = 3\ntop = 3\nfees = 0\n'
+        'where = "win_rate > 0.1"\n'
         'threads = 1\nstart = 2001-02-01\nout = "kept"\npolite = true\n'
     )
-    plain, limits, kept = asked("optimize", path)
+    plain, limits, kept = planned("optimize", path)
     assert plain.request.grid.buys.slow == (2, 5, 7, 8, 9) and plain.request.grid.buys.fast == (3,)
     assert (
         plain.request.top,
@@ -143,10 +191,22 @@ def test_the_command_line_overrides(job, asked, csv, tmp_path):
         and kept.path == tmp_path / "kept"
     )
     assert (limits.threads, limits.polite) == (1, True)
-    over, _, kept = asked(
-        "optimize", path, "--windows", "2:6", "--top", 20, "--fees", "0.01", "--where", "exposure > 0",
-        "--start", "2001-01-01", "--out", tmp_path / "other",
-    )  # fmt: skip
+    over, _, kept = planned(
+        "optimize",
+        path,
+        "--windows",
+        "2:6",
+        "--top",
+        20,
+        "--fees",
+        "0.01",
+        "--where",
+        "exposure > 0",
+        "--start",
+        "2001-01-01",
+        "--out",
+        tmp_path / "other",
+    )
     assert over.request.grid == qmac.Grid(range(2, 7)) and (
         over.request.rules.fees,
         over.request.top,
@@ -156,11 +216,11 @@ def test_the_command_line_overrides(job, asked, csv, tmp_path):
         and over.request.rules.start == "2001-01-01"
     )
     assert kept.path == tmp_path / "other"
-    assert list(asked("estimate", path, "--sample")[0].prices) == ["sp500"]
-    assert asked("optimize", path, "--dry-run")[1].threads == 1
+    assert list(planned("estimate", path, "--sample")[0].prices) == ["sp500"]
+    assert planned("optimize", path, "--dry-run")[1].threads == 1
     path = job('sample = true\nwindows = "2:6"\n')
-    assert list(asked("optimize", path, csv)[0].prices) == ["spy"]
-    assert list(asked("optimize", path)[0].prices) == ["sp500"]
+    assert list(planned("optimize", path, csv)[0].prices) == ["spy"]
+    assert list(planned("optimize", path)[0].prices) == ["sp500"]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +278,7 @@ def test_a_result_says_what_repeats_it():
     assert told["averages"] == "own" and told["windows"] == "2:8" and "prices" not in told
 
 
-def test_the_documented_job_file(csv, asked, tmp_path, monkeypatch):
+def test_the_documented_job_file(csv, planned, tmp_path, monkeypatch):
     """All keys of docs/command-line.md are known, and mean what they say."""
     monkeypatch.chdir(tmp_path)
     page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
@@ -227,7 +287,7 @@ def test_the_documented_job_file(csv, asked, tmp_path, monkeypatch):
     (tmp_path / "more").mkdir()
     for name in ("spy", "more/qqq"):
         (tmp_path / f"{name}.csv").write_bytes(csv.read_bytes())
-    found, _, kept = asked("optimize", "job.toml")
+    found, _, kept = planned("optimize", "job.toml")
     assert list(found.prices) == ["spy", "qqq"] and kept.path == tmp_path / "runs" / "spy"
     assert (found.request.rules.stop_loss, found.request.rules.start, found.request.top) == (
         0.1,

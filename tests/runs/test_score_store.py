@@ -1,4 +1,4 @@
-"""Every score on disk equals the score of its combination, in whatever order chunks were written."""
+"""Every score on disk is that of its combination, in whatever order chunks were written."""
 
 import json
 import shutil
@@ -56,8 +56,15 @@ def test_filtered_and_lowest(prices, tmp_path):
     grid = qmac.Grid(windows=range(2, 14))
     constraints = {"total_trades": (6, None)}
     result = qmac.optimize(
-        prices, grid, "max_drawdown", maximize=False, constraints=constraints, top=10**6, out=tmp_path / "run", save_grid="float32",
-    )  # fmt: skip
+        prices,
+        grid,
+        "max_drawdown",
+        maximize=False,
+        constraints=constraints,
+        top=10**6,
+        out=tmp_path / "run",
+        save_grid="float32",
+    )
     assert 0 < result.scored < grid.size
     kept = qmac.load(tmp_path / "run").scores
     values = np.array([kept[grid.combination(k)] for k in range(grid.size)])
@@ -95,7 +102,7 @@ def test_layout_is_that_of_zarr(prices, tmp_path):
         assert np.allclose(np.expm1(array[buys, sells[rank]])[known], column[known], rtol=1e-6)
 
 
-def test_what_cannot_be_written_is_dropped_and_said(prices, tmp_path, monkeypatch):
+def test_scores_that_cannot_be_written_are_dropped_with_a_warning(prices, tmp_path, monkeypatch):
     grid = qmac.Grid(windows=range(2, 14))
     plain = qmac.optimize(prices, grid)
     monkeypatch.setattr(
@@ -139,7 +146,7 @@ def all_of(kept, folder):
     return np.array([scores.of_sell(*grid.sells.pair(rank)) for rank in range(grid.sells.size)])
 
 
-def test_a_flipped_bit_is_found_wherever_it_is(kept, tmp_path):
+def test_a_flipped_bit_is_detected_wherever_it_is(kept, tmp_path):
     whole, folder = all_of(kept, kept[2]), tmp_path / "scores"
     shutil.copytree(kept[2], folder)
     assert (folder / "0.1").exists() and np.isfinite(whole).any()
@@ -197,7 +204,7 @@ def about(folder, **changed):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_was_changed_gives_no_numbers(kept, tmp_path, change):
+def test_scores_that_were_changed_are_refused(kept, tmp_path, change):
     folder = tmp_path / "scores"
     shutil.copytree(kept[2], folder)
     CHANGES[change](folder)
@@ -241,7 +248,7 @@ def test_what_is_dropped_gives_the_room_back(prices, tmp_path, monkeypatch):
     assert result.degradations[-1]["reason"] == "scores were not kept: the disk is wanted"
 
 
-def test_what_float32_cannot_hold_is_said_once(tmp_path):
+def test_overflow_of_float32_warns_once(tmp_path):
     """Two hours that gain a third, as a calmar ratio a year."""
     prices = qmac.Prices.of(minutes(1))
     for kind in ("float32", "float64"):

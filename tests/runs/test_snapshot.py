@@ -63,9 +63,13 @@ def test_round_trip(evaluator, ledger, path):
 
 def test_arrays_of_every_kind(ledger, path):
     arrays = {
-        "empty": np.zeros((0, 3)), "bytes": np.arange(3, dtype=np.int8), "fortran": np.asfortranarray(np.eye(3, 4)),
-        "cut": np.arange(20)[::3], "bits": np.array([True, False]), "last": np.zeros((2, 0), np.int64),
-    }  # fmt: skip
+        "empty": np.zeros((0, 3)),
+        "bytes": np.arange(3, dtype=np.int8),
+        "fortran": np.asfortranarray(np.eye(3, 4)),
+        "cut": np.arange(20)[::3],
+        "bits": np.array([True, False]),
+        "last": np.zeros((2, 0), np.int64),
+    }
     path.write_bytes(written(ledger, arrays=arrays))
     found = decode(path)[1]
     assert found.keys() == arrays.keys()
@@ -86,7 +90,7 @@ def regions(data):
     return {**starts, "checksum": at, "end": len(data)}
 
 
-def test_any_flipped_bit_is_found(ledger, path):
+def test_any_flipped_bit_is_detected(ledger, path):
     data = written(ledger)
     starts = regions(data)
     assert starts["checksum"] == len(data) - 32
@@ -103,7 +107,7 @@ def test_any_flipped_bit_is_found(ledger, path):
     assert len(places) > 80
 
 
-def test_any_cut_is_found(ledger, path):
+def test_any_cut_is_detected(ledger, path):
     data = written(ledger)
     for size in sorted(
         {*range(0, len(data), 1000), *regions(data).values(), 1, 7, 31, 33, len(data) - 1}
@@ -137,7 +141,7 @@ def test_not_there_and_not_a_file(tmp_path):
 
 
 def forged(index, body=b""):
-    """What a stranger may write: every checksum fits."""
+    """Return a file that anyone may write: every checksum fits."""
     text = index if isinstance(index, bytes) else json.dumps(index).encode()
     data = MAGIC + len(text).to_bytes(8, "little") + text + body
     return data + hashlib.sha256(data).digest()
@@ -173,7 +177,8 @@ STRANGE = {
     "a huge shape of nothing": {"about": {}, "arrays": [entry(shape=[0, 2**80])]},
     "too many axes": {"about": {}, "arrays": [entry(b"1", shape=[1] * 100)]},
     "a negative shape": {"about": {}, "arrays": [entry(shape=[-1, -8])]},
-    "an infinite shape": b'{"about": {}, "arrays": [{"name": "x", "type": "|b1", "shape": [Infinity], "sha256": ""}]}',
+    "an infinite shape": b'{"about": {}, "arrays": [{"name": "x", "type": "|b1", '
+    b'"shape": [Infinity], "sha256": ""}]}',
     "a shape of texts": {"about": {}, "arrays": [entry(shape=["x"])]},
     "a checksum of others": {"about": {}, "arrays": [entry(b"abc", sha256="0" * 64)]},
     "no name": {
@@ -184,7 +189,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("strange", STRANGE)
-def test_a_stranger_s_snapshot_is_refused(path, strange):
+def test_an_untrusted_snapshot_is_refused(path, strange):
     index = STRANGE[strange]
     body = bytes(8) if strange == "objects" else bytes(16) if strange == "objects inside" else b""
     path.write_bytes(forged(index, b"1" if strange == "too many axes" else body))

@@ -287,7 +287,7 @@ class RunDirectory:
         """
         wanted = identify(task, dataset)
         damaged: list[str] = []
-        for path in self._snapshots_of(task):
+        for path in self._list_snapshots(task):
             try:
                 about, arrays = snapshot.decode(path, snapshot.most_bytes(ledger))
                 if wanted.items() <= about.items():
@@ -362,7 +362,7 @@ class RunDirectory:
             return []
         return sorted(paths, key=lambda path: int(path.name), reverse=True)
 
-    def _snapshots_of(self, task: Task) -> list[Path]:
+    def _list_snapshots(self, task: Task) -> list[Path]:
         """Return the snapshots that may be of a task, the newest first."""
         aside = self._aside(task)
         return [*self._snapshots(), *([aside] if aside.exists() else [])]

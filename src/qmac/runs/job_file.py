@@ -68,7 +68,8 @@ def format_run(header: RunHeader, directory: Path | None = None) -> str:
     for symbol in header.prices:
         file = prices_file(root, symbol).as_posix()
         table.append(f"{_quote(symbol)} = {_quote(file)}")
-    request = format_request(header.request, own=header.fingerprint.has_own_averages)
+    has_own = header.fingerprint.has_own_averages
+    request = format_request(header.request, has_own_averages=has_own)
     return "\n".join([*head, *request, *table, ""])
 
 
@@ -117,18 +118,18 @@ def format_result(request: Request, prices: Mapping[str, Any]) -> str:
         "# Name their file: qmac optimize job.toml PRICES, or",
         '# prices = ["prices.csv"]',
     ]
-    own = prices["averages"] == OWN_AVERAGES
-    return "\n".join([*head, *format_request(request, own=own), ""])
+    has_own = prices["averages"] == OWN_AVERAGES
+    return "\n".join([*head, *format_request(request, has_own_averages=has_own), ""])
 
 
-def format_request(request: Request, *, own: bool) -> list[str]:
+def format_request(request: Request, *, has_own_averages: bool) -> list[str]:
     """Return the lines of a job file that say what is computed.
 
     Parameters
     ----------
     request : Request
         Objective, grid, rules and constraints.
-    own : bool
+    has_own_averages : bool
         Whether the averages are the user's own, which no file gives.
 
     Returns
@@ -142,7 +143,7 @@ def format_request(request: Request, *, own: bool) -> list[str]:
     options |= _grid_options(request.grid)
     options["top"] = request.top
     options |= _constraint_options(request.constraints)
-    if own:
+    if has_own_averages:
         options["averages"] = OWN_AVERAGES
     for name, value in request.rules.to_dict().items():
         if value is not None and name != "fixed_fees":
