@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from helpers.series import frame, series
+from helpers.series import frame, ohlc, series
 from hypothesis import HealthCheck, settings
 
 import qmac
@@ -44,6 +44,12 @@ def every(named: qmac.Prices, swept: qmac.Result) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def sample() -> qmac.Prices:
     return qmac.sample_prices()
+
+
+@pytest.fixture(scope="session")
+def market() -> tuple[qmac.Prices, qmac.Grid]:
+    """Return a series with many ties and a grid of 20 windows."""
+    return qmac.Prices.of(ohlc("ticks", 400, 5)), qmac.Grid(windows=range(2, 22))
 
 
 @pytest.fixture(scope="session")

@@ -10,16 +10,10 @@ from helpers.faults import PRICES, slow
 from helpers.series import frame, ohlc, series
 
 import qmac
-from qmac.data.prices import Prices
 from qmac.results import reader
 
 BARS = ohlc("random", 300, 4)
 SMALL = qmac.Grid(windows=range(2, 12))
-
-
-@pytest.fixture(scope="module")
-def market():
-    return Prices.of(ohlc("ticks", 400, 5)), qmac.Grid(windows=range(2, 22))
 
 
 @pytest.fixture
@@ -127,60 +121,6 @@ def test_total_trades_are_whole(market):
         qmac.optimize(*market, objective="total_trades", top=3).top["total_trades"].dtype
         == np.int64
     )
-
-
-@pytest.mark.parametrize(
-    ("rules", "says"), [({"stop_loss": 0.1}, "but Low is"), ({"fill": "next_open"}, "but Low is")]
-)
-def test_bars_in_pieces(market, rules, says):
-    prices, grid = market
-    table = prices.frame.assign(Close=prices.frame["Close"] * 0.7)
-    with pytest.raises(qmac.InputError, match=says):
-        qmac.optimize(table, grid, rules=qmac.Rules(**rules))
-    assert qmac.optimize(table, grid).evaluated == grid.size  # nothing but the close is looked at
-
-
-@pytest.mark.parametrize(
-    ("zone", "end", "last"),
-    [
-        ("America/New_York", "2020-03-08", "2020-03-08 23:00"),  # 23 hours
-        ("America/New_York", "2020-11-01", "2020-11-01 23:00"),  # 25 hours
-        ("America/Sao_Paulo", "2018-11-03", "2018-11-03 23:00"),  # the next day has no midnight
-        ("America/Sao_Paulo", "2018-11-04", "2018-11-04 23:00"),
-        ("America/New_York", "2020-03-07T00:00:00", "2020-03-07 00:00"),
-    ],
-)
-def test_end_is_all_of_the_day(zone, end, last):
-    index = (
-        pd.date_range(pd.Timestamp(end) - pd.Timedelta(days=5), periods=240, freq="h")
-        .tz_localize("UTC")
-        .tz_convert(zone)
-    )
-    prices = pd.Series(series("random", 240, 2), index)
-    result = qmac.optimize(prices, qmac.Grid(windows=[2, 3, 5, 6]), rules=qmac.Rules(end=end))
-    assert result.prices["last"][:16] == last
-
-
-def test_moments_that_are_none():
-    index = pd.date_range("2020-03-05", periods=240, freq="h", tz="America/New_York")
-    prices, grid = pd.Series(series("random", 240, 2), index), qmac.Grid(windows=[2, 3, 5, 6])
-    with pytest.raises(qmac.InputError, match="is not one moment"):
-        qmac.optimize(prices, grid, rules=qmac.Rules(start="2020-03-08T02:30"))
-    with pytest.raises(qmac.InputError, match="has a time zone"):
-        qmac.optimize(
-            prices.tz_localize(None), grid, rules=qmac.Rules(start="2020-03-06T12:00+09:00")
-        )
-    with pytest.raises(qmac.InputError, match="must be a date"):
-        qmac.Rules(end=pd.NaT)
-
-
-def test_next_open_needs_opens():
-    with pytest.raises(qmac.InputError, match="no Open column"):
-        qmac.optimize(
-            frame(series("random", 90, 1)),
-            qmac.Grid(windows=range(2, 9)),
-            rules=qmac.Rules(fill="next_open"),
-        )
 
 
 def test_many_equal_single_ones(tmp_path, slowly):

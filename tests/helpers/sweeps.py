@@ -1,17 +1,21 @@
 """Parts of a sweep, one by one: a prepared series, its evaluator, its ledger, tallies of cells."""
 
+import dataclasses
+
 import qmac
 from helpers.series import frame, series
 from qmac.data.prices import Prices
 from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.engine.sweep.spec import build_spec
+from qmac.engine.sweep.spec import LANES, SweepSpec, build_spec
 from qmac.jobs.series_sweep import sweep
 from qmac.runtime.execution import ledger as ledger_module
 from qmac.runtime.execution import threads
+from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.ledger import Ledger
 from qmac.strategy.constraints import check_constraints
+from qmac.strategy.metrics import METRICS
 
 PRICES = Prices.of(frame(series("random", 300, 4)))
 GRID = qmac.Grid(windows=range(2, 22))
@@ -59,3 +63,32 @@ def done(evaluator, *batches):
     for batch in batches:
         assert worker.evaluate(batch)
     return worker.tally
+
+
+class AllStatistics(SweepSpec):
+    """A spec whose kernel keeps every statistic, so that tests of all metrics compile one."""
+
+    statistics = set[str]().union(*(metric.statistics for metric in METRICS.values()))
+
+
+def custom_spec(
+    series,
+    grid,
+    objective="total_return",
+    maximize=True,
+    constraints=None,
+    min_trades=0,
+    top=None,
+):
+    bounds = check_constraints(constraints, min_trades)
+    return build_spec(series, grid, objective, maximize, bounds, top or grid.size)
+
+
+def run_sweep(prices, grid, rules, executor=None, lanes=LANES, whole=False, **options):
+    """Return the result of a sweep; ``whole`` with the kernel of all statistics."""
+    series = prepared(prices, grid, rules)
+    spec = dataclasses.replace(custom_spec(series, grid, **options), lanes=lanes)
+    if whole:
+        fields = dataclasses.fields(spec)
+        spec = AllStatistics(**{field.name: getattr(spec, field.name) for field in fields})
+    return sweep(series, grid, spec, executor or SerialExecutor())

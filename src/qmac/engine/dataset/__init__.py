@@ -1,1 +1,1 @@
-"""One price series made ready for the kernels."""
+"""One price series, prepared for the kernels."""

@@ -1,4 +1,4 @@
-"""One price series made ready for the kernels. The driver computes all of it once and ships it."""
+"""One price series, prepared for the kernels; the driver computes it once and ships it."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def build_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Peri
     Returns
     -------
     Period
-        Views of the prices, as far as no column has to be made.
+        Views of the prices, but for columns that are missing.
 
     Raises
     ------

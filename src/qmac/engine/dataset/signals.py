@@ -77,7 +77,7 @@ def check_averages(averages: Averages, windows: tuple[int, ...], prices: Prices)
     Returns
     -------
     ndarray
-        ``(W, T)`` float64 in the order of ``windows``; the given array itself where it fits.
+        ``(W, T)`` float64 in the order of ``windows``; the array itself where it fits.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""The sweep over the whole grid: what is asked, workers, reductions."""
+"""The sweep over the whole grid: spec, pilot, workers, reductions."""
