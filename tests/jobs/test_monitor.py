@@ -142,7 +142,7 @@ def test_a_snapshot_that_cannot_be_written_does_not_end_the_run(evaluator, monke
     monitor.begin(evaluator, ledger, 1)
     now[0] += monitors.SNAPSHOT_SECONDS + monitors.CALL_SECONDS + 1
     for number in (1, 2):
-        with pytest.warns(UserWarning, match="No space left on device.*computing goes on"):
+        with pytest.warns(UserWarning, match="No space left on device.*the run continues"):
             monitor(ledger)
         assert folder.saved == number
         now[0] += monitors.SNAPSHOT_SECONDS + monitors.CALL_SECONDS + 1

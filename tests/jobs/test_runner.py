@@ -326,7 +326,7 @@ def test_a_disk_that_is_full_to_the_end_leaves_what_was_there(tmp_path, monkeypa
 
     monkeypatch.setattr(atomic, "step", full)
     slow(monkeypatch)
-    with pytest.warns(UserWarning, match="No space left on device.*computing goes on"):
+    with pytest.warns(UserWarning, match="No space left on device.*the run continues"):
         assert qmac.optimize(PRICES, GRID, top=20, out=path).digest == digest
 
 

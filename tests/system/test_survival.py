@@ -275,7 +275,7 @@ def test_a_machine_that_stops_at_any_step(tmp_path, digests, kind):
             assert list(path.glob("snapshots/0*"))
             if (kind, at) == ("cut", "renamed"):
                 with pytest.warns(
-                    UserWarning, match="checksum differs. Going on from an older one|start"
+                    UserWarning, match="checksum differs. Resuming from an older one|start"
                 ):
                     check(path, digests)
                 continue

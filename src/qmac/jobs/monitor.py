@@ -259,7 +259,7 @@ class SweepMonitor:
     def __call__(
         self, ledger: Ledger, nodes: Mapping[str, NodeReading] | None = None
     ) -> WorkerDirective:
-        """Show how far the sweep is, save a snapshot if it is due, and return how to go on.
+        """Show how far the sweep is, save a snapshot if it is due, and return what workers do.
 
         Parameters
         ----------
@@ -394,7 +394,7 @@ class SweepMonitor:
         except OSError as error:
             warnings.warn(
                 f"no snapshot could be written ({error.strerror or error}); the last one is "
-                "untouched, and computing goes on.",
+                "untouched, and the run continues.",
                 stacklevel=2,
             )
         self._schedule.record(time.perf_counter() - began)
