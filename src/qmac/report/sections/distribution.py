@@ -128,9 +128,9 @@ def _compute_share_below(distribution: Distribution, score: float) -> float:
     bin_number = int(np.searchsorted(edges, score, side="right")) - 1
     width = float(edges[bin_number + 1] - edges[bin_number])
     part = float(score - edges[bin_number]) / width if width else 0.0
-    before = int(distribution.counts[:bin_number].sum())
-    within = int(distribution.counts[bin_number])
-    return (before + within * part) / distribution.scored
+    lower = int(distribution.counts[:bin_number].sum()) / distribution.scored
+    upper = int(distribution.counts[: bin_number + 1].sum()) / distribution.scored
+    return lower + (upper - lower) * part
 
 
 def _fold_bins(distribution: Distribution) -> tuple[np.ndarray, np.ndarray]:
