@@ -31,6 +31,7 @@ def test_a_mistake_in_a_process():
     )
 
 
+@pytest.mark.slow
 def test_a_pipe_whose_reader_ends(csv):
     command = (
         f"{sys.executable} -m qmac evaluate {csv} 2 5 3 9 --csv | true; echo ${{PIPESTATUS[0]}}"

@@ -11,6 +11,7 @@ from qmac.cli import interrupts
 from qmac.cli.interrupts import Interrupted, Interruption
 
 
+@pytest.mark.slow
 def test_interrupt(tmp_path):
     command = [
         sys.executable,
@@ -36,6 +37,7 @@ def test_interrupt(tmp_path):
     assert f"Resume with: qmac resume {tmp_path / 'run'}" in errors and "Traceback" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="terminals are closed otherwise here")
 @pytest.mark.parametrize("ignored", [False, True])
 def test_a_closed_terminal(tmp_path, ignored):

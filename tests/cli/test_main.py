@@ -8,6 +8,7 @@ import pytest
 from qmac.cli.interrupts import EXIT_INTERRUPTED, EXIT_RESUMABLE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["optimize", "--help"]])
 def test_nothing_heavy_is_imported(arguments):
     code = f"import sys; sys.argv = ['qmac', *{arguments!r}]\nfrom qmac.cli.app import run\nrun()\n"

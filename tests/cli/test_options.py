@@ -32,6 +32,7 @@ COMPLETION_VARIABLES = {  # how each shell's script asks for what may follow
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", COMPLETION_VARIABLES)
 def test_completion(shell):
     def completed(words):

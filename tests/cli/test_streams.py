@@ -12,6 +12,7 @@ from helpers.terminal import inside
 from qmac.cli import exits, streams
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "code"), [("> /dev/full", exits.OUTPUT), (">&-", exits.DONE), ("2>&-", exits.DONE)]
 )
@@ -21,6 +22,7 @@ def test_closed_and_full_streams(one_run, where, code):
     assert done.returncode == code and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colours_on_a_terminal_only(tmp_path, environment, coloured):
     pty = pytest.importorskip("pty")

@@ -35,6 +35,7 @@ def job(*bars, grid=GRID, top=20):
     return build_job(Symbols(prices, {}), check_request(grid, top=top))
 
 
+@pytest.mark.slow
 def test_the_replay_of_many_rows_counts():
     few, many = (estimate(job(5000, top=top), Limits(), 1) for top in (20, 20_000))
     assert many.seconds > few.seconds + 20_000 * 20e-6  # a row takes 35 to 45 us

@@ -133,6 +133,7 @@ def test_a_symbol_with_a_lost_decimal_point_stops_no_other(tmp_path):
     assert list(results) == ["A", "C"] and "Fix the price" in results.left_out["B"]
 
 
+@pytest.mark.slow
 def test_a_symbol_that_does_not_fit_stops_no_other(tmp_path):
     long = frame(series("random", 60_000, 1))
     long.index = pd.date_range("2001-01-01", periods=60_000, freq="h", name="Date")
@@ -564,6 +565,7 @@ def test_what_changes_no_result_is_not_compared(copy, digest, name, monkeypatch)
     assert result.digest == digest and seen.first["prices"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment", [{"TZ": "Asia/Tokyo", "LC_ALL": "tr_TR.UTF-8", "PYTHONUTF8": "0", "LANG": "C"}]
 )
@@ -665,6 +667,7 @@ def test_two_at_a_time_are_one(copy, digest, monkeypatch):
 # -- on the command line
 
 
+@pytest.mark.slow
 def test_exit_codes_of_many(tmp_path):
     for name, table in (("GOOD", PRICES), ("BAD", -PRICES), ("ALSO", BARS)):
         table.to_csv(tmp_path / f"{name}.csv")
@@ -686,6 +689,7 @@ def test_exit_codes_of_many(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_watch_once(copy, tmp_path):
     said = command("watch", copy, "--once").stdout
     assert re.fullmatch(

@@ -79,6 +79,7 @@ def test_every_metric_of_every_combination_equals_the_reference(table, grid, rul
     check_equal_to_reference(table, grid, rules, [objective, "total_return"])
 
 
+@pytest.mark.slow
 @settings(max_examples=200 if LONG else 45)
 @given(frames, grids, rules_of, stops_of, st.sampled_from(sorted(MEASURES)))
 def test_every_stop_equals_the_reference(table, grid, rules, stops, objective):
@@ -87,6 +88,7 @@ def test_every_stop_equals_the_reference(table, grid, rules, stops, objective):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("conflict", ["ignore", "opposite"])
 @pytest.mark.parametrize(
@@ -127,6 +129,7 @@ CONSTRAINTS = {
 }
 
 
+@pytest.mark.slow
 @given(
     frames,
     grids,
@@ -157,6 +160,7 @@ def test_constraints_equal_the_reference(table, grid, names, conflict):
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(frames, grids, rules_of, st.integers(0, 3), st.sampled_from([1, 8, 32]))
 def test_reductions_equal_the_reference(table, grid, rules, min_trades, lanes):
@@ -209,6 +213,7 @@ def test_every_request_has_a_digest_of_its_own(market):
     assert len(digests) == 6
 
 
+@pytest.mark.slow
 def test_top_is_the_head_of_the_full_list(market):
     prices, grid = market
     whole = run_sweep(prices, grid, qmac.Rules(), ThreadExecutor(2))

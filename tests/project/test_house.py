@@ -100,15 +100,18 @@ def digest(min_trades=1, **environment):
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("min_trades", [1, 3])
 def test_kernels_are_the_same_as_plain_python(min_trades):
     assert digest(min_trades, NUMBA_DISABLE_JIT="1") == digest(min_trades)
 
 
+@pytest.mark.slow
 def test_no_index_is_out_of_bounds(tmp_path):
     assert digest(NUMBA_BOUNDSCHECK="1", QMAC_CACHE_DIR=str(tmp_path)) == digest()
 
 
+@pytest.mark.slow
 def test_the_same_on_a_cpu_without_wide_vectors(tmp_path):
     assert (
         digest(NUMBA_CPU_NAME="x86-64", NUMBA_CPU_FEATURES="", QMAC_CACHE_DIR=str(tmp_path))

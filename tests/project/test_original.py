@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from benchmarks import original  # noqa: E402
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("windows", [range(2, 253, 9), [*range(2, 16), *range(40, 253, 15)]])
 def test_same_scores_on_a_hundred_thousand_combinations(sample, windows):
     close = sample.tail(2000).close

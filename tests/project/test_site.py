@@ -39,6 +39,7 @@ def site(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_no_network_is_needed(site):
     pages = list(site.glob("*.html"))
     assert len(pages) > 15

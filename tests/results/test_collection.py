@@ -54,6 +54,7 @@ def test_a_result_is_read_once_while_it_is_recent(many):
         results["none"]
 
 
+@pytest.mark.slow
 def test_no_more_results_are_in_memory_than_two(many):
     results, seen = reading(many, []), []
     for result in results.values():

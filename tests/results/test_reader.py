@@ -30,6 +30,7 @@ def change(path, **entries):
     path.write_text(json.dumps(header))
 
 
+@pytest.mark.slow
 def test_round_trip(result, tmp_path):
     again = load(result.save(tmp_path / "deep" / "run"))
     assert again.digest == result.digest

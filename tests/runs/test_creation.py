@@ -109,6 +109,7 @@ def test_a_start_that_is_alive_is_left_alone(tmp_path):
     assert contents(path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("there", [True, False])
 def test_one_of_several_processes_creates_the_run(tmp_path, there):
     """Also where one looks before another has started, and writes after it has."""

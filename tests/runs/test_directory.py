@@ -171,6 +171,7 @@ def test_other_prices_in_place_of_them(directory):
         directory.prices("SPY")
 
 
+@pytest.mark.slow
 def test_a_file_is_known_before_it_is_parsed(directory, monkeypatch):
     read, parsed = pd.read_parquet, []
     monkeypatch.setattr(pd, "read_parquet", lambda path: parsed.append(path) or read(path))

@@ -146,6 +146,7 @@ def all_of(kept, folder):
     return np.array([scores.of_sell(*grid.sells.pair(rank)) for rank in range(grid.sells.size)])
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_detected_wherever_it_is(kept, tmp_path):
     whole, folder = all_of(kept, kept[2]), tmp_path / "scores"
     shutil.copytree(kept[2], folder)
@@ -212,6 +213,7 @@ def test_scores_that_were_changed_are_refused(kept, tmp_path, change):
         all_of(kept, folder)
 
 
+@pytest.mark.slow
 def test_a_run_that_time_ended_keeps_its_scores(tmp_path, monkeypatch):
     limits = Limits(max_time=1.5)  # of five seconds: a loaded machine needs some to prepare
     with monkeypatch.context() as slowly, pytest.raises(Stopped, match="max_time"):

@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ tasks = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(names)
 def test_a_task_that_is_only_a_symbol_is_named_as_before(symbol):
     assert (Task(symbol).key, Task(symbol).name) == (safe_name(symbol), symbol)

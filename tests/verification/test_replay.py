@@ -35,6 +35,7 @@ def _without_vectorbt(monkeypatch):
     monkeypatch.setattr(vectorbt, "is_installed", lambda: False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rules",
     [

@@ -24,6 +24,7 @@ def _patient(monkeypatch):
     )  # a busy machine is no reason to say how far it is
 
 
+@pytest.mark.slow
 def test_a_slow_replay_says_how_far_it_is(one_run, monkeypatch):
     monkeypatch.setattr(checks, "NOTE_SECONDS", 0.0)
     assert "qmac: replaying row 2 of 2 of spy" in inside("verify", one_run, "--rows", 2).stderr

@@ -23,6 +23,7 @@ def run(tmp_path_factory, named):
     return path
 
 
+@pytest.mark.slow
 def test_a_page(run, tmp_path):
     done = command("report", run)
     assert done.returncode == 0, done.stderr
@@ -55,6 +56,7 @@ def test_many_symbols(tmp_path, named, capsys):
         report(path, prices=tmp_path / "x.csv")
 
 
+@pytest.mark.slow
 def test_each_page_is_linked_from_that_of_the_winners(tmp_path, named, capsys):
     path, late = tmp_path / "many", safe_name("<late>")
     results = qmac.optimize_many({"SPY": named, "<late>": named.tail(300)}, GRID, top=5, out=path)
@@ -79,6 +81,7 @@ def test_each_page_is_linked_from_that_of_the_winners(tmp_path, named, capsys):
     assert '<a href="other-SPY.html">SPY</a>' in (tmp_path / "other.html").read_text()
 
 
+@pytest.mark.slow
 def test_prices_that_were_not_kept(tmp_path):
     prices = frame(series("random", 300, 4))
     prices.to_csv(tmp_path / "spy.csv")
@@ -105,6 +108,7 @@ def test_a_directory_that_is_none(tmp_path, place, says):
         report(tmp_path / place)
 
 
+@pytest.mark.slow
 def test_rank_by(run):
     shown = command("show", run, "--rank-by", "plateau")
     assert shown.returncode == 0, shown.stderr

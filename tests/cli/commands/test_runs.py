@@ -19,6 +19,7 @@ from qmac.runtime.monitoring.status import Status
 from qmac.strategy.request import check_request
 
 
+@pytest.mark.slow
 def test_optimize_show_json(csv, tmp_path):
     out = tmp_path / "run"
     done = qmac("optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 5)
@@ -189,6 +190,7 @@ def test_a_prometheus_file_that_cannot_be_written(csv, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_utf8(csv, tmp_path):
     folder = tmp_path / "prices"
     folder.mkdir()
@@ -206,6 +208,7 @@ def test_a_name_that_is_no_utf8(csv, tmp_path):
     assert qmac("optimize", folder, "--windows", "5,10,20,40", env=plain).returncode == 0
 
 
+@pytest.mark.slow
 def test_small_terminal(csv):
     done = qmac("optimize", csv, "--windows", "2:30:3", env={**os.environ, "COLUMNS": "40"})
     assert done.returncode == 0
@@ -213,6 +216,7 @@ def test_small_terminal(csv):
     assert max(map(len, done.stdout.splitlines()[3:-2])) <= 60
 
 
+@pytest.mark.slow
 def test_without_a_writable_cache(csv):
     done = qmac(
         "optimize",

@@ -38,6 +38,7 @@ CONFIGURATIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_equal_to_vectorbt(sample, name):
     """500 random combinations of real prices each, metric by metric.

@@ -44,6 +44,7 @@ def kernels(directory):
     return [path for path in Path(directory).glob("kernels-*/sma-*") if path.suffix != ".part"]
 
 
+@pytest.mark.slow
 def test_many_processes_compile_once(tmp_path):
     processes = [start(tmp_path) for _ in range(6)]
     assert sum(finish(process) for process in processes) == 1
@@ -51,6 +52,7 @@ def test_many_processes_compile_once(tmp_path):
     assert not list(tmp_path.glob("*/*.part"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
 def test_damage_is_compiled_anew(tmp_path, damage):
     assert finish(start(tmp_path)) == 1
@@ -63,6 +65,7 @@ def test_damage_is_compiled_anew(tmp_path, damage):
     assert finish(start(tmp_path)) == 0
 
 
+@pytest.mark.slow
 def test_a_killed_compiler_leaves_no_lock(tmp_path):
     process = start(tmp_path)
     while not list(tmp_path.glob("kernels-*/lock-*")):
@@ -90,6 +93,7 @@ def test_other_kernels_are_not_waited_for(tmp_path, monkeypatch):
     assert time.monotonic() - began < 0.3
 
 
+@pytest.mark.slow
 def test_settings_of_the_compiler_have_a_directory_of_their_own(tmp_path):
     assert finish(start(tmp_path)) == 1
     assert finish(start(tmp_path, NUMBA_BOUNDSCHECK="1")) == 1

@@ -68,6 +68,7 @@ def filled(stops, ignore, tile_bars=BARS, falls=True):
     return [np.concatenate(parts) for parts in zip(*rows[::-1], strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ignore", [0, 1])
 @pytest.mark.parametrize("has_stops", [False, True])
 def test_equal_to_a_search_from_every_bar(ignore, has_stops):

@@ -110,6 +110,7 @@ def pages(named, report):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "drawn"),
     [("wide", 13), ("phone", 13), ("nothing", 0), ("minutes", 13), ("tiny", 13), ("many", 1)],
@@ -126,6 +127,7 @@ def test_pages_are_drawn(pages, name, drawn):
     assert seen["width"] == (1280 if name == "wide" else 375)
 
 
+@pytest.mark.slow
 def test_buttons_do_it(pages):
     for name in ("wide", "phone"):
         seen = pages[0][name]
@@ -144,6 +146,7 @@ def test_figures_keep_their_height_when_the_window_changes(pages):
         assert before == box == pytest.approx(drawing, abs=2) and before > 300
 
 
+@pytest.mark.slow
 def test_an_old_browser_still_reads(pages):
     seen, console = pages
     assert seen["old"]["ready"] == "no" and seen["old"]["trouble"] and seen["old"]["errors"] == []
@@ -152,6 +155,7 @@ def test_an_old_browser_still_reads(pages):
     )  # and no other page wrote a line
 
 
+@pytest.mark.slow
 def test_a_screenshot_shows_colours(report):
     """A blank page has one colour; a drawn one the winner's blue and buy & hold's orange."""
     image = pytest.importorskip(

@@ -1,5 +1,6 @@
 """Settings and rules of a result, in words."""
 
+import pytest
 from helpers.series import ohlc
 
 import qmac
@@ -21,6 +22,7 @@ RULES = qmac.Rules(
 )
 
 
+@pytest.mark.slow
 def test_rules_in_words():
     result = qmac.optimize(
         ohlc("random", 500, 3),

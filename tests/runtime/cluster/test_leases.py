@@ -53,6 +53,7 @@ def finish(board, held, **speeds):
     return order
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seeds", np.array_split(np.arange(SEEDS), 20), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}"
 )

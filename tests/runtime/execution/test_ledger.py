@@ -74,6 +74,7 @@ class Shuffled:
         assert ledger.is_complete
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(SERIES, GRIDS, st.data())
 def test_any_partition_in_any_order_gives_the_same(prices, grid, data):
