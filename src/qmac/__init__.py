@@ -1,6 +1,6 @@
-"""A billion backtests in seconds: the Quad Moving Average Crossover, swept over its whole grid.
+"""A billion backtests in seconds: all windows of the Quad Moving Average Crossover.
 
-The rooms of the house, from the ground up. Each imports only what stands below it in the list, read from the bottom::
+The packages, from the command line down to the kernels. Each imports only packages below it::
 
     cli           the command line
     report        what was found, for people: pages, figures, terminal
@@ -16,8 +16,8 @@ The rooms of the house, from the ground up. Each imports only what stands below 
     storage       files that are whole or absent
     kernels       compiled arithmetic
 
-The way of the data: prices (``data``) -> averages, crosses, exit tables (``engine.dataset``) -> sweep kernel
-(``kernels.sweep``) -> reductions (``engine.sweep``) -> result (``results``).
+The way of the data: prices (``data``) -> averages, crosses, exit tables (``engine.dataset``) ->
+sweep kernel (``kernels.sweep``) -> reductions (``engine.sweep``) -> result (``results``).
 """
 
 import gc
@@ -98,7 +98,7 @@ _views.register(
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use, so that the command line can answer Ctrl-C before half a second of imports."""
+    """Import on first use: the command line must answer Ctrl-C within half a second of imports."""
     if name not in _PLACES:
         raise AttributeError(f"module 'qmac' has no attribute {name!r}")
     collecting = gc.isenabled()

@@ -90,7 +90,7 @@ SMALL = ["--sample", "--windows", "2:9"]
         (["resume", "."], "holds no run"),
         (["watch", "."], "holds no run"),
         (["verify", "."], "holds no result"),
-        (["runs", "nowhere"], "is not there"),
+        (["runs", "nowhere"], "does not exist"),
         (["runs", __file__], "is a file"),
         (["export", "."], "holds no result"),
         (["export", ".", "--out", "x.doc"], "Add --format"),

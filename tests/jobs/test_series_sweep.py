@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import qmac
 from qmac.data.prices import Prices
 from qmac.runtime.execution.threads import ThreadExecutor
+from qmac.strategy.averages import AVERAGES
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import MEASURES, METRICS
 
@@ -27,7 +28,7 @@ rules_of = st.builds(
     fill=st.sampled_from(["close", "next_open"]),
     start=st.sampled_from([None, "2001-01-10"]),
     end=st.sampled_from([None, "2001-02-20"]),
-    average=st.sampled_from(["sma", "sma", "ema", "wma", "hma", "dema", "tema", "rma"]),
+    average=st.sampled_from(["sma", *AVERAGES]),
 )
 stops_of = st.fixed_dictionaries(
     {},

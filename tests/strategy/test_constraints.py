@@ -90,7 +90,7 @@ def test_the_least_number_of_trades_is_a_constraint():
     [
         (["total_trades >= 10"], "constraints must be a mapping, got list."),
         ({"win_rat": (0, 1)}, "unknown metric 'win_rat'. Did you mean 'win_rate'?"),
-        ({"best_trade": (0.1, None)}, "It is shown for the best rows only."),
+        ({"best_trade": (0.1, None)}, "It is computed for the best rows only."),
         ({"win_rate": 0.9}, "constraint on win_rate must be (lowest, highest), got 0.9."),
         ({"win_rate": (0, "x")}, "must be (lowest, highest), got (0, 'x')."),
         ({"win_rate": (math.nan, 1)}, "has a bound that is not a number"),

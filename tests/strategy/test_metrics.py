@@ -145,7 +145,7 @@ def test_kinds_of_metrics():
     ("metric", "says"),
     [
         ("sharpe", "Did you mean 'sharpe_ratio'?"),
-        ("best_trade", "It is shown for the best rows only. Use one of total_return, "),
+        ("best_trade", "It is computed for the best rows only. Use one of total_return, "),
         ("zzz", "Known: total_return, annualized_return, "),
         (["total_return"], "Did you mean 'total_return'?"),
     ],

@@ -63,7 +63,10 @@ def test_objectives_that_the_sweep_computes(metric):
     ("metric", "says"),
     [
         ("sharp", "objective 'sharp' is not known. Did you mean 'sharpe_ratio'?"),
-        ("best_trade", "'best_trade' is not known. It is shown for the best rows only. Use one of"),
+        (
+            "best_trade",
+            "'best_trade' cannot be ranked by. It is computed for the best rows only. Use one of",
+        ),
         (["total_return"], "is not known"),
         (None, "objective None is not known"),
     ],

@@ -90,7 +90,7 @@ def _find_result(directory: Path) -> Path:
     """Return the directory of the result that a path means: itself, or the only one of a run."""
     try:
         if not directory.is_dir():
-            reason = "is a file, not a directory" if directory.exists() else "is not there"
+            reason = "is a file, not a directory" if directory.exists() else "does not exist"
             raise ResultError(
                 f"{directory} {reason}. Name a directory that 'qmac optimize --out' wrote."
             )

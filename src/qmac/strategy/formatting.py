@@ -70,3 +70,26 @@ def format_value(name: str, value: float) -> str:
     if percent:
         return f"{value:.1%}"
     return f"{value:.0f}" if UNITS.get(name) == "count" else f"{value:.2f}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a noun as it reads after a count.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    noun : str
+        In the singular.
+
+    Returns
+    -------
+    str
+        With an "s" unless there is one.
+
+    Examples
+    --------
+    >>> plural(1, "trade"), plural(2, "trade")
+    ('trade', 'trades')
+    """
+    return noun if count == 1 else f"{noun}s"

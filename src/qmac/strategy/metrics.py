@@ -348,5 +348,5 @@ def suggest_metric(metric: object) -> str:
     "Did you mean 'sharpe_ratio'?"
     """
     if isinstance(metric, str) and metric in METRICS and metric not in MEASURES:
-        return f"It is shown for the best rows only. Use one of {', '.join(MEASURES)}."
+        return f"It is computed for the best rows only. Use one of {', '.join(MEASURES)}."
     return suggestion(str(metric), MEASURES)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qmac.errors import OptionError
-from qmac.strategy.metrics import LOGARITHMS, MEASURES, suggest_metric
+from qmac.strategy.metrics import LOGARITHMS, MEASURES, METRICS, suggest_metric
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,8 @@ def check_objective(metric: str) -> str:
     OptionError
         If it is not known, or shown for the best rows only.
     """
+    if isinstance(metric, str) and metric in METRICS and metric not in MEASURES:
+        raise OptionError(f"objective {metric!r} cannot be ranked by. {suggest_metric(metric)}")
     if not isinstance(metric, str) or metric not in MEASURES:
         raise OptionError(f"objective {metric!r} is not known. {suggest_metric(metric)}")
     return metric

@@ -63,8 +63,8 @@ class Rules:
     slippage : float
         Fraction by which a fill is worse than the price, in [0, 1).
     average : str
-        Kind of moving average: ``"sma"``, ``"ema"``, ``"wma"``, ``"hma"``, ``"dema"``, ``"tema"``
-        or ``"rma"`` (docs/strategy.md).
+        Kind of moving average, such as ``"sma"`` or ``"ema"``; docs/strategy.md defines all of
+        them, and ``qmac.strategy.averages.AVERAGES`` lists them.
     fill : str
         ``"close"``, at the close of the signal's bar, or ``"next_open"``, at the open after it.
     conflict : str

@@ -243,6 +243,8 @@ def _compare_metric_with_vectorbt(
 ) -> Difference:
     """Compare one metric, if vectorbt has it, but not where it is undefined in the result."""
     if metric not in theirs:
+        if METRICS[metric].vectorbt is None:
+            return _left_out(metric, "vectorbt does not have it")
         return _left_out(metric, "with fees, vectorbt's is over the price, ours over what was paid")
     expected = theirs[metric].copy()
     if metric in vectorbt.WITHOUT_VARIANCE:

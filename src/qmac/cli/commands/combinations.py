@@ -39,7 +39,8 @@ def backtest(
     path, windows = _split_arguments(arguments, sample=sample)
     if len(windows) != WINDOWS_EACH:
         raise OptionError(
-            f"backtest takes four windows, and a file before them; got {' '.join(arguments)!r}."
+            f"backtest takes four windows, got {len(windows)}: {' '.join(windows)}. "
+            "Example: qmac backtest spy.csv 10 50 20 100"
         )
     combination = _parse_windows(windows)
     series = _read_prices(path, sample=sample)

@@ -289,9 +289,9 @@ class Units:
         width = (high - low) / BINS
         return Scale(
             score=score,
-            score_zero=_bits_of(score) - (1 << self.count_shift),
+            score_zero=_read_bits(score) - (1 << self.count_shift),
             square=square,
-            square_zero=_bits_of(square),
+            square_zero=_read_bits(square),
             count_shift=self.count_shift,
             low=low,
             bins_per_unit=1 / width if width > 0 else 0.0,
@@ -299,7 +299,7 @@ class Units:
         )
 
 
-def _bits_of(number: float) -> int:
+def _read_bits(number: float) -> int:
     return int(np.float64(number).view(np.int64))
 
 

@@ -24,7 +24,7 @@ def moving_averages(kind: str, prices: np.ndarray, windows: np.ndarray) -> np.nd
     Parameters
     ----------
     kind : str
-        Key of ``KINDS``.
+        Key of ``KINDS``, the same as in ``strategy/averages.py``.
     prices : ndarray
         ``(T,)`` closes.
     windows : ndarray

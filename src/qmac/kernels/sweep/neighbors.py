@@ -1,4 +1,4 @@
-"""What lies around rows: values of lists against lists, put together row by row."""
+"""Collects the objective of all neighbours of each row, for the plateau."""
 
 from __future__ import annotations
 

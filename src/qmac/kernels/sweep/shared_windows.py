@@ -1,7 +1,7 @@
-"""Combinations that share a window, taken off again from the sums that took them along.
+"""Subtracts combinations that share a window from the sums, which include them at first.
 
-They are swept window by window: all entry pairs with the window against all exit pairs with it, a
-lane an exit pair. A pair that both sides have is met under its fast window only.
+They are swept window by window: all entry pairs with the window against all exit pairs with it, one
+lane for each exit pair. A pair that both sides have is counted under its fast window only.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """One step of the walk: what an entry does to every lane of a block.
 
-A lane's past is a ``WalkState``: the exit of its last trade, and the statistics that are computed.
-The last trade is *pending* until the next one opens: with ``conflict="ignore"`` its exit may yet
-be passed over: sums are then corrected by what the table says, the others (drawdown, wins, ...)
-take the trade in when it is settled.
+The past of a lane is a ``WalkState``: the exit of its last trade, and the statistics so far. The
+last trade is *pending* until the next one opens, because with ``conflict="ignore"`` an entry on the
+bar of its exit cancels that exit. Sums include a pending trade at once and are corrected from the
+exit table where its exit is cancelled. Other statistics (drawdown, wins, ...) include a trade when
+it is settled.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from qmac.engine.neighbourhood.neighbours import Neighbourhood
 from qmac.report.sections.distribution import DistributionSummary
 from qmac.report.sections.strategies import Strategies
 from qmac.results.result import Result
-from qmac.strategy.formatting import format_value
+from qmac.strategy.formatting import format_value, plural
 from qmac.strategy.grid import ROLES
 from qmac.strategy.rules import Rules
 
@@ -86,7 +86,7 @@ def _check_trades(run: Backtest) -> Caution | None:
     if count >= least:
         return None
     text = (
-        f"The winner made {count} {_plural(count, 'trade')}. "
+        f"The winner made {count} {plural(count, 'trade')}. "
         f"With fewer than {least} a few lucky ones make the result."
     )
     return Caution("few_trades", "Few trades", text)
@@ -140,7 +140,7 @@ def _check_best_neighbour(
     winner = format_value(result.objective, summary.winner)
     middle = format_value(result.objective, _median(summary))
     text = (
-        f"Of {near.neighbours} {_plural(near.neighbours, 'window set')} one step away even the "
+        f"Of {near.neighbours} {plural(near.neighbours, 'window set')} one step away even the "
         f"best reaches {best}, not {winner}. "
         f"The median {_words(result.objective)} of all combinations is {middle}."
     )
@@ -153,7 +153,7 @@ def _check_median_neighbour(
     if wide.infinite or _compute_lead_share(wide.median, summary) >= THRESHOLDS["spike"]:
         return None
     text = (
-        f"The median of {wide.neighbours} {_plural(wide.neighbours, 'window set')} within two "
+        f"The median of {wide.neighbours} {plural(wide.neighbours, 'window set')} within two "
         f"steps is {format_value(result.objective, wide.median)}: most of the winner's lead is "
         "gone when a window moves by a step or two."
     )
@@ -165,7 +165,7 @@ def _check_undefined(result: Result, wide: Neighbourhood) -> Caution | None:
         return None
     text = (
         f"The {_words(result.objective)} of {wide.undefined} of {wide.neighbours} "
-        f"{_plural(wide.neighbours, 'window set')} within two steps is undefined or infinite."
+        f"{plural(wide.neighbours, 'window set')} within two steps is undefined or infinite."
     )
     return Caution("undefined", "Some neighbours have no score", text)
 
@@ -228,10 +228,6 @@ def _check_losses(summary: DistributionSummary) -> Caution | None:
 
 def _median(summary: DistributionSummary) -> float:
     return dict(summary.quantiles)[0.5]
-
-
-def _plural(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun}s"
 
 
 def _words(name: str) -> str:

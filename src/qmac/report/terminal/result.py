@@ -22,7 +22,7 @@ from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.runtime.monitoring.status import format_rate
 from qmac.strategy.constraints import format_bounds
-from qmac.strategy.formatting import HEADINGS, format_value
+from qmac.strategy.formatting import HEADINGS, format_value, plural
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import LOGARITHMS, PROFITS
 
@@ -93,7 +93,7 @@ def _show_settings(result: Result, console: Console) -> None:
         f"{prices['first'][:10]} to {prices['last'][:10]}, {result.periods_per_year:g} bars a year"
     )
     rate = format_rate(result.combinations_per_second)
-    threads = f"{result.threads} {_plural(result.threads, 'thread')}"
+    threads = f"{result.threads} {plural(result.threads, 'thread')}"
     console.print(printable(data), highlight=False, markup=False, soft_wrap=True)
     settings = printable(settings_line(result))
     console.print(settings, highlight=False, markup=False, style="dim", soft_wrap=True)
@@ -330,7 +330,7 @@ def _describe_neighbourhood(result: Result) -> str:
     winner, name = [result.best], result.objective
     ((near,),) = build_neighbourhoods(series, result.grid, winner, name, result.maximize, (RADIUS,))
     median, worst = format_value(name, near.median), format_value(name, near.worst)
-    sets = f"{near.neighbours:,} {_plural(near.neighbours, 'window set')}"
+    sets = f"{near.neighbours:,} {plural(near.neighbours, 'window set')}"
     return f"within {RADIUS} steps of the winner, {sets}: median {median}, worst {worst}"
 
 
@@ -376,7 +376,3 @@ def _build_trade_columns(trades: pd.DataFrame) -> list[Column]:
 def _format_moment(date: Any) -> str:
     """Return a date to the minute, and without a time at midnight."""
     return str(date)[:16].removesuffix(" 00:00")
-
-
-def _plural(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun}s"

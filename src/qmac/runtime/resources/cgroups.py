@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from qmac.runtime.resources.kernel_files import read_content, read_fields, read_number
+from qmac.runtime.resources.proc_files import read_content, read_fields, read_number
 
 CGROUPS = Path("/sys/fs/cgroup")
 UNLIMITED_BYTES = 2**60

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import psutil
 
 from qmac.runtime.resources.cgroups import CGROUPS, Groups, find_groups
-from qmac.runtime.resources.kernel_files import read_content, read_fields
 from qmac.runtime.resources.machine import available_cpus
+from qmac.runtime.resources.proc_files import read_content, read_fields
 from qmac.runtime.resources.thresholds import MANY_TICKS
 
 PROC = Path("/proc")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qmac.runtime.resources.kernel_files import read_content, read_fields, read_number
+from qmac.runtime.resources.proc_files import read_content, read_fields, read_number
 
 
 @pytest.mark.parametrize(
