@@ -71,10 +71,14 @@ def read_options() -> argparse.Namespace:
 
 
 def check_version() -> str:
-    """Return the version, which the changelog and the citation name too."""
+    """Return the version; changelog and citation name it, or the last release before it."""
     (version,) = find_all(r'^__version__ = "(.+)"$', PACKAGE / "_version.py")
     (cited,) = find_all(r"^version: (.+)$", ROOT / "CITATION.cff")
     released = find_all(r"^## (\d\S*) \(\d{4}-\d\d-\d\d\)$", ROOT / "CHANGELOG.md")
+    if ".dev" in version:  # between two releases
+        last = released[0]
+        expect(cited == last, f"CITATION.cff is of version {cited}, the last release of {last}.")
+        return version
     expect(cited == version, f"CITATION.cff is of version {cited}, the package of {version}.")
     expect(version in released, f"CHANGELOG.md has no section for version {version} with a date.")
     return version

@@ -255,7 +255,7 @@ def test_frames_need_names(name):
 def test_frames_that_are_none():
     with pytest.raises(PricesError, match="there are no symbols"):
         from_frames({})
-    with pytest.raises(PricesError, match="frames must be a dict, got list"):
+    with pytest.raises(PricesError, match="prices must be a dict, got list"):
         from_frames([SPY])
     with pytest.raises(PricesError, match=r"^SPY: Close is -"):
         from_frames({"SPY": -SPY})

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -101,3 +102,11 @@ def test_damaged_results_are_left_out(many):
     with pytest.raises(ResultError, match="its checksum differs"):
         Results({"S1": damaged}, {}).readable()
     assert np.isfinite(results.winners["total_return"]).all()
+
+
+def test_threads_may_look_symbols_up_at_once(many):
+    result = many["S0"]
+    results = Results({str(k): lambda: result for k in range(50)}, {})
+    with ThreadPoolExecutor(4) as pool:
+        rounds = [pool.submit(lambda: [results[name] for name in results]) for _ in range(40)]
+    assert all(found is result for each in rounds for found in each.result())

@@ -83,7 +83,7 @@ def test_prices_that_are_damaged_after_the_result_was_loaded(result, tmp_path):
 def test_not_a_result(tmp_path):
     with pytest.raises(ResultError, match="holds no result: there is no result.json"):
         load(tmp_path)
-    with pytest.raises(ResultError, match="is not there"):
+    with pytest.raises(ResultError, match="does not exist"):
         load(tmp_path / "no")
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultError, match="is a file, not a directory"):

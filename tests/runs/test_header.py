@@ -6,9 +6,10 @@ import re
 import pytest
 from helpers.run_directories import REQUEST, created
 
+import qmac
 from qmac.errors import ResultError
 from qmac.runs.directory import RunDirectory
-from qmac.runs.header import FORMAT, HEADER, Fingerprint, describe_changes
+from qmac.runs.header import FORMAT, HEADER, Fingerprint, RunHeader, describe_changes
 from qmac.storage.json_text import compute_checksum
 
 FINGERPRINT = Fingerprint.of(REQUEST, None).to_dict()
@@ -93,18 +94,41 @@ def test_strange_headers_are_refused(directory, text):
         RunDirectory.open(directory.path)
 
 
-@pytest.mark.parametrize(("number", "version"), [(1, "0.1.0"), (99, "9.9")])
-def test_a_directory_of_another_format_names_who_wrote_it_and_the_way_out(
-    directory, number, version
-):
-    header = signed(directory.header.to_dict() | {"format": number, "qmac": version})
+def test_a_directory_of_a_newer_format_names_who_wrote_it_and_the_way_out(directory):
+    header = signed(directory.header.to_dict() | {"format": 99, "qmac": "9.9"})
     (directory.path / HEADER).write_text(json.dumps(header))
     with pytest.raises(ResultError) as refused:
         RunDirectory.open(directory.path)
     assert str(refused.value) == (
-        f"{directory.path} was written by qmac {version} in run format {number}, and this version "
-        f"reads format {FORMAT}. Resume it with qmac {version}, or start the run again in another "
-        "directory."
+        f"{directory.path} was written by qmac 9.9 in run format 99, but qmac {qmac.__version__} "
+        f"reads up to format {FORMAT}: use qmac 9.9."
+    )
+
+
+def write_first_format(directory):
+    """Write the header as version 0.1.0 did."""
+    header = directory.header.to_dict() | {"format": 1, "qmac": "0.1.0"}
+    header["asked"] = header.pop("fingerprint")
+    (directory.path / HEADER).write_text(json.dumps(signed(header)))
+
+
+def test_a_directory_of_an_earlier_format_is_read(directory):
+    write_first_format(directory)
+    found = RunDirectory.open(directory.path).header
+    assert (found.format, found.qmac) == (1, "0.1.0")
+    assert found.fingerprint == directory.header.fingerprint
+    assert found.prices == directory.header.prices
+    assert RunHeader.from_dict(found.to_dict()) == found
+
+
+def test_a_run_of_an_earlier_format_is_not_resumed(directory):
+    write_first_format(directory)
+    with pytest.raises(ResultError) as refused:
+        qmac.resume(directory.path)
+    assert str(refused.value) == (
+        f"{directory.path} was written by qmac 0.1.0 in run format 1, which qmac "
+        f"{qmac.__version__} shows but does not resume: repeat it with 'qmac optimize "
+        f"{directory.path / 'job.toml'} --out DIR'."
     )
 
 

@@ -124,7 +124,7 @@ def from_frames(frames: Mapping[str, Prices | pd.DataFrame | pd.Series]) -> Symb
     """
     if not isinstance(frames, Mapping):
         raise PricesError(
-            f"frames must be a dict, got {type(frames).__name__}. Use {{'SPY': frame}}."
+            f"prices must be a dict, got {type(frames).__name__}. Use {{'SPY': frame}}."
         )
     for name in frames:
         if not isinstance(name, str) or not name:

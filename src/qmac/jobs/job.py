@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qmac._version import __version__
 from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols
 from qmac.engine.dataset.series import PreparedSeries
@@ -17,6 +18,7 @@ from qmac.engine.sweep.spec import SweepSpec, build_spec
 from qmac.errors import PricesError, ResultError, printable
 from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
+from qmac.runs.header import FORMAT
 from qmac.runs.tasks import Task
 from qmac.strategy.request import Request
 
@@ -167,9 +169,16 @@ class Job:
         Raises
         ------
         ResultError
-            If this version computes other bits, or the averages are damaged.
+            If the run has an earlier format, this version computes other bits, or the averages are
+            damaged.
         """
         header = directory.header
+        if header.format != FORMAT:
+            raise ResultError(
+                f"{directory.path} was written by qmac {printable(header.qmac)} in run format "
+                f"{header.format}, which qmac {__version__} shows but does not resume: repeat it "
+                f"with 'qmac optimize {directory.path / 'job.toml'} --out DIR'."
+            )
         if not header.fingerprint.is_of_this_version:
             version = printable(header.qmac)
             raise ResultError(

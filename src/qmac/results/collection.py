@@ -35,18 +35,19 @@ class Results(Mapping[str, Result]):
         self, readers: Mapping[str, Callable[[], Result]], left_out: Mapping[str, str]
     ) -> None:
         self._readers = dict(readers)
-        self._recent: dict[str, Result] = {}
+        self._recent: tuple[tuple[str, Result], ...] = ()
         self.left_out = dict(left_out)
         """Symbols that could not be used, and why."""
 
     def __getitem__(self, name: str) -> Result:
-        result = self._recent.pop(name, None)
+        recent = self._recent  # replaced and never changed: threads may look symbols up at once
+        result = dict(recent).get(name)
+        recent = tuple(item for item in recent if item[0] != name)
         if result is None:
             # room first, so that a loop over all symbols has no more than two in memory
-            while len(self._recent) >= RECENT:
-                self._recent.pop(next(iter(self._recent)))
+            self._recent = recent = recent[max(len(recent) - RECENT + 1, 0) :]
             result = self._readers[name]()
-        self._recent[name] = result
+        self._recent = (*recent, (name, result))
         return result
 
     def __iter__(self) -> Iterator[str]:

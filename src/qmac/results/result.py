@@ -127,7 +127,7 @@ class Result:
         rows, columns : str
             Two of ``"buy_fast"``, ``"buy_slow"``, ``"sell_fast"`` and ``"sell_slow"``.
         stat : str, default "max"
-            ``"max"`` (the lowest, of an objective that is minimised), ``"mean"`` or ``"count"``.
+            ``"max"`` (``"min"`` of an objective that is minimised), ``"mean"`` or ``"count"``.
 
         Returns
         -------

@@ -102,7 +102,7 @@ class RunDirectory:
         Raises
         ------
         ResultError
-            If there is none, or it is damaged, or of another format.
+            If there is none, or it is damaged, or of a format that is not known.
         """
         return cls(path, read_header(path))
 

@@ -24,6 +24,8 @@ from qmac.strategy.windows import format_windows
 HEADER = "run.json"
 FORMAT = 2
 """Version of everything in a run directory but its results, which have a version of their own."""
+FINGERPRINT_KEYS = {1: "asked", 2: "fingerprint"}
+"""Where each format that is read has the fingerprint. Only runs of ``FORMAT`` are resumed."""
 OWN_AVERAGES = "own"
 """How the name of the user's own averages begins; a checksum follows."""
 WORDS_WIDTH, WORDS_BEGIN = 60, 40
@@ -130,6 +132,8 @@ class RunHeader:
     """Type of the scores on disk; None where only the best are in the result."""
     qmac: str = __version__
     """Version that wrote the header."""
+    format: int = FORMAT
+    """Format of the run directory; that of an earlier version can be read, not resumed."""
 
     @property
     def request(self) -> Request:
@@ -145,9 +149,9 @@ class RunHeader:
             The content of ``run.json``.
         """
         values = {
-            "format": FORMAT,
+            "format": self.format,
             "qmac": self.qmac,
-            "fingerprint": self.fingerprint.to_dict(),
+            FINGERPRINT_KEYS[self.format]: self.fingerprint.to_dict(),
             "prices": {symbol: vars(entry) for symbol, entry in self.prices.items()},
             "left_out": dict(self.left_out),
             "save_grid": self.save_grid,
@@ -173,7 +177,8 @@ class RunHeader:
         InputError
             If an entry is missing, has another type, or a value outside its bounds.
         """
-        for name, kind in (("qmac", str), ("fingerprint", dict), ("left_out", dict)):
+        key = FINGERPRINT_KEYS[values["format"]]
+        for name, kind in (("qmac", str), (key, dict), ("left_out", dict)):
             check_type(name, values.get(name), kind)
         for symbol, reason in values["left_out"].items():
             check_type(f"left_out.{symbol}", reason, str)
@@ -181,11 +186,12 @@ class RunHeader:
         if save_grid not in (None, *DTYPES):
             raise ResultError(f"save_grid must be one of {', '.join(DTYPES)}, got {save_grid!r}")
         return cls(
-            fingerprint=Fingerprint.from_dict(values["fingerprint"]),
+            fingerprint=Fingerprint.from_dict(values[key]),
             prices=_read_prices_entries(values.get("prices")),
             left_out=values["left_out"],
             save_grid=save_grid,
             qmac=values["qmac"],
+            format=values["format"],
         )
 
 
@@ -218,7 +224,7 @@ def read_header(path: Path) -> RunHeader:
     Raises
     ------
     ResultError
-        If there is none, or it is damaged, or of another format.
+        If there is none, or it is damaged, or of a format that is not known.
     """
     file = path / HEADER
     values = _read_json(file)
@@ -253,21 +259,19 @@ def _read_json(file: Path) -> Any:
 
 
 def _check_format(path: Path, values: Mapping[str, Any]) -> None:
-    """Refuse a directory of another format, which this version would misread."""
+    """Refuse a directory of a format that this version does not know."""
     number = values.get("format")
-    if number == FORMAT:
-        return
     if isinstance(number, bool) or not isinstance(number, int):
         raise ResultError(
             f"{path / HEADER} is not the header of a run: format must be a number. "
             "Start the run again in another directory."
         )
-    version = printable(values.get("qmac"))
-    raise ResultError(
-        f"{path} was written by qmac {version} in run format {number}, and this version reads "
-        f"format {FORMAT}. Resume it with qmac {version}, or start the run again in another "
-        "directory."
-    )
+    if number not in FINGERPRINT_KEYS:
+        version = printable(values.get("qmac"))
+        raise ResultError(
+            f"{path} was written by qmac {version} in run format {number}, but qmac {__version__} "
+            f"reads up to format {FORMAT}: use qmac {version}."
+        )
 
 
 def prices_checksum(series: Prices) -> str:

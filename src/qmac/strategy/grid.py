@@ -318,5 +318,7 @@ def _check_roles(
         elif common is not None:
             roles[role] = common
         else:
-            raise GridError(f"{role} has no windows. Use windows=range(2, 253), or {role}=....")
+            raise GridError(
+                f"{role} has no windows. Use windows=range(2, 253), or give {role}, too."
+            )
     return roles

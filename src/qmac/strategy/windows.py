@@ -140,9 +140,11 @@ def check_window(name: str, window: Any) -> int:
         If it is anything else.
     """
     if isinstance(window, bool) or not hasattr(window, "__index__"):
-        raise GridError(f"windows of {name} must be whole numbers of bars, got {window!r}.")
+        raise GridError(f"{_name(name)} must be whole numbers of bars, got {window!r}.")
     if not 1 <= window < WINDOWS_BELOW:
-        raise GridError(f"windows of {name} must be in [1, 2**31), got {int(window)}.")
+        raise GridError(
+            f"{_name(name)} must be in [1, 2**31), got {int(window)}. Use 1 bar or more."
+        )
     return int(window)
 
 
@@ -163,3 +165,8 @@ def has_window(windows: tuple[int, ...], window: int) -> bool:
     """
     place = bisect_left(windows, window)
     return place < len(windows) and windows[place] == window
+
+
+def _name(name: str) -> str:
+    """Return how an error calls the windows of a parameter."""
+    return name if name == "windows" else f"windows of {name}"

@@ -130,3 +130,9 @@ def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
     assert statuses[-1] == STATUS and 'qmac_job_done_ratio{symbol="SPY"} 0.25' in format_gauges(
         STATUS
     )
+
+
+@pytest.mark.parametrize(("former", "present"), [("trouble", "alerts"), ("words", "figures")])
+def test_former_names_work_and_say_so(former, present):
+    with pytest.warns(DeprecationWarning, match=f"called {present}"):
+        assert getattr(STATUS, former) == getattr(STATUS, present)

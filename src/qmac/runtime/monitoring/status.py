@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -78,6 +79,18 @@ class Status:
             if level != NORMAL:
                 alerts.append(f"{name} {level}")
         return alerts
+
+    @property
+    def trouble(self) -> list[str]:
+        """Former name of ``alerts``, for listeners of version 0.1."""
+        warnings.warn("Status.trouble is called alerts now.", DeprecationWarning, stacklevel=2)
+        return self.alerts
+
+    @property
+    def words(self) -> list[str]:
+        """Former name of ``figures``, for listeners of version 0.1."""
+        warnings.warn("Status.words is called figures now.", DeprecationWarning, stacklevel=2)
+        return self.figures
 
     @property
     def figures(self) -> list[str]:

@@ -140,7 +140,7 @@ class Limits:
         """
         if limits is not None and not isinstance(limits, Limits):
             raise OptionError(
-                f"limits must be qmac.Limits, got a {type(limits).__name__}. "
+                f"limits must be qmac.Limits, got {type(limits).__name__}. "
                 "Write Limits(memory='4GiB')."
             )
         return limits or cls()
