@@ -98,7 +98,7 @@ def test_bad_options(market, arguments, says):
     [
         ({"constraints": ["total_trades >= 10"]}, "must be a mapping"),
         ({"constraints": {"total_trades": (math.inf, None)}}, "no finite value satisfies"),
-        ({"constraints": {"best_trade": (0.1, None)}}, "shown for the best rows only"),
+        ({"constraints": {"best_trade": (0.1, None)}}, "computed for the best rows only"),
         ({"objective": ["total_return"]}, "not known"),
         ({"rules": {"fees": 0}}, "must be qmac.Rules"),
         (

@@ -100,7 +100,7 @@ def test_prices_that_were_not_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("place", "says"), [("nothere", "is not there"), ("file", "is a file, not a directory")]
+    ("place", "says"), [("nothere", "does not exist"), ("file", "is a file, not a directory")]
 )
 def test_a_directory_that_is_none(tmp_path, place, says):
     (tmp_path / "file").touch()
