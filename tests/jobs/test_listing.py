@@ -97,12 +97,26 @@ def test_damage_is_a_state(directory, tmp_path):
     assert entry.date
 
 
-def test_a_run_of_another_format_is_listed(directory):
+def write_header(directory, values):
+    values.pop("checksum")
+    values["checksum"] = compute_checksum(values)
+    (directory.path / HEADER).write_text(json.dumps(values))
+
+
+def test_a_run_of_an_earlier_format_is_listed_as_any_other(directory):
+    before = describe_directory(directory.path)
     header = directory.header.to_dict() | {"format": 1}
-    header["checksum"] = compute_checksum(header)
-    (directory.path / HEADER).write_text(json.dumps(header))
+    header["asked"] = header.pop("fingerprint")
+    write_header(directory, header)
     entry = describe_directory(directory.path)
-    assert entry.state == DAMAGED and "in run format 1" in entry.message
+    assert entry.state == before.state != DAMAGED
+    assert (entry.request, entry.symbols) == (before.request, before.symbols)
+
+
+def test_a_run_of_a_newer_format_says_so(directory):
+    write_header(directory, directory.header.to_dict() | {"format": 99})
+    entry = describe_directory(directory.path)
+    assert entry.state == DAMAGED and "in run format 99" in entry.message
 
 
 def test_json_has_the_names_that_programs_read(directory):
