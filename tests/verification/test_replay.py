@@ -71,6 +71,7 @@ def test_every_rule_replays(rules):
     assert left_out == expected and all(theirs[metric].note for metric in left_out)
 
 
+@pytest.mark.slow
 def test_what_vectorbt_defines_otherwise():
     """A flat account, an entry and an exit on one bar: ours enters. And a row without any trade."""
     pytest.importorskip("vectorbt")

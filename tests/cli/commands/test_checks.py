@@ -30,6 +30,7 @@ def test_a_slow_replay_says_how_far_it_is(one_run, monkeypatch):
     assert "qmac: replaying row 2 of 2 of spy" in inside("verify", one_run, "--rows", 2).stderr
 
 
+@pytest.mark.slow
 def test_verify(one_run):
     done = inside("verify", one_run)
     assert (done.returncode, done.stderr) == (0, "")

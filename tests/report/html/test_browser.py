@@ -140,6 +140,7 @@ def test_buttons_do_it(pages):
         assert seen["caption"].startswith("number of scored combinations")
 
 
+@pytest.mark.slow
 def test_figures_keep_their_height_when_the_window_changes(pages):
     for name in ("wide", "phone"):
         before, box, drawing = pages[0][name]["heights"]
