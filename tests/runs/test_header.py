@@ -118,6 +118,7 @@ def test_a_directory_of_an_earlier_format_is_read(directory):
     assert (found.format, found.qmac) == (1, "0.1.0")
     assert found.fingerprint == directory.header.fingerprint
     assert found.prices == directory.header.prices
+    assert not found.is_resumable
     assert RunHeader.from_dict(found.to_dict()) == found
 
 

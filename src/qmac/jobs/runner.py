@@ -103,6 +103,8 @@ def _describe_other_run(path: Path, header: RunHeader, run: NewRun) -> ResultErr
             f"{path} holds this very run. Resume it, or see its result: qmac resume {path}"
         )
     more = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
+    if not header.is_resumable:
+        return ResultError(f"{path} holds another run: {changes[0]}{more}. Name another directory.")
     return ResultError(
         f"{path} holds another run: {changes[0]}{more}. Name another directory, or resume that "
         f"one: qmac resume {path}"

@@ -136,6 +136,11 @@ class RunHeader:
     """Format of the run directory; that of an earlier version can be read, not resumed."""
 
     @property
+    def is_resumable(self) -> bool:
+        """Whether this version can resume the run: its format and its kernels are the same."""
+        return self.format == FORMAT and self.fingerprint.is_of_this_version
+
+    @property
     def request(self) -> Request:
         """What is computed for every symbol."""
         return self.fingerprint.request
