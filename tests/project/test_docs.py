@@ -219,7 +219,7 @@ def test_files_that_a_page_names_exist(page):
     """Paths in backticks, from the root of the repository or of the package."""
     if page.name in TELL_OF_THE_PAST:
         return
-    roots = (ROOT, ROOT / "src" / "qmac")
+    roots = (ROOT, Path(qmac.__file__).parent)  # the tree has no src where a wheel is tested
     folders = {path.name for root in roots for path in root.iterdir() if path.is_dir()}
     names = [name for name in FILE.findall(page.read_text()) if name.split("/")[0] in folders]
     assert [name for name in names if not any((root / name).exists() for root in roots)] == []
