@@ -1,11 +1,12 @@
 """The exceptions, and the wording that messages share."""
 
 import re
+import subprocess
 
 import pytest
 
 from qmac import errors
-from qmac.errors import printable, suggestion, unknown
+from qmac.errors import printable, printable_lines, shell_quote, suggestion, unknown, warn
 
 KNOWN = ("total_return", "sharpe_ratio", "Win_Rate")
 
@@ -50,3 +51,30 @@ def test_unknown_values():
 def test_no_text_moves_the_cursor():
     assert printable("a\nb\x1b[2J\u202ec") == "a?b?[2J?c"
     assert printable(7.5) == "7.5"
+
+
+def test_lines_keep_their_breaks_and_tabs():
+    assert printable_lines("a\tb\nc\r\x9b\u2028\ud800d\n") == "a\tb\nc????d\n"
+
+
+@pytest.mark.parametrize("kind", [errors.QmacError, errors.PricesError, errors.Stopped])
+def test_no_error_moves_the_cursor(kind):
+    error = kind("close is \x1b[2J\nqmac: all is well")
+    assert str(error) == "close is ?[2J?qmac: all is well"
+    assert error.args == ("close is \x1b[2J\nqmac: all is well",)
+
+
+def test_no_warning_moves_the_cursor():
+    with pytest.warns(UserWarning, match=r"^left out: a\?\[2J\?$") as caught:
+        warn("left out: a\x1b[2J\n")
+    assert caught[0].filename == __file__
+
+
+WORDS = ["runs", "my runs", "it's", "a\x1b[2Jb", "a\nb\\'c", "\u202eabc", "bad\udcff1", ""]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_quoted_word_is_printable_and_the_same_to_a_shell(word):
+    quoted = shell_quote(word)
+    done = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, check=True)
+    assert quoted.isprintable() and done.stdout == word.encode("utf-8", "surrogateescape")

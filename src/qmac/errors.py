@@ -14,16 +14,25 @@
     `- InternalError                  counts that do not add up: a defect of qmac
 
 A message names the subject, its value, the constraint and the next step.
+
+Text of untrusted origin (names, files' content, other libraries' messages) leaves a message through
+``printable`` or ``printable_lines``: as the text of a ``QmacError``, as a warning of ``warn``, as a
+word of a command by ``shell_quote``, and on the streams of the command line (``cli.streams``).
 """
 
 from __future__ import annotations
 
 import difflib
+import shlex
+import warnings
 from collections.abc import Iterable
 
 
 class QmacError(Exception):
-    """Base class of the errors that qmac raises on purpose."""
+    """Base class of the errors that qmac raises on purpose; its text is one printable line."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(QmacError, ValueError):
@@ -120,6 +129,19 @@ def unknown(name: str, value: object, known: Iterable[str]) -> str:
     return f"{name} {value!r} is not known. {suggestion(str(value), known)}"
 
 
+class _Characters(dict[int, str]):
+    """Characters by their code, as ``str.translate`` looks them up, with ``?`` for some."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = character if character.isprintable() else "?"
+        return self[code]
+
+
+_LINE = _Characters()
+_LINES = _Characters({ord(character): character for character in "\n\t"})
+
+
 def printable(text: object) -> str:
     """Return a text without the characters that move a terminal's cursor or begin a line.
 
@@ -131,11 +153,87 @@ def printable(text: object) -> str:
     Returns
     -------
     str
-        ``str(text)`` with a question mark for each character that cannot be printed.
+        ``str(text)`` with a question mark for each character that cannot be printed: control
+        characters, line breaks, marks that change the direction of writing, lone surrogates.
 
     Examples
     --------
     >>> printable("0.2\x1b[2J")
     '0.2?[2J'
     """
-    return "".join(character if character.isprintable() else "?" for character in str(text))
+    return _translate(str(text), _LINE)
+
+
+def printable_lines(text: str) -> str:
+    r"""Return a text of several lines as ``printable`` does, with its line breaks and tabs.
+
+    Parameters
+    ----------
+    text : str
+        Text of untrusted origin.
+
+    Returns
+    -------
+    str
+        The text, which ends where it ended.
+
+    Examples
+    --------
+    >>> printable_lines("a\tb\x07\n")
+    'a\tb?\n'
+    """
+    return _translate(text, _LINES)
+
+
+def _translate(text: str, characters: _Characters) -> str:
+    return text if text.isprintable() else text.translate(characters)
+
+
+def shell_quote(word: object) -> str:
+    r"""Return a word of a shell's command that can be printed and pasted.
+
+    Parameters
+    ----------
+    word : object
+        Text or path.
+
+    Returns
+    -------
+    str
+        As ``shlex.quote`` does; a word that cannot be printed has its bytes in ``$'...'``, which
+        Bash, Zsh and POSIX of 2024 read.
+
+    Examples
+    --------
+    >>> print(shell_quote("my runs"), shell_quote("a\x1bb"))
+    'my runs' $'a\x1bb'
+    """
+    text = str(word)
+    if text.isprintable():
+        return shlex.quote(text)
+    return f"$'{''.join(map(_shell_escape, text))}'"
+
+
+def _shell_escape(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    is_raw_byte = "\udc80" <= character <= "\udcff"  # of a file's name that is not UTF-8
+    encoded = character.encode("utf-8", "surrogateescape" if is_raw_byte else "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in encoded)
+
+
+def warn(message: object, category: type[Warning] = UserWarning, stacklevel: int = 1) -> None:
+    """Issue a warning whose text is one printable line.
+
+    Parameters
+    ----------
+    message : object
+        Text, which may be of untrusted origin.
+    category : type, default UserWarning
+        Class of the warning.
+    stacklevel : int, default 1
+        Whose line is named: 1 for that of the caller, as in ``warnings.warn``.
+    """
+    warnings.warn(printable(message), category, stacklevel=stacklevel + 1)

@@ -17,7 +17,7 @@ from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import Worker
-from qmac.errors import OptionError
+from qmac.errors import OptionError, warn
 from qmac.jobs.job import Job
 from qmac.jobs.memory_model import admitted, finishing_bytes
 from qmac.jobs.top_rows import count_rows_at_once, replay_top
@@ -192,7 +192,7 @@ def _measure_longest(meter: _Meter, tasks: list[Task]) -> _Measurement:
         except OptionError as error:
             if meter.job.strict or len(tasks) == 1:
                 raise
-            warnings.warn(f"will be left out: {tasks.pop().name}: {error}", stacklevel=3)
+            warn(f"will be left out: {tasks.pop().name}: {error}", stacklevel=3)
 
 
 def _sum_seconds(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from qmac.data.symbols import Symbols
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import Averages, check_averages
 from qmac.engine.sweep.spec import SweepSpec, build_spec
-from qmac.errors import PricesError, ResultError, printable
+from qmac.errors import PricesError, ResultError, printable, warn
 from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import FORMAT
@@ -246,5 +245,5 @@ def build_job(
         raise next(iter(errors.values()))
     reasons = {symbol: str(error) for symbol, error in errors.items()}
     for reason in reasons.values():
-        warnings.warn(f"left out: {reason}", stacklevel=3)
+        warn(f"left out: {reason}", stacklevel=3)
     return dataclasses.replace(job, prices=usable, left_out=reasons)

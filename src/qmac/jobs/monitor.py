@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import sys
 import time
-import warnings
 from collections import deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -19,7 +18,7 @@ from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.neighbourhood import plateau
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import SweepSpec
-from qmac.errors import Stopped, printable
+from qmac.errors import Stopped, printable, warn
 from qmac.jobs.memory_model import admitted, finishing_bytes
 from qmac.runs.directory import RunDirectory, identify
 from qmac.runs.score_store import ScoreWriter
@@ -235,7 +234,7 @@ class SweepMonitor:
         about, damaged = directory.load_snapshot(self.task, checksum, ledger)
         origin = "an older one" if about else "the start"
         for message in damaged:
-            warnings.warn(f"{message} Resuming from {origin}.", stacklevel=2)
+            warn(f"{message} Resuming from {origin}.", stacklevel=2)
         if about is not None:
             self._rate.begin(ledger.share)
             self._restore(about, ledger)
@@ -392,7 +391,7 @@ class SweepMonitor:
         try:
             directory.save_snapshot(about, ledger)
         except OSError as error:
-            warnings.warn(
+            warn(
                 f"no snapshot could be written ({error.strerror or error}); the last one is "
                 "untouched, and the run continues.",
                 stacklevel=2,

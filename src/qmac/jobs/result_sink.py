@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from qmac.errors import ResultError, Stopped
+from qmac.errors import ResultError, Stopped, warn
 from qmac.jobs.job import Job
 from qmac.results.reader import load, result_reader, return_result
 from qmac.results.result import Result
@@ -233,7 +232,7 @@ class DirectorySink:
             try:
                 return load(self.directory.result(task))
             except ResultError as error:
-                warnings.warn(f"{error} {task.name} is done again.", stacklevel=2)
+                warn(f"{error} {task.name} is done again.", stacklevel=2)
         self.directory.drop_result(task)
         return None
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from qmac._checks import check_count
-from qmac.errors import InputError, OptionError, PricesError, ResultError, WriteError
+from qmac.errors import InputError, OptionError, PricesError, ResultError, WriteError, warn
 from qmac.jobs.job import Job
 from qmac.jobs.monitor import SweepMonitor
 from qmac.jobs.result_sink import Reader, ResultSink, build_sink
@@ -212,7 +211,7 @@ class _TaskRunner:
                 except LEAVES_OUT as error:
                     if self.job.strict or len(self.job.prices) == 1:
                         raise
-                    warnings.warn(f"left out: {task.name}: {error}", stacklevel=2)
+                    warn(f"left out: {task.name}: {error}", stacklevel=2)
                     errors[task.name] = error
                     self.sink.leave_out(task)
                     continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +12,7 @@ from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import MapFunction
 from qmac.engine.neighbourhood.plateau import AS_BARS, compute_plateaus
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.errors import InternalError
+from qmac.errors import InternalError, warn
 from qmac.strategy.grid import ROLES, Grid
 
 AGREEMENT = 1e-9
@@ -110,7 +109,7 @@ def _check_agreement(columns: dict[str, np.ndarray], metric: str, values: np.nda
         raise InternalError(
             f"combination {worst}: the sweep and its replay differ by {largest:.2e}."
         )
-    warnings.warn(
+    warn(
         f"{metric} is exact to {largest:.0e} only ({worst}): what these combinations hold "
         "moves too little beside the rest of the series.",
         stacklevel=2,

@@ -19,7 +19,6 @@ import hashlib
 import os
 import re
 import shutil
-import warnings
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -29,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from qmac.data.prices import Prices
-from qmac.errors import ResultError
+from qmac.errors import ResultError, warn
 from qmac.runs import snapshot
 from qmac.runs.creation import AVERAGES, NewRun, create, prices_file
 from qmac.runs.header import RunHeader, name_own_averages, prices_checksum, read_header
@@ -234,7 +233,7 @@ class RunDirectory:
         if is_complete(self.scores(task)):
             os.replace(self.scores(task), self.result(task) / SCORES)
             return
-        warnings.warn(
+        warn(
             f"the scores of {task.name} are not whole and were removed; see degradations.",
             stacklevel=2,
         )

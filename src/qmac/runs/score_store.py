@@ -20,7 +20,6 @@ import json
 import math
 import shutil
 import struct
-import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ import pandas as pd
 import pyarrow as pa
 
 from qmac.engine.dataset.dataset import Dataset
-from qmac.errors import GridError, OptionError, ResultError, printable, suggestion
+from qmac.errors import GridError, OptionError, ResultError, printable, suggestion, warn
 from qmac.kernels.signals.event_lists import Lists
 from qmac.storage.atomic import write_whole
 from qmac.strategy.grid import Grid
@@ -249,7 +248,7 @@ class ScoreWriter:
     def _warn_of_overflow(self, *_: object) -> None:
         if not self._has_warned:
             self._has_warned = True
-            warnings.warn(
+            warn(
                 "scores beyond 3.4e38 are infinite as float32. Keep them as float64.", stacklevel=2
             )
 

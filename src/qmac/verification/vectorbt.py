@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from qmac.errors import warn
 from qmac.strategy.metrics import METRICS, Metric
 from qmac.strategy.rules import Rules
 
@@ -55,7 +55,7 @@ def is_installed() -> bool:
         import_module("vectorbt")
     except Exception as error:  # with another NumPy or Numba, it fails in any way
         reason = (str(error).splitlines() or [""])[0]
-        warnings.warn(
+        warn(
             "vectorbt is installed, but cannot be imported "
             f"({type(error).__name__}: {reason}). It is left out.",
             stacklevel=2,

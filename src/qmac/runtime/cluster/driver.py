@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import time
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.errors import InputError, OptionError, Stopped
+from qmac.errors import InputError, OptionError, Stopped, warn
 from qmac.runtime.cluster.leases import Leases
 from qmac.runtime.cluster.messages import Accept, Action, Event, Reject, Tick
 from qmac.runtime.cluster.node import NodeReading
@@ -232,14 +231,14 @@ class ClusterSweep:
         self._ledger.failed = dict(self.leases.failed)
         late = self.leases.late
         if late:
-            warnings.warn(f"{late} results came late or twice, and were not counted.", stacklevel=2)
+            warn(f"{late} results came late or twice, and were not counted.", stacklevel=2)
 
     def _warn_of_awaited(self) -> None:
         """Warn once of each node that is waited for."""
         for name, why in self._nodes.awaited.items():
             if name not in self._warned:
                 self._warned.add(name)
-                warnings.warn(f"waiting for node {name}: {why}.", stacklevel=3)
+                warn(f"waiting for node {name}: {why}.", stacklevel=3)
 
     def _check_absence(self, seconds: float) -> None:
         """End the run if there has been no node for too long."""

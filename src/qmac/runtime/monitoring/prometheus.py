@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from qmac.errors import OptionError
+from qmac.errors import OptionError, warn
 from qmac.runtime.monitoring.status import Listener, Status
 from qmac.storage.atomic import write_whole
 
@@ -106,7 +105,7 @@ class Prometheus:
         except OSError as error:  # no reason to stop
             if not self._has_warned:
                 message = f"{self._path} cannot be written ({error.strerror}); the run goes on."
-                warnings.warn(message, stacklevel=2)
+                warn(message, stacklevel=2)
             self._has_warned = True
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+from qmac.errors import warn
 
 NORMAL = "normal"
 """Level of a governor that changes nothing."""
@@ -83,13 +84,13 @@ class Status:
     @property
     def trouble(self) -> list[str]:
         """Former name of ``alerts``, for listeners of version 0.1."""
-        warnings.warn("Status.trouble is called alerts now.", DeprecationWarning, stacklevel=2)
+        warn("Status.trouble is called alerts now.", DeprecationWarning, stacklevel=2)
         return self.alerts
 
     @property
     def words(self) -> list[str]:
         """Former name of ``figures``, for listeners of version 0.1."""
-        warnings.warn("Status.words is called figures now.", DeprecationWarning, stacklevel=2)
+        warn("Status.words is called figures now.", DeprecationWarning, stacklevel=2)
         return self.figures
 
     @property

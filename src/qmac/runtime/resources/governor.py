@@ -20,13 +20,12 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from qmac.errors import OptionError
+from qmac.errors import OptionError, warn
 from qmac.runtime.resources.admission import (
     MACHINE,
     Headroom,
@@ -458,7 +457,7 @@ class Governor:
         if free < THRESHOLDS[Level.PAUSE].disk * wanted:
             raise OptionError(f"{shortage}. {advice}")
         if optional is not None:
-            warnings.warn(f"{shortage}, so {optional} is dropped. {advice}", stacklevel=2)
+            warn(f"{shortage}, so {optional} is dropped. {advice}", stacklevel=2)
 
     def read_now(self) -> Reading:
         """Return a new reading, due or not: what was allocated must not be admitted twice.
