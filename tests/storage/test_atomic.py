@@ -7,7 +7,8 @@ import stat
 import pytest
 
 from qmac.storage import atomic
-from qmac.storage.atomic import STEPS, sync, write_whole
+from qmac.storage.atomic import STEPS, write_whole
+from qmac.storage.files import sync
 
 OLD, NEW = b"old" * 1000, [b"new" * 500, memoryview(b"newer" * 500), b""]
 

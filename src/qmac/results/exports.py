@@ -16,6 +16,7 @@ from qmac.errors import GridError, OptionError, ResultError, WriteError, suggest
 from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.storage.atomic import write_whole
+from qmac.storage.files import resolve_typed
 from qmac.storage.json_text import to_json
 from qmac.strategy.grid import ROLES
 
@@ -221,8 +222,8 @@ def write(content: bytes, path: Path, *, force: bool = False) -> Path:
     WriteError
         If the system does not write it.
     """
-    path = path.expanduser()
     try:
+        path = resolve_typed(path)
         if path.is_dir():
             raise ResultError(f"{path} is a directory. Name a file in it.")
         if path.exists() and not force:

@@ -19,8 +19,8 @@ from qmac.engine.dataset.series import Series
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
 from qmac.errors import WriteError
-from qmac.storage.atomic import sync
 from qmac.storage.directories import check_writable
+from qmac.storage.files import sync
 from qmac.storage.json_text import compute_checksum, to_json_values
 
 FORMAT = 2

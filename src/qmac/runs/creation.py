@@ -28,8 +28,9 @@ from qmac.runs.header import (
     RunHeader,
     prices_checksum,
 )
-from qmac.storage.atomic import sync, write_whole
+from qmac.storage.atomic import write_whole
 from qmac.storage.directories import check_empty, check_writable, safe_name
+from qmac.storage.files import sync
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import hold_lock, write_holder
 from qmac.strategy.request import Request

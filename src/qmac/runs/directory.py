@@ -35,7 +35,8 @@ from qmac.runs.header import RunHeader, name_own_averages, prices_checksum, read
 from qmac.runs.score_store import SCORES, is_complete
 from qmac.runs.tasks import Task
 from qmac.runtime.execution.ledger import Ledger
-from qmac.storage.atomic import sync, write_whole
+from qmac.storage.atomic import write_whole
+from qmac.storage.files import sync
 from qmac.storage.lock import LOCK, hold_lock, write_holder
 
 PROGRESS = "progress.jsonl"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from qmac.storage.files import create_file, move, remove_file, sync
 
 
 def _ignore(step: str) -> None:
@@ -35,7 +37,8 @@ def write_whole(path: Path, parts: Iterable[Any]) -> None:
     Parameters
     ----------
     path : Path
-        The file; an older one is replaced.
+        The file; an older one is replaced. No part of the path is a link: see
+        ``qmac.storage.files``.
     parts : iterable of bytes-like
         What is written, one after the other.
 
@@ -48,7 +51,7 @@ def write_whole(path: Path, parts: Iterable[Any]) -> None:
     temporary = path.with_name(f".{path.name}.part")
     try:
         step("open")
-        with temporary.open("wb") as file:
+        with create_file(temporary) as file:
             for part in parts:
                 step("write")
                 file.write(part)
@@ -58,39 +61,12 @@ def write_whole(path: Path, parts: Iterable[Any]) -> None:
             os.fsync(file.fileno())
             step("synced")
         step("rename")
-        os.replace(temporary, path)
+        move(temporary, path)
         step("renamed")
         step("sync directory")
         sync(path.parent)
         step("done")
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what made the write fail counts
+            remove_file(temporary)
         raise
-
-
-def sync(path: Path) -> None:
-    """Make a file, or the names in a directory, outlast a crash of the machine.
-
-    Where a system cannot sync a directory (Windows, some network file systems), nothing is done.
-
-    Parameters
-    ----------
-    path : Path
-        A file or a directory.
-
-    Raises
-    ------
-    OSError
-        If the disk fails.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:  # a directory of Windows
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network file systems, on directories
-            raise
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qmac.errors import ResultError, printable
+from qmac.storage.files import open_file, open_to_change
 
 try:
     import fcntl
@@ -40,7 +41,7 @@ def hold_lock(file: Path, path: Path) -> Iterator[int]:
     ResultError
         If another process holds it.
     """
-    descriptor = os.open(file, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o644)
+    descriptor = open_to_change(file)
     try:
         _lock(descriptor, path)
         yield descriptor
@@ -103,15 +104,18 @@ def is_held(lock: Path) -> bool | None:
     if fcntl is None:
         return None
     try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+        with open_file(lock) as file:
+            return _is_locked(file.fileno())
     except OSError:
         return None
+
+
+def _is_locked(descriptor: int) -> bool | None:
+    """Try a lock, for a moment."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:  # a file system without locks
         return None
-    finally:
-        os.close(descriptor)
     return False

@@ -21,6 +21,7 @@ from qmac.report.sections.equity import Equity
 from qmac.report.sections.report import Report, build_report
 from qmac.results.result import Result
 from qmac.storage.atomic import write_whole
+from qmac.storage.files import resolve_typed
 from qmac.strategy.formatting import format_value
 from qmac.strategy.grid import Combination
 from qmac.strategy.metrics import LOGARITHMS, PROFITS
@@ -97,8 +98,8 @@ def write_page(path: Path, render: Callable[[], str]) -> Path:
         If the file cannot be written.
     """
     style.graph_objects()
-    path = path.expanduser()
     try:
+        path = resolve_typed(path)
         _check_place(path)
         write_whole(path, [render().encode("utf-8", "replace")])
     except OSError as error:
