@@ -61,6 +61,8 @@ def test_verify_finds_what_is_wrong(csv, tmp_path, monkeypatch, without):
     """A result whose numbers were changed, and whose checksums fit."""
     if without:
         monkeypatch.setattr(vectorbt, "is_installed", lambda: False)
+    else:
+        pytest.importorskip("vectorbt")
     assert (
         inside(
             "optimize", csv, "--windows", "2:20:3", "--out", tmp_path / "run", "--top", 3
