@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from helpers.terminal import inside, qmac
+from typer.main import get_command
 
-from qmac.cli.app import COMMANDS
+from qmac.cli.app import COMMANDS, app
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,3 +113,36 @@ def test_mistakes_end_in_one_line_and_code_2(arguments, says, tmp_path, monkeypa
 def test_no_command_is_help():
     done = qmac()
     assert done.returncode == 2 and "doctor" in done.stdout and done.stderr == ""
+
+
+def takes_one(option):
+    is_flag = getattr(option, "is_flag", True)  # an argument has no name to write twice
+    return not is_flag and not option.multiple and option.nargs == 1
+
+
+ONE_VALUE = [
+    (command.name, option.opts[0])
+    for command in get_command(app).commands.values()
+    for option in command.params
+    if takes_one(option)
+]
+
+
+@pytest.mark.parametrize(("name", "option"), ONE_VALUE)
+def test_an_option_of_one_value_is_refused_twice(name, option):
+    done = inside(name, option, "1", option, "2")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == f"qmac: {option} takes one value, got 2. Leave all but one out.\n"
+
+
+def test_lists_and_flags_may_be_repeated():
+    assert len(ONE_VALUE) > 100
+    where = ["--where", "win_rate > 0.1", "--where", "win_rate < 0.9"]
+    done = inside("estimate", "--sample", "--windows", "2:9", *where, "--json", "--json")
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_has_colours_on_a_terminal_only(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[1" in qmac("show", "--help").stdout

@@ -1,5 +1,6 @@
 """Start of the command line: fast, and interrupts are answered."""
 
+import signal
 import subprocess
 import sys
 
@@ -44,3 +45,22 @@ def test_a_defect_is_not_hidden():
     call += "qmac.cli.app.run = lambda: 1 / 0\nstart.main()"
     done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "ZeroDivisionError" in done.stderr
+
+
+SIGNALS = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_that_is_ignored_stays_ignored(name):
+    """As a shell ignores Ctrl-C for a job that its script starts in the background."""
+    code = f"""
+import os, signal
+signal.signal(signal.{name}, signal.SIG_IGN)
+import qmac.cli.app, qmac.cli.main as start
+qmac.cli.app.run = lambda: os.kill(os.getpid(), signal.{name})
+start.main()
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    heeded = code.replace("SIG_IGN", "SIG_DFL")
+    done = subprocess.run([sys.executable, "-c", heeded], timeout=60, capture_output=True)
+    assert done.returncode == EXIT_INTERRUPTED

@@ -61,3 +61,63 @@ def test_json_is_one_object_on_one_line(capsys):
 def test_notes_are_on_standard_error(capsys):
     streams.print_note("starting Ray on this machine.")
     assert capsys.readouterr() == ("", "qmac: starting Ray on this machine.\n")
+
+
+HOSTILE = "a\x1b[2J\x9b31m\x07\u202eb\u2028\ud800\r"
+
+
+def test_nothing_that_is_printed_moves_the_cursor(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", streams.make_safe(sys.stdout))
+    monkeypatch.setattr(sys, "stderr", streams.make_safe(sys.stderr))
+    assert streams.make_safe(sys.stdout) is sys.stdout
+    print(HOSTILE, "\t", sep="\n")
+    sys.stderr.writelines([HOSTILE, "\n"])
+    out, err = capsys.readouterr()
+    assert out == "a?[2J?31m??b???\n\t\n" and err == "a?[2J?31m??b???\n"
+    streams._show_warning(UserWarning(f"left out: {HOSTILE}\nqmac: all is well"))
+    streams.print_line(f"{HOSTILE}\nsecond")
+    out, err = capsys.readouterr()
+    assert out.count("\n") == err.count("\n") == 1 and (out + err).replace("\n", "").isprintable()
+
+
+def test_colours_are_those_of_the_console(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(sys, "stdout", streams.make_safe(sys.stdout))
+    streams.build_console().print(HOSTILE, style="red", highlight=False)
+    with streams.pass_colors():
+        print("\x1b[32mhelp\x1b[0m")
+    assert capsys.readouterr().out.splitlines() == [
+        "\x1b[31ma?[2J?31m?b??\x1b[0m",
+        "\x1b[32mhelp\x1b[0m",
+    ]
+
+
+@pytest.mark.parametrize("name", streams.SIZES)
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", None),
+        ("-5", None),
+        ("abc", None),
+        ("", None),
+        ("\u00b2", None),
+        ("1", "least"),
+        ("120", "120"),
+        ("9" * 5000, "most"),
+    ],
+)
+def test_a_size_that_no_terminal_has_is_corrected(monkeypatch, name, text, size):
+    """As COLUMNS=0, with which rich prints nothing at all."""
+    monkeypatch.setenv(name, text)
+    least, most = streams.SIZES[name]
+    streams._correct_size(name, least, most)
+    assert os.environ.get(name) == {"least": str(least), "most": str(most)}.get(size, size)
+
+
+@pytest.mark.parametrize(("columns", "width"), [(0, 80), (1, 40), (120, 120)])
+def test_a_terminal_of_no_width(monkeypatch, columns, width):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((columns, 0)))
+    console = streams.build_console()
+    assert (console.width, console.height) == (width, 25)

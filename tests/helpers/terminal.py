@@ -32,8 +32,8 @@ def inside(*arguments):
     """In this process, which has imported everything: a second less."""
     out, err = io.StringIO(), io.StringIO()
     with (
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
+        contextlib.redirect_stdout(streams.make_safe(out)),
+        contextlib.redirect_stderr(streams.make_safe(err)),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("always")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Annotated
+from collections import Counter
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from qmac._version import __version__
 from qmac.cli import exits, streams
@@ -33,7 +35,36 @@ COMMANDS = (
 )
 """In the order of ``qmac --help``."""
 
+
+class _Group(TyperGroup):
+    """The list of commands, whose help may have colours."""
+
+    def format_help(self, *arguments: Any) -> None:
+        with streams.pass_colors():
+            super().format_help(*arguments)
+
+
+class _Command(TyperCommand):
+    """A command that refuses an option twice, where the last value would hide the first."""
+
+    def format_help(self, *arguments: Any) -> None:
+        with streams.pass_colors():
+            super().format_help(*arguments)
+
+    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        *_, order = self.make_parser(context).parse_args(list(arguments))
+        for option, times in Counter(order).items():
+            takes_one = not getattr(option, "multiple", False) and option.nargs == 1
+            is_flag = getattr(option, "is_flag", False)
+            if times > 1 and takes_one and not is_flag and not context.resilient_parsing:
+                raise OptionError(
+                    f"{option.opts[0]} takes one value, got {times}. Leave all but one out."
+                )
+        return super().parse_args(context, arguments)
+
+
 app = typer.Typer(
+    cls=_Group,
     add_completion=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -41,7 +72,7 @@ app = typer.Typer(
     "whole grid.",
 )
 for _command in COMMANDS:
-    app.command()(_command)
+    app.command(cls=_Command)(_command)
 
 
 @app.callback(invoke_without_command=True)
@@ -49,7 +80,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
-        typer.echo(f"qmac {__version__}")
+        streams.print_line(f"qmac {__version__}")
         raise typer.Exit
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from qmac.cli.interrupts import EXIT_INTERRUPTED, EXIT_RESUMABLE, Interruption
-from qmac.errors import InputError, QmacError, Stopped, WriteError
+from qmac.errors import InputError, QmacError, Stopped, WriteError, printable
 
 DONE = 0
 DEFECT = 1
@@ -119,7 +119,7 @@ def _describe_value(error: Any) -> str:
 
 def _fail(text: str, code: int) -> int:
     """Print a line on standard error and return the exit code."""
-    print(f"qmac: {text}", file=sys.stderr)
+    print(f"qmac: {printable(text)}", file=sys.stderr)
     return code
 
 

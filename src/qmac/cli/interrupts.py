@@ -1,6 +1,7 @@
 """Answers to Ctrl-C, SIGTERM and a closed terminal, and the exit codes that follow.
 
-Only the standard library is imported: ``main`` installs these handlers before anything heavy is.
+Only the standard library and the errors are imported: ``main`` installs these handlers before
+anything heavy is.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import os
 import signal
 import sys
 from contextlib import suppress
+
+from qmac.errors import printable_lines
 
 EXIT_INTERRUPTED = 130
 EXIT_RESUMABLE = 75
@@ -72,4 +75,4 @@ def write_line(text: str) -> None:
         With its line breaks.
     """
     with suppress(OSError):
-        os.write(2, text.encode(errors="backslashreplace"))
+        os.write(2, printable_lines(text).encode())

@@ -38,14 +38,15 @@ def main() -> None:
 
 
 def _install_handlers() -> None:
-    """Answer interrupts, from here on and whatever is being imported or compiled."""
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
-    is_hangup_ignored = (  # as nohup has it
-        hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    )
-    if hasattr(signal, "SIGHUP") and not is_hangup_ignored:
-        signal.signal(signal.SIGHUP, interrupt)
+    """Answer interrupts, from here on and whatever is being imported or compiled.
+
+    One that is ignored already stays ignored: whoever started this process wants it to go on, as
+    nohup does, or a script's shell whose job in the background is not to end by Ctrl-C.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, interrupt_again)
     sys.unraisablehook = raise_again_later

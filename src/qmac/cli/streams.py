@@ -8,15 +8,23 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
+from qmac.errors import printable, printable_lines
 from qmac.storage.json_text import to_json
+
+SIZES = {"COLUMNS": (40, 1000), "LINES": (10, 1000), "TERMINAL_WIDTH": (40, 1000)}
+"""Least and largest size of a terminal by the variable of the environment that sets it; the last
+is typer's."""
+MOST_DIGITS = 9
+"""Of a size; Python refuses to read more than a few thousand."""
 
 
 def prepare() -> None:
-    """Make warnings and the compiler's notes lines on standard error, and printing safe.
+    """Make every text that is printed safe for a terminal, and warnings lines on standard error.
 
     A stream that is closed takes what is printed and drops it; characters that a terminal cannot
     show are escaped.
@@ -32,6 +40,96 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    sys.stdout = make_safe(sys.stdout)
+    sys.stderr = make_safe(sys.stderr)
+    for name, bounds in SIZES.items():
+        _correct_size(name, *bounds)
+
+
+class SafeStream:
+    """A stream for text whose line breaks and tabs are all that is not printable.
+
+    Whatever prints on it, a traceback or another library: no text of a file reaches the terminal
+    as a command to it.
+
+    Parameters
+    ----------
+    stream : file
+        A stream for text.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.colored = stream
+        """The stream itself, for consoles: their texts are printable, their colours pass."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.colored, name)
+
+    def write(self, text: str) -> int:
+        """Write a text.
+
+        Parameters
+        ----------
+        text : str
+            Any text.
+
+        Returns
+        -------
+        int
+            Its length.
+        """
+        self.colored.write(printable_lines(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts.
+
+        Parameters
+        ----------
+        lines : iterable of str
+            Texts with their line breaks.
+        """
+        for line in lines:
+            self.write(line)
+
+
+def make_safe(stream: TextIO) -> TextIO:
+    """Return a stream through which every text becomes printable.
+
+    Parameters
+    ----------
+    stream : file
+        Standard output or standard error.
+
+    Returns
+    -------
+    SafeStream
+        The same one if it is safe already.
+    """
+    return stream if isinstance(stream, SafeStream) else cast(TextIO, SafeStream(stream))
+
+
+@contextmanager
+def pass_colors() -> Iterator[None]:
+    """Let colours pass while nothing but qmac's own text is printed, as a page of help is."""
+    safe = sys.stdout
+    sys.stdout = getattr(safe, "colored", safe)
+    try:
+        yield
+    finally:
+        sys.stdout = safe
+
+
+def _correct_size(name: str, least: int, most: int) -> None:
+    """Correct a size of the terminal in the environment; one that cannot be is forgotten."""
+    text = os.environ.get(name)
+    if text is None:
+        return
+    size = int(text[:MOST_DIGITS]) if text.isascii() and text.isdigit() else 0
+    if size:
+        os.environ[name] = str(min(max(size, least), most))
+    else:
+        del os.environ[name]
 
 
 def build_console(*, stderr: bool = False) -> Any:
@@ -44,12 +142,30 @@ def build_console(*, stderr: bool = False) -> Any:
 
     Returns
     -------
-    rich.console.Console
+    PlainTextConsole
         Without colours in a pipe and under ``NO_COLOR``.
     """
-    from rich.console import Console
+    from qmac.report.terminal.console import PlainTextConsole
 
-    return Console(stderr=stderr)
+    stream = sys.stderr if stderr else sys.stdout
+    console = PlainTextConsole(getattr(stream, "colored", stream))
+    least, _ = SIZES["COLUMNS"]
+    if console.width < least:  # noqa: PLR1730, a width that is set is that of later, too
+        console.width = least
+    return console
+
+
+def print_line(text: str, stream: TextIO | None = None) -> None:
+    """Print one line.
+
+    Parameters
+    ----------
+    text : str
+        Its line breaks, as in a file's name, are no line breaks here.
+    stream : file, optional
+        By default standard output.
+    """
+    print(printable(text), file=stream, flush=True)
 
 
 def print_note(text: str) -> None:
@@ -60,7 +176,7 @@ def print_note(text: str) -> None:
     text : str
         Without ``qmac:`` before it.
     """
-    print(f"qmac: {text}", file=sys.stderr, flush=True)
+    print_line(f"qmac: {text}", sys.stderr)
 
 
 def build_progress(metric: str) -> Any:
@@ -114,4 +230,4 @@ class _CompilerNote(logging.Handler):
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:
-    print(f"qmac: note: {message}", file=sys.stderr)
+    print_note(f"note: {message}")

@@ -46,7 +46,7 @@ def verify(
     elif count:
         _show_differences(differences, count, engines)
     else:
-        print("No combination is left in the result, so there is nothing to replay.")
+        streams.print_line("No combination is left in the result, so there is nothing to replay.")
     wrong = [(name, difference) for name, difference in differences if not difference.agrees]
     if wrong:
         streams.print_note(_describe_worst(wrong))
@@ -80,9 +80,13 @@ def _show_differences(
     show_differences(differences, streams.build_console())
     if all(difference.agrees for _, difference in differences):
         names = " and ".join(engines)
-        print(f"{count} rows agree with {names} to {TOLERANCE:g} in every metric compared.")
+        streams.print_line(
+            f"{count} rows agree with {names} to {TOLERANCE:g} in every metric compared."
+        )
     if "vectorbt" not in engines:
-        print("vectorbt is not installed; to compare with it, too: pip install vectorbt")
+        streams.print_line(
+            "vectorbt is not installed; to compare with it, too: pip install vectorbt"
+        )
 
 
 def _describe_worst(wrong: Sequence[tuple[str, Any]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from qmac.cli import streams
 from qmac.cli.options import Directory
-from qmac.errors import OptionError
-from qmac.storage.json_text import to_json
+from qmac.errors import OptionError, shell_quote
 
 PAGE = "report.html"
 
@@ -72,7 +71,7 @@ def report(
         stream = sys.stderr if as_json else sys.stdout
         _print_place(page.write_page(path, lambda: render(shown)), stream)
     if as_json:
-        print(to_json(shown.to_dict()))
+        streams.print_json(shown.to_dict())
 
 
 def _prepare_symbols(
@@ -106,8 +105,4 @@ def _prepare_result(results: Any, prices: Path | None) -> tuple[Any, Callable[[A
 def _print_place(path: Path, stream: TextIO | None = None) -> None:
     """Print where a page is."""
     megabytes = path.stat().st_size / 1e6
-    print(
-        f"{shlex.quote(str(path))}, {megabytes:.1f} MB: open it in a browser",
-        file=stream,
-        flush=True,
-    )
+    streams.print_line(f"{shell_quote(path)}, {megabytes:.1f} MB: open it in a browser", stream)

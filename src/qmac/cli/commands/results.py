@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 
 from qmac.cli import exits, streams
 from qmac.cli.options import AsJson, Directory, OneSymbol, RankBy, Rows, check_rank
-from qmac.errors import OptionError, ResultError, printable
+from qmac.errors import OptionError, ResultError, printable, shell_quote
 
 SLOW_SHEET_ROWS = 50_000
 """Rows from which on a sheet of Excel takes a while, about six seconds."""
@@ -57,7 +56,7 @@ def show(
     if print_failed(readable, directory):
         raise typer.Exit(exits.INCOMPLETE)
     if len(readable) < len(results):
-        again = f"qmac resume {shlex.quote(str(directory))}"
+        again = f"qmac resume {shell_quote(directory)}"
         streams.print_note(f"to compute damaged results again: {again}")
         raise typer.Exit(exits.LEFT_OUT)
 
@@ -135,7 +134,7 @@ def export(
         streams.print_json({"file": str(path), "what": what, "format": kind, "rows": len(frame)})
     else:
         size = f"{len(frame):,} x {len(frame.columns)} (rows x columns)"
-        print(f"{path}: {what} as {kind}, {size}")
+        streams.print_line(f"{path}: {what} as {kind}, {size}")
 
 
 def print_failed(results: Mapping[str, Any], path: Path | None) -> bool:
@@ -157,14 +156,14 @@ def print_failed(results: Mapping[str, Any], path: Path | None) -> bool:
 
     incomplete = {name: result.failed for name, result in results.items() if result.failed}
     for name, failed in incomplete.items():
-        streams.print_note(printable(f"{name} is incomplete: {_describe_failed(failed)}"))
+        streams.print_note(f"{name} is incomplete: {_describe_failed(failed)}")
     if not incomplete:
         return False
     advice = "to try these cells again, and no others"
     if path is None:
         streams.print_note(f"{advice}, save the run in a directory: add --out DIR.")
     elif (path / HEADER).exists():
-        command = f"qmac resume {shlex.quote(str(path))} --retry-failed"
+        command = f"qmac resume {shell_quote(path)} --retry-failed"
         streams.print_note(f"{advice}: {command}")
     return True
 
@@ -231,7 +230,7 @@ def _print_result(
     console = streams.build_console()
     show_result(result, console, rows=rows, rank_by=rank_by)
     if path is not None and len(result.top) > rows:
-        command = f"qmac export {shlex.quote(str(path))} --out top.csv"
+        command = f"qmac export {shell_quote(path)} --out top.csv"
         _print_plain(f"all {len(result.top):,} rows: {command}")
     console.print(f"digest {result.digest}", style="dim", highlight=False, soft_wrap=True)
 
@@ -248,10 +247,10 @@ def print_place(path: Path | None) -> None:
         text = "not saved: add --out DIR to save the result"
         streams.build_console().print(text, style="dim", highlight=False, soft_wrap=True)
         return
-    quoted = shlex.quote(str(path))
+    quoted = shell_quote(path)
     _print_plain(f"saved in {path}; show it: qmac show {quoted}; as a page: qmac report {quoted}")
 
 
 def _print_plain(text: str) -> None:
     """Print a line with paths or commands in one piece, however long it is."""
-    streams.build_console().print(text, highlight=False, markup=False, soft_wrap=True)
+    streams.build_console().print(printable(text), highlight=False, soft_wrap=True)

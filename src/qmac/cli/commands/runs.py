@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -26,6 +25,7 @@ from qmac.cli.options import (
     takes_job,
     takes_limits,
 )
+from qmac.errors import shell_quote
 
 PIPE_COLUMNS = 1000
 """Width of a table in a pipe: paths in it stay in one piece."""
@@ -164,9 +164,9 @@ def watch(
         return
     text = f"{directory}: {last}"
     if entry.state == INTERRUPTED:
-        command = f"qmac resume {shlex.quote(str(directory))}"
+        command = f"qmac resume {shell_quote(directory)}"
         text = f"{text.removesuffix('.')}; resume with: {command}"
-    print(text, flush=True)
+    streams.print_line(text)
 
 
 def runs(
@@ -253,7 +253,7 @@ def _announce_resume(
         words += executor.options
     if prometheus_file is not None:
         words += ["--prometheus-file", str(prometheus_file.resolve())]
-    Interruption.resume = f"qmac resume {shlex.join(words)}"
+    Interruption.resume = f"qmac resume {' '.join(map(shell_quote, words))}"
     streams.print_note(f"if this run is interrupted, resume with: {Interruption.resume}")
 
 
@@ -296,4 +296,4 @@ def _print_estimate(
         streams.print_json(estimated.to_dict())
         return
     for line in estimated.lines:
-        print(line)
+        streams.print_line(line)

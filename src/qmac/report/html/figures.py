@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -25,6 +24,7 @@ from qmac.report.html.style import (
     to_float32,
     value_format,
 )
+from qmac.report.html.text import escape
 from qmac.report.sections.distribution import DistributionSummary
 from qmac.report.sections.equity import Equity, build_equity
 from qmac.report.sections.heatmaps import Heatmap, Profile, build_heatmap

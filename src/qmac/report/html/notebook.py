@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from pandas import isna
 
+from qmac.report.html.text import escape
 from qmac.report.sections.settings import settings_line
 from qmac.strategy.formatting import format_value
 from qmac.strategy.grid import ROLES

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qmac._version import __version__
-from qmac.errors import OptionError, WriteError
+from qmac.errors import OptionError, WriteError, printable_lines, shell_quote
 from qmac.report.html import figures, style
 from qmac.report.sections.equity import Equity
 from qmac.report.sections.report import Report, build_report
@@ -231,15 +231,22 @@ def _build_environment() -> Environment:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_to_printable,
     )
     environment.filters["words"] = _to_words
     environment.filters["heat"] = _to_heat
     environment.filters["percent"] = _to_percent
+    environment.filters["quoted"] = shell_quote
     environment.filters["sets"] = _list_combinations
     environment.tests["finite"] = math.isfinite
     environment.globals["css"] = Markup(_read_asset("page.css"))  # noqa: S704, no text of a user's
     environment.globals["script"] = Markup(_read_asset("page.js"))  # noqa: S704, nor here
     return environment
+
+
+def _to_printable(value: Any) -> Any:
+    """Return what a template shows; text of ours that is HTML already is no plain ``str``."""
+    return printable_lines(value) if type(value) is str else value
 
 
 def _read_asset(name: str) -> str:

@@ -202,7 +202,7 @@ def build_fitted_table(
         justify: Any = "left" if place < left else "right"
         table.add_column(column.heading, justify=justify, no_wrap=True)
     for row in zip(*(column.cells for column in shown), strict=True):
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table
 
 

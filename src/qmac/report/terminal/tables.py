@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from qmac.errors import printable
 from qmac.jobs.listing import DAMAGED, Entry
 from qmac.report.terminal.result import build_top_table
 from qmac.runtime.monitoring.status import shorten
@@ -58,17 +59,17 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
     for entry in entries:
         date = [entry.date] if is_wide else []
         table.add_row(
-            Text(str(entry.path)),
+            Text(printable(entry.path)),
             Text(entry.state, STATE_STYLES[entry.state]),
             _describe_progress(entry),
             format_value(entry.objective, entry.best),
             *date,
-            Text(entry.request),
+            Text(printable(entry.request)),
         )
     console.print(table)
     for entry in entries:
         if entry.state == DAMAGED:
-            console.print(Text(f"{entry.path}: {entry.message}"), soft_wrap=True)
+            console.print(Text(printable(f"{entry.path}: {entry.message}")), soft_wrap=True)
 
 
 def _describe_progress(entry: Entry) -> str:
@@ -134,7 +135,7 @@ def show_differences(differences: Sequence[SymbolDifference], console: Console) 
         row = [_find_largest(differences, metric, name) for name in references]
         cells = [_build_difference_cell(difference) for _, difference in row]
         if is_wide:
-            cells.append(Text(_describe_place(row, with_symbol=has_many_symbols)))
+            cells.append(Text(printable(_describe_place(row, with_symbol=has_many_symbols))))
         table.add_row(metric, *cells)
         largest += [difference for _, difference in row]
     console.print(table)
@@ -191,7 +192,7 @@ def _show_notes(differences: Sequence[Difference], console: Console) -> None:
         named = ", ".join(metrics)
         if len(metrics) > MOST_NAMED:
             named = f"{len(metrics)} of {len(METRICS)} metrics"
-        console.print(Text(f"{note} ({named})"), soft_wrap=True, style="dim")
+        console.print(Text(printable(f"{note} ({named})")), soft_wrap=True, style="dim")
     if any(note.startswith("vectorbt") for note in notes):
         console.print(Text('see docs/metrics.md, "Where vectorbt differs"'), style="dim")
 
@@ -207,5 +208,5 @@ def show_finding(finding: Finding, console: Console) -> None:
         Where it is printed.
     """
     verdict = (f"{finding.verdict:<5}", VERDICT_STYLES[finding.verdict])
-    line = Text.assemble(verdict, f"{finding.name:<9} ", finding.words)
+    line = Text.assemble(verdict, f"{finding.name:<9} ", printable(finding.words))
     console.print(line, soft_wrap=True, highlight=False)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Self, TextIO
 
+from qmac.errors import printable
 from qmac.runtime.monitoring.status import Status, shorten
 
 LINE_SECONDS = 2.0
@@ -45,7 +46,7 @@ class ProgressLines:
         self._next = now + LINE_SECONDS
         best = self._shown(status.best)
         line = f"{status.share:6.1%}  {_describe_place(status)}  best {best}  {status.text}"
-        print(line, file=self._stream, flush=True)
+        print(printable(line), file=self._stream, flush=True)
 
 
 def _describe_place(status: Status) -> str:
@@ -73,7 +74,7 @@ class ProgressBar:
         self._progress = Progress(
             TextColumn("{task.percentage:>3.0f}%"),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             console=console,
             transient=True,
         )
@@ -89,7 +90,7 @@ class ProgressBar:
     def __call__(self, status: Status) -> None:
         """Move the bar."""
         room = self._progress.console.width - LEAST_BAR
-        state = _fit(self._find_words(status), room)
+        state = printable(_fit(self._find_words(status), room))
         self._progress.update(self._task, completed=status.share, state=state)
 
     def _find_words(self, status: Status) -> list[str]:
