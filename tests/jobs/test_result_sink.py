@@ -1,10 +1,11 @@
 """Results go into memory, or into a directory in which a job survives its process."""
 
 import pytest
-from helpers.run_directories import GRID, PRICES, created
+from helpers.run_directories import PRICES, REQUEST, created
 
 import qmac
 from qmac.errors import Stopped
+from qmac.jobs import runner
 from qmac.jobs.job import Job
 from qmac.jobs.result_sink import DirectorySink, MemorySink, build_sink
 from qmac.runs.tasks import Task
@@ -15,7 +16,8 @@ SPY, QQQ = Task("SPY"), Task("QQQ")
 
 @pytest.fixture(scope="module")
 def result():
-    return qmac.optimize(PRICES, GRID, rules=qmac.Rules(fees=0.1), top=5)
+    job = Job({"SPY": PRICES}, REQUEST)
+    return runner.run(job, None, qmac.Limits(), threads=1)["SPY"]
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def test_a_result_that_is_damaged_is_done_again(sink, directory, result):
 
 @pytest.mark.parametrize("retry_failed", [True, False])
 def test_a_result_that_lacks_cells_is_done_again_on_request(directory, result, retry_failed):
-    failed = [{"cell": 3, "combinations": 1, "reason": "lost"}]
+    failed = [{"cell": 3, "combinations": 0, "reason": "lost"}]
     result = qmac.load(result.save(directory.path / "other"))
     object.__setattr__(result, "failed", failed)
     job = Job.from_directory(directory)

@@ -636,7 +636,7 @@ def test_a_damaged_result_is_done_again(many, tmp_path, digests, name, damage):
     assert {name: result.digest for name, result in results.items()} == digests
     assert "A" in seen.first
     alone = (damage, name) == ("remove", "result.json")  # no result at all, as after a kill
-    assert alone or any("A is done again." in str(warning.message) for warning in said)
+    assert alone or any("A is done again: " in str(warning.message) for warning in said)
 
 
 def test_a_result_half_saved_is_no_result(many, tmp_path, digests):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from qmac.engine.sweep.spec import SweepSpec, build_spec
 from qmac.errors import PricesError, ResultError, printable, warn
 from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
-from qmac.runs.header import FORMAT
+from qmac.runs.header import FORMAT, Fingerprint
 from qmac.runs.tasks import Task
 from qmac.strategy.request import Request
 
@@ -134,6 +135,11 @@ class Job:
             return None
         prices = next(iter(self.prices.values()))
         return check_averages(self.averages, self.request.grid.windows, prices)
+
+    @functools.cached_property
+    def fingerprint(self) -> Fingerprint:
+        """Everything but the prices that the results follow from."""
+        return Fingerprint.of(self.request, self.checked_averages())
 
     def new_run(self, save_grid: str | None = None) -> NewRun:
         """Return what is written into a new run directory.

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from qmac.errors import ResultError, Stopped, warn
 from qmac.jobs.job import Job
-from qmac.results.reader import load, result_reader, return_result
+from qmac.results.reader import result_reader, return_result
 from qmac.results.result import Result
 from qmac.results.writer import HEADER as RESULT
 from qmac.runs import job_file
@@ -230,9 +230,9 @@ class DirectorySink:
         """Return the result, if there is a sound one; any other is removed."""
         if self._has_result(task):
             try:
-                return load(self.directory.result(task))
+                return result_reader(self.directory, task)()
             except ResultError as error:
-                warn(f"{error} {task.name} is done again.", stacklevel=2)
+                warn(f"{task.name} is done again: {error}", stacklevel=2)
         self.directory.drop_result(task)
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qmac._checks import check_count
@@ -233,7 +233,8 @@ class _TaskRunner:
             task, spec.objective, grid.size, self.governor, self.progress, self.sink.directory
         )
         with monitor.admitted(series, grid, spec):
-            return sweep(series, grid, spec, self.executor, monitor)
+            result = sweep(series, grid, spec, self.executor, monitor)
+        return replace(result, fingerprint=self.job.fingerprint)
 
 
 def count_threads(limits: Limits, threads: int | None = None) -> int:

@@ -22,6 +22,7 @@ from qmac.errors import InternalError, Stopped
 from qmac.jobs.monitor import NullMonitor, SeriesMonitor
 from qmac.jobs.top_rows import replay_top
 from qmac.results.result import Result
+from qmac.runs.header import prices_checksum
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.resources.machine import describe_machine
@@ -211,4 +212,5 @@ def _describe_prices(series: PreparedSeries) -> dict[str, Any]:
         "first": str(dates[0]),
         "last": str(dates[-1]),
         "averages": series.rules.average if series.averages is None else "own",
+        "sha256": prices_checksum(prices),
     }

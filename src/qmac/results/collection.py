@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ RECENT = 2
 """Results held in memory: one that is looked at, and one to compare it with. A result of 600
 windows takes 50 MB, so a job of 500 symbols is never held whole."""
 SHOWN_SYMBOLS = 5
-"""Symbols that ``repr`` names."""
+"""Symbols that a line names."""
 
 
 class Results(Mapping[str, Result]):
@@ -29,15 +29,31 @@ class Results(Mapping[str, Result]):
         Functions without arguments that return the ``Result`` of a symbol.
     left_out : mapping of str to str
         Symbols without a result, and why.
+    missing : sequence of str
+        Symbols of an unfinished run that are not done yet.
     """
 
     def __init__(
-        self, readers: Mapping[str, Callable[[], Result]], left_out: Mapping[str, str]
+        self,
+        readers: Mapping[str, Callable[[], Result]],
+        left_out: Mapping[str, str],
+        missing: Sequence[str] = (),
     ) -> None:
         self._readers = dict(readers)
         self._recent: tuple[tuple[str, Result], ...] = ()
-        self.left_out = dict(left_out)
+        self._left_out = dict(left_out)
+        self.missing = tuple(missing)
+        """Symbols of an unfinished run that are not done yet."""
+
+    @property
+    def left_out(self) -> dict[str, str]:
         """Symbols that could not be used, and why."""
+        return dict(self._left_out)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the job has one symbol in all, so that its result is shown in full."""
+        return len(self) == 1 and not self._left_out and not self.missing
 
     def __getitem__(self, name: str) -> Result:
         recent = self._recent  # replaced and never changed: threads may look symbols up at once
@@ -60,11 +76,26 @@ class Results(Mapping[str, Result]):
         html: str = _views.draw("results", self)
         return html
 
+    def describe_missing(self) -> str:
+        """Return which symbols are not done yet, in a few words.
+
+        Returns
+        -------
+        str
+            Empty where none is missing.
+        """
+        names, more = self.missing[:SHOWN_SYMBOLS], len(self.missing) - SHOWN_SYMBOLS
+        text = f"not done yet: {', '.join(names)}" if names else ""
+        return f"{text} and {more:,} more" if more > 0 else text
+
     def __repr__(self) -> str:
         names = list(self)[:SHOWN_SYMBOLS]
         if len(self) > SHOWN_SYMBOLS:
             names.append("...")
-        return f"Results({len(self)} symbols: {', '.join(names)}; {len(self.left_out)} left out)"
+        rest = f"{len(self._left_out)} left out"
+        if self.missing:
+            rest += f", {len(self.missing)} not done yet"
+        return f"Results({len(self)} symbols: {', '.join(names)}; {rest})"
 
     def readable(self) -> Results:
         """Return the results that can be read; the others are among ``left_out``.
@@ -90,7 +121,7 @@ class Results(Mapping[str, Result]):
         if errors and not readers:
             raise next(iter(errors.values()))
         damaged = {name: str(error) for name, error in errors.items()}
-        return Results(readers, self.left_out | damaged)
+        return Results(readers, self._left_out | damaged, self.missing)
 
     @property
     def winners(self) -> pd.DataFrame:
@@ -136,7 +167,7 @@ class Results(Mapping[str, Result]):
         return written
 
     def summary(self) -> dict[str, Any]:
-        """Return the winner of each symbol, and what was left out.
+        """Return the winner of each symbol, what was left out, and what is not done yet.
 
         Returns
         -------
@@ -149,4 +180,5 @@ class Results(Mapping[str, Result]):
             "winners": winners.where(winners.notna(), None).to_dict("records"),
             "digests": digests,
             "left_out": self.left_out,
+            "missing": list(self.missing),
         }

@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,11 @@ import pandas as pd
 from qmac.data.prices import Prices
 from qmac.engine.dataset.series import Series
 from qmac.engine.sweep.distribution import Distribution
+from qmac.engine.sweep.reductions import PAIRS
 from qmac.engine.sweep.window_maps import Maps
-from qmac.errors import OptionError, ResultError, printable, suggestion
+from qmac.errors import OptionError, ResultError, printable, shell_quote, suggestion
 from qmac.results.collection import Results
+from qmac.results.identity import build_error, check_identity, check_prices, read_identity
 from qmac.results.result import Result
 from qmac.results.writer import (
     ARRAYS,
@@ -29,12 +31,20 @@ from qmac.results.writer import (
 )
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER as RUN
+from qmac.runs.header import prices_checksum
 from qmac.runs.score_store import SCORES, ScoreGrid
 from qmac.runs.tasks import Task
 from qmac.storage.json_text import compute_checksum
+from qmac.storage.lock import LOCK, is_held
+from qmac.strategy.grid import ROLES
 from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request
 
+RESULTS = "results"
+"""Folder of a run in which each task has a result."""
+NAME_RESULT = "Name a directory that 'qmac optimize --out' or Result.save wrote."
+SCORE_TOLERANCE = 1e-9
+"""Relative difference up to which a metric of the top rows is that of their score."""
 COPIED = (
     "evaluated",
     "scored",
@@ -47,6 +57,13 @@ COPIED = (
     "periods_per_year",
 )
 """Entries of a header that are fields of a result as they stand."""
+
+
+class _Place(NamedTuple):
+    """The run in which a result lies, and the task whose result should be there."""
+
+    run: RunDirectory
+    task: Task
 
 
 def load(directory: str | Path) -> Result:
@@ -65,53 +82,106 @@ def load(directory: str | Path) -> Result:
     Raises
     ------
     ResultError
-        If the directory holds no result, a damaged one, or one of a newer qmac.
+        If the directory holds no result, a damaged one, one of a newer qmac, or one that answers
+        something else than the run in which it lies.
     """
-    directory = _find_result(Path(directory).expanduser())
+    return _load(_find_result(Path(directory).expanduser()))
+
+
+def _load(directory: Path, place: _Place | None = None) -> Result:
+    """Read the result in a directory; where it lies in a run is looked up, if it is not known."""
     try:
         header = _read_header(directory)
+        place = place or _find_place(directory, header)
+        if place is not None:
+            check_identity(directory, header, *place)
         _check_files(directory, header)
-        result = _build_result(directory, header)
+        result = _build_result(directory, header, place)
+        _check_figures(directory, header, result)
     except ResultError:
         raise
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same
         raise ResultError(
             f"{directory} is damaged ({type(error).__name__}: {printable(error)}). Run it again."
         ) from None
-    if result.digest != header["digest"]:
-        raise ResultError(
-            f"{directory} is damaged: its digest is {result.digest}, not {header['digest']}. "
-            "Run it again."
-        )
+    if place is not None and "sha256" not in result.prices:
+        check_prices(directory, result, place.run)
     return result
+
+
+def _find_place(directory: Path, header: dict[str, Any]) -> _Place | None:
+    """Return where a result lies in a run; None if it was saved elsewhere."""
+    directory = directory.resolve()
+    path = directory.parent.parent
+    if directory.parent.name != RESULTS or not (path / RUN).is_file():
+        return None
+    run = RunDirectory.open(path)
+    by_key = {task.key: task for task in run.tasks}
+    symbol = header["prices"]["name"]
+    task = by_key.get(directory.name, Task(symbol))
+    if task.symbol not in run.symbols:
+        raise build_error(directory, f"of {symbol}, which is no symbol of {path}", run)
+    return _Place(run, task)
 
 
 def _find_result(directory: Path) -> Path:
     """Return the directory of the result that a path means: itself, or the only one of a run."""
     try:
         if not directory.is_dir():
-            reason = "is a file, not a directory" if directory.exists() else "does not exist"
-            raise ResultError(
-                f"{directory} {reason}. Name a directory that 'qmac optimize --out' wrote."
-            )
-        is_result = (directory / HEADER).is_file()
+            raise ResultError(_describe_no_directory(directory))
+        if (directory / HEADER).is_file():
+            return directory
+        if (directory / RUN).is_file():
+            return _find_only_result(RunDirectory.open(directory))
+        raise ResultError(_describe_other_directory(directory))
     except OSError as error:
         raise ResultError(
             f"{directory} cannot be read: {error.strerror}. Name another directory."
         ) from None
-    if is_result:
-        return directory
-    headers = sorted(directory.glob(f"results/*/{HEADER}"))
-    if not headers:
+
+
+def _find_only_result(run: RunDirectory) -> Path:
+    """Return the directory of the result of a run of one symbol, if it is finished."""
+    path = run.path
+    done = [task for task in run.tasks if (run.result(task) / HEADER).exists()]
+    if len(run.tasks) > 1 and done:
+        count = len(done) if len(done) == len(run.tasks) else f"{len(done)} of {len(run.tasks)}"
         raise ResultError(
-            f"{directory} holds no result: there is no {HEADER}. "
-            "Name a directory that 'qmac optimize --out' wrote."
+            f"{path} holds {count} results. Name one, such as {run.result(done[0])}, or read all "
+            "of them: qmac.resume(directory)."
         )
-    if len(headers) > 1:
-        raise ResultError(
-            f"{directory} holds {len(headers)} results. Name one, such as {headers[0].parent}."
+    if not done:
+        raise ResultError(_describe_unfinished(run))
+    return run.result(done[0])
+
+
+def _describe_unfinished(run: RunDirectory) -> str:
+    """Return what to do about a run without any result."""
+    path = shell_quote(run.path)
+    if is_held(run.path / LOCK):
+        return f"{run.path} holds no result yet: it is being run. Watch it: qmac watch {path}"
+    return f"{run.path} holds no result yet: the run is unfinished. Resume it: qmac resume {path}"
+
+
+def _describe_no_directory(path: Path) -> str:
+    """Return what to do about a path that is no directory."""
+    if not path.exists():
+        return f"{path} does not exist. {NAME_RESULT}"
+    if path.name in (HEADER, RUN):
+        return f"{path} is a file of a result or run. Name its directory: {path.parent}"
+    return f"{path} is a file, not a directory. {NAME_RESULT} Prices are read by qmac.read_prices."
+
+
+def _describe_other_directory(path: Path) -> str:
+    """Return what to do about a directory that is neither a result nor a run."""
+    below = [*path.glob(f"*/{RUN}"), *path.glob(f"*/{HEADER}")]
+    if below:
+        return (
+            f"{path} holds no result itself, but those of directories in it. Name one, such as "
+            f"{min(below).parent}, or list all: qmac runs {shell_quote(path)}"
         )
-    return headers[0].parent
+    reason = "" if any(path.iterdir()) else ", and nothing else"
+    return f"{path} holds no result: there is no {HEADER}{reason}. {NAME_RESULT}"
 
 
 def _read_header(directory: Path) -> dict[str, Any]:
@@ -135,7 +205,7 @@ def _check_files(directory: Path, header: dict[str, Any]) -> None:
             raise ResultError(f"{directory / name} is damaged: its checksum differs. Run it again.")
 
 
-def _build_result(directory: Path, header: dict[str, Any]) -> Result:
+def _build_result(directory: Path, header: dict[str, Any], place: _Place | None) -> Result:
     """Return the result in a directory, with where its prices and scores are."""
     with np.load(directory / ARRAYS, allow_pickle=False) as file:
         arrays = dict(file)
@@ -144,6 +214,7 @@ def _build_result(directory: Path, header: dict[str, Any]) -> Result:
     grid = request.grid
     objective = Objective(request.objective, request.maximize, header["years"])
     heat_maps = (arrays["map_best"], arrays["map_mean"], arrays["map_count"])
+    identity = read_identity(header)
     has_scores = (directory / SCORES).is_dir()
     copied = {name: header[name] for name in COPIED}
     return Result(
@@ -162,7 +233,8 @@ def _build_result(directory: Path, header: dict[str, Any]) -> Result:
         failed=list(header.get("failed", [])),
         machine=str(header.get("machine", "")),
         scores=ScoreGrid(directory / SCORES, grid, objective) if has_scores else None,
-        source=_find_source(directory, header, grid.windows),
+        source=_find_source(directory, header, place, grid.windows),
+        fingerprint=None if identity is None else identity.fingerprint,
         **copied,
     )
 
@@ -186,21 +258,56 @@ def _build_distribution(
     )
 
 
+def _check_figures(directory: Path, header: dict[str, Any], result: Result) -> None:
+    """Raise ResultError unless counts, maps and top rows are those of the grid and objective.
+
+    The digest covers figures, and not what they are the answer to.
+    """
+    if result.digest != header["digest"]:
+        raise ResultError(
+            f"{directory} is damaged: its digest is {result.digest}, not {header['digest']}. "
+            "Run it again."
+        )
+    grid, top, windows = result.grid, result.top, len(result.grid.windows)
+    failed = sum(cell["combinations"] for cell in result.failed)
+    passed = result.scored + result.unscored
+    values = result.distribution.objective.values(result.top_scores)
+    agreements = {
+        "evaluated": result.evaluated + failed == grid.size,
+        "filtered": passed + result.filtered == result.evaluated,
+        "filtered_by": result.filtered_by.keys() == result.constraints.keys(),
+        "scored": int(result.distribution.counts.sum()) == result.scored,
+        "maps": result.maps.best.shape == (len(PAIRS), windows, windows),
+        "rows": len(top) == min(header.get("top", len(top)), result.scored),
+        "windows": all(top[role].isin(grid.roles[role]).all() for role in ROLES),
+        "scores": np.allclose(top[result.objective], values, SCORE_TOLERANCE, SCORE_TOLERANCE),
+    }
+    wrong = [name for name, agrees in agreements.items() if not agrees]
+    if wrong:
+        raise ResultError(
+            f"{directory} contradicts itself: its {', '.join(wrong)} are not those of its grid "
+            f"and objective. Run it again."
+        )
+
+
 def _find_source(
-    directory: Path, header: dict[str, Any], windows: tuple[int, ...]
+    directory: Path, header: dict[str, Any], place: _Place | None, windows: tuple[int, ...]
 ) -> Callable[[], Series] | None:
     """Return what reads a result's prices, beside it or in its run directory; None if neither."""
-    name = header["prices"]["name"]
+    prices = header["prices"]
     if PRICES in header["checksums"]:
         has_averages = AVERAGES_FILE in header["checksums"]
-        return functools.partial(read_series, directory, name, has_averages)
-    run = directory.resolve().parent.parent
-    if (run / RUN).is_file():
-        return functools.partial(_read_series_of_run, run, name, windows)
+        return functools.partial(
+            read_series, directory, prices["name"], has_averages, prices.get("sha256")
+        )
+    if place is not None:
+        return functools.partial(_read_series_of_run, place, windows)
     return None
 
 
-def read_series(directory: Path, name: str, has_averages: bool) -> Series:
+def read_series(
+    directory: Path, name: str, has_averages: bool, checksum: str | None = None
+) -> Series:
     """Read the prices and averages that ``write_series`` wrote.
 
     Parameters
@@ -211,6 +318,8 @@ def read_series(directory: Path, name: str, has_averages: bool) -> Series:
         The symbol.
     has_averages : bool
         Whether averages of the user's own lie beside the prices.
+    checksum : str, optional
+        Of the prices, see ``prices_checksum``; results of earlier versions have none.
 
     Returns
     -------
@@ -220,7 +329,7 @@ def read_series(directory: Path, name: str, has_averages: bool) -> Series:
     Raises
     ------
     ResultError
-        If a file is damaged.
+        If a file is damaged, or the prices are others.
     """
     averages = None
     try:
@@ -232,12 +341,14 @@ def read_series(directory: Path, name: str, has_averages: bool) -> Series:
         raise ResultError(
             f"{directory / PRICES} is damaged ({type(error).__name__}). Run it again."
         ) from None
+    if checksum not in (None, prices_checksum(prices)):
+        raise ResultError(f"{directory / PRICES} holds other prices. Run it again.")
     return Series(prices, averages)
 
 
-def _read_series_of_run(run: Path, name: str, windows: tuple[int, ...]) -> Series:
-    directory = RunDirectory.open(run)
-    return Series.from_rows(directory.prices(name), directory.averages(), windows)
+def _read_series_of_run(place: _Place, windows: tuple[int, ...]) -> Series:
+    run, task = place
+    return Series.from_rows(run.prices(task.symbol), run.averages(), windows)
 
 
 def return_result(result: Result) -> Result:
@@ -266,7 +377,7 @@ def result_reader(directory: RunDirectory, task: Task) -> Callable[[], Result]:
     callable
         Takes nothing, returns the ``Result``.
     """
-    return lambda: load(directory.result(task))
+    return lambda: _load(directory.result(task), _Place(directory, task))
 
 
 def read_results(path: str | Path, symbol: str | None = None) -> Results:
@@ -292,21 +403,28 @@ def read_results(path: str | Path, symbol: str | None = None) -> Results:
         If there is none of that symbol.
     """
     path = Path(path).expanduser()
-    readers: dict[str, Callable[[], Result]] = {}
-    left_out: dict[str, str] = {}
-    if (path / RUN).exists():
-        run = RunDirectory.open(path)
-        left_out = dict(run.header.left_out)
-        for task in run.tasks:
-            if (run.result(task) / HEADER).exists():
-                readers[task.name] = result_reader(run, task)
-    else:
+    if not (path / RUN).exists():
         result = load(path)
-        readers[result.prices["name"]] = functools.partial(return_result, result)
-    if not readers:
-        raise ResultError(f"{path} holds no result yet. Resume the run: qmac resume {path}")
+        readers = {result.prices["name"]: functools.partial(return_result, result)}
+        return _select(path, Results(readers, {}), symbol)
+    run = RunDirectory.open(path)
+    done = [task for task in run.tasks if (run.result(task) / HEADER).exists()]
+    if not done:
+        raise ResultError(_describe_unfinished(run))
+    missing = [task.name for task in run.tasks if task not in done]
+    readers_by_name = {task.name: result_reader(run, task) for task in done}
+    return _select(path, Results(readers_by_name, run.header.left_out, missing), symbol)
+
+
+def _select(path: Path, results: Results, symbol: str | None) -> Results:
+    """Return all results, or that of one symbol."""
     if symbol is None:
-        return Results(readers, left_out)
-    if symbol not in readers:
-        raise OptionError(f"{path} holds no result of {symbol!r}. {suggestion(symbol, readers)}")
-    return Results({symbol: readers[symbol]}, {})
+        return results
+    if symbol in results.missing:
+        raise ResultError(
+            f"{path} holds no result of {symbol} yet. Resume the run: qmac resume "
+            f"{shell_quote(path)}"
+        )
+    if symbol not in results:
+        raise OptionError(f"{path} holds no result of {symbol!r}. {suggestion(symbol, results)}")
+    return Results({symbol: functools.partial(results.__getitem__, symbol)}, {})

@@ -23,6 +23,7 @@ from qmac.engine.sweep.window_maps import Maps
 from qmac.errors import InputError, OptionError, ResultError, suggestion
 from qmac.results.writer import Contents, build_arrays, build_header, write_result
 from qmac.runs import job_file
+from qmac.runs.header import Fingerprint
 from qmac.runs.score_store import ScoreGrid
 from qmac.strategy.grid import ROLES, Combination, Grid
 from qmac.strategy.request import Request
@@ -69,7 +70,8 @@ class Result:
     threads: int
     """Threads at the start of the sweep."""
     prices: dict[str, Any]
-    """Name, bars, first and last date of the trading period, and the averages' kind or "own"."""
+    """Name, bars, first and last date of the trading period, the averages' kind or "own", and the
+    checksum of all dates and prices (results of earlier versions have none)."""
     periods_per_year: float
     """Bars a year, by which metrics are annualised."""
     hold: dict[str, float]
@@ -90,6 +92,8 @@ class Result:
     """The machine that computed it."""
     source: Callable[[], Series] | None = None
     """Reads the prices of the sweep; None if they were not saved."""
+    fingerprint: Fingerprint | None = None
+    """Request, averages and kernels of its run; None in results of earlier versions."""
 
     @property
     def best(self) -> Combination | None:
@@ -430,6 +434,8 @@ class Result:
             "hold": self.hold,
             "job": self.job,
         }
+        if self.fingerprint is not None:
+            details |= self.fingerprint.to_dict()
         contents = Contents(
             header=build_header(self.about, details),
             top=self.top,
@@ -447,13 +453,26 @@ def _check_series(series: Series, result: Result) -> None:
             f"{name} was swept on averages of your own. "
             "Give them too: with_prices(prices, averages)."
         )
-    _check_dates(series, result)
+    check_dates(series, result)
     if not result.top.empty:
         _check_best_row(series, result)
 
 
-def _check_dates(series: Series, result: Result) -> None:
-    """Raise ResultError unless the trading period has the same bars, by number and dates."""
+def check_dates(series: Series, result: Result) -> None:
+    """Check that the trading period has the same bars, by number and dates.
+
+    Parameters
+    ----------
+    series : Series
+        Prices.
+    result : Result
+        What was computed, maybe on other ones.
+
+    Raises
+    ------
+    ResultError
+        If it has others.
+    """
     try:
         period = build_period(series.prices, result.rules, result.grid.windows)
     except InputError as error:

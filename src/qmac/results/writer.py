@@ -52,7 +52,7 @@ def build_header(about: Mapping[str, Any], details: Mapping[str, Any]) -> dict[s
     about : dict
         ``Result.about``.
     details : dict
-        Entries after it: years, limit, threads, hold and job.
+        Entries after it: years, limit, threads, hold, job, and those of the fingerprint.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from qmac.engine.sweep.spec import LANES
 from qmac.errors import ResultError, printable
 from qmac.kernels.compiler.sources import hash_kernel_sources
 from qmac.runs.score_store import DTYPES
+from qmac.runs.tasks import Task
 from qmac.storage.json_text import compute_checksum
 from qmac.strategy.request import Request, check_type
 from qmac.strategy.windows import format_windows
@@ -109,6 +111,32 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What a result, a snapshot or a store of scores belongs to: a request and one series."""
+
+    fingerprint: Fingerprint
+    task: str
+    """Name of the task: the symbol, if that is all."""
+    prices: str
+    """Checksum of dates and prices, see ``prices_checksum``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON.
+
+        Returns
+        -------
+        dict
+            The entries of the fingerprint, and beside them task and prices.
+        """
+        return self.fingerprint.to_dict() | {"task": self.task, "prices": self.prices}
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 of all of it, in hexadecimal digits."""
+        return compute_checksum(self.to_dict())
+
+
+@dataclass(frozen=True)
 class PricesEntry:
     """What a header says of the prices of one symbol."""
 
@@ -144,6 +172,21 @@ class RunHeader:
     def request(self) -> Request:
         """What is computed for every symbol."""
         return self.fingerprint.request
+
+    def identify(self, task: Task) -> Identity:
+        """Return what the files of a task belong to.
+
+        Parameters
+        ----------
+        task : Task
+            One of the run.
+
+        Returns
+        -------
+        Identity
+            With the checksum of the prices.
+        """
+        return Identity(self.fingerprint, task.name, self.prices[task.symbol].sha256)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, their checksum among them.

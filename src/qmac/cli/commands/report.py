@@ -54,7 +54,7 @@ def report(
     from qmac.results.reader import read_results
 
     results = read_results(directory, symbol)
-    is_many = len(results) > 1 or bool(results.left_out)
+    is_many = not results.is_single
     path = (out or directory / PAGE).expanduser()
     if each and (as_json or symbol is not None):
         raise OptionError("--each writes the pages of all symbols. Leave out --symbol and --json.")

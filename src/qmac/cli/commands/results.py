@@ -53,12 +53,20 @@ def show(
             raise
         readable = results.readable()
         print_results(readable, rows, as_json=as_json, path=directory, rank_by=rank_by)
+    _note_missing(results, directory)
     if print_failed(readable, directory):
         raise typer.Exit(exits.INCOMPLETE)
     if len(readable) < len(results):
         again = f"qmac resume {shell_quote(directory)}"
         streams.print_note(f"to compute damaged results again: {again}")
         raise typer.Exit(exits.LEFT_OUT)
+
+
+def _note_missing(results: Any, directory: Path) -> None:
+    """Print which symbols of an unfinished run are not done yet."""
+    text = results.describe_missing()
+    if text:
+        streams.print_note(f"{text}; to compute them: qmac resume {shell_quote(directory)}")
 
 
 def _print_job_file(directory: Path, *, as_json: bool) -> None:
@@ -120,7 +128,9 @@ def export(
     kind = exports.choose_format(out, kind)
     if out is None and (as_json or kind not in ("csv", "json")):
         raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
-    frame = exports.build_table(read_results(directory, symbol), what)
+    results = read_results(directory, symbol)
+    frame = exports.build_table(results, what)
+    _note_missing(results, directory)
     if kind == "xlsx" and len(frame) > SLOW_SHEET_ROWS:
         streams.print_note(
             f"{len(frame):,} rows take a while in Excel's format; parquet and csv take a second."
@@ -201,8 +211,7 @@ def print_results(
     rank_by : str
         Order of the rows.
     """
-    is_single = len(results) == 1 and not results.left_out
-    if is_single:
+    if results.is_single:
         (result,) = results.values()
         _print_result(result, rows, as_json=as_json, path=path, rank_by=rank_by)
     elif as_json:

@@ -87,6 +87,8 @@ def render_results(results: Results) -> str:
     if len(winners) > MOST_SYMBOLS:
         parts.append(f"<p>The first {MOST_SYMBOLS} of {len(winners):,} symbols.</p>")
     parts += [f"<p>left out: {escape(reason)}</p>" for reason in results.left_out.values()]
+    if results.missing:
+        parts.append(f"<p>{escape(results.describe_missing())}</p>")
     return f"<div>{''.join(parts)}</div>"
 
 

@@ -97,7 +97,8 @@ def build_symbols(
             "a page needs at least one result, got none. "
             "Resume the run first: qmac.resume(directory)."
         )
-    return Symbols(directory, settings, tuple(rows), tuple(results.left_out.values()))
+    left_out = [*results.left_out.values(), results.describe_missing()]
+    return Symbols(directory, settings, tuple(rows), tuple(filter(None, left_out)))
 
 
 def _build_row(symbol: str, result: Result, link: str) -> SymbolRow:

@@ -136,6 +136,8 @@ def show_symbols(results: Results, console: Console) -> None:
     console.print(build_fitted_table(columns, len(ROLES) + 2, console, left=1, gap=2))
     for reason in results.left_out.values():
         console.print(Text(f"left out: {printable(reason)}"), soft_wrap=True)
+    if results.missing:
+        console.print(Text(printable(results.describe_missing())), soft_wrap=True)
 
 
 def _build_metric_column(name: str, values: pd.Series) -> Column:

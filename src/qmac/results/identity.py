@@ -1,0 +1,150 @@
+"""A result says what it answers, and that is compared with the run in which it lies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qmac.engine.backtest.batch import evaluate_hold
+from qmac.errors import InputError, ResultError, shell_quote
+from qmac.results.result import Result, check_dates
+from qmac.runs.directory import RunDirectory
+from qmac.runs.header import OWN_AVERAGES, Fingerprint, Identity, describe_changes
+from qmac.runs.tasks import Task
+from qmac.strategy.request import Request
+
+KERNEL_ENTRIES = ("averages", "lanes", "kernels")
+"""Entries of a fingerprint beside its request; results of earlier versions have none of them."""
+HOLD_METRICS = ("total_return", "max_drawdown")
+"""Metrics of buy & hold that depend on every close and on no calendar."""
+HOLD_TOLERANCE = 1e-6
+"""Relative difference up to which they are equal."""
+
+
+def read_identity(header: Mapping[str, Any]) -> Identity | None:
+    """Return what a result says that it answers.
+
+    Parameters
+    ----------
+    header : mapping
+        Content of ``result.json``.
+
+    Returns
+    -------
+    Identity or None
+        None of a result of an earlier version, which does not say all of it.
+
+    Raises
+    ------
+    InputError
+        If an entry has another type, or a value outside its bounds.
+    """
+    prices = header["prices"]
+    if "sha256" not in prices or not all(name in header for name in KERNEL_ENTRIES):
+        return None
+    return Identity(Fingerprint.from_dict(header), str(prices["name"]), str(prices["sha256"]))
+
+
+def check_identity(
+    path: Path, header: Mapping[str, Any], directory: RunDirectory, task: Task
+) -> None:
+    """Check that a result in a run is that of its task: the same request, symbol and prices.
+
+    Parameters
+    ----------
+    path : Path
+        Directory of the result.
+    header : mapping
+        Content of its ``result.json``. What an earlier version left out is not compared.
+    directory : RunDirectory
+        The run.
+    task : Task
+        Whose result it should be.
+
+    Raises
+    ------
+    ResultError
+        If it answers something else; the message says what.
+    """
+    wanted = directory.header.identify(task)
+    symbol, prices = header["prices"]["name"], header["prices"].get("sha256")
+    if symbol != wanted.task:
+        raise build_error(path, f"of {symbol}, not of {wanted.task}", directory)
+    entries = _read_entries(header)
+    expected = wanted.fingerprint.to_dict()
+    if "averages" not in header and wanted.fingerprint.has_own_averages:
+        expected["averages"] = OWN_AVERAGES
+    changes = describe_changes(entries, {name: expected[name] for name in entries})
+    if changes:
+        raise build_error(path, f"of another run: {'; '.join(changes)}", directory)
+    if prices not in (None, wanted.prices):
+        raise build_error(path, "of other prices", directory)
+
+
+def _read_entries(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of a fingerprint that a result has, in the form of this version."""
+    entries = Request.from_dict({"top": 1, **header}).to_dict()
+    if "top" not in header:
+        del entries["top"]
+    entries["averages"] = header["prices"]["averages"]
+    return entries | {name: header[name] for name in KERNEL_ENTRIES if name in header}
+
+
+def check_prices(path: Path, result: Result, directory: RunDirectory) -> None:
+    """Check a result without a checksum of its prices by its dates, and by buy & hold.
+
+    Parameters
+    ----------
+    path : Path
+        Directory of the result.
+    result : Result
+        A result of an earlier version, with the prices of its run.
+    directory : RunDirectory
+        The run.
+
+    Raises
+    ------
+    ResultError
+        If it was computed on other prices.
+    """
+    try:
+        series = result.series
+    except ResultError:  # there is nothing to compare it with; who needs the prices is told
+        return
+    try:
+        check_dates(series, result)
+        hold = evaluate_hold(series.prepare(result.grid.windows, result.rules))
+    except InputError:
+        raise build_error(path, "of other prices", directory) from None
+    if not all(_is_close(result.hold[metric], hold[metric]) for metric in HOLD_METRICS):
+        raise build_error(path, "of other prices", directory)
+
+
+def _is_close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=HOLD_TOLERANCE, abs_tol=HOLD_TOLERANCE)
+
+
+def build_error(path: Path, difference: str, directory: RunDirectory) -> ResultError:
+    """Return the error of a result that lies in a run and is not of it.
+
+    Parameters
+    ----------
+    path : Path
+        Directory of the result.
+    difference : str
+        What it is the result of.
+    directory : RunDirectory
+        The run.
+
+    Returns
+    -------
+    ResultError
+        It says how to compute the right one.
+    """
+    run = directory.path
+    advice = f"Compute it again: qmac resume {shell_quote(run)}"
+    if not directory.header.is_resumable:
+        advice = f"Repeat the run: qmac optimize {shell_quote(run / 'job.toml')} --out DIR"
+    return ResultError(f"{path} is the result {difference}. {advice}")
