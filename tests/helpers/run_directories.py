@@ -3,6 +3,8 @@
 import qmac
 from helpers.series import ohlc
 from qmac.data.prices import Prices
+from qmac.jobs import runner
+from qmac.jobs.job import Job
 from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
 from qmac.strategy.request import check_request
@@ -28,3 +30,8 @@ def created(path, prices=PRICES, averages=None, left_out=()):
     """Return a run directory that was created at ``path``, which may exist."""
     path.mkdir(exist_ok=True)
     return RunDirectory.create(path, new_run(prices, averages, left_out))
+
+
+def results_of(prices):
+    """Return the results of ``REQUEST`` in memory, by symbol."""
+    return runner.run(Job(prices, REQUEST), None, qmac.Limits(), threads=1)

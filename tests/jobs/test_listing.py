@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from helpers.run_directories import GRID, PRICES, created
+from helpers.run_directories import PRICES, created, results_of
 
-import qmac
+from qmac.data.prices import Prices
 from qmac.errors import OptionError
 from qmac.jobs.listing import (
     DAMAGED,
@@ -22,15 +22,22 @@ from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import ProgressLog
 from qmac.storage.json_text import compute_checksum
 
+SERIES = {"SPY": PRICES, "QQQ": Prices(PRICES.frame, "QQQ")}
+
 
 @pytest.fixture(scope="module")
-def result():
-    return qmac.optimize(PRICES, GRID, rules=qmac.Rules(fees=0.1), top=5)
+def results():
+    return results_of(SERIES)
+
+
+@pytest.fixture
+def result(results):
+    return results["SPY"]
 
 
 @pytest.fixture
 def directory(tmp_path):
-    return created(tmp_path / "run", {"SPY": PRICES, "QQQ": PRICES.tail(200)})
+    return created(tmp_path / "run", SERIES)
 
 
 def store(directory, symbol, result, failed=()):
@@ -42,7 +49,8 @@ def store(directory, symbol, result, failed=()):
     (place / "result.json").write_text(json.dumps(header))
 
 
-def test_an_interrupted_run(directory, result):
+def test_an_interrupted_run(directory, results):
+    result = results["QQQ"]
     store(directory, "QQQ", result)
     ProgressLog(directory.path / PROGRESS).end("stopped at 30 %")
     entry = describe_directory(directory.path)
@@ -60,9 +68,9 @@ def test_a_run_whose_lock_is_held_is_running(directory):
 
 
 @pytest.mark.parametrize("failed", [[], [{"cell": 1, "combinations": 2, "reason": "lost"}]])
-def test_a_run_of_which_every_result_is_there(directory, result, failed):
-    store(directory, "SPY", result)
-    store(directory, "QQQ", result, failed)
+def test_a_run_of_which_every_result_is_there(directory, results, failed):
+    store(directory, "SPY", results["SPY"])
+    store(directory, "QQQ", results["QQQ"], failed)
     entry = describe_directory(directory.path)
     assert entry.state == (INCOMPLETE if failed else FINISHED)
     assert entry.message == ("cells failed of QQQ" if failed else "")

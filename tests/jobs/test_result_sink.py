@@ -1,11 +1,10 @@
 """Results go into memory, or into a directory in which a job survives its process."""
 
 import pytest
-from helpers.run_directories import PRICES, REQUEST, created
+from helpers.run_directories import PRICES, created, results_of
 
 import qmac
 from qmac.errors import Stopped
-from qmac.jobs import runner
 from qmac.jobs.job import Job
 from qmac.jobs.result_sink import DirectorySink, MemorySink, build_sink
 from qmac.runs.tasks import Task
@@ -16,8 +15,7 @@ SPY, QQQ = Task("SPY"), Task("QQQ")
 
 @pytest.fixture(scope="module")
 def result():
-    job = Job({"SPY": PRICES}, REQUEST)
-    return runner.run(job, None, qmac.Limits(), threads=1)["SPY"]
+    return results_of({"SPY": PRICES})["SPY"]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from qmac.errors import OptionError, printable
+from qmac.results.identity import check_identity
 from qmac.results.writer import ARRAYS, TOP
 from qmac.results.writer import HEADER as RESULT
 from qmac.runs.directory import PROGRESS, RunDirectory
@@ -108,6 +109,14 @@ class _State(NamedTuple):
     message: str = ""
 
 
+class _Done(NamedTuple):
+    """The results of a run that are there."""
+
+    headers: dict[Task, dict[str, Any]]
+    errors: list[Exception]
+    """Why others are none of it."""
+
+
 class _Best(NamedTuple):
     """The best combination of a run or result."""
 
@@ -171,9 +180,13 @@ def describe_directory(path: Path) -> Entry:
     try:
         return _describe_run(path) if (path / RUN).exists() else _describe_result(path)
     except Exception as error:  # a damaged file can fail in any way
-        text = str(error).removeprefix(f"{path} ").removeprefix(f"{path}/")
-        message = printable(text or type(error).__name__)
-        return Entry(path, DAMAGED, message=message, when=_read_time(path))
+        return Entry(path, DAMAGED, message=_describe_error(path, error), when=_read_time(path))
+
+
+def _describe_error(path: Path, error: Exception) -> str:
+    """Return what is wrong with a directory, which the line names already."""
+    text = str(error).removeprefix(f"{path} ").removeprefix(f"{path}/")
+    return printable(text or type(error).__name__)
 
 
 def _read_time(path: Path) -> float:
@@ -184,19 +197,19 @@ def _read_time(path: Path) -> float:
 
 def _describe_run(path: Path) -> Entry:
     directory = RunDirectory.open(path)
-    request, tasks = directory.header.request, directory.tasks
-    done = [task for task in tasks if (directory.result(task) / RESULT).exists()]
+    request = directory.header.request
+    done = _read_done(directory)
     line = read_last_line(path / PROGRESS)
     state = _find_state(directory, done, line)
     is_over = state.state in (FINISHED, INCOMPLETE)
-    best = _find_best(directory, done, request)
+    best = _find_best(directory, done.headers, request)
     return Entry(
         path=path,
         state=state.state,
         request=_describe_request(request),
         objective=request.objective,
-        symbols=len(tasks),
-        done=len(done),
+        symbols=len(directory.tasks),
+        done=len(done.headers),
         share=math.nan if line is None or is_over else line.share,
         best=best.value,
         combination=best.combination,
@@ -206,16 +219,32 @@ def _describe_run(path: Path) -> Entry:
     )
 
 
-def _find_state(directory: RunDirectory, done: list[Task], line: LogLine | None) -> _State:
+def _read_done(directory: RunDirectory) -> _Done:
+    """Return the headers of all results of a run, but of those that answer something else."""
+    headers, errors = {}, []
+    for task in directory.tasks:
+        place = directory.result(task)
+        if (place / RESULT).exists():
+            try:
+                header = _read_result_header(place)
+                check_identity(place, header, directory, task)
+                headers[task] = header
+            except Exception as error:  # a damaged file can fail in any way
+                errors.append(error)
+    return _Done(headers, errors)
+
+
+def _find_state(directory: RunDirectory, done: _Done, line: LogLine | None) -> _State:
     """Return the state of a run, from its lock, its results and the last line of its log."""
     is_locked = is_held(directory.path / LOCK)
     summary = "" if line is None else line.summary
     says_running = line is not None and line.status is not None
     if is_locked:
         return _State(RUNNING, summary if says_running else "")
-    if len(done) == len(directory.tasks):
-        headers = {task.name: _read_result_header(directory.result(task)) for task in done}
-        failed = [name for name, header in headers.items() if header["failed"]]
+    if done.errors:
+        return _State(DAMAGED, _describe_error(directory.path, done.errors[0]))
+    if len(done.headers) == len(directory.tasks):
+        failed = [task.name for task, header in done.headers.items() if header["failed"]]
         if failed:
             return _State(INCOMPLETE, f"cells failed of {', '.join(failed)}")
         return _State(FINISHED)
@@ -248,7 +277,7 @@ def _read_result_header(path: Path) -> dict[str, Any]:
     return {"failed": [], **header}
 
 
-def _find_best(directory: RunDirectory, done: list[Task], request: Request) -> _Best:
+def _find_best(directory: RunDirectory, done: Iterable[Task], request: Request) -> _Best:
     """Return the best of the tasks that are done; the first of equal ones."""
     bests = []
     for task in done:

@@ -92,26 +92,30 @@ def _read_entries(header: Mapping[str, Any]) -> dict[str, Any]:
     return entries | {name: header[name] for name in KERNEL_ENTRIES if name in header}
 
 
-def check_prices(path: Path, result: Result, directory: RunDirectory) -> None:
-    """Check a result without a checksum of its prices by its dates, and by buy & hold.
+def check_figures(path: Path, result: Result, directory: RunDirectory) -> None:
+    """Check a result of an earlier version, which says less, by its rows, dates and buy & hold.
 
     Parameters
     ----------
     path : Path
         Directory of the result.
     result : Result
-        A result of an earlier version, with the prices of its run.
+        A result with the prices of its run.
     directory : RunDirectory
         The run.
 
     Raises
     ------
     ResultError
-        If it was computed on other prices.
+        If it was computed for another number of rows, or on other prices.
     """
+    rows = min(directory.header.request.top, result.scored)
+    if len(result.top) != rows:
+        difference = f"of another run: it has {len(result.top)} rows, not {rows}"
+        raise build_error(path, difference, directory)
     try:
         series = result.series
-    except ResultError:  # there is nothing to compare it with; who needs the prices is told
+    except ResultError:  # damaged prices: there is nothing to compare it with
         return
     try:
         check_dates(series, result)

@@ -18,7 +18,7 @@ from qmac.engine.sweep.reductions import PAIRS
 from qmac.engine.sweep.window_maps import Maps
 from qmac.errors import OptionError, ResultError, printable, shell_quote, suggestion
 from qmac.results.collection import Results
-from qmac.results.identity import build_error, check_identity, check_prices, read_identity
+from qmac.results.identity import build_error, check_figures, check_identity, read_identity
 from qmac.results.result import Result
 from qmac.results.writer import (
     ARRAYS,
@@ -97,15 +97,15 @@ def _load(directory: Path, place: _Place | None = None) -> Result:
             check_identity(directory, header, *place)
         _check_files(directory, header)
         result = _build_result(directory, header, place)
-        _check_figures(directory, header, result)
+        _check_consistency(directory, header, result)
     except ResultError:
         raise
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same
         raise ResultError(
             f"{directory} is damaged ({type(error).__name__}: {printable(error)}). Run it again."
         ) from None
-    if place is not None and "sha256" not in result.prices:
-        check_prices(directory, result, place.run)
+    if place is not None and result.fingerprint is None:
+        check_figures(directory, result, place.run)
     return result
 
 
@@ -258,7 +258,7 @@ def _build_distribution(
     )
 
 
-def _check_figures(directory: Path, header: dict[str, Any], result: Result) -> None:
+def _check_consistency(directory: Path, header: dict[str, Any], result: Result) -> None:
     """Raise ResultError unless counts, maps and top rows are those of the grid and objective.
 
     The digest covers figures, and not what they are the answer to.
@@ -271,16 +271,19 @@ def _check_figures(directory: Path, header: dict[str, Any], result: Result) -> N
     grid, top, windows = result.grid, result.top, len(result.grid.windows)
     failed = sum(cell["combinations"] for cell in result.failed)
     passed = result.scored + result.unscored
-    values = result.distribution.objective.values(result.top_scores)
+    distribution, objective = result.distribution, result.distribution.objective
+    best = distribution.score_max if objective.maximize else distribution.score_min
+    values = objective.values(result.top_scores)
     agreements = {
         "evaluated": result.evaluated + failed == grid.size,
         "filtered": passed + result.filtered == result.evaluated,
         "filtered_by": result.filtered_by.keys() == result.constraints.keys(),
-        "scored": int(result.distribution.counts.sum()) == result.scored,
+        "scored": int(distribution.counts.sum()) == result.scored,
         "maps": result.maps.best.shape == (len(PAIRS), windows, windows),
         "rows": len(top) == min(header.get("top", len(top)), result.scored),
         "windows": all(top[role].isin(grid.roles[role]).all() for role in ROLES),
-        "scores": np.allclose(top[result.objective], values, SCORE_TOLERANCE, SCORE_TOLERANCE),
+        "best": _is_close(result.top_scores[:1], best),
+        "scores": _is_close(top[result.objective], values),
     }
     wrong = [name for name, agrees in agreements.items() if not agrees]
     if wrong:
@@ -288,6 +291,10 @@ def _check_figures(directory: Path, header: dict[str, Any], result: Result) -> N
             f"{directory} contradicts itself: its {', '.join(wrong)} are not those of its grid "
             f"and objective. Run it again."
         )
+
+
+def _is_close(one: Any, other: Any) -> bool:
+    return np.allclose(one, other, SCORE_TOLERANCE, SCORE_TOLERANCE)
 
 
 def _find_source(
