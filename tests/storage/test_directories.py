@@ -1,12 +1,14 @@
 """Where results may be written, and what files are called there."""
 
+import errno
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qmac.errors import ResultError
+from qmac.errors import ResultError, WriteError
 from qmac.storage.directories import check_empty, check_writable, safe_name
 
 
@@ -21,6 +23,16 @@ def test_links_in_a_circle(tmp_path):
     for place in (tmp_path / "one", tmp_path / "one" / "run"):
         with pytest.raises(ResultError, match=r"cannot be written: .*\. Name another directory"):
             check_writable(place)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+def test_a_fault_of_the_disk_is_no_mistake_of_the_user(number, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(WriteError, match="cannot be written: "):
+        check_writable(tmp_path / "run")
 
 
 def test_what_is_there_stays(tmp_path):

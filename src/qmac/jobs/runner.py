@@ -26,6 +26,7 @@ from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.machine import available_cpus
 from qmac.runtime.resources.probes import Probe
+from qmac.storage.refusals import describe_refusal
 
 LEAVES_OUT = (OptionError, PricesError, ResultError)
 """Errors that concern one series: it does not fit into memory, or its file is damaged."""
@@ -84,10 +85,7 @@ def _create(job: Job, path: Path, save_grid: str | None) -> RunDirectory:
     try:
         return RunDirectory.create(path, run)
     except OSError as error:
-        raise WriteError(
-            f"{path} cannot be written: {error.strerror or error}. Make room, or name another "
-            "directory."
-        ) from None
+        raise describe_refusal(path, error) from None
 
 
 def _describe_other_run(path: Path, header: RunHeader, run: NewRun) -> ResultError:

@@ -12,12 +12,13 @@ import pandas as pd
 
 from qmac.data.layouts import PARQUET
 from qmac.engine.sweep.reductions import PAIRS
-from qmac.errors import GridError, OptionError, ResultError, WriteError, suggestion
+from qmac.errors import GridError, OptionError, ResultError, suggestion
 from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import resolve_typed
 from qmac.storage.json_text import to_json
+from qmac.storage.refusals import describe_refusal
 from qmac.strategy.grid import ROLES
 
 FORMATS = ("csv", "parquet", "json", "xlsx")
@@ -236,9 +237,7 @@ def write(content: bytes, path: Path, *, force: bool = False) -> Path:
             )
         write_whole(path, [content])
     except OSError as error:
-        raise WriteError(
-            f"{path} cannot be written: {error.strerror or error}. Make room, or name another file."
-        ) from None
+        raise describe_refusal(path, error, "file") from None
     return path
 
 

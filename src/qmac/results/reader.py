@@ -36,6 +36,7 @@ from qmac.runs.score_store import SCORES, ScoreGrid
 from qmac.runs.tasks import Task
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK, is_held
+from qmac.storage.refusals import is_fault
 from qmac.strategy.grid import ROLES
 from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request
@@ -101,6 +102,8 @@ def _load(directory: Path, place: _Place | None = None) -> Result:
     except ResultError:
         raise
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same
+        if is_fault(error):  # of the disk, or too many open files: the result may be sound
+            raise
         raise ResultError(
             f"{directory} is damaged ({type(error).__name__}: {printable(error)}). Run it again."
         ) from None

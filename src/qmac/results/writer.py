@@ -18,10 +18,10 @@ from qmac._version import __version__
 from qmac.engine.dataset.series import Series
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
-from qmac.errors import WriteError
 from qmac.storage.directories import check_writable
 from qmac.storage.files import sync
 from qmac.storage.json_text import compute_checksum, to_json_values
+from qmac.storage.refusals import describe_refusal
 
 FORMAT = 2
 HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
@@ -142,10 +142,7 @@ def write_result(directory: str | Path, contents: Contents) -> Path:
             os.replace(scratch, directory)
         sync(parent)
     except OSError as error:
-        raise WriteError(
-            f"{directory} cannot be written: {error.strerror or error}. "
-            "Make room, or name another directory."
-        ) from None
+        raise describe_refusal(directory, error) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return directory

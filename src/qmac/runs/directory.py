@@ -38,6 +38,7 @@ from qmac.runtime.execution.ledger import Ledger
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import sync
 from qmac.storage.lock import LOCK, hold_lock, write_holder
+from qmac.storage.refusals import is_fault
 
 PROGRESS = "progress.jsonl"
 GENERATIONS = 3
@@ -400,6 +401,8 @@ def _readable(path: Path) -> Iterator[None]:
     except ResultError:
         raise
     except Exception as error:
+        if is_fault(error):  # the file may be sound
+            raise
         raise ResultError(
             f"{path} is damaged ({type(error).__name__}). Start the run again in another directory."
         ) from None

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from qmac.errors import ResultError
+from qmac.storage.refusals import describe_refusal, is_fault
 
 PLAIN_NAME = re.compile(r"[A-Z0-9_][A-Z0-9_.-]{0,39}(?<!\.)")
 """Symbols that are file names as they are: no small letters, which some disks take for large ones,
@@ -67,7 +68,9 @@ def check_writable(directory: str | Path, start: str = "") -> Path:
     Raises
     ------
     ResultError
-        If it is a file, is not empty, or cannot be written.
+        If it is a file, is not empty, or may not be written.
+    WriteError
+        If the disk or another limit of the machine refuses it.
     """
     directory = Path(directory)
     try:
@@ -79,6 +82,8 @@ def check_writable(directory: str | Path, start: str = "") -> Path:
         check_empty(directory)
         _try_writing(directory)
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, an unknown home
+        if isinstance(error, OSError) and is_fault(error):
+            raise describe_refusal(directory, error) from None
         reason = getattr(error, "strerror", None) or str(error).removesuffix(".")
         raise ResultError(
             f"{directory} cannot be written: {reason}. Name another directory."

@@ -120,14 +120,21 @@ def test_reasons(readings, reason):
         (Limits(), 64, 8),
         (Limits(threads=3), 64, 3),
         (Limits(threads=30), 64, 8),
-        (Limits(), 2.9, 2),
+        (Limits(), 2.9, 3),  # a part of a CPU is used: two threads of 1.9 CPUs took half the time
+        (Limits(), 1.9, 2),
+        (Limits(), 2.1, 3),
         (Limits(), 0.5, 1),
+        (Limits(cpu_share=0.5), 3.9, 2),
+        (Limits(cpu_share=0.5), 3, 1),
         (Limits(cpu_share=0.5), 8, 4),
         (Limits(cpu_share=0.1), 4, 1),
         (Limits(cpu_share=0.5, threads=2), 8, 2),
     ],
 )
 def test_threads(limits, cpus, threads):
+    # no more than there are CPUs, whatever the quota says
+    narrow = used(0.5, cpus=cpus, affinity=2)
+    assert last(narrow, limits=limits).threads <= 2
     assert last(used(0.5, cpus=cpus), limits=limits).threads == threads
 
 
@@ -442,11 +449,11 @@ def test_observing_changes_nothing_but_the_end():
 
 
 def test_a_quota_from_the_start_is_written_down():
-    script = Script(*[used(0.5, cpus=2.5)] * 10)
+    script = Script(*[used(0.5, cpus=1.5)] * 10)
     governor = script.governor()
     assert governor.tick().threads == 2
     assert governor.degradations == [
-        {"seconds": 0, "level": "NORMAL", "threads": 2, "reason": "cpus: 2.5 may be used"}
+        {"seconds": 0, "level": "NORMAL", "threads": 2, "reason": "cpus: 1.5 may be used"}
     ]
 
 

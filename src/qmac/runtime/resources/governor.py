@@ -217,7 +217,8 @@ def _find_stop(state: GovernorState, *, is_late: bool) -> str | None:
 def count_allowed_threads(limits: Limits, reading: Reading, most: int) -> int:
     """Return how many threads the CPUs have room for.
 
-    Affinity and quota may have changed since the last reading.
+    Affinity and quota may have changed since the last reading. A part of a CPU is a thread: one too
+    many is throttled, one too few leaves the part idle.
 
     Parameters
     ----------
@@ -234,7 +235,8 @@ def count_allowed_threads(limits: Limits, reading: Reading, most: int) -> int:
         At least 1, at most ``most``.
     """
     share = limits.cpu_share or 1
-    threads = min(most, math.floor(max(1.0, reading.cpus * share)))
+    cpus = min(math.ceil(reading.cpus), reading.affinity)
+    threads = min(most, max(1, math.floor(cpus * share)))
     if limits.polite and reading.other_load is not None:
         idle = reading.affinity * (1 - reading.other_load)
         # rounded: a floor would give a CPU away for the 2 % that any machine has going on
