@@ -281,6 +281,19 @@ def test_snapshots_of_other_series_are_not_taken(directory, evaluator):
     assert directory.load_snapshot(SPY, DATASET, again) == (None, []) and not again.done.any()
 
 
+def test_snapshots_of_other_runs_are_not_taken(tmp_path, evaluator):
+    """They may have the same cells of the same series, and be ranked by something else."""
+    ledger = ledger_of(evaluator)
+    ledger.settle(done(evaluator, (0, 1)), [(0, 1)])
+    one, other = created(tmp_path / "one"), created(tmp_path / "other", averages=np.ones((10, 300)))
+    one.save_snapshot(FITS, ledger)
+    (one.path / "snapshots" / "00000001").rename(other.path / "snapshots" / "00000001")
+    again = ledger_of(evaluator)
+    about, damaged = other.load_snapshot(SPY, DATASET, again)
+    assert about is None and not again.done.any()
+    assert damaged[0].endswith("00000001 is the snapshot of another run.")
+
+
 def test_a_save_that_fails_releases_the_ledger(directory, evaluator, monkeypatch):
     ledger = ledger_of(evaluator)
     ledger.settle(done(evaluator, (0, 1)), [(0, 1)])

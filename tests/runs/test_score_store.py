@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from helpers.faults import GRID, PRICES, slow
 from helpers.series import frame, minutes, series
+from helpers.sweeps import dataset_of
 
 import qmac
 from qmac.errors import GridError, OptionError, ResultError, Stopped
@@ -211,6 +212,42 @@ def test_scores_that_were_changed_are_refused(kept, tmp_path, change):
     CHANGES[change](folder)
     with pytest.raises(ResultError, match="damaged|holds no scores|another grid"):
         all_of(kept, folder)
+
+
+@pytest.fixture(scope="module")
+def others(kept, tmp_path_factory):
+    """A run of the same grid on the same prices, with fees."""
+    grid, _, _ = kept
+    out = tmp_path_factory.mktemp("scores") / "others"
+    prices = qmac.Prices.of(frame(series("random", 200, 3)), "SPY")
+    qmac.optimize(prices, grid, out=out, save_grid="float32", rules=qmac.Rules(fees=0.01))
+    return out
+
+
+@pytest.mark.parametrize("what", ["all", "0.1", ".zarray"])
+def test_scores_of_another_result_are_refused(kept, others, tmp_path, what):
+    run = shutil.copytree(others, tmp_path / "run")
+    folder, (*_, source) = run / "results" / "SPY" / "scores", kept
+    if what == "all":
+        shutil.rmtree(folder)
+        shutil.copytree(source, folder)
+    else:
+        shutil.copy(source / what, folder / what)
+    grid = qmac.Grid(windows=range(2, 18))
+    with pytest.raises(ResultError, match="of another result|is damaged: its checksum differs"):
+        scores = qmac.load(run).scores
+        for rank in range(grid.sells.size):
+            scores.of_sell(*grid.sells.pair(rank))
+
+
+def test_scores_of_another_result_are_not_continued(kept, tmp_path):
+    grid, _, source = kept
+    folder = shutil.copytree(source, tmp_path / "scores")
+    dataset = dataset_of(PRICES, grid, qmac.Rules(), frozenset())
+    writer = ScoreWriter(folder, dataset, 8, "float32", "another")
+    assert not (folder / "0.0").exists()
+    writer.resume(np.ones(1, np.bool_), None)
+    assert writer.dropped == "an earlier process dropped them"
 
 
 @pytest.mark.slow

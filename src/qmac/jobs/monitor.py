@@ -213,7 +213,10 @@ class SweepMonitor:
         if self.directory is None or not self.directory.save_grid:
             return
         path, lanes = self.directory.scores(self.task), evaluator.spec.lanes
-        self._writer = ScoreWriter(path, evaluator.dataset, lanes, self.directory.save_grid)
+        identity = self.directory.header.identify(self.task).checksum
+        self._writer = ScoreWriter(
+            path, evaluator.dataset, lanes, self.directory.save_grid, identity
+        )
         evaluator.sink = self._writer
 
     def _admit(self, evaluator: Evaluator, threads: int) -> None:

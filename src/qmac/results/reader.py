@@ -218,7 +218,10 @@ def _build_result(directory: Path, header: dict[str, Any], place: _Place | None)
     objective = Objective(request.objective, request.maximize, header["years"])
     heat_maps = (arrays["map_best"], arrays["map_mean"], arrays["map_count"])
     identity = read_identity(header)
-    has_scores = (directory / SCORES).is_dir()
+    scores = None
+    if (directory / SCORES).is_dir():
+        checksum = "" if identity is None else identity.checksum
+        scores = ScoreGrid(directory / SCORES, grid, objective, checksum)
     copied = {name: header[name] for name in COPIED}
     return Result(
         top=top,
@@ -235,7 +238,7 @@ def _build_result(directory: Path, header: dict[str, Any], place: _Place | None)
         degradations=list(header.get("degradations", [])),
         failed=list(header.get("failed", [])),
         machine=str(header.get("machine", "")),
-        scores=ScoreGrid(directory / SCORES, grid, objective) if has_scores else None,
+        scores=scores,
         source=_find_source(directory, header, place, grid.windows),
         fingerprint=None if identity is None else identity.fingerprint,
         **copied,

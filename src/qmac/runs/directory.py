@@ -247,7 +247,7 @@ class RunDirectory:
         Parameters
         ----------
         about : dict
-            What the snapshot is of, plain values.
+            What the snapshot is of, plain values; the fingerprint of the run is added.
         ledger : Ledger
             What is done, and the reductions of it.
 
@@ -260,7 +260,7 @@ class RunDirectory:
         number = int(paths[0].name) + 1 if paths else 1
         arrays = snapshot.collect_arrays(ledger)
         # closed, for an exception refers to the generator, and so to the lock that workers wait for
-        with closing(snapshot.encode(about, arrays, ledger.lock)) as parts:
+        with closing(snapshot.encode(about | self._mark, arrays, ledger.lock)) as parts:
             write_whole(self.path / "snapshots" / f"{number:08}", parts)
         for old in paths[GENERATIONS - 1 :]:
             old.unlink(missing_ok=True)
@@ -275,7 +275,7 @@ class RunDirectory:
         task : Task
             Whose snapshot.
         dataset : str
-            Checksum of its dataset; snapshots of others are passed over.
+            Checksum of its dataset; snapshots of others, and of other runs, are passed over.
         ledger : Ledger
             Is restored where there is a snapshot.
 
@@ -292,6 +292,8 @@ class RunDirectory:
             try:
                 about, arrays = snapshot.decode(path, snapshot.most_bytes(ledger))
                 if wanted.items() <= about.items():
+                    if not self._mark.items() <= (self._mark | about).items():
+                        raise ResultError(f"{path} is the snapshot of another run.")
                     snapshot.restore(ledger, arrays)
                     return about, damaged
             except ResultError as error:
@@ -350,6 +352,14 @@ class RunDirectory:
         hidden = [path for path in place.parent.glob(".*") if unfinished.fullmatch(path.name)]
         for path in [place, *hidden]:
             shutil.rmtree(path, ignore_errors=True)
+
+    @property
+    def _mark(self) -> dict[str, str]:
+        """What each snapshot says of its run: another one may have the same cells.
+
+        Snapshots of earlier versions do not have it.
+        """
+        return {"fingerprint": self.header.fingerprint.checksum}
 
     def _aside(self, task: Task) -> Path:
         return self.path / "snapshots" / f"{ASIDE}{task.key}"

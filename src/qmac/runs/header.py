@@ -69,6 +69,11 @@ class Fingerprint:
         """Whether the averages are the user's own."""
         return self.averages.startswith(OWN_AVERAGES)
 
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 of all of it, in hexadecimal digits."""
+        return compute_checksum(self.to_dict())
+
     @property
     def is_of_this_version(self) -> bool:
         """Whether this version computes the same bits."""

@@ -2,7 +2,8 @@
 
 ::
 
-    scores/.zarray     shape (buy lists, sell lists): pairs with equal events share a list
+    scores/.zarray     shape (buy lists, sell lists): pairs with equal events share a list;
+                       "identity" is the checksum of what was computed
            0.0, 0.1    a chunk each: all buy lists, one lane block
            buys.npy    the list of each buy pair of the grid
            sells.npy   the list of each sell pair
@@ -105,9 +106,11 @@ class _Layout:
     """The list of each buy pair of the grid, ``(P,)``."""
     sells: np.ndarray
     """The list of each sell pair, ``(P,)``."""
+    identity: str = ""
+    """Checksum of what was computed; scores of earlier versions have none."""
 
     @classmethod
-    def of_dataset(cls, dataset: Dataset, lanes: int, dtype: str) -> _Layout:
+    def of_dataset(cls, dataset: Dataset, lanes: int, dtype: str, identity: str) -> _Layout:
         buys, sells = dataset.buys, dataset.sells
         return cls(
             shape=(buys.count, sells.count),
@@ -115,6 +118,7 @@ class _Layout:
             dtype=np.dtype(dtype).newbyteorder("<"),
             buys=_find_lists(buys),
             sells=_find_lists(sells),
+            identity=identity,
         )
 
     @classmethod
@@ -126,6 +130,7 @@ class _Layout:
             dtype=np.dtype(about["dtype"]),
             buys=np.load(path / "buys.npy", allow_pickle=False),
             sells=np.load(path / "sells.npy", allow_pickle=False),
+            identity=str(about.get("identity", "")),
         )
 
     def write(self, path: Path) -> None:
@@ -139,6 +144,7 @@ class _Layout:
             "fill_value": "NaN",
             "filters": None,
             "compressor": {"id": CODEC, "level": LEVEL},
+            "identity": self.identity,
         }
         write_whole(path / ABOUT, [json.dumps(about, indent=2).encode()])
         for name, lists in (("buys", self.buys), ("sells", self.sells)):
@@ -175,8 +181,19 @@ class _Layout:
     @functools.cached_property
     def _checksum(self) -> int:
         """CRC-32 takes a third of the time of SHA-256, and finds every flipped bit."""
-        seed = zlib.crc32(f"{self.shape} {self.chunks} {self.dtype.str}".encode())
+        about = f"{self.shape} {self.chunks} {self.dtype.str}{self.identity}"
+        seed = zlib.crc32(about.encode())
         return zlib.crc32(self.sells.tobytes(), zlib.crc32(self.buys.tobytes(), seed))
+
+
+def _is_of_another(path: Path, identity: str) -> bool:
+    """Whether there are scores of something else in a directory."""
+    try:
+        return bool(json.loads((path / ABOUT).read_bytes())["identity"] != identity)
+    except FileNotFoundError:
+        return False
+    except (ValueError, KeyError, TypeError):  # a damaged file
+        return True
 
 
 def _find_lists(side: Lists) -> np.ndarray:
@@ -209,6 +226,8 @@ class ScoreWriter:
         Sell lists of a lane block.
     dtype : str
         One of ``DTYPES``.
+    identity : str
+        Checksum of what is computed; what there is of other scores is removed.
 
     Attributes
     ----------
@@ -216,12 +235,16 @@ class ScoreWriter:
         Why nothing is written any more.
     """
 
-    def __init__(self, path: Path, dataset: Dataset, lanes: int, dtype: str) -> None:
+    def __init__(
+        self, path: Path, dataset: Dataset, lanes: int, dtype: str, identity: str = ""
+    ) -> None:
         self.path = path
         self.dropped: str | None = None
         self._has_warned = False
-        self._layout = _Layout.of_dataset(dataset, lanes, dtype)
+        self._layout = _Layout.of_dataset(dataset, lanes, dtype, identity)
         try:
+            if _is_of_another(path, identity):
+                shutil.rmtree(path)
             self._layout.write(path)
         except OSError as error:
             self.drop(error.strerror or str(error))
@@ -315,11 +338,14 @@ class ScoreGrid:
         Window sets of the sweep.
     objective : Objective
         How scores read.
+    identity : str, optional
+        Checksum of what was computed, which the scores must have too; empty for a result of an
+        earlier version. By default nothing is compared.
 
     Raises
     ------
     ResultError
-        If there are no scores, or those of another grid.
+        If there are no scores, or those of another grid or result.
 
     Examples
     --------
@@ -328,7 +354,9 @@ class ScoreGrid:
     1.84
     """
 
-    def __init__(self, path: Path, grid: Grid, objective: Objective) -> None:
+    def __init__(
+        self, path: Path, grid: Grid, objective: Objective, identity: str | None = None
+    ) -> None:
         self._path = path
         self._grid = grid
         self._objective = objective
@@ -342,6 +370,10 @@ class ScoreGrid:
         if not is_of_grid:
             raise ResultError(
                 f"{path} holds the scores of another grid. Run it again with --save-grid."
+            )
+        if identity not in (None, self._layout.identity):
+            raise ResultError(
+                f"{path} holds the scores of another result. Run it again with --save-grid."
             )
 
     def __getitem__(self, combination: Any) -> float:
