@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmac.errors import OptionError
-from qmac.strategy.constraints import check_constraints, format_bounds, parse_conditions
+from qmac.strategy.constraints import (
+    check_constraints,
+    find_oddities,
+    format_bounds,
+    parse_conditions,
+)
 from qmac.strategy.metrics import MEASURES
 
 
@@ -102,3 +107,46 @@ def test_the_least_number_of_trades_is_a_constraint():
 def test_bad_constraints(constraints, says):
     with pytest.raises(OptionError, match=re.escape(says)):
         check_constraints(constraints, 4)
+
+
+EVERY, NO = "every combination", "no combination"
+RANGES = {"max_drawdown": "in [-1, 0]", "win_rate": "in [0, 1]", "exposure": "in [0, 1]"}
+
+
+@pytest.mark.parametrize(
+    ("text", "holds", "fraction"),
+    [
+        ("max_drawdown < 0.05", EVERY, " For 5 %: max_drawdown > -0.05."),
+        ("max_drawdown > -10", EVERY, " For 10 %: max_drawdown > -0.1."),
+        ("max_drawdown <= 20", EVERY, " For 20 %: max_drawdown >= -0.2."),
+        ("max_drawdown > 0", NO, ""),
+        ("win_rate > 50", NO, " For 50 %: win_rate > 0.5."),
+        ("win_rate < 60", EVERY, " For 60 %: win_rate < 0.6."),
+        ("win_rate < -50", NO, ""),
+        ("exposure >= 90", NO, " For 90 %: exposure >= 0.9."),
+        ("exposure > 5000", NO, ""),
+        ("total_return > -20", EVERY, " For 20 %: total_return > -0.2."),
+        ("annualized_return < -3", NO, " For 3 %: annualized_return < -0.03."),
+    ],
+)
+def test_a_bound_outside_of_a_metrics_range_is_odd(text, holds, fraction):
+    (hint,) = find_oddities(check_constraints(parse_conditions([text]), 1))
+    span = RANGES.get(text.split()[0], "of at least -1")
+    assert hint == f"{text} holds for {holds}: it is a fraction {span}.{fraction}"
+
+
+def test_one_value_outside_of_a_range_is_one_hint():
+    (hint,) = find_oddities(check_constraints(parse_conditions(["win_rate == 50"]), 1))
+    assert hint.startswith("win_rate >= 50 holds for no combination")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["max_drawdown > -0.2", "win_rate >= 0.4", "win_rate <= 1", "exposure < 1"],
+        ["max_drawdown <= 0", "max_drawdown >= -1", "total_return > 50", "total_return > -1"],
+        ["sharpe_ratio > -5", "total_trades > -1", "profit_factor < 99", "simple_return < -7"],
+    ],
+)
+def test_bounds_within_the_range_are_not_odd(texts):
+    assert find_oddities(check_constraints(parse_conditions(texts), 1)) == []

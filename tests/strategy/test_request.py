@@ -2,8 +2,10 @@
 
 import json
 import math
+import warnings
 
 import pytest
+from helpers.series import frame, series
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,3 +87,16 @@ def test_entries_of_others_are_ignored():
 def test_what_is_no_grid_is_named():
     with pytest.raises(InputError, match=r"grid must be a qmac\.Grid.*got a range"):
         check_request(range(2, 9))
+
+
+def test_an_odd_bound_is_a_warning_at_the_line_that_sets_it():
+    bounds = {"max_drawdown": (None, 0.05)}
+    with pytest.warns(UserWarning, match=r"For 5 %: max_drawdown >= -0\.05") as caught:
+        qmac.optimize(frame(series("random", 60, 4)), GRID, constraints=bounds)
+    assert caught[0].filename == __file__
+
+
+def test_a_saved_request_warns_no_more():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Request.from_dict(VALUES | {"constraints": {"win_rate": [50, None]}})

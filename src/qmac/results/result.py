@@ -131,7 +131,8 @@ class Result:
         rows, columns : str
             Two of ``"buy_fast"``, ``"buy_slow"``, ``"sell_fast"`` and ``"sell_slow"``.
         stat : str, default "max"
-            ``"max"`` (``"min"`` of an objective that is minimised), ``"mean"`` or ``"count"``.
+            ``"best"``, which is ``"max"`` (``"min"`` of an objective that is minimised),
+            ``"mean"`` or ``"count"``.
 
         Returns
         -------

@@ -12,6 +12,8 @@ from qmac.strategy.metrics import MEASURES, METRICS, suggest_metric
 Bounds = tuple[float | None, float | None]
 Constraints = Mapping[str, Bounds]
 OPEN = (-math.inf, math.inf)
+PERCENT = 100
+TURNED = str.maketrans("<>", "><")
 CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|>|<|==)\s*(\S+)\s*")
 
 
@@ -77,6 +79,54 @@ def _check_bounds(metric: str, bounds: Bounds) -> tuple[float, float]:
     if math.isnan(low) or math.isnan(high):
         raise OptionError(f"{subject} has a bound that is not a number: {bounds!r}.")
     return low, high
+
+
+def find_oddities(constraints: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Return a hint for each bound that every combination satisfies, or none.
+
+    Parameters
+    ----------
+    constraints : mapping of str to tuple of float
+        Lowest and highest value by metric, as ``check_constraints`` returns them.
+
+    Returns
+    -------
+    list of str
+        Sentences. Only metrics that are fractions are looked at: what is wrong with a bound of
+        theirs is its sign, or that it is in percent.
+
+    Examples
+    --------
+    >>> find_oddities({"win_rate": (50.0, math.inf)})[0].partition(": ")[2]
+    'it is a fraction in [0, 1]. For 50 %: win_rate >= 0.5.'
+    """
+    hints = []
+    for metric, (low, high) in constraints.items():
+        least, most = METRICS[metric].bounds
+        is_empty = low > most or high < least
+        if low > most or (not is_empty and -math.inf < low < least):
+            hints.append(_describe_oddity(metric, (low, math.inf), is_empty=is_empty))
+        if high < least or (not is_empty and most < high < math.inf):
+            hints.append(_describe_oddity(metric, (-math.inf, high), is_empty=is_empty))
+    return hints
+
+
+def _describe_oddity(metric: str, bounds: tuple[float, float], *, is_empty: bool) -> str:
+    """Return why a bound is odd, and what it may be meant to be."""
+    ((sign, number),) = format_bounds(metric, bounds)
+    least, most = METRICS[metric].bounds
+    span = f"in [{least:g}, {most:g}]" if most < math.inf else f"of at least {least:g}"
+    text = (
+        f"{metric} {sign} {number} holds for {'no' if is_empty else 'every'} combination: "
+        f"it is a fraction {span}."
+    )
+    limit = float(number)
+    fraction = limit if abs(limit) <= 1 else limit / PERCENT
+    if most == 0 and fraction > 0:  # a drawdown without its sign
+        fraction, sign = -fraction, sign.translate(TURNED)
+    if least <= fraction <= most and fraction != limit:
+        text += f" For {abs(fraction) * PERCENT:g} %: {metric} {sign} {fraction:g}."
+    return text
 
 
 def format_bounds(metric: str, bounds: Bounds) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ The catalogue imports NumPy and Numba, so the command line imports it only when 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,6 +39,8 @@ class Metric:
     """Values ``(N,)`` from the sums of N replayed combinations."""
     measure: int | None = None
     """Number in ``kernels/trades/scores.py``; None where it is shown for the best rows only."""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """Lowest and highest value that there is, of a fraction; infinite where there is none."""
     statistics: frozenset[str] = frozenset()
     """Fields of ``walk.WalkState`` that the sweep computes it from."""
     is_logarithmic: bool = False
@@ -129,6 +132,7 @@ METRICS = {
             heading="total",
             words="Final equity over the cash at the start, minus 1.",
             unit="percent",
+            bounds=(-1, math.inf),
             compute=_total_return,
             measure=scores.GROWTH,
             statistics=frozenset({"gain"}),
@@ -141,6 +145,7 @@ METRICS = {
             heading="a year",
             words="Total return, compounded to a year.",
             unit="percent",
+            bounds=(-1, math.inf),
             compute=_annualized_return,
             measure=scores.GROWTH,
             statistics=frozenset({"gain"}),
@@ -154,6 +159,7 @@ METRICS = {
             heading="drawdown",
             words="Deepest fall of the equity below its peak, not above 0.",
             unit="percent",
+            bounds=(-1, 0),
             compute=_max_drawdown,
             measure=scores.DRAWDOWN,
             statistics=frozenset({"gain", "peak", "worst"}),
@@ -175,6 +181,7 @@ METRICS = {
             heading="won",
             words="Winning trades as a fraction of the closed trades.",
             unit="percent",
+            bounds=(0, 1),
             compute=_win_rate,
             measure=scores.WIN_RATE,
             statistics=frozenset({"opened", "won", "paid", "brought"}),
@@ -185,6 +192,7 @@ METRICS = {
             heading="held",
             words="Bars that end in a position, as a fraction of all bars.",
             unit="percent",
+            bounds=(0, 1),
             compute=_exposure,
             measure=scores.EXPOSURE,
             statistics=frozenset({"held"}),
@@ -269,6 +277,7 @@ METRICS = {
             heading="volat.",
             words="Standard deviation of the returns of bars, annualised.",
             unit="percent",
+            bounds=(0, math.inf),
             compute=_annualized_volatility,
             measure=scores.VOLATILITY,
             statistics=frozenset({"returns", "squares"}),
@@ -280,6 +289,7 @@ METRICS = {
             heading="best",
             words="Highest return of a closed trade.",
             unit="percent",
+            bounds=(-1, math.inf),
             compute=_best_trade,
             vectorbt="trades.closed.returns.max",
         ),
@@ -288,6 +298,7 @@ METRICS = {
             heading="worst",
             words="Lowest return of a closed trade.",
             unit="percent",
+            bounds=(-1, math.inf),
             compute=_worst_trade,
             vectorbt="trades.closed.returns.min",
         ),

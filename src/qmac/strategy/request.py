@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from qmac._checks import check_count
-from qmac.errors import OptionError
-from qmac.strategy.constraints import Constraints, check_constraints
+from qmac.errors import OptionError, warn
+from qmac.strategy.constraints import Constraints, check_constraints, find_oddities
 from qmac.strategy.grid import ROLES, Grid
 from qmac.strategy.objective import check_objective
 from qmac.strategy.rules import Rules
@@ -160,6 +160,8 @@ def check_request(
     top = check_count("top", top, 1, MOST_TOP_ROWS)
     min_trades = check_count("min_trades", min_trades, 0)
     bounds = check_constraints(constraints, min_trades)
+    for hint in find_oddities(bounds):
+        warn(hint, stacklevel=3)  # the caller of qmac.optimize
     if not isinstance(grid, Grid):
         raise OptionError(
             f"grid must be a qmac.Grid, such as Grid(windows=range(2, 253)), got a "

@@ -68,3 +68,12 @@ def test_lists_added_in_parts_give_the_same(monkeypatch, shared_windows):
 def test_maps_that_do_not_exist(result, arguments, says):
     with pytest.raises(OptionError, match=says):
         result.map(*arguments)
+
+
+def test_best_is_another_name_of_the_extreme(result):
+    stat = "max" if result.maximize else "min"
+    assert result.map("buy_fast", "sell_slow", "best").equals(
+        result.map("buy_fast", "sell_slow", stat)
+    )
+    with pytest.raises(OptionError, match="Known: best, max, mean, count"):
+        result.map("buy_fast", "sell_slow", "zzz")

@@ -80,3 +80,15 @@ def test_untrusted_text_moves_no_cursor(result):
     console = Console(file=io.StringIO(), width=100)
     terminal.show_symbols(Results({"a\x1b[2J": lambda: named}, {"b": "why\x1b[2J"}), console)
     assert "\x1b" not in shown(named) + console.file.getvalue() and "a?[2J" in shown(named)
+
+
+def test_what_removed_all_combinations_is_said_of_each_symbol():
+    grid = qmac.Grid(windows=[2, 5, 9, 14])
+    prices = {"A": frame(series("random", 99, 4)), "B": frame(series("random", 99, 5))}
+    results = qmac.optimize_many(prices, grid, constraints={"total_return": (50, None)})
+    console = Console(file=io.StringIO(), width=100)
+    terminal.show_symbols(results, console)
+    text = " ".join(console.file.getvalue().split())
+    for name in prices:
+        assert f"{name}: No combination is left: {results[name].filtered} are filtered" in text
+    assert "total_return is a fraction: 50 is 5,000%." in text

@@ -131,7 +131,7 @@ class Maps:
         rows, columns : str
             Two of the four windows, such as ``"buy_fast"``.
         stat : str
-            ``"max"`` (``"min"`` of a lowest), ``"mean"`` or ``"count"``.
+            ``"best"``, which is ``"max"`` (``"min"`` of a lowest), ``"mean"`` or ``"count"``.
 
         Returns
         -------
@@ -145,7 +145,7 @@ class Maps:
             If a window or a stat is unknown, or both windows are the same.
         """
         best = "max" if self.objective.maximize else "min"
-        _check_map(rows, columns, stat, (best, "mean", "count"))
+        _check_map(rows, columns, stat, ("best", best, "mean", "count"))
         if stat == "count":
             return self._select(grid, rows, columns, self.counts)
         maps = self.means if stat == "mean" else self.best

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pandas import isna
 
 from qmac.report.html.text import escape
-from qmac.report.sections.settings import settings_line
+from qmac.report.sections.settings import describe_bounds, settings_line
 from qmac.strategy.formatting import format_value
 from qmac.strategy.grid import ROLES
 
@@ -40,7 +40,9 @@ def render_result(result: Result) -> str:
         f"{result.elapsed:.2f} s<br>{escape(settings_line(result))}"
     )
     if result.best is None:
-        return f"<div><p>{head}</p><p>No combination was scored.</p></div>"
+        return (
+            f"<div><p>{head}</p><p>No combination was scored.{_describe_filters(result)}</p></div>"
+        )
     metrics = [result.objective, *(name for name in COLUMNS if name != result.objective)]
     top = result.top.head(MOST_ROWS).to_dict("records")
     table = _build_table([*ROLES, *metrics], (_format_row(row, ROLES, metrics) for row in top))
@@ -48,6 +50,15 @@ def render_result(result: Result) -> str:
     if len(result.top) > MOST_ROWS:
         foot += f" The best {MOST_ROWS} of {len(result.top)} rows."
     return f"<div><p>{head}</p>{table}<p>{foot}</p></div>"
+
+
+def _describe_filters(result: Result) -> str:
+    """Return how many combinations each constraint removes by itself."""
+    parts = [
+        f"{escape(describe_bounds(metric, bounds))} removes {result.filtered_by[metric]:,}"
+        for metric, bounds in result.constraints.items()
+    ]
+    return f" Of {result.evaluated:,}, {'; '.join(parts)}." if parts else ""
 
 
 def _describe_distribution(result: Result) -> str:

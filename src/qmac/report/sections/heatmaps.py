@@ -99,7 +99,7 @@ def build_heatmap(result: Result, rows: str, columns: str, stat: str = "max") ->
     rows, columns : str
         Two averages, such as ``"buy_slow"`` and ``"buy_fast"``.
     stat : str
-        ``"max"``, ``"min"``, ``"mean"`` or ``"count"``.
+        ``"best"``, which is ``"max"`` or ``"min"``, ``"mean"`` or ``"count"``.
 
     Returns
     -------
@@ -113,6 +113,8 @@ def build_heatmap(result: Result, rows: str, columns: str, stat: str = "max") ->
     """
     counts = result.map(rows, columns, "count")
     block = -(-max(counts.shape) // MOST_CELLS)
+    if stat == "best":
+        stat = "max" if result.maximize else "min"
     winner = None
     if result.best is not None:
         best = dict(zip(ROLES, result.best, strict=True))

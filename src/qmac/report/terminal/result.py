@@ -22,7 +22,7 @@ from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.runtime.monitoring.status import format_rate
 from qmac.strategy.constraints import format_bounds
-from qmac.strategy.formatting import HEADINGS, format_value, plural
+from qmac.strategy.formatting import HEADINGS, format_value, is_percent, plural
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import LOGARITHMS, PROFITS
 
@@ -105,6 +105,9 @@ def _explain_no_rows(result: Result) -> str:
     advice = "Give more bars."
     if result.filtered:
         advice = "Loosen --where or --min-trades, or give more bars."
+        for metric, (low, _) in result.constraints.items():
+            if is_percent(metric) and low > 1 and result.filtered_by[metric] == result.filtered:
+                advice = f"{metric} is a fraction: {low:.4g} is {low:,.0%}. {advice}"
     return (
         f"No combination is left: {result.filtered:,} are filtered "
         f"({_describe_filters(result) or 'none'}), the {result.objective} of "
@@ -134,6 +137,10 @@ def show_symbols(results: Results, console: Console) -> None:
     for name in metrics:
         columns.append(_build_metric_column(name, winners[name].astype(float)))
     console.print(build_fitted_table(columns, len(ROLES) + 2, console, left=1, gap=2))
+    for symbol, window in zip(winners["symbol"], winners[ROLES[0]], strict=True):
+        if pd.isna(window):
+            reason = f"{symbol}: {_explain_no_rows(results[symbol])}"
+            console.print(Text(printable(reason)), soft_wrap=True)
     for reason in results.left_out.values():
         console.print(Text(f"left out: {printable(reason)}"), soft_wrap=True)
     if results.missing:
