@@ -3,11 +3,14 @@
 import io
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from qmac.errors import GridError, OptionError, ResultError
 from qmac.results.exports import (
@@ -16,7 +19,10 @@ from qmac.results.exports import (
     build_table,
     choose_format,
     encode,
+    escape_csv,
+    escape_text,
     read_combinations,
+    unescape_text,
     write,
 )
 from qmac.results.reader import read_results
@@ -48,6 +54,54 @@ def test_a_name_is_no_formula():
         ("=cmd()", "s"),
         ("SPY", "s"),
     ]
+
+
+HOSTILE = [
+    "=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "\rx", "a\x1b[2J\x00b", "'q", "_x0041_",
+    "_x005F_", "bad\udcff", "\u202ex", "#N/A", "a;=b", "a; +b", "\U000e0001", " =x", "\uff1dx",
+    "\uffff", "NA",
+]  # fmt: skip
+"""Symbols that a spreadsheet, a terminal or a format of files takes for something else."""
+
+
+@given(st.text())
+@example("'")
+def test_any_text_is_read_back(text):
+    for escape in (escape_text, escape_csv):
+        cell = escape(text)
+        assert cell.isprintable() and unescape_text(cell) == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_cell_of_a_csv_is_a_formula(text):
+    cell = escape_csv(text)
+    assert cell.isprintable() and cell.lstrip(" ")[0] not in "=+-@\uff1d"
+    assert not re.search(";[ ]*[=+@-]", cell) and unescape_text(cell) == text
+
+
+def test_hostile_symbols_are_the_same_in_every_format():
+    openpyxl = pytest.importorskip("openpyxl")
+    frame = pd.DataFrame({"symbol": pd.Series(HOSTILE, dtype=object), "rank": range(len(HOSTILE))})
+    table = pd.read_csv(io.BytesIO(encode(frame, "csv")), keep_default_na=False)
+    assert list(map(unescape_text, table["symbol"])) == HOSTILE
+    assert [row["symbol"] for row in json.loads(encode(frame, "json"))] == HOSTILE
+    exact = pd.read_parquet(io.BytesIO(encode(frame, "parquet")))["symbol"].tolist()
+    assert exact == [name if name != "bad\udcff" else "bad_xDCFF_" for name in HOSTILE]
+    sheet = openpyxl.load_workbook(io.BytesIO(encode(frame, "xlsx"))).active
+    cells = [cell for cell, _ in sheet.iter_rows(min_row=2)]
+    assert {cell.data_type for cell in cells} == {"s"}
+    assert [cell.quotePrefix for cell in cells][:4] == [True] * 4
+    # openpyxl takes the escape of an underscore away itself
+    values = [cell.value for cell in cells if "_x00" not in unescape_text(cell.value)]
+    assert set(HOSTILE) - {"_x0041_", "_x005F_"} <= set(map(unescape_text, values))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_combinations_are_read_from_an_export_of_hostile_symbols(kind, tmp_path):
+    windows = {"buy_fast": 2, "buy_slow": 5, "sell_fast": 3, "sell_slow": 9}
+    frame = pd.DataFrame({"symbol": pd.Series(HOSTILE, dtype=object), **windows})
+    path = write(encode(frame, kind), tmp_path / f"top.{kind}")
+    assert read_combinations(path) == [list(windows.values())] * len(HOSTILE)
 
 
 def test_more_rows_than_a_sheet_has():

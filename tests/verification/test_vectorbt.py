@@ -8,6 +8,7 @@ import pytest
 from helpers.series import frame, ohlc
 
 import qmac
+from qmac.strategy import reference
 from qmac.strategy.metrics import METRICS
 from qmac.verification import vectorbt
 
@@ -103,3 +104,31 @@ def test_years_of_any_length(periods_per_year):
     returns = pd.Series([0, 0, 0, 16 / 12, 20 / 16, 14 / 20, 1, 1]).replace(0, 1) - 1
     expected = returns.std() * np.sqrt(periods_per_year)
     assert metrics["annualized_volatility"] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("fill", "total"), [("next_open", 0.008), ("close", 0.08)])
+def test_the_high_of_the_entry_bar_is_not_in_the_trailing_stop(fill, total):
+    """The example of docs/strategy.md: bar 3 has the entry's open, and the high of 120."""
+    days = pd.date_range("2020-01-01", periods=8)
+    columns = {
+        "Open": [100.0, 100, 100, 100, 110, 104, 100, 100],
+        "High": [100.0, 100, 100, 120, 112, 106, 100, 100],
+        "Low": [100.0, 100, 100, 99, 103, 95, 100, 100],
+        "Close": [100.0, 100, 100, 110, 111, 104, 100, 100],
+    }
+    bars = pd.DataFrame(columns, days)
+    rules = qmac.Rules(fill=fill, fees=0, slippage=0, trailing_stop=0.1)
+    rows = {1: [0.0, 0, 1, 1, 1, 1, 1, 1], 2: [0.5] * 8, 3: [1.0] * 8, 4: [0.5] * 8}
+    combination = tuple(rows)
+    run = qmac.backtest(bars, combination, rules, rows)
+    by_reference = reference.simulate(
+        reference.Bars(*(columns[name] for name in ("Close", "Open", "High", "Low"))),
+        combination,
+        rules,
+        averages=rows,
+    )
+    assert run.metrics["total_return"] == pytest.approx(total)
+    assert by_reference.equity[-1] / rules.init_cash - 1 == pytest.approx(total)
+    pytest.importorskip("vectorbt")
+    third = vectorbt.compute_metrics(bars, signals(8, 2), signals(8), rules, 252).iloc[0]
+    assert third["total_return"] == pytest.approx(total)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from qmac.data.layouts import PARQUET
 from qmac.engine.sweep.reductions import PAIRS
@@ -24,6 +26,12 @@ from qmac.strategy.grid import ROLES
 FORMATS = ("csv", "parquet", "json", "xlsx")
 ENDINGS = {name: name for name in FORMATS} | {"pq": "parquet"}
 """Formats by the ending of a file's name."""
+FORMULA = re.compile(" *[=+@\uff1d\uff0b\uff0d\uff20-]")
+"""What a spreadsheet takes for the begin of a formula, the wide forms of East Asia among them."""
+SEPARATED_FORMULA = re.compile("; *(?=[=+@-])")
+"""The same behind a semicolon, which separates cells where the comma is that of decimals."""
+ESCAPE_LOOKALIKE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
+ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 SHEET_ROWS = (1 << 20) - 1
 """Rows of a sheet of Excel below its head."""
 
@@ -109,6 +117,102 @@ def build_table(results: Results, what: str = "top") -> pd.DataFrame:
     return pd.concat(full, ignore_index=True)
 
 
+def escape_text(text: str) -> str:
+    r"""Return a text without unprintable characters, as ``_xHHHH_``.
+
+    This is the escape of Office Open XML (ECMA-376, 22.9.2.19), which Excel reads in its files.
+
+    Parameters
+    ----------
+    text : str
+        Text of untrusted origin, such as a symbol.
+
+    Returns
+    -------
+    str
+        ``unescape_text`` returns the same text from it.
+
+    Examples
+    --------
+    >>> escape_text("SPY\x1b[2J")
+    'SPY_x001B_[2J'
+    """
+    text = ESCAPE_LOOKALIKE.sub("_x005F_", text)
+    if text.startswith("'"):  # which marks text in a spreadsheet
+        text = f"_x0027_{text[1:]}"
+    if text.isprintable():
+        return text
+    return "".join(map(_escape_character, text))
+
+
+def _escape_character(character: str) -> str:
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be", "surrogatepass").hex().upper()
+    return "".join(f"_x{units[start : start + 4]}_" for start in range(0, len(units), 4))
+
+
+def escape_csv(text: str) -> str:
+    """Return a text as a cell of CSV that no spreadsheet takes for a formula.
+
+    Parameters
+    ----------
+    text : str
+        Text of untrusted origin, such as a symbol.
+
+    Returns
+    -------
+    str
+        Escaped as by ``escape_text``, with an apostrophe before what would begin a formula.
+
+    Examples
+    --------
+    >>> escape_csv("=cmd()"), escape_csv("SPY")
+    ("'=cmd()", 'SPY')
+    """
+    text = SEPARATED_FORMULA.sub(lambda match: f"_x003B_{match[0][1:]}", escape_text(text))
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def unescape_text(cell: str) -> str:
+    r"""Return the text of which ``escape_text`` or ``escape_csv`` made a cell.
+
+    Parameters
+    ----------
+    cell : str
+        A cell of an exported file.
+
+    Returns
+    -------
+    str
+        The text.
+
+    Examples
+    --------
+    >>> unescape_text("'=cmd()") == "=cmd()" and unescape_text("a_x0009_b") == "a\tb"
+    True
+    """
+    text = ESCAPE.sub(lambda match: chr(int(match[1], 16)), cell.removeprefix("'"))
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def _escape_columns(frame: pd.DataFrame, escape: Callable[[str], str]) -> pd.DataFrame:
+    """Return a table with its columns of text escaped."""
+    names = frame.columns[[not is_numeric_dtype(kind) for kind in frame.dtypes]]
+    columns = {}
+    for name in names:
+        escapes = {text: escape(text) for text in frame[name].unique() if isinstance(text, str)}
+        if any(text != escaped for text, escaped in escapes.items()):
+            columns[name] = [escapes.get(value, value) for value in frame[name]]
+    return frame.assign(**columns)
+
+
+def _escape_invalid(text: str) -> str:
+    """Return a text that UTF-8 has, escaped only if it has not."""
+    is_invalid = any("\ud800" <= character <= "\udfff" for character in text)
+    return escape_text(text) if is_invalid else text
+
+
 def choose_format(path: Path | None, name: str | None) -> str:
     """Return the format of a table.
 
@@ -147,7 +251,7 @@ def encode(frame: pd.DataFrame, kind: str) -> bytes:
     """Return a table as the content of a file.
 
     CSV has every digit, and nothing where a number is undefined; JSON is a list of objects with
-    null there.
+    null there. Texts are escaped in CSV and Excel's format, see ``unescape_text``.
 
     Parameters
     ----------
@@ -167,14 +271,14 @@ def encode(frame: pd.DataFrame, kind: str) -> bytes:
         If xlsx is written without openpyxl, or with more rows than a sheet has.
     """
     if kind == "csv":
-        return frame.to_csv(index=False).encode()
+        return _escape_columns(frame, escape_csv).to_csv(index=False).encode()
     if kind == "json":
         values = frame.astype(object)
         rows = values.where(frame.notna(), None).to_dict("records")
         return f"{to_json(rows)}\n".encode()
     if kind == "parquet":
         content = io.BytesIO()
-        frame.to_parquet(content, index=False)
+        _escape_columns(frame, _escape_invalid).to_parquet(content, index=False)
         return content.getvalue()
     return _encode_sheet(frame)
 
@@ -191,11 +295,12 @@ def _encode_sheet(frame: pd.DataFrame) -> bytes:
         )
     content = io.BytesIO()
     with pd.ExcelWriter(content, engine="openpyxl") as writer:
-        frame.to_excel(writer, index=False, inf_rep="inf")
+        _escape_columns(frame, escape_text).to_excel(writer, index=False, inf_rep="inf")
         for row in writer.book.active.iter_rows():
             for cell in row:
-                if cell.data_type == "f":  # a name that begins with "=" is no formula
+                if isinstance(cell.value, str):  # a name such as "=cmd()" or "#N/A" is text
                     cell.data_type = "s"
+                    cell.quotePrefix = bool(FORMULA.match(cell.value))  # after editing, too
     return content.getvalue()
 
 
