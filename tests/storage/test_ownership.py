@@ -30,6 +30,8 @@ def test_directories_of_the_user(cache):
         assert find_distrust(cache.parent / name / "new") == ""
     (cache.parent / "circle").symlink_to("circle")
     assert "circle" in find_distrust(cache.parent / "circle")
+    (cache / "file").touch()
+    assert find_distrust(cache / "file" / "new") == f"{cache / 'file'} is not a directory"
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o777, 0o1777])

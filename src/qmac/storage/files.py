@@ -53,6 +53,30 @@ def _refuse(path: Path, reason: str, code: int = errno.EPERM) -> RefusedFileErro
     return RefusedFileError(code, f"{path.name} {reason}", str(path))
 
 
+def expand_home(path: str | Path) -> Path:
+    """Return a path with its first part ``~`` or ``~name`` replaced by that home directory.
+
+    Parameters
+    ----------
+    path : str or Path
+        It need not exist.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    OSError
+        If there is no such home directory.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise OSError(errno.ENOENT, "there is no such home directory", str(path)) from None
+
+
 def resolve_typed(path: str | Path) -> Path:
     """Return a path that a user typed, with its links followed and ``~`` replaced.
 
@@ -71,13 +95,12 @@ def resolve_typed(path: str | Path) -> Path:
     OSError
         If there is no such home directory, links lead in a circle, or no file can have the name.
     """
+    path = expand_home(path)
     try:
-        path = Path(path).expanduser()
         has_link = any(_is_link(part) for part in (path, *path.parents))
         return path.resolve() if has_link else path
-    except RuntimeError as error:
-        reason = "its links lead in a circle" if "loop" in str(error) else "no such home directory"
-        raise OSError(errno.ELOOP, reason, str(path)) from None
+    except RuntimeError:
+        raise OSError(errno.ELOOP, "its links lead in a circle", str(path)) from None
     except ValueError:  # a NUL, or a character that the system's encoding lacks
         raise OSError(errno.EINVAL, "no file can have such a name", ascii(str(path))) from None
 

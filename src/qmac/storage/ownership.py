@@ -60,6 +60,8 @@ def find_distrust(path: Path) -> str:
 def _distrust_part(part: Path, *, is_last: bool) -> str:
     """Return why one directory of a path is not trusted."""
     status = part.stat()
+    if not stat.S_ISDIR(status.st_mode):
+        return f"{part} is not a directory"
     if not _is_trusted_owner(status.st_uid):
         return f"{part} belongs to another user"
     is_shared = bool(status.st_mode & stat.S_IWOTH) or (

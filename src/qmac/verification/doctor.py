@@ -30,6 +30,7 @@ from qmac.runtime.resources.admission import find_headrooms
 from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.machine import available_cpus
 from qmac.runtime.resources.probes import Probe, Reading
+from qmac.storage.files import resolve_typed
 from qmac.strategy.grid import Grid
 
 SETTINGS: Any = numba.config
@@ -209,10 +210,14 @@ def measure_vector_bits() -> int:
 
 
 def _check_kernel_cache() -> Finding:
-    directory = cache_directory()
+    try:
+        directory = resolve_typed(cache_directory())
+    except OSError as error:  # a variable names a home directory that there is not
+        words = f"{error.filename}: {error.strerror}. Set QMAC_CACHE_DIR"
+        return Finding("kernels", NOTE, words, {"directory": error.filename, "writable": False})
     size = _sum_sizes(directory, "*")
     size_of_all = _sum_sizes(directory.parent, "kernels-*/*")
-    is_writable = jit.DIRECTORY is not None and os.access(directory, os.W_OK)
+    is_writable = directory == jit.DIRECTORY and os.access(directory, os.W_OK)
     facts = {
         "directory": str(directory),
         "bytes": size,
@@ -221,7 +226,7 @@ def _check_kernel_cache() -> Finding:
     }
     place = _shorten_path(directory)
     if not is_writable and not jit.DISABLED:
-        words = f"{place} cannot be written: compiled anew each time. Set QMAC_CACHE_DIR"
+        words = f"{place} is not used: compiled anew each time. Set QMAC_CACHE_DIR"
         return Finding("kernels", NOTE, words, facts)
     words = f"{place}, {format_bytes(size)} (with others {format_bytes(size_of_all)})"
     return Finding("kernels", OK, words, facts)

@@ -9,15 +9,19 @@ checked.
 
 from __future__ import annotations
 
+import atexit
+import errno
 import gc
 import hashlib
 import logging
 import os
 import pickle
-import shutil
+import re
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,20 @@ import numpy as np
 from numba.core import caching, compiler_lock, serialize
 
 from qmac.kernels.compiler.sources import hash_kernel_sources
+from qmac.storage.files import (
+    create_file,
+    expand_home,
+    list_names,
+    look_up,
+    make_directory,
+    move,
+    open_file,
+    open_to_change,
+    remove_file,
+    remove_made,
+    resolve_typed,
+)
+from qmac.storage.ownership import find_distrust, is_trusted_file
 
 try:
     import fcntl
@@ -40,24 +58,42 @@ LONGEST_WAIT_SECONDS = 300.0
 POLL_SECONDS = 0.02
 UNUSED_DAYS = 30
 """Directories of other versions are removed when none of them was written for so long."""
+PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
+MOST_BYTES = 256 * 2**20
+"""Most bytes of a compiled kernel that are read; the largest has 1 MB."""
+DIRECTORIES = re.compile(r"kernels-[0-9a-f]{16}")
+"""Names of the directories of all versions."""
+FILES = re.compile(r"(lock-)?\w+-[0-9a-f]{32}|[\w-]+\.part|tmp\w+")
+"""Names of what this version and others write into them."""
 
 
 def cache_directory() -> Path:
-    """Return the directory of the compiled kernels.
+    """Return the directory that is configured for compiled kernels.
 
     Returns
     -------
     Path
-        In ``$QMAC_CACHE_DIR``, or in the user's cache directory.
+        In ``$QMAC_CACHE_DIR``, or in the user's cache directory. A user without a home directory
+        has one in the temporary directory.
+
+    Raises
+    ------
+    OSError
+        If a variable names a home directory that there is not.
     """
     root = os.environ.get("QMAC_CACHE_DIR")
-    if not root:
-        base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    if root:
+        place = expand_home(root)
+    elif base:
+        place = expand_home(base) / "qmac"
+    else:
         try:
-            root = str(Path(base) / "qmac") if base else str(Path.home() / ".cache" / "qmac")
+            place = Path.home() / ".cache" / "qmac"
         except RuntimeError:  # a user without a home
-            root = str(Path(tempfile.gettempdir()) / f"qmac-{os.getuid()}")
-    return Path(root) / f"kernels-{compute_fingerprint()}"
+            user = getattr(os, "getuid", int)()
+            place = Path(tempfile.gettempdir(), f"qmac-{user}")
+    return place.absolute() / f"kernels-{compute_fingerprint()}"
 
 
 def compute_fingerprint() -> str:
@@ -114,7 +150,7 @@ class Locks:
 def _lock(path: Path) -> int:
     """Lock a file as soon as it is free; ``NO_FILE`` where it cannot be opened."""
     try:
-        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        file = open_to_change(path)
     except OSError:
         return NO_FILE
     until = time.monotonic() + LONGEST_WAIT_SECONDS
@@ -214,16 +250,21 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
         data : CompileResult
             The function.
         """
+        path = self._path(sig, data.target_context)
+        unfinished = path.with_name(f"{path.name}-{os.getpid()}.part")
         try:
             content = serialize.dumps(self._impl.reduce(data))
-            path = self._path(sig, data.target_context)
-            with tempfile.NamedTemporaryFile(
-                dir=self._directory, suffix=".part", delete=False
-            ) as file:
+            with create_file(unfinished, PRIVATE_FILE) as file:
                 file.write(hashlib.sha256(content).digest() + content)
-            os.replace(file.name, path)
-        except OSError:  # a full disk: compile again next time
-            pass
+            move(unfinished, path)
+        except OSError as error:  # such as a full disk: compile again next time
+            with suppress(OSError):
+                remove_file(unfinished)
+            warnings.warn(
+                f"compiled kernels are not saved in {self._directory}: {error.strerror}. "
+                "They are compiled again at the next start.",
+                stacklevel=2,
+            )
         finally:
             self._locks.release()
 
@@ -239,42 +280,92 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
     def _read(self, path: Path, target_context: Any) -> Any:
         """Return the function of a file; None if there is none. A damaged file is removed."""
         try:
-            content = path.read_bytes()
+            with open_file(path, MOST_BYTES) as file:
+                is_trusted, content = is_trusted_file(file), file.read()
         except OSError:
             return None
         checksum, content = content[:CHECKSUM_BYTES], content[CHECKSUM_BYTES:]
-        if hashlib.sha256(content).digest() != checksum:
-            path.unlink(missing_ok=True)
+        if not is_trusted or hashlib.sha256(content).digest() != checksum:
+            with suppress(OSError):
+                remove_file(path)
             return None
-        reduced = pickle.loads(content)  # noqa: S301 (ours, in the user's directory)
+        reduced = pickle.loads(content)  # noqa: S301 (only the user can write it)
         return self._impl.rebuild(target_context, reduced)
 
 
-def prepare_directory(directory: Path) -> bool:
-    """Make the directory, and remove what other versions left long ago.
+def choose_directory() -> Path | None:
+    """Return the directory of the compiled kernels, made and tried.
 
-    Parameters
-    ----------
-    directory : Path
-        As of ``cache_directory``.
+    It holds code, so it is used only where no other user can write. Where the configured one cannot
+    be used, a warning says so, and kernels lie in a temporary directory until the process ends.
 
     Returns
     -------
-    bool
-        Whether kernels can be stored in it.
+    Path or None
+        None where there is no temporary directory either: kernels are compiled in memory.
     """
     try:
-        if not directory.is_dir():
-            directory.mkdir(parents=True, exist_ok=True)
-            _remove_unused(directory.parent)
-        with tempfile.NamedTemporaryFile(dir=directory):
-            return True
-    except OSError:  # a read-only home: compile in memory, every time
-        return False
+        return _prepare(cache_directory())
+    except DistrustError as error:
+        reason = str(error.strerror)
+    except OSError as error:
+        reason = f"{error.filename} cannot be written ({error.strerror})"
+    warnings.warn(
+        f"kernels are compiled anew at every start, which takes some 20 s: {reason}. "
+        "Set QMAC_CACHE_DIR to a directory that you alone can write.",
+        stacklevel=2,
+    )
+    return _make_temporary()
+
+
+class DistrustError(OSError):
+    """A directory in which others could put code; ``strerror`` says why."""
+
+
+def _prepare(directory: Path) -> Path:
+    """Make a directory, check it, and remove what other versions left long ago."""
+    _check_trust(directory)  # before anything is made in a directory of someone else
+    place = resolve_typed(directory)
+    missing = [part for part in (place, *place.parents) if look_up(part) is None]
+    for part in reversed(missing):
+        make_directory(part, PRIVATE_DIRECTORY)
+    _check_trust(directory)  # again: from now on nobody else can change any part of the path
+    trial = place / f"trial-{os.getpid()}.part"
+    create_file(trial, PRIVATE_FILE).close()
+    remove_file(trial)
+    if missing:
+        _remove_unused(place.parent)
+    return place
+
+
+def _check_trust(directory: Path) -> None:
+    reason = find_distrust(directory)
+    if reason:
+        raise DistrustError(errno.EACCES, reason, str(directory))
+
+
+def _make_temporary() -> Path | None:
+    """Make a directory that is removed when the process ends."""
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="qmac-"))
+    except OSError:
+        return None
+    process = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == process:  # not in a process that was forked
+            with suppress(OSError):
+                remove_made(directory, FILES)
+
+    atexit.register(remove)
+    return directory
 
 
 def _remove_unused(root: Path) -> None:
     oldest = time.time() - UNUSED_DAYS * 86_400
-    for directory in root.glob("kernels-*"):
-        if directory.stat().st_mtime < oldest:
-            shutil.rmtree(directory, ignore_errors=True)
+    for name in list_names(root):
+        status = look_up(root / name)
+        is_old = status is not None and status.st_mtime < oldest
+        if is_old and DIRECTORIES.fullmatch(name):
+            with suppress(OSError):  # something else is in it
+                remove_made(root / name, FILES)

@@ -13,10 +13,9 @@ DISABLED = bool(numba.config.DISABLE_JIT)
 if DISABLED:
     DIRECTORY = None
 else:
-    from qmac.kernels.compiler.cache import KernelCache, Locks, cache_directory, prepare_directory
+    from qmac.kernels.compiler.cache import KernelCache, Locks, choose_directory
 
-    DIRECTORY = cache_directory()
-    DIRECTORY = DIRECTORY if prepare_directory(DIRECTORY) else None
+    DIRECTORY = choose_directory()
     LOCKS = Locks()
 KERNEL: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 """Without the GIL and without fastmath: a score has the same bits on every CPU."""
