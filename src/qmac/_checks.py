@@ -131,6 +131,8 @@ def read_integer(value: Any) -> int | None:
     int or None
         None for a bool, for an array, and for what has no index.
     """
+    if type(value) is int:  # a million combinations have four million windows
+        return value
     if isinstance(value, bool) or getattr(value, "ndim", 0) != 0 or _dtype_kind(value) == "b":
         return None
     try:
@@ -170,8 +172,7 @@ def check_number(name: str, value: Any, error: type[InputError] = OptionError) -
     ...
     qmac.errors.OptionError: fees must be a number, got '0.001'.
     """
-    is_number = isinstance(value, Real | Decimal) and not isinstance(value, bool)
-    if not is_number or _dtype_kind(value) in "mM":  # NumPy calls a timedelta an integer
+    if not is_number(value):
         raise error(f"{name} must be a number, got {describe(value)}.")
     try:
         return float(value)
@@ -179,6 +180,24 @@ def check_number(name: str, value: Any, error: type[InputError] = OptionError) -
         return math.inf if value > 0 else -math.inf
     except ValueError:  # a signalling NaN of decimal
         return math.nan
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a real number: no bool, no text, no array, no time.
+
+    Parameters
+    ----------
+    value : object
+        What a user passed.
+
+    Returns
+    -------
+    bool
+        True for infinities and NaN, too.
+    """
+    if hasattr(value, "dtype"):  # NumPy calls a timedelta an integer, too
+        return _dtype_kind(value) in "iuf" and getattr(value, "ndim", 1) == 0
+    return isinstance(value, Real | Decimal) and not isinstance(value, bool)
 
 
 def check_flag(name: str, value: Any, error: type[InputError] = OptionError) -> bool:
@@ -256,8 +275,9 @@ def check_choice(
     """
     names = list(known)
     if not isinstance(value, str) or value not in names:
-        wanted = value if isinstance(value, str) else ""
-        raise error(f"{name} {describe(value)} is not known. {suggestion(wanted, names)}")
+        shown = describe(value)
+        wanted = value if isinstance(value, str) else shown
+        raise error(f"{name} {shown} is not known. {suggestion(wanted, names)}")
     return value
 
 
@@ -321,7 +341,8 @@ def check_instance(
         If it is of another class.
     """
     if not isinstance(value, kind):
-        raise error(f"{name} must be qmac.{kind.__name__}, got {describe(value)}. {advice}")
+        shown = describe(value) if isinstance(value, type) else type(value).__name__
+        raise error(f"{name} must be qmac.{kind.__name__}, got {shown}. {advice}")
     return value
 
 

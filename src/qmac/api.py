@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from qmac._checks import check_callable, check_flag, check_path
 from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols, from_frames
 from qmac.engine.dataset.signals import Averages
+from qmac.errors import ResultError
 from qmac.jobs.job import Job, build_job
 from qmac.jobs.runner import count_threads, create_directory, run
 from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.runs.directory import RunDirectory
-from qmac.runtime.execution.executor import Executor
+from qmac.runtime.execution.executor import Executor, check_executor
 from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.limits import Limits
 from qmac.strategy.constraints import Constraints
@@ -114,6 +116,8 @@ def optimize(  # noqa: PLR0913 - public signature
     >>> result.best
     (10, 70, 60, 90)
     """
+    check_callable("progress", progress)
+    check_executor(executor)
     series = Prices.of(prices)
     symbols = Symbols({series.name: series}, {})
     request = check_request(
@@ -203,6 +207,9 @@ def optimize_many(  # noqa: PLR0913 - public signature
     >>> results.winners["buy_slow"].tolist()
     [70, 40]
     """
+    check_callable("progress", progress)
+    check_executor(executor)
+    strict = check_flag("strict", strict)
     symbols = from_frames(prices)
     request = check_request(
         grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
@@ -255,7 +262,10 @@ def resume(
     Stopped
         If a limit ended the run.
     """
-    run_directory = RunDirectory.open(Path(directory).expanduser())
+    check_callable("progress", progress)
+    check_executor(executor)
+    retry_failed = check_flag("retry_failed", retry_failed)
+    run_directory = RunDirectory.open(check_path("directory", directory, ResultError))
     limits = Limits.of(limits)
     return run(
         Job.from_directory(run_directory),

@@ -8,6 +8,7 @@
     |  |- GridError                   windows and ranges
     |  |- RulesError                  costs, fills, conflicts, periods
     |  |- OptionError                 objective, top, threads, ...
+    |  |  `- SymbolError(KeyError)    a symbol without a result
     |  `- ResultError                 a directory of results or of a run
     |     `- WriteError               that cannot be written; exit code 74
     |- Stopped                        a run that a limit ended early; exit code 75
@@ -32,7 +33,7 @@ class QmacError(Exception):
     """Base class of the errors that qmac raises on purpose; its text is one printable line."""
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return printable(Exception.__str__(self))  # that of a KeyError adds quotes
 
 
 class InputError(QmacError, ValueError):
@@ -53,6 +54,10 @@ class RulesError(InputError):
 
 class OptionError(InputError):
     """An invalid option of a run."""
+
+
+class SymbolError(OptionError, KeyError):
+    """A symbol without a result."""
 
 
 class ResultError(InputError):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
 
+from qmac._checks import check_count, check_text, describe
 from qmac.data.dates import check_dates, infer_periods_per_year
 from qmac.data.layouts import select_columns
 from qmac.data.quality import check_values
@@ -25,6 +28,15 @@ class Prices:
     """DatetimeIndex and float columns: Close, and of Open, High, Low and Volume what there is."""
     name: str
     """Name of the series, such as its symbol."""
+
+    def __post_init__(self) -> None:
+        is_frame = isinstance(self.frame, pd.DataFrame) and "Close" in self.frame
+        if not is_frame or not isinstance(self.frame.index, pd.DatetimeIndex):
+            raise PricesError(
+                "frame must be a DataFrame with a Close column, by dates, got "
+                f"{describe(self.frame)}. Use Prices.of(frame), which checks it."
+            )
+        check_text("name", self.name, PricesError)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -52,7 +64,7 @@ class Prices:
         ndarray or None
             ``(T,)`` float64; None without such a column.
         """
-        return self._columns.get(name)
+        return self._columns.get(check_text("name", name, PricesError))
 
     @functools.cached_property
     def _columns(self) -> dict[str, np.ndarray]:
@@ -83,7 +95,7 @@ class Prices:
         >>> len(qmac.sample_prices().tail(2000))
         2000
         """
-        return Prices(self.frame.tail(bars), self.name)
+        return Prices(self.frame.tail(check_count("bars", bars, 1, error=PricesError)), self.name)
 
     def moment(self, text: str) -> pd.Timestamp:
         """Return a date in the unit and the time zone of the index.
@@ -103,7 +115,7 @@ class Prices:
         PricesError
             If it has a time zone and the index has none, or is not one moment in the index's zone.
         """
-        moment = pd.Timestamp(text).floor(self.index.unit)  # no finer than the index is
+        moment = _read_moment(text).floor(self.index.unit)  # no finer than the index is
         zone = self.index.tz
         if zone is None:
             if moment.tzinfo is not None:
@@ -145,6 +157,7 @@ class Prices:
         PricesError
             If dates or values are invalid; the message names row and date of the first one.
         """
+        check_text("name", name, PricesError)
         if isinstance(data, Prices):
             return data
         if isinstance(data, pd.Series):
@@ -158,3 +171,13 @@ class Prices:
         frame.index = check_dates(data.index, name)
         check_values(frame, name)
         return cls(frame.astype(np.float64), name)
+
+
+def _read_moment(text: str | date) -> pd.Timestamp:
+    moment = None
+    if isinstance(text, str | date):
+        with suppress(ValueError):
+            moment = pd.Timestamp(text)
+    if moment is None or pd.isna(moment):
+        raise PricesError(f"text must be a date such as 2010-01-04, got {describe(text)}.")
+    return moment

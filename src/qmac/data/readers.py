@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from qmac._checks import check_path
 from qmac.data.dates import index_by_date
 from qmac.data.layouts import PARQUET, SEPARATORS, find_symbol_column
 from qmac.data.prices import Prices
@@ -44,7 +45,7 @@ def read_prices(path: str | Path) -> Prices:
     qmac.errors.PricesError: no_such.csv: there is no such file. Check the path, or try --sample \
 for the bundled prices.
     """
-    path = Path(path).expanduser()
+    path = check_path("path", path, PricesError)
     return Prices.of(index_by_date(read_frame(path), str(path)), path.stem)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from qmac._checks import check_path
 from qmac.data.dates import index_by_date
 from qmac.data.layouts import DATE_NAMES, PARQUET, SYMBOL_NAMES, find_symbol_column
 from qmac.data.prices import Prices
@@ -70,7 +71,7 @@ def read_symbols(paths: str | Path | Sequence[str | Path]) -> Symbols:
     QQQ in funds.csv: Close is -1 in row 1 (2001-01-01 00:00:
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
-    files = [file for path in paths for file in _list_files(Path(path).expanduser())]
+    files = [file for path in paths for file in _list_files(check_path("path", path, PricesError))]
     return _collect(candidate for file in files for candidate in _read_file(file))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qmac._checks import check_count
+from qmac._checks import check_count, check_path
 from qmac.errors import InputError, OptionError, PricesError, ResultError, WriteError, warn
 from qmac.jobs.job import Job
 from qmac.jobs.monitor import SweepMonitor
@@ -64,12 +64,12 @@ def create_directory(
     WriteError
         If the disk refuses it.
     """
+    check_dtype(save_grid)
     _check_scores_place(executor, save_grid)
     if isinstance(executor, ClusterExecutor):
         executor.connect()
-    check_dtype(save_grid)
     if out is not None:
-        return _create(job, Path(out).expanduser(), save_grid)
+        return _create(job, check_path("out", out), save_grid)
     if save_grid is not None:
         raise OptionError(
             "save_grid writes every score to disk, but there is no directory. Name one: out, or "
@@ -80,9 +80,9 @@ def create_directory(
 
 def _create(job: Job, path: Path, save_grid: str | None) -> RunDirectory:
     run = job.new_run(save_grid)
-    if (path / HEADER).exists():
-        raise _describe_other_run(path, RunDirectory.open(path).header, run)
     try:
+        if (path / HEADER).exists():
+            raise _describe_other_run(path, RunDirectory.open(path).header, run)
         return RunDirectory.create(path, run)
     except OSError as error:
         raise describe_refusal(path, error) from None

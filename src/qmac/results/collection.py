@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from qmac import _views
-from qmac.errors import ResultError
+from qmac._checks import check_flag, check_path, describe
+from qmac.errors import OptionError, ResultError, SymbolError, suggestion
 from qmac.results.result import Result
 from qmac.strategy.grid import ROLES
 
@@ -39,9 +40,11 @@ class Results(Mapping[str, Result]):
         left_out: Mapping[str, str],
         missing: Sequence[str] = (),
     ) -> None:
-        self._readers = dict(readers)
+        self._readers = dict(_check_mapping("readers", readers, callable))
         self._recent: tuple[tuple[str, Result], ...] = ()
-        self._left_out = dict(left_out)
+        self._left_out = dict(_check_mapping("left_out", left_out, _is_text))
+        if isinstance(missing, str) or not isinstance(missing, Sequence):
+            raise OptionError(f"missing must be a list of symbols, got {describe(missing)}.")
         self.missing = tuple(missing)
         """Symbols of an unfinished run that are not done yet."""
 
@@ -56,6 +59,10 @@ class Results(Mapping[str, Result]):
         return len(self) == 1 and not self._left_out and not self.missing
 
     def __getitem__(self, name: str) -> Result:
+        if not isinstance(name, str) or name not in self._readers:
+            shown = describe(name)
+            hint = suggestion(name if isinstance(name, str) else shown, self._readers)
+            raise SymbolError(f"there is no result of {shown}. {hint}")
         recent = self._recent  # replaced and never changed: threads may look symbols up at once
         result = dict(recent).get(name)
         recent = tuple(item for item in recent if item[0] != name)
@@ -163,7 +170,8 @@ class Results(Mapping[str, Result]):
         OptionError
             If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
         """
-        written: Path = _views.draw("symbols report", self, Path(path), each=each)
+        each = check_flag("each", each)
+        written: Path = _views.draw("symbols report", self, check_path("path", path), each=each)
         return written
 
     def summary(self) -> dict[str, Any]:
@@ -182,3 +190,16 @@ class Results(Mapping[str, Result]):
             "left_out": self.left_out,
             "missing": list(self.missing),
         }
+
+
+def _check_mapping(name: str, values: Any, is_value: Callable[[Any], bool]) -> Mapping[str, Any]:
+    """Return a mapping by symbol, if all of its values are of a kind."""
+    is_mapping = isinstance(values, Mapping) and all(map(_is_text, values))
+    if not is_mapping or not all(map(is_value, values.values())):
+        raise OptionError(f"{name} must be a mapping by symbol, got {describe(values)}.")
+    checked: Mapping[str, Any] = values
+    return checked
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)

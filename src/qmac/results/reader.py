@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from qmac._checks import check_path
 from qmac.data.prices import Prices
 from qmac.engine.dataset.series import Series
 from qmac.engine.sweep.distribution import Distribution
@@ -86,7 +87,7 @@ def load(directory: str | Path) -> Result:
         If the directory holds no result, a damaged one, one of a newer qmac, or one that answers
         something else than the run in which it lies.
     """
-    return _load(_find_result(Path(directory).expanduser()))
+    return _load(_find_result(check_path("directory", directory, ResultError)))
 
 
 def _load(directory: Path, place: _Place | None = None) -> Result:

@@ -13,14 +13,16 @@ import numpy as np
 import pandas as pd
 
 from qmac import _views
+from qmac._checks import check_choice, check_count, check_path
 from qmac.data.prices import Prices
 from qmac.engine.backtest.batch import evaluate
 from qmac.engine.dataset.period import build_period
 from qmac.engine.dataset.series import Series
+from qmac.engine.dataset.signals import check_averages
 from qmac.engine.neighbourhood import neighbours
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
-from qmac.errors import InputError, OptionError, ResultError, suggestion
+from qmac.errors import InputError, ResultError
 from qmac.results.writer import Contents, build_arrays, build_header, write_result
 from qmac.runs import job_file
 from qmac.runs.header import Fingerprint
@@ -187,6 +189,8 @@ class Result:
             If the result was computed on other prices.
         """
         checked = Prices.of(prices, self.prices["name"])
+        if averages is not None:
+            averages = check_averages(averages, self.grid.windows, checked)
         source = functools.partial(Series.from_rows, checked, averages, self.grid.windows)
         _check_series(source(), self)
         return replace(self, source=source)
@@ -256,8 +260,8 @@ class Result:
         ResultError
             If ``radius`` is not 2, and the prices were not saved with the result.
         """
-        if by not in RANKS:
-            raise OptionError(f"rank by {by!r} is not known. {suggestion(str(by), RANKS)}")
+        check_choice("rank by", by, RANKS)
+        radius = check_count("radius", radius, 0, neighbours.MOST_STEPS)
         top = self.top
         if by == "objective" or top.empty:
             return top
@@ -294,7 +298,7 @@ class Result:
             If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
         """
         shown = self if prices is None else self.with_prices(prices)
-        written: Path = _views.draw("report", shown, Path(path))
+        written: Path = _views.draw("report", shown, check_path("path", path))
         return written
 
     def plot_map(self, rows: str, columns: str, stat: str = "max") -> Any:
@@ -310,6 +314,7 @@ class Result:
         plotly.graph_objects.Figure
             Its title says what was aggregated.
         """
+        self.map(rows, columns, stat)  # checks them
         return _views.draw("map", self, rows, columns, stat)
 
     def __repr__(self) -> str:
@@ -362,23 +367,19 @@ class Result:
         return self.about | {"top": list(self.rows(rank_by))}
 
     def rows(self, rank_by: str = "objective") -> Iterator[dict[Any, Any]]:
-        """Yield the rows of ``ranked``, one at a time.
+        """Return the rows of ``ranked``, one at a time.
 
         Parameters
         ----------
         rank_by : str, default "objective"
             See ``ranked``.
 
-        Yields
-        ------
-        dict
+        Returns
+        -------
+        iterator of dict
             Plain values by column; None where a number is undefined.
         """
-        ranked = self.ranked(rank_by)
-        for first in range(0, len(ranked), ROWS_AT_ONCE):
-            part = ranked.iloc[first : first + ROWS_AT_ONCE]
-            plain = part.astype(object).where(part.notna(), None)
-            yield from plain.to_dict("records")
+        return _convert_rows(self.ranked(rank_by))
 
     @property
     def about(self) -> dict[str, Any]:
@@ -428,6 +429,7 @@ class Result:
         ResultError
             If there is something in the directory, or it cannot be written.
         """
+        directory = check_path("directory", directory)
         details = {
             "years": self.distribution.objective.years,
             "limit": self.distribution.limit,
@@ -444,6 +446,13 @@ class Result:
             series=None if self.source is None else self.series,
         )
         return write_result(directory, contents)
+
+
+def _convert_rows(frame: pd.DataFrame) -> Iterator[dict[Any, Any]]:
+    for first in range(0, len(frame), ROWS_AT_ONCE):
+        part = frame.iloc[first : first + ROWS_AT_ONCE]
+        plain = part.astype(object).where(part.notna(), None)
+        yield from plain.to_dict("records")
 
 
 def _check_series(series: Series, result: Result) -> None:

@@ -31,13 +31,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from qmac._checks import check_choice
 from qmac.engine.dataset.dataset import Dataset
-from qmac.errors import GridError, OptionError, ResultError, printable, suggestion, warn
+from qmac.errors import GridError, ResultError, printable, warn
 from qmac.kernels.signals.event_lists import Lists
 from qmac.storage.atomic import write_whole
-from qmac.strategy.grid import Grid
+from qmac.strategy.grid import Grid, check_combination
 from qmac.strategy.objective import Objective
 from qmac.strategy.pair_set import PairSet
+from qmac.strategy.windows import check_window
 
 DTYPES = ("float32", "float64")
 CODEC, LEVEL = "zstd", 1
@@ -62,10 +64,8 @@ def check_dtype(save_grid: str | None) -> None:
     OptionError
         If it is not one of ``DTYPES``.
     """
-    if save_grid is not None and save_grid not in DTYPES:
-        raise OptionError(
-            f"save_grid {save_grid!r} is not known. {suggestion(str(save_grid), DTYPES)}"
-        )
+    if save_grid is not None:
+        check_choice("save_grid", save_grid, DTYPES)
 
 
 def compress(
@@ -378,8 +378,8 @@ class ScoreGrid:
 
     def __getitem__(self, combination: Any) -> float:
         """Return the metric of one combination of the grid."""
-        buy_fast, buy_slow, sell_fast, sell_slow = combination
-        self._grid.index(combination)  # must be in the grid
+        buy_fast, buy_slow, sell_fast, sell_slow = check_combination(combination)
+        self._grid.index((buy_fast, buy_slow, sell_fast, sell_slow))  # must be in the grid
         column = self._read_column(sell_fast, sell_slow)
         buy = self._grid.buys.rank(buy_fast, buy_slow)
         return float(column[self._layout.buys[buy]])
@@ -404,7 +404,8 @@ class ScoreGrid:
         ResultError
             If the chunk is damaged.
         """
-        sell, buys = (sell_fast, sell_slow), self._grid.buys
+        sell = (check_window("sell_fast", sell_fast), check_window("sell_slow", sell_slow))
+        buys = self._grid.buys
         if sell not in self._grid.sells:
             raise GridError(f"sell pair {sell} is not in the grid.")
         values = self._read_column(*sell)[self._layout.buys]

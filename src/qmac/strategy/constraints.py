@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
+
+from qmac._checks import check_number, describe, is_number
 from qmac.errors import OptionError
 from qmac.strategy.metrics import MEASURES, METRICS, suggest_metric
 
@@ -62,22 +66,22 @@ def check_constraints(
 def _check_bounds(metric: str, bounds: Bounds) -> tuple[float, float]:
     """Return the bounds of one metric as floats."""
     if metric not in MEASURES:
-        raise OptionError(f"constraint on unknown metric {metric!r}. {suggest_metric(metric)}")
+        shown = describe(metric)
+        raise OptionError(f"constraint on unknown metric {shown}. {suggest_metric(metric)}")
     subject = f"constraint on {metric}"
-    try:
-        lowest, highest = bounds
-        low = -math.inf if lowest is None else float(lowest)
-        high = math.inf if highest is None else float(highest)
-    except (TypeError, ValueError):
+    if not _are_bounds(bounds):
         raise OptionError(
-            f"{subject} must be (lowest, highest), got {bounds!r}. Use None for no bound."
-        ) from None
+            f"{subject} must be (lowest, highest), got {describe(bounds)}. Use None for no bound."
+        )
+    lowest, highest = bounds
+    low = -math.inf if lowest is None else check_number(subject, lowest)
+    high = math.inf if highest is None else check_number(subject, highest)
     if low == math.inf or high == -math.inf:
         raise OptionError(
-            f"{subject} is {bounds!r}, which no finite value satisfies. Use finite bounds."
+            f"{subject} is {describe(bounds)}, which no finite value satisfies. Use finite bounds."
         )
     if math.isnan(low) or math.isnan(high):
-        raise OptionError(f"{subject} has a bound that is not a number: {bounds!r}.")
+        raise OptionError(f"{subject} has a bound that is not a number: {describe(bounds)}.")
     return low, high
 
 
@@ -127,6 +131,12 @@ def _describe_oddity(metric: str, bounds: tuple[float, float], *, is_empty: bool
     if least <= fraction <= most and fraction != limit:
         text += f" For {abs(fraction) * PERCENT:g} %: {metric} {sign} {fraction:g}."
     return text
+
+
+def _are_bounds(bounds: Any) -> bool:
+    """Return whether bounds are two numbers; a set and a text can have two items, too."""
+    is_pair = isinstance(bounds, tuple | list | np.ndarray) and len(bounds) == 2
+    return is_pair and all(bound is None or is_number(bound) for bound in bounds)
 
 
 def format_bounds(metric: str, bounds: Bounds) -> list[tuple[str, str]]:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from qmac._checks import check_flag, describe, read_integer
 from qmac.errors import GridError
 from qmac.strategy.pair_set import PairSet
-from qmac.strategy.windows import check_window, check_windows, format_windows, has_window
+from qmac.strategy.windows import (
+    check_window,
+    check_windows,
+    format_windows,
+    has_window,
+    list_windows,
+)
 
 Combination = tuple[int, int, int, int]
 ROLES = ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
@@ -71,7 +79,7 @@ class Grid:
     ) -> None:
         by_role = dict(zip(ROLES, (buy_fast, buy_slow, sell_fast, sell_slow), strict=True))
         self.roles = _check_roles(windows, by_role)
-        self.shared_windows = bool(shared_windows)
+        self.shared_windows = check_flag("shared_windows", shared_windows, GridError)
         self.windows = tuple(sorted(set().union(*self.roles.values())))
         self.buys = PairSet(self.roles["buy_fast"], self.roles["buy_slow"])
         self.sells = PairSet(self.roles["sell_fast"], self.roles["sell_slow"])
@@ -173,11 +181,12 @@ class Grid:
         GridError
             If it is not a whole number, or outside the grid.
         """
-        if isinstance(index, bool) or not hasattr(index, "__index__"):
-            raise GridError(f"index must be a whole number, got {index!r}.")
-        index = int(index)
-        if not 0 <= index < self.size:
-            raise GridError(f"index {index} is outside 0 ... {self.size - 1}.")
+        number = read_integer(index)
+        if number is None:
+            raise GridError(f"index must be a whole number, got {describe(index)}.")
+        if not 0 <= number < self.size:
+            raise GridError(f"index {describe(number)} is outside 0 ... {self.size - 1}.")
+        index = number
         row = bisect_right(self._row_sums, index) - 1
         buy, rest = self._find_buy(self.buys.fast[row], index - self._row_sums[row])
         if self.shared_windows:
@@ -224,10 +233,17 @@ class Grid:
         -------
         int
             Rank of the buy pair times the number of sell pairs, plus rank of the sell pair.
+
+        Raises
+        ------
+        GridError
+            If a pair is not in the grid.
         """
-        buy_fast, buy_slow, sell_fast, sell_slow = combination
-        buy = self.buys.rank(buy_fast, buy_slow)
-        return buy * self.sells.size + self.sells.rank(sell_fast, sell_slow)
+        checked = check_combination(combination)
+        buy, sell = checked[:2], checked[2:]
+        if buy not in self.buys or sell not in self.sells:
+            raise GridError(f"combination {checked} is not in {self!r}.")
+        return self.buys.rank(*buy) * self.sells.size + self.sells.rank(*sell)
 
     def combinations_at(self, pair_indices: np.ndarray) -> np.ndarray:
         """Return the combinations at many pair indices; the inverse of ``pair_index``.
@@ -241,7 +257,20 @@ class Grid:
         -------
         ndarray
             buy_fast, buy_slow, sell_fast, sell_slow, ``(K, 4)``.
+
+        Raises
+        ------
+        GridError
+            If they are no such array, or one is outside the grid.
         """
+        is_array = isinstance(pair_indices, np.ndarray) and pair_indices.ndim == 1
+        if not is_array or pair_indices.dtype.kind not in "iu":
+            raise GridError(
+                f"pair_indices must be an array of whole numbers, got {describe(pair_indices)}."
+            )
+        pairs = self.buys.size * self.sells.size
+        if pair_indices.size and not 0 <= pair_indices.min() <= pair_indices.max() < pairs:
+            raise GridError(f"pair_indices must be in [0, {pairs}), got {describe(pair_indices)}.")
         buys, sells = np.divmod(pair_indices, self.sells.size)
         return np.column_stack((self.buys.pairs(buys), self.sells.pairs(sells)))
 
@@ -290,15 +319,16 @@ def check_combination(combination: Iterable[int]) -> Combination:
     GridError
         If they are not four positive whole numbers, or a fast one is not below its slow one.
     """
-    if not isinstance(combination, Iterable):
+    # a set has no order
+    windows = None if isinstance(combination, AbstractSet) else list_windows(combination)
+    if windows is None:
         raise GridError(
-            f"a combination must be four windows ({', '.join(ROLES)}), got {combination!r}."
+            f"a combination must be four windows ({', '.join(ROLES)}), got {describe(combination)}."
         )
-    windows = tuple(combination)
     if len(windows) != len(ROLES):
         raise GridError(
             f"a combination must be four windows ({', '.join(ROLES)}), "
-            f"got {len(windows)}: {windows}."
+            f"got {len(windows)}: {describe(tuple(windows))}."
         )
     a, b, c, d = [check_window("combination", window) for window in windows]
     if a >= b or c >= d:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from qmac._checks import describe
 from qmac.errors import suggestion
 from qmac.kernels.trades import scores
 from qmac.kernels.trades.replay import ReplaySums
@@ -360,4 +361,4 @@ def suggest_metric(metric: object) -> str:
     """
     if isinstance(metric, str) and metric in METRICS and metric not in MEASURES:
         return f"It is computed for the best rows only. Use one of {', '.join(MEASURES)}."
-    return suggestion(str(metric), MEASURES)
+    return suggestion(metric if isinstance(metric, str) else describe(metric), MEASURES)

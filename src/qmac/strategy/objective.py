@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qmac._checks import describe
 from qmac.errors import OptionError
 from qmac.strategy.metrics import LOGARITHMS, MEASURES, METRICS, suggest_metric
 
@@ -197,8 +198,8 @@ def check_objective(metric: str) -> str:
     OptionError
         If it is not known, or shown for the best rows only.
     """
-    if isinstance(metric, str) and metric in METRICS and metric not in MEASURES:
-        raise OptionError(f"objective {metric!r} cannot be ranked by. {suggest_metric(metric)}")
-    if not isinstance(metric, str) or metric not in MEASURES:
-        raise OptionError(f"objective {metric!r} is not known. {suggest_metric(metric)}")
-    return metric
+    if isinstance(metric, str) and metric in MEASURES:
+        return metric
+    is_shown_only = isinstance(metric, str) and metric in METRICS
+    reason = "cannot be ranked by" if is_shown_only else "is not known"
+    raise OptionError(f"objective {describe(metric)} {reason}. {suggest_metric(metric)}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qmac._checks import check_count
+from qmac._checks import check_count, check_flag
 from qmac.errors import OptionError, warn
 from qmac.strategy.constraints import Constraints, check_constraints, find_oddities
 from qmac.strategy.grid import ROLES, Grid
@@ -164,10 +164,11 @@ def check_request(
         warn(hint, stacklevel=3)  # the caller of qmac.optimize
     if not isinstance(grid, Grid):
         raise OptionError(
-            f"grid must be a qmac.Grid, such as Grid(windows=range(2, 253)), got a "
+            "grid must be a qmac.Grid, such as Grid(windows=range(2, 253)), got a "
             f"{type(grid).__name__}."
         )
-    return Request(grid, Rules.of(rules), objective, bool(maximize), bounds, top)
+    maximize = check_flag("maximize", maximize)
+    return Request(grid, Rules.of(rules), objective, maximize, bounds, top)
 
 
 def check_type(name: str, value: object, kind: type) -> None:

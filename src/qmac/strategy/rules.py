@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from qmac._checks import check_count
-from qmac.errors import OptionError, RulesError, unknown
+from qmac._checks import check_choice, check_count, check_instance, check_number, describe
+from qmac.errors import RulesError
 from qmac.strategy.averages import AVERAGES
 
 FILLS = {
@@ -182,9 +183,9 @@ class Rules:
             advice = "Use 252 for business days, 365 for every day, or leave it out to infer it."
             self._check_range("periods_per_year", 1e-6, 1e17, advice)
         for rule in dataclasses.fields(self):
-            value, choices = getattr(self, rule.name), rule.metadata["choices"]
-            if choices and value not in choices:
-                raise RulesError(unknown(rule.name, value, choices))
+            choices = rule.metadata["choices"]
+            if choices:
+                check_choice(rule.name, getattr(self, rule.name), choices, RulesError)
         for name in ("start", "end"):
             moment = getattr(self, name)
             if moment is not None:
@@ -222,19 +223,16 @@ class Rules:
                     "Use a fraction: 0.05 is 5 %."
                 )
         if self.max_bars is not None:
-            try:
-                bars = check_count("max_bars", self.max_bars, 1)
-            except OptionError as error:
-                raise RulesError(str(error)) from None
+            bars = check_count("max_bars", self.max_bars, 1, error=RulesError)
             object.__setattr__(self, "max_bars", bars)
 
     def _number(self, name: str) -> float:
         """Return a field as a float, which replaces it."""
         value = getattr(self, name)
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise RulesError(f"{name} must be a number, got {value!r}.") from None
+        if isinstance(value, str):
+            with suppress(ValueError):
+                value = float(value)
+        number = check_number(name, value, RulesError)
         object.__setattr__(self, name, number)
         return number
 
@@ -272,11 +270,9 @@ class Rules:
         OptionError
             If it is anything else.
         """
-        if rules is not None and not isinstance(rules, Rules):
-            raise OptionError(
-                f"rules must be qmac.Rules, got {type(rules).__name__}. Use Rules(fees=0.001)."
-            )
-        return rules or cls()
+        if rules is None:
+            return cls()
+        return check_instance("rules", rules, Rules, "Use Rules(fees=0.001).")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; ``Rules(**rules.to_dict()) == rules``.
@@ -295,7 +291,9 @@ def _format_moment(name: str, value: str | date) -> str:
         moment = value if isinstance(value, date) else datetime.fromisoformat(value)
         moment.toordinal()  # pandas' NaT has none
     except (TypeError, ValueError):
-        raise RulesError(f"{name} must be a date such as 2010-01-04, got {value!r}.") from None
+        raise RulesError(
+            f"{name} must be a date such as 2010-01-04, got {describe(value)}."
+        ) from None
     text = moment.isoformat()
     is_day = isinstance(value, str) and len(value) <= len("2010-01-04")
     return text[: len("2010-01-04")] if is_day else text

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
+from qmac._checks import describe, read_integer
 from qmac.errors import GridError
 
 WINDOWS_BELOW = 2**31
-MOST_WINDOWS_OF_RANGE = 1_000_000
+MOST_WINDOWS = 1_000_000
 SHOWN_WINDOWS = 8
 """Longer lists that are no range are written with an ellipsis."""
 
 
-def parse_windows(text: str) -> tuple[int, ...]:
+def parse_windows(text: str, name: str = "windows") -> tuple[int, ...]:
     """Return the windows that a text names.
 
     Parameters
     ----------
     text : str
         Inclusive ranges such as ``2:252`` and ``2:252:5``, and single windows, with commas between.
+    name : str
+        Name of the argument, for messages.
 
     Returns
     -------
@@ -39,8 +43,11 @@ def parse_windows(text: str) -> tuple[int, ...]:
     """
     windows: list[int] = []
     for part in text.split(","):
-        windows += _parse_part(part, text)
-    return check_windows("windows", windows)
+        try:
+            windows += _parse_part(part, text)
+        except GridError as error:
+            raise GridError(f"{_name(name)}: {error}") from None
+    return check_windows(name, windows)
 
 
 def _parse_part(part: str, text: str) -> Iterable[int]:
@@ -52,12 +59,17 @@ def _parse_part(part: str, text: str) -> Iterable[int]:
     if len(numbers) == 1:
         return numbers
     if len(numbers) not in (2, 3):
-        raise GridError(f"{part!r} in {text!r} is no range of windows. Use 2:252, 2:252:5 or 5,10.")
+        raise GridError(
+            f"{describe(part)} in {describe(text)} is no range of windows. "
+            "Use 2:252, 2:252:5 or 5,10."
+        )
     first, last, step = (*numbers, 1)[:3]
     if step < 1 or first > last:
-        raise GridError(f"{part!r} is an empty range. Use first:last or first:last:step, upwards.")
-    if (last - first) // step > MOST_WINDOWS_OF_RANGE:
-        raise GridError(f"{part!r} has more than a million windows. Use a shorter range.")
+        raise GridError(
+            f"{describe(part)} is an empty range. Use first:last or first:last:step, upwards."
+        )
+    if (last - first) // step > MOST_WINDOWS:
+        raise GridError(f"{describe(part)} has more than a million windows. Use a shorter range.")
     return range(first, last + 1, step)
 
 
@@ -110,13 +122,42 @@ def check_windows(name: str, windows: Iterable[int] | str) -> tuple[int, ...]:
         If there is none, or one is not a positive whole number.
     """
     if isinstance(windows, str):
-        return parse_windows(windows)
-    if isinstance(windows, int | float):
-        windows = [windows]  # type: ignore[list-item]
-    checked = {check_window(name, window) for window in windows}
+        return parse_windows(windows, name)
+    is_single = getattr(windows, "ndim", 1) == 0 or isinstance(windows, int | float)
+    listed = [windows] if is_single else list_windows(windows)
+    if listed is None:
+        raise GridError(
+            f"{_name(name)} must be whole numbers of bars, got {describe(windows)}. "
+            "Use a list or a range."
+        )
+    if len(listed) > MOST_WINDOWS:
+        raise GridError(f"{_name(name)} are more than a million. Use a shorter range.")
+    checked = {check_window(name, window) for window in listed}
     if not checked:
         raise GridError(f"{name} is empty. Use at least one window, such as range(2, 253).")
     return tuple(sorted(checked))
+
+
+def list_windows(windows: Any) -> list[Any] | None:
+    """Return an iterable as a list, its items unchecked.
+
+    Parameters
+    ----------
+    windows : iterable of int
+        No text, no mapping and no table, which are iterables of something else.
+
+    Returns
+    -------
+    list or None
+        Of a million items and one at most; None for what is no such iterable.
+    """
+    if isinstance(windows, tuple | list):
+        return list(windows)
+    is_other = isinstance(windows, str | bytes | bytearray | memoryview | Mapping | type)
+    is_table = getattr(windows, "ndim", 1) != 1
+    if is_other or is_table or not isinstance(windows, Iterable):
+        return None
+    return list(islice(windows, MOST_WINDOWS + 1))
 
 
 def check_window(name: str, window: Any) -> int:
@@ -139,13 +180,14 @@ def check_window(name: str, window: Any) -> int:
     GridError
         If it is anything else.
     """
-    if isinstance(window, bool) or not hasattr(window, "__index__"):
-        raise GridError(f"{_name(name)} must be whole numbers of bars, got {window!r}.")
-    if not 1 <= window < WINDOWS_BELOW:
+    number = read_integer(window)
+    if number is None:
+        raise GridError(f"{_name(name)} must be whole numbers of bars, got {describe(window)}.")
+    if not 1 <= number < WINDOWS_BELOW:
         raise GridError(
-            f"{_name(name)} must be in [1, 2**31), got {int(window)}. Use 1 bar or more."
+            f"{_name(name)} must be in [1, 2**31), got {describe(number)}. Use 1 bar or more."
         )
-    return int(window)
+    return number
 
 
 def has_window(windows: tuple[int, ...], window: int) -> bool:

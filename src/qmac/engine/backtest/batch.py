@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import pandas as pd
 
+from qmac._checks import describe
 from qmac.data.prices import Prices
 from qmac.engine.backtest.inputs import build_hold_inputs, build_inputs
 from qmac.engine.dataset.series import PreparedSeries
@@ -63,6 +65,13 @@ def evaluate(
     prices, rules = Prices.of(prices), Rules.of(rules)
     if isinstance(combinations, pd.DataFrame):
         combinations = _window_columns(combinations)
+    is_other = isinstance(combinations, str | bytes | bytearray | Mapping | AbstractSet)
+    has_rows = isinstance(combinations, Iterable) and getattr(combinations, "ndim", 1) > 0
+    if is_other or not has_rows:
+        raise GridError(
+            f"combinations must be a list of four windows each, got {describe(combinations)}. "
+            "Use [(10, 50, 20, 100)]."
+        )
     rows = [check_combination(combination) for combination in combinations]
     if not rows:
         return empty_table()

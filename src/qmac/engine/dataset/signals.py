@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from qmac._checks import describe
 from qmac.data.prices import Prices
 from qmac.engine.dataset.period import Period, code_dtype
 from qmac.errors import GridError
@@ -100,8 +101,10 @@ def check_averages(averages: Averages, windows: tuple[int, ...], prices: Prices)
             f"bars need {expected}: one row a window, in the order of grid.windows."
         )
     try:
+        if rows.dtype.kind not in "iufO":  # a text may read as a number, and a time is one inside
+            raise TypeError
         rows = np.ascontiguousarray(rows, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise GridError(
             "averages hold something that is not a number. Use floats, NaN where undefined."
         ) from None
@@ -123,13 +126,29 @@ def _stack_averages(
                 f"averages have no window {window}. Add one row of {len(prices)} bars for each "
                 "window."
             )
-        row = np.asarray(averages[window])
+        row = _select_row(averages[window], window, prices)
         if row.shape != (len(prices),):
             raise GridError(
                 f"the averages of window {window} have the shape {row.shape}, not ({len(prices)},)."
             )
         rows.append(row)
     return np.array(rows)
+
+
+def _select_row(values: Any, window: int, prices: Prices) -> np.ndarray:
+    """Return the averages of one window; those with dates have the dates of the prices."""
+    is_dated = isinstance(values, pd.Series) and isinstance(values.index, pd.DatetimeIndex)
+    if is_dated and not values.index.equals(prices.index):
+        raise GridError(
+            f"the averages of window {window} have other dates than the prices. Put them on the "
+            "same index."
+        )
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise GridError(
+            f"the averages of window {window} are no row of numbers, got {describe(values)}."
+        ) from None
 
 
 def find_all_crosses(

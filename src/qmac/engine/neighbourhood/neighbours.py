@@ -121,7 +121,7 @@ def find_neighbours(
     >>> windows[:2].tolist(), steps.shape, int(steps.sum())
     ([[10, 50, 20, 100], [10, 40, 20, 90]], (24,), 23)
     """
-    check_count("radius", radius, 0, MOST_STEPS)
+    radius = check_count("radius", radius, 0, MOST_STEPS)
     grid.index(combination)
     moves = moves_within(radius)
     windows = np.array([combination], np.int64)

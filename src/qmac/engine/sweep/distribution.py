@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from qmac._checks import check_number
 from qmac.engine.sweep.reductions import Units, sum_of_squares
 from qmac.errors import OptionError
 from qmac.kernels.sweep.tally import BINS, Cells, Scale, Tally
@@ -156,6 +157,7 @@ class Distribution:
         OptionError
             If the share is outside 0 to 1.
         """
+        q = check_number("quantile", q)
         if not 0 <= q <= 1:
             raise OptionError(f"quantile must be in [0, 1], got {q}. The median is 0.5.")
         if not self.scored:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from qmac._checks import check_choice
 from qmac.engine.dataset.signals import MapFunction
 from qmac.engine.sweep.reductions import PAIRS, Units
-from qmac.errors import OptionError, suggestion
+from qmac.errors import OptionError
 from qmac.kernels.signals.event_lists import Lists
 from qmac.kernels.sweep.pair_maps import add_lists, finish_cells
 from qmac.kernels.sweep.tally import Cells, Tally
@@ -184,10 +185,8 @@ class Maps:
 
 
 def _check_map(rows: str, columns: str, stat: str, stats: tuple[str, ...]) -> None:
-    for role in (rows, columns):
-        if role not in ROLES:
-            raise OptionError(f"window {role!r} is not known. {suggestion(role, ROLES)}")
-    if stat not in stats:
-        raise OptionError(f"stat {stat!r} is not known. {suggestion(stat, stats)}")
+    check_choice("rows", rows, ROLES)
+    check_choice("columns", columns, ROLES)
+    check_choice("stat", stat, stats)
     if rows == columns:
         raise OptionError(f"a map needs two different windows, but both are {rows!r}.")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
+from qmac._checks import describe
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.errors import InputError, OptionError, Stopped, warn
 from qmac.runtime.cluster.leases import Leases
@@ -269,11 +270,11 @@ def check_address(address: str | None) -> None:
     """
     if address is None or address == "auto":
         return
-    host, _, port = address.rpartition(":")
+    host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
     if not host or not port.isdecimal() or "/" in host:
         raise OptionError(
             "the address of a Ray cluster must be auto or HOST:PORT, such as 10.0.0.1:6379, "
-            f"got {address!r}."
+            f"got {describe(address)}."
         )
     try:
         with socket.create_connection((host, int(port)), CONNECT_SECONDS) as connection:

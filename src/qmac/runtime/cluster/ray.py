@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
-from qmac._checks import check_count
+from qmac._checks import check_count, check_flag
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import InputError, OptionError, Stopped
@@ -501,15 +501,15 @@ class RayExecutor(ClusterExecutor):
         *,
         dashboard: bool = False,
     ) -> None:
+        check_address(address)
         self.address = address
-        self.dashboard = dashboard
+        self.dashboard = check_flag("dashboard", dashboard)
         self.options = ["--executor", "ray"]
         if address:
             self.options += ["--ray-address", address]
-        check_address(address)
         if threads is not None:
             threads = check_count("threads", threads, 1)
-        self._nodes = RayNodes(limits or Limits(), threads)
+        self._nodes = RayNodes(Limits.of(limits), threads)
         self._started = False
 
     def __enter__(self) -> Self:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from qmac._checks import describe
 from qmac.engine.sweep.evaluator import Evaluator
+from qmac.errors import OptionError
 from qmac.runtime.execution.ledger import Batch, Ledger
 
 Value = TypeVar("Value")
@@ -45,6 +47,33 @@ class Executor(Protocol):
     def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]: ...
 
     def run(self, evaluator: Evaluator, ledger: Ledger, monitor: Monitor) -> None: ...
+
+
+def check_executor(executor: Any) -> Executor | None:
+    """Return where cells are to be swept, or None for threads of this process.
+
+    Parameters
+    ----------
+    executor : Executor or None
+        What a user passed: an object, no class and no name.
+
+    Returns
+    -------
+    Executor or None
+        The same.
+
+    Raises
+    ------
+    OptionError
+        If it is anything else.
+    """
+    is_executor = callable(getattr(executor, "run", None)) and hasattr(executor, "workers")
+    if executor is not None and (isinstance(executor, type) or not is_executor):
+        raise OptionError(
+            f"executor must be an executor such as qmac.RayExecutor(), got {describe(executor)}. "
+            "Leave it out for threads of this process."
+        )
+    return executor  # type: ignore[no-any-return]
 
 
 class SerialExecutor:

@@ -8,7 +8,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from qmac._checks import check_count
+from qmac._checks import (
+    check_count,
+    check_flag,
+    check_instance,
+    check_number,
+    describe,
+    is_number,
+    read_integer,
+)
 from qmac.errors import OptionError, suggestion
 
 GOVERNORS = ("act", "observe")
@@ -105,14 +113,14 @@ class Limits:
             self._set("cpu_share", _check_share("cpu_share", self.cpu_share))
         if self.disk_free is not None:
             self._set("disk_free", _check_bytes("disk_free", self.disk_free))
-        if not isinstance(self.polite, bool):
-            raise OptionError(f"polite must be True or False, got {self.polite!r}.")
+        self._set("polite", check_flag("polite", self.polite))
         if self.max_time is not None:
             self._set("max_time", _check_seconds("max_time", self.max_time))
-        if self.governor not in GOVERNORS:
+        if not isinstance(self.governor, str) or self.governor not in GOVERNORS:
+            shown = describe(self.governor)
             raise OptionError(
-                f"governor must be 'act' or 'observe', got {self.governor!r}. "
-                f"{suggestion(str(self.governor), GOVERNORS)} "
+                f"governor must be 'act' or 'observe', got {shown}. "
+                f"{suggestion(shown, GOVERNORS)} "
                 "'observe' records and changes nothing."
             )
 
@@ -138,12 +146,9 @@ class Limits:
         OptionError
             If it is of another type.
         """
-        if limits is not None and not isinstance(limits, Limits):
-            raise OptionError(
-                f"limits must be qmac.Limits, got {type(limits).__name__}. "
-                "Write Limits(memory='4GiB')."
-            )
-        return limits or cls()
+        if limits is None:
+            return cls()
+        return check_instance("limits", limits, Limits, "Write Limits(memory='4GiB').")
 
     def memory_bytes(self, total: int | None) -> int | None:
         """Return the memory limit in bytes.
@@ -158,6 +163,8 @@ class Limits:
         int or None
             None for no limit, or for a share of an unknown total.
         """
+        if total is not None:
+            total = check_count("total", total, 0, MOST_BYTES)
         if isinstance(self.memory, float):
             return None if total is None else int(self.memory * total)
         assert self.memory is None or isinstance(self.memory, int)
@@ -287,33 +294,36 @@ def _check_memory(value: str | float) -> float:
         percent = _read_number(value.strip()[:-1])
         if not 0 < percent <= 100:
             raise OptionError(
-                f"memory must be above 0 % and at most 100 %, got {value!r}. Write 80% or 4GiB."
+                f"memory must be above 0 % and at most 100 %, got {describe(value)}. "
+                "Write 80% or 4GiB."
             )
         return percent / 100
-    if isinstance(value, float):
-        return _check_share("memory", value, ", or a size such as '4GiB'")
+    if is_number(value) and read_integer(value) is None:
+        return _check_share("memory", check_number("memory", value), ", or a size such as '4GiB'")
     size = _check_bytes("memory", value)
     if size < LEAST_MEMORY_BYTES:
         raise OptionError(
-            f"memory must be at least 1 MiB, got {value!r}, which is {size} bytes. "
+            f"memory must be at least 1 MiB, got {describe(value)}, which is {size} bytes. "
             "Write 4GiB or 80%."
         )
     return size
 
 
 def _check_bytes(name: str, value: str | float) -> int:
+    size: float | None
     if isinstance(value, str):
         size = _sum_parts(name, value, BYTE_UNITS, "600MiB or 4GiB", most_parts=1)
-    elif hasattr(value, "__index__") and not isinstance(value, bool):
-        size = value
     else:
+        size = read_integer(value)
+    if size is None:
         raise OptionError(
-            f"{name} must be a whole number of bytes or a text, got {value!r}. "
+            f"{name} must be a whole number of bytes or a text, got {describe(value)}. "
             "Write 600MiB or 4GiB."
         )
     if not 1 <= size < MOST_BYTES:
         raise OptionError(
-            f"{name} must be at least a byte and below 8 million TiB, got {value!r}. Write 4GiB."
+            f"{name} must be at least a byte and below 8 million TiB, got {describe(value)}. "
+            "Write 4GiB."
         )
     return int(size)
 
@@ -325,7 +335,8 @@ def _check_seconds(name: str, value: str | float) -> float:
         seconds = _read_number(value)
     if not 0 < seconds < math.inf:
         raise OptionError(
-            f"{name} must be above 0, got {value!r}. Write 90s, 30min or 2h, or leave it out."
+            f"{name} must be above 0, got {describe(value)}. Write 90s, 30min or 2h, or leave "
+            "it out."
         )
     return seconds
 
@@ -334,7 +345,7 @@ def _check_share(name: str, value: float, other: str = "") -> float:
     share = _read_number(value)
     if not 0 < share <= 1:
         raise OptionError(
-            f"{name} must be above 0 and at most 1{other}, got {value!r}. "
+            f"{name} must be above 0 and at most 1{other}, got {describe(value)}. "
             "Use a fraction: 0.8 is 80 %."
         )
     return share
@@ -342,11 +353,9 @@ def _check_share(name: str, value: float, other: str = "") -> float:
 
 def _read_number(value: object) -> float:
     """Return a number, or NaN, which no bound lets through."""
-    if isinstance(value, bool):
-        return math.nan
     try:
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
+        return float(value) if isinstance(value, str) else check_number("", value)
+    except ValueError:
         return math.nan
 
 
@@ -364,13 +373,15 @@ def _sum_parts(
         if unit not in units:
             known = ", ".join(filter(None, units))
             raise OptionError(
-                f"{name} must have one of the units {known}, got {text!r} with {unit!r}. "
-                f"Write {examples}."
+                f"{name} must have one of the units {known}, got {describe(text)} with "
+                f"{describe(unit)}. Write {examples}."
             )
         total += float(number) * units[unit]
         rest = rest[part.end() :]
     if rest or not text.strip():
-        raise OptionError(f"{name} must be a number with a unit, got {text!r}. Write {examples}.")
+        raise OptionError(
+            f"{name} must be a number with a unit, got {describe(text)}. Write {examples}."
+        )
     return total
 
 
