@@ -4,9 +4,10 @@ import pytest
 from helpers.run_directories import PRICES, created, results_of
 
 import qmac
-from qmac.errors import Stopped
+from qmac.errors import Stopped, WriteError
 from qmac.jobs.job import Job
 from qmac.jobs.result_sink import DirectorySink, MemorySink, build_sink
+from qmac.runs.directory import RunDirectory
 from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import read_last_line
 
@@ -75,6 +76,34 @@ def test_a_result_that_lacks_cells_is_done_again_on_request(directory, result, r
     assert snapshot.exists()  # for its cells that are there
     DirectorySink(job, directory).finish()
     assert not snapshot.exists()
+
+
+@pytest.fixture
+def read_only(monkeypatch):
+    """Make every directory one that cannot be written, also for root."""
+    monkeypatch.setattr(RunDirectory, "is_writable", False)
+    monkeypatch.setattr(RunDirectory, "locked", None)
+
+
+def test_a_finished_run_that_cannot_be_written_is_read(sink, directory, result, request):
+    sink.store(SPY, result)
+    before = sorted(directory.path.rglob("*"))
+    request.getfixturevalue("read_only")
+    with sink.opened(None) as listener:
+        sink.admit_disk(None)
+        assert listener is None and sink.find(SPY)().digest == result.digest
+        sink.finish()
+    assert sorted(directory.path.rglob("*")) == before
+
+
+def test_an_unfinished_run_that_cannot_be_written_says_so(sink, directory, result, request):
+    sink.store(SPY, result)
+    (directory.result(SPY) / "top.parquet").write_bytes(b"")
+    request.getfixturevalue("read_only")
+    for task, reason in ((QQQ, "QQQ is not done"), (SPY, "SPY would be done again: .*damaged")):
+        with pytest.raises(WriteError, match=rf"cannot be resumed there \({reason}.*qmac show "):
+            sink.find(task)
+    assert directory.result(SPY).exists()
 
 
 class _Governor:

@@ -1,9 +1,11 @@
 """Results are loaded whole, and a damaged one never."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from helpers.run_directories import created
 from helpers.series import frame, series
 
 import qmac
@@ -88,6 +90,42 @@ def test_not_a_result(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultError, match="is a file, not a directory"):
         load(tmp_path / "file")
+
+
+def test_what_is_no_result_says_what_to_do(result, run_of_many, tmp_path):
+    saved = result.save(tmp_path / "runs" / "one")
+    with pytest.raises(ResultError, match=rf"Name its directory: {saved}$"):
+        load(saved / "result.json")
+    with pytest.raises(ResultError, match=rf"Name one, such as {saved}, .* qmac runs "):
+        load(tmp_path / "runs")
+    prices = tmp_path / "prices.csv"
+    PRICES.to_csv(prices)
+    with pytest.raises(ResultError, match=r"Prices are read by qmac\.read_prices"):
+        load(prices)
+    with pytest.raises(ResultError, match=r"no result.json\. Name a directory"):
+        load(saved.parent.parent)
+    with pytest.raises(ResultError, match=r"read all of them: qmac\.resume\(directory\)"):
+        load(run_of_many)
+
+
+def test_an_unfinished_run_says_so(tmp_path):
+    run = created(tmp_path / "run")
+    again = rf"the run is unfinished\. Resume it: qmac resume {run.path}$"
+    for read in (load, read_results):
+        with pytest.raises(ResultError, match=again):
+            read(run.path)
+        with run.locked(), pytest.raises(ResultError, match=rf"Watch it: qmac watch {run.path}$"):
+            read(run.path)
+
+
+def test_a_run_of_many_of_which_one_is_done_is_no_result(run_of_many, tmp_path):
+    run = shutil.copytree(run_of_many, tmp_path / "run")
+    shutil.rmtree(run / "results" / "AAA")
+    with pytest.raises(ResultError, match="holds 1 of 2 results. Name one, such as .*b_c"):
+        load(run)
+    results = read_results(run)
+    assert list(results) == ["b c"] and results.missing == ("AAA",) and not results.is_single
+    assert repr(results).endswith("b c; 0 left out, 1 not done yet)")
 
 
 def test_a_newer_result_is_refused(result, tmp_path):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from qmac.errors import ResultError, Stopped, warn
+from qmac.errors import ResultError, Stopped, WriteError, shell_quote, warn
 from qmac.jobs.job import Job
 from qmac.results.reader import result_reader, return_result
 from qmac.results.result import Result
@@ -160,6 +160,9 @@ class DirectorySink:
         ResultError
             If another process holds the directory.
         """
+        if not self.directory.is_writable:  # ``find`` refuses what is not finished
+            yield listener
+            return
         with self.directory.locked():
             job_file.write(self.directory.path, self.directory.header)
             log = ProgressLog(self.directory.path / PROGRESS)
@@ -198,7 +201,7 @@ class DirectorySink:
             If less is free than the run must leave.
         """
         is_done = all(self._has_result(task) for task in self._job.tasks)
-        if self._retries_failed or not is_done:
+        if self.directory.is_writable and (self._retries_failed or not is_done):
             governor.admit_disk("save_grid" if self.directory.save_grid else None)
 
     def find(self, task: Task) -> Reader | None:
@@ -213,7 +216,14 @@ class DirectorySink:
         -------
         callable or None
             Reads the result; None if the task is to be done, or done again.
+
+        Raises
+        ------
+        WriteError
+            If the task is to be done, and nothing can be written.
         """
+        if not self.directory.is_writable:
+            return self._find_finished(task)
         result = self._load(task)
         if result is None or (result.failed and self._retries_failed):
             return None
@@ -222,6 +232,24 @@ class DirectorySink:
         if result.failed:
             self._incomplete.add(task)
         return result_reader(self.directory, task)
+
+    def _find_finished(self, task: Task) -> Reader:
+        """Return the result of a task in a directory that cannot be written."""
+        reader, path = result_reader(self.directory, task), self.directory.path
+        reason = "is not done"
+        if self._has_result(task):
+            try:
+                is_failed = bool(reader().failed)
+            except ResultError as error:
+                reason = f"would be done again: {error}"
+            else:
+                if not (is_failed and self._retries_failed):
+                    return reader
+                reason = "has cells that failed"
+        raise WriteError(
+            f"{path} cannot be written, so its run cannot be resumed there ({task.name} {reason}). "
+            f"Copy it and resume the copy, or see what is done: qmac show {shell_quote(path)}"
+        )
 
     def _has_result(self, task: Task) -> bool:
         return (self.directory.result(task) / RESULT).exists()
@@ -278,6 +306,8 @@ class DirectorySink:
 
     def finish(self) -> None:
         """Remove snapshots that are of no use any more, those of killed processes too."""
+        if not self.directory.is_writable:
+            return
         self.directory.drop_snapshots()
         self.directory.drop_set_aside(but=self._incomplete)
 

@@ -126,6 +126,11 @@ class RunDirectory:
             yield
 
     @property
+    def is_writable(self) -> bool:
+        """Whether this process may write there: a finished run is read where it may not."""
+        return os.access(self.path, os.W_OK | os.X_OK)
+
+    @property
     def symbols(self) -> list[str]:
         """Symbols of the run, in its order."""
         return list(self.header.prices)

@@ -12,6 +12,8 @@ from helpers.terminal import inside
 import qmac
 from qmac.results import reader
 from qmac.results.exports import build_table, encode
+from qmac.runs.directory import RunDirectory
+from qmac.runs.tasks import Task
 from qmac.storage import atomic
 from qmac.storage.json_text import to_json, to_json_values
 
@@ -158,3 +160,54 @@ def test_json_of_many_rows_is_written_row_by_row(one_run, monkeypatch):
     assert [len(value) for value in held[1:]] == [
         len(qmac.load(one_run).top.columns)
     ] * 7 and "top" not in held[0]
+
+
+def test_a_job_of_many_has_one_shape(run_of_many, tmp_path):
+    """And says what is missing, and how to compute it."""
+    run = shutil.copytree(run_of_many, tmp_path / "run")
+    whole = json.loads(inside("show", run, "--json").stdout)
+    shutil.rmtree(run / "results" / "AAA")
+    shown = inside("show", run, "--json")
+    answer = json.loads(shown.stdout)
+    assert shown.returncode == 0 and answer.keys() == whole.keys()
+    assert (whole["missing"], answer["missing"]) == ([], ["AAA"])
+    assert [row["symbol"] for row in answer["winners"]] == list(answer["digests"]) == ["b c"]
+    command = f"to compute what is not done yet: qmac resume {run}"
+    assert command in shown.stderr
+    table = inside("show", run)
+    assert "not done yet: AAA" in table.stdout and command in table.stderr
+    exported = inside("export", run, "--what", "winners")
+    assert "AAA" not in exported.stdout and "not done yet: AAA" in exported.stderr
+    page = json.loads(inside("report", run, "--json").stdout)
+    assert page["left_out"] == ["not done yet: AAA"]
+    assert "digest" in json.loads(inside("show", run, "--symbol", "b c", "--json").stdout)
+    refused = inside("show", run, "--symbol", "AAA")
+    assert refused.returncode == 2 and "no result of AAA yet. Resume the run" in refused.stderr
+    resumed = json.loads(inside("resume", run, "--json").stdout)
+    assert resumed == whole
+
+
+def test_what_is_missing_while_the_run_goes_on(run_of_many, tmp_path):
+    run = shutil.copytree(run_of_many, tmp_path / "run")
+    shutil.rmtree(run / "results" / "AAA")
+    with RunDirectory.open(run).locked():
+        assert f"is being computed; watch it: qmac watch {run}" in inside("show", run).stderr
+
+
+def test_a_result_that_answers_something_else(run_of_many, tmp_path):
+    run = shutil.copytree(run_of_many, tmp_path / "run")
+    place = RunDirectory.open(run).result(Task("b c"))
+    shutil.rmtree(place)
+    shutil.copytree(run / "results" / "AAA", place)
+    message = f"{place} is the result of AAA, not of b c"
+    shown = inside("show", run)
+    assert shown.returncode == 3 and message in shown.stdout.replace("\n", " ")
+    for command in ("verify", "export", "report"):
+        done = inside(command, run)
+        assert done.returncode == 2 and message in done.stderr, command
+    for words in (("runs", run), ("watch", run, "--once")):
+        assert f"{place.name} is the result of AAA, not of b c" in inside(*words).stdout
+    resumed = inside("resume", run, "--json")
+    assert resumed.returncode == 0 and f"b c is done again: {message}" in resumed.stderr
+    assert json.loads(resumed.stdout) == json.loads(inside("show", run_of_many, "--json").stdout)
+    assert inside("verify", run, "--rows", 1).returncode == 0

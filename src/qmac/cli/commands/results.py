@@ -53,7 +53,8 @@ def show(
             raise
         readable = results.readable()
         print_results(readable, rows, as_json=as_json, path=directory, rank_by=rank_by)
-    _note_missing(results, directory)
+    if results.missing:
+        _note_next(directory, "what is not done yet")
     if print_failed(readable, directory):
         raise typer.Exit(exits.INCOMPLETE)
     if len(readable) < len(results):
@@ -62,11 +63,15 @@ def show(
         raise typer.Exit(exits.LEFT_OUT)
 
 
-def _note_missing(results: Any, directory: Path) -> None:
-    """Print which symbols of an unfinished run are not done yet."""
-    text = results.describe_missing()
-    if text:
-        streams.print_note(f"{text}; to compute them: qmac resume {shell_quote(directory)}")
+def _note_next(directory: Path, what: str) -> None:
+    """Print how the rest of a run is computed, or that it is being computed."""
+    from qmac.storage.lock import LOCK, is_held
+
+    path = shell_quote(directory)
+    if is_held(directory / LOCK):
+        streams.print_note(f"{what} is being computed; watch it: qmac watch {path}")
+    else:
+        streams.print_note(f"to compute {what}: qmac resume {path}")
 
 
 def _print_job_file(directory: Path, *, as_json: bool) -> None:
@@ -130,7 +135,9 @@ def export(
         raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
     results = read_results(directory, symbol)
     frame = exports.build_table(results, what)
-    _note_missing(results, directory)
+    if results.missing:
+        streams.print_note(results.describe_missing())
+        _note_next(directory, "the rest")
     if kind == "xlsx" and len(frame) > SLOW_SHEET_ROWS:
         streams.print_note(
             f"{len(frame):,} rows take a while in Excel's format; parquet and csv take a second."

@@ -150,7 +150,7 @@ def watch(
 
     Example: qmac watch runs/first
     """
-    from qmac.jobs.listing import INTERRUPTED, describe_directory
+    from qmac.jobs.listing import DAMAGED, INTERRUPTED, describe_directory
     from qmac.runs.directory import PROGRESS, RunDirectory
     from qmac.runtime.monitoring.progress_log import follow
 
@@ -166,6 +166,8 @@ def watch(
     if entry.state == INTERRUPTED:
         command = f"qmac resume {shell_quote(directory)}"
         text = f"{text.removesuffix('.')}; resume with: {command}"
+    elif entry.state == DAMAGED:
+        text = f"{directory}: {entry.message}"
     streams.print_line(text)
 
 
@@ -218,6 +220,7 @@ def _run_job(
     if directory is not None:
         path = directory.path
         options = ["--retry-failed"] if retry_failed else []
+    if path is not None and directory.is_writable:
         _announce_resume(path, [*options, *limits.options], executor, prometheus_file)
     with executor or nullcontext(), streams.build_progress(job.request.objective) as progress:
         listener = progress
