@@ -125,7 +125,7 @@ def test_a_run_of_many_of_which_one_is_done_is_no_result(run_of_many, tmp_path):
         load(run)
     results = read_results(run)
     assert list(results) == ["b c"] and results.missing == ("AAA",) and not results.is_single
-    assert repr(results).endswith("b c; 0 left out, 1 not done yet)")
+    assert repr(results).endswith("b c; 1 left out, 1 not done yet)")
 
 
 def test_a_newer_result_is_refused(result, tmp_path):
