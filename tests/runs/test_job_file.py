@@ -123,7 +123,15 @@ def test_jobs_of_many(run_of_many, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "symbol", ['a "quoted" one', "tab\tand \\ back", "é\x7f", "x = 1 # y", "[prices]"]
+    "symbol",
+    [
+        'a "quoted" one',
+        "a\x1b[2J\x9b\u202e\u2028\U000e0001",
+        "tab\tand \\ back",
+        "é\x7f",
+        "x = 1 # y",
+        "[prices]",
+    ],
 )
 def test_names_that_toml_must_quote(tmp_path, symbol):
     prices = {symbol: frame(series("random", 60, 1)), "Z": frame(series("random", 60, 2))}
@@ -264,6 +272,8 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "b.toml").mkdir()
     assert "is no TOML" in inside("optimize", tmp_path / "a.toml").stderr
     assert "cannot be read" in inside("optimize", tmp_path / "b.toml").stderr
+    (tmp_path / "c.toml").write_text("top = 3\ntop = 4\n")
+    assert "a key is there twice (at line 2" in inside("optimize", tmp_path / "c.toml").stderr
 
 
 def test_a_result_says_what_repeats_it():

@@ -22,7 +22,7 @@ from qmac.engine.dataset.signals import check_averages
 from qmac.engine.neighbourhood import neighbours
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
-from qmac.errors import InputError, ResultError
+from qmac.errors import InputError, ResultError, printable
 from qmac.results.writer import Contents, build_arrays, build_header, write_result
 from qmac.runs import job_file
 from qmac.runs.header import Fingerprint
@@ -318,7 +318,7 @@ class Result:
         return _views.draw("map", self, rows, columns, stat)
 
     def __repr__(self) -> str:
-        name, size = self.prices["name"], f"{self.evaluated:,}"
+        name, size = printable(self.prices["name"]), f"{self.evaluated:,}"
         return f"Result({name}: {self.objective} of {size} combinations, best {self.best})"
 
     def _repr_html_(self) -> str:

@@ -284,8 +284,9 @@ def _parse(path: Path) -> dict[str, Any]:
             f"{path} cannot be read: {error.strerror or error}. Name another job file."
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = str(error).replace("Cannot overwrite a value", "a key is there twice")
         raise OptionError(
-            f'{path} is no TOML: {error}. Write lines such as windows = "2:252".'
+            f'{path} is no TOML: {reason}. Write lines such as windows = "2:252".'
         ) from None
 
 
@@ -411,8 +412,15 @@ def _format(value: Any) -> str:
 
 
 def _quote(text: str) -> str:
-    """Return a text in quotes: what JSON escapes, TOML reads, and one character more."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """Return a text in quotes: what JSON escapes, TOML reads."""
+    return "".join(map(_escape, json.dumps(text, ensure_ascii=False)))
+
+
+def _escape(character: str) -> str:
+    """Return a character that is not printable as TOML escapes it; it has no lone surrogates."""
+    if character.isprintable() or "\ud800" <= character <= "\udfff":
+        return character
+    return f"\\U{ord(character):08x}"
 
 
 def _shorten(value: Any) -> str:

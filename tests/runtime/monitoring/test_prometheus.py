@@ -48,6 +48,8 @@ def test_a_symbol_is_escaped():
     name = 'a"b\\c\nd'
     text = format_gauges(Status(**(STATUS.__dict__ | {"name": name})))
     assert r'{symbol="a\"b\\c\nd"}' in text
+    hostile = format_gauges(Status(**(STATUS.__dict__ | {"name": "a\x1b[2J\r\udcff"})))
+    assert '{symbol="a?[2J??"}' in hostile and hostile.replace("\n", "").isprintable()
 
 
 def test_the_file_is_written_when_due_and_at_the_end(tmp_path, monkeypatch):

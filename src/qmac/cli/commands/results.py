@@ -80,7 +80,7 @@ def _print_job_file(directory: Path, *, as_json: bool) -> None:
     if as_json:
         streams.print_json({"toml": text})
     else:
-        print(text, end="")
+        sys.stdout.write(text)
 
 
 def _read_job_file(path: Path) -> str:

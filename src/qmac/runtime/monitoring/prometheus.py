@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from qmac.errors import OptionError, warn
+from qmac.errors import OptionError, printable, warn
 from qmac.runtime.monitoring.status import Listener, Status
 from qmac.storage.atomic import write_whole
 
@@ -147,7 +147,8 @@ def format_gauges(status: Status) -> str:
     >>> print(format_gauges(Status(1, 4, 2.0, 0.5, 10, 0.5, "SPY", threads=2)).splitlines()[2])
     qmac_done_ratio{symbol="SPY"} 0.25
     """
-    symbol = status.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = status.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    symbol = printable(escaped)
     lines = []
     for gauge in GAUGES:
         lines.append(f"# HELP {gauge.name} {gauge.help}")
