@@ -80,3 +80,18 @@ def test_why_a_run_pauses_is_shown():
     listener._next = 0
     listener(Status(**(STATUS.__dict__ | FULL)))
     assert "  pause (disk: 57.3 MiB free, 256 MiB are to stay free)  " in stream.getvalue()
+
+
+def test_a_name_is_text(monkeypatch):
+    """In brackets it is no style, and no character of it moves the cursor."""
+    monkeypatch.setattr(display, "LINE_SECONDS", 0.0)
+    hostile = {"name": "[red]a[/b]\x1b[2J\r\n", "parts": 2, "level": "shed", "reason": "[/]\x1b[2J"}
+    status = Status(**(STATUS.__dict__ | hostile))
+    stream = io.StringIO()
+    ProgressLines("{:.1%}".format, stream)(status)
+    assert "[red]a[/b]?[2J?" in stream.getvalue() and stream.getvalue().rstrip("\n").isprintable()
+    stream = io.StringIO()
+    with ProgressBar("{:.1%}".format, Console(file=stream, force_terminal=True, width=200)) as bar:
+        bar(status)
+        bar._progress.refresh()
+    assert "shed ([/]?[2J)  [red]a[/b]?[2J?" in stream.getvalue()
