@@ -14,7 +14,7 @@ import reprlib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from numbers import Real
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from qmac.errors import InputError, OptionError, printable, suggestion
@@ -23,7 +23,7 @@ Value = TypeVar("Value")
 SHOWN_CHARACTERS = 80
 """Of a value in a message."""
 LONG_INT = 10**SHOWN_CHARACTERS
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")
 """How ``http://``, ``s3://`` and ``file://`` begin; a path has lost the second slash. One letter is
 a drive."""
 
@@ -51,7 +51,7 @@ def describe(value: object) -> str:
     if isinstance(value, int) and abs(value) >= LONG_INT:
         return f"an int of {value.bit_length()} bits"
     try:
-        text = _REPR.repr(value)
+        text = _REPR.repr(str(value) if isinstance(value, PurePath) else value)
     except Exception:  # it is the user's, or a list that holds an int of too many digits
         text = "<"
     if text.startswith("<") or "\n" in text:  # an object's address, or the rows of a frame
@@ -403,7 +403,7 @@ def check_path(name: str, value: Any, error: type[InputError] = OptionError) -> 
     Traceback (most recent call last):
     ...
     qmac.errors.OptionError: prices must be a path on this machine, got the address \
-'https://example.com/spy.csv'. qmac uses no network; copy the file first.
+'https://example.com/spy.csv'. qmac fetches nothing; copy it first.
     """
     text = _read_path(value)
     if not text:
@@ -412,8 +412,8 @@ def check_path(name: str, value: Any, error: type[InputError] = OptionError) -> 
         )
     if ADDRESS.match(text):
         raise error(
-            f"{name} must be a path on this machine, got the address {describe(text)}. "
-            "qmac uses no network; copy the file first."
+            f"{name} must be a path on this machine, got the address "
+            f"{describe(ADDRESS.sub(_add_slash, text))}. qmac fetches nothing; copy it first."
         )
     try:
         return Path(text).expanduser()
@@ -421,6 +421,10 @@ def check_path(name: str, value: Any, error: type[InputError] = OptionError) -> 
         raise error(
             f"{name} {describe(text)} names a home directory that is not known. Write it in full."
         ) from None
+
+
+def _add_slash(match: re.Match[str]) -> str:
+    return f"{match[0].rstrip('/')}//"
 
 
 def _read_path(value: Any) -> str:

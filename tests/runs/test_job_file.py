@@ -1,6 +1,7 @@
 """Job files: a run repeats itself, every mistake is named, and the command line overrides."""
 
 import json
+import os
 import re
 import shutil
 import tomllib
@@ -14,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qmac
+from qmac.runs import job_file
 from qmac.runs.job_file import spell_windows
+from qmac.storage.json_text import compute_checksum
 from qmac.strategy.windows import parse_windows
 
 
@@ -322,3 +325,110 @@ def test_a_run_goes_on_without_its_job_file(one_run, tmp_path, monkeypatch):
     assert str(run) in inside("show", run, "--toml").stdout
     assert inside("resume", run).returncode == 0
     assert (run / "job.toml").read_text() == text
+
+
+RUN = 'prices = "spy.csv"\nwindows = "10:60:10"\n'
+
+
+@pytest.fixture
+def optimize(csv, tmp_path, monkeypatch):
+    """Return a function that runs a job file of some lines, in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(csv, "spy.csv")
+
+    def run(lines, command="optimize"):
+        Path("job.toml").write_text(lines, "utf-8")
+        return inside(command, "job.toml", "--json")
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["optimize", "estimate"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        'executor = "ray"\nray-address = "somewhere:6379"',
+        'executor = "threads"',
+        'ray-address = "somewhere:6379"',
+        'ray_address = "auto"',
+        "ray-dashboard = true",
+        'prometheus-file = "notes.prom"',
+    ],
+)
+def test_a_job_file_names_no_cluster_and_no_other_file_to_write(optimize, command, line):
+    done = optimize(f"{RUN}{line}\n", command)
+    key = line.split(" ")[0]
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr == (
+        f"qmac: job.toml: {key} is for the command line only: a job file names no cluster, and no "
+        f"file to write but out. Use --{key.replace('_', '-')} there.\n"
+    )
+    assert sorted(path.name for path in Path().iterdir()) == ["job.toml", "spy.csv"]
+
+
+def test_what_a_job_file_may_not_say_is_not_suggested(optimize):
+    assert "executor" not in optimize(f'{RUN}executer = "ray"\n').stderr
+
+
+PLACE = "must be a path on this machine, got the address"
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('prices = "http://127.0.0.1:9/x.csv"', f"prices {PLACE} 'http://127.0.0.1:9/x.csv'"),
+        ('prices = ["spy.csv", "s3://b/x.csv"]', f"prices {PLACE} 's3://b/x.csv'"),
+        ('[prices]\nSPY = "file:///etc/x.csv"', f"prices {PLACE} 'file://etc/x.csv'"),
+        (f'{RUN}out = "s3://bucket/x"', f"out {PLACE}"),
+        (f'{RUN}out = ""', "out must be a path in quotes, got ''"),
+        (f"{RUN}out = 5", "out must be a path in quotes, got 5"),
+        ('prices = "~no-such-user/x"', "names a home directory that is not known"),
+        ('prices = "a\\u0000b"', "prices must be a path, got 'a\\x00b'"),
+        (f"{RUN}top = {'9' * 5000}", "job.toml is no TOML: Exceeds the limit"),
+        (f"{RUN}top = {'9' * 400}", "top must be at most 1000000, got an int of 1329 bits"),
+        (f"{'a.' * 200_000}a = 1", "job.toml is no TOML: a key has more than ten parts"),
+        ("'a' . \"b\"." + "a-1\t." * 9 + " x = 1", "a key has more than ten parts"),
+        (f"a = {'[' * 9999}", "job.toml is no TOML"),
+        (f"{RUN}# {'x' * job_file.MOST_BYTES}", "are the most. Name another job file"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_what_a_job_file_cannot_say(optimize, lines, says):
+    done = optimize(lines)
+    assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1
+    assert sorted(path.name for path in Path().iterdir()) == ["job.toml", "spy.csv"]
+
+
+def test_only_a_regular_file_is_a_job_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.toml")
+    Path("zero.toml").symlink_to("/dev/zero")
+    Path("folder.toml").mkdir()
+    for name, kind in (("pipe", "a pipe"), ("zero", "a device"), ("folder", "a directory")):
+        done = inside("optimize", f"{name}.toml")
+        assert done.returncode == 2 and f"is {kind}, not a regular file" in done.stderr
+
+
+def test_a_linked_job_file_is_read(optimize):
+    assert optimize(RUN).returncode == 0
+    Path("linked.toml").symlink_to("job.toml")
+    assert inside("optimize", "linked.toml").returncode == 0
+
+
+def test_job_files_that_runs_write_say_only_what_job_files_may(one_run):
+    for text in ((one_run / "job.toml").read_text(), inside("show", one_run, "--toml").stdout):
+        keys = {key.replace("-", "_") for key in tomllib.loads(text)}
+        assert not keys & {*job_file.COMMAND_LINE_ONLY, "out", "save_grid"}
+
+
+@pytest.mark.parametrize("key", job_file.COMMAND_LINE_ONLY)
+def test_a_run_directory_names_no_cluster_and_no_file_to_write(one_run, tmp_path, key):
+    """A header with such entries is that of a run without them."""
+    run = tmp_path / "run"
+    shutil.copytree(one_run, run)
+    header = json.loads((run / "run.json").read_bytes())
+    header[key] = header["fingerprint"][key] = str(tmp_path / "x.prom")
+    header["checksum"] = compute_checksum(header)
+    (run / "run.json").write_text(json.dumps(header))
+    assert inside("resume", run, "--json").returncode == 0
+    assert not (tmp_path / "x.prom").exists()

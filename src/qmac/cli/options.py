@@ -17,6 +17,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import typer
 
+from qmac._checks import check_path
 from qmac.errors import OptionError, ResultError, unknown
 from qmac.runtime.resources.limits import Limits
 from qmac.strategy.rules import Rules
@@ -27,7 +28,7 @@ EXECUTORS = ("threads", "ray")
 DEFAULT_WINDOWS = "2:252"
 WINDOW_ROLES = ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
 """``strategy.grid.ROLES``, which needs NumPy."""
-OPTIMIZE_ONLY = ("out", "save_grid", "prometheus_file", "dry_run", "rows", "rank_by")
+OPTIMIZE_ONLY = ("out", "save_grid", "dry_run", "rows", "rank_by")
 """Keys of a job file that other commands than ``optimize`` ignore."""
 
 
@@ -116,7 +117,7 @@ def _metrics() -> list[str]:
 
 def _check_directory(path: Path) -> Path:
     """Return the path of a directory that exists, with ``~`` expanded."""
-    path = path.expanduser()
+    path = check_path("DIR", path, ResultError)
     if not path.is_dir():
         reason = "is a file, not a directory" if path.exists() else "does not exist"
         raise ResultError(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from qmac._checks import check_path
 from qmac.data.layouts import PARQUET
 from qmac.engine.sweep.reductions import PAIRS
 from qmac.errors import GridError, OptionError, ResultError, suggestion
@@ -365,7 +366,7 @@ def read_combinations(path: Path) -> list[list[int]]:
     GridError
         If the file cannot be read, has no such columns, or has a row that is no combination.
     """
-    path = path.expanduser()
+    path = check_path("path", path)
     try:
         content = path.read_bytes()  # once: a pipe cannot be read again
         frame = _read_table(content, is_parquet=path.suffix.lower() in PARQUET)

@@ -3,6 +3,9 @@
 ``qmac optimize job.toml`` takes one. Keys are the names of the command line's options, with dashes
 or underscores. Paths are relative to the file. ``prices`` is a path, a list of them, or a table of
 symbol and file.
+
+A job file may come from someone else, so it can only say what is computed: it names prices to read
+and the new directory of the run, no other file to write, and no address.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -18,9 +22,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from qmac._checks import check_path, describe
 from qmac.errors import OptionError, printable, suggestion
 from qmac.runs.creation import prices_file
 from qmac.runs.header import OWN_AVERAGES, RunHeader
+from qmac.storage.files import read_bytes, resolve_typed
 from qmac.strategy.constraints import Bounds, format_bounds
 from qmac.strategy.grid import ROLES, Grid
 from qmac.strategy.request import Request
@@ -28,8 +34,14 @@ from qmac.strategy.request import Request
 NAME = "job.toml"
 WINDOWS = ("windows", *ROLES)
 """Keys that may be a list of windows."""
-SHOWN_WIDTH = 60
-"""Characters of a value in a message."""
+COMMAND_LINE_ONLY = ("executor", "ray_address", "ray_dashboard", "prometheus_file")
+"""Options that are no keys: where a run is computed, and files that it writes beside its own."""
+MOST_BYTES = 4 * 2**20
+"""A run of 10,000 symbols has 1 MB; Python reads some MB of TOML in a second."""
+DEEP_KEY = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){10}""", re.ASCII
+)
+"""A key of more parts than any of ours; the memory that Python takes grows by their square."""
 SHORTEST_RANGE = 3
 """Fewer windows are a list."""
 
@@ -249,7 +261,7 @@ def read(path: Path, options: Mapping[str, Option]) -> dict[str, Any]:
     OptionError
         If the file cannot be read, or is no TOML, a key is not known, or a value has another type.
     """
-    path = path.expanduser()
+    path = check_path("job file", path)
     parameters: dict[str, Any] = {}
     for key, value in _parse(path).items():
         name = key.replace("-", "_")
@@ -258,8 +270,15 @@ def read(path: Path, options: Mapping[str, Option]) -> dict[str, Any]:
                 f"{path}: the run used averages of the user's own, which only "
                 "qmac.optimize(averages=) takes."
             )
+        if name in COMMAND_LINE_ONLY:
+            raise OptionError(
+                f"{path}: {key} is for the command line only: a job file names no cluster, and no "
+                f"file to write but out. Use --{name.replace('_', '-')} there."
+            )
         if name not in options:
-            known = [option.replace("_", "-") for option in options]
+            known = [
+                option.replace("_", "-") for option in options if option not in COMMAND_LINE_ONLY
+            ]
             hint = suggestion(key.replace("_", "-"), known)
             raise OptionError(f"{path}: {key} is not known. {hint}")
         option = options[name]
@@ -274,7 +293,10 @@ def read(path: Path, options: Mapping[str, Option]) -> dict[str, Any]:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        text = read_bytes(resolve_typed(path), MOST_BYTES).decode("utf-8")
+        if DEEP_KEY.search(text):
+            raise ValueError("a key has more than ten parts")
+        return tomllib.loads(text)
     except FileNotFoundError:
         raise OptionError(
             f"{path}: there is no such file. Name a job file such as job.toml."
@@ -283,7 +305,7 @@ def _parse(path: Path) -> dict[str, Any]:
         raise OptionError(
             f"{path} cannot be read: {error.strerror or error}. Name another job file."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: an int of too many digits, too
         reason = str(error).replace("Cannot overwrite a value", "a key is there twice")
         raise OptionError(
             f'{path} is no TOML: {reason}. Write lines such as windows = "2:252".'
@@ -299,9 +321,9 @@ def _convert(path: Path, key: str, value: Any, kind: Any) -> Any:
         converted = converter.convert(value)
     except TypeError:
         raise OptionError(
-            f"{path}: {key} must be {converter.must}, got {_shorten(value)}."
+            f"{path}: {key} must be {converter.must}, got {describe(value)}."
         ) from None
-    return _resolve(path.parent, converted)
+    return _resolve(f"{path}: {key}", path.parent, converted)
 
 
 @dataclass(frozen=True)
@@ -334,9 +356,9 @@ def _to_float(value: Any) -> float:
 
 
 def _to_path(value: Any) -> Path:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value:
         raise TypeError
-    return Path(value).expanduser()
+    return Path(value)
 
 
 def _to_paths(value: Any) -> list[Path] | dict[str, Path]:
@@ -391,14 +413,14 @@ TEXT = Converter("a text in quotes", _to_text)
 """For parameters of any other type."""
 
 
-def _resolve(folder: Path, value: Any) -> Any:
+def _resolve(name: str, folder: Path, value: Any) -> Any:
     """Return a value with its paths made relative to the folder of the job file."""
     if isinstance(value, Path):
-        return folder / value
+        return folder / check_path(name, value)
     if isinstance(value, list):
-        return [_resolve(folder, item) for item in value]
+        return [_resolve(name, folder, item) for item in value]
     if isinstance(value, dict):
-        return {key: _resolve(folder, item) for key, item in value.items()}
+        return {key: _resolve(name, folder, item) for key, item in value.items()}
     return value
 
 
@@ -421,8 +443,3 @@ def _escape(character: str) -> str:
     if character.isprintable() or "\ud800" <= character <= "\udfff":
         return character
     return f"\\U{ord(character):08x}"
-
-
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN_WIDTH else f"{text[: SHOWN_WIDTH - 3]}..."

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from qmac._checks import check_path
 from qmac.cli import streams
 from qmac.cli.options import Directory
 from qmac.errors import OptionError, shell_quote
@@ -55,7 +56,7 @@ def report(
 
     results = read_results(directory, symbol)
     is_many = not results.is_single
-    path = (out or directory / PAGE).expanduser()
+    path = check_path("out", out or directory / PAGE)
     if each and (as_json or symbol is not None):
         raise OptionError("--each writes the pages of all symbols. Leave out --symbol and --json.")
     if each and is_many:
