@@ -269,7 +269,7 @@ def test_a_snapshot_beyond_all_sizes_is_not_even_read(directory, evaluator):
     assert re.fullmatch(
         r".*00000099 .* it has 1,099,511,627,776 bytes, and [0-9,]+ are the most\.", damaged[0]
     )
-    assert damaged[1].endswith("00000098 cannot be read: it is no file.")
+    assert damaged[1].endswith("00000098 is a pipe, not a regular file.")
 
 
 def test_snapshots_of_other_series_are_not_taken(directory, evaluator):

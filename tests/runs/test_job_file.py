@@ -319,7 +319,7 @@ def test_a_run_goes_on_without_its_job_file(one_run, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("qmac.runs.job_file.os.replace", full)
+        patch.setattr("qmac.runs.job_file.write_whole", full)
         assert inside("resume", run).returncode == 0
     assert not list(run.glob("*job.toml*"))
     assert str(run) in inside("show", run, "--toml").stdout

@@ -204,10 +204,10 @@ def test_an_untrusted_snapshot_is_refused(path, strange):
 def test_what_memory_does_not_hold_is_refused(path, monkeypatch):
     path.write_bytes(b"")
 
-    def read_bytes(_):
+    def read_bytes(*_):
         raise MemoryError
 
-    monkeypatch.setattr(type(path), "read_bytes", read_bytes)
+    monkeypatch.setattr("qmac.runs.snapshot.read_bytes", read_bytes)
     with pytest.raises(ResultError, match=r"cannot be read: MemoryError\."):
         decode(path)
 

@@ -1,8 +1,8 @@
 """Where results may be written, and what files are called there."""
 
 import errno
+import os
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -30,7 +30,7 @@ def test_a_fault_of_the_disk_is_no_mistake_of_the_user(number, tmp_path, monkeyp
     def refuse(*_, **__):
         raise OSError(number, "refused")
 
-    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(os, "mkdir", refuse)
     with pytest.raises(WriteError, match="cannot be written: "):
         check_writable(tmp_path / "run")
 

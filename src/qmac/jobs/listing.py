@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from qmac.errors import OptionError, printable
 from qmac.results.identity import check_identity
 from qmac.results.writer import ARRAYS, TOP
@@ -24,7 +22,9 @@ from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import LogLine, read_last_line
+from qmac.storage.files import is_file, look_up, read_bytes
 from qmac.storage.lock import LOCK, is_held
+from qmac.storage.tables import read_first_row
 from qmac.strategy.description import describe_briefly
 from qmac.strategy.grid import ROLES
 from qmac.strategy.request import Request
@@ -178,7 +178,8 @@ def describe_directory(path: Path) -> Entry:
         Damage of any kind is a state of its own.
     """
     try:
-        return _describe_run(path) if (path / RUN).exists() else _describe_result(path)
+        is_run = look_up(path / RUN) is not None
+        return _describe_run(path) if is_run else _describe_result(path)
     except Exception as error:  # a damaged file can fail in any way
         return Entry(path, DAMAGED, message=_describe_error(path, error), when=_read_time(path))
 
@@ -191,8 +192,8 @@ def _describe_error(path: Path, error: Exception) -> str:
 
 def _read_time(path: Path) -> float:
     """Return when the header of a run or result was written; NaN if there is none."""
-    files = [file for file in (path / RUN, path / RESULT) if file.exists()]
-    return max((file.stat().st_mtime for file in files), default=math.nan)
+    statuses = [look_up(file) for file in (path / RUN, path / RESULT) if is_file(file)]
+    return max((status.st_mtime for status in statuses if status), default=math.nan)
 
 
 def _describe_run(path: Path) -> Entry:
@@ -214,7 +215,7 @@ def _describe_run(path: Path) -> Entry:
         best=best.value,
         combination=best.combination,
         symbol=best.symbol,
-        when=(path / RUN).stat().st_mtime if line is None else line.time,
+        when=_read_time(path) if line is None else line.time,
         message=state.message,
     )
 
@@ -224,7 +225,7 @@ def _read_done(directory: RunDirectory) -> _Done:
     headers, errors = {}, []
     for task in directory.tasks:
         place = directory.result(task)
-        if (place / RESULT).exists():
+        if look_up(place / RESULT) is not None:
             try:
                 header = _read_result_header(place)
                 check_identity(place, header, directory, task)
@@ -267,13 +268,13 @@ def _describe_result(path: Path) -> Entry:
         best=best.value,
         combination=best.combination,
         symbol=best.symbol,
-        when=(path / RESULT).stat().st_mtime,
+        when=_read_time(path),
     )
 
 
 def _read_result_header(path: Path) -> dict[str, Any]:
     """Return the header of a result; those of earlier versions say nothing of failed cells."""
-    header: dict[str, Any] = json.loads((path / RESULT).read_bytes())
+    header: dict[str, Any] = json.loads(read_bytes(path / RESULT))
     return {"failed": [], **header}
 
 
@@ -290,10 +291,9 @@ def _find_best(directory: RunDirectory, done: Iterable[Task], request: Request) 
 
 def _read_best(path: Path, objective: str, symbol: str) -> _Best:
     """Return the first row of a result."""
-    top = pd.read_parquet(path / TOP, columns=[*ROLES, objective])
-    if top.empty:
+    row = read_first_row(path / TOP, [*ROLES, objective])
+    if row is None:
         return _Best(symbol=symbol)
-    row = top.iloc[0]
     windows = tuple(int(row[role]) for role in ROLES)
     return _Best(float(row[objective]), windows, symbol)
 

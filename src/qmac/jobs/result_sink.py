@@ -19,6 +19,7 @@ from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import ProgressLog
 from qmac.runtime.monitoring.status import Listener, join_listeners
 from qmac.runtime.resources.governor import Governor
+from qmac.storage.files import is_directory, look_up
 
 Reader = Callable[[], Result]
 """Returns a result, from memory or from disk."""
@@ -227,7 +228,7 @@ class DirectorySink:
         result = self._load(task)
         if result is None or (result.failed and self._retries_failed):
             return None
-        if self.directory.scores(task).exists():  # a process was killed before it moved them
+        if is_directory(self.directory.scores(task)):  # a process was killed before it moved them
             self.directory.move_scores(task)
         if result.failed:
             self._incomplete.add(task)
@@ -252,7 +253,7 @@ class DirectorySink:
         )
 
     def _has_result(self, task: Task) -> bool:
-        return (self.directory.result(task) / RESULT).exists()
+        return look_up(self.directory.result(task) / RESULT) is not None
 
     def _load(self, task: Task) -> Result | None:
         """Return the result, if there is a sound one; any other is removed."""

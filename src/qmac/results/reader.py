@@ -35,9 +35,11 @@ from qmac.runs.header import HEADER as RUN
 from qmac.runs.header import prices_checksum
 from qmac.runs.score_store import SCORES, ScoreGrid
 from qmac.runs.tasks import Task
+from qmac.storage.files import is_file, look_up, open_file, read_bytes, resolve_typed
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK, is_held
 from qmac.storage.refusals import is_fault
+from qmac.storage.tables import check_table, load_arrays
 from qmac.strategy.grid import ROLES
 from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request
@@ -87,7 +89,17 @@ def load(directory: str | Path) -> Result:
         If the directory holds no result, a damaged one, one of a newer qmac, or one that answers
         something else than the run in which it lies.
     """
-    return _load(_find_result(check_path("directory", directory, ResultError)))
+    return _load(_find_result(_resolve(directory)))
+
+
+def _resolve(directory: str | Path) -> Path:
+    """Return a directory that a user named, with links followed."""
+    try:
+        return resolve_typed(check_path("directory", directory, ResultError))
+    except OSError as error:
+        raise ResultError(
+            f"{error.filename} cannot be read: {error.strerror}. Name another directory."
+        ) from None
 
 
 def _load(directory: Path, place: _Place | None = None) -> Result:
@@ -117,7 +129,7 @@ def _find_place(directory: Path, header: dict[str, Any]) -> _Place | None:
     """Return where a result lies in a run; None if it was saved elsewhere."""
     directory = directory.resolve()
     path = directory.parent.parent
-    if directory.parent.name != RESULTS or not (path / RUN).is_file():
+    if directory.parent.name != RESULTS or not is_file(path / RUN):
         return None
     run = RunDirectory.open(path)
     by_key = {task.key: task for task in run.tasks}
@@ -133,9 +145,9 @@ def _find_result(directory: Path) -> Path:
     try:
         if not directory.is_dir():
             raise ResultError(_describe_no_directory(directory))
-        if (directory / HEADER).is_file():
+        if look_up(directory / HEADER) is not None:
             return directory
-        if (directory / RUN).is_file():
+        if look_up(directory / RUN) is not None:
             return _find_only_result(RunDirectory.open(directory))
         raise ResultError(_describe_other_directory(directory))
     except OSError as error:
@@ -147,7 +159,7 @@ def _find_result(directory: Path) -> Path:
 def _find_only_result(run: RunDirectory) -> Path:
     """Return the directory of the result of a run of one symbol, if it is finished."""
     path = run.path
-    done = [task for task in run.tasks if (run.result(task) / HEADER).exists()]
+    done = [task for task in run.tasks if is_file(run.result(task) / HEADER)]
     if len(run.tasks) > 1 and done:
         count = len(done) if len(done) == len(run.tasks) else f"{len(done)} of {len(run.tasks)}"
         raise ResultError(
@@ -191,7 +203,7 @@ def _describe_other_directory(path: Path) -> str:
 def _read_header(directory: Path) -> dict[str, Any]:
     """Return what ``result.json`` holds, if this version reads it and nothing was changed."""
     path = directory / HEADER
-    header: dict[str, Any] = json.loads(path.read_text())
+    header: dict[str, Any] = json.loads(read_bytes(path))
     if header["format"] > FORMAT:
         raise ResultError(
             f"{directory} was written by qmac {printable(header['qmac'])}. Update qmac to read it."
@@ -211,16 +223,15 @@ def _check_files(directory: Path, header: dict[str, Any]) -> None:
 
 def _build_result(directory: Path, header: dict[str, Any], place: _Place | None) -> Result:
     """Return the result in a directory, with where its prices and scores are."""
-    with np.load(directory / ARRAYS, allow_pickle=False) as file:
-        arrays = dict(file)
-    top = pd.read_parquet(directory / TOP)
+    arrays = load_arrays(directory / ARRAYS)
+    top = _read_table(directory / TOP)
     request = Request.from_dict(header | {"top": max(len(top), 1)})
     grid = request.grid
     objective = Objective(request.objective, request.maximize, header["years"])
     heat_maps = (arrays["map_best"], arrays["map_mean"], arrays["map_count"])
     identity = read_identity(header)
     scores = None
-    if (directory / SCORES).is_dir():
+    if look_up(directory / SCORES) is not None:
         checksum = "" if identity is None else identity.checksum
         scores = ScoreGrid(directory / SCORES, grid, objective, checksum)
     copied = {name: header[name] for name in COPIED}
@@ -244,6 +255,12 @@ def _build_result(directory: Path, header: dict[str, Any], place: _Place | None)
         fingerprint=None if identity is None else identity.fingerprint,
         **copied,
     )
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    with open_file(path) as file:
+        check_table(file)
+        return pd.read_parquet(file)
 
 
 def _build_distribution(
@@ -347,10 +364,10 @@ def read_series(
     """
     averages = None
     try:
-        prices = Prices(pd.read_parquet(directory / PRICES), name)
+        prices = Prices(_read_table(directory / PRICES), name)
         if has_averages:
-            with np.load(directory / AVERAGES_FILE, allow_pickle=False) as arrays:
-                averages = {int(window): arrays[window] for window in arrays}
+            arrays = load_arrays(directory / AVERAGES_FILE)
+            averages = {int(window): row for window, row in arrays.items()}
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same
         raise ResultError(
             f"{directory / PRICES} is damaged ({type(error).__name__}). Run it again."
@@ -416,13 +433,13 @@ def read_results(path: str | Path, symbol: str | None = None) -> Results:
     OptionError
         If there is none of that symbol.
     """
-    path = Path(path).expanduser()
-    if not (path / RUN).exists():
+    path = _resolve(path)
+    if look_up(path / RUN) is None:
         result = load(path)
         readers = {result.prices["name"]: functools.partial(return_result, result)}
         return _select(path, Results(readers, {}), symbol)
     run = RunDirectory.open(path)
-    done = [task for task in run.tasks if (run.result(task) / HEADER).exists()]
+    done = [task for task in run.tasks if is_file(run.result(task) / HEADER)]
     if not done:
         raise ResultError(_describe_unfinished(run))
     missing = [task.name for task in run.tasks if task not in done]

@@ -6,8 +6,9 @@ import hashlib
 import json
 import math
 import os
-import shutil
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,16 @@ from qmac.engine.dataset.series import Series
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
 from qmac.storage.directories import check_writable
-from qmac.storage.files import sync
+from qmac.storage.files import (
+    create_file,
+    is_directory,
+    make_directories,
+    make_directory,
+    move,
+    open_file,
+    remove_made,
+    sync,
+)
 from qmac.storage.json_text import compute_checksum, to_json_values
 from qmac.storage.refusals import describe_refusal
 
@@ -29,6 +39,8 @@ PRICES, AVERAGES_FILE = "prices.parquet", "averages.npz"
 """Beside a result that holds its prices; a run directory has them once, for all its results."""
 DERIVED = ("best", "combinations_per_second")
 """Entries of ``Result.about`` that follow from others, and are not stored."""
+FILES = re.compile(r"(result\.json|(top|prices)\.parquet|(arrays|averages)\.npz)")
+"""Names of all of these files."""
 LONGEST_NAME = 100
 """Characters of a directory's name that its scratch directory repeats."""
 
@@ -126,25 +138,27 @@ def write_result(directory: str | Path, contents: Contents) -> Path:
         If it cannot be written.
     """
     directory = check_writable(directory)
-    existed = directory.is_dir()
+    existed = is_directory(directory)
     parent = directory if existed else directory.parent
     scratch = parent / f".{directory.name[:LONGEST_NAME]}-{os.getpid()}"
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        scratch.mkdir()
+        make_directories(parent)
+        remove_made(scratch, FILES)  # of an ended process that had this number
+        make_directory(scratch)
         names = _write_files(scratch, contents)
         if existed:
             # a shell may stand in it, so it is filled, not replaced; without its header, which
             # comes last, it is no result
             for name in names:
-                os.replace(scratch / name, directory / name)
+                move(scratch / name, directory / name)
         else:
-            os.replace(scratch, directory)
+            move(scratch, directory)
         sync(parent)
     except OSError as error:
         raise describe_refusal(directory, error) from None
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        with suppress(OSError):
+            remove_made(scratch, FILES)
     return directory
 
 
@@ -153,13 +167,14 @@ def _write_files(directory: Path, contents: Contents) -> list[str]:
     names = [TOP, ARRAYS]
     if contents.series is not None:
         names += write_series(contents.series, directory)
-    contents.top.to_parquet(directory / TOP)
-    np.savez_compressed(directory / ARRAYS, **contents.arrays)
+    _write_table(directory / TOP, contents.top)
+    _write_arrays(directory / ARRAYS, contents.arrays)
     checksums = {name: compute_file_checksum(directory / name) for name in names}
     header = {**contents.header, "checksums": checksums}
     header["checksum"] = compute_checksum(header)
     text = json.dumps(header, indent=2, allow_nan=False)
-    (directory / HEADER).write_text(f"{text}\n")
+    with create_file(directory / HEADER) as file:
+        file.write(f"{text}\n".encode())
     names.append(HEADER)
     for name in names:
         sync(directory / name)
@@ -181,12 +196,22 @@ def write_series(series: Series, directory: Path) -> list[str]:
     list of str
         The names of the files.
     """
-    series.prices.frame.to_parquet(directory / PRICES)
+    _write_table(directory / PRICES, series.prices.frame)
     if series.averages is None:
         return [PRICES]
     rows: dict[str, Any] = {str(window): row for window, row in series.averages.items()}
-    np.savez_compressed(directory / AVERAGES_FILE, **rows)
+    _write_arrays(directory / AVERAGES_FILE, rows)
     return [PRICES, AVERAGES_FILE]
+
+
+def _write_table(path: Path, frame: pd.DataFrame) -> None:
+    with create_file(path) as file:
+        frame.to_parquet(file)
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    with create_file(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def compute_file_checksum(path: Path) -> str:
@@ -197,4 +222,5 @@ def compute_file_checksum(path: Path) -> str:
     str
         64 digits.
     """
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with open_file(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -30,7 +30,15 @@ from qmac.runs.header import (
 )
 from qmac.storage.atomic import write_whole
 from qmac.storage.directories import check_empty, check_writable, safe_name
-from qmac.storage.files import sync
+from qmac.storage.files import (
+    HEADER_BYTES,
+    look_up,
+    make_directories,
+    make_directory,
+    remove_directory,
+    remove_file,
+    sync,
+)
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import hold_lock, write_holder
 from qmac.strategy.request import Request
@@ -84,15 +92,14 @@ def create(path: Path, run: NewRun) -> tuple[Path, RunHeader]:
         If the disk refuses a file; nothing of the run is left.
     """
     path = check_writable(path, start=STARTING)
-    existed = path.is_dir()
-    path.mkdir(parents=True, exist_ok=True)
+    is_new = make_directories(path)
     try:
         with hold_lock(path / STARTING, path) as descriptor:
             return path, _create_held(path, descriptor, run)
     except BaseException:
-        if not existed:
+        if is_new:
             with suppress(OSError):  # another process may have written into it
-                path.rmdir()
+                remove_directory(path)
         raise
 
 
@@ -105,7 +112,7 @@ def _create_held(path: Path, descriptor: int, run: NewRun) -> RunHeader:
         raise another
     abandoned = _read_abandoned(descriptor, path)
     try:
-        if (path / HEADER).exists():
+        if look_up(path / HEADER) is not None:
             raise another
         _remove(path, abandoned)
         check_empty(path, but=STARTING)
@@ -113,15 +120,13 @@ def _create_held(path: Path, descriptor: int, run: NewRun) -> RunHeader:
     finally:
         # Windows lets no process remove an open file; beside a header it means nothing
         with suppress(OSError):
-            (path / STARTING).unlink()
+            remove_file(path / STARTING)
 
 
 def _is_named(descriptor: int, file: Path) -> bool:
     """Whether an open file still has its name: another process may have finished meanwhile."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), file.stat())
-    except FileNotFoundError:
-        return False
+    named = look_up(file)
+    return named is not None and os.path.samestat(os.fstat(descriptor), named)
 
 
 def _write_or_remove(path: Path, descriptor: int, run: NewRun) -> RunHeader:
@@ -139,7 +144,7 @@ def _write_or_remove(path: Path, descriptor: int, run: NewRun) -> RunHeader:
 
 def _write(path: Path, run: NewRun) -> RunHeader:
     for folder in FOLDERS:
-        (path / folder).mkdir()
+        make_directory(path / folder)
     entries = {symbol: _write_prices(path, symbol, series) for symbol, series in run.prices.items()}
     if run.averages is not None:
         text = io.BytesIO()
@@ -187,7 +192,7 @@ def _read_abandoned(descriptor: int, path: Path) -> list[str]:
     ResultError
         If no process of qmac has written the file.
     """
-    text = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    text = os.pread(descriptor, min(os.fstat(descriptor).st_size, HEADER_BYTES), 0)
     if not text:
         return []
     try:
@@ -207,8 +212,8 @@ def _remove(path: Path, symbols: Iterable[str]) -> None:
     if not files:
         return
     for file in [*files, path / HEADER, path / AVERAGES]:
-        file.unlink(missing_ok=True)
-        file.with_name(f".{file.name}.part").unlink(missing_ok=True)
+        remove_file(file)
+        remove_file(file.with_name(f".{file.name}.part"))
     for folder in FOLDERS:
         with suppress(OSError):  # it is not there, or not empty
-            (path / folder).rmdir()
+            remove_directory(path / folder)

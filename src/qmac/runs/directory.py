@@ -16,11 +16,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +28,45 @@ import pandas as pd
 from qmac.data.prices import Prices
 from qmac.errors import ResultError, warn
 from qmac.runs import snapshot
-from qmac.runs.creation import AVERAGES, NewRun, create, prices_file
+from qmac.runs.creation import AVERAGES, FOLDERS, NewRun, create, prices_file
 from qmac.runs.header import RunHeader, name_own_averages, prices_checksum, read_header
-from qmac.runs.score_store import SCORES, is_complete
+from qmac.runs.score_store import SCORE_FILES, SCORES, is_complete
 from qmac.runs.tasks import Task
 from qmac.runtime.execution.ledger import Ledger
 from qmac.storage.atomic import write_whole
-from qmac.storage.files import sync
+from qmac.storage.files import (
+    RefusedFileError,
+    check_directory,
+    check_file,
+    is_file,
+    list_names,
+    make_directory,
+    move,
+    open_file,
+    remove_file,
+    remove_made,
+    resolve_typed,
+    sync,
+)
 from qmac.storage.lock import LOCK, hold_lock, write_holder
 from qmac.storage.refusals import is_fault
+from qmac.storage.tables import check_table, load_array
 
 PROGRESS = "progress.jsonl"
+SNAPSHOTS = "snapshots"
 GENERATIONS = 3
 """Snapshots that stay."""
+SNAPSHOT_NAME, UNFINISHED_NAME = re.compile(r"[0-9]{8,18}"), re.compile(r"\.[0-9]{8,18}\.part")
+"""Names of a snapshot, and of one that a killed process was writing."""
+LONGEST_NAME = 100
+"""Characters of a result's directory that its scratch directory repeats."""
+RESULT_FILES = re.compile(
+    r"(result\.json|(top|prices)\.parquet|(arrays|averages)\.npz)"
+    rf"|\..*\.part|{SCORES}/({SCORE_FILES.pattern})"
+)
+"""Files of a result, by their paths in its directory."""
+MOST_BAR_BYTES, MOST_EXTRA_BYTES = 128, 1 << 20
+"""Most bytes of a file of prices, a bar and beside: six columns of 8 bytes are written."""
 ASIDE = "of-"
 """How the name of a snapshot begins that is set aside; the key of its task follows."""
 
@@ -105,6 +129,12 @@ class RunDirectory:
         ResultError
             If there is none, or it is damaged, or of a format that is not known.
         """
+        try:
+            path = resolve_typed(path)
+        except OSError as error:
+            raise ResultError(
+                f"{error.filename} cannot be read: {error.strerror}. Name another directory."
+            ) from None
         return cls(path, read_header(path))
 
     @contextmanager
@@ -121,9 +151,26 @@ class RunDirectory:
         ResultError
             If another process holds it.
         """
+        self._check_kinds()
         with hold_lock(self.path / LOCK, self.path) as descriptor:
             write_holder(descriptor)
             yield
+
+    def _check_kinds(self) -> None:
+        """Refuse a directory in which something would lead elsewhere, before a step is done."""
+        try:
+            for name in (LOCK, PROGRESS):
+                check_file(self.path / name)
+            for folder in (*FOLDERS, SCORES):
+                check_directory(self.path / folder)
+            for task in self.tasks:
+                check_directory(self.result(task))
+                check_directory(self.scores(task))
+        except RefusedFileError as error:
+            raise ResultError(
+                f"{error.filename} is not followed: {error.strerror}. Put back what qmac wrote in "
+                "its place, or remove it, and resume the run."
+            ) from None
 
     @property
     def is_writable(self) -> bool:
@@ -161,11 +208,12 @@ class RunDirectory:
         path = prices_file(self.path, symbol)
         with _readable(path):
             entry = self.header.prices[symbol]
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if entry.file not in (None, digest):  # so no reader of Parquet meets an untrusted file
-                raise _changed(path)
-            series = Prices(pd.read_parquet(path), symbol)
+            with open_file(path, entry.bars * MOST_BAR_BYTES + MOST_EXTRA_BYTES) as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+                if entry.file not in (None, digest):  # no reader of Parquet meets another file
+                    raise _changed(path)
+                check_table(file, entry.bars)
+                series = Prices(pd.read_parquet(file), symbol)
             if prices_checksum(series) != entry.sha256:
                 raise _changed(path)
         return series
@@ -187,7 +235,9 @@ class RunDirectory:
             return None
         path = self.path / AVERAGES
         with _readable(path):
-            averages: np.ndarray = np.load(path, allow_pickle=False)
+            bars = max(entry.bars for entry in self.header.prices.values())
+            most = len(self.header.request.grid.windows) * bars * np.dtype(float).itemsize
+            averages = load_array(path, most)
             if name_own_averages(averages) != self.header.fingerprint.averages:
                 raise _changed(path)
         return averages
@@ -238,13 +288,14 @@ class RunDirectory:
         if not self.save_grid:
             return
         if is_complete(self.scores(task)):
-            os.replace(self.scores(task), self.result(task) / SCORES)
+            move(self.scores(task), self.result(task) / SCORES)
             return
         warn(
             f"the scores of {task.name} are not whole and were removed; see degradations.",
             stacklevel=2,
         )
-        shutil.rmtree(self.scores(task), ignore_errors=True)
+        with suppress(OSError):  # something else is in it
+            remove_made(self.scores(task), SCORE_FILES)
 
     def save_snapshot(self, about: dict[str, Any], ledger: Ledger) -> None:
         """Write the next snapshot, and remove what is older than the newest three.
@@ -261,14 +312,15 @@ class RunDirectory:
         OSError
             If the disk refuses it; the snapshots before it are untouched.
         """
+        make_directory(self.path / SNAPSHOTS)  # a copy may lack what was empty
         paths = self._snapshots()
         number = int(paths[0].name) + 1 if paths else 1
         arrays = snapshot.collect_arrays(ledger)
         # closed, for an exception refers to the generator, and so to the lock that workers wait for
         with closing(snapshot.encode(about | self._mark, arrays, ledger.lock)) as parts:
-            write_whole(self.path / "snapshots" / f"{number:08}", parts)
+            write_whole(self.path / SNAPSHOTS / f"{number:08}", parts)
         for old in paths[GENERATIONS - 1 :]:
-            old.unlink(missing_ok=True)
+            remove_file(old)
 
     def load_snapshot(
         self, task: Task, dataset: str, ledger: Ledger
@@ -296,11 +348,12 @@ class RunDirectory:
         for path in self._list_snapshots(task):
             try:
                 about, arrays = snapshot.decode(path, snapshot.most_bytes(ledger))
-                if wanted.items() <= about.items():
-                    if not self._mark.items() <= (self._mark | about).items():
-                        raise ResultError(f"{path} is the snapshot of another run.")
+                if not wanted.items() <= about.items():
+                    continue
+                if self._mark.items() <= (self._mark | about).items():
                     snapshot.restore(ledger, arrays)
                     return about, damaged
+                damaged.append(f"{path} is the snapshot of another run.")
             except ResultError as error:
                 damaged.append(str(error))
         return None, damaged
@@ -321,7 +374,7 @@ class RunDirectory:
             except ResultError:
                 continue
             if about.get("task") == task.key:
-                os.replace(path, self._aside(task))
+                move(path, self._aside(task))
                 sync(path.parent)
                 return
 
@@ -333,16 +386,16 @@ class RunDirectory:
         but : collection of Task
             Whose snapshots stay.
         """
-        staying = {self._aside(task) for task in but}
-        for path in (self.path / "snapshots").glob(f"{ASIDE}*"):
-            if path not in staying:
-                path.unlink(missing_ok=True)
+        for task in self.tasks:
+            if task not in but:
+                remove_file(self._aside(task))
 
     def drop_snapshots(self) -> None:
         """Remove the snapshots of a task that is done; not what is set aside."""
-        unfinished = (self.path / "snapshots").glob(".*.part")
-        for path in [*self._snapshots(), *unfinished]:
-            path.unlink(missing_ok=True)
+        folder = self.path / SNAPSHOTS
+        for name in list_names(folder):
+            if SNAPSHOT_NAME.fullmatch(name) or UNFINISHED_NAME.fullmatch(name):
+                remove_file(folder / name)
 
     def drop_result(self, task: Task) -> None:
         """Remove what there is of a result, and what a killed process left beside it.
@@ -351,12 +404,23 @@ class RunDirectory:
         ----------
         task : Task
             Whose result.
+
+        Raises
+        ------
+        ResultError
+            If something lies there that qmac does not write.
         """
         place = self.result(task)
-        unfinished = re.compile(rf"\.{re.escape(place.name[:100])}-[0-9]+")
-        hidden = [path for path in place.parent.glob(".*") if unfinished.fullmatch(path.name)]
-        for path in [place, *hidden]:
-            shutil.rmtree(path, ignore_errors=True)
+        unfinished = re.compile(rf"\.{re.escape(place.name[:LONGEST_NAME])}-[0-9]+")
+        try:
+            names = [name for name in list_names(place.parent) if unfinished.fullmatch(name)]
+            for name in (place.name, *names):
+                remove_made(place.parent / name, RESULT_FILES)
+        except RefusedFileError as error:
+            raise ResultError(
+                f"{place} is not replaced: {error.strerror}. Move {error.filename} elsewhere, and "
+                "resume the run."
+            ) from None
 
     @property
     def _mark(self) -> dict[str, str]:
@@ -367,21 +431,18 @@ class RunDirectory:
         return {"fingerprint": self.header.fingerprint.checksum}
 
     def _aside(self, task: Task) -> Path:
-        return self.path / "snapshots" / f"{ASIDE}{task.key}"
+        return self.path / SNAPSHOTS / f"{ASIDE}{task.key}"
 
     def _snapshots(self) -> list[Path]:
         """Return the snapshots of the task at hand, the newest first."""
-        folder = self.path / "snapshots"
-        try:
-            paths = [path for path in folder.iterdir() if path.name.isdecimal()]
-        except FileNotFoundError:
-            return []
-        return sorted(paths, key=lambda path: int(path.name), reverse=True)
+        folder = self.path / SNAPSHOTS
+        names = [name for name in list_names(folder) if SNAPSHOT_NAME.fullmatch(name)]
+        return [folder / name for name in sorted(names, key=int, reverse=True)]
 
     def _list_snapshots(self, task: Task) -> list[Path]:
         """Return the snapshots that may be of a task, the newest first."""
         aside = self._aside(task)
-        return [*self._snapshots(), *([aside] if aside.exists() else [])]
+        return [*self._snapshots(), *([aside] if is_file(aside) else [])]
 
 
 def identify(task: Task, dataset: str) -> dict[str, Any]:

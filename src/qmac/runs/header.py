@@ -19,6 +19,7 @@ from qmac.errors import ResultError, printable
 from qmac.kernels.compiler.sources import hash_kernel_sources
 from qmac.runs.score_store import DTYPES
 from qmac.runs.tasks import Task
+from qmac.storage.files import read_bytes
 from qmac.storage.json_text import compute_checksum
 from qmac.strategy.request import Request, check_type
 from qmac.strategy.windows import format_windows
@@ -297,7 +298,7 @@ def read_header(path: Path) -> RunHeader:
 
 def _read_json(file: Path) -> Any:
     try:
-        return json.loads(file.read_bytes())
+        return json.loads(read_bytes(file))
     except FileNotFoundError:
         raise ResultError(
             f"{file.parent} holds no run: there is no {HEADER}. Name a directory that "

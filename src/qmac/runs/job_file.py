@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +25,8 @@ from qmac._checks import check_path, describe
 from qmac.errors import OptionError, printable, suggestion
 from qmac.runs.creation import prices_file
 from qmac.runs.header import OWN_AVERAGES, RunHeader
-from qmac.storage.files import read_bytes, resolve_typed
+from qmac.storage.atomic import write_whole
+from qmac.storage.files import look_up, read_bytes, resolve_typed
 from qmac.strategy.constraints import Bounds, format_bounds
 from qmac.strategy.grid import ROLES, Grid
 from qmac.strategy.request import Request
@@ -97,15 +97,9 @@ def write(directory: Path, header: RunHeader) -> None:
     header : RunHeader
         Header of the run.
     """
-    path, unfinished = directory / NAME, directory / f".{NAME}.part"
-    if path.exists():
-        return
-    try:
-        unfinished.write_text(format_run(header), "utf-8")
-        os.replace(unfinished, path)
-    except (OSError, ValueError):  # ValueError: a name that no encoding has
-        with suppress(OSError):
-            unfinished.unlink()
+    with suppress(OSError, ValueError):  # ValueError: a name that no encoding has
+        if look_up(directory / NAME) is None:
+            write_whole(directory / NAME, [format_run(header).encode()])
 
 
 def format_result(request: Request, prices: Mapping[str, Any]) -> str:

@@ -19,10 +19,11 @@ import functools
 import io
 import json
 import math
-import shutil
+import re
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ from qmac.engine.dataset.dataset import Dataset
 from qmac.errors import GridError, ResultError, printable, warn
 from qmac.kernels.signals.event_lists import Lists
 from qmac.storage.atomic import write_whole
+from qmac.storage.files import is_file, make_directories, read_bytes, remove_made
+from qmac.storage.tables import load_array
 from qmac.strategy.grid import Grid, check_combination
 from qmac.strategy.objective import Objective
 from qmac.strategy.pair_set import PairSet
@@ -45,7 +48,12 @@ DTYPES = ("float32", "float64")
 CODEC, LEVEL = "zstd", 1
 SCORES = "scores"
 """Name of their directory in a result."""
+SCORE_FILES = re.compile(r"\.zarray|0\.[0-9]+|(buys|sells)\.npy|\.[\w.]+\.part")
+"""Names of the files in it."""
 ABOUT = ".zarray"
+ABOUT_BYTES = 1 << 16
+PLACE_BYTES = 8
+MOST_LANES = 1024
 FRAME = struct.Struct("<III")
 SKIPPABLE = (0x184D2A50, 4)
 """How a frame of 4 bytes begins that decompressors skip."""
@@ -122,19 +130,19 @@ class _Layout:
         )
 
     @classmethod
-    def read(cls, path: Path) -> _Layout:
-        about = json.loads((path / ABOUT).read_bytes())
+    def read(cls, path: Path, grid: Grid) -> _Layout:
+        about = json.loads(read_bytes(path / ABOUT, ABOUT_BYTES))
         return cls(
             shape=tuple(map(int, about["shape"])),
             chunks=tuple(map(int, about["chunks"])),
             dtype=np.dtype(about["dtype"]),
-            buys=np.load(path / "buys.npy", allow_pickle=False),
-            sells=np.load(path / "sells.npy", allow_pickle=False),
+            buys=load_array(path / "buys.npy", grid.buys.size * PLACE_BYTES),
+            sells=load_array(path / "sells.npy", grid.sells.size * PLACE_BYTES),
             identity=str(about.get("identity", "")),
         )
 
     def write(self, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
+        make_directories(path)
         about = {
             "zarr_format": 2,
             "shape": self.shape,
@@ -158,7 +166,7 @@ class _Layout:
         has_shape = self.dtype.str in ("<f4", "<f8") and self.chunks[0] == buys
         return (
             has_shape
-            and self.chunks[1] > 0
+            and 0 < self.chunks[1] <= MOST_LANES
             and _fit(self.buys, grid.buys, buys)
             and _fit(self.sells, grid.sells, sells)
         )
@@ -189,7 +197,8 @@ class _Layout:
 def _is_of_another(path: Path, identity: str) -> bool:
     """Whether there are scores of something else in a directory."""
     try:
-        return bool(json.loads((path / ABOUT).read_bytes())["identity"] != identity)
+        about = json.loads(read_bytes(path / ABOUT, ABOUT_BYTES))
+        return bool(about["identity"] != identity)
     except FileNotFoundError:
         return False
     except (ValueError, KeyError, TypeError):  # a damaged file
@@ -244,7 +253,7 @@ class ScoreWriter:
         self._layout = _Layout.of_dataset(dataset, lanes, dtype, identity)
         try:
             if _is_of_another(path, identity):
-                shutil.rmtree(path)
+                remove_made(path, SCORE_FILES)
             self._layout.write(path)
         except OSError as error:
             self.drop(error.strerror or str(error))
@@ -284,7 +293,8 @@ class ScoreWriter:
             What it lacks; that of the first call stays.
         """
         self.dropped = self.dropped or reason
-        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):  # something else is in it
+            remove_made(self.path, SCORE_FILES)
 
     def resume(self, done: np.ndarray, dropped: str | None) -> None:
         """Continue after an earlier process.
@@ -297,7 +307,7 @@ class ScoreWriter:
             Why it had dropped all scores, if it had.
         """
         blocks = np.flatnonzero(done[: self._layout.blocks]).tolist()
-        are_there = all(_chunk_file(self.path, block).exists() for block in blocks)
+        are_there = all(is_file(_chunk_file(self.path, block)) for block in blocks)
         if dropped is None and not are_there:
             dropped = "an earlier process dropped them"
         if dropped is not None:
@@ -318,11 +328,11 @@ def is_complete(path: Path) -> bool:
         False where there is no such directory.
     """
     try:
-        about = json.loads((path / ABOUT).read_bytes())
-        blocks = -(-about["shape"][1] // about["chunks"][1])
-    except (OSError, ValueError, KeyError):
+        about = json.loads(read_bytes(path / ABOUT, ABOUT_BYTES))
+        blocks = -(-int(about["shape"][1]) // int(about["chunks"][1]))
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError):
         return False
-    return all(_chunk_file(path, block).exists() for block in range(blocks))
+    return all(is_file(_chunk_file(path, block)) for block in range(blocks))
 
 
 class ScoreGrid:
@@ -361,7 +371,7 @@ class ScoreGrid:
         self._grid = grid
         self._objective = objective
         try:
-            self._layout = _Layout.read(path)
+            self._layout = _Layout.read(path, grid)
             is_of_grid = self._layout.fits(grid)
         except Exception as error:  # a damaged file can fail in any way
             raise ResultError(
@@ -429,7 +439,8 @@ class ScoreGrid:
         """Return the scores of a lane block, ``(N, L)``, in the type on disk."""
         layout, path = self._layout, _chunk_file(self._path, block)
         try:
-            chunk = path.read_bytes()
+            # Zstandard adds a hundredth at most to what it cannot compress
+            chunk = read_bytes(path, layout.chunk_bytes * 1.01 + ABOUT_BYTES)
             data, frame = chunk[: -FRAME.size], chunk[-FRAME.size :]
             if frame != layout.build_frame(block, data):
                 raise ResultError(

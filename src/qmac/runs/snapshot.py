@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,6 +24,7 @@ import numpy as np
 from qmac.engine.sweep import reductions
 from qmac.errors import ResultError, printable
 from qmac.runtime.execution.ledger import Ledger
+from qmac.storage.files import open_file, read_bytes
 
 MAGIC = b"QMACRUN1"
 HEAD_BYTES = 16
@@ -152,15 +154,7 @@ def decode(path: Path, most: float = math.inf) -> tuple[dict[str, Any], dict[str
 def _read_bytes(path: Path, most: float) -> memoryview:
     """Return the bytes of a file; parts of a memoryview are no copies."""
     try:
-        if not path.is_file():
-            raise ResultError(f"{path} cannot be read: it is no file.")
-        size = path.stat().st_size
-        if size > most:
-            raise ResultError(
-                f"{path} is no snapshot of this run: it has {size:,} bytes, and {most:,} are the "
-                "most."
-            )
-        return memoryview(path.read_bytes())
+        return memoryview(read_bytes(path, most))
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise ResultError(f"{path} cannot be read: {reason}.") from None
@@ -209,12 +203,12 @@ def read_about(path: Path) -> dict[str, Any]:
         If any byte of the file is damaged, or it is no snapshot.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(HEAD_BYTES)
             index_bytes = int.from_bytes(head[len(MAGIC) :], "little")
             index = file.read(min(index_bytes, INDEX_BYTES))
             whole = hashlib.sha256(head + index)
-            _hash_until_checksum(file, path.stat().st_size, whole)
+            _hash_until_checksum(file, os.fstat(file.fileno()).st_size, whole)
             if head[: len(MAGIC)] != MAGIC or whole.digest() != file.read(CHECKSUM_BYTES):
                 raise ResultError(f"{path} is damaged: its checksum differs.")
         return dict(json.loads(index)["about"])

@@ -8,6 +8,13 @@ import re
 from pathlib import Path
 
 from qmac.errors import ResultError
+from qmac.storage.files import (
+    list_names,
+    look_up,
+    make_directory,
+    remove_directory,
+    resolve_typed,
+)
 from qmac.storage.refusals import describe_refusal, is_fault
 
 PLAIN_NAME = re.compile(r"[A-Z0-9_][A-Z0-9_.-]{0,39}(?<!\.)")
@@ -74,19 +81,18 @@ def check_writable(directory: str | Path, start: str = "") -> Path:
     """
     directory = Path(directory)
     try:
-        directory = directory.expanduser().resolve()
+        directory = resolve_typed(directory).resolve()
         if directory.exists() and not directory.is_dir():
             raise ResultError(f"{directory} is a file. Name a new directory.")
-        if start and (directory / start).exists():
+        if start and look_up(directory / start) is not None:
             return directory
         check_empty(directory)
         _try_writing(directory)
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, an unknown home
-        if isinstance(error, OSError) and is_fault(error):
+    except OSError as error:
+        if is_fault(error):
             raise describe_refusal(directory, error) from None
-        reason = getattr(error, "strerror", None) or str(error).removesuffix(".")
         raise ResultError(
-            f"{directory} cannot be written: {reason}. Name another directory."
+            f"{directory} cannot be written: {error.strerror}. Name another directory."
         ) from None
     return directory
 
@@ -99,8 +105,8 @@ def _try_writing(directory: Path) -> None:
             f"{directory} cannot be written: {parent} is a file. Name another directory."
         )
     trial = parent / f".{directory.name}-{os.getpid()}"  # a name at least as long as the real one
-    trial.mkdir()
-    trial.rmdir()
+    if make_directory(trial):
+        remove_directory(trial)
 
 
 def check_empty(directory: Path, but: str = "") -> None:
@@ -120,7 +126,7 @@ def check_empty(directory: Path, but: str = "") -> None:
     """
     if not directory.is_dir():
         return
-    names = {path.name for path in directory.iterdir()} - {but}
+    names = set(list_names(directory)) - {but}
     if but:
         names = {name for name in names if not name.startswith(f".{directory.name}-")}
     if names:

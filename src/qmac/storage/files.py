@@ -323,8 +323,8 @@ def open_file(path: Path, most: float = float("inf")) -> BinaryIO:
     size = os.fstat(file.fileno()).st_size
     if size > most:
         file.close()
-        reason = f"has {size:,} bytes, and {int(most):,} are the most"
-        raise _refuse(path, reason, errno.EFBIG)
+        reason = f"is too large: it has {size:,} bytes, and {int(most):,} are the most"
+        raise _refuse(path, reason)
     return file
 
 
@@ -464,6 +464,31 @@ def make_directory(path: Path, mode: int = 0o777) -> bool:
             _check_kind(path, status, stat.S_IFDIR)
             return False
         return True
+
+
+def make_directories(path: Path, mode: int = 0o777) -> bool:
+    """Make a directory and those that it lies in, as far as they are not there.
+
+    Parameters
+    ----------
+    path : Path
+        The directory.
+    mode : int
+        Permissions of each that is made, less those that the process denies.
+
+    Returns
+    -------
+    bool
+        Whether the directory was made.
+
+    Raises
+    ------
+    OSError
+        If something else is there, or one cannot be made.
+    """
+    if look_up(path.parent) is None and path.parent != path:
+        make_directories(path.parent, mode)
+    return make_directory(path, mode)
 
 
 def move(source: Path, target: Path) -> None:

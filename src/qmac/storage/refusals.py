@@ -6,6 +6,7 @@ import errno
 import os
 
 from qmac.errors import WriteError
+from qmac.storage.files import RefusedFileError
 
 MISTAKES = frozenset(
     {
@@ -73,6 +74,8 @@ def describe_refusal(path: object, error: OSError, kind: str = "directory") -> W
     """
     number = error.errno
     reason = os.strerror(number) if number else str(error).removesuffix(".")
+    if isinstance(error, RefusedFileError):
+        reason = str(error.strerror)
     another = f"name another {kind}"
     if number in OPEN_FILES:
         advice = "Allow more of them: ulimit -n"

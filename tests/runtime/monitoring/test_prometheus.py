@@ -1,13 +1,15 @@
 """Gauges as Prometheus reads them."""
 
 import math
+import os
+from pathlib import Path
 
 import pytest
 from helpers.statuses import STATUS
 
 from qmac.errors import OptionError
 from qmac.runtime.monitoring import prometheus
-from qmac.runtime.monitoring.prometheus import Prometheus, format_gauges
+from qmac.runtime.monitoring.prometheus import Prometheus, check_place, format_gauges
 from qmac.runtime.monitoring.status import Status
 
 
@@ -69,13 +71,51 @@ def test_the_file_is_written_when_due_and_at_the_end(tmp_path, monkeypatch):
     assert [status.done for status in passed] == [500, 1000, 1500, 2000]
 
 
-def test_a_file_that_cannot_be_written_is_warned_of_once(tmp_path, recwarn):
-    (tmp_path / "qmac.prom").mkdir()
+def test_a_file_that_cannot_be_written_is_warned_of_once(tmp_path, recwarn, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(prometheus, "write_whole", full)
     listener = Prometheus(tmp_path / "qmac.prom", lambda status: None)
     for _ in range(2):
         listener(Status(**(STATUS.__dict__ | {"done": 2000})))
     (warning,) = recwarn
     assert "cannot be written" in str(warning.message) and "run goes on" in str(warning.message)
+
+
+def test_only_a_file_of_qmac_is_replaced(tmp_path, recwarn):
+    path = tmp_path / "qmac.prom"
+    for content in (b"", format_gauges(STATUS).encode()):
+        path.write_bytes(content)
+        Prometheus(path, lambda status: None)(STATUS)
+        assert path.read_text() == format_gauges(STATUS)
+    listener = Prometheus(path, lambda status: None)
+    path.write_bytes(b"another program's")
+    listener(STATUS)
+    assert path.read_bytes() == b"another program's"
+    assert "another program has written it" in str(recwarn.pop().message)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes of POSIX")
+def test_nothing_else_is_replaced(tmp_path):
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    (tmp_path / "notes.prom").write_text("mine")
+    (tmp_path / "gauges.txt").write_text(format_gauges(STATUS))
+    (tmp_path / "link.prom").symlink_to(notes)
+    (tmp_path / "folder.prom").mkdir()
+    os.mkfifo(tmp_path / "pipe.prom")
+    for name in ("notes.prom", "folder.prom", "pipe.prom"):
+        with pytest.raises(OptionError, match="is there, and qmac did not write it"):
+            check_place(tmp_path / name)
+    names = ("notes.txt", "gauges.txt", "link.prom", "new.txt")
+    for path in (*(tmp_path / name for name in names), Path("/dev/full"), Path("/dev/stdout")):
+        with pytest.raises(OptionError, match="must end in .prom"):
+            check_place(path)
+    assert notes.read_text() == (tmp_path / "notes.prom").read_text() == "mine"
+    assert check_place(tmp_path / "new.prom") == tmp_path / "new.prom"
+    with pytest.raises(OptionError, match="no such home directory"):
+        check_place(Path("~no-such-user/qmac.prom"))
 
 
 def test_a_directory_that_does_not_exist_is_an_error(tmp_path):

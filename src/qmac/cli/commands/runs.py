@@ -77,7 +77,7 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     Example: qmac optimize job.toml --threads 2
     """
     from qmac.jobs.runner import create_directory
-    from qmac.runtime.monitoring.prometheus import check_directory
+    from qmac.runtime.monitoring.prometheus import check_place
 
     chosen = executor(limits)
     if dry_run:
@@ -86,7 +86,7 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     output = Output(rows, as_json, check_rank(rank_by))
     _announce(chosen)
     if prometheus_file is not None:
-        check_directory(prometheus_file)
+        check_place(prometheus_file)
     directory = create_directory(job, out, save_grid, chosen)
     _run_job(job, directory, limits, chosen, output, prometheus_file=prometheus_file)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from qmac.errors import printable
 from qmac.runtime.monitoring.status import Listener, Status, shorten
 from qmac.storage.atomic import write_whole
+from qmac.storage.files import look_up, open_file, open_to_change
 from qmac.storage.json_text import to_json
 from qmac.storage.lock import LOCK, is_held
 
@@ -89,19 +90,22 @@ class ProgressLog:
 
     def _cut(self) -> None:
         """Leave the newer half of a log that is too long."""
-        if not self._path.exists() or self._path.stat().st_size <= LOG_BYTES:
+        status = look_up(self._path)
+        if status is None or status.st_size <= LOG_BYTES:
             return
-        content = self._path.read_bytes()
-        newer = content[-LOG_BYTES // 2 :]
+        with open_file(self._path) as file:
+            file.seek(-LOG_BYTES // 2, os.SEEK_END)
+            newer = file.read(LOG_BYTES // 2)
         _, _, whole_lines = newer.partition(b"\n")
         write_whole(self._path, [whole_lines])
 
     def _append(self, line: bytes) -> None:
         """Add a line, after a line break if a process was killed within its last line."""
-        with self._path.open("a+b") as file:
+        with os.fdopen(open_to_change(self._path), "r+b") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 1))
-            is_torn = file.read() not in (b"", b"\n")
+            is_torn = file.read(1) not in (b"", b"\n")
+            file.seek(0, os.SEEK_END)
             file.write(b"\n" + line if is_torn else line)
 
 
@@ -190,9 +194,10 @@ def read_last_line(path: Path) -> LogLine | None:
         None where there is none.
     """
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            texts = file.read().splitlines()
+        with open_file(path) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL_BYTES))
+            texts = file.read(TAIL_BYTES).splitlines()
     except OSError:
         return None
     for text in reversed(texts):

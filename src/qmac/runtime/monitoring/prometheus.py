@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import time
 from collections.abc import Callable
@@ -11,9 +12,13 @@ from typing import NamedTuple
 from qmac.errors import OptionError, printable, warn
 from qmac.runtime.monitoring.status import Listener, Status
 from qmac.storage.atomic import write_whole
+from qmac.storage.files import is_file, look_up, open_file, resolve_typed
 
 WRITE_SECONDS = 5.0
 """Between two writes of the file."""
+SUFFIX = ".prom"
+"""Ending of the files that node_exporter reads."""
+BEGINNING = b"# HELP qmac_"
 
 
 class Gauge(NamedTuple):
@@ -83,12 +88,11 @@ class Prometheus:
     Raises
     ------
     OptionError
-        If the directory of the file does not exist.
+        As ``check_place``.
     """
 
     def __init__(self, path: Path, listener: Listener) -> None:
-        check_directory(path)
-        self._path = path
+        self._path = check_place(path)
         self._listener = listener
         self._next = 0.0
         self._has_warned = False
@@ -101,6 +105,8 @@ class Prometheus:
             return
         self._next = now + WRITE_SECONDS
         try:
+            if not _is_free(self._path):
+                raise OSError(errno.EEXIST, "another program has written it")
             write_whole(self._path, [format_gauges(status).encode()])
         except OSError as error:  # no reason to stop
             if not self._has_warned:
@@ -109,24 +115,58 @@ class Prometheus:
             self._has_warned = True
 
 
-def check_directory(path: Path) -> None:
-    """Check that the directory of the file exists.
+def check_place(path: Path) -> Path:
+    """Check that the file may be written: ``*.prom``, which is not there or was written by qmac.
 
     Parameters
     ----------
     path : Path
         The file.
 
+    Returns
+    -------
+    Path
+        The file, with links followed.
+
     Raises
     ------
     OptionError
-        If it does not.
+        If the directory does not exist, the name has another ending, or the file is another, which
+        would be replaced.
     """
-    if not path.parent.is_dir():
+    try:
+        place = resolve_typed(path)
+        has_directory, is_free = place.parent.is_dir(), _is_free(place)
+    except OSError as error:
+        raise OptionError(
+            f"the Prometheus file {path} cannot be written: {error.strerror}. Name another."
+        ) from None
+    if not has_directory:
         raise OptionError(
             f"the directory of the Prometheus file {path} does not exist. "
             "Create it, or name another."
         )
+    if place.suffix != SUFFIX:
+        raise OptionError(
+            f"the Prometheus file {path} must end in {SUFFIX}, which node_exporter reads. "
+            f"Name one such as {place.with_name('qmac.prom')}."
+        )
+    if not is_free:
+        raise OptionError(
+            f"the Prometheus file {path} is there, and qmac did not write it. Name a new file."
+        )
+    return place
+
+
+def _is_free(place: Path) -> bool:
+    """Whether there is no file, an empty one, or one that qmac wrote."""
+    status = look_up(place)
+    if status is None:
+        return True
+    if not is_file(place):
+        return False
+    with open_file(place) as file:
+        return file.read(len(BEGINNING)) in (b"", BEGINNING)
 
 
 def format_gauges(status: Status) -> str:

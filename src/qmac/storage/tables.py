@@ -1,0 +1,173 @@
+"""Arrays and tables of files that are not trusted: what they take in memory is known before."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from qmac.storage.files import open_file
+
+HEADER_BYTES = 4096
+"""More than the header of an array of NumPy has."""
+MOST_EXPANSION = 256
+"""Bytes in memory of a table for each byte of its file; the top rows of equal scores have 130."""
+LEAST_BYTES = 64 * 2**20
+"""A table of so many bytes in memory is read, however small its file is."""
+CELL_BYTES = 8
+CODECS = frozenset({"UNCOMPRESSED", "SNAPPY"})
+"""What qmac writes. Others may hold gigabytes in a few bytes."""
+FIXED_TYPES = frozenset({"BOOLEAN", "INT32", "INT64", "FLOAT", "DOUBLE"})
+"""Types of Parquet whose cells have ``CELL_BYTES`` at most."""
+
+
+def load_array(path: Path, most: float) -> np.ndarray:
+    """Read an array that ``np.save`` wrote; no pickles.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    most : float
+        Bytes of the largest array that is read.
+
+    Returns
+    -------
+    ndarray
+        The array.
+
+    Raises
+    ------
+    OSError
+        If the file is refused, see ``open_file``, or larger.
+    ValueError
+        If it is no array, or its size is not that of the file.
+    """
+    with open_file(path, most + HEADER_BYTES) as file:
+        size = file.seek(0, io.SEEK_END)
+        return _read_array(file, size)
+
+
+def _read_array(file: Any, size: int) -> np.ndarray:
+    """Read an array whose header agrees with the size of the file."""
+    file.seek(0)
+    version = np.lib.format.read_magic(file)
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, _, dtype = read(file)
+    if dtype.hasobject or file.tell() + math.prod(shape) * dtype.itemsize != size:
+        raise ValueError("the size of an array is not that of its file")
+    file.seek(0)
+    array: np.ndarray = np.load(file, allow_pickle=False)
+    return array
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read arrays that ``np.savez_compressed`` wrote; no pickles.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict
+        Arrays by name. Together they have a thousand times the bytes of the file at most, by the
+        nature of its compression.
+
+    Raises
+    ------
+    OSError
+        If the file is refused, see ``open_file``.
+    ValueError
+        If it holds no such arrays, or the size of one is not what it says.
+    """
+    arrays = {}
+    with open_file(path) as file, zipfile.ZipFile(file) as members:
+        for member in members.infolist():
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{member.filename} has another compression")
+            with members.open(member) as content:
+                name = member.filename.removesuffix(".npy")
+                arrays[name] = _read_array(content, member.file_size)
+    return arrays
+
+
+def check_table(file: BinaryIO, rows: int | None = None) -> None:
+    """Check how much memory a Parquet file would take, and return to its beginning.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        A file of ``open_file``.
+    rows : int, optional
+        Number of rows that it should have; None for any.
+
+    Raises
+    ------
+    ValueError
+        If it has columns or a compression that qmac does not write, another number of rows, or
+        would take much more memory than such a file does.
+    """
+    import pyarrow.parquet as pq
+
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    metadata = pq.ParquetFile(file).metadata
+    if rows is not None and metadata.num_rows != rows:
+        raise ValueError(f"it has {metadata.num_rows:,} rows, not {rows:,}")
+    for group in range(metadata.num_row_groups):
+        for place in range(metadata.num_columns):
+            column = metadata.row_group(group).column(place)
+            if column.compression not in CODECS or column.physical_type not in FIXED_TYPES:
+                raise ValueError(
+                    f"a column is {column.physical_type} in {column.compression}, which qmac does "
+                    "not write"
+                )
+    cells = metadata.num_rows * metadata.num_columns
+    if cells * CELL_BYTES > max(LEAST_BYTES, size * MOST_EXPANSION):
+        raise ValueError(f"{metadata.num_rows:,} rows in {size:,} bytes are refused")
+    file.seek(0)
+
+
+def read_first_row(path: Path, columns: Collection[str]) -> dict[str, Any] | None:
+    """Read one row of a Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : collection of str
+        Names of the columns.
+
+    Returns
+    -------
+    dict or None
+        Values by name; None if there is no row.
+
+    Raises
+    ------
+    OSError
+        If the file is refused, see ``open_file``.
+    ValueError
+        As ``check_table``.
+    """
+    import pyarrow.parquet as pq
+
+    with open_file(path) as file:
+        check_table(file)
+        batches = pq.ParquetFile(file).iter_batches(batch_size=1, columns=list(columns))
+        for batch in batches:
+            rows: list[dict[str, Any]] = batch.slice(0, 1).to_pylist()
+            if rows:
+                return rows[0]
+    return None

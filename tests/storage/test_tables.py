@@ -1,0 +1,78 @@
+"""What a file takes in memory is known before it is read."""
+
+import io
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from qmac.storage.files import open_file
+from qmac.storage.tables import check_table, load_array, load_arrays, read_first_row
+
+
+def check(path, rows=None):
+    with open_file(path) as file:
+        check_table(file, rows)
+        return pd.read_parquet(file)
+
+
+def test_what_is_written_is_read(tmp_path):
+    frame = pd.DataFrame({"a": [3, 4], "b": [0.5, np.nan]}, pd.date_range("2001-01-01", periods=2))
+    frame.to_parquet(tmp_path / "table")
+    assert check(tmp_path / "table").equals(frame) and check(tmp_path / "table", 2).equals(frame)
+    assert read_first_row(tmp_path / "table", ["a", "b"]) == {"a": 3, "b": 0.5}
+    frame.iloc[:0].to_parquet(tmp_path / "empty")
+    assert read_first_row(tmp_path / "empty", ["a"]) is None
+    for array in (np.arange(6.0).reshape(2, 3), np.zeros((0, 3)), np.array(5), np.array([True])):
+        np.save(tmp_path / "array.npy", array)
+        np.savez_compressed(tmp_path / "arrays", one=array, other=array.T)
+        assert np.array_equal(load_array(tmp_path / "array.npy", array.nbytes), array)
+        read = load_arrays(tmp_path / "arrays.npz")
+        assert list(read) == ["one", "other"] and np.array_equal(read["other"], array.T)
+
+
+def test_many_rows_in_a_small_file(tmp_path):
+    rows = 20_000_000
+    pd.DataFrame({"a": np.zeros(rows, np.int8)}).to_parquet(tmp_path / "table")
+    assert (tmp_path / "table").stat().st_size < 1 << 20
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="20,000,000 rows in .* bytes are refused"):
+        check(tmp_path / "table")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("change", ["rows", "codec", "text"])
+def test_tables_that_are_not_of_qmac(tmp_path, change):
+    frame = pd.DataFrame({"a": ["x"] if change == "text" else [1]})
+    frame.to_parquet(tmp_path / "table", compression="zstd" if change == "codec" else "snappy")
+    with pytest.raises(ValueError, match="1 rows, not 2|which qmac does not write"):
+        check(tmp_path / "table", 2 if change == "rows" else None)
+
+
+def test_an_array_that_says_it_is_larger(tmp_path):
+    header = {"descr": "<f8", "fortran_order": False, "shape": (1 << 40,)}
+    text = io.BytesIO()
+    np.lib.format.write_array_header_1_0(text, header)
+    (tmp_path / "array.npy").write_bytes(text.getvalue() + bytes(80))
+    with zipfile.ZipFile(tmp_path / "arrays.npz", "w") as members:
+        members.writestr("one.npy", text.getvalue() + bytes(80))
+    with pytest.raises(ValueError, match="not that of its file"):
+        load_array(tmp_path / "array.npy", 80)
+    with pytest.raises(ValueError, match="not that of its file"):
+        load_arrays(tmp_path / "arrays.npz")
+    np.save(tmp_path / "large.npy", np.zeros(1000))
+    with pytest.raises(OSError, match="too large"):
+        load_array(tmp_path / "large.npy", 80)
+
+
+def test_no_pickle_and_no_other_compression(tmp_path):
+    np.save(tmp_path / "array.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(ValueError):
+        load_array(tmp_path / "array.npy", 1000)
+    with zipfile.ZipFile(tmp_path / "arrays.npz", "w", zipfile.ZIP_LZMA) as members:
+        members.writestr("one.npy", bytes(80))
+    with pytest.raises(ValueError, match="another compression"):
+        load_arrays(tmp_path / "arrays.npz")
