@@ -23,6 +23,8 @@ Value = TypeVar("Value")
 SHOWN_CHARACTERS = 80
 """Of a value in a message."""
 LONG_INT = 10**SHOWN_CHARACTERS
+LONGEST_PATH = 32_767
+"""Characters; no system takes more."""
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+")
 """How ``http://``, ``s3://`` and ``file://`` begin; a path has lost the second slash. One letter is
 a drive."""
@@ -434,4 +436,5 @@ def _read_path(value: Any) -> str:
         os.fsencode(text)
     except (TypeError, UnicodeError):  # half of a pair of surrogates is in no name of a file
         return ""
-    return text if isinstance(text, str) and "\0" not in text else ""
+    is_path = isinstance(text, str) and "\0" not in text and len(text) <= LONGEST_PATH
+    return text if is_path else ""

@@ -37,3 +37,33 @@ def test_columns_become_floats():
 def test_bad_values(values, says):
     with pytest.raises(PricesError, match=re.escape(says)):
         check_values(pd.DataFrame({"Close": pd.Series(values, DAYS, object)}), "SPY")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([5, 6, 7j]),
+        [5.0, 6.0, 7j],
+        [True, True, True],
+        np.array([True, True, True]),
+        pd.to_timedelta([1, 2, 3], "D"),
+        DAYS,
+        DAYS.tz_localize("UTC"),
+        pd.period_range("2001-01-01", periods=3, freq="D"),
+        pd.IntervalIndex.from_breaks([1, 2, 3, 4]),
+        pd.Series([10**400] * 3, DAYS),
+        pd.Series([10**5000] * 3, DAYS),
+        [[1, 2], [1], [2]],
+    ],
+    ids=lambda values: type(values).__name__,
+)
+def test_what_pandas_takes_for_a_number_is_no_price(values):
+    column = values if isinstance(values, pd.Series) else pd.Series(list(values), DAYS)
+    with pytest.raises(PricesError, match=r"Close is .* in row [123] .*Prices must be positive"):
+        check_values(pd.DataFrame({"Close": column}), "SPY")
+
+
+def test_a_volume_may_be_anything():
+    frame = pd.DataFrame({"Close": [5.0, 6, 7], "Volume": [10**400, 7j, True]}, DAYS)
+    check_values(frame, "SPY")
+    assert frame["Volume"].isna().tolist() == [False, True, True]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from qmac._checks import describe
 from qmac.data.layouts import DATE_NAMES
 from qmac.errors import PricesError
 
@@ -119,7 +120,8 @@ def _convert(index: pd.Index, name: str) -> pd.DatetimeIndex:
 
 def _are_numbered_dates(index: pd.Index) -> bool:
     """Return whether an index holds whole numbers such as 20200131."""
-    if not pd.api.types.is_numeric_dtype(index) or index.hasnans:
+    types = pd.api.types
+    if not types.is_numeric_dtype(index) or types.is_complex_dtype(index) or index.hasnans:
         return False
     are_whole = index % 1 == 0
     return bool(((index >= FIRST_DATE) & (index <= LAST_DATE) & are_whole).all())
@@ -139,8 +141,8 @@ def _parse(texts: pd.Series, name: str) -> pd.DatetimeIndex:
             ) from None
         row = int(bad[0])
         raise PricesError(
-            f"{name}: row {row + 1} has the date {texts.iloc[row]!r}, which cannot be read. "
-            "Write dates as 2010-01-04 or 2010-01-04 15:30."
+            f"{name}: row {row + 1} has the date {describe(texts.iloc[row])}, which cannot be "
+            "read. Write dates as 2010-01-04 or 2010-01-04 15:30."
         ) from None
 
 
