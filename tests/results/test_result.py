@@ -97,7 +97,7 @@ def test_rows_are_the_ranked_ones_as_plain_values(result, monkeypatch):
 
 
 def test_ranked_by_another_radius_is_computed_anew(result):
-    assert result.ranked("objective") is result.top
+    assert result.ranked("objective").equals(result.top)
     near = result.ranked(radius=1)
     assert sorted(near.index) == sorted(result.top.index)
     assert near["plateau"].is_monotonic_increasing  # the lowest is the best
@@ -159,3 +159,71 @@ def test_neighbourhoods_are_the_same_after_a_save(tmp_path):
     assert again.neighbourhood().equals(result.neighbourhood())
     assert again.machine == result.machine != ""
     assert pickle.loads(pickle.dumps(again)).digest == result.digest  # noqa: S301
+
+
+def spoil(value):
+    """Change a value in place in whatever way it allows."""
+    if isinstance(value, np.ndarray):
+        with pytest.raises(ValueError, match="read-only"):
+            value[...] = 0
+    elif isinstance(value, pd.DataFrame):
+        value.iloc[0] = value.iloc[-1]
+        value.pop(value.columns[0])
+    elif isinstance(value, pd.Series):
+        value.iloc[:] = 0
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            spoil(inner)
+        value.clear()
+
+
+def spoil_all(thing):
+    """Change every public attribute in place; return how many there were that could be changed."""
+    spoilt = 0
+    for name in dir(thing):
+        value = None if name.startswith("_") else getattr(thing, name)
+        if isinstance(value, np.ndarray | pd.DataFrame | pd.Series | dict | list):
+            is_copy = name in ("edges", "about")  # computed at each call
+            if not (is_copy and isinstance(value, np.ndarray)):
+                spoil(value)
+            spoilt += 1
+    return spoilt
+
+
+def test_a_result_cannot_be_changed_by_looking_at_it(tmp_path):
+    prices = qmac.Prices.of(frame(series("random", 200, 2)), "SPY")
+    grid = qmac.Grid(windows=range(2, 9))
+    result = qmac.optimize(prices, grid, out=tmp_path / "run", save_grid="float64")
+    again = qmac.load(tmp_path / "run")
+    for one in (result, again):
+        before, top, best = one.summary(), one.top, one.best
+        parts = (one, one.distribution, one.maps, one.series, one.request, one.fingerprint.request)
+        counted = [spoil_all(part) for part in (*parts, one.grid, one.series.prices, one.rules)]
+        assert counted[:3] == [9, 3, 3] and sum(counted) > 18
+        spoil(one.summary())
+        spoil(one.ranked("objective"))
+        spoil(one.map("buy_fast", "buy_slow"))
+        one.top.pop("plateau")
+        assert one.summary() == before and one.top.equals(top) and one.best == best
+        assert one.grid == grid and one.series.prices.frame.equals(prices.frame)
+    spoil(again.scores.of_sell(2, 3))
+    assert again.scores[again.best] == pytest.approx(again.top["total_return"].iloc[0])
+    saved = qmac.load(result.save(tmp_path / "saved"))
+    assert saved.top.equals(result.top) and saved.digest == result.digest
+
+
+def test_grids_and_backtests_cannot_be_changed_either():
+    grid = qmac.Grid(windows=range(2, 9))
+    grid.roles.clear()
+    with pytest.raises(AttributeError, match=r"a grid cannot be changed: size\."):
+        grid.size = 1
+    assert pickle.loads(pickle.dumps(grid)) == grid and grid.index((2, 3, 4, 5)) == 0
+    run = qmac.backtest(frame(series("random", 200, 2)), (2, 5, 3, 8))
+    before = [run.metrics, run.equity, run.trades, run.bars]
+    assert spoil_all(run) == 4
+    after = [run.metrics, run.equity, run.trades, run.bars]
+    assert all(one.equals(other) for one, other in zip(before, after, strict=True))
+    results = qmac.optimize_many({"A": frame(series("random", 200, 2))}, grid)
+    spoil(results.left_out)
+    spoil(results.winners)
+    assert list(results) == ["A"] and results.winners["buy_fast"].notna().all()

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from qmac._checks import check_count, check_text, describe
+from qmac._fields import protected
 from qmac.data.dates import check_dates, infer_periods_per_year
 from qmac.data.layouts import select_columns
 from qmac.data.quality import check_values
 from qmac.errors import PricesError
 
 
+@protected("frame")
 @dataclass(frozen=True, eq=False)
 class Prices:
     """Checked bars: dates ascend, every price is finite and positive.
@@ -39,7 +41,7 @@ class Prices:
         check_text("name", self.name, PricesError)
 
     def __len__(self) -> int:
-        return len(self.frame)
+        return len(self.index)
 
     @functools.cached_property
     def index(self) -> pd.DatetimeIndex:

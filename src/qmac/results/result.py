@@ -14,6 +14,7 @@ import pandas as pd
 
 from qmac import _views
 from qmac._checks import check_choice, check_count, check_path
+from qmac._fields import protected
 from qmac.data.prices import Prices
 from qmac.engine.backtest.batch import evaluate
 from qmac.engine.dataset.period import build_period
@@ -39,9 +40,22 @@ REPLAY_TOLERANCE = 1e-6
 """Relative difference between the best row and its replay on the same prices."""
 
 
+@protected(
+    "top",
+    "filtered_by",
+    "constraints",
+    "prices",
+    "hold",
+    "top_scores",
+    "degradations",
+    "failed",
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """The answer of a sweep. Every figure but ``elapsed`` is the same for any number of threads."""
+    """The answer of a sweep. Every figure but ``elapsed`` is the same for any number of threads.
+
+    Nothing of it can be changed: frames, dicts and lists are copies, arrays are read-only.
+    """
 
     top: pd.DataFrame
     """The best combinations: four windows, then every metric; by objective, then index."""

@@ -78,11 +78,11 @@ class Grid:
         shared_windows: bool = False,
     ) -> None:
         by_role = dict(zip(ROLES, (buy_fast, buy_slow, sell_fast, sell_slow), strict=True))
-        self.roles = _check_roles(windows, by_role)
+        self._roles = _check_roles(windows, by_role)
         self.shared_windows = check_flag("shared_windows", shared_windows, GridError)
-        self.windows = tuple(sorted(set().union(*self.roles.values())))
-        self.buys = PairSet(self.roles["buy_fast"], self.roles["buy_slow"])
-        self.sells = PairSet(self.roles["sell_fast"], self.roles["sell_slow"])
+        self.windows = tuple(sorted(set().union(*self._roles.values())))
+        self.buys = PairSet(self._roles["buy_fast"], self._roles["buy_slow"])
+        self.sells = PairSet(self._roles["sell_fast"], self._roles["sell_slow"])
         self._check_pairs()
         self._prepare_sums()
         self.size: int = self._row_sums[-1]
@@ -91,6 +91,16 @@ class Grid:
                 f"windows {format_windows(self.windows)} allow no combination: four different "
                 "windows are needed. Add windows, or allow shared_windows."
             )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if "size" in vars(self):  # it is set last
+            raise AttributeError(f"a grid cannot be changed: {name}. Make another one.")
+        super().__setattr__(name, value)
+
+    @property
+    def roles(self) -> dict[str, tuple[int, ...]]:
+        """Windows of each average, ascending."""
+        return dict(self._roles)
 
     def _check_pairs(self) -> None:
         is_short = len(self.windows) < 2

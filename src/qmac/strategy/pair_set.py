@@ -22,7 +22,7 @@ class PairSet:
 
     Attributes
     ----------
-    row_starts : list of int
+    row_starts : tuple of int
         Rank of the first pair of each row, and the number of pairs at the end.
     size : int
         Number of pairs.
@@ -30,7 +30,7 @@ class PairSet:
 
     def __init__(self, fast: tuple[int, ...], slow: tuple[int, ...]) -> None:
         self.fast, self.slow = fast, slow
-        self.row_starts = [0, *accumulate(self._row_size(window) for window in fast)]
+        self.row_starts = (0, *accumulate(self._row_size(window) for window in fast))
         self.size = self.row_starts[-1]
 
     def _row_size(self, fast: int) -> int:

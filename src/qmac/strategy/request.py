@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qmac._checks import check_count, check_flag
+from qmac._fields import protected
 from qmac.errors import OptionError, warn
 from qmac.strategy.constraints import Constraints, check_constraints, find_oddities
 from qmac.strategy.grid import ROLES, Grid
@@ -38,6 +39,7 @@ TYPE_NAMES: Mapping[type, str] = {
 """Types of JSON, for people."""
 
 
+@protected("constraints")
 @dataclass(frozen=True)
 class Request:
     """What is computed for every series of a run, checked once at the border.

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from qmac import _views
+from qmac._fields import protected
 from qmac.data.prices import Prices
 from qmac.engine.backtest.batch import distinct_windows, first_row
 from qmac.engine.backtest.inputs import TradeList, build_hold_inputs, build_inputs
@@ -20,9 +21,10 @@ from qmac.strategy.grid import Combination, check_combination
 from qmac.strategy.rules import Rules
 
 
+@protected("metrics", "equity", "trades", "bars")
 @dataclass(frozen=True, eq=False, repr=False)
 class Backtest:
-    """One combination on one series, from the first bar that may trade."""
+    """One combination on one series, from the first bar that may trade; its frames are copies."""
 
     combination: Combination
     metrics: pd.Series

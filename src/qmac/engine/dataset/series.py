@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qmac._fields import protected
 from qmac.data.prices import Prices
 from qmac.engine.dataset.period import Period, build_period, periods_per_year
 from qmac.engine.dataset.signals import (
@@ -20,6 +21,7 @@ from qmac.kernels.trades.scores import Facts
 from qmac.strategy.rules import Rules
 
 
+@protected("averages")
 @dataclass(frozen=True, eq=False)
 class Series:
     """Prices, and averages of the user's own by window where there are any."""

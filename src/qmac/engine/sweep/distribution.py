@@ -9,12 +9,14 @@ from fractions import Fraction
 import numpy as np
 
 from qmac._checks import check_number
+from qmac._fields import protected
 from qmac.engine.sweep.reductions import Units, sum_of_squares
 from qmac.errors import OptionError
 from qmac.kernels.sweep.tally import BINS, Cells, Scale, Tally
 from qmac.strategy.objective import Objective
 
 
+@protected("score_edges", "counts")
 @dataclass(frozen=True, eq=False)
 class Distribution:
     """All scored combinations, by their objective.

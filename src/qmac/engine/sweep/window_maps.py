@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from qmac._checks import check_choice
+from qmac._fields import protected
 from qmac.engine.dataset.signals import MapFunction
 from qmac.engine.sweep.reductions import PAIRS, Units
 from qmac.errors import OptionError
@@ -71,6 +72,7 @@ def _list_additions(cells: Cells, lists: Lists, into: Cells) -> list[functools.p
     return steps
 
 
+@protected("best", "means", "counts")
 @dataclass(frozen=True, eq=False)
 class Maps:
     """Best, mean and count of the objective for each value of two of the four windows."""

@@ -1,0 +1,102 @@
+"""Fields whose content cannot be changed by whoever reads them: frames, arrays, dicts and lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+Class = TypeVar("Class", bound=type)
+
+
+class _ProtectedField:
+    """A field of a frozen dataclass that holds and returns ``protect(value)``.
+
+    The value stays in the object's dictionary under the name of the field, so pickles and
+    ``dataclasses.replace`` are as ever.
+
+    Parameters
+    ----------
+    name : str
+        Name of the field.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object | None, owner: type | None = None) -> Any:
+        if instance is None:
+            raise AttributeError(self._name)
+        return protect(vars(instance)[self._name])
+
+    def __set__(self, instance: object, value: Any) -> None:
+        vars(instance)[self._name] = protect(value)
+
+
+def protect(value: Any) -> Any:
+    """Return a value whose changes do not reach the one that was passed.
+
+    Parameters
+    ----------
+    value : object
+        A frame or a series of pandas, an array, a dict, a list, or what cannot be changed anyway.
+
+    Returns
+    -------
+    object
+        Of a frame a lazy copy (pandas copies a column when it is changed; 40 us for any number of
+        rows), of an array a view that is read-only, of a dict or a list a copy.
+
+    Examples
+    --------
+    >>> inner = {"total_trades": [1, None]}
+    >>> protect(inner)["total_trades"].append(2)
+    >>> inner
+    {'total_trades': [1, None]}
+    """
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    if isinstance(value, dict):
+        return {name: protect(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [protect(inner) for inner in value]
+    if hasattr(value, "iloc"):  # pandas is not imported for it
+        return value.copy(deep=False)
+    return value
+
+
+def protected(*names: str) -> Callable[[Class], Class]:
+    """Return a decorator that protects fields of a frozen dataclass.
+
+    Parameters
+    ----------
+    *names : str
+        The fields whose content could be changed.
+
+    Returns
+    -------
+    callable
+        Takes the class and returns it.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @protected("counts")
+    ... @dataclass(frozen=True)
+    ... class Tally:
+    ...     counts: dict[str, int]
+    >>> tally = Tally({"trades": 2})
+    >>> tally.counts.clear()
+    >>> tally
+    Tally(counts={'trades': 2})
+    """
+
+    def decorate(decorated: Class) -> Class:
+        for name in names:
+            setattr(decorated, name, _ProtectedField(name))
+        return decorated
+
+    return decorate
