@@ -25,6 +25,9 @@ for group in {groups!r}:
     Path(group, "cgroup.procs").write_text("0")  # 0 is the writer itself
 import qmac.jobs.monitor as monitor
 monitor.SNAPSHOT_SECONDS, monitor.SNAPSHOT_COST = {snapshots!r}
+monitor.FIRST_SECONDS = min(monitor.FIRST_SECONDS, monitor.SNAPSHOT_SECONDS)
+if monitor.SNAPSHOT_SECONDS > 60:  # none is wanted
+    monitor.FIRST_SECONDS = monitor.SNAPSHOT_SECONDS
 from qmac.cli.main import main
 main()
 """

@@ -116,6 +116,50 @@ def test_snapshots_wait_for_workers_but_not_for_ever(evaluator, monkeypatch):
     assert folder.saved == 2
 
 
+def sweep_for(evaluator, seconds, whole, cost, now, monitor, ledger):
+    """Seconds at which snapshots are written of a sweep that takes ``whole``."""
+    moments, folder = [], monitor.directory
+
+    def save(*_):
+        moments.append(round(now[0] - began, 1))
+        now[0] += cost
+
+    folder.save_snapshot = save
+    monitor.begin(evaluator, ledger, 1)
+    began = now[0]
+    all_work = ledger.work.sum()
+    while now[0] < began + seconds:
+        now[0] += 0.1
+        ledger.settled_by = set(range(8))
+        ledger._swept = all_work * min(0.999, (now[0] - began) / whole)
+        monitor(ledger)
+    return moments
+
+
+def test_the_first_snapshot_comes_soon_and_the_intervals_grow(evaluator, monkeypatch):
+    now = clocked(monkeypatch)
+    monitor = build_monitor(directory=Folder())
+    moments = sweep_for(evaluator, 60, 600, 0.02, now, monitor, ledger_of(evaluator))
+    assert moments[:5] == pytest.approx([1, 3, 7, 15, 25], abs=0.7)
+    assert 8 < np.diff(moments[4:]).min() <= np.diff(moments[4:]).max() < 11
+
+
+@pytest.mark.parametrize("cost", [0.02, 0.25, 1.0])
+@pytest.mark.parametrize("whole", [120, 1000])
+def test_early_snapshots_are_made_up_for(evaluator, monkeypatch, whole, cost):
+    now = clocked(monkeypatch)
+    monitor = build_monitor(directory=Folder())
+    moments = sweep_for(evaluator, whole, whole, cost, now, monitor, ledger_of(evaluator))
+    assert moments[0] < 1.5  # a kill after two seconds has gained one
+    assert len(moments) == 1 or len(moments) * cost <= monitors.SNAPSHOT_COST * (whole + 2)
+
+
+def test_a_sweep_of_seconds_writes_no_snapshot(evaluator, monkeypatch):
+    now = clocked(monkeypatch)
+    monitor = build_monitor(directory=Folder())
+    assert not sweep_for(evaluator, 2.5, 2.5, 0.02, now, monitor, ledger_of(evaluator))
+
+
 def test_slow_snapshots_are_rare(evaluator, monkeypatch):
     now, ledger, folder = clocked(monkeypatch), ledger_of(evaluator), Folder()
     monitor = build_monitor(directory=folder)

@@ -33,9 +33,16 @@ from qmac.strategy.grid import Grid
 from qmac.strategy.objective import Objective
 
 SNAPSHOT_SECONDS = 10.0
-"""Between two snapshots at least; a shorter run writes none."""
+"""Between two snapshots at least, once a run has gone on for a while."""
+FIRST_SECONDS = 1.0
+"""From the start of a sweep to its first snapshot; from there the intervals double."""
+LEAST_LEFT_SECONDS = 2.0
+"""What is left of a sweep that is saved so early: a shorter one is done before it pays."""
 SNAPSHOT_COST = 0.01
 """Share of the time that snapshots may take."""
+EARLY_COST = 0.05
+"""Share of the time so far that early ones may take, where it is within half of ``SNAPSHOT_COST``
+of the time that the whole sweep will take."""
 CALL_SECONDS = 3.0
 """A snapshot waits so long at most for workers to settle; without them it is only older."""
 RATE_SECONDS = 10.0
@@ -196,7 +203,6 @@ class SweepMonitor:
         """
         self._began = time.perf_counter()
         self._governor_began = self.governor.seconds
-        self._schedule.begin()
         self._rate.begin(share=0.0)
         self._open_writer(evaluator)
         self._admit(evaluator, threads)
@@ -204,6 +210,7 @@ class SweepMonitor:
             # now, while there is memory: a tally is merged into it at every snapshot
             ledger.allocate()
             self._resume(self.directory, evaluator, ledger)
+        self._schedule.begin(ledger.share)
         self._was_swept_before = ledger.is_complete
         if self._writer is not None and self._writer.dropped is not None:
             evaluator.sink = None
@@ -403,35 +410,62 @@ class SweepMonitor:
 
 
 class _SnapshotSchedule:
-    """When snapshots are due: every ten seconds, and less often where they take long."""
+    """When snapshots are due: every ten seconds, and less often where they take long.
+
+    A process that is killed within seconds, again and again, must gain something each time. So the
+    first one is due a second after the start, and the intervals grow from there. What early ones
+    cost beyond ``SNAPSHOT_COST``, the rest of the run makes up for.
+    """
 
     def __init__(self) -> None:
-        self._began = self._saved = 0.0
-        self._interval = SNAPSHOT_SECONDS
-        self._spent = 0.0
+        self._began = self._saved = self._called = 0.0
+        self._interval, self._early_interval = SNAPSHOT_SECONDS, FIRST_SECONDS
+        self._first_share = 0.0
+        self._spent = self._last = 0.0
         self._has_called = False
 
-    def begin(self) -> None:
+    def begin(self, share: float) -> None:
+        """Begin to count, from a share that is done already."""
         self._began = self._saved = time.perf_counter()
+        self._first_share = share
 
     def is_due(self, ledger: Ledger, threads: int) -> bool:
         """Whether to save now; workers are first called in to settle, and waited for a while."""
-        waited = time.perf_counter() - self._saved - self._interval
-        if waited < 0:
-            return False
+        now = time.perf_counter()
+        late = now - self._saved - self._interval
         if not self._has_called:
+            if late < 0 and not self._is_early_due(now, ledger.share):
+                return False
             ledger.request_settlement()
-            self._has_called = True
-        return len(ledger.settled_by) >= threads or waited > CALL_SECONDS
+            self._has_called, self._called = True, now
+        if len(ledger.settled_by) >= threads or late > CALL_SECONDS:
+            return True
+        # an early one waits for one worker at least: else there may be nothing new
+        return bool(ledger.settled_by) and now - self._called > CALL_SECONDS
+
+    def _is_early_due(self, now: float, share: float) -> bool:
+        """Whether one is due although the usual interval is not over.
+
+        There must be something to save, and a while to go, as far as that is known.
+        """
+        swept = share - self._first_share
+        if swept <= 0 or now - self._saved < self._early_interval:
+            return False
+        elapsed = now - self._began
+        expected = elapsed * (1 - self._first_share) / swept
+        allowed = min(EARLY_COST * elapsed, SNAPSHOT_COST / 2 * expected)
+        return expected - elapsed >= LEAST_LEFT_SECONDS and self._spent + self._last <= allowed
 
     def record(self, seconds: float) -> None:
         """Set when the next snapshot is due, after one that took so long."""
         self._saved = time.perf_counter()
         self._has_called = False
         self._spent += seconds
+        self._last = seconds
         # then one more, as long as the last, will be within the cost
         due = self._began + (self._spent + seconds) / SNAPSHOT_COST
         self._interval = max(SNAPSHOT_SECONDS, due - self._saved)
+        self._early_interval *= 2
 
 
 class _Rate:
