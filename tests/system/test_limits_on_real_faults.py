@@ -107,6 +107,25 @@ def test_a_wide_grid_is_refused_before_it_is_built(tmp_path):
     assert child.peak < 200 * MIB and time.monotonic() - child.began < 20
 
 
+def test_a_shortage_before_a_symbol_is_waited_out(tmp_path, sample):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("AAA", "BBB", "CCC"):
+        sample.tail(2000).frame.to_csv(data / f"{name}.csv")
+    out = tmp_path / "out"
+    words = ("optimize", data, "--windows", "2:80", "--out", out)
+    with (
+        group("memory", memory_limit_in_bytes=400 * MIB) as memory,
+        held(memory, 240 * MIB, 4),
+        Run(*words, groups=[memory]) as child,
+    ):
+        assert child.end() == 0, child.err
+        assert child.kills == 0
+    assert sorted(path.name for path in (out / "results").iterdir()) == ["AAA", "BBB", "CCC"]
+    waited = [line for line in child.lines if "waiting" in line.get("reason", "")]
+    assert waited and waited[0]["name"] == "AAA" and waited[0]["level"] == "pause"
+
+
 def test_the_limit_asked_for(tmp_path):
     child = run(4096, tmp_path / "out", "--windows", "2:252", "--memory", "250MiB")
     assert "limit set with memory" in child.err

@@ -33,6 +33,9 @@ SAMPLED_BYTES = 16 * 2**20
 CROSS_BYTES, PAIR_BYTES = 24, 60
 """While equal lists are found, beyond the crosses themselves: places of 8 bytes, three times; and
 pairs in order. Measured at 252 to 1,000 windows and up to 40,000 bars: 0.5 to 0.85 of this."""
+PRICE_BYTES = 4 * 6 * 8
+"""A bar while its prices are read: five columns and a date, as Parquet, as Arrow and twice in
+pandas."""
 ROW_BYTES = 1200
 """A top row, from its replay to the printed result: its metrics, in parts and joined, as Parquet
 and read again. Measured at 200,000 rows: 830, and a copy where they are ranked by their plateau."""
@@ -122,6 +125,22 @@ def loading_bytes() -> int:
     """
     is_loaded = getattr(sweep_cells, "signatures", True)
     return 0 if is_loaded else LOADING_BYTES
+
+
+def reading_bytes(bars: int) -> int:
+    """Return the bytes that reading prices from a run directory takes.
+
+    Parameters
+    ----------
+    bars : int
+        Bars of the series.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
+    return PRICE_BYTES * bars
 
 
 def tallies_bytes(grid: Grid) -> int:

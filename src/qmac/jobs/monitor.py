@@ -18,8 +18,9 @@ from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.neighbourhood import plateau
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import SweepSpec
-from qmac.errors import Stopped, printable, warn
+from qmac.errors import OptionError, Stopped, printable, warn
 from qmac.jobs.memory_model import admitted, finishing_bytes
+from qmac.jobs.waiting import Patience
 from qmac.runs.directory import RunDirectory, identify
 from qmac.runs.score_store import ScoreWriter
 from qmac.runs.tasks import Task
@@ -27,7 +28,7 @@ from qmac.runtime.cluster.node import NodeReading
 from qmac.runtime.execution.executor import WorkerDirective
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.monitoring.status import Listener, Status
-from qmac.runtime.resources.admission import admit
+from qmac.runtime.resources.admission import Demand, Shortage, admit
 from qmac.runtime.resources.governor import Decision, Governor
 from qmac.strategy.grid import Grid
 from qmac.strategy.objective import Objective
@@ -123,6 +124,8 @@ class SweepMonitor:
         Gets a ``Status`` at each call.
     directory : RunDirectory, optional
         Where snapshots and scores are written; None for a run in memory.
+    patience : Patience, optional
+        Waits for memory that other programs hold once all is swept; what is left of it.
     """
 
     def __init__(
@@ -133,6 +136,7 @@ class SweepMonitor:
         governor: Governor,
         listener: Listener | None = None,
         directory: RunDirectory | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self.task = task
         self.objective = objective
@@ -157,6 +161,9 @@ class SweepMonitor:
         self._earlier_degradations: list[dict[str, Any]] = []
         self._nodes: dict[str, NodeReading] | None = None
         """Readings of the nodes of a cluster, if it is one."""
+        self._finishing = Demand(0)
+        """What is allocated once all is swept."""
+        self.patience = patience or Patience(task.name, size, governor, listener)
 
     @property
     def seconds(self) -> float:
@@ -236,6 +243,7 @@ class SweepMonitor:
         self._fitting_threads = admit(limits, reading, tally_bytes, evaluator.worker_bytes, threads)
         rows_bytes = finishing_bytes(dataset.bars, len(dataset.windows), top)
         admit(limits, reading, tally_bytes + rows_bytes, 0, 1)
+        self._finishing = Demand(max(tally_bytes, rows_bytes))
 
     def _resume(self, directory: RunDirectory, evaluator: Evaluator, ledger: Ledger) -> None:
         """Resume from the newest sound snapshot, if there is one."""
@@ -323,7 +331,23 @@ class SweepMonitor:
         decision = self.decision
         if not ledger.is_complete and decision is not None and decision.stop is not None:
             raise Stopped(f"stopped at {ledger.share:.1%}: {decision.reason}.")
+        if ledger.is_complete and sys.exception() is None:
+            self._wait_to_finish(ledger)
         return self._collect_degradations()
+
+    def _wait_to_finish(self, ledger: Ledger) -> None:
+        """Wait for the memory of the top rows and the result, where others have taken it."""
+        try:
+            admit(self.governor.limits, self.governor.read_now(), *self._finishing, 1)
+        except Shortage as shortage:
+            demand, reason = shortage.demand, str(shortage)
+        except OptionError:  # it was admitted before the sweep, and is refused no more
+            return
+        else:
+            return
+        if self.directory is not None:
+            self._save(self.directory, ledger)
+        self.patience.wait(demand, reason)
 
     def _collect_degradations(self) -> list[dict[str, Any]]:
         degradations = self._own_degradations()

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qmac._checks import check_count, check_path
-from qmac.errors import InputError, OptionError, PricesError, ResultError, WriteError, warn
+from qmac.errors import InputError, OptionError, PricesError, ResultError, Stopped, WriteError, warn
 from qmac.jobs.job import Job
+from qmac.jobs.memory_model import reading_bytes
 from qmac.jobs.monitor import SweepMonitor
 from qmac.jobs.result_sink import Reader, ResultSink, build_sink
 from qmac.jobs.series_sweep import sweep
+from qmac.jobs.waiting import Patience
 from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.runs.creation import NewRun
@@ -22,6 +24,7 @@ from qmac.runtime.cluster.driver import ClusterExecutor
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.monitoring.status import JobProgress, Listener
+from qmac.runtime.resources.admission import Shortage, admit
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.machine import available_cpus
@@ -206,6 +209,8 @@ class _TaskRunner:
                     result = self._sweep(task)
                 except WriteError:
                     raise
+                except Stopped as error:
+                    raise self._name_symbol(error, task) from None
                 except LEAVES_OUT as error:
                     if self.job.strict or len(self.job.prices) == 1:
                         raise
@@ -221,14 +226,43 @@ class _TaskRunner:
         reasons = {name: str(error) for name, error in errors.items()}
         return Results(readers, {**self.job.left_out, **reasons})
 
+    def _name_symbol(self, error: Stopped, task: Task) -> Stopped:
+        """Return what ended the run, with the symbol where there are many."""
+        if len(self.job.tasks) == 1:
+            return error
+        text = str(error).removesuffix(".")
+        return Stopped(f"{text} (symbol {task.name}).")
+
     def _sweep(self, task: Task) -> Result:
-        grid = self.job.request.grid
-        series = self.job.prepare(self.job.series(task))
-        spec = self.job.build_spec(series)
+        """Sweep one series; while other programs hold the memory for it, wait."""
         if self.progress is not None:
             self.progress.begin(task.name)
+        size = self.job.request.grid.size
+        patience = Patience(task.name, size, self.governor, self.progress)
+        while True:
+            try:
+                return self._try_sweep(task, patience)
+            except Shortage as shortage:
+                demand, reason = shortage.demand, str(shortage)
+            # outside of the handler: the exception holds what was built before it
+            patience.wait(demand, reason)
+
+    def _try_sweep(self, task: Task, patience: Patience) -> Result:
+        """Sweep one series, if it fits into memory."""
+        grid = self.job.request.grid
+        if self.sink.directory is not None:
+            needed = reading_bytes(self.sink.count_bars()[task.name])
+            admit(self.governor.limits, self.governor.read_now(), needed, 0, 1)
+        series = self.job.prepare(self.job.series(task))
+        spec = self.job.build_spec(series)
         monitor = SweepMonitor(
-            task, spec.objective, grid.size, self.governor, self.progress, self.sink.directory
+            task,
+            spec.objective,
+            grid.size,
+            self.governor,
+            self.progress,
+            self.sink.directory,
+            patience,
         )
         with monitor.admitted(series, grid, spec):
             result = sweep(series, grid, spec, self.executor, monitor)

@@ -1,12 +1,19 @@
 """Admission control: no thread is admitted whose memory does not fit."""
 
+import pickle
+
 import pytest
 from helpers.readings import LIMIT, MIB, readings, used
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qmac.errors import OptionError
-from qmac.runtime.resources.admission import admit, find_headrooms, find_least_headroom
+from qmac.runtime.resources.admission import (
+    Shortage,
+    admit,
+    find_headrooms,
+    find_least_headroom,
+)
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Reading
 
@@ -57,6 +64,27 @@ def test_not_even_one_thread():
         OptionError, match="needs 91 MiB .* 100 MiB is what this machine has available and 90 MiB"
     ):
         admit(Limits(), used(0, available=100 * MIB, total=2**33), 0, 91 * MIB, 8)
+
+
+@pytest.mark.parametrize(
+    ("reading", "is_shortage"),
+    [
+        (used(0.5, memory_of_others=200 * MIB), True),
+        (used(0.5, memory_of_others=20 * MIB), False),
+        (used(0.5), False),
+        (used(0, available=100 * MIB, total=2**33, rss=50 * MIB), True),
+        (used(0, available=100 * MIB, total=300 * MIB, rss=50 * MIB), False),
+        # two limits, of which one never admits it
+        (used(0.5, memory_of_others=200 * MIB, available=2**33, total=2**33, rss=MIB), True),
+        (used(0.5, memory_of_others=2**30, available=200 * MIB, total=300 * MIB, rss=MIB), False),
+    ],
+)
+def test_what_others_hold_may_come_back(reading, is_shortage):
+    with pytest.raises(OptionError) as caught:
+        admit(Limits(), reading, 250 * MIB, 100 * MIB, 8)
+    assert isinstance(caught.value, Shortage) == is_shortage
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value) and type(again) is type(caught.value)
 
 
 def test_a_machine_that_says_nothing_admits_all():

@@ -3,16 +3,64 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from qmac.errors import OptionError
 from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.probes import Reading
 from qmac.runtime.resources.thresholds import ADMITTED_SHARE, AMPLE_BYTES
 
-MACHINE = "the memory of this machine"
-"""Name of the limit that all programs share."""
+CGROUP, MACHINE = "the limit of the cgroup", "the memory of this machine"
+"""Names of the limits that other programs share."""
 MIB = 2**20
+
+
+class Demand(NamedTuple):
+    """What a run is about to allocate."""
+
+    base_bytes: int
+    """Whatever the threads."""
+    bytes_per_thread: int = 0
+
+    def fits(self, limits: Limits, reading: Reading) -> bool:
+        """Return whether it fits now, with one thread.
+
+        Parameters
+        ----------
+        limits : Limits
+            Limits of the run.
+        reading : Reading
+            The machine now.
+
+        Returns
+        -------
+        bool
+            True if ``admit`` would not refuse it.
+        """
+        try:
+            admit(limits, reading, *self, 1)
+        except OptionError:
+            return False
+        return True
+
+
+class Shortage(OptionError):
+    """Something does not fit only because of what other programs hold: it may fit soon.
+
+    Parameters
+    ----------
+    message : str
+        As of a refusal.
+    demand : Demand
+        What does not fit.
+    """
+
+    def __init__(self, message: str, demand: Demand) -> None:
+        super().__init__(message)
+        self.demand = demand
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.demand)
 
 
 class Headroom(NamedTuple):
@@ -50,7 +98,7 @@ def find_headrooms(limits: Limits, reading: Reading) -> list[Headroom]:
     cgroup_limit, total = reading.memory_limit, reading.total
     if cgroup_limit and reading.memory_used is not None:
         free = max(cgroup_limit - reading.memory_used, 0)
-        headrooms.append(Headroom(free, cgroup_limit, "the limit of the cgroup"))
+        headrooms.append(Headroom(free, cgroup_limit, CGROUP))
     sizes = [size for size in (cgroup_limit, total) if size]
     limit = limits.memory_bytes(min(sizes, default=None))
     if limit and reading.rss is not None:
@@ -111,7 +159,7 @@ def admit(
     Raises
     ------
     OptionError
-        If not even one thread fits.
+        If not even one thread fits; a Shortage if one would without the memory of others.
 
     Examples
     --------
@@ -122,7 +170,9 @@ def admit(
     >>> admit(Limits(), reading, 100 * mib, 60 * mib, threads=8)
     4
     """
+    shortage: Shortage | None = None
     for headroom in find_headrooms(limits, reading):
+        of_others = _count_memory_of_others(headroom, reading)
         if headroom.name == MACHINE:
             # others' memory is theirs: a busy machine slows a run down, and refuses none
             headroom = Headroom(headroom.free, headroom.free, "what this machine has available")
@@ -133,10 +183,24 @@ def admit(
         spare = ADMITTED_SHARE * headroom.limit - used - base_bytes
         if spare < bytes_per_thread:
             needed = used + base_bytes + bytes_per_thread
-            raise OptionError(_explain_refusal(headroom, used, needed, advice))
-        if bytes_per_thread:
+            message = _explain_refusal(headroom, used, needed, advice)
+            if spare + of_others < bytes_per_thread:
+                raise OptionError(message)
+            shortage = shortage or Shortage(message, Demand(base_bytes, bytes_per_thread))
+        elif bytes_per_thread:
             threads = min(threads, int(spare // bytes_per_thread))
+    if shortage is not None:
+        raise shortage
     return threads
+
+
+def _count_memory_of_others(headroom: Headroom, reading: Reading) -> float:
+    """Return what would come back of a limit if other programs ended; 0 where it is not known."""
+    if headroom.name == CGROUP:
+        return reading.memory_of_others or 0
+    if headroom.name == MACHINE and reading.rss is not None:
+        return ADMITTED_SHARE * max(headroom.limit - headroom.free - reading.rss, 0)
+    return 0
 
 
 def _explain_refusal(headroom: Headroom, used: int, needed: int, advice: str | None) -> str:

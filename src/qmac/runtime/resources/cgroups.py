@@ -24,12 +24,20 @@ class _MemoryFiles(NamedTuple):
     limits: tuple[str, ...]
     usage: str
     cache: bytes  # field of memory.stat: page cache that the kernel drops before it kills
+    held: tuple[bytes, ...]  # fields of memory.stat: what only its processes give back
 
 
 MEMORY_FILES = {
-    1: _MemoryFiles(("memory.limit_in_bytes",), "memory.usage_in_bytes", b"total_inactive_file"),
+    1: _MemoryFiles(
+        ("memory.limit_in_bytes",),
+        "memory.usage_in_bytes",
+        b"total_inactive_file",
+        (b"total_rss", b"total_shmem"),
+    ),
     # memory.high is a limit, too: the kernel stalls what is beyond
-    2: _MemoryFiles(("memory.max", "memory.high"), "memory.current", b"inactive_file"),
+    2: _MemoryFiles(
+        ("memory.max", "memory.high"), "memory.current", b"inactive_file", (b"anon", b"shmem")
+    ),
 }
 
 
@@ -58,6 +66,18 @@ class Group(NamedTuple):
             return None
         cache = read_fields(self.directory / "memory.stat").get(files.cache, 0)
         return limit, max(usage - cache, 0)  # the files are not of one moment
+
+    def held_memory(self) -> int | None:
+        """Return the memory that its processes hold and no file has.
+
+        Returns
+        -------
+        int or None
+            Bytes; None where the kernel does not tell.
+        """
+        fields = read_fields(self.directory / "memory.stat")
+        sizes = [fields[name] for name in MEMORY_FILES[self.version].held if name in fields]
+        return sum(sizes) if sizes else None
 
     def quota(self) -> float | None:
         """Return the CPU quota.

@@ -45,6 +45,8 @@ class Reading:
     """Limit of the cgroup, of the process or above it, that has the least left."""
     memory_used: int | None = None
     """Usage of the same cgroup, less page cache that the kernel drops before it kills."""
+    memory_of_others: int | None = None
+    """What other processes hold of the same cgroup, and give back only when they end or free it."""
     available: int | None = None
     """Memory of the machine that can be had without swapping."""
     total: int | None = None
@@ -118,7 +120,7 @@ class Probe:
         moment = time.monotonic()
         self._find_groups()
         self._family.update(moment)
-        memory_limit, memory_used = self._read_cgroup_memory()
+        memory_limit, memory_used, held = self._read_cgroup_memory()
         available, total = self._read_machine_memory()
         affinity = available_cpus()
         quotas = self._read_quotas()
@@ -129,6 +131,7 @@ class Probe:
             rss=self._family.rss(),
             memory_limit=memory_limit,
             memory_used=memory_used,
+            memory_of_others=self._count_memory_of_others(held),
             available=available,
             total=total,
             pressure=self._read_pressure(),
@@ -163,11 +166,19 @@ class Probe:
         self._groups = find_groups((membership or b"").decode(), mounts.decode(), self._root)
         self._membership = membership
 
-    def _read_cgroup_memory(self) -> tuple[int | None, int | None]:
-        """Return limit and usage of the cgroup that has the least left."""
-        pairs = [group.memory() for group in self._groups.memory]
-        limited = [pair for pair in pairs if pair is not None]
-        return min(limited, key=lambda pair: (pair[0] - pair[1], pair[0]), default=(None, None))
+    def _read_cgroup_memory(self) -> tuple[int | None, int | None, int | None]:
+        """Return limit, usage and held memory of the cgroup that has the least left."""
+        pairs = [(group.memory(), group) for group in self._groups.memory]
+        limited = [(*pair, group) for pair, group in pairs if pair is not None]
+        if not limited:
+            return None, None, None
+        limit, used, group = min(limited, key=lambda each: (each[0] - each[1], each[0]))
+        return limit, used, group.held_memory()
+
+    def _count_memory_of_others(self, held: int | None) -> int | None:
+        """Return what of a cgroup's held memory is not of this process and its children."""
+        ours = self._family.held_memory()
+        return None if held is None or ours is None else max(held - ours, 0)
 
     def _read_machine_memory(self) -> tuple[int | None, int | None]:
         """Return the available and the total memory of the machine."""
@@ -231,6 +242,17 @@ class _Family:
         except psutil.Error:
             return None
         return resident + sum(_child_rss(child) for child in self.children)
+
+    def held_memory(self) -> int | None:
+        """Return the memory of all that no file has, or None where the system does not tell."""
+        sizes = []
+        for process in (self._process, *self.children):
+            try:
+                memory = process.memory_info()
+                sizes.append(int(memory.rss) - int(memory.shared))
+            except (psutil.Error, AttributeError):
+                continue
+        return sum(sizes) if sizes else None
 
 
 class _Throttling:
