@@ -43,7 +43,8 @@ class Results(Mapping[str, Result]):
         self._readers = dict(_check_mapping("readers", readers, callable))
         self._recent: tuple[tuple[str, Result], ...] = ()
         self._left_out = dict(_check_mapping("left_out", left_out, _is_text))
-        if isinstance(missing, str) or not isinstance(missing, Sequence):
+        is_list = isinstance(missing, Sequence) and not isinstance(missing, str)
+        if not is_list or not all(map(_is_text, missing)):
             raise OptionError(f"missing must be a list of symbols, got {describe(missing)}.")
         self.missing = tuple(missing)
         """Symbols of an unfinished run that are not done yet."""
@@ -62,7 +63,7 @@ class Results(Mapping[str, Result]):
         if not isinstance(name, str) or name not in self._readers:
             shown = describe(name)
             hint = suggestion(name if isinstance(name, str) else shown, self._readers)
-            raise SymbolError(f"there is no result of {shown}. {hint}")
+            raise SymbolError(f"there is no result named {shown}. {hint}")
         recent = self._recent  # replaced and never changed: threads may look symbols up at once
         result = dict(recent).get(name)
         recent = tuple(item for item in recent if item[0] != name)

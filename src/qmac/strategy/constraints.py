@@ -135,7 +135,8 @@ def _describe_oddity(metric: str, bounds: tuple[float, float], *, is_empty: bool
 
 def _are_bounds(bounds: Any) -> bool:
     """Return whether bounds are two numbers; a set and a text can have two items, too."""
-    is_pair = isinstance(bounds, tuple | list | np.ndarray) and len(bounds) == 2
+    is_array = isinstance(bounds, np.ndarray) and bounds.ndim == 1
+    is_pair = (isinstance(bounds, tuple | list) or is_array) and len(bounds) == 2
     return is_pair and all(bound is None or is_number(bound) for bound in bounds)
 
 

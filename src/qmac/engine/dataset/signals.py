@@ -144,11 +144,14 @@ def _select_row(values: Any, window: int, prices: Prices) -> np.ndarray:
             "same index."
         )
     try:
-        return np.asarray(values)
-    except ValueError:
+        row = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        row = np.empty(())
+    if row.ndim == 0:
         raise GridError(
-            f"the averages of window {window} are no row of numbers, got {describe(values)}."
-        ) from None
+            f"the averages of window {window} must be a row of numbers, got {describe(values)}."
+        )
+    return row
 
 
 def find_all_crosses(

@@ -268,9 +268,10 @@ def check_address(address: str | None) -> None:
     OptionError
         If it is no such address, or another server listens there, or none.
     """
-    if address is None or address == "auto":
+    text = address if isinstance(address, str) else ""
+    if address is None or text == "auto":
         return
-    host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
+    host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or "/" in host:
         raise OptionError(
             "the address of a Ray cluster must be auto or HOST:PORT, such as 10.0.0.1:6379, "
