@@ -1,6 +1,7 @@
 """A result that answers something else is refused by name, or computed again."""
 
 import json
+import math
 import shutil
 
 import pytest
@@ -76,7 +77,7 @@ def check_refused(run, symbol, message):
         with pytest.raises(ResultError, match=message):
             read()
     entry = describe_directory(run)
-    assert entry.state == DAMAGED and place.name in entry.message
+    assert entry.state == DAMAGED and place.name in entry.message and math.isnan(entry.share)
     with pytest.warns(UserWarning, match=f"{symbol} is done again: .*{message}"):
         results = qmac.resume(run)
     assert describe_directory(run).state == FINISHED
@@ -162,11 +163,23 @@ def test_a_symbol_that_the_run_does_not_have(runs, two):
         qmac.load(two / "results" / "CCC")
 
 
+def test_a_folder_of_another_program_is_no_run(runs, tmp_path):
+    saved = qmac.load(runs / "two" / "results" / "AAA").save(tmp_path / "results" / "AAA")
+    (tmp_path / "run.json").write_text("{}")
+    assert qmac.load(saved).best is not None
+
+
 @pytest.mark.parametrize("name", ["top.parquet", "arrays.npz"])
 def test_files_of_another_result(two, name):
     shutil.copy(two / "results" / "BBB" / name, two / "results" / "AAA" / name)
     with pytest.raises(ResultError, match=f"{name} is damaged: its checksum differs"):
         qmac.load(two / "results" / "AAA")
+
+
+def test_a_result_is_no_run_to_resume(two):
+    place = two / "results" / "AAA"
+    with pytest.raises(ResultError, match=rf"{place} holds a result, which is finished, .* show"):
+        qmac.resume(place)
 
 
 def test_prices_of_another_symbol(two):

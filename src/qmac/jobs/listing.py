@@ -202,7 +202,7 @@ def _describe_run(path: Path) -> Entry:
     done = _read_done(directory)
     line = read_last_line(path / PROGRESS)
     state = _find_state(directory, done, line)
-    is_over = state.state in (FINISHED, INCOMPLETE)
+    is_over = state.state in (FINISHED, INCOMPLETE, DAMAGED)
     best = _find_best(directory, done.headers, request)
     return Entry(
         path=path,

@@ -35,7 +35,7 @@ from qmac.runs.header import HEADER as RUN
 from qmac.runs.header import prices_checksum
 from qmac.runs.score_store import SCORES, ScoreGrid
 from qmac.runs.tasks import Task
-from qmac.storage.files import is_file, look_up, open_file, read_bytes, resolve_typed
+from qmac.storage.files import is_directory, is_file, look_up, open_file, read_bytes, resolve_typed
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK, is_held
 from qmac.storage.refusals import is_fault
@@ -44,8 +44,8 @@ from qmac.strategy.grid import ROLES
 from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request
 
-RESULTS = "results"
-"""Folder of a run in which each task has a result."""
+RESULTS, PRICES_FOLDER = "results", "prices"
+"""Folders of a run: one in which each task has a result, and one of its prices."""
 NAME_RESULT = "Name a directory that 'qmac optimize --out' or Result.save wrote."
 SCORE_TOLERANCE = 1e-9
 """Relative difference up to which a metric of the top rows is that of their score."""
@@ -129,7 +129,9 @@ def _find_place(directory: Path, header: dict[str, Any]) -> _Place | None:
     """Return where a result lies in a run; None if it was saved elsewhere."""
     directory = directory.resolve()
     path = directory.parent.parent
-    if directory.parent.name != RESULTS or not is_file(path / RUN):
+    # other programs have files and folders of these names, too
+    is_in_run = directory.parent.name == RESULTS and is_directory(path / PRICES_FOLDER)
+    if not (is_in_run and is_file(path / RUN)):
         return None
     run = RunDirectory.open(path)
     by_key = {task.key: task for task in run.tasks}

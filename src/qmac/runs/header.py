@@ -15,7 +15,7 @@ import numpy as np
 from qmac._version import __version__
 from qmac.data.prices import Prices
 from qmac.engine.sweep.spec import LANES
-from qmac.errors import ResultError, printable
+from qmac.errors import ResultError, printable, shell_quote
 from qmac.kernels.compiler.sources import hash_kernel_sources
 from qmac.runs.score_store import DTYPES
 from qmac.runs.tasks import Task
@@ -24,7 +24,7 @@ from qmac.storage.json_text import compute_checksum
 from qmac.strategy.request import Request, check_type
 from qmac.strategy.windows import format_windows
 
-HEADER = "run.json"
+HEADER, RESULT = "run.json", "result.json"
 FORMAT = 2
 """Version of everything in a run directory but its results, which have a version of their own."""
 FINGERPRINT_KEYS = {1: "asked", 2: "fingerprint"}
@@ -300,6 +300,11 @@ def _read_json(file: Path) -> Any:
     try:
         return json.loads(read_bytes(file))
     except FileNotFoundError:
+        if (file.parent / RESULT).exists():
+            raise ResultError(
+                f"{file.parent} holds a result, which is finished, and no run. Show it: qmac show "
+                f"{shell_quote(file.parent)}"
+            ) from None
         raise ResultError(
             f"{file.parent} holds no run: there is no {HEADER}. Name a directory that "
             "'qmac optimize --out' wrote."

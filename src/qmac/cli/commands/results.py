@@ -58,16 +58,18 @@ def show(
     if print_failed(readable, directory):
         raise typer.Exit(exits.INCOMPLETE)
     if len(readable) < len(results):
-        again = f"qmac resume {shell_quote(directory)}"
-        streams.print_note(f"to compute damaged results again: {again}")
+        _note_next(directory, "damaged results again")
         raise typer.Exit(exits.LEFT_OUT)
 
 
 def _note_next(directory: Path, what: str) -> None:
     """Print how the rest of a run is computed, or that it is being computed."""
+    from qmac.runs.directory import RunDirectory
     from qmac.storage.lock import LOCK, is_held
 
     path = shell_quote(directory)
+    if not RunDirectory.open(directory).header.is_resumable:
+        return  # by that version only, as ``qmac resume`` says
     if is_held(directory / LOCK):
         streams.print_note(f"{what} is being computed; watch it: qmac watch {path}")
     else:
