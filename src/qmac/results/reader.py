@@ -161,7 +161,7 @@ def _find_result(directory: Path) -> Path:
 def _find_only_result(run: RunDirectory) -> Path:
     """Return the directory of the result of a run of one symbol, if it is finished."""
     path = run.path
-    done = [task for task in run.tasks if is_file(run.result(task) / HEADER)]
+    done = [task for task in run.tasks if look_up(run.result(task) / HEADER) is not None]
     if len(run.tasks) > 1 and done:
         count = len(done) if len(done) == len(run.tasks) else f"{len(done)} of {len(run.tasks)}"
         raise ResultError(
@@ -441,7 +441,7 @@ def read_results(path: str | Path, symbol: str | None = None) -> Results:
         readers = {result.prices["name"]: functools.partial(return_result, result)}
         return _select(path, Results(readers, {}), symbol)
     run = RunDirectory.open(path)
-    done = [task for task in run.tasks if is_file(run.result(task) / HEADER)]
+    done = [task for task in run.tasks if look_up(run.result(task) / HEADER) is not None]
     if not done:
         raise ResultError(_describe_unfinished(run))
     missing = [task.name for task in run.tasks if task not in done]

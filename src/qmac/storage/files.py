@@ -48,6 +48,10 @@ HEADER_BYTES = 64 * 2**20
 class RefusedFileError(OSError):
     """A file that is not opened, changed or removed; ``strerror`` says why."""
 
+    def __str__(self) -> str:
+        """Return the reason, which names the file."""
+        return str(self.strerror)
+
 
 def _refuse(path: Path, reason: str, code: int = errno.EPERM) -> RefusedFileError:
     return RefusedFileError(code, f"{path.name} {reason}", str(path))
