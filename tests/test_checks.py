@@ -129,7 +129,9 @@ def test_paths(monkeypatch):
     assert _checks.check_path("out", "bad\udcff") == Path("bad\udcff")  # a name that is no UTF-8
 
 
-@pytest.mark.parametrize("value", ["", None, 5, b"x", "a\0b", "a\ud800", ["a"], Path, object()])
+@pytest.mark.parametrize(
+    "value", ["", " ", "\t", None, 5, b"x", "a\0b", "a\ud800", ["a"], Path, object()]
+)
 def test_what_is_no_path(value):
     with pytest.raises(OptionError, match=r"^out must be a path, got .*\. Use a text such as"):
         _checks.check_path("out", value)
@@ -141,6 +143,13 @@ def test_what_is_no_path(value):
 def test_addresses_are_no_paths(value):
     with pytest.raises(OptionError, match="out must be a path on this machine, got the address"):
         _checks.check_path("out", value)
+
+
+def test_nothing_is_written_into_the_path_of_nothing():
+    assert _checks.check_path("out", Path(), is_new=False) == Path()
+    assert _checks.check_path("out", ".", is_new=True) == Path()
+    with pytest.raises(OptionError, match="out must be a path, got"):
+        _checks.check_path("out", Path(), is_new=True)
 
 
 def test_an_unknown_home():

@@ -373,7 +373,9 @@ def check_callable(name: str, value: Any) -> Callable[..., Any] | None:
     return value  # type: ignore[no-any-return]
 
 
-def check_path(name: str, value: Any, error: type[InputError] = OptionError) -> Path:
+def check_path(
+    name: str, value: Any, error: type[InputError] = OptionError, *, is_new: bool = False
+) -> Path:
     """Return a path of this machine, with the home directory for ``~``.
 
     Parameters
@@ -384,6 +386,9 @@ def check_path(name: str, value: Any, error: type[InputError] = OptionError) -> 
         A path; no address such as ``s3://bucket``, which qmac neither reads nor writes.
     error : type
         What is raised.
+    is_new : bool
+        Whether something is to be written there. ``Path("")``, which would be the working
+        directory, is refused then; the text ``"."`` names it.
 
     Returns
     -------
@@ -408,7 +413,8 @@ def check_path(name: str, value: Any, error: type[InputError] = OptionError) -> 
 'https://example.com/spy.csv'. qmac fetches nothing; copy it first.
     """
     text = _read_path(value)
-    if not text:
+    is_nothing = is_new and isinstance(value, PurePath) and not value.parts
+    if not text.strip() or is_nothing:
         raise error(
             f"{name} must be a path, got {describe(value)}. Use a text such as 'runs/first'."
         )

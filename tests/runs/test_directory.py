@@ -1,11 +1,14 @@
 """A run directory: complete or none, checked when it is read, and held by one process at a time."""
 
 import dataclasses
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
+import tracemalloc
 import warnings
 import zoneinfo
 from datetime import UTC, timedelta, timezone
@@ -19,6 +22,7 @@ from helpers.sweeps import done, evaluator_of, ledger_of
 
 from qmac.data.prices import Prices
 from qmac.errors import ResultError
+from qmac.runs.creation import prices_file
 from qmac.runs.directory import GENERATIONS, RunDirectory, identify
 from qmac.runs.header import prices_checksum
 from qmac.runs.snapshot import collect_arrays, encode
@@ -343,6 +347,7 @@ def test_strange_files_among_snapshots(directory, evaluator):
 HOLDER = """
 import sys, time
 from pathlib import Path
+from qmac.runs.creation import prices_file
 from qmac.runs.directory import RunDirectory
 with RunDirectory.open(Path(sys.argv[1])).locked():
     print("held", flush=True)
@@ -390,3 +395,120 @@ def test_series_of_others(tmp_path):
 def test_prices_of_another_symbol(directory):
     with pytest.raises(ResultError, match="QQQ.parquet is damaged"):
         directory.prices("QQQ")
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A directory of the user's, with names that qmac uses too."""
+    place = tmp_path / "mine"
+    (place / "SPY").mkdir(parents=True)
+    for name in ("notes.txt", "of-SPY", "00000001", ".00000001.part", "SPY/result.json"):
+        (place / name).write_text("mine")
+    return place
+
+
+def contents(place):
+    return {path: path.is_file() and path.read_text() for path in place.rglob("*")}
+
+
+FOLDER_LINKS = ("snapshots", "results", "scores", "prices", "results/SPY", "scores/SPY")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
+@pytest.mark.parametrize("name", ["lock", "progress.jsonl", *FOLDER_LINKS])
+def test_a_link_in_a_run_is_refused_by_name(directory, mine, name):
+    before = contents(mine)
+    place = directory.path / name
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(mine if name in FOLDER_LINKS else mine / "notes.txt")
+    again = RunDirectory.open(directory.path)
+    message = f"{re.escape(str(place))} is not followed: {place.name} is a link"
+    with pytest.raises(ResultError, match=message), again.locked():
+        pass
+    assert contents(mine) == before and place.is_symlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
+@pytest.mark.parametrize("name", ["lock", "progress.jsonl"])
+def test_a_hard_link_in_a_run_is_refused_by_name(directory, mine, name):
+    (directory.path / name).unlink(missing_ok=True)
+    (directory.path / name).hardlink_to(mine / "notes.txt")
+    with pytest.raises(ResultError, match=f"{name} is a hard link"), directory.locked():
+        pass
+    assert (mine / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
+def test_a_link_that_comes_later_is_not_followed(directory, mine, evaluator):
+    """The directory was as it should be when its lock was taken."""
+    before, ledger = contents(mine), ledger_of(evaluator)
+    for name in ("snapshots", "results", "scores"):
+        shutil.rmtree(directory.path / name, ignore_errors=True)
+        (directory.path / name).symlink_to(mine)
+    steps = (
+        lambda: directory.save_snapshot(FITS, ledger),
+        directory.drop_snapshots,
+        lambda: directory.set_aside(SPY),
+        lambda: directory.drop_set_aside(but=()),
+        lambda: directory.load_snapshot(SPY, DATASET, ledger),
+        lambda: directory.drop_result(SPY),
+    )
+    for step in steps:
+        with pytest.raises((OSError, ResultError), match="is a link"):
+            step()
+    assert contents(mine) == before
+
+
+def test_a_run_is_reached_by_a_link(directory, tmp_path):
+    (tmp_path / "link").symlink_to(directory.path)
+    again = RunDirectory.open(tmp_path / "link")
+    assert again.path == directory.path.resolve()
+    with again.locked():
+        assert again.prices("SPY").frame.equals(PRICES.frame)
+
+
+def test_empty_directories_are_made_when_they_are_needed(directory, evaluator):
+    """A copy file by file has none of them."""
+    for name in ("snapshots", "results"):
+        (directory.path / name).rmdir()
+    with directory.locked():
+        directory.drop_result(SPY)
+        directory.drop_snapshots()
+        directory.save_snapshot(FITS | {"seconds": 1}, ledger_of(evaluator))
+    assert directory.load_snapshot(SPY, DATASET, ledger_of(evaluator))[0]["seconds"] == 1
+
+
+def test_only_what_qmac_made_is_removed(directory, evaluator):
+    folder, place = directory.path / "snapshots", directory.result(SPY)
+    names = ("of-mail", "1", "notes.part", ".notes.part")
+    for name in names:
+        (folder / name).write_text("mine")
+    directory.save_snapshot(FITS, ledger_of(evaluator))
+    directory.drop_snapshots()
+    directory.drop_set_aside(but=())
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    place.mkdir()
+    (place / "result.json").touch()
+    (place / "report.html").touch()
+    with pytest.raises(ResultError, match=r"report.html is not of qmac.* Move .*report.html"):
+        directory.drop_result(SPY)
+    (place / "report.html").unlink()
+    directory.drop_result(SPY)
+    assert not place.exists()
+
+
+def test_prices_of_more_rows_than_the_header_says(tmp_path):
+    directory = created(tmp_path / "run")
+    entry = directory.header.prices["SPY"]
+    many = pd.DataFrame({"Close": np.zeros(3_000_000)})
+    many.to_parquet(prices_file(directory.path, "SPY"))
+    digest = hashlib.sha256(prices_file(directory.path, "SPY").read_bytes()).hexdigest()
+    entries = {"SPY": dataclasses.replace(entry, file=digest)}
+    header = dataclasses.replace(directory.header, prices=entries)
+    tracemalloc.start()
+    with pytest.raises(ResultError, match="damaged"):
+        RunDirectory(directory.path, header).prices("SPY")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()

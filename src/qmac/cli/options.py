@@ -20,6 +20,7 @@ import typer
 from qmac._checks import check_path
 from qmac.errors import OptionError, ResultError, unknown
 from qmac.runtime.resources.limits import Limits
+from qmac.storage.files import resolve_typed
 from qmac.strategy.rules import Rules
 
 Command = Callable[..., None]
@@ -116,15 +117,15 @@ def _metrics() -> list[str]:
 
 
 def _check_directory(path: Path) -> Path:
-    """Return the path of a directory that exists, with ``~`` expanded."""
+    """Return the path of a directory that exists, with ``~`` expanded and links followed."""
     path = check_path("DIR", path, ResultError)
-    if not path.is_dir():
-        reason = "is a file, not a directory" if path.exists() else "does not exist"
-        raise ResultError(
-            f"{path} {reason}. Name a directory that 'qmac optimize --out' wrote; "
-            "'qmac runs' lists them."
-        )
-    return path
+    if path.is_dir():
+        return resolve_typed(path)
+    reason = "is a file, not a directory" if path.exists() else "does not exist"
+    raise ResultError(
+        f"{path} {reason}. Name a directory that 'qmac optimize --out' wrote; "
+        "'qmac runs' lists them."
+    )
 
 
 def check_rank(rank_by: str) -> str:

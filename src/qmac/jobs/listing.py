@@ -22,7 +22,7 @@ from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import LogLine, read_last_line
-from qmac.storage.files import is_file, look_up, read_bytes
+from qmac.storage.files import is_file, look_up, read_bytes, resolve_typed
 from qmac.storage.lock import LOCK, is_held
 from qmac.storage.tables import read_first_row
 from qmac.strategy.description import describe_briefly
@@ -150,7 +150,7 @@ def find(directories: Iterable[Path]) -> Iterator[Entry]:
         if not root.is_dir():
             reason = "is a file" if root.exists() else "does not exist"
             raise OptionError(f"{root} {reason}. Name directories in which to look for runs.")
-        for place, folders, files in os.walk(root):
+        for place, folders, files in os.walk(resolve_typed(root)):
             if _is_entry(folders, files):
                 folders.clear()
                 yield describe_directory(Path(place))

@@ -29,6 +29,7 @@ from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.machine import available_cpus
 from qmac.runtime.resources.probes import Probe
+from qmac.storage.files import look_up, resolve_typed
 from qmac.storage.refusals import describe_refusal
 
 LEAVES_OUT = (OptionError, PricesError, ResultError)
@@ -72,7 +73,7 @@ def create_directory(
     if isinstance(executor, ClusterExecutor):
         executor.connect()
     if out is not None:
-        return _create(job, check_path("out", out), save_grid)
+        return _create(job, check_path("out", out, is_new=True), save_grid)
     if save_grid is not None:
         raise OptionError(
             "save_grid writes every score to disk, but there is no directory. Name one: out, or "
@@ -84,7 +85,8 @@ def create_directory(
 def _create(job: Job, path: Path, save_grid: str | None) -> RunDirectory:
     run = job.new_run(save_grid)
     try:
-        if (path / HEADER).exists():
+        path = resolve_typed(path)
+        if look_up(path / HEADER) is not None:
             raise _describe_other_run(path, RunDirectory.open(path).header, run)
         return RunDirectory.create(path, run)
     except OSError as error:

@@ -443,7 +443,7 @@ class Result:
         ResultError
             If there is something in the directory, or it cannot be written.
         """
-        directory = check_path("directory", directory)
+        directory = check_path("directory", directory, is_new=True)
         details = {
             "years": self.distribution.objective.years,
             "limit": self.distribution.limit,

@@ -91,8 +91,9 @@ def _read_job_file(path: Path) -> str:
     from qmac.runs import job_file
     from qmac.runs.directory import RunDirectory
     from qmac.runs.header import HEADER
+    from qmac.storage.files import look_up
 
-    if (path / HEADER).exists():
+    if look_up(path / HEADER) is not None:
         return job_file.format_run(RunDirectory.open(path).header, path)
     return load(path).job
 
@@ -172,6 +173,7 @@ def print_failed(results: Mapping[str, Any], path: Path | None) -> bool:
         Whether any is incomplete.
     """
     from qmac.runs.header import HEADER
+    from qmac.storage.files import look_up
 
     incomplete = {name: result.failed for name, result in results.items() if result.failed}
     for name, failed in incomplete.items():
@@ -181,7 +183,7 @@ def print_failed(results: Mapping[str, Any], path: Path | None) -> bool:
     advice = "to try these cells again, and no others"
     if path is None:
         streams.print_note(f"{advice}, save the run in a directory: add --out DIR.")
-    elif (path / HEADER).exists():
+    elif look_up(path / HEADER) is not None:
         command = f"qmac resume {shell_quote(path)} --retry-failed"
         streams.print_note(f"{advice}: {command}")
     return True

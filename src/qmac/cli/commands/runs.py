@@ -87,7 +87,8 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     _announce(chosen)
     if prometheus_file is not None:
         check_place(prometheus_file)
-    directory = create_directory(job, out, save_grid, chosen)
+    place = None if out is None else str(out)  # a text: the shell's . is meant
+    directory = create_directory(job, place, save_grid, chosen)
     _run_job(job, directory, limits, chosen, output, prometheus_file=prometheus_file)
 
 
