@@ -209,7 +209,10 @@ class RunDirectory:
         path = prices_file(self.path, symbol)
         with _readable(path):
             entry = self.header.prices[symbol]
-            with open_file(path, entry.bars * MOST_BAR_BYTES + MOST_EXTRA_BYTES) as file:
+            with open_file(path) as file:
+                if file.seek(0, os.SEEK_END) > entry.bars * MOST_BAR_BYTES + MOST_EXTRA_BYTES:
+                    raise _changed(path)
+                file.seek(0)
                 digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
                 if entry.file not in (None, digest):  # no reader of Parquet meets another file
                     raise _changed(path)
@@ -480,6 +483,7 @@ def _readable(path: Path) -> Iterator[None]:
     except Exception as error:
         if is_fault(error):  # the file may be sound
             raise
+        kind = error if isinstance(error, RefusedFileError) else type(error).__name__
         raise ResultError(
-            f"{path} is damaged ({type(error).__name__}). Start the run again in another directory."
+            f"{path} is damaged ({kind}). Start the run again in another directory."
         ) from None
