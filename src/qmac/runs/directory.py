@@ -352,12 +352,11 @@ class RunDirectory:
         for path in self._list_snapshots(task):
             try:
                 about, arrays = snapshot.decode(path, snapshot.most_bytes(ledger))
-                if not wanted.items() <= about.items():
-                    continue
-                if self._mark.items() <= (self._mark | about).items():
+                if not self._mark.items() <= (self._mark | about).items():
+                    damaged.append(f"{path} is the snapshot of another run.")
+                elif wanted.items() <= about.items():
                     snapshot.restore(ledger, arrays)
                     return about, damaged
-                damaged.append(f"{path} is the snapshot of another run.")
             except ResultError as error:
                 damaged.append(str(error))
         return None, damaged
