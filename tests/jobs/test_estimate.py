@@ -107,6 +107,31 @@ def test_the_longest_series_says_how_much_memory():
         estimate(dataclasses.replace(large, strict=True), Limits(memory=enough), 1)
 
 
+def test_a_wide_grid_is_measured_by_a_part_of_it(monkeypatch):
+    """2:5000 took two minutes and 5 GB."""
+    built = []
+    build = estimates.Dataset.build
+
+    def note(series, grid, *rest):
+        built.append(grid.buys.size)
+        return build(series, grid, *rest)
+
+    monkeypatch.setattr(estimates.Dataset, "build", note)
+    wide = job(5000, grid=qmac.Grid(windows=range(2, 4001)))
+    plenty = Reading(moment=0, cpus=2.0, affinity=2, rss=50 * 2**20)
+    monkeypatch.setattr(Probe, "read", lambda _: plenty)
+    estimated = estimate(wide, Limits(), 2)
+    assert estimated.is_scaled and max(built) < 60_000
+    assert estimated.memory > 2 * 144 * 3999**2
+    assert estimated.seconds > 3600
+
+
+def test_a_wide_grid_that_does_not_fit_is_refused_with_the_figure():
+    wide = job(5000, grid=qmac.Grid(windows=range(2, 4001)))
+    with pytest.raises(OptionError, match="The run needs .* GiB with one thread"):
+        estimate(wide, Limits(memory="2GiB"), 2)
+
+
 def test_every_symbol_takes_something_beside_its_sweep():
     one, sixty = estimate(job(300), Limits(), 1), estimate(job(*[300] * 60), Limits(), 1)
     assert sixty.seconds > 60 * estimates.SYMBOL_SECONDS and sixty.symbols == 60

@@ -185,9 +185,8 @@ def _estimate_crosses(series: PreparedSeries, side: PairSet) -> int:
     """Return the crosses of all pairs of a side, from an even sample of them."""
     count = min(SAMPLED_PAIRS, side.size)
     # middles of equal parts: the first pair crosses most of all
-    sample = ((2 * np.arange(count) + 1) * side.size) // (2 * count)
-    fast, slow = side.positions(series.windows)
-    pairs = np.column_stack((fast[sample], slow[sample]))
+    sample = (2 * np.arange(count) + 1) * side.size // (2 * count)
+    pairs = np.searchsorted(series.windows, side.pairs(sample))
     pair_bytes = 16 * len(series.prices)
     at_once = max(1, SAMPLED_BYTES // pair_bytes)
     parts = [pairs[begin : begin + at_once] for begin in range(0, count, at_once)]
