@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers.faults import GRID
 from helpers.monitors import LIMIT, MIB, PRICES, TASK, Machine, build_monitor, build_spec_of
-from helpers.sweeps import dataset_of, ledger_of, prepared
+from helpers.sweeps import dataset_of, done, ledger_of, prepared
 
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
@@ -202,6 +202,20 @@ def test_stopped_at_the_end(evaluator):
     assert folder.saved == 0  # nothing is done yet
     ledger.done[:] = True
     assert monitor.end(ledger)[-1]["reason"].startswith("max_time")
+
+
+def test_a_stop_without_a_snapshot_says_so(evaluator):
+    folder = Folder(OSError(28, "No space left on device"))
+    monitor = build_monitor(directory=folder, limits=Limits(max_time=1e-9))
+    ledger = ledger_of(evaluator)
+    monitor.begin(evaluator, ledger, 1)
+    ledger.settle(done(evaluator, (0, 1)), [(0, 1)])
+    assert monitor(ledger).stop
+    with (
+        pytest.warns(UserWarning, match="no snapshot could be written"),
+        pytest.raises(Stopped, match="What was done since the last snapshot is lost"),
+    ):
+        monitor.end(ledger)
 
 
 def test_the_memory_that_is_shown_counts_against_the_limit(evaluator):

@@ -324,13 +324,15 @@ class SweepMonitor:
         takes_long = self._bars_to_finish >= LONG_FINISH_BARS
         # an exception on its way, such as Ctrl-C, ends the run although all is swept
         is_needed = not ledger.is_complete or takes_long or sys.exception() is not None
+        lost = ""
         if self.directory is not None and ledger.done.any() and is_needed:
-            self._save(self.directory, ledger)
+            is_saved = self._save(self.directory, ledger)
+            lost = "" if is_saved else " What was done since the last snapshot is lost."
         # after what must not be lost: a listener may fail, and fail again
         self._show(ledger, finishing=0.0 if ledger.is_complete and takes_long else None)
         decision = self.decision
         if not ledger.is_complete and decision is not None and decision.stop is not None:
-            raise Stopped(f"stopped at {ledger.share:.1%}: {decision.reason}.")
+            raise Stopped(f"stopped at {ledger.share:.1%}: {decision.reason}.{lost}")
         if ledger.is_complete and sys.exception() is None:
             self._wait_to_finish(ledger)
         return self._collect_degradations()
@@ -413,7 +415,8 @@ class SweepMonitor:
             reason=reason,
         )
 
-    def _save(self, directory: RunDirectory, ledger: Ledger) -> None:
+    def _save(self, directory: RunDirectory, ledger: Ledger) -> bool:
+        """Write a snapshot, and return whether it could be written."""
         ledger.check()
         about = {
             **self._identity,
@@ -421,16 +424,18 @@ class SweepMonitor:
             "degradations": self._own_degradations(),
             "scores_dropped": None if self._writer is None else self._writer.dropped,
         }
-        began = time.perf_counter()
+        began, is_saved = time.perf_counter(), True
         try:
             directory.save_snapshot(about, ledger)
         except OSError as error:
+            is_saved = False
             warn(
                 f"no snapshot could be written ({error.strerror or error}); the last one is "
                 "untouched, and the run continues.",
                 stacklevel=2,
             )
         self._schedule.record(time.perf_counter() - began)
+        return is_saved
 
 
 class _SnapshotSchedule:
