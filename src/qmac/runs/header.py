@@ -19,7 +19,7 @@ from qmac.errors import ResultError, printable, shell_quote
 from qmac.kernels.compiler.sources import hash_kernel_sources
 from qmac.runs.score_store import DTYPES
 from qmac.runs.tasks import Task
-from qmac.storage.files import read_bytes
+from qmac.storage.files import is_file, read_bytes
 from qmac.storage.json_text import compute_checksum
 from qmac.strategy.request import Request, check_type
 from qmac.strategy.windows import format_windows
@@ -300,7 +300,7 @@ def _read_json(file: Path) -> Any:
     try:
         return json.loads(read_bytes(file))
     except FileNotFoundError:
-        if (file.parent / RESULT).exists():
+        if is_file(file.parent / RESULT):
             raise ResultError(
                 f"{file.parent} holds a result, which is finished, and no run. Show it: qmac show "
                 f"{shell_quote(file.parent)}"
