@@ -63,6 +63,7 @@ def values():
         "text surrogate": "a\ud800",
         "text escape": "\x1b[2J",
         "text long": "x" * 100_000,
+        "text name long": "x" * 300,
         "text address": "http://127.0.0.1:9/x.csv",
         "text bucket": "s3://bucket/x.parquet",
         "text home": "~no-such-user/x",

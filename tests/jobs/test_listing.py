@@ -1,6 +1,7 @@
 """The list of runs says how each is, and nothing damaged stops it."""
 
 import json
+from pathlib import Path
 
 import pytest
 from helpers.run_directories import PRICES, created, results_of
@@ -131,3 +132,8 @@ def test_json_has_the_names_that_programs_read(directory):
     values = describe_directory(directory.path).to_dict()
     assert values["asked"] == "total_return, 2:11, fees 0.1" and values["said"] == ""
     assert not {"request", "message"} & set(values)
+
+
+def test_an_unknown_home_directory():
+    with pytest.raises(OptionError, match="'~no-such-user/x' names a home directory that is not"):
+        list(find([Path("~no-such-user/x")]))

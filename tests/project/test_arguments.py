@@ -46,6 +46,8 @@ ALIASES = {
     "combinations": ["combination"],
     "constraints": ["constraint"],
     "data": ["prices", "dates"],
+    "out": ["File name too long"],
+    "path": ["File name too long"],
     "prices": ["dates", "symbol"],
     "rank_by": ["rank by"],
     "text": ["time zone"],

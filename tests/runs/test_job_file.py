@@ -409,6 +409,16 @@ def test_only_a_regular_file_is_a_job_file(tmp_path, monkeypatch):
         assert done.returncode == 2 and f"is {kind}, not a regular file" in done.stderr
 
 
+@pytest.mark.parametrize("table", [False, True])
+def test_prices_of_a_job_file_are_files(optimize, table):
+    os.mkfifo("pipe.csv")
+    for name in ("pipe.csv", "/dev/zero"):
+        done = optimize(f'[prices]\nSPY = "{name}"' if table else f'prices = ["spy.csv", "{name}"]')
+        assert done.returncode == 2 and "is neither a file nor a directory. A pipe" in done.stderr
+    long = optimize(f'prices = "{"x" * 5000}"')
+    assert long.returncode == 2 and long.stderr.count("\n") == 1
+
+
 def test_a_linked_job_file_is_read(optimize):
     assert optimize(RUN).returncode == 0
     Path("linked.toml").symlink_to("job.toml")

@@ -226,9 +226,9 @@ def _build_error(symbols: Symbols) -> PricesError:
 
 def _list_files(path: Path) -> list[Path]:
     """Return the files that a path stands for: itself, or those of a directory."""
-    if not path.is_dir():
-        return [path]
     try:
+        if not path.is_dir():
+            return [path]
         files = sorted(file for file in path.iterdir() if _is_price_file(file))
     except OSError as error:
         raise PricesError(

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qmac._checks import check_path
 from qmac.errors import OptionError, printable
 from qmac.results.identity import check_identity
 from qmac.results.writer import ARRAYS, TOP
@@ -146,7 +147,7 @@ def find(directories: Iterable[Path]) -> Iterator[Entry]:
         If a directory does not exist.
     """
     for directory in directories:
-        root = directory.expanduser()
+        root = check_path("DIR", directory)
         if not root.is_dir():
             reason = "is a file" if root.exists() else "does not exist"
             raise OptionError(f"{root} {reason}. Name directories in which to look for runs.")

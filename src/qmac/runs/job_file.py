@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import stat
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -282,6 +283,8 @@ def read(path: Path, options: Mapping[str, Option]) -> dict[str, Any]:
             )
         kind = WINDOWS if name in WINDOWS else option.kind
         parameters[option.parameter] = _convert(path, key, value, kind)
+        if name == "prices":
+            _check_prices(path, parameters[option.parameter])
     return parameters
 
 
@@ -318,6 +321,24 @@ def _convert(path: Path, key: str, value: Any, kind: Any) -> Any:
             f"{path}: {key} must be {converter.must}, got {describe(value)}."
         ) from None
     return _resolve(f"{path}: {key}", path.parent, converted)
+
+
+def _check_prices(path: Path, prices: list[Path] | dict[str, Path]) -> None:
+    """Refuse what a user may name, but no file of someone else: pipes wait, devices are endless."""
+    for file in prices.values() if isinstance(prices, dict) else prices:
+        if _is_special(file):
+            raise OptionError(
+                f"{path}: prices names {file}, which is neither a file nor a directory. A pipe or "
+                "a device is for the command line only."
+            )
+
+
+def _is_special(file: Path) -> bool:
+    try:
+        mode = file.stat().st_mode
+    except OSError:  # whoever reads it says why
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 @dataclass(frozen=True)
