@@ -133,6 +133,7 @@ def values():
         "Series texts": pd.Series(["a", "b"]),
         "Index": pd.Index([3, 5]),
         "Path": Path("new"),
+        "Path empty": Path(),
         "Rules": qmac.Rules(),
         "Limits": qmac.Limits(),
         "Grid": qmac.Grid(windows=range(2, 6)),

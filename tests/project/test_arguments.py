@@ -35,7 +35,7 @@ WINDOWS = {"list ints", "tuple ints", "set", "set of four", "frozenset", "genera
 WINDOWS |= {"array ints", "Series ints", "Index", "None", *COUNT, "text digits"}
 TEXT = {name for name in values() if name.startswith(("text ", "np.str_"))} | {"text"}
 TEXT -= {"text empty"}
-PATH = {"text", "text False", "text digits", "text number", "text blank", "text escape"}
+PATH = {"text", "text False", "text digits", "text number", "text escape"}
 PATH |= {"np.str_", "Path"}
 OPTIONAL = {"None"}
 RULES, LIMITS = {"None", "Rules"}, {"None", "Limits"}
@@ -47,7 +47,7 @@ ALIASES = {
     "constraints": ["constraint"],
     "data": ["prices", "dates"],
     "out": ["File name too long"],
-    "path": ["File name too long"],
+    "path": ["File name too long", "is a directory"],
     "prices": ["dates", "symbol"],
     "rank_by": ["rank by"],
     "text": ["time zone"],
