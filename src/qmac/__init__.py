@@ -5,7 +5,7 @@ The packages, from the command line down to the kernels. Each imports only packa
     cli           the command line
     report        what was found, for people: pages, figures, terminal
     verification  is the engine right, here and now?
-    api           optimize, optimize_many, resume
+    api           read_prices, optimize, optimize_many, resume
     jobs          from a request to results, series after series
     results       the answer, in memory and on disk
     runs          a run on disk: header, snapshots, scores
@@ -28,9 +28,8 @@ from qmac import _views
 from qmac._version import __version__
 
 if TYPE_CHECKING:
-    from qmac.api import optimize, optimize_many, resume
+    from qmac.api import optimize, optimize_many, read_prices, resume
     from qmac.data.prices import Prices
-    from qmac.data.readers import read_prices
     from qmac.data.sample import sample_prices
     from qmac.engine.backtest.backtest import Backtest, backtest
     from qmac.engine.backtest.batch import evaluate
@@ -80,7 +79,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "load": "results.reader",
     "optimize": "api",
     "optimize_many": "api",
-    "read_prices": "data.readers",
+    "read_prices": "api",
     "resume": "api",
     "sample_prices": "data.sample",
 }

@@ -1,4 +1,4 @@
-"""The public functions that sweep: one series, many series, and a run to be resumed."""
+"""The public functions that read prices and sweep: one series, many series, a run to be resumed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from qmac._checks import check_callable, check_flag, check_path
+from qmac.data import readers
 from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols, from_frames
 from qmac.engine.dataset.signals import Averages
@@ -19,11 +20,46 @@ from qmac.results.result import Result
 from qmac.runs.directory import RunDirectory
 from qmac.runtime.execution.executor import Executor, check_executor
 from qmac.runtime.monitoring.status import Listener
+from qmac.runtime.resources.admission import build_memory_check
 from qmac.runtime.resources.limits import Limits
 from qmac.strategy.constraints import Constraints
 from qmac.strategy.grid import Grid
 from qmac.strategy.request import check_request
 from qmac.strategy.rules import Rules
+
+
+def read_prices(path: str | Path) -> Prices:
+    """Return the prices in a CSV or Parquet file.
+
+    Column names may be in any case, only Close is needed. The dates are the index of a Parquet
+    file, or a column called Date, Datetime, Time or Timestamp, or else the first column.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file with a column of dates and Open, High, Low, Close, Volume.
+
+    Returns
+    -------
+    Prices
+        Checked bars, named after the file.
+
+    Raises
+    ------
+    PricesError
+        If the file cannot be read, does not fit into memory, or a value in it is invalid; the
+        message names row and date.
+
+    Examples
+    --------
+    >>> import qmac
+    >>> qmac.read_prices("no_such.csv")
+    Traceback (most recent call last):
+    ...
+    qmac.errors.PricesError: no_such.csv: there is no such file. Check the path, or try --sample \
+for the bundled prices.
+    """
+    return readers.read_prices(path, build_memory_check(Limits()))
 
 
 def optimize(  # noqa: PLR0913 - public signature

@@ -321,7 +321,10 @@ JOB = PRICES | GRID | RANKING | RULES
 
 
 def takes(
-    name: str, build: Callable[..., Any], options: Mapping[str, CommandOption]
+    name: str,
+    build: Callable[..., Any],
+    options: Mapping[str, CommandOption],
+    uses: Sequence[str] = (),
 ) -> Callable[[Command], Command]:
     """Return a decorator that gives a command several options in place of one parameter.
 
@@ -333,6 +336,8 @@ def takes(
         Called with the value of each option by its name.
     options : mapping of str to CommandOption
         What the command line takes instead.
+    uses : sequence of str
+        Other parameters of the command that ``build`` is called with.
 
     Returns
     -------
@@ -347,7 +352,8 @@ def takes(
 
         @functools.wraps(command)
         def wrapper(**values: Any) -> None:
-            built = build(**{key: values.pop(key) for key in options})
+            used = {key: values[key] for key in uses}
+            built = build(**{key: values.pop(key) for key in options}, **used)
             command(**{name: built}, **values)
 
         return _with_parameters(wrapper, [*others, *added])
@@ -362,7 +368,7 @@ def _with_parameters(command: Command, parameters: Sequence[inspect.Parameter]) 
     return command
 
 
-def _build_job(**options: Any) -> Any:
+def _build_job(limits: Limits, **options: Any) -> Any:
     """Return the ``Job`` that the options of ``JOB`` describe, with its prices read."""
     from qmac.jobs.job import build_job
     from qmac.strategy.constraints import parse_conditions
@@ -370,7 +376,7 @@ def _build_job(**options: Any) -> Any:
 
     rules = Rules(**{name: options[name] for name in RULES})
     grid = _build_grid(**{name: options[name] for name in GRID})
-    symbols = _read_symbols(options["prices"], sample=options["sample"])
+    symbols = _read_symbols(options["prices"], limits, sample=options["sample"])
     request = check_request(
         grid,
         options["objective"],
@@ -397,16 +403,22 @@ def _build_grid(*, windows: str | None, shared_windows: bool, **roles: str | Non
     return Grid(common, **single, shared_windows=shared_windows)
 
 
-def _read_symbols(prices: list[Path] | dict[str, Path] | None, *, sample: bool) -> Any:
+def _read_symbols(
+    prices: list[Path] | dict[str, Path] | None, limits: Limits, *, sample: bool
+) -> Any:
     """Return the ``Symbols`` of files, of a job file's table of names, or of the sample."""
     from qmac.data.sample import sample_prices
     from qmac.data.symbols import Symbols, read_named, read_symbols
+    from qmac.runtime.resources.admission import build_memory_check
 
     check_prices_source(prices, sample=sample)
     if sample:
         series = sample_prices()
         return Symbols({series.name: series}, {})
-    return read_named(prices) if isinstance(prices, dict) else read_symbols(prices or [])
+    check_memory = build_memory_check(limits)
+    if isinstance(prices, dict):
+        return read_named(prices, check_memory)
+    return read_symbols(prices or [], check_memory)
 
 
 def _choose_executor(
@@ -431,7 +443,7 @@ def _choose_executor(
 
 takes_rules = takes("rules", Rules, RULES)
 takes_limits = takes("limits", Limits, LIMITS)
-takes_job = takes("job", _build_job, JOB)
+takes_job = takes("job", _build_job, JOB, uses=("limits",))
 takes_executor = takes("executor", _choose_executor, EXECUTOR)
 
 

@@ -35,6 +35,22 @@ def find_symbol_column(columns: pd.Index) -> int | None:
     return None
 
 
+def normalize_name(column: object) -> str:
+    """Return the name of a column as ``COLUMNS`` spells it.
+
+    Parameters
+    ----------
+    column : object
+        A name in any case.
+
+    Returns
+    -------
+    str
+        Such as ``"Close"`` for ``" CLOSE "``.
+    """
+    return str(column).strip().capitalize()
+
+
 def select_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the columns of prices under their usual names, without an index.
 
@@ -57,7 +73,7 @@ def select_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """
     columns: dict[str, Any] = {}
     for column in frame.columns:
-        usual = str(column).strip().capitalize()
+        usual = normalize_name(column)
         if usual not in COLUMNS:
             continue
         if usual in columns:

@@ -16,7 +16,7 @@ from qmac._checks import check_path
 from qmac.data.dates import index_by_date
 from qmac.data.layouts import DATE_NAMES, PARQUET, SYMBOL_NAMES, find_symbol_column
 from qmac.data.prices import Prices
-from qmac.data.readers import read_frame, read_prices
+from qmac.data.readers import MemoryCheck, read_frame, read_prices
 from qmac.errors import PricesError
 
 ENDINGS = (".csv", ".csv.gz", *PARQUET)
@@ -35,7 +35,9 @@ class Symbols:
     """Why other symbols have none, by symbol."""
 
 
-def read_symbols(paths: str | Path | Sequence[str | Path]) -> Symbols:
+def read_symbols(
+    paths: str | Path | Sequence[str | Path], check_memory: MemoryCheck | None = None
+) -> Symbols:
     """Return the prices of the symbols in CSV and Parquet files, in order.
 
     A file with a column called Symbol or Ticker holds many symbols, which come by first
@@ -46,6 +48,8 @@ def read_symbols(paths: str | Path | Sequence[str | Path]) -> Symbols:
     ----------
     paths : str, Path or sequence of them
         Files and directories.
+    check_memory : callable, optional
+        Refuses files that do not fit into memory beside those that are read.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def read_symbols(paths: str | Path | Sequence[str | Path]) -> Symbols:
     Examples
     --------
     >>> import tempfile
-    >>> rows = ["Date,Symbol,Close", "2001-01-01,SPY,131", "2001-01-01,QQQ,-1"]
+    >>> rows = ["Date,Symbol,Close", "2001-01-01,SPY,131", "2001-01-01,QQQ,-1", ""]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = Path(folder, "funds.csv").write_text("\\n".join(rows))
     ...     symbols = read_symbols(folder)
@@ -72,16 +76,18 @@ def read_symbols(paths: str | Path | Sequence[str | Path]) -> Symbols:
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     files = [file for path in paths for file in _list_files(check_path("path", path, PricesError))]
-    return _collect(candidate for file in files for candidate in _read_file(file))
+    return _collect(candidate for file in files for candidate in _read_file(file, check_memory))
 
 
-def read_named(files: Mapping[str, Path]) -> Symbols:
+def read_named(files: Mapping[str, Path], check_memory: MemoryCheck | None = None) -> Symbols:
     """Return the prices of symbols by name and file, one symbol a file.
 
     Parameters
     ----------
     files : mapping of str to Path
         Files by symbol.
+    check_memory : callable, optional
+        Refuses files that do not fit into memory beside those that are read.
 
     Returns
     -------
@@ -95,7 +101,9 @@ def read_named(files: Mapping[str, Path]) -> Symbols:
     """
     if not all(files):
         raise PricesError("a symbol has no name. Use a name that is not empty for each file.")
-    return _collect(_build(name, str(path), read_prices, path) for name, path in files.items())
+    return _collect(
+        _build(name, str(path), read_prices, path, check_memory) for name, path in files.items()
+    )
 
 
 def from_frames(frames: Mapping[str, Prices | pd.DataFrame | pd.Series]) -> Symbols:
@@ -251,13 +259,13 @@ def _is_price_file(file: Path) -> bool:
     return file.name.lower().endswith(ENDINGS) and not is_hidden and file.is_file()
 
 
-def _read_file(path: Path) -> Iterator[_Candidate]:
+def _read_file(path: Path, check_memory: MemoryCheck | None) -> Iterator[_Candidate]:
     """Yield the symbols in a file."""
     place, stem = str(path), path.stem
     if path.name.lower().endswith(".csv.gz"):
         stem = Path(stem).stem
     try:
-        frame = read_frame(path)
+        frame = read_frame(path, check_memory)
     except PricesError as error:
         yield _Candidate(stem, place, error)
         return

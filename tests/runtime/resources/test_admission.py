@@ -7,10 +7,12 @@ from helpers.readings import LIMIT, MIB, readings, used
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmac.errors import OptionError
+from qmac.errors import OptionError, PricesError
+from qmac.runtime.resources import admission
 from qmac.runtime.resources.admission import (
     Shortage,
     admit,
+    build_memory_check,
     find_headrooms,
     find_least_headroom,
 )
@@ -104,3 +106,15 @@ def test_what_is_admitted_fits(reading, base, each, threads):
 def test_a_share_of_a_huge_limit_is_one_of_what_is_ample():
     (headroom,) = find_headrooms(Limits(), used(0, memory_limit=2**40, memory_used=2**40 - 2**33))
     assert headroom.share == 0.5  # 8 of 16 GiB, not 8 of 1,024
+
+
+def test_what_does_not_fit_is_refused_before_it_is_read(monkeypatch):
+    reading = used(0.5, rss=100 * MIB, available=200 * MIB, total=8 * 2**30)
+    monkeypatch.setattr(admission.Probe, "read", lambda _: reading)
+    check = build_memory_check(Limits(memory=250 * MIB))
+    check("a.csv: reading 9 rows", 124 * MIB)
+    words = "a.csv: reading 9 rows needs 126 MiB of memory, but 125 MiB are left of 250 MiB, the "
+    with pytest.raises(PricesError, match=words + "limit set with memory.*Raise the limit to 252"):
+        check("a.csv: reading 9 rows", 126 * MIB)
+    with pytest.raises(PricesError, match="180 MiB are left of 200 MiB, what this machine has"):
+        build_memory_check(Limits())("a.csv: reading 9 rows", 190 * MIB)

@@ -97,7 +97,7 @@ def _prepare_result(results: Any, prices: Path | None) -> tuple[Any, Callable[[A
 
     (result,) = results.values()
     if prices is not None:
-        from qmac.data.readers import read_prices
+        from qmac.api import read_prices
 
         result = result.with_prices(read_prices(prices))
     return build_report(result), render_report

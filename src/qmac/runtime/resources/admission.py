@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from qmac.errors import OptionError
+from qmac.errors import OptionError, PricesError
 from qmac.runtime.resources.limits import Limits, format_bytes
-from qmac.runtime.resources.probes import Reading
+from qmac.runtime.resources.probes import Probe, Reading
 from qmac.runtime.resources.thresholds import ADMITTED_SHARE, AMPLE_BYTES
 
 CGROUP, MACHINE = "the limit of the cgroup", "the memory of this machine"
@@ -173,12 +174,7 @@ def admit(
     shortage: Shortage | None = None
     for headroom in find_headrooms(limits, reading):
         of_others = _count_memory_of_others(headroom, reading)
-        if headroom.name == MACHINE:
-            # others' memory is theirs: a busy machine slows a run down, and refuses none
-            headroom = Headroom(headroom.free, headroom.free, "what this machine has available")
-            advice = "End other programs"
-        else:
-            advice = None
+        headroom, advice = _as_admitted(headroom)
         used = headroom.limit - headroom.free
         spare = ADMITTED_SHARE * headroom.limit - used - base_bytes
         if spare < bytes_per_thread:
@@ -203,11 +199,52 @@ def _count_memory_of_others(headroom: Headroom, reading: Reading) -> float:
     return 0
 
 
+def build_memory_check(limits: Limits) -> Callable[[str, int], None]:
+    """Return a function that refuses to allocate memory that is not free.
+
+    Parameters
+    ----------
+    limits : Limits
+        Limits of the run.
+
+    Returns
+    -------
+    callable
+        Of what needs memory, in words, and how many bytes it does. It raises PricesError.
+    """
+    probe = Probe()
+
+    def check(what: str, needed: int) -> None:
+        for headroom, advice in map(_as_admitted, find_headrooms(limits, probe.read())):
+            used = headroom.limit - headroom.free
+            spare = ADMITTED_SHARE * headroom.limit - used
+            if needed > spare:
+                raise PricesError(
+                    f"{what} needs {format_bytes(needed)} of memory, but {format_bytes(spare)} "
+                    f"are left of {format_bytes(headroom.limit)}, {headroom.name}, "
+                    f"{ADMITTED_SHARE:.0%} of which may be used. "
+                    f"{advice or _advise_limit(used + needed)}, or use a file with fewer rows."
+                )
+
+    return check
+
+
+def _as_admitted(headroom: Headroom) -> tuple[Headroom, str | None]:
+    """Return what a run may fill of a limit, and what to do; None: to raise the limit."""
+    if headroom.name != MACHINE:
+        return headroom, None
+    # others' memory is theirs: a busy machine slows a run down, and refuses none
+    free = headroom.free
+    return Headroom(free, free, "what this machine has available"), "End other programs"
+
+
+def _advise_limit(needed: int) -> str:
+    return f"Raise the limit to {math.ceil(needed / ADMITTED_SHARE) // MIB + 1} MiB"
+
+
 def _explain_refusal(headroom: Headroom, used: int, needed: int, advice: str | None) -> str:
     """Return why not even one thread fits, and what to do; by default, to raise the limit."""
-    if advice is None:
-        enough = math.ceil(needed / ADMITTED_SHARE) // MIB + 1
-        advice = f"Raise the limit to {enough} MiB"
+    advice = advice or _advise_limit(needed)
     limit = headroom.limit
     return (
         f"The run needs {format_bytes(needed)} with one thread, of which {format_bytes(used)} are "
