@@ -227,3 +227,9 @@ def test_grids_and_backtests_cannot_be_changed_either():
     spoil(results.left_out)
     spoil(results.winners)
     assert list(results) == ["A"] and results.winners["buy_fast"].notna().all()
+
+
+def test_a_result_is_replayed_with_its_bars_a_year(swept):
+    older = replace(swept, periods_per_year=300.0)
+    assert older.replay_rules == replace(swept.rules, periods_per_year=300.0)
+    assert swept.replay_rules.periods_per_year == swept.periods_per_year == 252

@@ -10,14 +10,10 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from qmac._checks import describe
+from qmac.data.bars_per_year import infer_bars_per_year
 from qmac.data.layouts import DATE_NAMES
 from qmac.errors import PricesError
 
-BUSINESS_DAYS = 252.0
-"""Usual number of bars in a year, and the one where there is nothing to infer it from."""
-USUAL_PERIODS = (365.0, 52.0, 12.0, 4.0, 2.0, 1.0)
-DAYS_PER_YEAR = 365.25
-SECONDS_PER_DAY = 86_400
 FIRST_DATE, LAST_DATE = 1800_01_01, 2200_12_31
 """Whole numbers from and to these are dates."""
 PARSED_AT_ONCE = 2**18
@@ -195,10 +191,7 @@ def _convert_texts(texts: pd.Series, options: dict[str, Any]) -> pd.DatetimeInde
 
 
 def infer_periods_per_year(index: pd.DatetimeIndex) -> float:
-    """Return the number of bars in a year, from how many there are over their span.
-
-    Near a usual number it is that number: 365 for every day, 252 for business days, 52 weekly,
-    12 monthly, 4 quarterly, 2 or 1. Else it is as counted: intraday bars, or other weeks.
+    """Return the number of bars in a year, see ``infer_bars_per_year``.
 
     Parameters
     ----------
@@ -215,17 +208,4 @@ def infer_periods_per_year(index: pd.DatetimeIndex) -> float:
     >>> infer_periods_per_year(pd.date_range("2001-01-01", periods=50, freq="MS"))
     12.0
     """
-    if len(index) < 2:
-        return BUSINESS_DAYS
-    days = np.diff(index.as_unit("s").asi8) / SECONDS_PER_DAY
-    span = float(days.sum())
-    counted = (len(index) - 1) / (span / DAYS_PER_YEAR) if span > 0 else BUSINESS_DAYS
-    if float(np.median(days)) < 0.99:
-        return counted
-    has_weekends = bool((index.day_of_week >= 5).any())
-    if not has_weekends and counted > 240:
-        return BUSINESS_DAYS
-    for usual in USUAL_PERIODS:
-        if abs(counted / usual - 1) < 0.1:
-            return usual
-    return BUSINESS_DAYS if abs(counted / BUSINESS_DAYS - 1) < 0.02 else counted
+    return infer_bars_per_year(index).number

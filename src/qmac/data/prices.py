@@ -12,7 +12,8 @@ import pandas as pd
 
 from qmac._checks import check_count, check_text, describe
 from qmac._fields import protected
-from qmac.data.dates import check_dates, infer_periods_per_year
+from qmac.data.bars_per_year import BarsPerYear, infer_bars_per_year
+from qmac.data.dates import check_dates
 from qmac.data.layouts import select_columns
 from qmac.data.quality import check_values
 from qmac.errors import PricesError
@@ -74,9 +75,14 @@ class Prices:
         return {str(name): column.to_numpy(np.float64) for name, column in self.frame.items()}
 
     @functools.cached_property
+    def bars_per_year(self) -> BarsPerYear:
+        """Bars in a year and their basis, see ``infer_bars_per_year``."""
+        return infer_bars_per_year(self.index)
+
+    @property
     def periods_per_year(self) -> float:
-        """Bars in a year, see ``infer_periods_per_year``."""
-        return infer_periods_per_year(self.index)
+        """Bars in a year."""
+        return self.bars_per_year.number
 
     def tail(self, bars: int) -> Prices:
         """Return the last bars.

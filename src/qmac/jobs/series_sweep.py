@@ -206,11 +206,13 @@ def _describe_prices(series: PreparedSeries) -> dict[str, Any]:
     """Return what a result says of its prices."""
     prices, period = series.prices, series.period
     dates = prices.index[period.first + period.start :][: period.bars]
+    basis = "" if series.rules.periods_per_year else prices.bars_per_year.basis
     return {
         "name": prices.name,
         "bars": period.bars,
         "first": str(dates[0]),
         "last": str(dates[-1]),
         "averages": series.rules.average if series.averages is None else "own",
+        **({"bars_per_year": basis} if basis else {}),
         "sha256": prices_checksum(prices),
     }

@@ -247,7 +247,7 @@ class Result:
                 "no combination was scored, so there is no best. "
                 "Name one, such as (10, 50, 20, 100)."
             )
-        series = self.series.prepare(self.grid.windows, self.rules)
+        series = self.series.prepare(self.grid.windows, self.replay_rules)
         return neighbours.evaluate_around(series, self.grid, combination, radius)
 
     def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:
@@ -281,7 +281,7 @@ class Result:
             return top
         # results of earlier versions have no such column
         if radius != neighbours.RADIUS or "plateau" not in top:
-            series = self.series.prepare(self.grid.windows, self.rules)
+            series = self.series.prepare(self.grid.windows, self.replay_rules)
             ranking = (top, self.objective, self.maximize, radius)
             top = neighbours.add_plateau(series, self.grid, *ranking)
         worst_first = not self.maximize
@@ -338,6 +338,11 @@ class Result:
     def _repr_html_(self) -> str:
         html: str = _views.draw("result", self)
         return html
+
+    @property
+    def replay_rules(self) -> Rules:
+        """Rules with the bars a year of this result; versions infer others from the same dates."""
+        return replace(self.rules, periods_per_year=self.periods_per_year)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -517,7 +522,7 @@ def _check_best_row(series: Series, result: Result) -> None:
     """Raise ResultError unless a backtest of the best combination has the saved objective."""
     objective = result.objective
     best = [int(result.top[role].iloc[0]) for role in ROLES]
-    replay = evaluate(series.prices, [best], result.rules, series.averages)
+    replay = evaluate(series.prices, [best], result.replay_rules, series.averages)
     actual = float(replay[objective].iloc[0])
     expected = float(result.top[objective].iloc[0])
     tolerance = REPLAY_TOLERANCE * max(1.0, abs(expected))

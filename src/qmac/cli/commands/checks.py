@@ -121,7 +121,7 @@ def _build_replays(path: Path, symbol: str | None, rows: int) -> Iterator[tuple[
             averages = {
                 window: _to_optional(row.tolist()) for window, row in series.averages.items()
             }
-        yield name, result.top.head(rows), Replay(series.prices, result.rules, averages)
+        yield name, result.top.head(rows), Replay(series.prices, result.replay_rules, averages)
 
 
 def _to_optional(values: list[float]) -> list[float | None]:

@@ -71,7 +71,7 @@ def build_report(result: Result) -> Report:
     strategies = build_strategies(result, series)
     run, metrics = None, []
     if result.best is not None:
-        run = backtest(series.prices, result.best, result.rules, series.averages)
+        run = backtest(series.prices, result.best, result.replay_rules, series.averages)
         metrics = [(name, float(run.metrics[name]), result.hold[name]) for name in METRICS]
     return Report(
         settings=build_settings(result),

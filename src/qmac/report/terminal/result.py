@@ -88,9 +88,11 @@ def show_result(
 def _show_settings(result: Result, console: Console) -> None:
     """Print prices, settings and speed; names and dates of the prices are untrusted text."""
     prices = result.prices
+    basis = prices.get("bars_per_year")
     data = (
         f"{result.evaluated:,} combinations on {prices['name']}, {prices['bars']:,} bars "
         f"{prices['first'][:10]} to {prices['last'][:10]}, {result.periods_per_year:g} bars a year"
+        f"{f' ({basis})' if basis else ''}"
     )
     rate = format_rate(result.combinations_per_second)
     threads = f"{result.threads} {plural(result.threads, 'thread')}"
@@ -333,7 +335,7 @@ def _describe_neighbourhood(result: Result) -> str:
     if len(windows) < 2 or len(windows) * result.prices["bars"] > MOST_BARS:
         return ""
     try:
-        series = result.series.prepare(result.grid.windows, result.rules)
+        series = result.series.prepare(result.grid.windows, result.replay_rules)
     except ResultError:
         return ""
     winner, name = [result.best], result.objective
