@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from qmac.results.collection import Results
     from qmac.results.reader import load
     from qmac.results.result import Result
-    from qmac.runtime.cluster.ray import RayExecutor as RayExecutor
+    from qmac.runtime.cluster.ray_executor import RayExecutor as RayExecutor
     from qmac.runtime.resources.limits import Limits
     from qmac.strategy.grid import Grid
     from qmac.strategy.rules import Rules
@@ -70,7 +70,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Limits": "runtime.resources.limits",
     "Prices": "data.prices",
     "QmacError": "errors",
-    "RayExecutor": "runtime.cluster.ray",
+    "RayExecutor": "runtime.cluster.ray_executor",
     "Result": "results.result",
     "Results": "results.collection",
     "Rules": "strategy.rules",

@@ -434,7 +434,7 @@ def _choose_executor(
         return lambda _: None
 
     def build(limits: Limits) -> Any:
-        from qmac.runtime.cluster.ray import RayExecutor
+        from qmac.runtime.cluster.ray_executor import RayExecutor
 
         return RayExecutor(ray_address, limits.threads, limits, dashboard=ray_dashboard)
 

@@ -1,9 +1,6 @@
 """The driver, on nodes that are threads of this process; nodes of Ray are in test_ray.py."""
 
 import itertools
-import re
-import socket
-import threading
 import time
 import warnings
 
@@ -249,39 +246,35 @@ def test_without_nodes_it_ends_with_the_reason(monkeypatch):
         qmac.optimize(PRICES, GRID, executor=executor)
 
 
-SERVERS = {
-    b"HTTP/1.1 400 Bad Request\r\n\r\n": "it sends b'HTTP/1.1 400 Bad Request",
-    b"": "it hangs up",
-    None: "it sends nothing for 0 s",
-    bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]): None,
-}
+def test_a_refused_node_is_named_while_others_sweep(digest):
+    executor = LocalClusterExecutor(1)
+    executor.local.refused = {"10.0.0.2:abc": "No module named 'numba'"}
+    with pytest.warns(
+        UserWarning, match=r"without node 10\.0\.0\.2:abc: No module named 'numba'\."
+    ):
+        assert qmac.optimize(PRICES, GRID, top=20, executor=executor).digest == digest
 
 
-@pytest.mark.parametrize("says", SERVERS)
-def test_what_listens_must_be_able_to_speak_as_ray_does(monkeypatch, says):
-    monkeypatch.setattr(driver, "CONNECT_SECONDS", 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def test_nodes_that_are_about_to_join_are_waited_for(monkeypatch):
+    monkeypatch.setattr(driver, "EMPTY_SECONDS", 0.4)
+    monkeypatch.setattr(driver, "REFUSED_SECONDS", 0.1)
+    executor = LocalClusterExecutor(0)
+    executor.local.refused, executor.local.starting = {"a": "differs in version"}, 1
+    with (
+        pytest.warns(UserWarning, match="without node a"),
+        pytest.raises(Stopped, match=r"no node .* a: differs in version\."),
+    ):
+        qmac.optimize(PRICES, GRID, executor=executor)
 
-        def answer():
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1000)
-                if says is None:
-                    time.sleep(1)
-                else:
-                    connection.sendall(says)
 
-        thread = threading.Thread(target=answer)
-        thread.start()
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-        if SERVERS[says] is None:
-            driver.check_address(address)
-        else:
-            with pytest.raises(
-                OptionError, match=f"at {address} is no Ray cluster: {re.escape(SERVERS[says])}"
-            ):
-                driver.check_address(address)
-        thread.join()
+def test_a_cluster_without_a_cpu_is_reported_long_before_the_end(monkeypatch):
+    monkeypatch.setattr(driver, "EMPTY_SECONDS", 0.4)
+    monkeypatch.setattr(driver, "LONELY_SECONDS", 0.1)
+    with (
+        pytest.warns(UserWarning, match="waiting for a node: no node with a CPU is there"),
+        pytest.raises(Stopped, match="No node with a CPU is there"),
+    ):
+        qmac.optimize(PRICES, GRID, executor=LocalClusterExecutor(0))
 
 
 def test_scores_are_not_kept_by_a_cluster(tmp_path):

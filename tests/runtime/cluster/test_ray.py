@@ -18,7 +18,7 @@ from helpers.series import frame, series
 
 import qmac
 from qmac.errors import OptionError, Stopped
-from qmac.runtime.cluster import driver
+from qmac.runtime.cluster import driver, ray_client
 from qmac.runtime.cluster.leases import SILENCE_SECONDS
 from qmac.runtime.cluster.messages import Accept, Expel, Grant
 
@@ -262,22 +262,19 @@ def test_sigterm_ends_within_seconds_and_keeps_what_is_done(digest, tmp_path):
 
 
 def test_a_node_of_another_version_is_refused_by_name(monkeypatch):
-    from qmac.runtime.cluster import ray as ray_executor
-
     monkeypatch.setattr(driver, "REFUSED_SECONDS", 1.0)
-    monkeypatch.setattr(ray_executor, "node_fingerprint", lambda *_: {"version": "99.0"})
+    monkeypatch.setattr(ray_client, "node_fingerprint", lambda *_: {"version": "99.0"})
     with raylets(1) as (cluster, _), qmac.RayExecutor(cluster.address) as executor, pytest.raises(
         qmac.InputError, match=r"differs in version .*, here 99\.0"
     ):  # fmt: skip
         qmac.optimize(PRICES, GRID, executor=executor)
 
 
-def test_a_node_whose_cpus_others_hold_is_named(monkeypatch):
-    from qmac.runtime.cluster import ray as ray_executor
-
+def test_a_node_whose_cpus_others_hold_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(driver, "EMPTY_SECONDS", 3.0)
-    monkeypatch.setattr(ray_executor, "AWAITED_SECONDS", 0.5)
-    with raylets(1) as (cluster, nodes), qmac.RayExecutor(cluster.address) as executor:
+    hurry(monkeypatch, tmp_path)
+    with raylets(1) as (cluster, nodes), qmac.RayExecutor() as executor:
+        ray.init(cluster.address, log_to_driver=False)  # as in a notebook: it is this cluster then
         executor.connect()
         holder = ray.remote(num_cpus=1)(dict).remote()
         ray.get(holder.__ray_ready__.remote())
@@ -291,6 +288,17 @@ def test_a_node_whose_cpus_others_hold_is_named(monkeypatch):
             pytest.raises(Stopped, match=why),
         ):
             qmac.optimize(PRICES, GRID, executor=executor)
+
+
+def hurry(monkeypatch, place):
+    """Let the process that joins a cluster report early what it waits for."""
+    (place / "impatient.py").write_text(
+        "from qmac.runtime.cluster import ray, ray_process\n"
+        "ray.AWAITED_SECONDS = 0.5\n"
+        "ray_process.main()\n"
+    )
+    monkeypatch.syspath_prepend(place)
+    monkeypatch.setattr(ray_client, "MODULE", "impatient")
 
 
 def test_actions_for_a_node_that_has_just_ended_do_nothing():

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
-from qmac._checks import describe
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.errors import InputError, OptionError, Stopped, warn
+from qmac.errors import InputError, Stopped, warn
 from qmac.runtime.cluster.leases import Leases
 from qmac.runtime.cluster.messages import Accept, Action, Event, Reject, Tick
 from qmac.runtime.cluster.node import NodeReading
@@ -27,19 +24,12 @@ from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.resources.machine import available_cpus
 
-CONNECT_SECONDS = 5.0
-EMPTY_SECONDS = 60.0
-"""A run without a single node ends after so long."""
+EMPTY_SECONDS, LONELY_SECONDS = 60.0, 8.0
+"""A run without a single node ends after so long, and says after less that it waits."""
 REFUSED_SECONDS = 10.0
 """It ends sooner if nodes were there and are refused."""
 DELIVERY_SECONDS = 1.0
 """For results on their way, beyond the patience of the nodes, when a run is stopped."""
-HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-HTTP2_HEADER_BYTES = 9
-HTTP2_TYPE_BYTE, HTTP2_SETTINGS = 3, 4
-"""Ray speaks HTTP/2, which begins with a frame of settings from either side."""
-SHOWN_BYTES = 40
-"""Of the answer of another server, in an error."""
 
 
 class Nodes(ABC):
@@ -49,6 +39,8 @@ class Nodes(ABC):
     """Nodes that must not sweep, and why."""
     awaited: dict[str, str]
     """Nodes that have been waited for a good while, and what for."""
+    starting: int = 0
+    """Nodes that are about to join."""
 
     @abstractmethod
     def begin(self, evaluator: Evaluator) -> None:
@@ -211,7 +203,7 @@ class ClusterSweep:
         for event in [*self._nodes.poll(POLL_SECONDS), tick]:
             for action in self.leases.step(event, time.monotonic()):
                 self._act(action)
-        self._warn_of_awaited()
+        self._warn_of_absent()
         self._ledger.swept_elsewhere = self.leases.swept_work
         self.threads = max(self.threads, self.leases.threads)
         readings = self.leases.readings.items()
@@ -234,79 +226,30 @@ class ClusterSweep:
         if late:
             warn(f"{late} results came late or twice, and were not counted.", stacklevel=2)
 
-    def _warn_of_awaited(self) -> None:
-        """Warn once of each node that is waited for."""
+    def _warn_of_absent(self) -> None:
+        """Warn once of each node that is waited for, and of each that does not take part."""
         for name, why in self._nodes.awaited.items():
-            if name not in self._warned:
-                self._warned.add(name)
-                warn(f"waiting for node {name}: {why}.", stacklevel=3)
+            self._warn(f"waiting for node {name}", why)
+        for name, why in self._nodes.refused.items():
+            self._warn(f"without node {name}", why)
+
+    def _warn(self, subject: str, why: str) -> None:
+        if subject not in self._warned:
+            self._warned.add(subject)
+            warn(f"{subject}: {why.removesuffix('.')}.", stacklevel=4)
 
     def _check_absence(self, seconds: float) -> None:
         """End the run if there has been no node for too long."""
         refused, awaited = self._nodes.refused, self._nodes.awaited
-        if refused and seconds > REFUSED_SECONDS:
-            reasons = " ".join(f"{name}: {why}" for name, why in refused.items())
-            raise InputError(f"every node of the cluster is refused. {reasons}")
-        if not refused and seconds > EMPTY_SECONDS:
-            reasons = " ".join(f"{name}: {why}." for name, why in awaited.items())
-            advice = "No node with a CPU is there; look with: ray status"
-            raise Stopped(
-                f"no node of the cluster was ready for {EMPTY_SECONDS:.0f} s. {reasons or advice}"
-            )
-
-
-def check_address(address: str | None) -> None:
-    """Check that a server listens at an address that may be Ray: Ray itself tries for minutes.
-
-    Parameters
-    ----------
-    address : str or None
-        ``"HOST:PORT"``; nothing is checked for None and ``"auto"``.
-
-    Raises
-    ------
-    OptionError
-        If it is no such address, or another server listens there, or none.
-    """
-    text = address if isinstance(address, str) else ""
-    if address is None or text == "auto":
-        return
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or "/" in host:
-        raise OptionError(
-            "the address of a Ray cluster must be auto or HOST:PORT, such as 10.0.0.1:6379, "
-            f"got {describe(address)}."
+        absent = " ".join(
+            f"{name}: {why.removesuffix('.')}." for name, why in {**refused, **awaited}.items()
         )
-    try:
-        with socket.create_connection((host, int(port)), CONNECT_SECONDS) as connection:
-            difference = _find_difference(connection)
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise OptionError(
-            f"no Ray cluster answers at {address} ({error}). "
-            f"Start one there: ray start --head --port {port}"
-        ) from None
-    if difference:
-        raise OptionError(
-            f"what listens at {address} is no Ray cluster: {difference}. "
-            "Give the address that 'ray start --head' printed."
-        )
-
-
-def _find_difference(connection: socket.socket) -> str:
-    """Return what a server does that is not Ray; nothing where it may be."""
-    if os.environ.get("RAY_USE_TLS") == "1":  # its answer could not be read
-        return ""
-    connection.settimeout(CONNECT_SECONDS)
-    answer = b""
-    try:
-        connection.sendall(HTTP2_PREFACE)
-        while len(answer) < HTTP2_HEADER_BYTES:
-            more = connection.recv(100)
-            if not more:
-                break
-            answer += more
-    except TimeoutError:
-        return f"it sends nothing for {CONNECT_SECONDS:.0f} s"
-    if len(answer) >= HTTP2_HEADER_BYTES and answer[HTTP2_TYPE_BYTE] == HTTP2_SETTINGS:
-        return ""
-    return f"it sends {answer[:SHOWN_BYTES]!r}" if answer else "it hangs up"
+        if refused and not self._nodes.starting and seconds > REFUSED_SECONDS:
+            raise InputError(f"every node of the cluster is refused. {absent}")
+        is_empty = not absent and not self._nodes.starting
+        if is_empty and seconds > LONELY_SECONDS:
+            self._warn("waiting for a node", "no node with a CPU is there; look with: ray status")
+        if seconds > EMPTY_SECONDS:
+            if is_empty:
+                absent = "No node with a CPU is there; look with: ray status"
+            raise Stopped(f"no node of the cluster was ready for {EMPTY_SECONDS:.0f} s. {absent}")

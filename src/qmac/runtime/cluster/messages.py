@@ -1,5 +1,7 @@
 """Messages between ``leases``, which decides, and nodes: leases, events and actions. Data only.
 
+Those of the process that has joined a Ray cluster come last.
+
 ::
 
     events    Joined  Lost  Heard  Done  Failed  Tick         what happened
@@ -9,9 +11,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qmac.runtime.execution.ledger import Batch
+if TYPE_CHECKING:  # the process that speaks to Ray starts sooner without them
+    from qmac.engine.sweep.evaluator import Evaluator
+    from qmac.engine.sweep.spec import SweepSpec
+    from qmac.runtime.execution.ledger import Batch
+    from qmac.runtime.resources.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -144,3 +150,55 @@ class Reject:
 
 
 Action = Grant | Ping | Recall | Expel | Accept | Reject
+
+
+# -- to and from ray_process
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to join a cluster or to start one."""
+
+    address: str | None
+    dashboard: bool
+    limits: Limits
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class Begin:
+    """A dataset, and what the fingerprint of its nodes must be."""
+
+    spec: SweepSpec
+    bars: int
+    fingerprint: dict[str, str]
+    checksum: str
+    evaluator: Evaluator | None
+    """None after it was stored in the cluster."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The cluster is joined."""
+
+    head: str
+    """``"HOST:PORT"``."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What happened on the nodes since the last one; also sent if nothing did."""
+
+    generation: int
+    """Number of the dataset."""
+    events: list[Event]
+    refused: dict[str, str]
+    awaited: dict[str, str]
+    starting: int
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Ray has failed; the process ends."""
+
+    why: str

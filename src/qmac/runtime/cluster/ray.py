@@ -1,5 +1,7 @@
 """The only file that imports Ray: one actor a node, and calls to them turned into events.
 
+It is loaded by ``ray_process`` and on the nodes.
+
 Ray does not promise exactly-once, and need not: it retries no task and no actor. What a node sends
 counts if ``leases`` says so. Calls are awaited by their references; those of a node that was given
 up stay, so that its results are counted as late.
@@ -10,22 +12,19 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-import os
-import signal
-import threading
+import re
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any
 
-from qmac._checks import check_count, check_flag
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import InputError, OptionError, Stopped
-from qmac.runtime.cluster.driver import ClusterExecutor, Nodes, check_address
+from qmac.runtime.cluster.head import is_listening
 from qmac.runtime.cluster.messages import (
     Action,
+    Begin,
     Done,
     Event,
     Expel,
@@ -37,6 +36,7 @@ from qmac.runtime.cluster.messages import (
     Lost,
     Ping,
     Recall,
+    Settings,
 )
 from qmac.runtime.cluster.node import LeaseResult, Node, NodeReading, node_fingerprint
 from qmac.runtime.resources.limits import Limits
@@ -61,6 +61,10 @@ STORE_BYTES = 512 * 2**20
 """Object store of a Ray that is started here: one dataset and a few results."""
 KEPT_REFERENCES = 256
 """Calls to nodes that were given up whose results are still awaited."""
+JUDGE_SECONDS, ANSWER_SECONDS = 5.0, 1.0
+"""Between two looks why an actor is not ready, and for the answer of its raylet."""
+IMPORT_ERROR = re.compile(r"(?:ModuleNotFoundError|ImportError|AttributeError): [^\n]+")
+"""In the text of an error of Ray: why an actor's class could not be loaded."""
 SHOWN_CHARACTERS = 300
 """Of an error of Ray."""
 FINGERPRINT_CHARACTERS = 12
@@ -160,9 +164,11 @@ class _Member:
     name: str
     place: str
     cpus: int
+    raylet: tuple[str, int]  # where it listens
     actor: Any
     since: float
     joined: bool = False
+    judged: float = 0.0  # when it was found out why it is not ready
 
     @property
     def where(self) -> str:
@@ -177,16 +183,6 @@ class _Call:
     member: _Member
     kind: str  # "hello", "work" or "reading"
     lease: int = 0
-
-
-class _Dataset(NamedTuple):
-    """What the actors sweep."""
-
-    spec: SweepSpec
-    bars: int
-    fingerprint: dict[str, str]
-    checksum: str
-    reference: list[ray.ObjectRef]
 
 
 class _Backoff:
@@ -216,7 +212,7 @@ class _Backoff:
         self._rests = finite
 
 
-class RayNodes(Nodes):
+class RayNodes:
     """Nodes of a Ray cluster; they come and go while it runs.
 
     Parameters
@@ -228,7 +224,8 @@ class RayNodes(Nodes):
     """
 
     def __init__(self, limits: Limits, threads: int | None = None) -> None:
-        self.refused, self.awaited = {}, {}
+        self.refused: dict[str, str] = {}
+        self.awaited: dict[str, str] = {}
         self._limits = replace(limits, max_time=None)
         self._threads = threads
         self._members: dict[str, _Member] = {}
@@ -237,28 +234,32 @@ class RayNodes(Nodes):
         self._numbers = itertools.count(1)
         self._looked = 0.0
         self._generation = 0
-        self._dataset: _Dataset
+        self._dataset: Begin
+        self._reference: list[ray.ObjectRef] = []
 
-    def begin(self, evaluator: Evaluator) -> None:
-        """Begin a dataset; see ``Nodes.begin``.
+    @property
+    def starting(self) -> int:
+        """Actors that have not joined."""
+        return sum(not member.joined for member in self._members.values())
+
+    def begin(self, dataset: Begin) -> None:
+        """Begin a dataset; what comes of an earlier one is dropped.
 
         Parameters
         ----------
-        evaluator : Evaluator
-            The dataset and its spec.
+        dataset : Begin
+            What the actors sweep.
         """
         self._generation += 1
         self._calls, self.refused, self.awaited = {}, {}, {}
         self._backoff.forgive()
-        spec, bars = evaluator.spec, evaluator.dataset.bars
-        fingerprint = node_fingerprint(spec, bars)
-        reference = [ray.put(evaluator)]
-        self._dataset = _Dataset(spec, bars, fingerprint, evaluator.compute_checksum(), reference)
+        self._reference = [ray.put(dataset.evaluator)]
+        self._dataset = replace(dataset, evaluator=None)  # it lies in Ray's store
         for member in self._members.values():  # actors that are there may lack other kernels
             member.joined, member.since = False, time.monotonic()
             self._greet(member)
 
-    def poll(self, seconds: float) -> Iterable[Event]:
+    def poll(self, seconds: float) -> list[Event]:
         """Return what happened; see ``Nodes.poll``.
 
         Parameters
@@ -310,20 +311,13 @@ class RayNodes(Nodes):
         if member is None:
             return
         dataset = self._dataset
-        call = member.actor.work.remote(
-            lease, self._generation, dataset.checksum, dataset.reference
-        )
+        call = member.actor.work.remote(lease, self._generation, dataset.checksum, self._reference)
         self._calls[call] = _Call(member, "work", lease.number)
 
     def close(self) -> None:
         """End all actors."""
         for name in list(self._members):
             self._end(name)
-
-    def forget(self) -> None:
-        """Drop the actors of a Ray that is gone."""
-        self._members, self._calls = {}, {}
-        self._backoff = _Backoff()
 
     # -- members
 
@@ -336,8 +330,7 @@ class RayNodes(Nodes):
             cpus = int(node["Resources"].get("CPU", 0))
             is_free = node["Alive"] and cpus and place not in taken
             if is_free and not self._backoff.is_resting(place, now):
-                address = node["NodeManagerAddress"]
-                self._start(place, f"{address}:{place[:6]}", cpus)
+                self._start(place, cpus, (node["NodeManagerAddress"], node["NodeManagerPort"]))
         for member in list(self._members.values()):
             if not member.joined:
                 self._await(member, now - member.since)
@@ -347,16 +340,19 @@ class RayNodes(Nodes):
         if seconds > JOIN_SECONDS:
             self._end(member.name)
             return
+        if seconds - member.judged < JUDGE_SECONDS:
+            return
         why = _explain_delay(member, seconds)
         if why:
+            member.judged = seconds
             self.awaited[member.where] = why
 
-    def _start(self, place: str, address: str, cpus: int) -> None:
+    def _start(self, place: str, cpus: int, raylet: tuple[str, int]) -> None:
         strategy = NodeAffinitySchedulingStrategy(place, soft=False)
         options = ACTOR.options(num_cpus=cpus, scheduling_strategy=strategy)
         actor = options.remote(self._limits, self._threads or cpus)
-        name = f"{address}#{next(self._numbers)}"
-        member = _Member(name, place, cpus, actor, time.monotonic())
+        name = f"{raylet[0]}:{place[:6]}#{next(self._numbers)}"
+        member = _Member(name, place, cpus, raylet, actor, time.monotonic())
         self._members[name] = member
         self._greet(member)
 
@@ -390,7 +386,7 @@ class RayNodes(Nodes):
                 call, error.cause if isinstance(error.cause, Exception) else error
             )
         except (RayError, GetTimeoutError) as error:  # the process, its node or its answer is gone
-            return self._lose(call.member, type(error).__name__)
+            return self._lose(call.member, error)
         name = call.member.name
         if call.kind == "work":
             return [Done(name, call.lease, answer.cells, answer.seconds, answer)]
@@ -430,12 +426,19 @@ class RayNodes(Nodes):
             return [Failed(call.member.name, call.lease, why)]
         return []
 
-    def _lose(self, member: _Member, why: str) -> list[Event]:
+    def _lose(self, member: _Member, error: Exception) -> list[Event]:
         """Give an actor up whose process is gone, unless it was given up before."""
         if member.name not in self._members:
             return []
+        lack = IMPORT_ERROR.search(str(error))
+        if lack and not member.joined:
+            why = f"qmac cannot be imported there ({lack[0]}). Install qmac and what it needs there"
+            return self._refuse(member, why)
+        if not member.joined:
+            words = " ".join(str(error).split())
+            self.awaited[member.where] = f"its process has ended ({words[:SHOWN_CHARACTERS]})"
         self._end(member.name)
-        return [Lost(member.name, why)]
+        return [Lost(member.name, type(error).__name__)]
 
     def _refuse(self, member: _Member, why: str) -> list[Event]:
         """Give a node up for this dataset."""
@@ -449,13 +452,34 @@ def _explain_delay(member: _Member, seconds: float) -> str:
     if seconds < AWAITED_SECONDS:
         return ""
     if not _has_process(member):
-        return (
-            "no process of ours has begun there; all of its CPUs are requested "
-            f"({member.cpus}), and others seem to hold some: see 'ray status', and end them or wait"
-        )
+        return _explain_absence(member)
     if seconds > SLOW_SECONDS:
         return "the process there is not ready; it may start slowly, or compile"
     return ""
+
+
+def _explain_absence(member: _Member) -> str:
+    """Return why Ray may have started no process for an actor."""
+    host, port = member.raylet
+    if not is_listening(host, port, ANSWER_SECONDS):
+        return (
+            f"its raylet does not answer at {host}:{port}; it was ended or stands still, and Ray "
+            "may not have noticed yet: start it again there, 'ray start'"
+        )
+    if _count_free_cpus(member) < member.cpus:
+        return (
+            "no process of ours has begun there; all of its CPUs are requested "
+            f"({member.cpus}), and others hold some: see 'ray status', and end them or wait"
+        )
+    return "no process of ours has begun there, though its CPUs are free: see 'ray status'"
+
+
+def _count_free_cpus(member: _Member) -> float:
+    """Return how many CPUs of a node are free; none where Ray does not say."""
+    with suppress(Exception):  # an interface for Ray's developers, which may change
+        free = ray._private.state.available_resources_per_node()
+        return float(free[member.place].get("CPU", 0.0))
+    return 0.0
 
 
 def _has_process(member: _Member) -> bool:
@@ -465,131 +489,31 @@ def _has_process(member: _Member) -> bool:
     return True
 
 
-class RayExecutor(ClusterExecutor):
-    """Sweeps on the nodes of a Ray cluster; the digest is the same as on threads.
+def join(settings: Settings) -> str:
+    """Join a cluster, or start one on this machine.
 
     Parameters
     ----------
-    address : str, optional
-        Address of a running cluster, ``"auto"`` or ``"HOST:PORT"``. By default Ray is started on
-        this machine, and ends with ``close``.
-    threads : int, optional
-        Threads of each node, all of its CPUs by default.
-    limits : Limits, optional
-        Limits of each node, read there.
-    dashboard : bool, default False
-        Whether a Ray that is started here shows its dashboard.
+    settings : Settings
+        Which cluster.
 
-    Raises
-    ------
-    OptionError
-        If no cluster answers at the address.
-
-    Examples
-    --------
-    >>> import qmac
-    >>> prices, grid = qmac.sample_prices(), qmac.Grid(windows=range(2, 253))
-    >>> with qmac.RayExecutor() as executor:  # doctest: +SKIP
-    ...     result = qmac.optimize(prices, grid, executor=executor)
+    Returns
+    -------
+    str
+        Address of its head.
     """
-
-    def __init__(
-        self,
-        address: str | None = None,
-        threads: int | None = None,
-        limits: Limits | None = None,
-        *,
-        dashboard: bool = False,
-    ) -> None:
-        check_address(address)
-        self.address = address
-        self.dashboard = check_flag("dashboard", dashboard)
-        self.options = ["--executor", "ray"]
-        if address:
-            self.options += ["--ray-address", address]
-        if threads is not None:
-            threads = check_count("threads", threads, 1)
-        self._nodes = RayNodes(Limits.of(limits), threads)
-        self._started = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def nodes(self) -> Nodes:
-        """Return the nodes of the cluster, which is joined first.
-
-        Returns
-        -------
-        Nodes
-            They stay from one dataset to the next.
-        """
-        self.connect()
-        return self._nodes
-
-    def close(self) -> None:
-        """End the actors, and the Ray that was started here."""
-        if ray.is_initialized():
-            self._nodes.close()
-            if self._started:
-                ray.shutdown()
-        self._nodes.forget()  # also those of a Ray that ended otherwise
-        self._started = False
-
-    def connect(self) -> None:
-        """Join the cluster, or start one; a Ray that this process has joined already is used.
-
-        Raises
-        ------
-        OptionError
-            If there is none to join, or this process is in another cluster.
-        """
-        if ray.is_initialized():
-            current = ray.get_runtime_context().gcs_address
-            if self.address not in (None, "auto", current):
-                raise OptionError(
-                    f"this process is in the Ray cluster at {current}, not in that at "
-                    f"{self.address}. Leave it first."
-                )
-            return
-        self._nodes.forget()
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        with _signal_handlers_kept():
-            self._init()
-        self._started = True
-
-    def _init(self) -> None:
-        arguments: dict[str, Any] = {"address": self.address}
-        if self.address is None:
-            arguments = {
-                "address": "local",
-                "num_cpus": available_cpus(),
-                "object_store_memory": STORE_BYTES,
-                "include_dashboard": self.dashboard,
-            }
-        try:
-            ray.init(
-                **arguments, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True
-            )
-        except Exception as error:  # Ray raises all kinds
-            why = " ".join(str(error).split()) or type(error).__name__
-            where = "on this machine" if self.address is None else f"at {self.address}"
-            raise OptionError(
-                f"no Ray cluster could be joined {where} ({why[:SHOWN_CHARACTERS]}). Give the "
-                "address that 'ray start --head' printed, port 6379 mostly; where a cluster needs "
-                "a token, as newer releases do, set RAY_AUTH_MODE=token here."
-            ) from None
+    arguments: dict[str, Any] = {"address": settings.address}
+    if settings.address is None:
+        arguments = {
+            "address": "local",
+            "num_cpus": available_cpus(),
+            "object_store_memory": STORE_BYTES,
+            "include_dashboard": settings.dashboard,
+        }
+    ray.init(**arguments, log_to_driver=False, logging_level="ERROR")
+    return str(ray.get_runtime_context().gcs_address)
 
 
-@contextmanager
-def _signal_handlers_kept() -> Iterator[None]:
-    """Restore handlers that Ray replaces: SIGTERM is ours, a snapshot and the end."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+def leave() -> None:
+    """Leave the cluster, and end the Ray that was started here."""
+    ray.shutdown()
