@@ -168,7 +168,7 @@ class _Member:
     actor: Any
     since: float
     joined: bool = False
-    judged: float = 0.0  # when it was found out why it is not ready
+    judged: float = -math.inf  # when it was found out why it is not ready
 
     @property
     def where(self) -> str:
