@@ -6,14 +6,17 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from unittest.mock import ANY
 
 import psutil
 import pytest
 from helpers.faults import LONG
+from helpers.nodes import SLOW
 from helpers.series import frame, series
 
 import qmac
@@ -25,31 +28,15 @@ from qmac.runtime.cluster.messages import Accept, Expel, Grant
 ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'qmac[ray]'")
 from ray.cluster_utils import Cluster  # noqa: E402
 
+from qmac.runtime.cluster.ray import RayNodes  # noqa: E402
+from qmac.runtime.resources.limits import Limits  # noqa: E402
+
 pytestmark = pytest.mark.alone
 
 GRID = qmac.Grid(windows=range(2, 42))
 PRICES = frame(series("random", 300, 4))
 STORE = 80 * 2**20
 long = pytest.mark.skipif(not LONG, reason="with make test-long")
-SLOW = """
-import importlib.abc, os, sys, threading, time
-
-class Slow(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name == "qmac.runtime.cluster.node":
-            sys.meta_path.remove(self)
-            from qmac.engine.sweep.worker import Worker
-            evaluate = Worker.evaluate
-            def slowly(worker, batch):
-                # known answers, in another thread, are not slow
-                if threading.current_thread().name.startswith("ThreadPoolExecutor"):
-                    time.sleep(float(os.environ["QMAC_TEST_CELL_SECONDS"]) * (batch[1] - batch[0]))
-                return evaluate(worker, batch)
-            Worker.evaluate = slowly
-
-sys.meta_path.insert(0, Slow())
-"""
-"""``sitecustomize`` of every process of a raylet: cells take time, so that tests can break in."""
 
 
 @pytest.fixture(scope="module")
@@ -303,12 +290,60 @@ def hurry(monkeypatch, place):
 
 def test_actions_for_a_node_that_has_just_ended_do_nothing():
     from qmac.runtime.cluster.messages import Lease, Ping, Recall
-    from qmac.runtime.cluster.ray import RayNodes
-    from qmac.runtime.resources.limits import Limits
 
     nodes = RayNodes(Limits())
     for action in (Grant(Lease(1, "gone", 0, 1)), Ping("gone"), Recall("gone"), Expel("gone", "")):
         nodes.do(action)  # its loss is actions after an answer that gave it another lease
+
+
+@pytest.fixture
+def member(monkeypatch):
+    """An actor that was started on a node of one CPU, whose raylet has ended."""
+    from qmac.runtime.cluster import ray as ray_nodes
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        raylet = server.getsockname()
+    monkeypatch.setattr(ray_nodes.ray, "kill", lambda *_, **__: None)
+    return ray_nodes._Member("10.0.0.1:abc#1", "abcdef", 1, raylet, None, time.monotonic())
+
+
+@pytest.mark.parametrize(
+    "cause",
+    ["ModuleNotFoundError: No module named 'qmac'", "ImportError: Numba needs NumPy 2.4 or less"],
+)
+def test_a_node_that_cannot_import_qmac_is_refused_with_the_reason(member, cause):
+    nodes = RayNodes(Limits())
+    nodes._members[member.name] = member
+    error = ray.exceptions.RayError(f"The actor died\nTraceback\n  import\n{cause}\n\nmore")
+    assert nodes._lose(member, error)[0].node == member.name
+    assert nodes.refused == {"10.0.0.1:abc": ANY} and cause in nodes.refused["10.0.0.1:abc"]
+    assert "more" not in nodes.refused["10.0.0.1:abc"] and nodes.starting == 0
+
+
+def test_an_actor_that_ends_before_it_joins_is_named(member):
+    nodes = RayNodes(Limits())
+    nodes._members[member.name] = member
+    assert nodes.starting == 1
+    nodes._lose(member, ray.exceptions.RayError("its\nnode died"))
+    assert "its process has ended (its node died)" in nodes.awaited["10.0.0.1:abc"]
+    assert not nodes.refused
+
+
+@pytest.mark.parametrize(
+    ("listens", "free", "why"),
+    [
+        (False, 1.0, "its raylet does not answer at 127.0.0.1:"),
+        (True, 0.0, "all of its CPUs are requested (1), and others hold some"),
+        (True, 1.0, "though its CPUs are free"),
+    ],
+)
+def test_why_no_process_has_begun(monkeypatch, member, listens, free, why):
+    from qmac.runtime.cluster import ray as ray_nodes
+
+    if listens:
+        monkeypatch.setattr(ray_nodes, "is_listening", lambda *_: True)
+    monkeypatch.setattr(ray_nodes, "_count_free_cpus", lambda _: free)
+    assert why in ray_nodes._explain_absence(member)
 
 
 @pytest.mark.parametrize(
@@ -378,3 +413,27 @@ def test_one_that_stands_still(digest, actions, tmp_path, which):
             stopped[0].resume()
     assert result.digest == digest and given_up[0] < SILENCE_SECONDS + 4, given_up
     print(f"{which} stopped: given up after {given_up[0]:.1f} s")
+
+
+@long
+@pytest.mark.parametrize("part", ["gcs_server", "raylet"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_head_that_ends_or_stands_still(actions, tmp_path, part, how):
+    """The head's server is needed; its raylet only serves the process that has joined."""
+    stopped = []
+    with raylets(2, 0.3, tmp_path) as (cluster, _):
+
+        def trouble():
+            process = cluster.head_node.all_processes[part][0].process
+            stopped.append((time.monotonic(), psutil.Process(process.pid)))
+            os.kill(process.pid, how)
+
+        began = time.monotonic()
+        with contextlib.suppress(Stopped):
+            result, _ = swept(cluster, actions, trouble)
+            assert part == "raylet", result
+        seconds = time.monotonic() - max(began, stopped[0][0])
+        with contextlib.suppress(psutil.Error):
+            stopped[0][1].resume()
+    assert seconds < (60 if part == "raylet" else 20), seconds
+    print(f"{part} of the head, {how.name}: ended after {seconds:.1f} s")
