@@ -154,7 +154,7 @@ def test_a_process_that_does_not_end_is_ended(client, monkeypatch):
 
 
 def test_an_interrupt_while_a_cluster_is_joined_ends_the_process(tmp_path):
-    (tmp_path / "otherwise.py").write_text("import time; time.sleep(60)")
+    (tmp_path / "otherwise.py").write_text("import sys; sys.stdin.read()")
     code = (
         "import sys; from qmac.runtime.cluster import ray_client as c; c.MODULE = 'otherwise'\n"
         "from qmac.runtime.resources.limits import Limits\n"

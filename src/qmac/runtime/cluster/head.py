@@ -61,8 +61,9 @@ def check_address(address: str | None) -> None:
         If it is no such address, or another server listens there, or none; or if the cluster needs
         a token or has another version of Ray.
     """
-    given = os.environ.get("RAY_ADDRESS") or "auto" if address == "auto" else address
-    if given is None or given in ("auto", "local"):
+    is_auto = isinstance(address, str) and address == "auto"
+    given = os.environ.get("RAY_ADDRESS") if is_auto else address
+    if given is None or (is_auto and given in ("", "auto", "local")):
         return
     host, port = split_address(given)
     try:
