@@ -66,3 +66,15 @@ def test_moments_where_the_clock_is_changed():
         ZONED.moment("2001-04-01 02:30")
     havana = Prices.of(GOOD["Close"].tz_localize("America/Havana"))
     assert havana.moment("2001-04-01") == pd.Timestamp("2001-04-01 01:00", tz="America/Havana")
+
+
+@pytest.mark.parametrize("bars", [0, -5, 2.5, True, "5", None])
+def test_a_tail_has_a_bar_at_least(bars):
+    with pytest.raises(PricesError, match="^bars must be "):
+        Prices.of(frame(series("random", 60, 3))).tail(bars)
+
+
+@pytest.mark.parametrize("content", [None, [1.0], pd.DataFrame({"Close": [1.0]}), "spy.csv"])
+def test_prices_are_made_of_a_frame_by_dates(content):
+    with pytest.raises(PricesError, match="^frame must be a DataFrame with a Close column"):
+        Prices(content, "SPY")

@@ -9,7 +9,7 @@ import pytest
 from helpers.series import frame, series
 
 import qmac
-from qmac.errors import ResultError
+from qmac.errors import ResultError, SymbolError
 from qmac.results.collection import RECENT, Results
 from qmac.strategy.grid import ROLES
 
@@ -53,6 +53,9 @@ def test_a_result_is_read_once_while_it_is_recent(many):
     assert log == ["S0", "S1", "S2", "S1"]
     with pytest.raises(KeyError):
         results["none"]
+    with pytest.raises(SymbolError, match="^there is no result named 's0'. Did you mean 'S0'"):
+        results["s0"]
+    assert results.get([]) is None and 5 not in results
 
 
 @pytest.mark.slow

@@ -315,6 +315,14 @@ def test_bad_input(prices, tmp_path):
     qmac.optimize(prices, grid, out=tmp_path / "run", save_grid="float32", limits=Limits(threads=1))
     with pytest.raises(GridError, match="not in the grid"):
         qmac.load(tmp_path / "run").scores.of_sell(3, 90)
+    scores = qmac.load(tmp_path / "run").scores
+    for value in (None, "3", 3.0, True, [3], np.array([3])):
+        with pytest.raises(GridError, match="windows of sell_fast must be whole numbers"):
+            scores.of_sell(value, 9)
+        with pytest.raises(GridError, match="combination must be"):
+            scores[value, 9, 4, 8]
+    with pytest.raises(GridError, match="a combination must be four windows"):
+        scores[5]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert qmac.load(tmp_path / "run").scores is not None

@@ -150,3 +150,9 @@ def test_one_value_outside_of_a_range_is_one_hint():
 )
 def test_bounds_within_the_range_are_not_odd(texts):
     assert find_oddities(check_constraints(parse_conditions(texts), 1)) == []
+
+
+@pytest.mark.parametrize("bounds", ["12", {1, 2}, {0: 1, 1: 2}, (True, None), ("0.1", None), 5])
+def test_bounds_are_a_pair_of_numbers(bounds):
+    with pytest.raises(OptionError, match=r"win_rate must be \(lowest, highest\), got"):
+        check_constraints({"win_rate": bounds}, 0)

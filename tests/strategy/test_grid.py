@@ -157,3 +157,25 @@ def test_text_of_a_grid():
     assert repr(qmac.Grid(**one, shared_windows=True)) == (
         "Grid(buy_fast=2,3, buy_slow=5,6, sell_fast=2, sell_slow=9, shared_windows=True)"
     )
+
+
+@pytest.mark.parametrize(
+    "combination", [{2, 3, 4, 5}, frozenset({2, 3}), b"\x02\x04\x03\x05", "2345"]
+)
+def test_a_combination_has_an_order(combination):
+    with pytest.raises(GridError, match="a combination must be four windows .*, got "):
+        check_combination(combination)
+
+
+@pytest.mark.parametrize(
+    "indices", [[0, 1], np.array([0.0]), np.array([[0]]), np.array([-1]), np.array([10**6]), True]
+)
+def test_bad_pair_indices(indices):
+    with pytest.raises(GridError, match=r"^pair_indices must be .*, got .*\.$"):
+        qmac.Grid(windows=range(2, 9)).combinations_at(indices)
+
+
+def test_a_pair_that_is_not_in_the_grid():
+    grid = qmac.Grid(windows=range(2, 9))
+    with pytest.raises(GridError, match="not in Grid"):
+        grid.pair_index((2, 9, 3, 5))

@@ -1,5 +1,7 @@
 """Window lengths: what is read, what is refused, and how they are written."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,3 +72,24 @@ def test_bad_windows(window):
         check_window("buy_fast", window)
     with pytest.raises(GridError, match="windows of buy_fast must be "):
         check_windows("buy_fast", [2, window])
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [b"\x05\x0a", bytearray(b"ab"), {5: 1, 10: 2}, np.ones((2, 2), int), int, None, object()],
+    ids=lambda windows: type(windows).__name__,
+)
+def test_what_is_no_list_of_windows(windows):
+    """Bytes and mappings are iterables of whole numbers, too."""
+    with pytest.raises(GridError, match="windows of buy_fast must be whole numbers of bars, got "):
+        check_windows("buy_fast", windows)
+
+
+def test_endless_windows():
+    with pytest.raises(GridError, match="windows of buy_fast are more than a million"):
+        check_windows("buy_fast", itertools.count(1))
+
+
+def test_a_text_is_named_with_its_argument():
+    with pytest.raises(GridError, match="^windows of buy_fast: 'no' in '2,no' is no range"):
+        check_windows("buy_fast", "2,no")

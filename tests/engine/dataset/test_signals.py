@@ -61,3 +61,19 @@ def test_crosses_in_parts_are_the_same(monkeypatch, start):
     for found, expected in ((parts[0], both[0]), (parts[1], both[1]), (below, both[1])):
         assert np.array_equal(found.starts, expected.starts)
         assert np.array_equal(found.bars, expected.bars)
+
+
+@pytest.mark.parametrize("kind", [complex, bool, "U3", "datetime64[D]", "timedelta64[D]"])
+def test_averages_are_real_numbers(kind):
+    with pytest.raises(GridError, match="averages hold something that is not a number"):
+        check_averages(np.ones((2, 60)).astype(int).astype(kind), WINDOWS, PRICES)
+
+
+def test_averages_of_a_window_have_the_dates_of_the_prices():
+    close = PRICES.frame["Close"]
+    later = close.set_axis(PRICES.index + pd.Timedelta(days=1))
+    assert check_averages({2: close, 5: close.tolist()}, WINDOWS, PRICES).shape == (2, 60)
+    with pytest.raises(GridError, match="averages of window 5 have other dates"):
+        check_averages({2: close, 5: later}, WINDOWS, PRICES)
+    with pytest.raises(GridError, match="window 5 must be a row of numbers, got 'no'"):
+        check_averages({2: close, 5: "no"}, WINDOWS, PRICES)

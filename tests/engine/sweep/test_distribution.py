@@ -69,3 +69,9 @@ def test_nothing_scored_is_no_number(market):
 def test_a_sum_beyond_an_integer_of_64_bits_is_exact():
     numbers = np.array([2**62, 2**62, 2**62, -5], np.int64)
     assert _exact_sum(numbers) == 3 * 2**62 - 5
+
+
+@pytest.mark.parametrize("q", [None, "0.5", True, [0.5], np.array([0.5]), float("nan"), 1.5])
+def test_quantiles_of_anything_else(swept, q):
+    with pytest.raises(OptionError, match="^quantile must be "):
+        swept.distribution.quantile(q)
