@@ -12,7 +12,7 @@ from typing import NamedTuple
 from qmac.errors import OptionError, printable, warn
 from qmac.runtime.monitoring.status import Listener, Status
 from qmac.storage.atomic import write_whole
-from qmac.storage.files import is_file, look_up, open_file, resolve_typed
+from qmac.storage.files import is_directory, is_file, look_up, open_file, resolve_typed
 
 WRITE_SECONDS = 5.0
 """Between two writes of the file."""
@@ -106,7 +106,7 @@ class Prometheus:
         self._next = now + WRITE_SECONDS
         try:
             if not _is_free(self._path):
-                raise OSError(errno.EEXIST, "another program has written it")
+                raise OSError(errno.EEXIST, "it is not of qmac")
             write_whole(self._path, [format_gauges(status).encode()])
         except OSError as error:  # no reason to stop
             if not self._has_warned:
@@ -151,7 +151,8 @@ def check_place(path: Path) -> Path:
             f"the Prometheus file {path} must end in {SUFFIX}, which node_exporter reads. "
             f"Name one such as {place.with_name('qmac.prom')}."
         )
-    if not is_free:
+    # a directory cannot be replaced: the run goes on without the file, and says so
+    if not is_free and not is_directory(place):
         raise OptionError(
             f"the Prometheus file {path} is there, and qmac did not write it. Name a new file."
         )
