@@ -20,6 +20,8 @@ import pytest
 import qmac
 from helpers.faults import GRID, PRICES, Halt, halting
 from qmac.jobs import monitor
+from qmac.results import exports
+from qmac.results.collection import Results
 from qmac.runtime.execution import ledger, threads
 
 MIB, PR_SET_THP_DISABLE = 2**20, 41
@@ -77,7 +79,10 @@ def rounds(path: Path) -> None:
                 )
             else:
                 qmac.optimize(PRICES, GRID, out=out, top=20, threads=2, progress=halting(share))
-    digest = next(iter(qmac.resume(out, threads=2).values())).digest
+    result = next(iter(qmac.resume(out, threads=2).values()))
+    if os.environ.get("QMAC_SOAK"):
+        present(result, path)
+    digest = result.digest
     shutil.rmtree(out)
     assert qmac.optimize(PRICES, GRID, top=20, threads=2).digest == digest
     assert (
@@ -89,6 +94,17 @@ def rounds(path: Path) -> None:
         == 2
     )
     shutil.rmtree(out)
+
+
+def present(result: qmac.Result, path: Path) -> None:
+    """Write a result as tables and as a page, and remove them."""
+    results = Results({"close": lambda: result}, {})
+    for what in ("top", "maps", "distribution"):
+        frame = exports.build_table(results, what)
+        exports.write(exports.encode(frame, "csv"), path / f"{what}.csv")
+    result.report(path / "page.html", PRICES)
+    for file in (*path.glob("*.csv"), path / "page.html"):
+        file.unlink()
 
 
 def settle(path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 import qmac
 from qmac.data.prices import Prices
+from qmac.engine.backtest import batch
 from qmac.engine.backtest.batch import buy_and_hold
 from qmac.strategy.metrics import METRICS
 from qmac.verification import vectorbt
@@ -16,6 +17,21 @@ def test_evaluate_keeps_order_and_takes_arrays(sample):
     assert table.iloc[:, :4].to_numpy().tolist() == wanted.tolist()
     assert table.iloc[0].equals(table.iloc[2].rename(0))
     assert qmac.evaluate(sample, []).empty
+
+
+def test_many_rows_are_evaluated_in_parts(sample, monkeypatch):
+    """A million took 4 GB."""
+    grid = qmac.Grid(windows=range(2, 40, 3))
+    rows = [grid.combination(index) for index in range(0, grid.size, 7)]
+    whole = qmac.evaluate(sample, rows)
+    monkeypatch.setattr(batch, "LEAST_ROWS", 100)
+    monkeypatch.setattr(batch, "ROW_BARS", 1)
+    most, replay = [], batch.replay_metrics
+    monkeypatch.setattr(
+        batch, "replay_metrics", lambda *given: most.append(len(given[1])) or replay(*given)
+    )
+    assert qmac.evaluate(sample, rows).equals(whole)
+    assert max(most) == 100 and sum(most) == len(rows)
 
 
 def test_buy_and_hold(sample):

@@ -20,6 +20,9 @@ from qmac.strategy.rules import Rules
 
 COUNTS = (*ROLES, "total_trades")
 """Columns of whole numbers."""
+LEAST_ROWS, ROW_BARS = 1024, 1 << 26
+"""Rows that are evaluated at a time, and their bars: what is held for a row, 4 KB on 5,031 bars, is
+held for these only."""
 
 
 def evaluate(
@@ -77,7 +80,12 @@ def evaluate(
         return empty_table()
     windows = np.array(rows, np.int64)
     series = PreparedSeries.build(prices, distinct_windows(windows), rules, averages)
-    return pd.DataFrame(replay_metrics(series, windows))
+    at_once = max(LEAST_ROWS, ROW_BARS // series.period.bars)
+    parts = [
+        pd.DataFrame(replay_metrics(series, windows[begin : begin + at_once]))
+        for begin in range(0, len(windows), at_once)
+    ]
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
 
 def _window_columns(frame: pd.DataFrame) -> np.ndarray:
