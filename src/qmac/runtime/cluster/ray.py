@@ -65,6 +65,8 @@ JUDGE_SECONDS, ANSWER_SECONDS = 5.0, 1.0
 """Between two looks why an actor is not ready, and for the answer of its raylet."""
 IMPORT_ERROR = re.compile(r"(?:ModuleNotFoundError|ImportError|AttributeError): [^\n]+")
 """In the text of an error of Ray: why an actor's class could not be loaded."""
+CAUSE = re.compile(r"because ([^.]+)\.")
+"""In the text of an error of Ray: why an actor died."""
 SHOWN_CHARACTERS = 300
 """Of an error of Ray."""
 FINGERPRINT_CHARACTERS = 12
@@ -435,8 +437,10 @@ class RayNodes:
             why = f"qmac cannot be imported there ({lack[0]}). Install qmac and what it needs there"
             return self._refuse(member, why)
         if not member.joined:
-            words = " ".join(str(error).split())
-            self.awaited[member.where] = f"its process has ended ({words[:SHOWN_CHARACTERS]})"
+            text = " ".join(str(error).split())
+            cause = CAUSE.search(text)
+            shown = cause[1] if cause else text[:SHOWN_CHARACTERS]
+            self.awaited[member.where] = f"its process has ended ({shown})"
         self._end(member.name)
         return [Lost(member.name, type(error).__name__)]
 
