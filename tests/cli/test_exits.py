@@ -67,3 +67,13 @@ def test_errors_become_a_line_and_an_exit_code(error, code, line, capsys, monkey
 def test_a_command_that_returns_is_finished():
     assert exits.exit_code(lambda: None) == exits.DONE
     assert exits.exit_code(lambda: exits.LEFT_OUT) == exits.LEFT_OUT
+
+
+def test_memory_that_runs_out_ends_in_one_line(capsys, monkeypatch):
+    def fail():
+        raise MemoryError
+
+    monkeypatch.setattr(Interruption, "resume", "qmac resume runs/a")
+    assert exits.exit_code(fail) == exits.RESUMABLE
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1 and "memory ran out" in line and "qmac resume runs/a" in line

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qmac.errors import GridError, OptionError, ResultError
+from qmac.errors import GridError, InputError, OptionError, ResultError
+from qmac.results import exports
 from qmac.results.exports import (
     FORMATS,
     SHEET_ROWS,
@@ -26,6 +27,7 @@ from qmac.results.exports import (
     write,
 )
 from qmac.results.reader import read_results
+from qmac.runtime.resources.probes import Probe, Reading
 
 
 def test_tables(run_of_many):
@@ -193,3 +195,12 @@ def test_files_that_are_no_combinations(tmp_path, text, message):
         read_combinations(tmp_path / "a.csv")
     with pytest.raises(GridError, match="there is no such file"):
         read_combinations(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize("kind", exports.VALUE_BYTES)
+def test_a_table_that_does_not_fit_into_memory_is_refused_with_the_figure(kind, monkeypatch):
+    full = Reading(moment=0, cpus=1, affinity=1, memory_limit=2**20, memory_used=2**20)
+    monkeypatch.setattr(Probe, "read", lambda _: full)
+    monkeypatch.setattr(exports, "LARGE_BYTES", 1)
+    with pytest.raises(InputError, match=rf"writing 1,000 rows as {kind} needs .* of memory"):
+        exports.encode(pd.DataFrame(np.zeros((1000, 5))), kind)

@@ -73,6 +73,9 @@ def exit_code(call: Callable[[], Any]) -> int:
         return _report_usage(error)
     except (QmacError, OSError) as error:
         return _report_error(error)
+    except MemoryError:  # under a limit of addresses: what was admitted is less than was allocated
+        text = "memory ran out. Allow more (ulimit -v), or use fewer windows, or a smaller top."
+        return _report_error(Stopped(text))
     return code if isinstance(code, int) else DONE
 
 
