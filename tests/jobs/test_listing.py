@@ -14,6 +14,7 @@ from qmac.jobs.listing import (
     INCOMPLETE,
     INTERRUPTED,
     RUNNING,
+    Entry,
     describe_directory,
     find,
 )
@@ -137,3 +138,8 @@ def test_json_has_the_names_that_programs_read(directory):
 def test_an_unknown_home_directory():
     with pytest.raises(OptionError, match="'~no-such-user/x' names a home directory that is not"):
         list(find([Path("~no-such-user/x")]))
+
+
+@pytest.mark.parametrize("when", [1e308, -1e308, float("inf"), float("nan"), 1e15])
+def test_a_moment_that_is_no_date(tmp_path, when):
+    assert Entry(tmp_path, "running", when=when).date == ""

@@ -79,7 +79,7 @@ def test_prices_that_are_damaged_after_the_result_was_loaded(result, tmp_path):
     with pytest.raises(ResultError, match="prices.parquet is damaged"):
         again.series  # noqa: B018
     with pytest.raises(ResultError, match="prices.parquet is damaged"):
-        read_series(path, "prices", has_averages=False)
+        read_series(path, "prices")
 
 
 def test_not_a_result(tmp_path):

@@ -214,6 +214,15 @@ def test_scores_that_were_changed_are_refused(kept, tmp_path, change):
         all_of(kept, folder)
 
 
+def test_more_lists_than_pairs_are_refused_before_a_chunk_is_read(kept, tmp_path):
+    """A chunk says its checksum itself, and may unpack to whatever the layout says."""
+    grid, objective, source = kept
+    folder = shutil.copytree(source, tmp_path / "scores")
+    about(folder, shape=[2**33, 2], chunks=[2**33, 1])
+    with pytest.raises(ResultError, match="another grid"):
+        ScoreGrid(folder, grid, objective)
+
+
 @pytest.fixture(scope="module")
 def others(kept, tmp_path_factory):
     """A run of the same grid on the same prices, with fees."""

@@ -6,6 +6,8 @@ import zipfile
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from qmac.storage.files import open_file
@@ -29,7 +31,7 @@ def test_what_is_written_is_read(tmp_path):
         np.save(tmp_path / "array.npy", array)
         np.savez_compressed(tmp_path / "arrays", one=array, other=array.T)
         assert np.array_equal(load_array(tmp_path / "array.npy", array.nbytes), array)
-        read = load_arrays(tmp_path / "arrays.npz")
+        read = load_arrays(tmp_path / "arrays.npz", 1000)
         assert list(read) == ["one", "other"] and np.array_equal(read["other"], array.T)
 
 
@@ -52,6 +54,31 @@ def test_tables_that_are_not_of_qmac(tmp_path, change):
         check(tmp_path / "table", 2 if change == "rows" else None)
 
 
+@pytest.mark.parametrize("kind", ["list", "object"])
+def test_a_row_that_holds_many_numbers(tmp_path, kind):
+    """A file of 600 bytes, of which one row had 400 MB."""
+    numbers = pa.array(np.zeros(1_000_000))
+    column = pa.LargeListArray.from_arrays(pa.array([0, len(numbers)], pa.int64()), numbers)
+    if kind == "object":
+        column = pa.StructArray.from_arrays([numbers], ["b"])
+    pq.write_table(pa.table({"a": column}), tmp_path / "table")
+    with pytest.raises(ValueError, match="a column holds lists or objects"):
+        check(tmp_path / "table")
+    with pytest.raises(ValueError, match="a column holds lists or objects"):
+        read_first_row(tmp_path / "table", ["a"])
+
+
+def test_arrays_that_are_larger_than_they_can_be(tmp_path):
+    """A file of 5 kB that holds 5 MB."""
+    np.savez_compressed(tmp_path / "arrays", one=np.zeros(300_000), other=np.zeros(300_000))
+    assert len(load_arrays(tmp_path / "arrays.npz", 4_900_000)) == 2
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="arrays of 4,800,256 bytes, and 4,000,000 are the most"):
+        load_arrays(tmp_path / "arrays.npz", 4_000_000)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
 def test_an_array_that_says_it_is_larger(tmp_path):
     header = {"descr": "<f8", "fortran_order": False, "shape": (1 << 40,)}
     text = io.BytesIO()
@@ -62,7 +89,7 @@ def test_an_array_that_says_it_is_larger(tmp_path):
     with pytest.raises(ValueError, match="not that of its file"):
         load_array(tmp_path / "array.npy", 80)
     with pytest.raises(ValueError, match="not that of its file"):
-        load_arrays(tmp_path / "arrays.npz")
+        load_arrays(tmp_path / "arrays.npz", 1000)
     np.save(tmp_path / "large.npy", np.zeros(1000))
     with pytest.raises(OSError, match="too large"):
         load_array(tmp_path / "large.npy", 80)
@@ -75,4 +102,4 @@ def test_no_pickle_and_no_other_compression(tmp_path):
     with zipfile.ZipFile(tmp_path / "arrays.npz", "w", zipfile.ZIP_LZMA) as members:
         members.writestr("one.npy", bytes(80))
     with pytest.raises(ValueError, match="another compression"):
-        load_arrays(tmp_path / "arrays.npz")
+        load_arrays(tmp_path / "arrays.npz", 1000)

@@ -100,3 +100,10 @@ def test_a_saved_request_warns_no_more():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Request.from_dict(VALUES | {"constraints": {"win_rate": [50, None]}})
+
+
+def test_a_list_of_a_file_without_end():
+    """A million windows took 15 seconds to check."""
+    grid = VALUES["grid"] | {"buy_fast": [2] * 100_001}
+    with pytest.raises(InputError, match="grid.buy_fast must have at most 100,000 windows"):
+        Request.from_dict(VALUES | {"grid": grid})

@@ -85,11 +85,12 @@ class Entry:
 
     @property
     def date(self) -> str:
-        """Local time of ``when``, to the minute; empty where it is not known."""
-        if math.isnan(self.when):
+        """Local time of ``when``, to the minute; empty where it is not known, or no date."""
+        try:
+            moment = datetime.fromtimestamp(self.when, UTC).astimezone()
+        except (ValueError, OverflowError, OSError):  # NaN, or what a damaged log says
             return ""
-        moment = datetime.fromtimestamp(self.when, UTC)
-        return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+        return moment.strftime("%Y-%m-%d %H:%M")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON.

@@ -19,6 +19,7 @@ from qmac.engine.sweep.reductions import PAIRS
 from qmac.engine.sweep.window_maps import Maps
 from qmac.errors import OptionError, ResultError, printable, shell_quote, suggestion
 from qmac.results.collection import Results
+from qmac.results.header import check_header
 from qmac.results.identity import build_error, check_figures, check_identity, read_identity
 from qmac.results.result import Result
 from qmac.results.writer import (
@@ -39,14 +40,20 @@ from qmac.storage.files import is_directory, is_file, look_up, open_file, read_b
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK, is_held
 from qmac.storage.refusals import is_fault
-from qmac.storage.tables import check_table, load_arrays
+from qmac.storage.tables import HEADER_BYTES, check_table, load_arrays
 from qmac.strategy.grid import ROLES
+from qmac.strategy.metrics import METRICS
 from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request
 
 RESULTS, PRICES_FOLDER = "results", "prices"
 """Folders of a run: one in which each task has a result, and one of its prices."""
 NAME_RESULT = "Name a directory that 'qmac optimize --out' or Result.save wrote."
+NUMBER_BYTES = 8
+MAPS = 3
+"""Best, mean and count."""
+MORE_ARRAY_BYTES = 1 << 20
+"""Of the distribution, and of what describes the arrays."""
 SCORE_TOLERANCE = 1e-9
 """Relative difference up to which a metric of the top rows is that of their score."""
 COPIED = (
@@ -212,6 +219,7 @@ def _read_header(directory: Path) -> dict[str, Any]:
         )
     if compute_checksum(header) != header.get("checksum"):
         raise ResultError(f"{path} was changed: its checksum differs. Run it again.")
+    check_header(header)
     return header
 
 
@@ -225,10 +233,10 @@ def _check_files(directory: Path, header: dict[str, Any]) -> None:
 
 def _build_result(directory: Path, header: dict[str, Any], place: _Place | None) -> Result:
     """Return the result in a directory, with where its prices and scores are."""
-    arrays = load_arrays(directory / ARRAYS)
     top = _read_table(directory / TOP)
     request = Request.from_dict(header | {"top": max(len(top), 1)})
     grid = request.grid
+    arrays = load_arrays(directory / ARRAYS, _compute_most_bytes(len(grid.windows), len(top)))
     objective = Objective(request.objective, request.maximize, header["years"])
     heat_maps = (arrays["map_best"], arrays["map_mean"], arrays["map_count"])
     identity = read_identity(header)
@@ -257,6 +265,11 @@ def _build_result(directory: Path, header: dict[str, Any], place: _Place | None)
         fingerprint=None if identity is None else identity.fingerprint,
         **copied,
     )
+
+
+def _compute_most_bytes(windows: int, rows: int) -> int:
+    """Return how many bytes the arrays of a result have at most."""
+    return NUMBER_BYTES * (MAPS * len(PAIRS) * windows**2 + rows) + MORE_ARRAY_BYTES
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -295,6 +308,7 @@ def _check_consistency(directory: Path, header: dict[str, Any], result: Result) 
             "Run it again."
         )
     grid, top, windows = result.grid, result.top, len(result.grid.windows)
+    _check_columns(top)
     failed = sum(cell["combinations"] for cell in result.failed)
     passed = result.scored + result.unscored
     distribution, objective = result.distribution, result.distribution.objective
@@ -319,6 +333,15 @@ def _check_consistency(directory: Path, header: dict[str, Any], result: Result) 
         )
 
 
+def _check_columns(top: pd.DataFrame) -> None:
+    """Raise ValueError unless the rows have every window and metric once, as numbers."""
+    names = list(top.columns)
+    is_numeric = all(kind.kind in "iuf" for kind in top.dtypes)
+    is_named = names[: len(ROLES)] == list(ROLES) and METRICS.keys() <= set(names)
+    if not is_numeric or not is_named or not top.columns.is_unique:
+        raise ValueError(f"{TOP} is no table of windows and metrics")
+
+
 def _is_close(one: Any, other: Any) -> bool:
     return np.allclose(one, other, SCORE_TOLERANCE, SCORE_TOLERANCE)
 
@@ -331,7 +354,11 @@ def _find_source(
     if PRICES in header["checksums"]:
         has_averages = AVERAGES_FILE in header["checksums"]
         return functools.partial(
-            read_series, directory, prices["name"], has_averages, prices.get("sha256")
+            read_series,
+            directory,
+            prices["name"],
+            len(windows) if has_averages else 0,
+            prices.get("sha256"),
         )
     if place is not None:
         return functools.partial(_read_series_of_run, place, windows)
@@ -339,7 +366,7 @@ def _find_source(
 
 
 def read_series(
-    directory: Path, name: str, has_averages: bool, checksum: str | None = None
+    directory: Path, name: str, averages: int = 0, checksum: str | None = None
 ) -> Series:
     """Read the prices and averages that ``write_series`` wrote.
 
@@ -349,8 +376,8 @@ def read_series(
         The directory of a result.
     name : str
         The symbol.
-    has_averages : bool
-        Whether averages of the user's own lie beside the prices.
+    averages : int
+        Number of averages of the user's own that lie beside the prices.
     checksum : str, optional
         Of the prices, see ``prices_checksum``; results of earlier versions have none.
 
@@ -364,19 +391,21 @@ def read_series(
     ResultError
         If a file is damaged, or the prices are others.
     """
-    averages = None
+    own = None
     try:
         prices = Prices(_read_table(directory / PRICES), name)
-        if has_averages:
-            arrays = load_arrays(directory / AVERAGES_FILE)
-            averages = {int(window): row for window, row in arrays.items()}
+        if averages:
+            bars = len(prices.frame)
+            most = averages * (NUMBER_BYTES * bars + HEADER_BYTES)
+            arrays = load_arrays(directory / AVERAGES_FILE, most)
+            own = {int(window): row for window, row in arrays.items()}
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same
         raise ResultError(
             f"{directory / PRICES} is damaged ({type(error).__name__}). Run it again."
         ) from None
     if checksum not in (None, prices_checksum(prices)):
         raise ResultError(f"{directory / PRICES} holds other prices. Run it again.")
-    return Series(prices, averages)
+    return Series(prices, own)
 
 
 def _read_series_of_run(place: _Place, windows: tuple[int, ...]) -> Series:

@@ -213,8 +213,8 @@ def _find_lists(side: Lists) -> np.ndarray:
 
 
 def _fit(lists: np.ndarray, pairs: PairSet, count: int) -> bool:
-    """Whether there is a list for each pair, below ``count``."""
-    is_shaped = lists.dtype.kind == "i" and lists.shape == (pairs.size,)
+    """Whether there is a list for each pair, below ``count``, and no more lists than pairs."""
+    is_shaped = lists.dtype.kind == "i" and lists.shape == (pairs.size,) and count <= pairs.size
     return is_shaped and bool(lists.min() >= 0) and bool(lists.max() < count)
 
 

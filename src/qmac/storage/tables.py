@@ -70,29 +70,33 @@ def _read_array(file: Any, size: int) -> np.ndarray:
     return array
 
 
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
+def load_arrays(path: Path, most: float) -> dict[str, np.ndarray]:
     """Read arrays that ``np.savez_compressed`` wrote; no pickles.
 
     Parameters
     ----------
     path : Path
         The file.
+    most : float
+        Bytes that the arrays have together at most: compressed, they may have a thousandth.
 
     Returns
     -------
     dict
-        Arrays by name. Together they have a thousand times the bytes of the file at most, by the
-        nature of its compression.
+        Arrays by name.
 
     Raises
     ------
     OSError
         If the file is refused, see ``open_file``.
     ValueError
-        If it holds no such arrays, or the size of one is not what it says.
+        If it holds no such arrays, or more of them, or the size of one is not what it says.
     """
     arrays = {}
     with open_file(path) as file, zipfile.ZipFile(file) as members:
+        size = sum(member.file_size for member in members.infolist())
+        if size > most:
+            raise ValueError(f"arrays of {size:,} bytes, and {int(most):,} are the most")
         for member in members.infolist():
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"{member.filename} has another compression")
@@ -122,9 +126,13 @@ def check_table(file: BinaryIO, rows: int | None = None) -> None:
 
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    metadata = pq.ParquetFile(file).metadata
+    parquet = pq.ParquetFile(file)
+    metadata = parquet.metadata
     if rows is not None and metadata.num_rows != rows:
         raise ValueError(f"it has {metadata.num_rows:,} rows, not {rows:,}")
+    for place in range(metadata.num_columns):
+        if _is_nested(parquet.schema.column(place)):
+            raise ValueError("a column holds lists or objects, which qmac does not write")
     for group in range(metadata.num_row_groups):
         for place in range(metadata.num_columns):
             column = metadata.row_group(group).column(place)
@@ -137,6 +145,11 @@ def check_table(file: BinaryIO, rows: int | None = None) -> None:
     if cells * CELL_BYTES > max(LEAST_BYTES, size * MOST_EXPANSION):
         raise ValueError(f"{metadata.num_rows:,} rows in {size:,} bytes are refused")
     file.seek(0)
+
+
+def _is_nested(column: Any) -> bool:
+    """Whether a row holds anything but one number: a list may have any length."""
+    return bool(column.max_repetition_level > 0 or column.max_definition_level > 1)
 
 
 def read_first_row(path: Path, columns: Collection[str]) -> dict[str, Any] | None:

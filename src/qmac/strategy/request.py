@@ -18,6 +18,8 @@ from qmac.strategy.rules import Rules
 
 MOST_TOP_ROWS = 1_000_000
 """Top rows are held by every thread and replayed bar by bar; more of them is another job."""
+MOST_WINDOWS = 100_000
+"""Of a list in a file, which is looked through: maps of so many windows have a terabyte."""
 TYPES: Mapping[str, type] = {
     "grid": dict,
     "rules": dict,
@@ -200,6 +202,11 @@ def _check_grid_values(values: Mapping[str, Any]) -> None:
     check_type("grid.shared_windows", values.get("shared_windows"), bool)
     for role in ROLES:
         check_type(f"grid.{role}", values.get(role), list)
+        count = len(values[role])
+        if count > MOST_WINDOWS:
+            raise OptionError(
+                f"grid.{role} must have at most {MOST_WINDOWS:,} windows, got {count:,}."
+            )
         for window in values[role]:
             check_type(f"grid.{role}[]", window, int)
 
