@@ -117,7 +117,8 @@ def test_a_size_that_no_terminal_has_is_corrected(monkeypatch, name, text, size)
 
 @pytest.mark.parametrize(("columns", "width"), [(0, 80), (1, 40), (120, 120)])
 def test_a_terminal_of_no_width(monkeypatch, columns, width):
-    monkeypatch.delenv("COLUMNS", raising=False)
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((columns, 0)))
     console = streams.build_console()
     assert (console.width, console.height) == (width, 25)

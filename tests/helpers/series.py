@@ -42,6 +42,10 @@ def frame(close: np.ndarray, start: str = "2001-01-01") -> pd.DataFrame:
     )
 
 
+MINUTES_PER_YEAR = 525_960
+"""All of them, as if there were no nights; as ``Rules.periods_per_year`` for ``minutes``."""
+
+
 def minutes(seed: int, drift: float = 0.003, spread: float = 0.01) -> pd.DataFrame:
     """Two hours: carried on over a year, what they gain is more than float64 holds."""
     moves = np.random.default_rng(seed).normal(drift, spread, 120)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.faults import LONG
-from helpers.series import KINDS, frames, minutes, ohlc, reference_metrics
+from helpers.series import MINUTES_PER_YEAR, KINDS, frames, minutes, ohlc, reference_metrics
 from helpers.sweeps import run_sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -228,7 +228,8 @@ def test_top_is_the_head_of_the_full_list(market):
 @pytest.mark.parametrize("objective", ["annualized_return", "calmar_ratio", "total_return"])
 @pytest.mark.parametrize("maximize", [True, False])
 def test_what_is_infinite_in_a_year_is_unscored(objective, maximize):
-    prices, rules = Prices.of(minutes(1)), qmac.Rules(slippage=0)
+    prices = Prices.of(minutes(1))
+    rules = qmac.Rules(slippage=0, periods_per_year=MINUTES_PER_YEAR)
     grid = qmac.Grid(windows=(2, 3, 5, 8, 13))
     every = qmac.evaluate(prices, [grid.combination(index) for index in range(grid.size)], rules)
     infinite = np.isinf(every["annualized_return"])

@@ -34,7 +34,11 @@ ALLOWED = {
     "cli/exits.py": ("os.open", "the null device, in place of a closed pipe"),
     "cli/options.py": ("exists is_dir", "a directory that the user names"),
     "cli/streams.py": ("open", "the null device, in place of a closed stream"),
-    "data/readers.py": ("exists is_dir is_file stat pd.read_csv pd.read_parquet", "prices"),
+    "data/containers.py": (
+        "exists is_dir open os.open stat zipfile.ZipFile",
+        "a file of prices that the user names",
+    ),
+    "data/readers.py": ("pd.read_csv pd.read_parquet", "content of such a file"),
     "data/sample.py": ("pd.read_csv", "the package itself"),
     "data/symbols.py": ("is_dir is_file iterdir", "a folder of prices that the user names"),
     "jobs/listing.py": (
@@ -59,7 +63,10 @@ ALLOWED = {
     "results/writer.py": ("np.savez_compressed", "an open file"),
     "runs/creation.py": ("np.save", "memory"),
     "runs/directory.py": ("pd.read_parquet", "an open file that was checked"),
+    "runs/job_file.py": ("stat", "whether a price file that it names is a pipe or a device"),
     "runs/score_store.py": ("np.save", "memory"),
+    "runtime/cluster/head.py": ("read_text", "the token that Ray's variables name"),
+    "runtime/cluster/ray_process.py": ("os.open", "the null device"),
     "runtime/monitoring/prometheus.py": ("is_dir", "the directory that the user names"),
     "runtime/resources/cgroups.py": ("is_dir", "files of the kernel"),
     "runtime/resources/machine.py": ("open", "files of the kernel"),

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from helpers.faults import GRID, PRICES, slow
-from helpers.series import frame, minutes, series
+from helpers.series import MINUTES_PER_YEAR, frame, minutes, series
 from helpers.sweeps import dataset_of
 
 import qmac
@@ -306,7 +306,7 @@ def test_overflow_of_float32_warns_once(tmp_path):
                 prices,
                 qmac.Grid(windows=range(2, 12)),
                 "calmar_ratio",
-                qmac.Rules(slippage=0),
+                qmac.Rules(slippage=0, periods_per_year=MINUTES_PER_YEAR),
                 out=tmp_path / kind,
                 save_grid=kind,
             )

@@ -27,7 +27,7 @@ from qmac.data.layouts import (
 )
 from qmac.data.lines import LineLayout, read_blocks
 from qmac.data.prices import Prices
-from qmac.errors import PricesError
+from qmac.errors import PricesError, warn
 
 MemoryCheck = Callable[[str, int], None]
 """Raises PricesError if what the first argument describes needs more bytes than are free."""
@@ -220,7 +220,7 @@ def _note_missing_newline(path: Path, piece: pd.DataFrame) -> None:
     if len(piece) == 0:
         return
     last = ", ".join(f"{column} {value}" for column, value in piece.iloc[-1].items())
-    warnings.warn(
+    warn(
         f"{path} ends without a newline. If it was cut, its last row is wrong: {last}. Compare "
         "that with the source.",
         stacklevel=2,

@@ -72,8 +72,10 @@ def test_verify_finds_what_is_wrong(csv, tmp_path, monkeypatch, without):
     directory = RunDirectory.open(tmp_path / "run")
     place = directory.result(Task("spy"))
     result = qmac.load(place)
-    result.top.loc[1, "max_drawdown"] *= 1 + 3e-9
-    result.top.loc[2, "sharpe_ratio"] = np.nan
+    top = result.top
+    top.loc[1, "max_drawdown"] *= 1 + 3e-9
+    top.loc[2, "sharpe_ratio"] = np.nan
+    result = dataclasses.replace(result, top=top)
     directory.drop_result(Task("spy"))
     result.save(place)
     done = inside("verify", tmp_path / "run")

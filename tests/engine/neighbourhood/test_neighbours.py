@@ -87,7 +87,7 @@ def test_ranked_by_plateau(metric, maximize):
     assert sorted(map(tuple, ranked[columns].to_numpy())) == sorted(
         map(tuple, result.top[columns].to_numpy())
     )
-    assert result.ranked("objective") is result.top
+    assert result.ranked("objective").equals(result.top)
     assert result.summary("plateau")["top"][0]["plateau"] == pytest.approx(values[0])
     with pytest.raises(OptionError, match="Did you mean 'plateau'"):
         result.ranked("plato")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.series import minutes
+from helpers.series import MINUTES_PER_YEAR, minutes
 from helpers.sweeps import evaluator_of, run_sweep
 
 import qmac
@@ -33,7 +33,7 @@ def test_a_distribution_of_few_that_constraints_leave(maximize):
     prices, grid, rules = (
         Prices.of(minutes(11)),
         qmac.Grid(windows=range(2, 20, 3)),
-        qmac.Rules(slippage=0),
+        qmac.Rules(slippage=0, periods_per_year=MINUTES_PER_YEAR),
     )
     bounds = {"annualized_return": (None, 1000)}
     result = run_sweep(
