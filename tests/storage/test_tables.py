@@ -95,6 +95,17 @@ def test_an_array_that_says_it_is_larger(tmp_path):
         load_array(tmp_path / "large.npy", 80)
 
 
+def test_a_header_that_says_it_is_larger(tmp_path):
+    """Of 1.5 GB in version 2 of the format; a file allocates as much before it reads."""
+    content = b"\x93NUMPY\x02\x00" + (3 << 29).to_bytes(4, "little") + b" " * 100
+    (tmp_path / "array.npy").write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(ValueError):
+        load_array(tmp_path / "array.npy", 1000)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
 def test_no_pickle_and_no_other_compression(tmp_path):
     np.save(tmp_path / "array.npy", np.array([{}]), allow_pickle=True)
     with pytest.raises(ValueError):

@@ -56,14 +56,15 @@ def load_array(path: Path, most: float) -> np.ndarray:
 def _read_array(file: Any, size: int) -> np.ndarray:
     """Read an array whose header agrees with the size of the file."""
     file.seek(0)
-    version = np.lib.format.read_magic(file)
+    head = io.BytesIO(file.read(HEADER_BYTES))  # a file allocates what a header claims
+    version = np.lib.format.read_magic(head)
     read = (
         np.lib.format.read_array_header_1_0
         if version == (1, 0)
         else np.lib.format.read_array_header_2_0
     )
-    shape, _, dtype = read(file)
-    if dtype.hasobject or file.tell() + math.prod(shape) * dtype.itemsize != size:
+    shape, _, dtype = read(head)
+    if dtype.hasobject or head.tell() + math.prod(shape) * dtype.itemsize != size:
         raise ValueError("the size of an array is not that of its file")
     file.seek(0)
     array: np.ndarray = np.load(file, allow_pickle=False)
