@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.faults import LONG
-from helpers.series import MINUTES_PER_YEAR, KINDS, frames, minutes, ohlc, reference_metrics
+from helpers.series import KINDS, MINUTES_PER_YEAR, frames, minutes, ohlc, reference_metrics
 from helpers.sweeps import run_sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
