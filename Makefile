@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := src tests benchmarks scripts docs/hooks docs/tutorial.ipynb
-PARALLEL := -n auto --maxprocesses 4 --dist worksteal
+# One process more than CPUs: some tests wait for processes that they start.
+PROCESSES := $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
+PARALLEL := -n $(PROCESSES) --maxprocesses 4 --dist worksteal
 # Markers of tests, registered in pyproject.toml. "alone": needs the machine to itself. "slow": takes more than
 # two seconds with compiled kernels on two cores; a test by @pytest.mark.slow, a whole file by
 # `pytestmark = pytest.mark.slow`. What remains should take less than 90 s; `make test-quick` prints the slowest.

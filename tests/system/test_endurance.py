@@ -12,7 +12,7 @@ import pytest
 from helpers.faults import LONG
 from helpers.rounds import Seen, Subject
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.slow
 
 SECONDS = float(os.environ.get("QMAC_ENDURANCE_SECONDS", "3600" if LONG else "8"))
 WARM = min(0.3 * SECONDS, 60.0)

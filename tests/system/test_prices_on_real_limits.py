@@ -6,11 +6,13 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.faults import LONG
 from helpers.machine import MIB, Run, group
 
-pytestmark = [pytest.mark.alone, pytest.mark.slow]
-
-ROWS = 900_000
+pytestmark = pytest.mark.slow
+ROWS = 900_000 if LONG else 450_000
+FILES = ["packed.csv.gz", "symbols.csv", "texts.parquet"]
+FILES_OF_THE_LONG_RUN = ["plain.csv", "plain.parquet"]
 
 
 def minutes(kind, path):
@@ -40,9 +42,7 @@ def run(path, limit):
     return child
 
 
-@pytest.mark.parametrize(
-    "kind", ["plain.csv", "packed.csv.gz", "symbols.csv", "plain.parquet", "texts.parquet"]
-)
+@pytest.mark.parametrize("kind", FILES + FILES_OF_THE_LONG_RUN * LONG)
 def test_prices_are_read_within_a_limit_or_refused(kind, tmp_path):
     path = tmp_path / kind
     minutes(kind, path)

@@ -21,7 +21,7 @@ from qmac.runs.header import HEADER
 from qmac.storage.atomic import STEPS
 
 pytestmark = [
-    pytest.mark.alone,
+    pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked and killed"),
 ]
 

@@ -67,7 +67,7 @@ def test_objectives_constraints_and_stops(csv, tmp_path):
         "--windows",
         "2:30:3",
         "--objective",
-        "sharpe_ratio",
+        "total_return",
         "--where",
         "total_trades >= 3",
         "--where",
@@ -83,7 +83,7 @@ def test_objectives_constraints_and_stops(csv, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     for words in (
-        "highest sharpe_ratio",
+        "highest total_return",
         "stop_loss 0.1",
         "max_bars 40",
         "ema",

@@ -16,14 +16,7 @@ def test_constraints_that_nothing_satisfies(market):
     """The histogram is then placed without them, by a kernel of fewer statistics than the data."""
     prices, grid = market
     constraints = {"max_drawdown": (-1e-9, None), "total_trades": (5000, None)}
-    result = run_sweep(
-        prices,
-        grid,
-        qmac.Rules(stop_loss=0.1),
-        objective="sharpe_ratio",
-        constraints=constraints,
-        lanes=8,
-    )
+    result = run_sweep(prices, grid, qmac.Rules(stop_loss=0.1), constraints=constraints)
     assert (result.filtered, result.scored, result.best) == (grid.size, 0, None)
 
 
