@@ -99,3 +99,12 @@ def test_columns_of_mixed_types_do_not_warn(tmp_path, recwarn):
     (tmp_path / "a.csv").write_text("Date,Close\n" + rows)
     assert len(read_frame(tmp_path / "a.csv")) == 300_001
     assert not recwarn
+
+
+@pytest.mark.parametrize("mark", [b",", b";"])
+def test_columns_without_number_are_refused_before_they_are_parsed(tmp_path, mark):
+    """Their names alone took 4 GB and a minute."""
+    path = tmp_path / "wide.csv"
+    path.write_bytes(b"Date,Close" + mark * 1_000_000 + b"\n1\n")
+    with pytest.raises(PricesError, match="columns, and 20,000 are the most"):
+        qmac.read_prices(path)

@@ -34,6 +34,8 @@ MemoryCheck = Callable[[str, int], None]
 BYTES_PER_ROW = 280
 """Memory that reading takes at its peak for each row of prices, Volume and a date: measured are
 210 to 250, see tests/system/test_prices_on_real_limits.py."""
+MOST_FIELDS = 20_000
+"""Most columns of a CSV file: their names take half a second."""
 BYTES_PER_TEXT = 90
 """More for each text beside the dates: the names of symbols."""
 
@@ -160,6 +162,12 @@ class _CsvLayout(NamedTuple):
 def _find_csv_layout(header: bytes, name: str) -> _CsvLayout:
     """Return how to read a file with a header."""
     options: dict[str, Any] = {"skipinitialspace": True, "index_col": False, "sep": ","}
+    fields = 1 + max(header.count(mark.encode()) for mark in (",", *SEPARATORS))
+    if fields > MOST_FIELDS:  # pandas takes 2 KB for the name of each
+        raise PricesError(
+            f"{name} has {fields:,} columns, and {MOST_FIELDS:,} are the most. "
+            "Is it a table of prices? Keep those of dates, prices and symbols."
+        )
     names = _read_names(header, options)
     if len(names) == 1:
         marks = [mark for mark in SEPARATORS if mark in names[0]]
