@@ -1,13 +1,14 @@
 """The list of runs says how each is, and nothing damaged stops it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from helpers.run_directories import PRICES, created, results_of
 
 from qmac.data.prices import Prices
-from qmac.errors import OptionError
+from qmac.errors import OptionError, ResultError
 from qmac.jobs.listing import (
     DAMAGED,
     FINISHED,
@@ -18,10 +19,11 @@ from qmac.jobs.listing import (
     describe_directory,
     find,
 )
+from qmac.results.reader import load
 from qmac.runs.directory import PROGRESS
 from qmac.runs.header import HEADER
 from qmac.runs.tasks import Task
-from qmac.runtime.monitoring.progress_log import ProgressLog
+from qmac.runtime.monitoring.progress_log import GONE, ProgressLog, follow
 from qmac.storage.json_text import compute_checksum
 
 SERIES = {"SPY": PRICES, "QQQ": Prices(PRICES.frame, "QQQ")}
@@ -143,3 +145,53 @@ def test_an_unknown_home_directory():
 @pytest.mark.parametrize("when", [1e308, -1e308, float("inf"), float("nan"), 1e15])
 def test_a_moment_that_is_no_date(tmp_path, when):
     assert Entry(tmp_path, "running", when=when).date == ""
+
+
+@pytest.fixture
+def finished(directory, results):
+    for symbol, result in results.items():
+        result.save(directory.result(Task(symbol)))
+    return directory
+
+
+def test_best_rows_of_another_run_are_damage(finished, results, tmp_path):
+    """Rows that are sound, with a header that is sound, but not those it was written with."""
+    other = results["SPY"].top.iloc[::-1]
+    place = finished.result(Task("SPY"))
+    other.to_parquet(place / "top.parquet")
+    entry = describe_directory(finished.path)
+    assert (entry.state, entry.done, entry.symbol) == (DAMAGED, 1, "QQQ")
+    reason = "results/SPY/top.parquet is damaged: its checksum differs."
+    assert entry.message.startswith(reason)
+    with pytest.raises(ResultError, match=re.escape(reason)):
+        load(place)
+    assert describe_directory(place).state == DAMAGED
+
+
+@pytest.mark.parametrize("name", ["elapsed", "digest", "checksum"])
+def test_a_changed_result_is_damage(finished, name):
+    place = finished.result(Task("SPY"))
+    header = json.loads((place / "result.json").read_text())
+    header[name] = 7
+    (place / "result.json").write_text(json.dumps(header))
+    for path in (finished.path, place):
+        entry = describe_directory(path)
+        assert entry.state == DAMAGED
+        assert "result.json was changed: its checksum differs." in entry.message
+
+
+def test_a_result_of_another_run_is_damage_under_its_path_too(directory, results):
+    place = results["QQQ"].save(directory.result(Task("SPY")))
+    assert "is the result of QQQ, not of SPY" in describe_directory(place).message
+
+
+def test_the_end_of_a_run_is_that_of_its_results_where_the_log_says_none(finished):
+    path = finished.path / PROGRESS
+    for content in (b"", b"\x00\xff", b'{"state": ["\\u001b[2J"], "time": 1}\n'):
+        path.write_bytes(content)
+        entry = describe_directory(finished.path)
+        assert entry.state == entry.describe_end(follow(path, print, once=True)) == FINISHED
+    assert entry.describe_end(GONE) == FINISHED
+    assert entry.describe_end("stopped at 30 %") == "stopped at 30 %"
+    (finished.result(Task("SPY")) / "result.json").write_text("{}")
+    assert "results/SPY is damaged" in describe_directory(finished.path).describe_end("finished")

@@ -1,11 +1,11 @@
 """The runs and results below a directory, at a glance.
 
-Nothing is checked in full, and nothing damaged stops the list.
+Headers and best rows are checked as the reader of results does, the large arrays are not read, and
+nothing damaged stops the list.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -16,16 +16,15 @@ from typing import Any, NamedTuple
 
 from qmac._checks import check_path
 from qmac.errors import OptionError, printable
-from qmac.results.identity import check_identity
+from qmac.results.reader import Place, Summary, read_summary
 from qmac.results.writer import ARRAYS, TOP
 from qmac.results.writer import HEADER as RESULT
 from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runs.tasks import Task
-from qmac.runtime.monitoring.progress_log import LogLine, read_last_line
-from qmac.storage.files import is_file, look_up, read_bytes, resolve_typed
+from qmac.runtime.monitoring.progress_log import UNKNOWN_ENDS, LogLine, read_last_line
+from qmac.storage.files import is_file, look_up, resolve_typed
 from qmac.storage.lock import LOCK, is_held
-from qmac.storage.tables import read_first_row
 from qmac.strategy.description import describe_briefly
 from qmac.strategy.grid import ROLES
 from qmac.strategy.request import Request
@@ -92,6 +91,24 @@ class Entry:
             return ""
         return moment.strftime("%Y-%m-%d %H:%M")
 
+    def describe_end(self, last: str) -> str:
+        """Return how the run is, from its log and from what lies in its directory.
+
+        Parameters
+        ----------
+        last : str
+            What ``follow`` returned; the log may be missing, or copied from another moment.
+
+        Returns
+        -------
+        str
+            What is wrong with a damaged run, and that a finished one is finished.
+        """
+        if self.state == DAMAGED:
+            return self.message
+        is_over = self.state in (FINISHED, INCOMPLETE)
+        return self.message or self.state if is_over and last in UNKNOWN_ENDS else last
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON.
 
@@ -114,7 +131,7 @@ class _State(NamedTuple):
 class _Done(NamedTuple):
     """The results of a run that are there."""
 
-    headers: dict[Task, dict[str, Any]]
+    summaries: dict[Task, Summary]
     errors: list[Exception]
     """Why others are none of it."""
 
@@ -205,14 +222,14 @@ def _describe_run(path: Path) -> Entry:
     line = read_last_line(path / PROGRESS)
     state = _find_state(directory, done, line)
     is_over = state.state in (FINISHED, INCOMPLETE, DAMAGED)
-    best = _find_best(directory, done.headers, request)
+    best = _find_best(done, request)
     return Entry(
         path=path,
         state=state.state,
         request=_describe_request(request),
         objective=request.objective,
         symbols=len(directory.tasks),
-        done=len(done.headers),
+        done=len(done.summaries),
         share=math.nan if line is None or is_over else line.share,
         best=best.value,
         combination=best.combination,
@@ -223,18 +240,16 @@ def _describe_run(path: Path) -> Entry:
 
 
 def _read_done(directory: RunDirectory) -> _Done:
-    """Return the headers of all results of a run, but of those that answer something else."""
-    headers, errors = {}, []
+    """Return the results of a run, but those that are damaged or answer something else."""
+    summaries, errors = {}, []
     for task in directory.tasks:
         place = directory.result(task)
         if look_up(place / RESULT) is not None:
             try:
-                header = _read_result_header(place)
-                check_identity(place, header, directory, task)
-                headers[task] = header
+                summaries[task] = read_summary(place, Place(directory, task))
             except Exception as error:  # a damaged file can fail in any way
                 errors.append(error)
-    return _Done(headers, errors)
+    return _Done(summaries, errors)
 
 
 def _find_state(directory: RunDirectory, done: _Done, line: LogLine | None) -> _State:
@@ -246,8 +261,8 @@ def _find_state(directory: RunDirectory, done: _Done, line: LogLine | None) -> _
         return _State(RUNNING, summary if says_running else "")
     if done.errors:
         return _State(DAMAGED, _describe_error(directory.path, done.errors[0]))
-    if len(done.headers) == len(directory.tasks):
-        failed = [task.name for task, header in done.headers.items() if header["failed"]]
+    if len(done.summaries) == len(directory.tasks):
+        failed = [task.name for task, one in done.summaries.items() if one.header["failed"]]
         if failed:
             return _State(INCOMPLETE, f"cells failed of {', '.join(failed)}")
         return _State(FINISHED)
@@ -257,9 +272,9 @@ def _find_state(directory: RunDirectory, done: _Done, line: LogLine | None) -> _
 
 
 def _describe_result(path: Path) -> Entry:
-    header = _read_result_header(path)
-    request = Request.from_dict(header | {"top": 1})
-    best = _read_best(path, request.objective, str(header["prices"]["name"]))
+    summary = read_summary(path)
+    header, request = summary.header, summary.request
+    best = _read_best(summary, str(header["prices"]["name"]))
     return Entry(
         path=path,
         state=INCOMPLETE if header["failed"] else FINISHED,
@@ -274,30 +289,21 @@ def _describe_result(path: Path) -> Entry:
     )
 
 
-def _read_result_header(path: Path) -> dict[str, Any]:
-    """Return the header of a result; those of earlier versions say nothing of failed cells."""
-    header: dict[str, Any] = json.loads(read_bytes(path / RESULT))
-    return {"failed": [], **header}
-
-
-def _find_best(directory: RunDirectory, done: Iterable[Task], request: Request) -> _Best:
+def _find_best(done: _Done, request: Request) -> _Best:
     """Return the best of the tasks that are done; the first of equal ones."""
-    bests = []
-    for task in done:
-        best = _read_best(directory.result(task), request.objective, task.symbol)
-        if not math.isnan(best.value):
-            bests.append(best)
+    bests = [_read_best(summary, task.symbol) for task, summary in done.summaries.items()]
     choose = max if request.maximize else min
-    return choose(bests, key=lambda best: best.value, default=_Best())
+    numbers = [best for best in bests if not math.isnan(best.value)]
+    return choose(numbers, key=lambda best: best.value, default=_Best())
 
 
-def _read_best(path: Path, objective: str, symbol: str) -> _Best:
+def _read_best(summary: Summary, symbol: str) -> _Best:
     """Return the first row of a result."""
-    row = read_first_row(path / TOP, [*ROLES, objective])
+    row = summary.best
     if row is None:
         return _Best(symbol=symbol)
     windows = tuple(int(row[role]) for role in ROLES)
-    return _Best(float(row[objective]), windows, symbol)
+    return _Best(float(row[summary.request.objective]), windows, symbol)
 
 
 def _describe_request(request: Request) -> str:

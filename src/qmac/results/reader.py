@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,7 +41,7 @@ from qmac.storage.files import is_directory, is_file, look_up, open_file, read_b
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK, is_held
 from qmac.storage.refusals import is_fault
-from qmac.storage.tables import HEADER_BYTES, check_table, load_arrays
+from qmac.storage.tables import HEADER_BYTES, check_table, load_arrays, read_first_row
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import METRICS
 from qmac.strategy.objective import Objective
@@ -70,11 +71,21 @@ COPIED = (
 """Entries of a header that are fields of a result as they stand."""
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """The run in which a result lies, and the task whose result should be there."""
 
     run: RunDirectory
     task: Task
+
+
+class Summary(NamedTuple):
+    """What a list shows of a result, whose arrays are not read."""
+
+    header: dict[str, Any]
+    """``result.json``; those of earlier versions say nothing of failed cells."""
+    request: Request
+    best: dict[str, Any] | None
+    """Windows and objective of the first row; None if there is no row."""
 
 
 def load(directory: str | Path) -> Result:
@@ -109,30 +120,72 @@ def _resolve(directory: str | Path) -> Path:
         ) from None
 
 
-def _load(directory: Path, place: _Place | None = None) -> Result:
+def _load(directory: Path, place: Place | None = None) -> Result:
     """Read the result in a directory; where it lies in a run is looked up, if it is not known."""
-    try:
-        header = _read_header(directory)
-        place = place or _find_place(directory, header)
-        if place is not None:
-            check_identity(directory, header, *place)
-        _check_files(directory, header)
+    with _readable(directory):
+        header, place = _read_identified(directory, place)
+        _check_files(directory, header, {TOP, ARRAYS, *header["checksums"]})
         result = _build_result(directory, header, place)
         _check_consistency(directory, header, result)
-    except ResultError:
-        raise
-    except Exception as error:  # a damaged file can fail in any way; all of them mean the same
-        if is_fault(error):  # of the disk, or too many open files: the result may be sound
-            raise
-        raise ResultError(
-            f"{directory} is damaged ({type(error).__name__}: {printable(error)}). Run it again."
-        ) from None
     if place is not None and result.fingerprint is None:
         check_figures(directory, result, place.run)
     return result
 
 
-def _find_place(directory: Path, header: dict[str, Any]) -> _Place | None:
+def read_summary(directory: Path, place: Place | None = None) -> Summary:
+    """Read what a list shows of a result: its header and its best row, checked as ``load`` does.
+
+    Parameters
+    ----------
+    directory : Path
+        The directory of a result.
+    place : Place, optional
+        Where it lies in a run; looked up by default.
+
+    Returns
+    -------
+    Summary
+        The other files are not read, so damage of them is not seen.
+
+    Raises
+    ------
+    ResultError
+        If the header or the rows are damaged, or the result answers something else than the run
+        in which it lies.
+    """
+    with _readable(directory):
+        header, _ = _read_identified(directory, place)
+        _check_files(directory, header, {TOP})
+        request = Request.from_dict({"top": 1} | header)
+        best = read_first_row(directory / TOP, [*ROLES, request.objective])
+    return Summary({"failed": []} | header, request, best)
+
+
+@contextmanager
+def _readable(directory: Path) -> Iterator[None]:
+    """Raise ResultError for whatever a damaged file leads to: it can fail in any way."""
+    try:
+        yield
+    except ResultError:
+        raise
+    except Exception as error:
+        if is_fault(error):  # of the disk, or too many open files: the result may be sound
+            raise
+        raise ResultError(
+            f"{directory} is damaged ({type(error).__name__}: {printable(error)}). Run it again."
+        ) from None
+
+
+def _read_identified(directory: Path, place: Place | None) -> tuple[dict[str, Any], Place | None]:
+    """Return the header of a result, and its place in a run, which it is compared with."""
+    header = _read_header(directory)
+    place = place or _find_place(directory, header)
+    if place is not None:
+        check_identity(directory, header, *place)
+    return header, place
+
+
+def _find_place(directory: Path, header: dict[str, Any]) -> Place | None:
     """Return where a result lies in a run; None if it was saved elsewhere."""
     directory = directory.resolve()
     path = directory.parent.parent
@@ -146,7 +199,7 @@ def _find_place(directory: Path, header: dict[str, Any]) -> _Place | None:
     task = by_key.get(directory.name, Task(symbol))
     if task.symbol not in run.symbols:
         raise build_error(directory, f"of {symbol}, which is no symbol of {path}", run)
-    return _Place(run, task)
+    return Place(run, task)
 
 
 def _find_result(directory: Path) -> Path:
@@ -223,15 +276,15 @@ def _read_header(directory: Path) -> dict[str, Any]:
     return header
 
 
-def _check_files(directory: Path, header: dict[str, Any]) -> None:
-    """Raise ResultError unless every file is as it was written."""
+def _check_files(directory: Path, header: dict[str, Any], names: Collection[str]) -> None:
+    """Raise ResultError unless files are as they were written."""
     checksums = header["checksums"]
-    for name in {TOP, ARRAYS, *checksums}:
+    for name in names:
         if compute_file_checksum(directory / name) != checksums[name]:
             raise ResultError(f"{directory / name} is damaged: its checksum differs. Run it again.")
 
 
-def _build_result(directory: Path, header: dict[str, Any], place: _Place | None) -> Result:
+def _build_result(directory: Path, header: dict[str, Any], place: Place | None) -> Result:
     """Return the result in a directory, with where its prices and scores are."""
     top = _read_table(directory / TOP)
     request = Request.from_dict(header | {"top": max(len(top), 1)})
@@ -347,7 +400,7 @@ def _is_close(one: Any, other: Any) -> bool:
 
 
 def _find_source(
-    directory: Path, header: dict[str, Any], place: _Place | None, windows: tuple[int, ...]
+    directory: Path, header: dict[str, Any], place: Place | None, windows: tuple[int, ...]
 ) -> Callable[[], Series] | None:
     """Return what reads a result's prices, beside it or in its run directory; None if neither."""
     prices = header["prices"]
@@ -408,7 +461,7 @@ def read_series(
     return Series(prices, own)
 
 
-def _read_series_of_run(place: _Place, windows: tuple[int, ...]) -> Series:
+def _read_series_of_run(place: Place, windows: tuple[int, ...]) -> Series:
     run, task = place
     return Series.from_rows(run.prices(task.symbol), run.averages(), windows)
 
@@ -439,7 +492,7 @@ def result_reader(directory: RunDirectory, task: Task) -> Callable[[], Result]:
     callable
         Takes nothing, returns the ``Result``.
     """
-    return lambda: _load(directory.result(task), _Place(directory, task))
+    return lambda: _load(directory.result(task), Place(directory, task))
 
 
 def read_results(path: str | Path, symbol: str | None = None) -> Results:

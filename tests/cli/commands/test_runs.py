@@ -345,7 +345,7 @@ def test_no_runs(tmp_path):
 
 
 def test_a_result_of_which_cells_failed(one_run, tmp_path):
-    failed = [{"cell": 3, "reason": "a cosmic ray"}]
+    failed = [{"cell": 3, "combinations": 5, "reason": "a cosmic ray"}]
     dataclasses.replace(api.load(one_run), failed=failed).save(tmp_path / "result")
     shutil.copytree(one_run, tmp_path / "run")
     place = next((tmp_path / "run" / "results").iterdir())

@@ -151,7 +151,7 @@ def watch(
 
     Example: qmac watch runs/first
     """
-    from qmac.jobs.listing import DAMAGED, INTERRUPTED, describe_directory
+    from qmac.jobs.listing import INTERRUPTED, describe_directory
     from qmac.runs.directory import PROGRESS, RunDirectory
     from qmac.runtime.monitoring.progress_log import follow
 
@@ -160,15 +160,14 @@ def watch(
     with streams.build_progress(run_directory.header.request.objective) as listener:
         last = follow(run_directory.path / PROGRESS, listener, once=once)
     entry = describe_directory(run_directory.path)
+    said = entry.describe_end(last)
     if as_json:
-        streams.print_json({**entry.to_dict(), "said": last})
+        streams.print_json({**entry.to_dict(), "said": said})
         return
-    text = f"{directory}: {last}"
+    text = f"{directory}: {said}"
     if entry.state == INTERRUPTED:
         command = f"qmac resume {shell_quote(directory)}"
         text = f"{text.removesuffix('.')}; resume with: {command}"
-    elif entry.state == DAMAGED:
-        text = f"{directory}: {entry.message}"
     streams.print_line(text)
 
 

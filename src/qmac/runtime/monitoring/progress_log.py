@@ -19,7 +19,9 @@ from qmac.storage.json_text import to_json
 from qmac.storage.lock import LOCK, is_held
 
 RUNNING = "running"
-GONE = "its process is gone"
+GONE, NO_LINE = "its process is gone", "no line yet"
+UNKNOWN_ENDS = (GONE, NO_LINE)
+"""What ``follow`` returns where no line says how the run ended."""
 LINE_SECONDS = 2.0
 """Between two lines."""
 LOG_BYTES = 1 << 20
@@ -161,7 +163,7 @@ def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
 def _describe_state(line: LogLine | None, held: bool | None) -> str:
     """Return how a run is."""
     if line is None:
-        return "no line yet"
+        return NO_LINE
     return GONE if line.status is not None and held is False else line.summary
 
 
@@ -207,6 +209,8 @@ def read_last_line(path: Path) -> LogLine | None:
 
 
 def _read_line(fields: dict[str, Any]) -> LogLine:
+    if not isinstance(fields["state"], str):
+        raise TypeError("state must be a text")
     state = printable(fields["state"])
     moment = float(fields["time"])
     if state != RUNNING:
