@@ -1,7 +1,9 @@
 """Nodes that are threads of this process: a cluster for tests, whose faults are switches."""
 
 import copy
+import os
 import queue
+import sys
 import threading
 
 from qmac.runtime.cluster.driver import ClusterExecutor, Nodes
@@ -31,13 +33,48 @@ class Slow(importlib.abc.MetaPathFinder):
             def slowly(worker, batch):
                 # known answers, in another thread, are not slow
                 if threading.current_thread().name.startswith("ThreadPoolExecutor"):
-                    time.sleep(float(os.environ["QMAC_TEST_CELL_SECONDS"]) * (batch[1] - batch[0]))
+                    with open(os.environ["QMAC_TEST_CELL_SECONDS"]) as file:
+                        seconds = float(file.read())
+                    time.sleep(seconds * (batch[1] - batch[0]))
                 return evaluate(worker, batch)
             Worker.evaluate = slowly
 
 sys.meta_path.insert(0, Slow())
 """
-"""``sitecustomize`` of every process of a raylet: cells take time, so that tests can break in."""
+"""``sitecustomize`` of every process of a raylet: cells take time, so that tests can break in.
+
+How long, is read from the file that the variable names, before each batch of cells.
+"""
+
+
+class Pace:
+    """How long cells take in processes whose environment is ``environment``.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        A directory that only these processes find modules in.
+    seconds : float
+        Of each cell, at first.
+    """
+
+    def __init__(self, place, seconds=0.0):
+        self._file = place / "cell_seconds"
+        self.set(seconds)
+        (place / "sitecustomize.py").write_text(SLOW)
+        paths = [str(place), *filter(None, sys.path)]
+        self.environment = {
+            "PYTHONPATH": os.pathsep.join(paths),
+            "QMAC_TEST_CELL_SECONDS": str(self._file),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",  # with 15, as by default, other tests would starve them
+        }
+
+    def set(self, seconds):
+        """Change it; a process that reads finds the old or the new value."""
+        new = self._file.with_suffix(".new")
+        new.write_text(str(seconds))
+        new.replace(self._file)
 
 
 class LocalNodes(Nodes):

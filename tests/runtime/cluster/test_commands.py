@@ -3,25 +3,23 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from pathlib import Path
 
 import psutil
 import pytest
-from helpers.nodes import SLOW
+from helpers.nodes import Pace
 from helpers.series import frame, series
 
 import qmac
 
 pytest.importorskip("ray", reason="Ray is an extra: pip install 'qmac[ray]'")
-pytestmark = [pytest.mark.alone, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parents[3] / "docs" / "distributed.md"
 PRICES = frame(series("random", 300, 4))
@@ -57,31 +55,19 @@ def find_processes(mark):
     return found
 
 
-@pytest.fixture
-def home():
-    """A home directory whose path is short enough for Ray's sockets."""
-    path = Path(tempfile.mkdtemp(prefix="q", dir="/tmp"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes by their environment")
-def test_the_commands_of_the_page_and_a_head_that_is_killed(home):
+def test_the_commands_of_the_page_and_a_head_that_is_killed(ray_home):
+    home, pace = ray_home, Pace(ray_home)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     (home / "prices").mkdir()
     PRICES.to_csv(home / "prices" / "random.csv", float_format="%.17g")
-    (home / "sitecustomize.py").write_text(SLOW)
     mark = uuid.uuid4().hex
-    environment = os.environ | {
-        "HOME": str(home),
-        "RAY_TMPDIR": str(home),
-        "PYTHON": sys.executable,
-        "PYTHONPATH": os.pathsep.join([str(home), *filter(None, sys.path)]),
-        "QMAC_TEST_CELL_SECONDS": "0.3",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        MARK: mark,
-    }
+    environment = (
+        os.environ
+        | pace.environment
+        | {"HOME": str(home), "RAY_TMPDIR": str(home), "PYTHON": sys.executable, MARK: mark}
+    )
     lines = read_commands()
     assert [line.split()[0] for line in lines] == ["export", "ray", "ray", "ray", "qmac"]
     endings = [
@@ -107,6 +93,7 @@ def test_the_commands_of_the_page_and_a_head_that_is_killed(home):
         assert shown.returncode == 0, (shown.stdout, *home.glob("qmac.*"))
         digest = json.loads((home / "qmac.output").read_text())["digest"]
         assert digest == qmac.optimize(PRICES, qmac.Grid(windows=range(2, 13)), top=20).digest
+        pace.set(0.3)
         lose_the_head(home, port, mark, environment)
     finally:
         for process in find_processes(mark):

@@ -18,7 +18,7 @@ from qmac.runtime.cluster import driver, leases
 from qmac.runtime.cluster.messages import Grant
 from qmac.runtime.resources.limits import Limits
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.slow
 
 GRID = qmac.Grid(windows=range(2, 42))
 PRICES = frame(series("random", 300, 4))

@@ -16,7 +16,7 @@ from unittest.mock import ANY
 import psutil
 import pytest
 from helpers.faults import LONG
-from helpers.nodes import SLOW
+from helpers.nodes import Pace
 from helpers.series import frame, series
 
 import qmac
@@ -31,7 +31,7 @@ from ray.cluster_utils import Cluster  # noqa: E402
 from qmac.runtime.cluster.ray import RayNodes  # noqa: E402
 from qmac.runtime.resources.limits import Limits  # noqa: E402
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.slow
 
 GRID = qmac.Grid(windows=range(2, 42))
 PRICES = frame(series("random", 300, 4))
@@ -45,24 +45,48 @@ def digest():
 
 
 @contextlib.contextmanager
-def raylets(count, cell_seconds=0.0, place=None):
-    """A head without CPUs and ``count`` nodes of one."""
+def raylets(count, pace, home):
+    """A head without CPUs and ``count`` nodes of one, whose cells take the time of a pace."""
     with pytest.MonkeyPatch.context() as patch:
-        if cell_seconds:
-            (place / "sitecustomize.py").write_text(SLOW)
-            patch.setenv("PYTHONPATH", f"{place}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-            patch.setenv("QMAC_TEST_CELL_SECONDS", str(cell_seconds))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        for name, value in pace.environment.items():
+            patch.setenv(name, value)
         patch.setenv("RAY_LOG_TO_STDERR", "0")
-        cluster = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE}
-        )
+        patch.setenv("RAY_TMPDIR", str(home))
+        head = {"num_cpus": 0, "object_store_memory": STORE, "no_monitor": True}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             nodes = [cluster.add_node(num_cpus=1, object_store_memory=STORE) for _ in range(count)]
             yield cluster, nodes
         finally:
             ray.shutdown()
             cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def shared_pace(tmp_path_factory):
+    return Pace(tmp_path_factory.mktemp("pace"))
+
+
+@pytest.fixture(scope="module")
+def two_nodes(shared_pace, ray_home):
+    """Yield a cluster of two nodes and these; a test leaves both as they were."""
+    with raylets(2, shared_pace, ray_home) as (cluster, nodes):
+        yield cluster, nodes
+
+
+@pytest.fixture(scope="module")
+def shared_executor(two_nodes):
+    """Yield an executor on it, whose actors stay from one test to the next."""
+    cluster, _ = two_nodes
+    with qmac.RayExecutor(cluster.address) as executor:
+        yield executor
+
+
+@pytest.fixture
+def pace(shared_pace):
+    """Yield the pace of the two nodes, which a test may change."""
+    yield shared_pace
+    shared_pace.set(0)
 
 
 @pytest.fixture
@@ -98,8 +122,8 @@ def when_granted(actions, leases):
     raise AssertionError("no leases")
 
 
-def swept(cluster, actions, trouble, leases=3):
-    """Run on the cluster with trouble in the middle.
+def swept(executor, actions, trouble, leases=3):
+    """Run with an executor and trouble in the middle.
 
     Returns the result, and seconds from the trouble to each node that was given up.
     """
@@ -112,8 +136,7 @@ def swept(cluster, actions, trouble, leases=3):
 
     thread = threading.Thread(target=later)
     thread.start()
-    with qmac.RayExecutor(cluster.address) as executor:
-        result = qmac.optimize(PRICES, GRID, top=20, executor=executor)
+    result = qmac.optimize(PRICES, GRID, top=20, executor=executor)
     thread.join()
     given_up = [
         moment - began[0]
@@ -121,6 +144,12 @@ def swept(cluster, actions, trouble, leases=3):
         if isinstance(action, Expel) and moment > began[0]
     ]
     return result, given_up
+
+
+def swept_on(cluster, actions, trouble):
+    """Run on a cluster of its own, with trouble in the middle."""
+    with qmac.RayExecutor(cluster.address) as executor:
+        return swept(executor, actions, trouble)
 
 
 def released(actions):
@@ -152,19 +181,21 @@ def released(actions):
     return waits
 
 
-@pytest.mark.parametrize("count", [2, *([1, 4] if LONG else [])])
-def test_digest_is_that_of_threads(digest, count):
-    with raylets(count) as (cluster, _), qmac.RayExecutor(cluster.address) as executor:
-        seen = []
-        for _ in range(2):  # actors stay for the next dataset
-            result = qmac.optimize(PRICES, GRID, top=20, executor=executor, progress=seen.append)
-            assert result.digest == digest and 1 <= result.threads <= count
-        assert any(status.nodes for status in seen)
+def check_digests(executor, digest, count):
+    seen = []
+    for _ in range(2):  # actors stay for the next dataset
+        result = qmac.optimize(PRICES, GRID, top=20, executor=executor, progress=seen.append)
+        assert result.digest == digest and 1 <= result.threads <= count
+    assert any(status.nodes for status in seen)
 
 
-def test_a_worker_that_is_killed(digest, actions, tmp_path):
-    with raylets(2, 0.1, tmp_path) as (cluster, _):
-        result, given_up = swept(cluster, actions, lambda: workers()[0].kill())
+def test_digest_is_that_of_threads(digest, shared_executor):
+    check_digests(shared_executor, digest, 2)
+
+
+def test_a_worker_that_is_killed(digest, actions, shared_executor, pace):
+    pace.set(0.06)
+    result, given_up = swept(shared_executor, actions, lambda: workers()[0].kill())
     assert result.digest == digest
     assert len(given_up) == 1 and given_up[0] < 3
     waits = released(actions)
@@ -175,28 +206,23 @@ def test_a_worker_that_is_killed(digest, actions, tmp_path):
     )
 
 
-def begun(out, *python, **streams):
+def begun(out, home, *python, **streams):
     """Start ``qmac optimize --executor ray`` with slow cells; its digest is ``digest``."""
     csv = out.parent / "prices.csv"
     PRICES.to_csv(csv, float_format="%.17g")
-    (out.parent / "sitecustomize.py").write_text(SLOW)
-    environment = os.environ | {
-        "PYTHONPATH": f"{out.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-        "QMAC_TEST_CELL_SECONDS": "0.2",
-        "RAY_USAGE_STATS_ENABLED": "0",
-    }
+    environment = os.environ | Pace(out.parent, 0.2).environment | {"RAY_TMPDIR": str(home)}
     asked = ["optimize", str(csv), "--windows", "2:41", "--executor", "ray", "--out", str(out)]
     return subprocess.Popen([sys.executable, *python, *asked], env=environment, **streams)
 
 
-def test_a_driver_that_is_killed_goes_on_elsewhere(digest, tmp_path):
+def test_a_driver_that_is_killed_goes_on_elsewhere(digest, ray_home, tmp_path):
     out = tmp_path / "run"
     code = (
         "from qmac.jobs import monitor; from qmac.runtime.cluster import leases\n"
         "monitor.SNAPSHOT_SECONDS, monitor.SNAPSHOT_COST, leases.LEASE_SECONDS = 0.3, 1.0, 0.5\n"
         "from qmac.cli.main import main\nmain()\n"
     )
-    process = begun(out, "-c", code, stderr=subprocess.DEVNULL)
+    process = begun(out, ray_home, "-c", code, stderr=subprocess.DEVNULL)
     for _ in range(1200):
         lines = (
             (out / "progress.jsonl").read_text().splitlines()
@@ -225,9 +251,9 @@ def test_a_driver_that_is_killed_goes_on_elsewhere(digest, tmp_path):
     )  # the Ray that it started ends with it
 
 
-def test_sigterm_ends_within_seconds_and_keeps_what_is_done(digest, tmp_path):
+def test_sigterm_ends_within_seconds_and_keeps_what_is_done(ray_home, tmp_path):
     out = tmp_path / "run"
-    process = begun(out, "-m", "qmac", stderr=subprocess.PIPE, text=True)
+    process = begun(out, ray_home, "-m", "qmac", stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "on 1 node" in line and " 0.0%" not in line:
             break
@@ -248,33 +274,32 @@ def test_sigterm_ends_within_seconds_and_keeps_what_is_done(digest, tmp_path):
     print(f"SIGTERM: left after {took:.1f} s")
 
 
-def test_a_node_of_another_version_is_refused_by_name(monkeypatch):
-    monkeypatch.setattr(driver, "REFUSED_SECONDS", 1.0)
-    monkeypatch.setattr(ray_client, "node_fingerprint", lambda *_: {"version": "99.0"})
-    with raylets(1) as (cluster, _), qmac.RayExecutor(cluster.address) as executor, pytest.raises(
-        qmac.InputError, match=r"differs in version .*, here 99\.0"
-    ):  # fmt: skip
-        qmac.optimize(PRICES, GRID, executor=executor)
-
-
-def test_a_node_whose_cpus_others_hold_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(driver, "EMPTY_SECONDS", 3.0)
+def test_a_node_whose_cpus_others_hold_is_named(monkeypatch, tmp_path, two_nodes, shared_executor):
+    monkeypatch.setattr(driver, "EMPTY_SECONDS", 2.0)
     hurry(monkeypatch, tmp_path)
-    with raylets(1) as (cluster, nodes), qmac.RayExecutor() as executor:
-        ray.init(cluster.address, log_to_driver=False)  # as in a notebook: it is this cluster then
-        executor.connect()
-        holder = ray.remote(num_cpus=1)(dict).remote()
-        ray.get(holder.__ray_ready__.remote())
-        name = f"{nodes[0].node_ip_address}:{nodes[0].node_id[:6]}"
-        why = re.escape(
-            f"{name}: no process of ours has begun there; "
-            "all of its CPUs are requested (1), and others"
-        )
+    cluster, nodes = two_nodes
+    qmac.optimize(PRICES, GRID, executor=shared_executor)  # its actors hold them
+    name = f"{nodes[0].node_ip_address}:{nodes[0].node_id[:6]}"
+    why = re.escape(
+        f"{name}: no process of ours has begun there; all of its CPUs are requested (1), and others"
+    )
+    ray.init(cluster.address, log_to_driver=False)  # as in a notebook: it is this cluster then
+    try:
         with (
+            qmac.RayExecutor() as executor,
             pytest.warns(UserWarning, match=f"waiting for node {why}"),
             pytest.raises(Stopped, match=why),
         ):
             qmac.optimize(PRICES, GRID, executor=executor)
+    finally:
+        ray.shutdown()
+
+
+def test_a_node_of_another_version_is_refused_by_name(monkeypatch, shared_executor):
+    monkeypatch.setattr(driver, "REFUSED_SECONDS", 1.0)
+    monkeypatch.setattr(ray_client, "node_fingerprint", lambda *_: {"version": "99.0"})
+    with pytest.raises(qmac.InputError, match=r"differs in version .*, here 99\.0"):
+        qmac.optimize(PRICES, GRID, executor=shared_executor)
 
 
 def hurry(monkeypatch, place):
@@ -360,7 +385,17 @@ def test_an_address_without_a_cluster_is_reported_at_once(address):
 
 
 @long
-def test_workers_killed_every_five_seconds(digest, actions, tmp_path):
+@pytest.mark.parametrize("count", [1, 4])
+def test_digest_on_fewer_and_more_nodes(digest, count, ray_home, tmp_path):
+    with (
+        raylets(count, Pace(tmp_path), ray_home) as (cluster, _),
+        qmac.RayExecutor(cluster.address) as executor,
+    ):
+        check_digests(executor, digest, count)
+
+
+@long
+def test_workers_killed_every_five_seconds(digest, actions, ray_home, tmp_path):
     def trouble():
         for number in itertools.count():
             if number == 5:
@@ -369,8 +404,8 @@ def test_workers_killed_every_five_seconds(digest, actions, tmp_path):
                 process.kill()
             time.sleep(5)
 
-    with raylets(2, 0.6, tmp_path) as (cluster, _):
-        result, given_up = swept(cluster, actions, trouble)
+    with raylets(2, Pace(tmp_path, 0.6), ray_home) as (cluster, _):
+        result, given_up = swept_on(cluster, actions, trouble)
     assert result.digest == digest and len(given_up) >= 4
     waits = sorted(round(wait, 1) for wait in released(actions))
     assert waits[-1] < 3, waits
@@ -378,13 +413,13 @@ def test_workers_killed_every_five_seconds(digest, actions, tmp_path):
 
 
 @long
-def test_a_raylet_that_is_killed_and_one_that_comes(digest, actions, tmp_path):
-    with raylets(2, 0.3, tmp_path) as (cluster, nodes):
+def test_a_raylet_that_is_killed_and_one_that_comes(digest, actions, ray_home, tmp_path):
+    with raylets(2, Pace(tmp_path, 0.3), ray_home) as (cluster, nodes):
 
         def trouble():
             os.kill(nodes[0].all_processes["raylet"][0].process.pid, signal.SIGKILL)
 
-        result, given_up = swept(cluster, actions, trouble)
+        result, given_up = swept_on(cluster, actions, trouble)
         assert result.digest == digest and given_up[0] < 15, given_up
         waits = released(list(actions))
         cluster.add_node(num_cpus=1, object_store_memory=STORE)
@@ -399,16 +434,16 @@ def test_a_raylet_that_is_killed_and_one_that_comes(digest, actions, tmp_path):
 
 @long
 @pytest.mark.parametrize("which", ["actor", "raylet"])
-def test_one_that_stands_still(digest, actions, tmp_path, which):
+def test_one_that_stands_still(digest, actions, ray_home, tmp_path, which):
     stopped = []
-    with raylets(2, 0.3, tmp_path) as (cluster, nodes):
+    with raylets(2, Pace(tmp_path, 0.3), ray_home) as (cluster, nodes):
 
         def trouble():
             raylet = nodes[0].all_processes["raylet"][0].process.pid
             stopped.append(psutil.Process(raylet) if which == "raylet" else workers()[0])
             stopped[0].suspend()
 
-        result, given_up = swept(cluster, actions, trouble)
+        result, given_up = swept_on(cluster, actions, trouble)
         with contextlib.suppress(psutil.Error):
             stopped[0].resume()
     assert result.digest == digest and given_up[0] < SILENCE_SECONDS + 4, given_up
@@ -417,9 +452,9 @@ def test_one_that_stands_still(digest, actions, tmp_path, which):
 
 @long
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_head_that_ends_or_stands_still(actions, tmp_path, how):
+def test_a_head_that_ends_or_stands_still(actions, ray_home, tmp_path, how):
     stopped = []
-    with raylets(2, 0.3, tmp_path) as (cluster, _):
+    with raylets(2, Pace(tmp_path, 0.3), ray_home) as (cluster, _):
 
         def trouble():
             process = cluster.head_node.all_processes["gcs_server"][0].process
@@ -427,7 +462,7 @@ def test_a_head_that_ends_or_stands_still(actions, tmp_path, how):
             os.kill(process.pid, how)
 
         with pytest.raises(Stopped, match="the head of the cluster, .* does not answer any more"):
-            swept(cluster, actions, trouble)
+            swept_on(cluster, actions, trouble)
         seconds = time.monotonic() - stopped[0][0]
         with contextlib.suppress(psutil.Error):
             stopped[0][1].resume()
