@@ -12,6 +12,7 @@
     |  `- ResultError                 a directory of results or of a run
     |     `- WriteError               that cannot be written; exit code 74
     |- Stopped                        a run that a limit ended early; exit code 75
+    |  `- UnsavedError(WriteError)    whose last snapshot could not be written; exit code 74
     `- InternalError                  counts that do not add up: a defect of qmac
 
 A message names the subject, its value, the constraint and the next step.
@@ -70,6 +71,10 @@ class WriteError(ResultError):
 
 class Stopped(QmacError):
     """A run that a limit ended early. One with a directory can be resumed."""
+
+
+class UnsavedError(Stopped, WriteError):
+    """A run that a limit ended early, and whose last snapshot could not be written."""
 
 
 class InternalError(QmacError):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from qmac.cli.interrupts import EXIT_INTERRUPTED, EXIT_RESUMABLE
+from qmac.cli.interrupts import EXIT_INTERRUPTED, EXIT_RESUMABLE, EXIT_UNSAVED
 
 
 @pytest.mark.slow
@@ -38,6 +38,29 @@ def test_the_last_line_of_an_interrupted_process(resume, line, code):
         [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == code and done.stderr.endswith(line) and done.stdout == ""
+
+
+def test_the_last_line_where_the_last_snapshot_could_not_be_written(tmp_path):
+    lines = [
+        "import qmac.cli.app, qmac.cli.main as start",
+        "from qmac.cli.interrupts import Interrupted, Interruption, interrupt",
+        f"Interruption.resume, Interruption.place = 'qmac resume x', {str(tmp_path / 'gone')!r}",
+        "def run():",
+        "    try:",
+        "        interrupt()",
+        "    except Interrupted as error:",
+        "        error.add_note('All is lost.')",
+        "        raise Interrupted",
+        "qmac.cli.app.run = run",
+        "start.main()",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == EXIT_UNSAVED
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"qmac: interrupted. All is lost. {tmp_path / 'gone'} is gone: it was")
+    assert "saved" not in done.stderr and "resume x" not in done.stderr
 
 
 def test_a_defect_is_not_hidden():

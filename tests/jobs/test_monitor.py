@@ -11,7 +11,7 @@ from helpers.sweeps import dataset_of, done, ledger_of, prepared
 
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.errors import OptionError, Stopped
+from qmac.errors import OptionError, Stopped, UnsavedError, WriteError
 from qmac.jobs import monitor as monitors
 from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
@@ -213,9 +213,52 @@ def test_a_stop_without_a_snapshot_says_so(evaluator):
     assert monitor(ledger).stop
     with (
         pytest.warns(UserWarning, match="no snapshot could be written"),
-        pytest.raises(Stopped, match="What was done since the last snapshot is lost"),
+        pytest.raises(Stopped, match="What was done since the last snapshot is lost") as stopped,
     ):
         monitor.end(ledger)
+    assert isinstance(stopped.value, WriteError)  # exit code 74, not 75
+
+
+def interrupt_end(monitor, ledger):
+    """Return the interrupt that ended a run, as Ctrl-C does."""
+    with pytest.raises(KeyboardInterrupt) as interrupted:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            monitor.end(ledger)
+    return interrupted.value
+
+
+def test_a_signal_without_a_snapshot_says_so(evaluator):
+    monitor = build_monitor(directory=(folder := Folder(OSError(28, "No space left on device"))))
+    ledger = ledger_of(evaluator)
+    monitor.begin(evaluator, ledger, 1)
+    ledger.settle(done(evaluator, (0, 1)), [(0, 1)])
+    with pytest.warns(UserWarning, match="No space left on device.*is lost") as warned:
+        error = interrupt_end(monitor, ledger)
+    assert error.__notes__ == [monitors.LOST]
+    assert not any("continues" in str(one.message) for one in warned)
+    folder.error = None
+    assert not hasattr(interrupt_end(monitor, ledger), "__notes__")
+
+
+def test_a_replay_that_ends_without_a_snapshot_says_so(evaluator):
+    def leave(_):
+        raise KeyboardInterrupt
+
+    monitor = build_monitor(directory=Folder(OSError(28, "")), limits=Limits(max_time=1e-9))
+    ledger = ledger_of(evaluator)
+    monitor.begin(evaluator, ledger, 1)
+    monitor._bars_to_finish = monitors.LONG_FINISH_BARS
+    sweep_all(evaluator, ledger)
+    with pytest.warns(UserWarning, match="no snapshot could be written"):
+        monitor.end(ledger)
+    with pytest.raises(UnsavedError, match=monitors.LOST):
+        monitor.finishing(ledger, 0.25)
+    monitor.listener = leave
+    with pytest.raises(KeyboardInterrupt) as interrupted:
+        monitor.finishing(ledger, 0.25)
+    assert interrupted.value.__notes__ == [monitors.LOST]
 
 
 def test_the_memory_that_is_shown_counts_against_the_limit(evaluator):

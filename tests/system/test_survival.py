@@ -353,7 +353,7 @@ def test_a_second_time_it_leaves_at_once(tmp_path, csv, answer):
         child.wait_for(" *0.0%")
         child.wait_for(" *0.0%")  # once more: now a worker is at it, and is waited for
         child.process.send_signal(signal.SIGINT)
-        child.wait_for("qmac: stopping; cells in progress are finished and saved.")
+        child.wait_for("qmac: stopping; cells in progress are finished, then")
         code, out, errors, seconds = child.send(signal.SIGINT)
     assert (code, out) == (75, "") and seconds < 1
     assert errors.splitlines()[-1] == f"qmac: left at once. Resume with: qmac resume {path}"

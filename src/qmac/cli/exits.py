@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from qmac.cli.interrupts import EXIT_INTERRUPTED, EXIT_RESUMABLE, Interruption
+from qmac.cli.interrupts import EXIT_INTERRUPTED, EXIT_RESUMABLE, EXIT_UNSAVED, advise
 from qmac.errors import InputError, QmacError, Stopped, WriteError, printable
 
 DONE = 0
@@ -17,7 +17,7 @@ DEFECT = 1
 INPUT = 2
 LEFT_OUT = 3
 INCOMPLETE = 4
-OUTPUT = 74
+OUTPUT = EXIT_UNSAVED
 RESUMABLE = EXIT_RESUMABLE
 INTERRUPTED = EXIT_INTERRUPTED
 PIPE = 141
@@ -81,7 +81,7 @@ def exit_code(call: Callable[[], Any]) -> int:
 
 def _report_error(error: QmacError | OSError) -> int:
     """Print an error of a command and return its exit code."""
-    advice = f" Resume with: {Interruption.resume}" if Interruption.resume else ""
+    advice = f" {advise()}".rstrip()
     if isinstance(error, WriteError):
         return _fail(f"{error}{advice}", OUTPUT)
     if isinstance(error, InputError):

@@ -15,6 +15,7 @@ from qmac.errors import printable_lines
 
 EXIT_INTERRUPTED = 130
 EXIT_RESUMABLE = 75
+EXIT_UNSAVED = 74
 RETRY_SECONDS = 0.05
 """Until an interrupt that a compiler's callback swallowed is raised again."""
 
@@ -30,18 +31,39 @@ class Interruption:
     """What an interrupt leaves behind."""
     resume: str | None = None
     """The command that resumes the run, once a run directory exists."""
+    place: str | None = None
+    """The run directory."""
     interrupted = False
+
+
+def advise() -> str:
+    """Return how to resume the run; nothing where it has no directory.
+
+    Returns
+    -------
+    str
+        A sentence, which says so where the directory was moved or removed meanwhile.
+    """
+    if Interruption.resume is None:
+        return ""
+    place = Interruption.place
+    if place is not None and not os.path.isdir(place):  # noqa: PTH112, pathlib is imported later
+        return (
+            f"{place} is gone: it was moved or removed. If it was moved, resume the run where it "
+            "is now."
+        )
+    return f"Resume with: {Interruption.resume}"
 
 
 def interrupt(*_: object) -> None:
     """Raise ``Interrupted``; the second time leave at once if the run can be resumed."""
     if Interruption.interrupted and Interruption.resume:
-        write_line(f"\nqmac: left at once. Resume with: {Interruption.resume}\n")
+        write_line(f"\nqmac: left at once. {advise()}\n")
         os._exit(EXIT_RESUMABLE)
     Interruption.interrupted = True
     if Interruption.resume:
         write_line(
-            "\nqmac: stopping; cells in progress are finished and saved. "
+            "\nqmac: stopping; cells in progress are finished, then a snapshot is written. "
             "Interrupt again to leave at once.\n"
         )
     raise Interrupted
@@ -50,6 +72,27 @@ def interrupt(*_: object) -> None:
 def interrupt_again(*_: object) -> None:
     """Raise ``Interrupted``, on the timer that ``raise_again_later`` sets."""
     raise Interrupted
+
+
+def read_notes(error: BaseException | None) -> list[str]:
+    """Return what the monitor of a run noted on an interrupt: that work is lost.
+
+    Parameters
+    ----------
+    error : BaseException or None
+        What ended the command; an interrupt may have been raised again while it was handled.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    while error is not None:
+        notes = getattr(error, "__notes__", [])
+        if isinstance(error, Interrupted) and notes:
+            return list(notes)
+        error = error.__context__
+    return []
 
 
 def raise_again_later(exception: sys.UnraisableHookArgs) -> None:

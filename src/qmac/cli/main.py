@@ -10,10 +10,13 @@ import sys
 from qmac.cli.interrupts import (
     EXIT_INTERRUPTED,
     EXIT_RESUMABLE,
+    EXIT_UNSAVED,
     Interruption,
+    advise,
     interrupt,
     interrupt_again,
     raise_again_later,
+    read_notes,
     write_line,
 )
 
@@ -26,12 +29,13 @@ def main() -> None:
         from qmac.cli.app import run
 
         code = run()
-    except BaseException:  # Interrupted, or what became of it where it was swallowed
+    except BaseException as error:  # Interrupted, or what became of it where it was swallowed
         if not Interruption.interrupted:
             raise
         if Interruption.resume:
-            write_line(f"qmac: interrupted. Resume with: {Interruption.resume}\n")
-            os._exit(EXIT_RESUMABLE)
+            notes = read_notes(error)
+            write_line(f"qmac: {' '.join(['interrupted.', *notes, advise()])}\n")
+            os._exit(EXIT_UNSAVED if notes else EXIT_RESUMABLE)
         write_line(f"qmac: interrupted; {Interruption.written}.\n")
         os._exit(EXIT_INTERRUPTED)  # does not wait for threads that are still in a kernel
     raise SystemExit(code)

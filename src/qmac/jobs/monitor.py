@@ -9,8 +9,8 @@ import math
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.neighbourhood import plateau
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.spec import SweepSpec
-from qmac.errors import OptionError, Stopped, printable, warn
+from qmac.errors import OptionError, Stopped, UnsavedError, printable, warn
 from qmac.jobs.memory_model import admitted, finishing_bytes
 from qmac.jobs.waiting import Patience
 from qmac.runs.directory import RunDirectory, identify
@@ -48,6 +48,7 @@ CALL_SECONDS = 3.0
 """A snapshot waits so long at most for workers to settle; without them it is only older."""
 RATE_SECONDS = 10.0
 """Over which the rate is measured: it is the present speed, not that of before a pause."""
+LOST = "What was done since the last snapshot is lost."
 LONG_FINISH_BARS = 1 << 29
 """Bars of all top rows from which on what was swept is saved before they are replayed: they take
 some seconds."""
@@ -163,6 +164,8 @@ class SweepMonitor:
         """Readings of the nodes of a cluster, if it is one."""
         self._finishing = Demand(0)
         """What is allocated once all is swept."""
+        self._is_unsaved = False
+        """Whether the last snapshot could not be written."""
         self.patience = patience or Patience(task.name, size, governor, listener)
 
     @property
@@ -316,26 +319,50 @@ class SweepMonitor:
         Raises
         ------
         Stopped
-            If the governor ended the run.
+            If the governor ended the run; UnsavedError where the snapshot could not be written.
         """
+        with self._loss_told():
+            self._end(ledger)
+        return self._collect_degradations()
+
+    @contextmanager
+    def _loss_told(self) -> Iterator[None]:
+        """Make what ends the run say that work is lost, where the last snapshot is not written.
+
+        A signal, such as Ctrl-C, gets a note.
+        """
+        try:
+            yield
+        except Stopped as error:
+            if self._is_unsaved:
+                raise UnsavedError(f"{error} {LOST}") from None
+            raise
+        except BaseException as error:
+            self._add_note(error)
+            raise
+
+    def _add_note(self, error: BaseException | None) -> None:
+        is_noted = LOST in getattr(error, "__notes__", ())
+        if error is not None and self._is_unsaved and not is_noted:
+            error.add_note(LOST)
+
+    def _end(self, ledger: Ledger) -> None:
         if self._writer is not None and self._writer.dropped is not None:
             # what threads wrote meanwhile, too: what follows needs the room
             self._writer.drop(self._writer.dropped)
         takes_long = self._bars_to_finish >= LONG_FINISH_BARS
         # an exception on its way, such as Ctrl-C, ends the run although all is swept
         is_needed = not ledger.is_complete or takes_long or sys.exception() is not None
-        lost = ""
         if self.directory is not None and ledger.done.any() and is_needed:
-            is_saved = self._save(self.directory, ledger)
-            lost = "" if is_saved else " What was done since the last snapshot is lost."
+            self._save(self.directory, ledger, is_last=not ledger.is_complete)
+            self._add_note(sys.exception())
         # after what must not be lost: a listener may fail, and fail again
         self._show(ledger, finishing=0.0 if ledger.is_complete and takes_long else None)
         decision = self.decision
         if not ledger.is_complete and decision is not None and decision.stop is not None:
-            raise Stopped(f"stopped at {ledger.share:.1%}: {decision.reason}.{lost}")
+            raise Stopped(f"stopped at {ledger.share:.1%}: {decision.reason}.")
         if ledger.is_complete and sys.exception() is None:
             self._wait_to_finish(ledger)
-        return self._collect_degradations()
 
     def _wait_to_finish(self, ledger: Ledger) -> None:
         """Wait for the memory of the top rows and the result, where others have taken it."""
@@ -378,11 +405,12 @@ class SweepMonitor:
             If the governor ended the run. A pause does not help here, where nothing can be freed.
         """
         decision = self.decision = self.governor.tick()
-        self._show(ledger, share)
         # the same time would stop every process that only has rows to replay
         is_allowed_more = self._was_swept_before and decision.stop == "max_time"
-        if decision.stop is not None and not is_allowed_more:
-            raise Stopped(f"stopped while finishing, all is swept: {decision.reason}.")
+        with self._loss_told():
+            self._show(ledger, share)
+            if decision.stop is not None and not is_allowed_more:
+                raise Stopped(f"stopped while finishing, all is swept: {decision.reason}.")
 
     def _show(self, ledger: Ledger, finishing: float | None = None) -> None:
         if self.listener is not None:
@@ -415,8 +443,8 @@ class SweepMonitor:
             reason=reason,
         )
 
-    def _save(self, directory: RunDirectory, ledger: Ledger) -> bool:
-        """Write a snapshot, and return whether it could be written."""
+    def _save(self, directory: RunDirectory, ledger: Ledger, *, is_last: bool = False) -> None:
+        """Write a snapshot; where the disk refuses it, the run goes on without."""
         ledger.check()
         about = {
             **self._identity,
@@ -424,18 +452,16 @@ class SweepMonitor:
             "degradations": self._own_degradations(),
             "scores_dropped": None if self._writer is None else self._writer.dropped,
         }
-        began, is_saved = time.perf_counter(), True
+        began = time.perf_counter()
         try:
             directory.save_snapshot(about, ledger)
+            self._is_unsaved = False
         except OSError as error:
-            is_saved = False
-            warn(
-                f"no snapshot could be written ({error.strerror or error}); the last one is "
-                "untouched, and the run continues.",
-                stacklevel=2,
-            )
+            self._is_unsaved = True
+            end = f". {LOST}" if is_last else "; the last one is untouched, and the run continues."
+            reason = error.strerror or error
+            warn(f"no snapshot could be written ({reason}){end}", stacklevel=2)
         self._schedule.record(time.perf_counter() - began)
-        return is_saved
 
 
 class _SnapshotSchedule:

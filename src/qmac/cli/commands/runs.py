@@ -256,6 +256,7 @@ def _announce_resume(
         words += executor.options
     if prometheus_file is not None:
         words += ["--prometheus-file", str(prometheus_file.resolve())]
+    Interruption.place = words[0]
     Interruption.resume = f"qmac resume {' '.join(map(shell_quote, words))}"
     streams.print_note(f"if this run is interrupted, resume with: {Interruption.resume}")
 
