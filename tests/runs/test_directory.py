@@ -276,6 +276,36 @@ def test_a_snapshot_beyond_all_sizes_is_not_even_read(directory, evaluator):
     assert damaged[1].endswith("00000098 is a pipe, not a regular file.")
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link", "directory"])
+def test_what_is_no_file_under_the_name_of_a_snapshot_stops_no_run(
+    directory, evaluator, tmp_path, kind
+):
+    folder = directory.path / "snapshots"
+    make = {
+        "pipe": os.mkfifo,
+        "link": lambda path: path.symlink_to(tmp_path / "mine"),
+        "directory": lambda path: path.mkdir(),
+    }
+    place = folder / "00000001"
+    make[kind](place)
+    ledger = ledger_of(evaluator)
+    for _ in range(GENERATIONS + 1):
+        directory.save_snapshot(identify(SPY, "d"), ledger)
+    about, damaged = directory.load_snapshot(SPY, "d", ledger_of(evaluator))
+    assert about is not None and damaged == []
+    directory.drop_snapshots()
+    assert [path.name for path in folder.iterdir()] == ["00000001"]
+    _, damaged = directory.load_snapshot(SPY, "d", ledger_of(evaluator))
+    assert len(damaged) == 1 and "00000001" in damaged[0]
+
+
+def test_a_snapshot_of_a_large_number_hides_no_later_one(directory, evaluator):
+    (directory.path / "snapshots" / "999999999999999999").write_text("?")
+    directory.save_snapshot(identify(SPY, "d"), ledger_of(evaluator))
+    about, _ = directory.load_snapshot(SPY, "d", ledger_of(evaluator))
+    assert about is not None
+
+
 def test_snapshots_of_other_series_are_not_taken(directory, evaluator):
     ledger = ledger_of(evaluator)
     ledger.settle(done(evaluator, (0, 1)), [(0, 1)])

@@ -57,7 +57,7 @@ PROGRESS = "progress.jsonl"
 SNAPSHOTS = "snapshots"
 GENERATIONS = 3
 """Snapshots that stay."""
-SNAPSHOT_NAME, UNFINISHED_NAME = re.compile(r"[0-9]{8,18}"), re.compile(r"\.[0-9]{8,18}\.part")
+SNAPSHOT_NAME, UNFINISHED_NAME = re.compile(r"[0-9]{8,}"), re.compile(r"\.[0-9]{8,}\.part")
 """Names of a snapshot, and of one that a killed process was writing."""
 LONGEST_NAME = 100
 """Characters of a result's directory that its scratch directory repeats."""
@@ -324,7 +324,7 @@ class RunDirectory:
         with closing(snapshot.encode(about | self._mark, arrays, ledger.lock)) as parts:
             write_whole(self.path / SNAPSHOTS / f"{number:08}", parts)
         for old in paths[GENERATIONS - 1 :]:
-            remove_file(old)
+            _remove_if_file(old)
 
     def load_snapshot(
         self, task: Task, dataset: str, ledger: Ledger
@@ -391,14 +391,14 @@ class RunDirectory:
         """
         for task in self.tasks:
             if task not in but:
-                remove_file(self._aside(task))
+                _remove_if_file(self._aside(task))
 
     def drop_snapshots(self) -> None:
         """Remove the snapshots of a task that is done; not what is set aside."""
         folder = self.path / SNAPSHOTS
         for name in list_names(folder):
             if SNAPSHOT_NAME.fullmatch(name) or UNFINISHED_NAME.fullmatch(name):
-                remove_file(folder / name)
+                _remove_if_file(folder / name)
 
     def drop_result(self, task: Task) -> None:
         """Remove what there is of a result, and what a killed process left beside it.
@@ -464,6 +464,12 @@ def identify(task: Task, dataset: str) -> dict[str, Any]:
         Entries of the snapshot's description.
     """
     return {"task": task.key, "dataset": dataset}
+
+
+def _remove_if_file(path: Path) -> None:
+    """Remove a file of qmac; a pipe, link or directory of its name stays."""
+    if is_file(path):
+        remove_file(path)
 
 
 def _changed(path: Path) -> ResultError:
