@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -41,6 +42,7 @@ from qmac.storage.files import (
     check_file,
     is_file,
     list_names,
+    look_up,
     make_directory,
     move,
     open_file,
@@ -468,7 +470,8 @@ def identify(task: Task, dataset: str) -> dict[str, Any]:
 
 def _remove_if_file(path: Path) -> None:
     """Remove a file of qmac; a pipe, link or directory of its name stays."""
-    if is_file(path):
+    status = look_up(path)  # raises where a link leads to it
+    if status is not None and stat.S_ISREG(status.st_mode):
         remove_file(path)
 
 
