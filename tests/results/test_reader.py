@@ -1,5 +1,6 @@
 """Results are loaded whole, and a damaged one never."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -181,3 +182,14 @@ def test_a_run_without_a_result(one_run, tmp_path):
     (tmp_path / "run.json").write_bytes((one_run / "run.json").read_bytes())
     with pytest.raises(ResultError, match="holds no result yet"):
         read_results(tmp_path)
+
+
+def test_a_run_that_cannot_be_resumed_is_to_be_repeated(tmp_path):
+    """Its kernels are others: 'qmac resume' refuses it."""
+    header = created(tmp_path / "run").header
+    other = dataclasses.replace(header.fingerprint, kernels="other")
+    values = dataclasses.replace(header, fingerprint=other).to_dict()
+    (tmp_path / "run" / "run.json").write_text(json.dumps(values))
+    with pytest.raises(ResultError, match="Repeat the run: qmac optimize .*job.toml") as refused:
+        load(tmp_path / "run")
+    assert "qmac resume" not in str(refused.value)

@@ -130,6 +130,22 @@ def _is_close(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=HOLD_TOLERANCE, abs_tol=HOLD_TOLERANCE)
 
 
+def advise_repeat(directory: RunDirectory) -> str:
+    """Return what to do about an unfinished run that this version cannot resume.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        The run.
+
+    Returns
+    -------
+    str
+        A sentence with a command.
+    """
+    return f"Repeat the run: qmac optimize {shell_quote(directory.path / 'job.toml')} --out DIR"
+
+
 def build_error(path: Path, difference: str, directory: RunDirectory) -> ResultError:
     """Return the error of a result that lies in a run and is not of it.
 
@@ -150,5 +166,5 @@ def build_error(path: Path, difference: str, directory: RunDirectory) -> ResultE
     run = directory.path
     advice = f"Compute it again: qmac resume {shell_quote(run)}"
     if not directory.header.is_resumable:
-        advice = f"Repeat the run: qmac optimize {shell_quote(run / 'job.toml')} --out DIR"
+        advice = advise_repeat(directory)
     return ResultError(f"{path} is the result {difference}. {advice}")

@@ -21,7 +21,13 @@ from qmac.engine.sweep.window_maps import Maps
 from qmac.errors import OptionError, ResultError, printable, shell_quote, suggestion
 from qmac.results.collection import Results
 from qmac.results.header import check_header
-from qmac.results.identity import build_error, check_figures, check_identity, read_identity
+from qmac.results.identity import (
+    advise_repeat,
+    build_error,
+    check_figures,
+    check_identity,
+    read_identity,
+)
 from qmac.results.result import Result
 from qmac.results.writer import (
     ARRAYS,
@@ -238,7 +244,10 @@ def _describe_unfinished(run: RunDirectory) -> str:
     path = shell_quote(run.path)
     if is_held(run.path / LOCK):
         return f"{run.path} holds no result yet: it is being run. Watch it: qmac watch {path}"
-    return f"{run.path} holds no result yet: the run is unfinished. Resume it: qmac resume {path}"
+    reason = f"{run.path} holds no result yet: the run is unfinished"
+    if not run.header.is_resumable:
+        return f"{reason}, and not one that this version resumes. {advise_repeat(run)}"
+    return f"{reason}. Resume it: qmac resume {path}"
 
 
 def _describe_no_directory(path: Path) -> str:

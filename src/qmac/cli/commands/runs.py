@@ -165,7 +165,7 @@ def watch(
         streams.print_json({**entry.to_dict(), "said": said})
         return
     text = f"{directory}: {said}"
-    if entry.state == INTERRUPTED:
+    if entry.state == INTERRUPTED and run_directory.header.is_resumable:
         command = f"qmac resume {shell_quote(directory)}"
         text = f"{text.removesuffix('.')}; resume with: {command}"
     streams.print_line(text)
