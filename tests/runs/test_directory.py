@@ -542,3 +542,9 @@ def test_prices_of_more_rows_than_the_header_says(tmp_path):
         RunDirectory(directory.path, header).prices("SPY")
     assert tracemalloc.get_traced_memory()[1] < 1 << 20
     tracemalloc.stop()
+
+
+def test_a_missing_price_file_is_to_be_put_back(directory):
+    prices_file(directory.path, "SPY").unlink()
+    with pytest.raises(ResultError, match=r"is missing. Put it back, and resume the run"):
+        directory.prices("SPY")

@@ -488,6 +488,8 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except ResultError:
         raise
+    except FileNotFoundError:
+        raise ResultError(f"{path} is missing. Put it back, and resume the run.") from None
     except Exception as error:
         if is_fault(error):  # the file may be sound
             raise
