@@ -106,10 +106,17 @@ SLIM = sorted(MEASURES) if LONG else ["calmar_ratio", "sharpe_ratio", "win_rate"
 """Each is compiled by itself, some seconds long; all of them in ``make test-long``."""
 
 
-@pytest.mark.parametrize("objective", SLIM)
+STOPS = qmac.Rules(stop_loss=0.05, conflict="opposite")
+SLIM_STOPS = SLIM if LONG else ["calmar_ratio", "sharpe_ratio"]
+
+
 @pytest.mark.parametrize("maximize", [True, False])
-@pytest.mark.parametrize("rules", [qmac.Rules(), qmac.Rules(stop_loss=0.05)])
-def test_a_kernel_with_only_the_statistics_that_it_needs_is_the_same(objective, maximize, rules):
+@pytest.mark.parametrize(
+    ("rules", "objective"),
+    [(qmac.Rules(), objective) for objective in SLIM]
+    + [(STOPS, objective) for objective in SLIM_STOPS],
+)
+def test_a_kernel_with_only_the_statistics_that_it_needs_is_the_same(rules, objective, maximize):
     """The number of lanes differs, too; other tests use the same kernels."""
     table, grid = ohlc("random", 150, 8), qmac.Grid(windows=[2, 3, 5, 8, 13])
     options = {"objective": objective, "maximize": maximize, "min_trades": 1}

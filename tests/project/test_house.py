@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers import source
+from helpers.faults import LONG
 
 import qmac
 
@@ -123,14 +124,12 @@ def test_kernels_are_the_same_as_plain_python(min_trades):
     assert digest(min_trades, NUMBA_DISABLE_JIT="1") == digest(min_trades)
 
 
-@pytest.mark.slow
-def test_no_index_is_out_of_bounds(tmp_path):
-    assert digest(NUMBA_BOUNDSCHECK="1", QMAC_CACHE_DIR=str(tmp_path)) == digest()
+BOUNDS = {"NUMBA_BOUNDSCHECK": "1"}
+NARROW = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
 
 
 @pytest.mark.slow
-def test_the_same_on_a_cpu_without_wide_vectors(tmp_path):
-    assert (
-        digest(NUMBA_CPU_NAME="x86-64", NUMBA_CPU_FEATURES="", QMAC_CACHE_DIR=str(tmp_path))
-        == digest()
-    )
+@pytest.mark.parametrize("settings", [BOUNDS, NARROW] if LONG else [BOUNDS | NARROW])
+def test_no_index_is_out_of_bounds_and_no_wide_vectors_are_needed(settings, tmp_path):
+    """Each compiles everything anew; one after the other only in the long run."""
+    assert digest(**settings, QMAC_CACHE_DIR=str(tmp_path)) == digest()

@@ -454,7 +454,7 @@ def test_a_link_in_a_run_is_refused_by_name(directory, mine, name):
     place.parent.mkdir(exist_ok=True)
     place.symlink_to(mine if name in FOLDER_LINKS else mine / "notes.txt")
     again = RunDirectory.open(directory.path)
-    message = f"{re.escape(str(place))} is not followed: {place.name} is a link"
+    message = f"{re.escape(str(place))} is not opened: {place.name} is a link"
     with pytest.raises(ResultError, match=message), again.locked():
         pass
     assert contents(mine) == before and place.is_symlink()

@@ -90,8 +90,8 @@ def test_what_is_no_grid_is_named():
 
 
 def test_an_odd_bound_is_a_warning_at_the_line_that_sets_it():
-    bounds = {"max_drawdown": (None, 0.05)}
-    with pytest.warns(UserWarning, match=r"For 5 %: max_drawdown >= -0\.05") as caught:
+    bounds = {"win_rate": (50, None)}
+    with pytest.warns(UserWarning, match=r"For 50 %: win_rate >= 0\.5") as caught:
         qmac.optimize(frame(series("random", 60, 4)), GRID, constraints=bounds)
     assert caught[0].filename == __file__
 

@@ -43,7 +43,15 @@ from qmac.runs.header import HEADER as RUN
 from qmac.runs.header import prices_checksum
 from qmac.runs.score_store import SCORES, ScoreGrid
 from qmac.runs.tasks import Task
-from qmac.storage.files import is_directory, is_file, look_up, open_file, read_bytes, resolve_typed
+from qmac.storage.files import (
+    RefusedFileError,
+    is_directory,
+    is_file,
+    look_up,
+    open_file,
+    read_bytes,
+    resolve_typed,
+)
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK, is_held
 from qmac.storage.refusals import is_fault
@@ -177,9 +185,10 @@ def _readable(directory: Path) -> Iterator[None]:
     except Exception as error:
         if is_fault(error):  # of the disk, or too many open files: the result may be sound
             raise
-        raise ResultError(
-            f"{directory} is damaged ({type(error).__name__}: {printable(error)}). Run it again."
-        ) from None
+        reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, RefusedFileError):
+            reason = str(error.strerror)
+        raise ResultError(f"{directory} is damaged ({printable(reason)}). Run it again.") from None
 
 
 def _read_identified(directory: Path, place: Place | None) -> tuple[dict[str, Any], Place | None]:

@@ -171,7 +171,7 @@ class RunDirectory:
                 check_directory(self.scores(task))
         except RefusedFileError as error:
             raise ResultError(
-                f"{error.filename} is not followed: {error.strerror}. Put back what qmac wrote in "
+                f"{error.filename} is not opened: {error.strerror}. Put back what qmac wrote in "
                 "its place, or remove it, and resume the run."
             ) from None
 
@@ -493,7 +493,8 @@ def _readable(path: Path) -> Iterator[None]:
     except Exception as error:
         if is_fault(error):  # the file may be sound
             raise
-        kind = error if isinstance(error, RefusedFileError) else type(error).__name__
+        is_refused = isinstance(error, RefusedFileError)
+        reason = error.strerror if is_refused else type(error).__name__
         raise ResultError(
-            f"{path} is damaged ({kind}). Start the run again in another directory."
+            f"{path} is damaged ({reason}). Start the run again in another directory."
         ) from None
