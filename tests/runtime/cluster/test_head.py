@@ -29,7 +29,10 @@ def reply(version):
     )
 
 
-INSTALLED = reply(metadata.version("ray"))
+try:
+    INSTALLED = reply(metadata.version("ray"))
+except metadata.PackageNotFoundError:
+    pytest.skip("Ray is an extra: pip install 'qmac[ray]'", allow_module_level=True)
 TOKEN = SETTINGS + head._frame(head.HEADERS, END, 1, STATUS + b"\x0216...InvalidAuthToken: missing")
 SERVERS = {
     b"HTTP/1.1 400 Bad Request\r\n\r\n": "it sends b'HTTP/1.1 400 Bad Request",

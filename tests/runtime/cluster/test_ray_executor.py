@@ -1,9 +1,9 @@
 """The executor on a Ray cluster, without one; with one in test_ray.py."""
 
-import importlib.util
 import subprocess
 import sys
 import types
+from importlib.util import find_spec
 
 import pytest
 
@@ -18,6 +18,10 @@ def test_without_ray_the_extra_is_named(monkeypatch):
         qmac.RayExecutor()
 
 
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is an extra")
+
+
+@needs_ray
 def test_ray_is_not_loaded_into_this_process():
     code = "import qmac, sys; qmac.RayExecutor('auto').close(); print('ray' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -39,7 +43,7 @@ def test_a_cluster_that_the_process_has_joined_is_used(monkeypatch):
     assert qmac.RayExecutor()._choose_address() is None
 
 
+@needs_ray
 def test_threads_are_checked():
-    assert importlib.util.find_spec("qmac")
     with pytest.raises(OptionError, match="threads"):
         qmac.RayExecutor(threads=0)
