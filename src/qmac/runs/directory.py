@@ -493,8 +493,9 @@ def _readable(path: Path) -> Iterator[None]:
     except Exception as error:
         if is_fault(error):  # the file may be sound
             raise
-        is_refused = isinstance(error, RefusedFileError)
-        reason = error.strerror if is_refused else type(error).__name__
+        reason = type(error).__name__
+        if isinstance(error, RefusedFileError):
+            reason = str(error.strerror)
         raise ResultError(
             f"{path} is damaged ({reason}). Start the run again in another directory."
         ) from None
