@@ -71,6 +71,7 @@ def crowded(monkeypatch):
     return machine
 
 
+@pytest.mark.slow
 def test_no_symbol_is_left_out_for_a_shortage_that_passes(crowded, tmp_path):
     del crowded
     prices = qmac.sample_prices()

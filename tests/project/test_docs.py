@@ -33,6 +33,7 @@ def test_readme_example(tmp_path, monkeypatch):
         exec(compile(block, "README.md", "exec"), {})  # noqa: S102
 
 
+@pytest.mark.slow
 def test_readme_commands(tmp_path, monkeypatch):
     """Run them in order, on fewer windows and bars, without the one that needs a cluster."""
     monkeypatch.chdir(tmp_path)

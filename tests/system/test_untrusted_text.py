@@ -108,6 +108,7 @@ def test_every_command_is_tried():
     assert set(CALLS) == {command.__name__ for command in COMMANDS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colored", [False, True])
 @pytest.mark.parametrize(("name", "call"), CASES)
 def test_no_command_prints_what_moves_the_cursor(

@@ -73,6 +73,7 @@ def test_returns_of_trades_are_left_out_with_fees():
     assert set(both[0]) - set(both[1]) == set(vectorbt.OVER_THE_PRICE)
 
 
+@pytest.mark.slow
 def test_signals_act_at_the_next_open():
     pytest.importorskip("vectorbt")
     bars = ohlc("random", 30, 3)
@@ -106,6 +107,7 @@ def test_years_of_any_length(periods_per_year):
     assert metrics["annualized_volatility"] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fill", "total"), [("next_open", 0.008), ("close", 0.08)])
 def test_the_high_of_the_entry_bar_is_not_in_the_trailing_stop(fill, total):
     """The example of docs/strategy.md: bar 3 has the entry's open, and the high of 120."""

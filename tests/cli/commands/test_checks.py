@@ -47,6 +47,7 @@ def test_verify(one_run):
     )
 
 
+@pytest.mark.slow
 def test_verify_one_symbol(run_of_many):
     answer = json.loads(
         inside("verify", run_of_many, "--symbol", "b c", "--rows", 1, "--json").stdout
@@ -56,6 +57,7 @@ def test_verify_one_symbol(run_of_many):
     assert done.returncode == 2 and "Did you mean 'AAA'?" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", [True, False])
 def test_verify_finds_what_is_wrong(csv, tmp_path, monkeypatch, without):
     """A result whose numbers were changed, and whose checksums fit."""
