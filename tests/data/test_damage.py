@@ -25,6 +25,8 @@ from qmac.errors import PricesError, QmacError
 from qmac.results.exports import read_combinations
 from qmac.runs import job_file
 
+pytestmark = pytest.mark.slow
+
 COUNT = 5000 if settings.default.max_examples > 100 else 200
 MOST_SECONDS = 5.0
 PRICES = ohlc("ticks", 24, 3).reset_index()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from helpers.browser import CHROMIUM, chromium
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SEARCH = """<script>
 const until = (what) => new Promise((next) => {

@@ -16,6 +16,8 @@ from qmac.jobs.listing import describe_directory
 from qmac.runs.score_store import ScoreGrid
 from qmac.storage.json_text import compute_checksum
 
+pytestmark = pytest.mark.slow
+
 WILD = (
     -1, 0, 10**15, 10**400, 1e308, float("nan"), float("inf"), -0.0, True, None, "", "x",
     "\ud800", "\x1b[2J", "9" * 5000, [], [[[]]], ["a"], {}, {"a": 1}, "../..", "\0",

@@ -19,6 +19,8 @@ from qmac.runs import job_file, snapshot
 from qmac.runs.directory import RunDirectory
 from qmac.runtime.monitoring.progress_log import read_last_line
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
