@@ -12,7 +12,7 @@ import pytest
 
 import qmac
 from qmac import _checks
-from qmac._checks import check_count
+from qmac._checks import check_choice, check_count
 from qmac.errors import GridError, OptionError
 
 
@@ -155,3 +155,16 @@ def test_nothing_is_written_into_the_path_of_nothing():
 def test_an_unknown_home():
     with pytest.raises(OptionError, match="'~no-such-user/x' names a home directory that is not"):
         _checks.check_path("out", "~no-such-user/x")
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (None, "fill None is not known. Known: close."),
+        ("clse", "fill 'clse' is not known. Did you mean 'close'?"),
+    ],
+)
+def test_a_value_that_is_not_known(value, says):
+    with pytest.raises(OptionError) as caught:
+        check_choice("fill", value, ("close",))
+    assert str(caught.value) == says

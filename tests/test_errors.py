@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from qmac import errors
-from qmac.errors import printable, printable_lines, shell_quote, suggestion, unknown, warn
+from qmac.errors import printable, printable_lines, shell_quote, suggestion, warn
 
 KNOWN = ("total_return", "sharpe_ratio", "Win_Rate")
 
@@ -41,11 +41,6 @@ def test_invalid_input_is_a_value_error(kind):
 )
 def test_suggestions(value, says):
     assert suggestion(value, KNOWN) == says
-
-
-def test_unknown_values():
-    assert unknown("fill", None, ("close",)) == "fill None is not known. Known: close."
-    assert unknown("fill", "clse", ("close",)) == "fill 'clse' is not known. Did you mean 'close'?"
 
 
 def test_no_text_moves_the_cursor():

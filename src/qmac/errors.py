@@ -114,31 +114,6 @@ def suggestion(value: str, known: Iterable[str]) -> str:
     return f"Known: {', '.join(names)}."
 
 
-def unknown(name: str, value: object, known: Iterable[str]) -> str:
-    """Return the message of an option whose value is none of the known names.
-
-    Parameters
-    ----------
-    name : str
-        The option.
-    value : object
-        Its value.
-    known : iterable of str
-        Names that it takes.
-
-    Returns
-    -------
-    str
-        The value, and the nearest name or all of them.
-
-    Examples
-    --------
-    >>> unknown("fill", "next_opn", ["close", "next_open"])
-    "fill 'next_opn' is not known. Did you mean 'next_open'?"
-    """
-    return f"{name} {value!r} is not known. {suggestion(str(value), known)}"
-
-
 class _Characters(dict[int, str]):
     """Characters by their code, as ``str.translate`` looks them up, with ``?`` for some."""
 

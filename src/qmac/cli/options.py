@@ -17,8 +17,8 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import typer
 
-from qmac._checks import check_path
-from qmac.errors import OptionError, ResultError, unknown
+from qmac._checks import check_choice, check_path
+from qmac.errors import OptionError, ResultError
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.files import resolve_typed
 from qmac.strategy.rules import Rules
@@ -146,9 +146,7 @@ def check_rank(rank_by: str) -> str:
     OptionError
         If it is not one of ``RANKS``.
     """
-    if rank_by not in RANKS:
-        raise OptionError(unknown("rank_by", rank_by, RANKS))
-    return rank_by
+    return check_choice("rank_by", rank_by, RANKS)
 
 
 def check_prices_source(prices: Any, *, sample: bool) -> None:
@@ -425,8 +423,7 @@ def _choose_executor(
     executor: str, ray_address: str | None, ray_dashboard: bool
 ) -> Callable[[Limits], Any]:
     """Return a function of the limits that builds the executor; None for threads."""
-    if executor not in EXECUTORS:
-        raise OptionError(unknown("executor", executor, EXECUTORS))
+    check_choice("executor", executor, EXECUTORS)
     if executor == "threads":
         if ray_address or ray_dashboard:
             name = "--ray-address" if ray_address else "--ray-dashboard"

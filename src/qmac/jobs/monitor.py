@@ -321,12 +321,12 @@ class SweepMonitor:
         Stopped
             If the governor ended the run; UnsavedError where the snapshot could not be written.
         """
-        with self._loss_told():
+        with self._noting_loss():
             self._end(ledger)
         return self._collect_degradations()
 
     @contextmanager
-    def _loss_told(self) -> Iterator[None]:
+    def _noting_loss(self) -> Iterator[None]:
         """Make what ends the run say that work is lost, where the last snapshot is not written.
 
         A signal, such as Ctrl-C, gets a note.
@@ -407,7 +407,7 @@ class SweepMonitor:
         decision = self.decision = self.governor.tick()
         # the same time would stop every process that only has rows to replay
         is_allowed_more = self._was_swept_before and decision.stop == "max_time"
-        with self._loss_told():
+        with self._noting_loss():
             self._show(ledger, share)
             if decision.stop is not None and not is_allowed_more:
                 raise Stopped(f"stopped while finishing, all is swept: {decision.reason}.")

@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qmac._checks import check_count, check_path
-from qmac.errors import InputError, OptionError, PricesError, ResultError, Stopped, WriteError, warn
+from qmac.errors import (
+    InputError,
+    OptionError,
+    PricesError,
+    ResultError,
+    Stopped,
+    WriteError,
+    shell_quote,
+    warn,
+)
 from qmac.jobs.job import Job
 from qmac.jobs.memory_model import reading_bytes
 from qmac.jobs.monitor import SweepMonitor
@@ -102,14 +111,15 @@ def _describe_other_run(path: Path, header: RunHeader, run: NewRun) -> ResultErr
     changes += describe_changes(prices_before, prices_after, "prices")
     if not changes:
         return ResultError(
-            f"{path} holds this very run. Resume it, or see its result: qmac resume {path}"
+            f"{path} holds this very run. Resume it, or see its result: qmac resume "
+            f"{shell_quote(path)}"
         )
     more = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
     if not header.is_resumable:
         return ResultError(f"{path} holds another run: {changes[0]}{more}. Name another directory.")
     return ResultError(
         f"{path} holds another run: {changes[0]}{more}. Name another directory, or resume that "
-        f"one: qmac resume {path}"
+        f"one: qmac resume {shell_quote(path)}"
     )
 
 

@@ -275,12 +275,12 @@ def encode(frame: pd.DataFrame, kind: str) -> bytes:
     ------
     OptionError
         If xlsx is written without openpyxl, or with more rows than a sheet has.
-    PricesError
-        If there is no memory for it.
+        Or if there is no memory for it.
     """
     needed = VALUE_BYTES[kind] * frame.size
     if needed > LARGE_BYTES:  # a look at the machine takes a millisecond or more
-        build_memory_check(Limits())(f"writing {len(frame):,} rows as {kind}", needed)
+        check_memory = build_memory_check(Limits(), OptionError)
+        check_memory(f"writing {len(frame):,} rows as {kind}", needed)
     if kind == "csv":
         return _escape_columns(frame, escape_csv).to_csv(index=False).encode()
     if kind == "json":

@@ -38,6 +38,8 @@ from qmac.results.writer import (
     TOP,
     compute_file_checksum,
 )
+from qmac.runs.creation import PRICES as PRICES_FOLDER
+from qmac.runs.creation import RESULTS
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runs.header import prices_checksum
@@ -61,8 +63,6 @@ from qmac.strategy.metrics import METRICS
 from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request
 
-RESULTS, PRICES_FOLDER = "results", "prices"
-"""Folders of a run: one in which each task has a result, and one of its prices."""
 NAME_RESULT = "Name a directory that 'qmac optimize --out' or Result.save wrote."
 NUMBER_BYTES = 8
 MAPS = 3

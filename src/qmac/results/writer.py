@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import os
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from qmac._version import __version__
 from qmac.engine.dataset.series import Series
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
+from qmac.runs.directory import LONGEST_NAME, WRITTEN_FILES
 from qmac.storage.directories import check_writable
 from qmac.storage.files import (
     create_file,
@@ -39,10 +39,6 @@ PRICES, AVERAGES_FILE = "prices.parquet", "averages.npz"
 """Beside a result that holds its prices; a run directory has them once, for all its results."""
 DERIVED = ("best", "combinations_per_second")
 """Entries of ``Result.about`` that follow from others, and are not stored."""
-FILES = re.compile(r"(result\.json|(top|prices)\.parquet|(arrays|averages)\.npz)")
-"""Names of all of these files."""
-LONGEST_NAME = 100
-"""Characters of a directory's name that its scratch directory repeats."""
 
 
 class Contents(NamedTuple):
@@ -143,7 +139,7 @@ def write_result(directory: str | Path, contents: Contents) -> Path:
     scratch = parent / f".{directory.name[:LONGEST_NAME]}-{os.getpid()}"
     try:
         make_directories(parent)
-        remove_made(scratch, FILES)  # of an ended process that had this number
+        remove_made(scratch, WRITTEN_FILES)  # of an ended process that had this number
         make_directory(scratch)
         names = _write_files(scratch, contents)
         if existed:
@@ -158,7 +154,7 @@ def write_result(directory: str | Path, contents: Contents) -> Path:
         raise describe_refusal(directory, error) from None
     finally:
         with suppress(OSError):
-            remove_made(scratch, FILES)
+            remove_made(scratch, WRITTEN_FILES)
     return directory
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from qmac.data.prices import Prices
-from qmac.errors import ResultError
+from qmac.errors import ResultError, shell_quote
 from qmac.runs.header import (
     HEADER,
     Fingerprint,
@@ -44,7 +44,7 @@ from qmac.storage.lock import hold_lock, write_holder
 from qmac.strategy.request import Request
 
 STARTING = f".{HEADER}.starting"
-FOLDERS = ("prices", "snapshots", "results")
+PRICES, SNAPSHOTS, RESULTS = FOLDERS = ("prices", "snapshots", "results")
 AVERAGES = "averages.npy"
 
 
@@ -106,7 +106,7 @@ def create(path: Path, run: NewRun) -> tuple[Path, RunHeader]:
 def _create_held(path: Path, descriptor: int, run: NewRun) -> RunHeader:
     """Create a run while the starting file is held."""
     another = ResultError(
-        f"{path} was taken by another process just now. Look at it: qmac watch {path}"
+        f"{path} was taken by another process just now. Look at it: qmac watch {shell_quote(path)}"
     )
     if not _is_named(descriptor, path / STARTING):
         raise another

@@ -30,7 +30,7 @@ import pandas as pd
 from qmac.data.prices import Prices
 from qmac.errors import ResultError, warn
 from qmac.runs import snapshot
-from qmac.runs.creation import AVERAGES, FOLDERS, NewRun, create, prices_file
+from qmac.runs.creation import AVERAGES, FOLDERS, SNAPSHOTS, NewRun, create, prices_file
 from qmac.runs.header import RunHeader, name_own_averages, prices_checksum, read_header
 from qmac.runs.score_store import SCORE_FILES, SCORES, is_complete
 from qmac.runs.tasks import Task
@@ -56,18 +56,16 @@ from qmac.storage.refusals import is_fault
 from qmac.storage.tables import check_table, load_array
 
 PROGRESS = "progress.jsonl"
-SNAPSHOTS = "snapshots"
 GENERATIONS = 3
 """Snapshots that stay."""
 SNAPSHOT_NAME, UNFINISHED_NAME = re.compile(r"[0-9]{8,}"), re.compile(r"\.[0-9]{8,}\.part")
 """Names of a snapshot, and of one that a killed process was writing."""
 LONGEST_NAME = 100
 """Characters of a result's directory that its scratch directory repeats."""
-RESULT_FILES = re.compile(
-    r"(result\.json|(top|prices)\.parquet|(arrays|averages)\.npz)"
-    rf"|\..*\.part|{SCORES}/({SCORE_FILES.pattern})"
-)
-"""Files of a result, by their paths in its directory."""
+WRITTEN_FILES = re.compile(r"(result\.json|(top|prices)\.parquet|(arrays|averages)\.npz)")
+"""Files that a result is written with."""
+RESULT_FILES = re.compile(rf"{WRITTEN_FILES.pattern}|\..*\.part|{SCORES}/({SCORE_FILES.pattern})")
+"""All files of a result, by their paths in its directory."""
 MOST_BAR_BYTES, MOST_EXTRA_BYTES = 128, 1 << 20
 """Most bytes of a file of prices, a bar and beside: six columns of 8 bytes are written."""
 ASIDE = "of-"

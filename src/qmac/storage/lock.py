@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from qmac.errors import ResultError, printable
+from qmac.errors import ResultError, printable, shell_quote
 from qmac.storage.files import open_file, open_to_change
 
 try:
@@ -57,7 +57,8 @@ def _lock(descriptor: int, path: Path) -> None:
     except BlockingIOError:
         holder = _read_holder(descriptor)
         raise ResultError(
-            f"{path} is being run by {holder}. Wait for it, or watch it: qmac watch {path}"
+            f"{path} is being run by {holder}. Wait for it, or watch it: qmac watch "
+            f"{shell_quote(path)}"
         ) from None
     except OSError:  # a file system without locks
         return

@@ -19,7 +19,6 @@ import pickle
 import re
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -30,13 +29,14 @@ import numba
 import numpy as np
 from numba.core import caching, compiler_lock, serialize
 
+from qmac.errors import warn
 from qmac.kernels.compiler.sources import hash_kernel_sources
 from qmac.storage.files import (
     create_file,
     expand_home,
     list_names,
     look_up,
-    make_directory,
+    make_directories,
     move,
     open_file,
     open_to_change,
@@ -260,7 +260,7 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
         except OSError as error:  # such as a full disk: compile again next time
             with suppress(OSError):
                 remove_file(unfinished)
-            warnings.warn(
+            warn(
                 f"compiled kernels are not saved in {self._directory}: {error.strerror}. "
                 "They are compiled again at the next start.",
                 stacklevel=2,
@@ -310,7 +310,7 @@ def choose_directory() -> Path | None:
         reason = str(error.strerror)
     except OSError as error:
         reason = f"{error.filename} cannot be written ({error.strerror})"
-    warnings.warn(
+    warn(
         f"kernels are compiled anew at every start, which takes some 20 s: {reason}. "
         "Set QMAC_CACHE_DIR to a directory that you alone can write.",
         stacklevel=2,
@@ -326,14 +326,12 @@ def _prepare(directory: Path) -> Path:
     """Make a directory, check it, and remove what other versions left long ago."""
     _check_trust(directory)  # before anything is made in a directory of someone else
     place = resolve_typed(directory)
-    missing = [part for part in (place, *place.parents) if look_up(part) is None]
-    for part in reversed(missing):
-        make_directory(part, PRIVATE_DIRECTORY)
+    is_new = make_directories(place, PRIVATE_DIRECTORY)
     _check_trust(directory)  # again: from now on nobody else can change any part of the path
     trial = place / f"trial-{os.getpid()}.part"
     create_file(trial, PRIVATE_FILE).close()
     remove_file(trial)
-    if missing:
+    if is_new:
         _remove_unused(place.parent)
     return place
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from qmac.errors import OptionError, PricesError
+from qmac.errors import InputError, OptionError, PricesError
 from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.probes import Probe, Reading
 from qmac.runtime.resources.thresholds import ADMITTED_SHARE, AMPLE_BYTES
@@ -199,18 +199,22 @@ def _count_memory_of_others(headroom: Headroom, reading: Reading) -> float:
     return 0
 
 
-def build_memory_check(limits: Limits) -> Callable[[str, int], None]:
+def build_memory_check(
+    limits: Limits, error: type[InputError] = PricesError
+) -> Callable[[str, int], None]:
     """Return a function that refuses to allocate memory that is not free.
 
     Parameters
     ----------
     limits : Limits
         Limits of the run.
+    error : type
+        What is raised.
 
     Returns
     -------
     callable
-        Of what needs memory, in words, and how many bytes it does. It raises PricesError.
+        Of what needs memory, in words, and how many bytes it does. It raises the error.
     """
     probe = Probe()
 
@@ -219,11 +223,11 @@ def build_memory_check(limits: Limits) -> Callable[[str, int], None]:
             used = headroom.limit - headroom.free
             spare = ADMITTED_SHARE * headroom.limit - used
             if needed > spare:
-                raise PricesError(
+                raise error(
                     f"{what} needs {format_bytes(needed)} of memory, but {format_bytes(spare)} "
                     f"are left of {format_bytes(headroom.limit)}, {headroom.name}, "
                     f"{ADMITTED_SHARE:.0%} of which may be used. "
-                    f"{advice or _advise_limit(used + needed)}, or use a file with fewer rows."
+                    f"{advice or _advise_limit(used + needed)}, or take fewer rows."
                 )
 
     return check

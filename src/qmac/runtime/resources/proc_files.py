@@ -38,8 +38,8 @@ def read_number(path: Path) -> int | None:
         The number.
     """
     try:
-        return int(path.read_bytes())
-    except (OSError, ValueError):
+        return int(read_content(path) or b"")
+    except ValueError:
         return None
 
 
