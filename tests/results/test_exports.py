@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qmac.errors import GridError, InputError, OptionError, ResultError
+from qmac.errors import GridError, OptionError, ResultError
 from qmac.results import exports
 from qmac.results.exports import (
     FORMATS,
@@ -202,5 +202,5 @@ def test_a_table_that_does_not_fit_into_memory_is_refused_with_the_figure(kind, 
     full = Reading(moment=0, cpus=1, affinity=1, memory_limit=2**20, memory_used=2**20)
     monkeypatch.setattr(Probe, "read", lambda _: full)
     monkeypatch.setattr(exports, "LARGE_BYTES", 1)
-    with pytest.raises(InputError, match=rf"writing 1,000 rows as {kind} needs .* of memory"):
+    with pytest.raises(OptionError, match=rf"writing 1,000 rows as {kind} needs .* of memory"):
         exports.encode(pd.DataFrame(np.zeros((1000, 5))), kind)

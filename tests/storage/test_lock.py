@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,12 @@ def test_a_lock_is_held_while_the_block_runs(file):
     with hold_lock(file, file.parent):
         assert is_held(file) is True
     assert is_held(file) is False
+
+
+def test_the_command_to_watch_can_be_pasted(file, holder):
+    message = r"qmac watch 'my runs/first'$"
+    with pytest.raises(ResultError, match=message), hold_lock(file, Path("my runs/first")):
+        pass
 
 
 def test_a_lock_of_another_process_is_refused_and_its_holder_named(file, holder):
