@@ -8,6 +8,7 @@ from helpers.run_directories import REQUEST, created
 
 import qmac
 from qmac.errors import ResultError
+from qmac.kernels.compiler.sources import hash_arithmetic
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import FORMAT, HEADER, Fingerprint, RunHeader, describe_changes
 from qmac.storage.json_text import compute_checksum
@@ -32,6 +33,11 @@ def signed(header):
 @pytest.fixture
 def directory(tmp_path):
     return created(tmp_path / "run")
+
+
+def test_a_fix_of_the_kernel_cache_does_not_refuse_a_run():
+    fingerprint = Fingerprint.of(REQUEST, None)
+    assert fingerprint.kernels == hash_arithmetic() and fingerprint.is_of_this_version
 
 
 def test_no_run(tmp_path):

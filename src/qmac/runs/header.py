@@ -16,7 +16,7 @@ from qmac._version import __version__
 from qmac.data.prices import Prices
 from qmac.engine.sweep.spec import LANES
 from qmac.errors import ResultError, printable, shell_quote
-from qmac.kernels.compiler.sources import hash_kernel_sources
+from qmac.kernels.compiler.sources import hash_arithmetic
 from qmac.runs.score_store import DTYPES
 from qmac.runs.tasks import Task
 from qmac.storage.files import is_file, read_bytes
@@ -44,7 +44,7 @@ class Fingerprint:
     """Kind of the moving averages, or "own" and the checksum of the user's own."""
     lanes: int = LANES
     kernels: str = ""
-    """Hash of the kernels' sources."""
+    """Hash of the sources of the kernels' arithmetic."""
 
     @classmethod
     def of(cls, request: Request, averages: np.ndarray | None) -> Fingerprint:
@@ -63,7 +63,7 @@ class Fingerprint:
             With the lanes and kernels of this version.
         """
         kind = request.rules.average if averages is None else name_own_averages(averages)
-        return cls(request, kind, LANES, hash_kernel_sources())
+        return cls(request, kind, LANES, hash_arithmetic())
 
     @property
     def has_own_averages(self) -> bool:
@@ -78,7 +78,7 @@ class Fingerprint:
     @property
     def is_of_this_version(self) -> bool:
         """Whether this version computes the same bits."""
-        return (self.lanes, self.kernels) == (LANES, hash_kernel_sources())
+        return (self.lanes, self.kernels) == (LANES, hash_arithmetic())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON.

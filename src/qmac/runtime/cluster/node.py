@@ -14,7 +14,7 @@ from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import OptionError, Stopped
-from qmac.kernels.compiler.sources import hash_kernel_sources
+from qmac.kernels.compiler.sources import hash_arithmetic
 from qmac.kernels.sweep.tally import Tally
 from qmac.runtime.cluster.free_cells import find_ranges
 from qmac.runtime.cluster.messages import Lease
@@ -76,7 +76,7 @@ def node_fingerprint(spec: SweepSpec, bars: int) -> dict[str, str]:
     Returns
     -------
     dict
-        Version, hash of the kernels' sources, and known answers to the last bit.
+        Version, hash of the sources of the kernels' arithmetic, and known answers to the last bit.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def node_fingerprint(spec: SweepSpec, bars: int) -> dict[str, str]:
         If the kernels give wrong answers on this machine.
     """
     answers = self_test(spec) if code_dtype(bars) is np.uint16 else "not computed"
-    return {"version": __version__, "kernels": hash_kernel_sources(), "known answers": answers}
+    return {"version": __version__, "kernels": hash_arithmetic(), "known answers": answers}
 
 
 @dataclass(frozen=True)
