@@ -1,10 +1,17 @@
-"""Nodes that are threads of this process: a cluster for tests, whose faults are switches."""
+"""Nodes that are threads of this process: a cluster for tests, whose faults are switches.
 
+And what clusters of Ray need: a directory, and slow cells.
+"""
+
+import contextlib
 import copy
 import os
 import queue
+import shutil
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 from qmac.runtime.cluster.driver import ClusterExecutor, Nodes
 from qmac.runtime.cluster.messages import (
@@ -45,6 +52,29 @@ sys.meta_path.insert(0, Slow())
 
 How long, is read from the file that the variable names, before each batch of cells.
 """
+
+
+@contextlib.contextmanager
+def ray_directory(*, wait=True):
+    """Yield a new directory for Ray, while no other test process has one.
+
+    Its path is short enough for Ray's sockets, and its clusters meet no files of others. A cluster
+    is many processes; several at a time would slow each other down beyond the bounds of the tests.
+
+    Parameters
+    ----------
+    wait : bool
+        For other test processes; BlockingIOError otherwise.
+    """
+    import fcntl  # which Windows lacks
+
+    with (Path(tempfile.gettempdir()) / "qmac-tests-of-ray.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        path = Path(tempfile.mkdtemp(prefix="q", dir="/tmp"))
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class Pace:

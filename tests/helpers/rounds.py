@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -19,6 +21,7 @@ import pytest
 
 import qmac
 from helpers.faults import GRID, PRICES, Halt, halting
+from helpers.nodes import ray_directory
 from qmac.jobs import monitor
 from qmac.results import exports
 from qmac.results.collection import Results
@@ -27,6 +30,9 @@ from qmac.runtime.execution import ledger, threads
 MIB, PR_SET_THP_DISABLE = 2**20, 41
 SMALL = 64
 """Bytes of a small object of Python, about."""
+RAY_SECONDS = 60.0
+"""Between two rounds with Ray, which is started and ended in each."""
+HAS_RAY = sys.platform != "win32" and find_spec("ray") is not None
 
 
 class Seen(NamedTuple):
@@ -39,7 +45,8 @@ class Seen(NamedTuple):
     busy: float  # CPU seconds of the round: other processes may be at work
     descriptors: int
     threads: int
-    left: int  # files and directories of the runs, on disk or open
+    left: int  # files and directories of the runs, on disk or open, and processes
+    clusters: int  # so many rounds had one
 
 
 class Subject:
@@ -107,6 +114,35 @@ def present(result: qmac.Result, path: Path) -> None:
         file.unlink()
 
 
+def sweep_on_cluster(*, wait: bool) -> None:
+    """Start Ray, run two jobs through it, and end it."""
+    digest = qmac.optimize(PRICES, GRID, top=20, threads=2).digest
+    with ray_directory(wait=wait) as home:
+        os.environ["RAY_TMPDIR"] = str(home)
+        with qmac.RayExecutor() as executor:
+            for _ in range(2):
+                assert qmac.optimize(PRICES, GRID, top=20, executor=executor).digest == digest
+    for thread in threading.enumerate():
+        if thread.name.startswith("qmac-"):
+            thread.join(10.0)  # it may wait for an answer of the head
+
+
+class Clusters:
+    """Rounds with a cluster, now and then; none while other tests have one."""
+
+    def __init__(self) -> None:
+        self.count, self._last = 0, -RAY_SECONDS
+
+    def visit(self) -> None:
+        """Have a cluster if it is time."""
+        is_asked = HAS_RAY and os.environ.get("QMAC_SOAK")
+        if not is_asked or time.monotonic() - self._last < RAY_SECONDS:
+            return
+        with suppress(BlockingIOError):
+            sweep_on_cluster(wait=self.count == 0)
+            self.count, self._last = self.count + 1, time.monotonic()
+
+
 def settle(path: Path) -> None:
     """Let CPython and the C library take now what they take for good.
 
@@ -168,16 +204,21 @@ def serve(path: Path) -> None:
     ):  # no huge pages: they fill by themselves what was asked for, in steps of 2 MiB
         library.prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
     settle(path)
+    clusters = Clusters()
+    clusters.visit()
     for _ in sys.stdin:
         busy = time.process_time()
         rounds(path)
+        clusters.visit()
         busy = time.process_time() - busy
         gc.collect()
         left = [*path.iterdir(), *(file for file in process.open_files() if str(path) in file.path)]
+        left += process.children(recursive=True)
         resident, used = process.memory_info().rss, in_use(library)
         seen = Seen(
-            resident / MIB, used / MIB, busy, process.num_fds(), threading.active_count(), len(left)
-        )
+            resident / MIB, used / MIB, busy, process.num_fds(), threading.active_count(),
+            len(left), clusters.count,
+        )  # fmt: skip
         print(json.dumps(seen), flush=True)
 
 

@@ -1,7 +1,7 @@
 """Many jobs and resumes in one process: nothing may grow.
 
-An hour in ``make test-long``, with exports and reports; seconds in ``make test``. The environment
-variable QMAC_ENDURANCE_SECONDS sets another time.
+An hour in ``make test-long``, with exports, reports and Ray; seconds in ``make test``. The
+environment variable QMAC_ENDURANCE_SECONDS sets another time.
 """
 
 import os
@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 from helpers.faults import LONG
-from helpers.rounds import Seen, Subject
+from helpers.rounds import HAS_RAY, Seen, Subject
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def grown(moments: np.ndarray, sizes: np.ndarray) -> float:
 
 
 def test_nothing_grows(tmp_path):
-    os.environ["QMAC_SOAK"] = "1" if SECONDS > 60 else ""  # exports and reports, too
+    os.environ["QMAC_SOAK"] = "1" if SECONDS > 60 else ""  # exports, reports and Ray, too
     seen, moments, began = [], [], time.monotonic()
     with Subject(tmp_path / "old") as old:
         first = old.round()
@@ -55,8 +55,10 @@ def test_nothing_grows(tmp_path):
     print(
         f"{len(seen)} rounds, resident {past.resident[0]:.2f} to {past.resident[-1]:.2f} MiB, "
         f"grown by {resident:.3f}; in use {past.in_use[0]:.2f} to {past.in_use[-1]:.2f} MiB, "
-        f"grown by {in_use:.3f}; speed {speed:.3f}"
+        f"grown by {in_use:.3f}; speed {speed:.3f}; {seen[-1].clusters} clusters"
     )
     assert in_use < IN_USE
     assert resident < RESIDENT
     assert speed > SLOWEST
+    if HAS_RAY:
+        assert seen[-1].clusters >= SECONDS // 900  # other tests may have one at the time
