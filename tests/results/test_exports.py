@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -28,6 +30,7 @@ from qmac.results.exports import (
 )
 from qmac.results.reader import read_results
 from qmac.runtime.resources.probes import Probe, Reading
+from qmac.strategy.grid import ROLES
 
 
 def test_tables(run_of_many):
@@ -195,6 +198,14 @@ def test_files_that_are_no_combinations(tmp_path, text, message):
         read_combinations(tmp_path / "a.csv")
     with pytest.raises(GridError, match="there is no such file"):
         read_combinations(tmp_path / "b.csv")
+
+
+def test_combinations_in_a_parquet_file_whose_metadata_are_damaged(tmp_path):
+    """Pandas raises a TypeError of its own at them."""
+    table = pa.table(dict(zip(ROLES, ([2], [5], [3], [9]), strict=True)))
+    pq.write_table(table.replace_schema_metadata({"pandas": "[]"}), tmp_path / "a.parquet")
+    with pytest.raises(GridError, match=r"a\.parquet cannot be read: "):
+        read_combinations(tmp_path / "a.parquet")
 
 
 @pytest.mark.parametrize("kind", exports.VALUE_BYTES)

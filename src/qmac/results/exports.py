@@ -384,7 +384,7 @@ def read_combinations(path: Path) -> list[list[int]]:
         raise GridError(
             f"{path}: there is no such file. Name a CSV or Parquet file of combinations."
         ) from None
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
+    except Exception as error:  # pandas and pyarrow raise anything at damage
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise GridError(
             f"{path} cannot be read: {reason}. Give a CSV or Parquet file of combinations."
