@@ -2,6 +2,7 @@
 
 import dataclasses
 import pickle
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +48,75 @@ def test_what_a_reader_does_stays_with_the_reader(held):
     assert held.frame.index.name == "bar"
     assert held.array.tolist() == [0, 1, 2]
     assert (held.entries, held.steps) == ({"bounds": [1, None]}, [{"level": "shed"}])
+
+
+COLUMNS = {
+    "counts": [1, 2],
+    "numbers": [1.0, 2.0],
+    "dates": pd.DatetimeIndex(["2001-01-02", "2001-01-03"]),
+    "zoned": pd.DatetimeIndex(["2001-01-02", "2001-01-03"], tz="UTC"),
+    "flags": [True, False],
+    "text": ["a", "b"],
+    "kinds": pd.Categorical(["a", "b"]),
+    "objects": pd.Series(["a", 1], dtype=object),
+}
+
+
+def unlock(array):
+    """Write into an array that NumPy was told to be writeable."""
+    array.flags.writeable = True
+    array[0] = array[1]
+
+
+def overwrite(array):
+    """Write into an array, of NumPy or pandas."""
+    array[0] = array[1]
+
+
+WRITES = {
+    "array": lambda column: overwrite(column.array),
+    "values": lambda column: overwrite(column.values),
+    "to_numpy": lambda column: overwrite(column.to_numpy()),
+    "backing": lambda column: overwrite(getattr(column.array, "_ndarray", column.array)),
+    "unlocked": lambda column: unlock(column.to_numpy()),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Series.values")
+@pytest.mark.parametrize("again", [False, True], ids=["as made", "unpickled"])
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("name", COLUMNS)
+def test_no_view_of_a_column_reaches_the_object(name, write, again):
+    held = Held(pd.DataFrame(COLUMNS), np.arange(2), {"column": pd.Series(COLUMNS[name])})
+    held = pickle.loads(pickle.dumps(held)) if again else held
+    for column in (held.frame[name], held.frame.iloc[:, list(COLUMNS).index(name)]):
+        with suppress(ValueError):  # pandas copies some kinds, and the others are read-only
+            write(column)
+    with suppress(ValueError):
+        write(held.entries["column"])
+    assert held.frame.equals(pd.DataFrame(COLUMNS))
+    assert held.entries["column"].equals(pd.Series(COLUMNS[name]))
+
+
+def test_a_read_only_array_stays_read_only():
+    for array in (np.arange(3), np.zeros((0, 2)), np.zeros((4, 4))[::2], np.zeros(2, "M8[s]")):
+        view = protect(array)
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            view.flags.writeable = True
+        assert np.array_equal(view, array) and view.dtype == array.dtype
+
+
+def test_a_frame_that_outlives_its_object_can_be_changed_by_its_reader():
+    frame = Held(pd.DataFrame(COLUMNS), np.arange(2), {}).frame
+    column, other = frame["numbers"], frame.copy(deep=False)
+    frame.loc[0, "numbers"] = 5.0
+    frame.loc[0, "text"] = "z"
+    frame.loc[0, "dates"] = frame.loc[1, "dates"]
+    frame["counts"] += 1
+    column.iloc[0] = 7.0
+    assert frame["numbers"].tolist() == [5.0, 2.0] and column.tolist() == [7.0, 2.0]
+    assert frame["text"].tolist() == ["z", "b"] and frame["counts"].tolist() == [2, 3]
+    assert other.equals(pd.DataFrame(COLUMNS))
 
 
 def test_what_the_maker_does_afterwards_stays_with_the_maker():

@@ -35,7 +35,7 @@ class _ProtectedField:
 
 
 def protect(value: Any) -> Any:
-    """Return a value whose changes do not reach the one that was passed.
+    """Return a value that shares memory with the one that was passed and cannot change it.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def protect(value: Any) -> Any:
     -------
     object
         Of a frame a lazy copy (pandas copies a column when it is changed; 40 us for any number of
-        rows), of an array a view that is read-only, of a dict or a list a copy.
+        rows), of an array a view that stays read-only, of a dict or a list a copy.
 
     Examples
     --------
@@ -56,16 +56,39 @@ def protect(value: Any) -> Any:
     {'total_trades': [1, None]}
     """
     if isinstance(value, np.ndarray):
-        view = value.view()
-        view.flags.writeable = False
-        return view
+        return _lock_array(value)
     if isinstance(value, dict):
         return {name: protect(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [protect(inner) for inner in value]
     if hasattr(value, "iloc"):  # pandas is not imported for it
-        return value.copy(deep=False)
+        return _lock_frame(value.copy(deep=False))
     return value
+
+
+def _lock_array(array: Any) -> Any:
+    """Return a view that is read-only and cannot be set to writeable; arrays of pandas, too."""
+    if not isinstance(array, np.ndarray):  # dates, categories, text
+        held = getattr(array, "_ndarray", None)
+        view = array.view() if held is None else array._from_backing_data(_lock_array(held))
+        view._readonly = True
+        return view
+    is_date = array.dtype.kind in "mM"  # which no memory view holds
+    numbers: Any = array.view(np.int64) if is_date else array
+    return np.asarray(memoryview(numbers).toreadonly()).view(array.dtype)
+
+
+def _lock_frame(frame: Any) -> Any:
+    """Make the columns of a lazy copy read-only, and return it.
+
+    Copies on write end where pandas hands out what it holds, such as ``frame["a"].array``, and it
+    has no public way to forbid that (pandas issue 63099). What lies behind the copy counts as
+    shared for ever: a frame that outlives its object is still copied before it is changed.
+    """
+    for block in frame._mgr.blocks:
+        block.values = _lock_array(block.values)
+        block.refs.add_index_reference(_lock_frame)
+    return frame
 
 
 def protected(*names: str) -> Callable[[Class], Class]:
