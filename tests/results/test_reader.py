@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,25 @@ def test_a_run_that_cannot_be_resumed_is_to_be_repeated(tmp_path):
     with pytest.raises(ResultError, match="Repeat the run: qmac optimize .*job.toml") as refused:
         load(tmp_path / "run")
     assert "qmac resume" not in str(refused.value)
+
+
+def test_scores_that_are_missing_are_said_and_those_not_yet_moved_are_read(tmp_path):
+    run = tmp_path / "run"
+    prices = qmac.Prices.of(PRICES, "SPY")
+    best = qmac.optimize(prices, GRID, out=run, save_grid="float32").best
+    scores = run / "results" / "SPY" / "scores"
+    scores.rename(run / "scores" / "SPY")  # a process was killed before it moved them
+    value = load(run).scores[best]
+    assert value == pytest.approx(load(run).top["total_return"].iloc[0], rel=1e-5)
+    (run / "scores" / "SPY").rename(tmp_path / "elsewhere")
+    with pytest.warns(UserWarning, match=r"results/SPY/scores is missing.*--save-grid"):
+        again = load(run)
+    assert again.scores is None and again.best == best
+    with pytest.warns(UserWarning, match="is missing"):
+        assert qmac.resume(run)["SPY"].best == best
+    steps = [{"reason": "scores were not kept: No space left on device"}]
+    change(scores.parent / "result.json", degradations=steps)
+    with warnings.catch_warnings(action="error"):
+        assert load(run).scores is None
+        copied = shutil.copytree(run / "results" / "SPY", tmp_path / "copy")
+        assert load(copied).scores is None  # not in a run: nothing says that there were any

@@ -14,6 +14,7 @@ from helpers.sweeps import dataset_of
 import qmac
 from qmac.errors import GridError, OptionError, ResultError, Stopped
 from qmac.jobs import monitor
+from qmac.runs import score_store
 from qmac.runs.score_store import ScoreGrid, ScoreWriter
 from qmac.runtime.resources.limits import Limits
 
@@ -335,3 +336,10 @@ def test_bad_input(prices, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert qmac.load(tmp_path / "run").scores is not None
+
+
+def test_a_result_says_that_its_scores_were_dropped():
+    steps = [{"level": "shed"}, score_store.describe_drop("No space left on device")]
+    assert score_store.has_dropped_scores({"degradations": steps})
+    assert not score_store.has_dropped_scores({"degradations": steps[:1]})
+    assert not score_store.has_dropped_scores({})

@@ -22,7 +22,7 @@ from qmac.errors import OptionError, Stopped, UnsavedError, printable, warn
 from qmac.jobs.memory_model import admitted, finishing_bytes
 from qmac.jobs.waiting import Patience
 from qmac.runs.directory import RunDirectory, identify
-from qmac.runs.score_store import ScoreWriter
+from qmac.runs.score_store import ScoreWriter, describe_drop
 from qmac.runs.tasks import Task
 from qmac.runtime.cluster.node import NodeReading
 from qmac.runtime.execution.executor import WorkerDirective
@@ -381,7 +381,7 @@ class SweepMonitor:
     def _collect_degradations(self) -> list[dict[str, Any]]:
         degradations = self._own_degradations()
         if self._writer is not None and self._writer.dropped is not None:
-            degradations.append({"reason": f"scores were not kept: {self._writer.dropped}"})
+            degradations.append(describe_drop(self._writer.dropped))
         return degradations
 
     def _own_degradations(self) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from qmac.engine.dataset.series import Series
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.reductions import PAIRS
 from qmac.engine.sweep.window_maps import Maps
-from qmac.errors import OptionError, ResultError, printable, shell_quote, suggestion
+from qmac.errors import OptionError, ResultError, printable, shell_quote, suggestion, warn
 from qmac.results.collection import Results
 from qmac.results.header import check_header
 from qmac.results.identity import (
@@ -43,7 +43,7 @@ from qmac.runs.creation import RESULTS
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runs.header import prices_checksum
-from qmac.runs.score_store import SCORES, ScoreGrid
+from qmac.runs.score_store import SCORES, ScoreGrid, has_dropped_scores, is_complete
 from qmac.runs.tasks import Task
 from qmac.storage.files import (
     RefusedFileError,
@@ -311,10 +311,8 @@ def _build_result(directory: Path, header: dict[str, Any], place: Place | None) 
     objective = Objective(request.objective, request.maximize, header["years"])
     heat_maps = (arrays["map_best"], arrays["map_mean"], arrays["map_count"])
     identity = read_identity(header)
-    scores = None
-    if look_up(directory / SCORES) is not None:
-        checksum = "" if identity is None else identity.checksum
-        scores = ScoreGrid(directory / SCORES, grid, objective, checksum)
+    checksum = "" if identity is None else identity.checksum
+    stored = _find_scores(directory, header, place)
     copied = {name: header[name] for name in COPIED}
     return Result(
         top=top,
@@ -331,11 +329,29 @@ def _build_result(directory: Path, header: dict[str, Any], place: Place | None) 
         degradations=list(header.get("degradations", [])),
         failed=list(header.get("failed", [])),
         machine=str(header.get("machine", "")),
-        scores=scores,
+        scores=None if stored is None else ScoreGrid(stored, grid, objective, checksum),
         source=_find_source(directory, header, place, grid.windows),
         fingerprint=None if identity is None else identity.fingerprint,
         **copied,
     )
+
+
+def _find_scores(directory: Path, header: dict[str, Any], place: Place | None) -> Path | None:
+    """Return where the scores of a result are; a warning says that they are missing."""
+    path = directory / SCORES
+    if look_up(path) is not None:
+        return path
+    if place is None or place.run.save_grid is None or has_dropped_scores(header):
+        return None
+    unmoved = place.run.scores(place.task)  # of a process that was killed before it moved them
+    if is_complete(unmoved):
+        return unmoved
+    warn(
+        f"{path} is missing, where the run stored every score (--save-grid). Put it back, or go on "
+        "without: everything else of the result is there.",
+        stacklevel=2,
+    )
+    return None
 
 
 def _compute_most_bytes(windows: int, rows: int) -> int:

@@ -22,7 +22,7 @@ import math
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,8 @@ SCORES = "scores"
 """Name of their directory in a result."""
 SCORE_FILES = re.compile(r"\.zarray|0\.[0-9]+|(buys|sells)\.npy|\.[\w.]+\.part")
 """Names of the files in it."""
+DROPPED = "scores were not kept"
+"""How the reason of a degradation begins that scores were dropped."""
 ABOUT = ".zarray"
 ABOUT_BYTES = 1 << 16
 PLACE_BYTES = 8
@@ -333,6 +335,39 @@ def is_complete(path: Path) -> bool:
     except (OSError, ValueError, LookupError, TypeError, ArithmeticError):
         return False
     return all(is_file(_chunk_file(path, block)) for block in range(blocks))
+
+
+def describe_drop(reason: str) -> dict[str, Any]:
+    """Return the degradation of a sweep whose scores were dropped.
+
+    Parameters
+    ----------
+    reason : str
+        What the machine lacked.
+
+    Returns
+    -------
+    dict
+        An entry of ``Result.degradations``.
+    """
+    return {"reason": f"{DROPPED}: {reason}"}
+
+
+def has_dropped_scores(header: Mapping[str, Any]) -> bool:
+    """Return whether a result says that its scores were dropped.
+
+    Parameters
+    ----------
+    header : mapping
+        Content of ``result.json``, checked.
+
+    Returns
+    -------
+    bool
+        True if a degradation says so.
+    """
+    steps = header.get("degradations", [])
+    return any(str(step.get("reason", "")).startswith(DROPPED) for step in steps)
 
 
 class ScoreGrid:
