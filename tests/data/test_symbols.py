@@ -172,7 +172,7 @@ def test_one_bad_symbol_among_good_ones(tmp_path):
         ("20010103,B,", "Close is empty"),
         ("20010101,B,7", "is there twice"),
         ("soon,B,7", "'soon'"),
-        (",B,7", "values such as 20010101"),
+        (",B,7", "row 2 has no date"),
     ],
 )
 def test_texts_and_blanks_of_one_symbol_leave_the_others(tmp_path, row, says):
@@ -197,9 +197,7 @@ def test_rows_without_a_symbol(tmp_path):
 
 def test_all_symbols_bad(tmp_path):
     (tmp_path / "all.csv").write_text("Date,Symbol,Price\n2001-01-01,A,5\n2001-01-01,B,6\n")
-    with pytest.raises(
-        PricesError, match="none of 2 symbols is valid. The first, A: A in all.csv has no Close"
-    ):
+    with pytest.raises(PricesError, match=r"all\.csv has no Close column. .*--close 'Price'"):
         read_symbols([tmp_path / "all.csv"])
 
 
@@ -273,7 +271,7 @@ def test_long_frames(index, kind):
 def test_long_frames_that_are_bad():
     with pytest.raises(PricesError, match="no column called Symbol or Ticker"):
         from_frame(SPY)
-    with pytest.raises(PricesError, match="there are no symbols"):
+    with pytest.raises(PricesError, match="no rows"):
         from_frame(long({"SPY": SPY}).iloc[:0])
     symbols = from_frame(long({"SPY": SPY, None: QQQ}))
     assert list(symbols.prices) == ["SPY"] and list(symbols.bad) == ["the frame"]

@@ -18,6 +18,7 @@ WRITER_SECONDS = 3.0
 PIPE_BYTES = 2**16
 WITH_CHECKSUMS = (".gz", ".bz2", ".xz", ".zip")
 """Endings of containers that always hold what was written, or an error."""
+COMPRESSED = (*WITH_CHECKSUMS, ".zst")
 USE = "Use a CSV file (.csv) or a Parquet file (.parquet)."
 
 
@@ -149,3 +150,25 @@ def _decompress(file: IO[bytes], path: Path) -> Any:
                 raise PricesError(f"{path} holds {len(names)} files. Use a zip file with one.")
             return archive.open(names[0])
     return file
+
+
+def strip_endings(name: str) -> str:
+    """Return the name of a file without the endings of its kind and its container.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"SPY.csv.gz"``.
+
+    Returns
+    -------
+    str
+        Such as ``"SPY"``.
+
+    Examples
+    --------
+    >>> strip_endings("SPY.csv.gz"), strip_endings("BRK.B.csv")
+    ('SPY', 'BRK.B')
+    """
+    path = Path(name)
+    return Path(path.stem).stem if path.suffix.lower() in COMPRESSED else path.stem

@@ -69,17 +69,21 @@ class LineLayout:
     """Number of them in a line, a trailing one not counted."""
     quoted: re.Pattern[bytes]
     """Fields in quotes, which may hold separators and newlines."""
+    subject: str = "the header"
+    """What all other lines are compared with."""
 
     @classmethod
-    def of(cls, header: bytes, separator: str) -> LineLayout:
+    def of(cls, header: bytes, separator: str, *, has_header: bool = True) -> LineLayout:
         """Return the layout that a header shows.
 
         Parameters
         ----------
         header : bytes
-            Line of the names of the columns.
+            Line of the names of the columns, or the first row.
         separator : str
             What separates them.
+        has_header : bool, default True
+            Whether the line is a header.
 
         Returns
         -------
@@ -89,7 +93,8 @@ class LineLayout:
         mark = separator.encode()
         quoted = re.compile(rb"(?:^|(?<=[\n\r " + re.escape(mark) + rb']))"[^"]*(?:""[^"]*)*"')
         plain = quoted.sub(b"", header).rstrip(b"\r\n")
-        return cls(mark, plain.count(mark) - plain.endswith(mark), quoted)
+        subject = "the header" if has_header else "the first row"
+        return cls(mark, plain.count(mark) - plain.endswith(mark), quoted, subject)
 
     def check(self, block: bytes, rows: int, name: str) -> int:
         """Return the number of rows of a block, each of which has all fields.
@@ -135,7 +140,7 @@ class LineLayout:
         if bad.size:
             fields, expected = counts[bad[0]] + 1, self.separators + 1
             raise PricesError(
-                f"{name}: row {numbers[bad[0]]} has {fields} fields, but the header has "
+                f"{name}: row {numbers[bad[0]]} has {fields} fields, but {self.subject} has "
                 f"{expected}. Is the file complete? Write a field for each column, and no comma "
                 "within a number."
             )

@@ -12,10 +12,12 @@ import pandas as pd
 
 from qmac._checks import check_count, check_text, describe
 from qmac._fields import protected
+from qmac.data.bars import build_bars
 from qmac.data.bars_per_year import BarsPerYear, infer_bars_per_year
-from qmac.data.dates import check_dates
-from qmac.data.layouts import select_columns
-from qmac.data.quality import check_values
+from qmac.data.frames import read_table
+from qmac.data.options import DEFAULT, ReadOptions
+from qmac.data.origin import FRAME, Origin
+from qmac.data.table import Table
 from qmac.errors import PricesError
 
 
@@ -31,6 +33,8 @@ class Prices:
     """DatetimeIndex and float columns: Close, and of Open, High, Low and Volume what there is."""
     name: str
     """Name of the series, such as its symbol."""
+    origin: Origin = FRAME
+    """What was read, and how."""
 
     def __post_init__(self) -> None:
         is_frame = isinstance(self.frame, pd.DataFrame) and "Close" in self.frame
@@ -103,7 +107,30 @@ class Prices:
         >>> len(qmac.sample_prices().tail(2000))
         2000
         """
-        return Prices(self.frame.tail(check_count("bars", bars, 1, error=PricesError)), self.name)
+        return Prices(
+            self.frame.tail(check_count("bars", bars, 1, error=PricesError)), self.name, self.origin
+        )
+
+    def rename(self, name: str) -> Prices:
+        """Return the prices under another name.
+
+        Parameters
+        ----------
+        name : str
+            Name of the series.
+
+        Returns
+        -------
+        Prices
+            The same bars.
+
+        Examples
+        --------
+        >>> import qmac
+        >>> qmac.sample_prices().rename("SPX").name
+        'SPX'
+        """
+        return Prices(self.frame, name, self.origin)
 
     def moment(self, text: str) -> pd.Timestamp:
         """Return a date in the unit and the time zone of the index.
@@ -144,16 +171,23 @@ class Prices:
             ) from None
 
     @classmethod
-    def of(cls, data: Prices | pd.DataFrame | pd.Series, name: str = "prices") -> Prices:
+    def of(
+        cls,
+        data: Prices | pd.DataFrame | pd.Series,
+        name: str = "prices",
+        options: ReadOptions = DEFAULT,
+    ) -> Prices:
         """Return the checked prices of a frame or a series.
 
         Parameters
         ----------
         data : Prices, DataFrame or Series
-            A frame with dates as its index and a Close column, or a series of closes. Prices are
-            returned as they are.
+            A frame with a Close column and dates as its index or in a column, or a series of
+            closes. Prices are returned as they are.
         name : str
             Name of the series.
+        options : ReadOptions, optional
+            How a frame is read that does not show it by itself.
 
         Returns
         -------
@@ -175,10 +209,69 @@ class Prices:
                 f"prices must be a pandas DataFrame with a Close column, got {type(data).__name__}."
                 " Use one, a Series of closes, or what qmac.read_prices returns."
             )
-        frame = select_columns(data, name)
-        frame.index = check_dates(data.index, name)
-        check_values(frame, name)
-        return cls(frame.astype(np.float64), name)
+        table = read_table(data, options, name)
+        return build_prices(table, options, name)
+
+
+def build_prices(table: Table, options: ReadOptions, name: str) -> Prices:
+    """Return the checked prices of a table of one symbol.
+
+    Parameters
+    ----------
+    table : Table
+        Content of a file or a frame.
+    options : ReadOptions
+        How it was read.
+    name : str
+        Name of the prices.
+
+    Returns
+    -------
+    Prices
+        Checked bars.
+
+    Raises
+    ------
+    PricesError
+        If dates or values are invalid, or there are many symbols.
+    """
+    parts = list(table.split(name))
+    if len(parts) > 1:
+        shown = ", ".join(str(symbol) for symbol, _ in parts[:3])
+        raise PricesError(
+            f"{name} holds {len(parts)} symbols: {shown}{', ...' if len(parts) > 3 else ''}. Name "
+            "the column of one with close, keep the rows of one, or sweep them all: qmac optimize, "
+            "qmac.optimize_many."
+        )
+    return build_symbol(parts[0][1], table, options, name)
+
+
+def build_symbol(rows: pd.DataFrame, table: Table, options: ReadOptions, name: str) -> Prices:
+    """Return the checked prices of one symbol of a table.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Its rows, as ``Table.split`` yields them.
+    table : Table
+        Where they are from.
+    options : ReadOptions
+        How it was read.
+    name : str
+        Name of the prices.
+
+    Returns
+    -------
+    Prices
+        Checked bars.
+
+    Raises
+    ------
+    PricesError
+        If dates or values are invalid; the message names row and date of the first one.
+    """
+    frame, origin = build_bars(rows, table.selection, options, name)
+    return Prices(frame, name, origin)
 
 
 def _read_moment(text: str | date) -> pd.Timestamp:

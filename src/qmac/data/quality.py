@@ -8,37 +8,52 @@ import numpy as np
 import pandas as pd
 
 from qmac._checks import check_number, describe, is_number
+from qmac.data.columns import ADJUSTED
 from qmac.errors import PricesError
 
 LEAST_PRICE = 1e-30
 """Beyond this and its inverse, sums and squares of prices leave float64."""
 MOST_PRICE = 1 / LEAST_PRICE
 FLAGS = (bool, np.bool_)
+SAME_RATIO = 1e-4
+"""Ratios of adjusted to other closes that differ by less differ by rounding."""
 
 
-def check_values(frame: pd.DataFrame, name: str) -> None:
-    """Replace the columns of a frame by float64, if all prices are positive numbers.
+def check_values(frame: pd.DataFrame, name: str) -> dict[str, str]:
+    """Replace the columns of a frame by float64; Close must be positive numbers.
 
     Parameters
     ----------
     frame : DataFrame
-        Prices by column, and Volume, which may be anything.
+        Prices by column, and Volume, which may be anything. Another column than Close with a value
+        that is no price is dropped: a run may not need it.
     name : str
         Name of the prices, for messages.
+
+    Returns
+    -------
+    dict of str to str
+        Why a column was dropped, by column.
 
     Raises
     ------
     PricesError
-        If a price is empty, no number or not positive; the message names its row and date.
+        If a close is empty, no number or not positive; the message names its row and date.
     """
-    for column in frame.columns:
+    left_out: dict[str, str] = {}
+    for column in list(frame.columns):
         numbers = _read_numbers(frame[column])
         if column != "Volume":
             are_prices = (numbers >= LEAST_PRICE) & (numbers <= MOST_PRICE)
             bad = np.flatnonzero(~are_prices)
-            if bad.size:
+            if bad.size and column == "Close":
                 raise PricesError(_describe_bad_price(frame[column], bad, name))
+            if bad.size:
+                left_out[column] = _describe_bad_price(frame[column], bad, name)
+                del frame[column]
+                continue
         frame[column] = numbers
+    return left_out
 
 
 def _read_numbers(column: pd.Series) -> np.ndarray:
@@ -46,10 +61,12 @@ def _read_numbers(column: pd.Series) -> np.ndarray:
 
     pandas takes flags, dates and times for numbers, and the real part for a complex one.
     """
+    if column.dtype == np.float64:
+        return column.to_numpy()
     if _is_other(column.dtype):
         return np.full(len(column), np.nan)
     try:
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
         if column.dtype != object:
             return numbers
         return np.where([isinstance(value, FLAGS) for value in column], np.nan, numbers)
@@ -71,7 +88,7 @@ def _describe_bad_price(column: pd.Series, bad: np.ndarray, name: str) -> str:
     row = int(bad[0])
     value = column.iloc[row]
     shown = value if isinstance(value, str | float | np.number) else describe(value)
-    if pd.api.types.is_scalar(value) and pd.isna(value):
+    if pd.api.types.is_scalar(value) and (pd.isna(value) or value == ""):
         shown = "empty"
     more = f" ({bad.size - 1} more rows too)" if bad.size > 1 else ""
     has_comma = isinstance(value, str) and "," in value
@@ -79,4 +96,32 @@ def _describe_bad_price(column: pd.Series, bad: np.ndarray, name: str) -> str:
     return (
         f"{name}: {column.name} is {shown} in row {row + 1} ({column.index[row]}){more}. "
         f"Prices must be positive numbers, from {LEAST_PRICE:g} to {MOST_PRICE:g}. {action}."
+    )
+
+
+def describe_adjustment(frame: pd.DataFrame, name: str) -> str | None:
+    """Return what is to be said of adjusted closes beside the closes.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Close and Adj Close, by date.
+    name : str
+        Name of the prices.
+
+    Returns
+    -------
+    str or None
+        Where their ratio changes most; None if it does not.
+    """
+    ratios = frame[ADJUSTED].to_numpy() / frame["Close"].to_numpy()
+    if ratios.max() <= ratios.min() * (1 + SAME_RATIO):
+        return None
+    row = int(np.abs(np.diff(np.log(ratios))).argmax()) + 1
+    close, adjusted = frame["Close"].to_numpy(), frame[ADJUSTED].to_numpy()
+    return (
+        f"{name}: {ADJUSTED} is not Close: from row {row} to {row + 1} ({frame.index[row]}) Close "
+        f"goes from {close[row - 1]:g} to {close[row]:g}, and {ADJUSTED} from "
+        f"{adjusted[row - 1]:g} to {adjusted[row]:g}. Close was read, with splits and dividends as "
+        "moves of the price. Add --adjusted to take them out."
     )

@@ -13,13 +13,16 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from qmac._checks import check_path
-from qmac.data.dates import index_by_date
-from qmac.data.layouts import DATE_NAMES, PARQUET, SYMBOL_NAMES, find_symbol_column
-from qmac.data.prices import Prices
-from qmac.data.readers import MemoryCheck, read_frame, read_prices
+from qmac.data.containers import strip_endings
+from qmac.data.csv_file import MemoryCheck
+from qmac.data.frames import read_table as read_frame_table
+from qmac.data.options import DEFAULT, ReadOptions
+from qmac.data.prices import Prices, build_symbol
+from qmac.data.readers import READERS, read_prices, read_table
+from qmac.data.table import Table
 from qmac.errors import PricesError
 
-ENDINGS = (".csv", ".csv.gz", *PARQUET)
+ENDINGS = (".csv", ".csv.gz", *READERS)
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,15 @@ class Symbols:
 
 
 def read_symbols(
-    paths: str | Path | Sequence[str | Path], check_memory: MemoryCheck | None = None
+    paths: str | Path | Sequence[str | Path],
+    check_memory: MemoryCheck | None = None,
+    options: ReadOptions = DEFAULT,
 ) -> Symbols:
-    """Return the prices of the symbols in CSV and Parquet files, in order.
+    """Return the prices of the symbols in files, in order.
 
-    A file with a column called Symbol or Ticker holds many symbols, which come by first
-    appearance; any other holds one, named after the file. A directory stands for the files in it,
-    sorted, without its directories. Rows are counted within their symbol.
+    A file whose layout names symbols, as by a column called Symbol or Ticker, holds many, which
+    come by first appearance; any other holds one, named after the file. A directory stands for
+    the files in it, sorted, without its directories. Rows are counted within their symbol.
 
     Parameters
     ----------
@@ -50,6 +55,8 @@ def read_symbols(
         Files and directories.
     check_memory : callable, optional
         Refuses files that do not fit into memory beside those that are read.
+    options : ReadOptions, optional
+        How files are read that do not show it by themselves.
 
     Returns
     -------
@@ -76,10 +83,16 @@ def read_symbols(
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     files = [file for path in paths for file in _list_files(check_path("path", path, PricesError))]
-    return _collect(candidate for file in files for candidate in _read_file(file, check_memory))
+    return _collect(
+        candidate for file in files for candidate in _read_file(file, check_memory, options)
+    )
 
 
-def read_named(files: Mapping[str, Path], check_memory: MemoryCheck | None = None) -> Symbols:
+def read_named(
+    files: Mapping[str, Path],
+    check_memory: MemoryCheck | None = None,
+    options: ReadOptions = DEFAULT,
+) -> Symbols:
     """Return the prices of symbols by name and file, one symbol a file.
 
     Parameters
@@ -88,6 +101,8 @@ def read_named(files: Mapping[str, Path], check_memory: MemoryCheck | None = Non
         Files by symbol.
     check_memory : callable, optional
         Refuses files that do not fit into memory beside those that are read.
+    options : ReadOptions, optional
+        How files are read that do not show it by themselves.
 
     Returns
     -------
@@ -102,7 +117,8 @@ def read_named(files: Mapping[str, Path], check_memory: MemoryCheck | None = Non
     if not all(files):
         raise PricesError("a symbol has no name. Use a name that is not empty for each file.")
     return _collect(
-        _build(name, str(path), read_prices, path, check_memory) for name, path in files.items()
+        _build(name, str(path), read_prices, path, check_memory, options)
+        for name, path in files.items()
     )
 
 
@@ -170,14 +186,13 @@ def from_frame(frame: pd.DataFrame) -> Symbols:
     >>> {name: len(prices) for name, prices in symbols.prices.items()}
     {'SPY': 2, 'QQQ': 1}
     """
-    long = _move_levels_to_columns(frame)
-    column = find_symbol_column(long.columns)
-    if column is None:
+    table = read_frame_table(frame, DEFAULT, "the frame")
+    if not table.selection.names_symbols:
         raise PricesError(
             "the frame has no column called Symbol or Ticker. Add one, or use a dict such as "
             "{'SPY': frame}."
         )
-    return _collect(_split_long(long, column, "the frame", ""))
+    return _collect(_split(table, "the frame", "", "the frame", DEFAULT))
 
 
 class _Candidate(NamedTuple):
@@ -194,10 +209,6 @@ def _build(name: str, place: str, make: Callable[..., Prices], *arguments: Any) 
         return _Candidate(name, place, replace(make(*arguments), name=name))
     except PricesError as error:
         return _Candidate(name, place, error)
-
-
-def _build_prices(frame: pd.DataFrame, file: str, name: str) -> Prices:
-    return Prices.of(index_by_date(frame, file), name)
 
 
 def _collect(candidates: Iterable[_Candidate]) -> Symbols:
@@ -259,50 +270,31 @@ def _is_price_file(file: Path) -> bool:
     return file.name.lower().endswith(ENDINGS) and not is_hidden and file.is_file()
 
 
-def _read_file(path: Path, check_memory: MemoryCheck | None) -> Iterator[_Candidate]:
+def _read_file(
+    path: Path, check_memory: MemoryCheck | None, options: ReadOptions
+) -> Iterator[_Candidate]:
     """Yield the symbols in a file."""
-    place, stem = str(path), path.stem
-    if path.name.lower().endswith(".csv.gz"):
-        stem = Path(stem).stem
+    stem = strip_endings(path.name)
     try:
-        frame = read_frame(path, check_memory)
+        table = read_table(path, check_memory, options)
+        yield from _split(table, str(path), f" in {path.name}", stem, options)
     except PricesError as error:
-        yield _Candidate(stem, place, error)
-        return
-    long = _move_levels_to_columns(frame)
-    column = find_symbol_column(long.columns)
-    if column is None:
-        yield _build(stem, place, _build_prices, frame, place, stem)
-    elif len(long) == 0:
-        empty = PricesError(f"{path} has no rows. Use a file with dates and a Close column.")
-        yield _Candidate(stem, place, empty)
-    else:
-        yield from _split_long(long, column, place, f" in {path.name}")
+        yield _Candidate(stem, str(path), error)
 
 
-def _move_levels_to_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with levels of its index as columns: symbols, and dates of other types."""
-    is_dated = isinstance(frame.index, pd.DatetimeIndex)
-    known = SYMBOL_NAMES if is_dated else SYMBOL_NAMES + DATE_NAMES
-    levels = []
-    for level in frame.index.names:
-        if str(level).strip().lower() in known and level not in frame.columns:
-            levels.append(level)
-    return frame.reset_index(levels) if levels else frame
+def _split(
+    table: Table, place: str, within: str, stem: str, options: ReadOptions
+) -> Iterator[_Candidate]:
+    """Yield the symbols of a table by first appearance.
 
-
-def _split_long(frame: pd.DataFrame, column: int, place: str, within: str) -> Iterator[_Candidate]:
-    """Yield the symbols of a frame by first appearance.
-
-    ``within`` follows a symbol's name in messages.
+    ``within`` follows a symbol's name in messages; ``stem`` names one that the table does not.
     """
-    symbols = frame.iloc[:, column].astype("string").str.strip()
-    names = symbols.fillna("").to_numpy(object)
-    prices = frame.drop(columns=frame.columns[column])
-    for name, rows in prices.groupby(names, sort=False):
-        label = f"{name}{within}"
-        if name:
-            yield _build(str(name), place, _build_prices, rows, label, label)
+    for symbol, rows in table.split(place):
+        if symbol is None:
+            yield _build(stem, place, build_symbol, rows, table, options, place)
+        elif symbol:
+            label = f"{symbol}{within}"
+            yield _build(symbol, place, build_symbol, rows, table, options, label)
         else:
             nameless = PricesError(
                 f"{place} has no symbol in {len(rows)} of its rows. Fill it in or drop the rows."

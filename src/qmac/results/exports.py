@@ -13,7 +13,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from qmac._checks import check_path
-from qmac.data.layouts import PARQUET
+from qmac.data.readers import PARQUET
 from qmac.engine.sweep.reductions import PAIRS
 from qmac.errors import GridError, OptionError, ResultError, suggestion
 from qmac.results.collection import Results

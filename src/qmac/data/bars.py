@@ -1,0 +1,99 @@
+"""Rows of a table become checked bars: dates ascend, every price is a positive number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from qmac.data.columns import ADJUSTED, COLUMNS
+from qmac.data.dates import find_order, read_dates
+from qmac.data.layouts.find import Selection
+from qmac.data.options import ReadOptions
+from qmac.data.origin import Origin
+from qmac.data.quality import check_values, describe_adjustment
+from qmac.data.table import convert_texts
+from qmac.errors import PricesError
+
+PRICES = ("Open", "High", "Low", "Close")
+
+
+def build_bars(
+    rows: pd.DataFrame, selection: Selection, options: ReadOptions, name: str
+) -> tuple[pd.DataFrame, Origin]:
+    """Return the bars of a symbol, and what was read.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns by role; the index has the dates, of any type.
+    selection : Selection
+        Layout of the table they are from.
+    options : ReadOptions
+        What the user says of it.
+    name : str
+        Name of the prices, for messages.
+
+    Returns
+    -------
+    tuple of DataFrame and Origin
+        Float columns Close, and of Open, High, Low and Volume those that are valid, by
+        DatetimeIndex.
+
+    Raises
+    ------
+    PricesError
+        If dates or closes are invalid; the message names row and date.
+    """
+    layout = selection.layout
+    dates, notes = read_dates(
+        rows.index,
+        name,
+        options.date_format or layout.date_format,
+        options.timezone or layout.timezone,
+    )
+    frame = pd.DataFrame(
+        {each: rows[each].array for each in (*COLUMNS, ADJUSTED) if each in rows.columns},
+        index=dates,
+        copy=False,
+    )
+    convert_texts(frame, {str(each): str(each) for each in frame.columns}, options, name)
+    left_out = {**selection.left_out, **check_values(frame, name)}
+    notes += tuple(f"{role} is not read: {reason}" for role, reason in left_out.items())
+    order = find_order(dates, name, sort=options.sort)
+    if order.rows is not None:
+        frame = frame.iloc[order.rows]
+    frame, is_adjusted, adjustment = _adjust(frame, options, name)
+    if layout.scale != 1:
+        for each in set(PRICES) & set(frame.columns):
+            frame[each] /= layout.scale
+    origin = Origin(
+        layout.name,
+        ADJUSTED if is_adjusted else selection.close,
+        True if is_adjusted else layout.adjusted,
+        (*notes, *order.notes, *adjustment),
+        left_out,
+    )
+    return frame.astype(np.float64), origin
+
+
+def _adjust(
+    frame: pd.DataFrame, options: ReadOptions, name: str
+) -> tuple[pd.DataFrame, bool, tuple[str, ...]]:
+    """Return prices with the adjusted closes taken or dropped, and what is to be said of them."""
+    if ADJUSTED not in frame:
+        if options.adjusted:
+            raise PricesError(
+                f"{name} has no adjusted closes beside its closes. Leave --adjusted out, or use a "
+                f"file with a column called {ADJUSTED}."
+            )
+        return frame, False, ()
+    note = describe_adjustment(frame, name)
+    if options.adjusted:
+        ratios = frame[ADJUSTED] / frame["Close"]
+        scaled = {each: frame[each] * ratios for each in ("Open", "High", "Low") if each in frame}
+        frame = frame.assign(**scaled, Close=frame[ADJUSTED])
+    return (
+        frame.drop(columns=ADJUSTED),
+        options.adjusted,
+        (note,) if note and not options.adjusted else (),
+    )

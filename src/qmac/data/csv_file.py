@@ -1,0 +1,195 @@
+"""Texts with separated columns: CSV and its relatives."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from qmac.data.columns import DATE, SYMBOL, TIME
+from qmac.data.containers import Content
+from qmac.data.layouts.find import TextSelection, select_text
+from qmac.data.lines import LineLayout, read_blocks
+from qmac.data.options import ReadOptions
+from qmac.data.table import Table, convert_texts
+from qmac.errors import PricesError, warn
+
+MemoryCheck = Callable[[str, int], None]
+"""Raises PricesError if what the first argument describes needs more bytes than are free."""
+BYTES_PER_ROW = 280
+"""Memory that reading takes at its peak for each row of prices, Volume and a date: measured are
+210 to 250, see tests/system/test_prices_on_real_limits.py."""
+BYTES_PER_TEXT = 90
+"""More for each text beside the dates: the names of symbols."""
+MOST_FIELDS = 20_000
+"""Most columns of a CSV file: their names take half a second."""
+HEAD_LINES = 12
+"""Lines from which a layout is known."""
+EMPTY = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-", "#N/A"]
+"""Texts that stand for a value that is not there."""
+
+
+def read_csv(
+    content: Content, path: Path, options: ReadOptions, check_memory: MemoryCheck
+) -> Table:
+    """Return the columns of a CSV file that prices are made of, block after block.
+
+    Parameters
+    ----------
+    content : Content
+        The open file.
+    path : Path
+        Its name.
+    options : ReadOptions
+        What the user says of it.
+    check_memory : callable
+        Refuses what does not fit into memory.
+
+    Returns
+    -------
+    Table
+        Unchecked.
+
+    Raises
+    ------
+    PricesError
+        If its layout is not known, or a row has more or fewer fields than the header.
+    """
+    name = str(path)
+    blocks = _check_bytes(read_blocks(content.stream, name), name)
+    first = next((block.lstrip(b"\r\n") for block in blocks if not block.isspace()), b"")
+    found, begin, rest = _find_layout(first, options, name)
+    lines = LineLayout.of(begin, found.separator, has_header=found.header_lines > 0)
+    parser = _Parser(found, lines.separators + 1, options, name)
+    pieces: list[pd.DataFrame] = []
+    texts = found.selection.has(SYMBOL)
+    rows = held = 0
+    last = first
+    for block in itertools.chain([rest], blocks):
+        before = rows
+        rows += lines.check(block, rows, name) if block else 0
+        piece = parser.parse(block, before)
+        total = int(rows / content.progress)
+        check_memory(
+            f"{path}: reading about {total:,} rows",
+            total * (BYTES_PER_ROW + texts * BYTES_PER_TEXT) - held,
+        )
+        held += int(piece.memory_usage().sum())
+        pieces.append(piece)
+        last = block or last
+    if not content.is_checked and not last.endswith(b"\n") and parser.is_last_needed:
+        _note_missing_newline(path, found, pieces[-1])
+    frame = pieces[0] if len(pieces) == 1 else pd.concat(pieces, ignore_index=True)
+    return Table(frame, found.selection)
+
+
+def _check_bytes(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """Yield blocks without a zero byte: text has none, and parsers pass over them."""
+    for block in blocks:
+        if b"\0" in block:
+            raise PricesError(
+                f"{name} cannot be read as CSV: it holds zero bytes, as damaged files and texts in "
+                "UTF-16 do. Save it again as CSV in UTF-8."
+            )
+        yield block
+
+
+def _find_layout(
+    block: bytes, options: ReadOptions, name: str
+) -> tuple[TextSelection, bytes, bytes]:
+    """Return the layout of a text, its header or first row, and its rows."""
+    lines: list[tuple[bytes, int]] = []
+    start = 0
+    while start < len(block) and len(lines) < HEAD_LINES:
+        end = block.find(b"\n", start) + 1 or len(block)
+        line = block[start:end]
+        if not line.isspace():
+            _check_width(line, name)
+            lines.append((line, end))
+        start = end
+    texts = [line.decode("utf-8", "replace").rstrip("\r\n") for line, _ in lines]
+    found = select_text(texts, options, name)
+    skipped = found.header_lines
+    end = lines[skipped - 1][1] if skipped else 0
+    place = len(found.selection.layout.above) if skipped else 0
+    begin = lines[place][0] if lines else b""
+    return found, begin, block[end:]
+
+
+def _check_width(line: bytes, name: str) -> None:
+    fields = 1 + max(line.count(mark) for mark in (b",", b";", b"\t", b"|"))
+    if fields > MOST_FIELDS:  # pandas takes 2 KB for the name of each
+        raise PricesError(
+            f"{name} has {fields:,} columns, and {MOST_FIELDS:,} are the most. "
+            "Is it a table of prices? Keep those of dates, prices and symbols."
+        )
+
+
+class _Parser:
+    """Rows of blocks as columns by place: texts of dates and symbols, numbers of prices."""
+
+    def __init__(self, found: TextSelection, fields: int, options: ReadOptions, name: str) -> None:
+        columns = found.selection.columns
+        texts = [each.place for each in columns if each.role in (DATE, TIME, SYMBOL)]
+        numbers = {each.place: each.role for each in columns if each.place not in texts}
+        places = sorted([*texts, *numbers])
+        self.is_last_needed = bool(places) and places[-1] == fields - 1
+        self._numbers = numbers
+        self._name = name
+        decimal = options.decimal or found.selection.layout.decimal
+        self._options = options if decimal is None else _with_decimal(options, decimal)
+        self._pandas: dict[str, Any] = {
+            "header": None, "names": range(fields), "usecols": places, "index_col": False,
+            "sep": found.separator, "skipinitialspace": True, "keep_default_na": False,
+            "na_values": dict.fromkeys(numbers, EMPTY), "dtype": dict.fromkeys(texts, "str"),
+        }  # fmt: skip
+        if decimal == ",":
+            self._read_texts()
+
+    def _read_texts(self) -> None:
+        """From now on, read prices as texts: pandas would take 1.234 for 1.2."""
+        self._pandas["dtype"] |= dict.fromkeys(self._numbers, "str")
+
+    def parse(self, block: bytes, rows: int) -> pd.DataFrame:
+        """Return the columns of a block; ``rows`` came before it."""
+        frame: pd.DataFrame
+        if not block or block.isspace():
+            return pd.DataFrame({place: [] for place in self._pandas["usecols"]})
+        with warnings.catch_warnings():
+            # of columns with mixed types: the check of the values names the row
+            warnings.simplefilter("ignore")
+            frame = pd.read_csv(io.BytesIO(block), **self._pandas)
+        decimal = convert_texts(frame, self._numbers, self._options, self._name, rows)
+        if decimal is not None and self._options.decimal is None:
+            if rows and decimal == ",":
+                raise PricesError(
+                    f"{self._name} has numbers with a decimal comma from row {rows + 1} on, and "
+                    "before with none. Say which mark is right: --decimal , or --decimal ."
+                )
+            self._options = _with_decimal(self._options, decimal)
+            if decimal == ",":
+                self._read_texts()
+        return frame
+
+
+def _with_decimal(options: ReadOptions, decimal: str) -> ReadOptions:
+    return replace(options, decimal=decimal)
+
+
+def _note_missing_newline(path: Path, found: TextSelection, piece: pd.DataFrame) -> None:
+    """Warn of a file that ends within a line: one that was cut there looks the same."""
+    if len(piece) == 0:
+        return
+    names: dict[Any, str] = {each.place: each.role for each in found.selection.columns}
+    last = ", ".join(f"{names[place]} {column.iloc[-1]}" for place, column in piece.items())
+    warn(
+        f"{path} ends without a newline. If it was cut, its last row is wrong: {last}. Compare "
+        "that with the source.",
+        stacklevel=2,
+    )

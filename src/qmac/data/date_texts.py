@@ -1,0 +1,330 @@
+"""Texts of dates: their form, their zone, and the moments that they are.
+
+Nothing is guessed: a text has a form of a table, all texts of a column have the same, and a part
+that is not written, such as the year, is never invented.
+"""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Iterator
+from datetime import UTC, timedelta, timezone
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qmac._checks import describe
+
+ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d{1,9}))?)?)?")
+"""Texts that Arrow reads, and strictly: ten times as fast as pandas with a form."""
+ISO_FORMAT = "ISO8601"
+NUMERIC = r"^-?\d+(\.\d*)?([eE]\+?\d+)?$"
+ZONED = re.compile(
+    r"(?P<wall>.*\d:\d\d.*?|\d{8}[ T-]+\d{6})\s*"
+    r"(?P<zone>Z|(?:GMT|UTC)?[+-]\d\d:?\d\d|[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_-]+)+|[A-Z]{3,4}(?:\d[A-Z]{3})?)"
+)
+OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d\d):?(\d\d)")
+DATE_PARTS = (
+    (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
+    (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
+    (r"\d{4}\.\d{1,2}\.\d{1,2}", "%Y.%m.%d"),
+    (r"\d{8}", "%Y%m%d"),
+    (r"\d{1,2}-[A-Za-z]{3}-\d{4}", "%d-%b-%Y"),
+    (r"\d{1,2} [A-Za-z]{3} \d{4}", "%d %b %Y"),
+    (r"\d{1,2}/[A-Za-z]{3}/\d{4}", "%d/%b/%Y"),
+    (r"\d{1,2}-[A-Za-z]{3}-\d{2}", "%d-%b-%y"),
+    (r"\d{1,2} [A-Za-z]{3} \d{2}", "%d %b %y"),
+    (r"\d{1,2} [A-Za-z]{3,9} \d{4}", "%d %B %Y"),
+    (r"[A-Za-z]{3} \d{1,2}, \d{4}", "%b %d, %Y"),
+    (r"[A-Za-z]{3} \d{1,2} \d{4}", "%b %d %Y"),
+    (r"[A-Za-z]{3,9} \d{1,2}, \d{4}", "%B %d, %Y"),
+)
+ORDERED = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(.*)")
+"""Day and month, in an order that the texts must show, then the year."""
+ORDERED_ARROW = r"^(?P<first>\d{1,2})[-/.](?P<second>\d{1,2})[-/.](?:\d{4}|\d{2})(?:\D|$)"
+TIME_PARTS = (
+    (r"", ""),
+    (r"\d{1,2}:\d\d", "%H:%M"),
+    (r"\d{1,2}:\d\d:\d\d", "%H:%M:%S"),
+    (r"\d{1,2}:\d\d:\d\d\.\d+", "%H:%M:%S.%f"),
+    (r"\d{1,2}:\d\d ?[AaPp][Mm]", "%I:%M %p"),
+    (r"\d{1,2}:\d\d:\d\d ?[AaPp][Mm]", "%I:%M:%S %p"),
+    (r"\d{6}", "%H%M%S"),
+    (r"\d{4}", "%H%M"),
+)
+GAPS = ("T", ", ", "  ", " ", "-", ";")
+ABBREVIATIONS = {
+    "UTC": "UTC", "GMT": "UTC", "Z": "UTC",
+    "EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00", "MST": "-07:00",
+    "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00",
+    "CET": "+01:00", "CEST": "+02:00", "EET": "+02:00", "EEST": "+03:00", "JST": "+09:00",
+    "HKT": "+08:00", "AEST": "+10:00", "AEDT": "+11:00",
+}  # fmt: skip
+"""Names that stand for one offset wherever prices come from; IST and BST do not."""
+PAIRS = {
+    frozenset(("EST", "EDT")): "America/New_York",
+    frozenset(("CST", "CDT")): "America/Chicago",
+    frozenset(("MST", "MDT")): "America/Denver",
+    frozenset(("PST", "PDT")): "America/Los_Angeles",
+    frozenset(("CET", "CEST")): "Europe/Berlin",
+    frozenset(("EET", "EEST")): "Europe/Helsinki",
+    frozenset(("AEST", "AEDT")): "Australia/Sydney",
+}
+"""Zones by their names of winter and summer time."""
+ADVICE = "Write dates as 2010-01-04 or 2010-01-04 15:30"
+MOST_ZONES = 1000
+
+
+class FormError(ValueError):
+    """Texts that are no dates, or none that are certain."""
+
+
+def is_numeric(texts: Any) -> bool:
+    """Return whether all texts are numbers, or empty.
+
+    Parameters
+    ----------
+    texts : array of str
+        ``(T,)``.
+
+    Returns
+    -------
+    bool
+        Looked at in full only where the first text is a number.
+    """
+    if not re.match(NUMERIC, texts[0].as_py()):
+        return False
+    matches = pc.or_(pc.match_substring_regex(texts, NUMERIC), pc.equal(texts, ""))
+    return bool(pc.all(matches).as_py())
+
+
+def read_texts(texts: Any, date_format: str | None) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
+    """Return texts as dates, and what is to be said of them.
+
+    Parameters
+    ----------
+    texts : array of str
+        Without blanks around them, ``(T,)``.
+    date_format : str or None
+        Their form as of ``datetime.strptime``; None for one of the table.
+
+    Returns
+    -------
+    tuple
+        Dates, and notes.
+
+    Raises
+    ------
+    FormError
+        If a text is empty, of no known form, or of another one than the first.
+    """
+    empty = pc.equal(texts, "")
+    if pc.any(empty).as_py():
+        row = pc.index(empty, True).as_py()
+        raise FormError(f"row {row + 1} has no date. Fill it in or drop the row.")
+    if date_format is not None:
+        dates = _parse(texts, date_format)
+        if dates is None:
+            _refuse_row(texts, date_format, f"Its form is not {date_format}")
+        assert dates is not None
+        return dates, ()
+    zoned = ZONED.fullmatch(texts[0].as_py())
+    if zoned is None:
+        return _read_walls(texts), ()
+    walls, zones = _split_zones(texts, zoned["zone"])
+    return _join_zones(_read_walls(walls, texts), zones)
+
+
+def _read_walls(walls: Any, texts: Any = None) -> pd.DatetimeIndex:
+    """Return times of a clock on a wall, whose texts have no zone."""
+    shown = walls if texts is None else texts
+    first = walls[0].as_py()
+    iso = ISO.fullmatch(first)
+    if iso:
+        unit = "ns" if len(iso[1] or "") > 6 else "us"
+        for each in dict.fromkeys((unit, "ns")):
+            try:
+                moments = pc.cast(walls, pa.timestamp(each))
+            except pa.ArrowInvalid:
+                continue
+            return pd.DatetimeIndex(moments.to_numpy(zero_copy_only=False))
+        _refuse_row(walls, ISO_FORMAT, "It cannot be read", shown)
+    forms = list(_find_forms(walls))
+    if not forms:
+        raise FormError(_describe_unknown(first))
+    for form in forms:
+        dates = _parse(walls, form)
+        if dates is not None:
+            return dates
+    _refuse_row(walls, forms[0], "It cannot be read", shown)
+    raise AssertionError
+
+
+def _find_forms(walls: Any) -> Iterator[str]:
+    """Yield the forms that the first text has."""
+    first = walls[0].as_py()
+    ordered = ORDERED.fullmatch(first)
+    if ordered:
+        mark, year, rest = ordered[2], ordered[4], ordered[5]
+        parts = ("%m", "%d") if not _is_day_first(walls) else ("%d", "%m")
+        begin = mark.join((*parts, "%Y" if len(year) == 4 else "%y"))
+        yield from (begin + time for time in _find_times(rest))
+        return
+    for pattern, form in DATE_PARTS:
+        match = re.match(pattern + r"(?!\d)", first)
+        if match:
+            yield from (form + time for time in _find_times(first[match.end() :]))
+
+
+def _find_times(rest: str) -> Iterator[str]:
+    """Yield the forms of what follows a date."""
+    gap = next((each for each in GAPS if rest.startswith(each)), "")
+    for pattern, form in TIME_PARTS:
+        text = rest[len(gap) :]
+        if re.fullmatch(pattern, text) and bool(gap) == bool(form):
+            tight = form.endswith(" %p") and " " not in text
+            yield gap + (form.replace(" %p", "%p") if tight else form)
+
+
+def _is_day_first(walls: Any) -> bool:
+    """Return which of two numbers is the day: the texts must show by themselves which it is."""
+    parts = pc.extract_regex(walls, ORDERED_ARROW)
+    first, second = (
+        np.asarray(pc.fill_null(pc.cast(pc.struct_field(parts, name), pa.int32()), 0))
+        for name in ("first", "second")
+    )
+    is_day_first, is_day_second = bool((first > 12).any()), bool((second > 12).any())
+    if not is_day_first and not is_day_second:
+        raise FormError(
+            f"dates such as {walls[0].as_py()!r} may have the day or the month first. "
+            "Write 2010-01-04, or name their form: --date-format %d/%m/%Y or %m/%d/%Y."
+        )
+    return is_day_first
+
+
+def _parse(texts: Any, form: str) -> pd.DatetimeIndex | None:
+    """Return dates of one form; None if a text has another one."""
+    try:
+        parsed: Any = pd.to_datetime(texts.to_pandas(), format=form, utc="%z" in form)
+        dates = pd.DatetimeIndex(parsed)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return _move_future_centuries(dates) if "%y" in form else dates
+
+
+def _move_future_centuries(dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return dates whose year has two digits, none of them in the future: 62 is 1962."""
+    is_late = dates.year > pd.Timestamp.now("UTC").year
+    if not is_late.any():
+        return dates
+    return pd.DatetimeIndex(dates.where(~is_late, dates - pd.DateOffset(years=100)))
+
+
+def _refuse_row(texts: Any, form: str, reason: str, shown: Any = None) -> None:
+    """Raise for the first text that is not of a form."""
+    shown = texts if shown is None else shown
+    parsed = pd.to_datetime(texts.to_pandas(), format=form, errors="coerce", utc=True)
+    is_bad = parsed.isna().to_numpy()
+    if form == ISO_FORMAT:  # pandas reads more
+        is_bad = is_bad | ~np.asarray(pc.match_substring_regex(texts, f"^{ISO.pattern}$"))
+    bad = np.flatnonzero(is_bad)
+    if bad.size == 0:
+        raise FormError(f"the dates are not of one form. {ADVICE}.")
+    row = int(bad[0])
+    text = describe(shown[row].as_py())
+    if row > 0:
+        reason += f", while row 1 is {describe(shown[0].as_py())}"
+    raise FormError(f"row {row + 1} has the date {text}, which cannot be read. {reason}. {ADVICE}.")
+
+
+def _describe_unknown(text: str) -> str:
+    """Return why a text is no date."""
+    shown = f"row 1 has the date {describe(text)}"
+    if re.fullmatch(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?", text):
+        return f"{shown}, a time without a day. Add the day: 2010-01-04 {text}."
+    if re.fullmatch(r"[A-Za-z]{3,9}[-/. ]\d{2,4}|\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{4}", text):
+        return f"{shown}, which has no day or no year. Write the first of the month: 2010-01-01."
+    if re.fullmatch(
+        r"\d{1,2}[-/. ][A-Za-z]{3,9}|[A-Za-z]{3,9} \d{1,2}|\d{1,2}[-/.]\d{1,2}\.?", text
+    ):
+        return f"{shown}, which has no year. Write dates as 2010-01-04."
+    return f"{shown}, which cannot be read. {ADVICE}, or name their form with --date-format."
+
+
+def _split_zones(texts: Any, zone: str) -> tuple[Any, Any]:
+    """Return the texts of clocks and those of zones, the second as a dictionary."""
+    zones = pc.utf8_slice_codeunits(texts, -len(zone)).dictionary_encode()
+    walls = pc.utf8_trim_whitespace(pc.utf8_slice_codeunits(texts, 0, -len(zone)))
+    names = zones.dictionary.to_pylist()
+    if len(names) > MOST_ZONES or not all(ZONED.fullmatch(f"0:00 {each}") for each in names):
+        parts = pc.extract_regex(texts, f"^(?s:{ZONED.pattern})$")
+        if parts.null_count:
+            row = pc.index(pc.is_null(parts), True).as_py()
+            raise FormError(
+                f"row {row + 1} has the date {describe(texts[row].as_py())}, which has no zone as "
+                f"row 1 has ({describe(texts[0].as_py())}). Write all with a zone, or none."
+            )
+        walls = pc.struct_field(parts, "wall")
+        zones = pc.struct_field(parts, "zone").dictionary_encode()
+    return walls, zones
+
+
+def _join_zones(walls: pd.DatetimeIndex, zones: Any) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
+    """Return moments from times of clocks and the zone of each.
+
+    Midnights of a zone with summer and winter time stay days: as moments of UTC they would be the
+    day before. Other times of several offsets are those of UTC, or of the zone whose names of
+    winter and summer time they bear.
+    """
+    names = zones.dictionary.to_pylist()
+    if len(names) == 1:
+        return _localize(walls, _find_zone(names[0])), ()
+    if not (walls.as_unit("s").asi8 % 86_400).any():
+        return walls, ()
+    codes = zones.indices.to_numpy(zero_copy_only=False)
+    dates = pd.Series(walls)
+    moments = np.empty(len(walls), walls.tz_localize("UTC").as_unit(walls.unit).asi8.dtype)
+    for code, each in enumerate(names):
+        rows = codes == code
+        local = pd.DatetimeIndex(dates[rows])
+        moments[rows] = (
+            _localize(local, _find_zone(each)).tz_convert("UTC").as_unit(walls.unit).asi8
+        )
+    index = pd.DatetimeIndex(moments.view(f"M8[{walls.unit}]")).tz_localize("UTC")
+    return index.tz_convert(PAIRS.get(frozenset(names), "UTC")), ()
+
+
+def _localize(walls: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
+    try:
+        return walls.tz_localize(zone, ambiguous="infer")
+    except ValueError:
+        try:  # days, and rows that descend
+            return walls.tz_localize(zone, ambiguous=True)
+        except ValueError as error:
+            reason = str(error).splitlines()[0]
+            raise FormError(
+                f"the dates cannot be those of a clock in {zone}: {reason}. Write them in UTC."
+            ) from None
+
+
+def _find_zone(text: str) -> Any:
+    """Return the zone that a text names: an offset, an abbreviation, or a name."""
+    name = ABBREVIATIONS.get(text, text)
+    offset = OFFSET.fullmatch(name)
+    if offset:
+        sign = -1 if offset[1] == "-" else 1
+        shift = sign * timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        return timezone(shift) if shift else UTC
+    if name == "UTC":
+        return UTC
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise FormError(
+            f"the dates have the zone {text!r}, which is not certain. Write a zone such as "
+            "America/New_York or +00:00, or leave it out and use --timezone."
+        ) from None

@@ -1,0 +1,155 @@
+"""Frames of pandas as tables of prices: dates in the index or in a column, one or many symbols."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from qmac.data.columns import DATE, DATE_NAMES, SYMBOL, SYMBOL_NAMES, Column
+from qmac.data.layouts.find import LAYOUTS, Selection, select_given, select_names
+from qmac.data.layouts.levels import find_levels
+from qmac.data.options import ReadOptions
+from qmac.data.table import Table
+from qmac.errors import PricesError
+
+ROWS_SHOWN = 3
+"""First rows, which prove a layout."""
+NO_DATES = "-"
+"""Name of a column that is not looked at: the index has the dates."""
+
+
+def read_table(
+    frame: pd.DataFrame, options: ReadOptions, name: str, *, is_file: bool = False
+) -> Table:
+    """Return the table that a frame holds.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns with one level of names, or two, such as price and ticker. The dates are its index
+        or a level of it, or else a column.
+    options : ReadOptions
+        What the user says of it.
+    name : str
+        Name of the prices, for messages.
+    is_file : bool, default False
+        Whether the frame was read from a file, in which an index that counts rows is none, and
+        the first column may have the dates.
+
+    Returns
+    -------
+    Table
+        Unchecked.
+
+    Raises
+    ------
+    PricesError
+        If nothing proves where the closes are.
+    """
+    if frame.columns.nlevels > 1:
+        return _read_levels(frame, name)
+    index = _find_index_columns(frame, is_file=is_file)
+    names = [*index, *map(str, frame.columns)]
+    values = [*index.values(), *(frame.iloc[:, place] for place in range(frame.shape[1]))]
+    rows = [
+        [str(column[row]) if place < len(index) else str(column.iloc[row])
+         for place, column in enumerate(values)]
+        for row in range(min(ROWS_SHOWN, len(frame)))
+    ]  # fmt: skip
+    selection = _select(names, rows, options, name, has_dates=list(index) == [DATE])
+    columns = {each.place: values[each.place] for each in selection.columns}
+    if list(index) == [DATE] and selection.columns and selection.columns[0].place == 0:
+        dates = columns.pop(0)
+        columns_left = tuple(each for each in selection.columns if each.role != DATE)
+        selection = Selection(selection.layout, columns_left, selection.names, selection.left_out)
+        return Table(_join(columns, len(frame)), selection, pd.Index(dates))
+    return Table(_join(columns, len(frame)), selection)
+
+
+def _join(columns: dict[int, Any], rows: int) -> pd.DataFrame:
+    arrays = {
+        place: each.array if isinstance(each, pd.Series) else each._values
+        for place, each in columns.items()
+    }
+    return pd.DataFrame(arrays, index=range(rows))
+
+
+def _select(
+    names: list[str], rows: list[list[str]], options: ReadOptions, name: str, *, has_dates: bool
+) -> Selection:
+    """Return the layout; the index is the column of dates, whatever others there are."""
+    if options.columns is not None:
+        words = [word.strip().lower() for word in options.columns.split(",")]
+        return select_given(words, len(names), name)
+    is_known = any(layout.matches_names(names) for layout in LAYOUTS)
+    if has_dates and not is_known and options.date is None:
+        others = [NO_DATES if each.strip().lower() in DATE_NAMES else each for each in names[1:]]
+        names = [DATE, *others]
+    return select_names(names, rows, options, name)
+
+
+def _find_index_columns(frame: pd.DataFrame, *, is_file: bool) -> dict[str, Any]:
+    """Return the levels of an index by name: dates, and symbols."""
+    index = frame.index
+    if isinstance(index, pd.MultiIndex):
+        levels = {}
+        for level in range(index.nlevels):
+            values = index.get_level_values(level)
+            levels[_name_level(index.names[level], values)] = values
+        return levels
+    if isinstance(index, pd.RangeIndex) and (is_file or _has_dates(frame)):
+        return {}
+    name = str(index.name).strip().lower()
+    return {str(index.name) if name in SYMBOL_NAMES else DATE: index}
+
+
+def _name_level(name: object, values: pd.Index) -> str:
+    """Return the name of a level: that of its dates or symbols where it has none of its own."""
+    text = str(name).strip()
+    if name is not None and text.lower() in (*DATE_NAMES, *SYMBOL_NAMES):
+        return text
+    if isinstance(values, pd.DatetimeIndex):
+        return DATE
+    return SYMBOL if pd.api.types.is_string_dtype(values) else text
+
+
+def _has_dates(frame: pd.DataFrame) -> bool:
+    names = [str(each).strip() for each in frame.columns]
+    if any(each.lower() in DATE_NAMES for each in names):
+        return True
+    return any(layout.matches_names(names) for layout in LAYOUTS)
+
+
+def _read_levels(frame: pd.DataFrame, name: str) -> Table:
+    """Return the table of a frame whose columns have two levels of names."""
+    if frame.columns.nlevels != 2:
+        raise PricesError(
+            f"{name} has columns with {frame.columns.nlevels} levels of names. Use one level with "
+            "Close among its names, or two: price and symbol."
+        )
+    index: pd.Index | None = frame.index
+    places = list(range(frame.shape[1]))
+    if isinstance(frame.index, pd.RangeIndex):
+        dated = [
+            place
+            for place, pair in enumerate(frame.columns)
+            if str(pair[0]).strip().lower() in DATE_NAMES
+            or str(pair[1]).strip().lower() in DATE_NAMES
+        ]
+        if len(dated) == 1:
+            index = pd.Index(frame.iloc[:, dated[0]])
+            places.remove(dated[0])
+    levels = [[str(frame.columns[place][level]) for place in places] for level in (0, 1)]
+    found = find_levels(levels)
+    if found is None:
+        shown = ", ".join(str(each) for each in frame.columns[:3])
+        raise PricesError(
+            f"{name} has no Close column in either level of its columns, {shown}, ... "
+            "Use frame['Close'], or a column called Close."
+        )
+    layout, columns, names = found
+    chosen = tuple(Column(place, each.role, each.symbol) for place, each in enumerate(columns))
+    arrays = {place: frame.iloc[:, places[each.place]].array for place, each in enumerate(columns)}
+    selection = Selection(layout, chosen, tuple(names[each.place] for each in columns))
+    return Table(pd.DataFrame(arrays, index=range(len(frame))), selection, index)

@@ -1,0 +1,333 @@
+"""Which layout a file or a frame has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from qmac.data.columns import (
+    DATE,
+    DATE_NAMES,
+    ROLE_BY_WORD,
+    SYMBOL,
+    Column,
+    find_columns,
+    is_word_of_bars,
+    normalize_name,
+)
+from qmac.data.layouts import downloads, exchanges, levels, platforms, vendors
+from qmac.data.layouts.layout import Layout, split_line
+from qmac.data.options import ReadOptions
+from qmac.errors import PricesError, suggestion
+
+LAYOUTS: tuple[Layout, ...] = (
+    *downloads.LAYOUTS,
+    *platforms.LAYOUTS,
+    *exchanges.LAYOUTS,
+    *vendors.LAYOUTS,
+)
+"""All that are known by name; the first that matches is taken."""
+NAMED = Layout(name="columns by name")
+GIVEN = Layout(name="columns as the options say")
+SIDE_BY_SIDE = Layout(name="closes side by side")
+FEWEST_SYMBOLS = 2
+SEPARATORS = ",;\t|"
+LINES_SHOWN = 2
+NUMBER = re.compile(r"[-+]?[$€£]?\d[\d.,' ]*([eE][-+]?\d+)?%?")
+DATE_LIKE = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4}.*)?|\d{1,2}[- /][A-Za-z]{3,9}.*|[A-Za-z]{3,9}[- /]\d.*"
+    r"|\d+(\.0)?|\d{8}[ T-].*"
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A layout of a table: which of its columns are read, and how."""
+
+    layout: Layout
+    columns: tuple[Column, ...]
+    names: tuple[str, ...] | None
+    """All columns by name; None without a header."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Why others are not read, by their usual name."""
+
+    @property
+    def close(self) -> str:
+        """Name of the column of closes."""
+        place = next((each.place for each in self.columns if each.role == "Close"), None)
+        if place is None or self.layout is SIDE_BY_SIDE:
+            return "each"
+        return self.names[place] if self.names else f"number {place + 1}"
+
+    @property
+    def names_symbols(self) -> bool:
+        """Whether the table says whose bars they are."""
+        return any(each.symbol or each.role == SYMBOL for each in self.columns)
+
+    def has(self, role: str) -> bool:
+        """Return whether there is a column of a role."""
+        return any(column.role == role for column in self.columns)
+
+
+@dataclass(frozen=True)
+class TextSelection:
+    """A layout of a text: its columns, and where its rows begin."""
+
+    selection: Selection
+    separator: str
+    header_lines: int
+    """Lines before the first row, blank ones not counted."""
+
+
+def select_text(lines: Sequence[str], options: ReadOptions, name: str) -> TextSelection:
+    """Return the layout of a text with separated columns.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        Its first lines that are not blank.
+    options : ReadOptions
+        What the user says of it.
+    name : str
+        Name of the file, for messages.
+
+    Returns
+    -------
+    TextSelection
+        A known layout, or one by the names of the columns.
+
+    Raises
+    ------
+    PricesError
+        If nothing proves where the closes are; the message shows the first lines.
+    """
+    if not options.names_columns and options.separator is None:
+        for layout in LAYOUTS:
+            found = layout.find_header(lines) if layout.container == "csv" else None
+            if found is not None:
+                first, separator = found
+                names = None
+                if layout.headers:
+                    names = tuple(split_line(lines[len(layout.above)], separator))
+                columns = layout.select(names)
+                return TextSelection(Selection(layout, columns, names), separator, first)
+        wide = levels.find_text(lines)
+        if wide is not None:
+            layout, columns, names, first = wide
+            return TextSelection(Selection(layout, columns, names), ",", first)
+    return _select_by_names(lines, options, name)
+
+
+def _select_by_names(lines: Sequence[str], options: ReadOptions, name: str) -> TextSelection:
+    """Return the layout of a text whose columns are named by its header, or by the options."""
+    header = lines[0] if lines else ""
+    separator = options.separator or _find_separator(header)
+    fields = split_line(header, separator)
+    if options.columns is not None:
+        words = [word.strip().lower() for word in options.columns.split(",")]
+        selection = select_given(words, len(fields), name)
+        has_header = not any(map(_is_value, fields))
+        return TextSelection(selection, separator, int(has_header))
+    if len(fields) > 1 and _is_row(fields):
+        raise PricesError(
+            f"{name} has no header, and its columns are none that are known. It begins "
+            f"{show_lines(lines)}. Say what its {len(fields)} columns are, such as --columns "
+            "date,open,high,low,close,volume, with - for one that is not needed."
+        )
+    if len(fields) == 1 and len(lines) > 1 and _has_more(lines[1], options):
+        raise PricesError(
+            f"{name} has a line above the header: {show_lines(lines[:1])}. Remove it, so that the "
+            f"file begins {show_lines(lines[1:2])}."
+        )
+    rows = [split_line(line, separator) for line in lines[1:]]
+    _check_count(fields, lines, separator, name)
+    return TextSelection(select_names(fields, rows, options, name), separator, 1)
+
+
+def _check_count(fields: Sequence[str], lines: Sequence[str], separator: str, name: str) -> None:
+    """Refuse a header that has more or fewer names than the first row has fields."""
+    if len(lines) < 2:
+        return
+    count = len(split_line(lines[1], separator))
+    is_open = lines[1].rstrip().endswith(separator)  # the last field may be empty
+    if count != len(fields) and not (is_open and count == len(fields) - 1):
+        raise PricesError(
+            f"{name}: row 1 has {count} fields, but the header has {len(fields)}. It begins "
+            f"{show_lines(lines)}. Write a name for each column, and no comma within a number."
+        )
+
+
+def _has_more(line: str, options: ReadOptions) -> bool:
+    marks = options.separator or SEPARATORS
+    return any(len(split_line(line, mark)) > 1 for mark in marks)
+
+
+def _find_separator(header: str) -> str:
+    """Return what separates the names of a header: a comma wherever it may be."""
+    if len(split_line(header, ",")) > 1:
+        return ","
+    return next((mark for mark in SEPARATORS[1:] if mark in header), ",")
+
+
+def _is_value(text: str) -> bool:
+    return bool(NUMBER.fullmatch(text) or DATE_LIKE.fullmatch(text))
+
+
+def _is_row(fields: Sequence[str]) -> bool:
+    """Return whether fields are a row of values, none of them the name of a column."""
+    return _is_value(fields[0]) and sum(map(_is_value, fields)) * 2 > len(fields)
+
+
+def show_lines(lines: Sequence[str]) -> str:
+    """Return the first lines of a text, for a message.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        Lines.
+
+    Returns
+    -------
+    str
+        Two at most, each in quotes and cut at 60 characters.
+    """
+    shown = [line if len(line) <= 60 else f"{line[:57]}..." for line in lines[:LINES_SHOWN]]
+    return " and ".join(f"'{line}'" for line in shown)
+
+
+def select_given(words: Sequence[str], count: int, name: str) -> Selection:
+    """Return the columns of a table as the option ``columns`` names them, in order.
+
+    Parameters
+    ----------
+    words : sequence of str
+        One for each column: date, close, ..., or - for one that is not read.
+    count : int
+        Number of columns of the table.
+    name : str
+        Name of the table, for messages.
+
+    Returns
+    -------
+    Selection
+        Of the layout ``GIVEN``.
+
+    Raises
+    ------
+    PricesError
+        If a word is not known or there twice, or they are more or fewer than the columns.
+    """
+    for word in words:
+        if word not in ("", "-") and word not in ROLE_BY_WORD:
+            raise PricesError(
+                f"columns names {word!r}, which is no column of prices. "
+                f"{suggestion(word, ROLE_BY_WORD)} Use - for a column that is not needed."
+            )
+        if word not in ("", "-") and words.count(word) > 1:
+            raise PricesError(f"columns names {word!r} twice. Use - for all but one of them.")
+    if len(words) != count:
+        raise PricesError(
+            f"columns names {len(words)} columns, but {name} has {count}. Name each, with - for "
+            "one that is not needed."
+        )
+    if "date" not in words or "close" not in words:
+        missing = "date" if "date" not in words else "close"
+        raise PricesError(f"columns names no {missing}. Use at least date and close.")
+    roles = [ROLE_BY_WORD.get(word) for word in words]
+    columns = tuple(Column(place, role) for place, role in enumerate(roles) if role)
+    return Selection(GIVEN, columns, None)
+
+
+def select_names(
+    names: Sequence[str], rows: Sequence[Sequence[str]], options: ReadOptions, name: str
+) -> Selection:
+    """Return the layout of a table by the names of its columns.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of all columns.
+    rows : sequence of sequences of str
+        Its first rows.
+    options : ReadOptions
+        ``close`` and ``date`` name columns.
+    name : str
+        Name of the table, for messages.
+
+    Returns
+    -------
+    Selection
+        A known layout, else columns by name, else closes side by side.
+
+    Raises
+    ------
+    PricesError
+        If nothing proves where the closes are.
+    """
+    if not options.names_columns:
+        for layout in LAYOUTS:
+            if not layout.above and not layout.below and layout.matches_names(names):
+                line = ",".join(rows[0]) if rows else ""
+                if not layout.first_row or re.fullmatch(layout.first_row, line):
+                    return Selection(layout, layout.select(names), tuple(names))
+    columns, left_out = find_columns(names, options, name)
+    roles = {column.role: column.place for column in columns}
+    layout = GIVEN if options.names_columns else NAMED
+    if "Close" in roles:
+        _check_first_column(names, rows, roles, name)
+        return Selection(layout, columns, tuple(names), left_out)
+    wide = _find_symbols(names, rows, roles)
+    if wide:
+        return Selection(SIDE_BY_SIDE, wide, tuple(names), left_out)
+    raise PricesError(f"{name} has no Close column. {_suggest_close(names, roles)}")
+
+
+def _check_first_column(
+    names: Sequence[str], rows: Sequence[Sequence[str]], roles: dict[str, int], name: str
+) -> None:
+    """Refuse a first column that is taken for dates and holds none."""
+    place = roles.get(DATE)
+    if place is None:
+        raise PricesError(f"{name} has no column of dates. Add one called Date before the prices.")
+    if normalize_name(names[place]).lower() == "close":
+        raise PricesError(f"{name} has no column of dates. Add one called Date before the prices.")
+    value = rows[0][place] if rows and place < len(rows[0]) else ""
+    is_named = normalize_name(names[place]).lower() in DATE_NAMES
+    if place == 0 and value and not is_named and not DATE_LIKE.fullmatch(value):
+        dates = next((each for each in names if "date" in each.lower()), None)
+        hint = f" Did you mean {dates!r}? Then use --date {dates}." if dates else ""
+        raise PricesError(
+            f"{name}: the first column, {names[0]!r}, was taken for the dates, but holds {value!r}."
+            f"{hint or ' Name the column of dates with --date.'}"
+        )
+
+
+def _find_symbols(
+    names: Sequence[str], rows: Sequence[Sequence[str]], roles: dict[str, int]
+) -> tuple[Column, ...]:
+    """Return the columns of closes side by side, a symbol each; none where it is not proven."""
+    dates = roles.get(DATE)
+    others = [place for place in range(len(names)) if place != dates]
+    if dates is None or len(others) < FEWEST_SYMBOLS or len(set(names)) < len(names):
+        return ()
+    if any(not names[place] or is_word_of_bars(names[place]) for place in others):
+        return ()
+    if not all(_is_value(text) for row in rows for text in row if text):
+        return ()
+    return (Column(dates, DATE), *(Column(place, "Close", names[place]) for place in others))
+
+
+def _suggest_close(names: Sequence[str], roles: dict[str, int]) -> str:
+    """Return which column may hold the closing prices."""
+    taken = (roles.get(DATE), roles.get(SYMBOL))
+    others = [each for place, each in enumerate(names) if place not in taken]
+    near = [each for each in others if "close" in each.lower()]
+    if near:
+        return f"Did you mean {near[0]!r}? Name it: --close {near[0]!r}."
+    if not others:
+        return "Use a file with dates and a column called Close."
+    return (
+        f"{suggestion('Close', others)} Name the one with the closing prices: --close "
+        f"{others[0]!r}."
+    )

@@ -1,0 +1,172 @@
+"""What a layout is: names of columns, or a first row, that prove it, and how it is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from qmac.data.columns import ROLE_BY_WORD, ROLES, Column, normalize_name
+
+MORE = "..."
+"""Last in a header: more columns may follow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A layout of files and frames, with an example of it that a test reads."""
+
+    name: str
+    """Who writes such files, and which of theirs."""
+    headers: tuple[str, ...] = ()
+    """Headers that prove it, each a line of names as they are written; ``...`` at the end stands
+    for any more columns. Empty for files without a header."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """What columns hold whose names do not say it as usual, by their names in the headers; ``""``
+    for one that is not read."""
+    first_row: str = ""
+    """Regular expression of the whole first row. It proves a layout without a header, and may be
+    needed for one whose names alone prove nothing."""
+    columns: str = ""
+    """What the columns of a file without a header hold, in order: ``"date,time,open,-"``, where
+    ``-`` is not read."""
+    separators: str = ","
+    """Characters, each of which may separate the columns."""
+    above: tuple[str, ...] = ()
+    """Regular expressions of whole lines above the header."""
+    below: tuple[str, ...] = ()
+    """The same between the header and the rows."""
+    date_format: str | None = None
+    """Form of the dates, as the option ``date_format``; None where the dates show it."""
+    timezone: str | None = None
+    """Zone of the days: dates without one are in it, others are converted to it."""
+    decimal: str | None = None
+    """Decimal mark, ``.`` or ``,``; None where the numbers show it."""
+    scale: float = 1.0
+    """What prices are divided by."""
+    adjusted: bool | None = None
+    """Whether closes are adjusted for splits and dividends; None where it is not known."""
+    container: str = "csv"
+    """Ending of the file of the example."""
+    example: str = ""
+    """Content of a small file with this layout, the values invented."""
+    closes: tuple[float, ...] = ()
+    """Closes of the example."""
+    dates: tuple[str, ...] = ()
+    """Dates of the example, first and last, as pandas writes them."""
+    symbol: str = ""
+    """Symbol of the example, where the file names it."""
+
+    @cached_property
+    def _names(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(header.split(",")) for header in self.headers)
+
+    @cached_property
+    def _patterns(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(re.compile(pattern) for pattern in (*self.above, *self.below))
+
+    @cached_property
+    def _row(self) -> re.Pattern[str]:
+        return re.compile(self.first_row)
+
+    def matches_names(self, names: Sequence[str]) -> bool:
+        """Return whether columns have the names of one of the headers.
+
+        Parameters
+        ----------
+        names : sequence of str
+            As they are written.
+
+        Returns
+        -------
+        bool
+            False for a layout without a header.
+        """
+        given = tuple(names)
+        for header in self._names:
+            if header == given:
+                return True
+            if header[-1] == MORE and given[: len(header) - 1] == header[:-1]:
+                return True
+        return False
+
+    def find_header(self, lines: Sequence[str]) -> tuple[int, str] | None:
+        """Return where the rows of a text begin, and what separates its columns.
+
+        Parameters
+        ----------
+        lines : sequence of str
+            First lines of a file that are not blank.
+
+        Returns
+        -------
+        tuple of int and str, or None
+            Number of lines before the first row, and the separator; None for another layout.
+        """
+        above, below = len(self.above), len(self.below)
+        if not self.headers:
+            is_proven = lines and self._row.fullmatch(lines[0]) is not None
+            return (0, self._find_separator(lines[0])) if is_proven else None
+        first = above + 1 + below
+        if len(lines) < first:
+            return None
+        for separator in self.separators:
+            if not self.matches_names(split_line(lines[above], separator)):
+                continue
+            others = (*lines[:above], *lines[above + 1 : first])
+            if not all(map(re.Pattern.fullmatch, self._patterns, others)):
+                continue
+            if self.first_row and not (len(lines) > first and self._row.fullmatch(lines[first])):
+                continue
+            return first, separator
+        return None
+
+    def _find_separator(self, line: str) -> str:
+        return max(self.separators, key=line.count)
+
+    def select(self, names: Sequence[str] | None) -> tuple[Column, ...]:
+        """Return the columns that prices are made of.
+
+        Parameters
+        ----------
+        names : sequence of str or None
+            Names of all columns; None without a header.
+
+        Returns
+        -------
+        tuple of Column
+            By place.
+        """
+        if names is None:
+            roles = [ROLE_BY_WORD.get(word, "") for word in self.columns.split(",")]
+        else:
+            roles = [self.roles.get(each, normalize_name(each)) for each in names]
+        return tuple(Column(place, role) for place, role in enumerate(roles) if role in ROLES)
+
+
+def split_line(line: str, separator: str) -> list[str]:
+    """Return the fields of a line, without quotes and blanks around them.
+
+    Parameters
+    ----------
+    line : str
+        A line of a file.
+    separator : str
+        One character.
+
+    Returns
+    -------
+    list of str
+        A trailing separator ends no field.
+
+    Examples
+    --------
+    >>> split_line('"Date", "Close/Last"', ",")
+    ['Date', 'Close/Last']
+    """
+    import csv
+
+    fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    fields = [each.strip() for each in fields]
+    return fields[:-1] if len(fields) > 1 and not fields[-1] else fields

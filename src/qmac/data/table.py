@@ -1,0 +1,192 @@
+"""A table as a file or a frame holds it, with the columns that prices are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qmac.data.columns import DATE, SYMBOL, TIME
+from qmac.data.layouts.find import Selection
+from qmac.data.numbers import find_decimal, read_numbers, read_volumes
+from qmac.data.options import ReadOptions
+from qmac.errors import PricesError
+
+DIGITS = r"^\d{1,6}$"
+FULL_DATE = r"^\d{4}[-/.]\d|^\d{8}[ T]"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one or many symbols, unchecked."""
+
+    frame: pd.DataFrame
+    """Columns by their places in the source."""
+    selection: Selection
+    """Layout, and which columns are read."""
+    index: pd.Index | None = None
+    """Dates of the rows, where they are the index of a frame."""
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def split(self, name: str) -> Iterator[tuple[str | None, pd.DataFrame]]:
+        """Yield each symbol and its rows.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table, for messages.
+
+        Yields
+        ------
+        tuple of str or None, and DataFrame
+            Symbol, None if the table names none; columns by role, and dates of any type as the
+            index. Rows without a symbol have the symbol ``""``.
+
+        Raises
+        ------
+        PricesError
+            If there are no rows, or no column of dates.
+        """
+        if len(self.frame) == 0:
+            raise PricesError(f"{name} has no rows. Use a file with dates and a Close column.")
+        dates = self._find_dates(name)
+        columns = self.selection.columns
+        symbols = list(dict.fromkeys(each.symbol for each in columns if each.symbol))
+        if symbols:
+            for symbol in symbols:
+                yield symbol, self._take(symbol, dates).dropna(how="all")
+            return
+        part = self._take("", dates)
+        if SYMBOL not in part:
+            yield None, part
+            return
+        texts = part[SYMBOL].astype("string").str.strip().fillna("").to_numpy(object)
+        for key, rows in part.drop(columns=SYMBOL).groupby(texts, sort=False):
+            yield str(key), rows
+
+    def _take(self, symbol: str, dates: pd.Index) -> pd.DataFrame:
+        """Return the columns of a symbol by their roles."""
+        return pd.DataFrame(
+            {
+                each.role: self.frame[each.place].array
+                for each in self.selection.columns
+                if each.symbol == symbol and each.role not in (DATE, TIME)
+            },
+            index=dates,
+            copy=False,  # columns stay apart: put together, each step of pandas copies them
+        )
+
+    def _find_dates(self, name: str) -> pd.Index:
+        places = {each.role: each.place for each in self.selection.columns}
+        if DATE not in places:
+            if self.index is None:
+                raise PricesError(
+                    f"{name} has no column of dates. Add one called Date before the prices."
+                )
+            return self.index
+        dates: Any = self.frame[places[DATE]]
+        if TIME in places:
+            dates = _join_times(_to_texts(dates), _to_texts(self.frame[places[TIME]]))
+        index: pd.Index = pd.Index(dates)
+        return index
+
+
+def _to_texts(column: pd.Series) -> Any:
+    texts = pa.array(column.astype("str"), pa.large_string(), from_pandas=True)
+    return pc.fill_null(pc.utf8_trim_whitespace(texts), "")
+
+
+def _join_times(dates: Any, times: Any) -> Any:
+    """Return texts of dates and of times of day as texts of both.
+
+    Times of digits alone, such as 93000 or 930, lack the zeros that a program has dropped.
+    """
+    if pc.all(pc.match_substring_regex(times, FULL_DATE)).as_py():
+        return times.to_pandas()
+    if pc.all(pc.match_substring_regex(times, DIGITS)).as_py():
+        width = 4 if pc.max(pc.utf8_length(times)).as_py() <= 4 else 6
+        times = pc.utf8_lpad(times, width, "0")
+    days = pc.replace_substring_regex(dates, r"[ T]0?0:00(:00(\.0+)?)?$", "")
+    return pc.binary_join_element_wise(days, times, pa.scalar(" ", pa.large_string())).to_pandas()
+
+
+def convert_texts(
+    frame: pd.DataFrame, columns: dict[Any, str], options: ReadOptions, name: str, rows: int = 0
+) -> str | None:
+    """Replace texts in the columns of prices by numbers, all with one decimal mark.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its columns of texts are replaced; a column with a text that is no number stays, for the
+        message that names its row.
+    columns : dict of object to str
+        Roles of the columns of prices and volumes, by their names in the frame.
+    options : ReadOptions
+        ``decimal`` is the mark; None to find it.
+    name : str
+        Name of the table, for messages.
+    rows : int, default 0
+        Rows before the frame's first.
+
+    Returns
+    -------
+    str or None
+        The decimal mark; None if there are no texts.
+
+    Raises
+    ------
+    PricesError
+        If the texts show no decimal mark: 1,234 may be either.
+    """
+    texts = [each for each in columns if _is_text(frame[each])]
+    prices = [each for each in texts if columns[each] != "Volume"]
+    decimal = options.decimal
+    if prices and decimal is None:
+        decimal = find_decimal([frame[each] for each in prices])
+        if decimal is None:
+            decimal = _decide(frame, columns, prices, name, rows)
+    for each in texts:
+        if columns[each] == "Volume":
+            frame[each] = read_volumes(frame[each])
+            continue
+        numbers = read_numbers(frame[each], decimal or ".")
+        is_missing = frame[each].isna() | (frame[each].astype("str").str.strip() == "")
+        if bool((pd.notna(numbers) | is_missing).all()):
+            frame[each] = numbers
+    return decimal if prices else None
+
+
+def _is_text(column: pd.Series) -> bool:
+    types = pd.api.types
+    if types.is_object_dtype(column.dtype):
+        return types.infer_dtype(column, skipna=True) == "string"
+    return types.is_string_dtype(column.dtype)
+
+
+def _decide(
+    frame: pd.DataFrame, columns: dict[Any, str], texts: list[Any], name: str, rows: int
+) -> str:
+    """Return the decimal mark where the texts leave it open: other columns may have fractions."""
+    for each, role in columns.items():
+        is_float = role != "Volume" and pd.api.types.is_float_dtype(frame[each].dtype)
+        if is_float and (frame[each].dropna() % 1 != 0).any():
+            return "."
+    for each in texts:
+        marked = (
+            frame[each].astype("str").str.contains(r"^[^.]*\.\d{3}$|^[^,]*,\d{3}$").fillna(False)
+        )
+        if marked.any():
+            row = int(marked.to_numpy().argmax())
+            raise PricesError(
+                f"{name}: {columns[each]} is {frame[each].iloc[row]} in row {rows + row + 1}: the "
+                "mark may be a decimal or a thousands mark. Say which: --decimal , or --decimal ."
+            )
+    return "."

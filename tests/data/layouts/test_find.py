@@ -1,0 +1,85 @@
+"""A layout is proven, or the file is refused with the way out."""
+
+import pytest
+
+from qmac.data.layouts.find import (
+    LAYOUTS,
+    SIDE_BY_SIDE,
+    select_given,
+    select_names,
+    select_text,
+    show_lines,
+)
+from qmac.data.options import DEFAULT, ReadOptions
+from qmac.errors import PricesError
+
+
+def test_names_are_unique_and_every_layout_has_an_example():
+    names = [layout.name for layout in LAYOUTS]
+    assert len(set(names)) == len(names)
+    assert all(layout.example and layout.closes and layout.dates for layout in LAYOUTS)
+
+
+def test_no_example_is_read_as_another_layout():
+    for layout in LAYOUTS:
+        if layout.container == "csv":
+            lines = layout.example.splitlines()
+            assert select_text(lines, DEFAULT, "a").selection.layout is layout, layout.name
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["2024-01-02,5", "2024-01-03,6"], "has no header, .*--columns"),
+        (["Prices", "Date,Close", "2024-01-02,5"], "a line above the header: 'Prices'"),
+        (["Date,Price", "2024-01-02,5"], "no Close column. .*--close 'Price'"),
+        (["Date,Adj Close", "2024-01-02,5"], "Did you mean 'Adj Close'"),
+        (["Date,Bid,Ask", "2024-01-02,5,6"], "no Close column"),
+        (["code,trade_date,close", "A.SZ,20240102,5"], "holds 'A.SZ'. Did you mean 'trade_date'"),
+        (["Close,Open", "5,6"], "no column of dates"),
+        (["Date,Close", "2024-01-02,5,6"], "row 1 has 3 fields, but the header has 2"),
+        (["Date,Close,Close", "2024-01-02,5,6"], "Close twice"),
+    ],
+)
+def test_what_is_not_known_is_refused(lines, says):
+    with pytest.raises(PricesError, match=says):
+        select_text(lines, DEFAULT, "a.csv")
+
+
+def test_options_name_the_columns():
+    lines = ["when,last,close", "2024-01-02,5,6"]
+    found = select_text(lines, ReadOptions(close="last", date="when"), "a.csv")
+    assert found.selection.close == "last"
+    bare = ["2024-01-02;x;5"]
+    found = select_text(bare, ReadOptions(columns="date,-,close"), "a.csv")
+    assert (found.header_lines, found.separator) == (0, ";")
+    assert [column.place for column in found.selection.columns] == [0, 2]
+    with pytest.raises(PricesError, match="no column called 'no'"):
+        select_text(lines, ReadOptions(close="no"), "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["date", "closs"], "Did you mean 'close'"),
+        (["date", "close", "close"], "twice"),
+        (["date"], "but a.csv has 3"),
+        (["date", "open", "-"], "names no close"),
+    ],
+)
+def test_bad_names_of_columns(words, says):
+    with pytest.raises(PricesError, match=says):
+        select_given(words, 3, "a.csv")
+
+
+def test_closes_side_by_side():
+    names = ["Date", "AAA", "BBB"]
+    selection = select_names(names, [["2024-01-02", "5", ""]], DEFAULT, "a")
+    assert selection.layout is SIDE_BY_SIDE
+    assert [column.symbol for column in selection.columns] == ["", "AAA", "BBB"]
+    with pytest.raises(PricesError, match="no Close column"):
+        select_names(names, [["2024-01-02", "5", "x"]], DEFAULT, "a")
+
+
+def test_lines_are_cut():
+    assert show_lines(["a" * 99, "b", "c"]) == f"'{'a' * 57}...' and 'b'"

@@ -1,0 +1,41 @@
+"""Parquet files: as frames of all shapes are written, and only the columns that are needed."""
+
+import pandas as pd
+import pyarrow.parquet
+import pytest
+from helpers.series import frame, series
+
+import qmac
+from qmac.errors import PricesError
+
+GOOD = frame(series("random", 30, 1))
+
+
+@pytest.mark.parametrize("shape", ["index", "column", "texts", "unnamed", "zone"])
+def test_shapes(shape, tmp_path):
+    data = {
+        "index": GOOD,
+        "column": GOOD.reset_index(names="Date"),
+        "texts": GOOD.reset_index(names="Date").astype({"Date": "str"}),
+        "unnamed": GOOD.rename_axis(None),
+        "zone": GOOD.tz_localize("America/New_York"),
+    }[shape]
+    data.assign(Note="x").to_parquet(tmp_path / "a.parquet")
+    prices = qmac.read_prices(tmp_path / "a.parquet")
+    assert prices.close.tolist() == GOOD["Close"].tolist()
+    assert (prices.index.tz_localize(None) == GOOD.index).all()
+
+
+def test_two_levels_of_columns(tmp_path):
+    data = GOOD.copy()
+    data.columns = pd.MultiIndex.from_product([GOOD.columns, ["SPY"]])
+    data.to_parquet(tmp_path / "a.parquet")
+    assert qmac.read_prices(tmp_path / "a.parquet").close.tolist() == GOOD["Close"].tolist()
+
+
+def test_parts_that_lack_rows_are_refused(tmp_path, monkeypatch):
+    GOOD.to_parquet(tmp_path / "a.parquet")
+    monkeypatch.setattr(pd, "read_parquet", lambda *_, **__: GOOD.head(3))
+    with pytest.raises(PricesError, match="30 rows, but 3 can be read"):
+        qmac.read_prices(tmp_path / "a.parquet")
+    assert pyarrow.parquet.read_table(tmp_path / "a.parquet").num_rows == 30

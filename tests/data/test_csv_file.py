@@ -1,0 +1,63 @@
+"""CSV files: decimal marks across blocks, rows that are whole, texts that stay texts."""
+
+import numpy as np
+import pytest
+
+import qmac
+from qmac.data import lines
+from qmac.data.readers import read_table
+from qmac.errors import PricesError
+
+
+def write(tmp_path, text, name="a.csv"):
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("text", "closes"),
+    [
+        ('Date,Close\n2024-01-02,"1,048.50"\n2024-01-03,"999.25"\n', [1048.5, 999.25]),
+        ("Date;Close\n2024-01-02;1.048,50\n2024-01-03;995\n", [1048.5, 995]),
+        ("Date;Close\n2024-01-02;48,5\n2024-01-03;49\n", [48.5, 49]),
+        ("Date,Close\n2024-01-02,$48.5\n2024-01-03,$49\n", [48.5, 49]),
+        ("Date,Close\n2024-01-02,1'048.5\n2024-01-03,49\n", [1048.5, 49]),
+        ('Date,Close,Volume\n2024-01-02,5,1.2M\n2024-01-03,6,"3,000"\n', [5, 6]),
+        ("Date,Close,\n2024-01-02,5,\n2024-01-03,6,\n", [5, 6]),
+        ("Date,Close\n2024-01-02,5,\n2024-01-03,6,\n", [5, 6]),
+    ],
+)
+def test_numbers(tmp_path, text, closes):
+    assert qmac.read_prices(write(tmp_path, text)).close.tolist() == closes
+
+
+def test_a_mark_is_the_same_in_all_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 200)
+    days = np.arange("2020-01-01", "2020-04-01", dtype="M8[D]")
+    rows = [f"{day};1.{100 + place},5" for place, day in enumerate(days)]
+    path = write(tmp_path, "\n".join(["Date;Close", *rows, ""]))
+    assert qmac.read_prices(path).close.tolist() == [1100.5 + place for place in range(len(days))]
+    rows[50:] = [row.replace(",5", "") for row in rows[50:]]  # 1.150 is 1,150 there, too
+    path = write(tmp_path, "\n".join(["Date;Close", *rows, ""]))
+    assert qmac.read_prices(path).close[50:].min() == 1150
+
+
+def test_a_mark_that_changes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 200)
+    days = np.arange("2020-01-01", "2020-04-01", dtype="M8[D]")
+    rows = [f"{day};{'5.25' if place < 50 else '5,25'}" for place, day in enumerate(days)]
+    path = write(tmp_path, "\n".join(["Date;Close", *rows, ""]))
+    with pytest.raises(PricesError, match="Close is 5,25 in row 51|decimal comma from row"):
+        qmac.read_prices(path)
+
+
+def test_only_needed_columns_are_read(tmp_path):
+    path = write(tmp_path, "Date,Note,Close,More\n2024-01-02,x,5,y\n")
+    assert list(read_table(path).frame.columns) == [0, 2]
+
+
+def test_a_file_without_header_counts_by_its_first_row(tmp_path):
+    row = "1735776000000000,100,102,99,101,5,1735862399999999,1,1,1,1,0"
+    path = write(tmp_path, f"{row}\n{row[:-2]}\n")
+    with pytest.raises(PricesError, match="row 2 has 11 fields, but the first row has 12"):
+        qmac.read_prices(path)

@@ -1,0 +1,134 @@
+"""Texts of dates: forms that are known, zones, and what is never invented."""
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qmac.data.date_texts import FormError, is_numeric, read_texts
+
+
+def read(*texts, form=None):
+    dates, _ = read_texts(pa.array(texts, pa.large_string()), form)
+    return [str(date) for date in dates]
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("2024-01-02", "2024-01-02 00:00:00"),
+        ("2024-1-2", "2024-01-02 00:00:00"),
+        ("2024/01/02", "2024-01-02 00:00:00"),
+        ("2024.01.02 09:30", "2024-01-02 09:30:00"),
+        ("2024-01-02T09:30:15.25", "2024-01-02 09:30:15.250000"),
+        ("2024-01-02 09:30:15.123456789", "2024-01-02 09:30:15.123456789"),
+        ("20240102 093000", "2024-01-02 09:30:00"),
+        ("20240102  09:30:00", "2024-01-02 09:30:00"),
+        ("20240102-09:30:00", "2024-01-02 09:30:00"),
+        ("20240102 0930", "2024-01-02 09:30:00"),
+        ("01/13/2024", "2024-01-13 00:00:00"),
+        ("13/01/2024 9:30", "2024-01-13 09:30:00"),
+        ("01/13/24 9:30 PM", "2024-01-13 21:30:00"),
+        ("01/13/2024 09:30:00 am", "2024-01-13 09:30:00"),
+        ("13.01.2024", "2024-01-13 00:00:00"),
+        ("02-Jan-2024", "2024-01-02 00:00:00"),
+        ("2-Jan-24", "2024-01-02 00:00:00"),
+        ("2 Jan 2024", "2024-01-02 00:00:00"),
+        ("Jan 02, 2024", "2024-01-02 00:00:00"),
+        ("January 2, 2024", "2024-01-02 00:00:00"),
+        ("01/13/62", "1962-01-13 00:00:00"),
+        ("2024-01-02T09:30:00Z", "2024-01-02 09:30:00+00:00"),
+        ("2024-01-02 09:30:00-05:00", "2024-01-02 09:30:00-05:00"),
+        ("2024-01-02 09:30:00-0500", "2024-01-02 09:30:00-05:00"),
+        ("2024-01-02 09:30 UTC", "2024-01-02 09:30:00+00:00"),
+        ("20240102 09:30:00 US/Eastern", "2024-01-02 09:30:00-05:00"),
+        ("2024-07-02 09:30 America/New_York", "2024-07-02 09:30:00-04:00"),
+        ("2024-01-02 09:30:00 EST", "2024-01-02 09:30:00-05:00"),
+        ("02.01.2024 00:00:00.000 GMT+0100", None),
+        ("13.01.2024 00:00:00.000 GMT+0100", "2024-01-13 00:00:00+01:00"),
+    ],
+)
+def test_forms(text, date):
+    if date is None:
+        with pytest.raises(FormError, match="day or the month first"):
+            read(text)
+    else:
+        assert read(text) == [date]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("2-Jan", "no year"),
+        ("Jan 2", "no year"),
+        ("1/2", "no year"),
+        ("09:30:00", "a time without a day"),
+        ("9:30 AM", "a time without a day"),
+        ("Jan-23", "no day"),
+        ("2024-01", "no day"),
+        ("2024-02-30", "cannot be read"),
+        ("2024-13-01", "cannot be read"),
+        ("2024-01-02 25:00", "cannot be read"),
+        ("soon", "cannot be read"),
+        ("2024-01-02 09:30 IST", "not certain"),
+        ("2024-01-02 09:30 Nowhere/Land", "not certain"),
+        ("01-02-2024", "day or the month first"),
+        ("", "no date"),
+    ],
+)
+def test_what_is_not_written_is_not_invented(text, says):
+    with pytest.raises(FormError, match=says):
+        read(text)
+
+
+def test_all_have_the_form_of_the_first():
+    with pytest.raises(FormError, match="row 2 has the date '2024/01/03'.*row 1 is '2024-01-02'"):
+        read("2024-01-02", "2024/01/03")
+    with pytest.raises(FormError, match="row 2 .*no zone as row 1"):
+        read("2024-01-02 09:30Z", "2024-01-02 09:31")
+
+
+def test_days_of_a_zone_stay_days_across_summer_time():
+    assert read("2024-03-27 00:00:00+01:00", "2024-04-01 00:00:00+02:00") == [
+        "2024-03-27 00:00:00",
+        "2024-04-01 00:00:00",
+    ]
+
+
+def test_moments_of_two_offsets_are_those_of_utc_or_of_the_zone_that_they_name():
+    assert read("2024-03-29 12:00-05:00", "2024-04-02 12:00-04:00") == [
+        "2024-03-29 17:00:00+00:00",
+        "2024-04-02 16:00:00+00:00",
+    ]
+    assert read("2024-03-08 09:30 EST", "2024-03-11 09:30 EDT") == [
+        "2024-03-08 09:30:00-05:00",
+        "2024-03-11 09:30:00-04:00",
+    ]
+
+
+def test_an_hour_that_is_there_twice_is_told_apart_by_its_order():
+    texts = [f"20231105  0{hour}:30:00 US/Eastern" for hour in (0, 1, 1, 2)]
+    read_dates = pd.DatetimeIndex(pd.to_datetime(read(*texts), utc=True))
+    assert (read_dates[1:] - read_dates[:-1] == pd.Timedelta(hours=1)).all()
+
+
+def test_a_form_of_the_user():
+    assert read("02/01/2024", "03/01/2024", form="%d/%m/%Y")[1] == "2024-01-03 00:00:00"
+    with pytest.raises(FormError, match="row 2 .*not %d/%m/%Y"):
+        read("02/01/2024", "2024-01-03", form="%d/%m/%Y")
+
+
+@given(
+    st.datetimes(pd.Timestamp("1950-01-01"), pd.Timestamp("2024-01-01")),
+    st.sampled_from(["%Y-%m-%d %H:%M:%S", "%Y.%m.%d %H:%M:%S", "%Y%m%d %H%M%S",
+                     "%d-%b-%Y %H:%M:%S", "%b %d, %Y, %H:%M:%S", "%Y/%m/%d %I:%M:%S %p"]),
+)  # fmt: skip
+def test_what_is_written_is_read(moment, form):
+    assert read(moment.strftime(form)) == [str(moment.replace(microsecond=0))]
+
+
+def test_numbers_as_texts():
+    assert is_numeric(pa.array(["20240102", "1.7e9", "-5", ""], pa.large_string()))
+    assert not is_numeric(pa.array(["20240102", "2024-01-03"], pa.large_string()))
+    assert not is_numeric(pa.array(["2024-01-02"], pa.large_string()))

@@ -1,0 +1,61 @@
+"""Frames of users: dates in the index, in a column, in a level of the index."""
+
+import pandas as pd
+import pytest
+from helpers.series import ohlc
+
+from qmac.data.frames import read_table
+from qmac.data.options import DEFAULT, ReadOptions
+from qmac.data.prices import Prices
+from qmac.errors import PricesError
+
+GOOD = ohlc("random", 30, 1)
+
+
+def same(data, options=DEFAULT):
+    prices = Prices.of(data, "a", options)
+    return prices.close.tolist() == GOOD["Close"].tolist() and (prices.index == GOOD.index).all()
+
+
+def test_dates_may_be_anywhere():
+    column = GOOD.reset_index(names="Date")
+    assert same(GOOD) and same(column) and same(column.set_index("Date"))
+    assert same(column.rename(columns={"Date": "timestamp"}))
+    assert same(column.astype({"Date": "str"}))
+    assert same(GOOD.assign(Time="x", Date="y"))  # the index has them
+    levels = GOOD.assign(symbol="SPY").set_index("symbol", append=True)
+    assert same(levels) and same(levels.swaplevel())
+
+
+def test_columns_of_the_users_choice():
+    renamed = GOOD.rename(columns={"Close": "Last"})
+    assert same(renamed, ReadOptions(close="Last"))
+    assert same(renamed.reset_index(names="when"), ReadOptions(close="Last", date="when"))
+    with pytest.raises(PricesError, match="no column called 'No'"):
+        Prices.of(GOOD, options=ReadOptions(close="No"))
+
+
+def test_columns_twice():
+    twice = pd.concat([GOOD[["Close"]], GOOD[["Close"]]], axis=1)
+    with pytest.raises(PricesError, match="Close twice"):
+        Prices.of(twice)
+    with pytest.raises(PricesError, match="Close twice"):
+        Prices.of(GOOD.rename(columns={"Open": "Close.1"}))
+
+
+@pytest.mark.parametrize("columns", [["Close"], ["Close", "High"]])
+def test_an_index_that_counts_rows_has_no_dates(columns):
+    with pytest.raises(PricesError, match="values such as 0, not dates"):
+        Prices.of(GOOD[columns].reset_index(drop=True))
+
+
+def test_the_first_column_of_a_file_has_the_dates():
+    data = GOOD.reset_index(names="when")
+    table = read_table(data, DEFAULT, "a.parquet", is_file=True)
+    assert {column.role: column.place for column in table.selection.columns}["Date"] == 0
+
+
+def test_three_levels_are_refused():
+    columns = pd.MultiIndex.from_tuples([("a", "b", "Close")])
+    with pytest.raises(PricesError, match="3 levels"):
+        Prices.of(pd.DataFrame([[5.0]], GOOD.index[:1], columns))

@@ -1,0 +1,94 @@
+"""Tables: symbols apart, dates and times joined, texts as numbers."""
+
+import pandas as pd
+import pytest
+
+from qmac.data.columns import Column
+from qmac.data.layouts.find import NAMED, Selection
+from qmac.data.options import DEFAULT, ReadOptions
+from qmac.data.table import Table, convert_texts
+from qmac.errors import PricesError
+
+
+def table(*columns, **values):
+    selection = Selection(NAMED, tuple(Column(*each) for each in columns), None)
+    return Table(pd.DataFrame(dict(enumerate(values.values()))), selection)
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (["093000", "100000"], "20240102 093000"),
+        (["93000", "100000"], "20240102 093000"),
+        (["930", "1000"], "20240102 0930"),
+        (["0", "1000"], "20240102 0000"),
+        (["09:30", "10:00"], "20240102 09:30"),
+        (["2024-01-02 09:30", "2024-01-02 10:00"], "2024-01-02 09:30"),
+    ],
+)
+def test_dates_and_times(times, expected):
+    source = table((0, "Date"), (1, "Time"), (2, "Close"), d=["20240102"] * 2, t=times, c=[1, 2])
+    ((_, rows),) = source.split("a")
+    assert rows.index[0] == expected
+    assert list(rows.columns) == ["Close"]
+
+
+def test_a_midnight_beside_a_time_is_left_out():
+    dates = ["2024-01-02 00:00:00"]
+    source = table((0, "Date"), (1, "Time"), (2, "Close"), d=dates, t=["09:30"], c=[1])
+    assert next(source.split("a"))[1].index[0] == "2024-01-02 09:30"
+
+
+def test_rows_of_symbols():
+    source = table((0, "Date"), (1, "Symbol"), (2, "Close"),
+                   d=["a", "a", "b"], s=["X", " Y ", "X"], c=[1, 2, 3])  # fmt: skip
+    parts = dict(source.split("a"))
+    assert parts["X"]["Close"].tolist() == [1, 3] and parts["Y"]["Close"].tolist() == [2]
+
+
+def test_columns_of_symbols_without_empty_rows():
+    source = table((0, "Date"), (1, "Close", "X"), (2, "Close", "Y"),
+                   d=["a", "b"], x=[1, 2], y=[None, 4])  # fmt: skip
+    parts = dict(source.split("a"))
+    assert parts["X"]["Close"].tolist() == [1, 2]
+    assert parts["Y"]["Close"].tolist() == [4] and list(parts["Y"].index) == ["b"]
+
+
+def test_no_rows_and_no_dates():
+    with pytest.raises(PricesError, match="no rows"):
+        list(table((0, "Date"), d=[]).split("a"))
+    with pytest.raises(PricesError, match="no column of dates"):
+        list(table((0, "Close"), c=[1]).split("a"))
+
+
+def convert(decimal=None, **columns):
+    frame = pd.DataFrame(columns)
+    found = convert_texts(
+        frame, {each: each for each in columns}, ReadOptions(decimal=decimal), "a"
+    )
+    return found, frame
+
+
+def test_texts_become_numbers_with_one_mark():
+    found, frame = convert(Open=["1,5", "2"], Close=["1.234", "995"])
+    assert found == ","
+    assert frame["Close"].tolist() == [1234, 995] and frame["Open"].tolist() == [1.5, 2]
+    _, frame = convert(Close=["1,234"], Open=[7.5])
+    assert frame["Close"].tolist() == [1234]
+    _, frame = convert(Close=["$5", "x"])
+    assert frame["Close"].tolist() == ["$5", "x"]
+    _, frame = convert(Close=[5.0], Volume=["1.2M"])
+    assert frame["Volume"].tolist() == [1.2e6]
+
+
+def test_a_mark_that_may_be_either_is_refused():
+    with pytest.raises(PricesError, match=r"Close is 1,234 in row 1: .*--decimal"):
+        convert(Close=["1,234", "995"])
+    assert convert(",", Close=["1,234"])[1]["Close"].tolist() == [1.234]
+    assert convert(".", Close=["1,234"])[1]["Close"].tolist() == [1234]
+
+
+def test_numbers_stay():
+    found, frame = convert(Close=[1.5, 2.5])
+    assert found is None and frame["Close"].tolist() == [1.5, 2.5]
+    assert DEFAULT.decimal is None
