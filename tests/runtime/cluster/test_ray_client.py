@@ -27,6 +27,18 @@ settings = pickle.load(source)
 _send(sink, Ready("127.0.0.1:1"))
 """
 """Begin of what stands in for ``ray_process``."""
+WITH_FRAMES = b"""
+[2026-11-27 18:43:43,450 C 3616 3675] x.cc:111: Report it. Check failed: status WrongClusterID
+*** StackTrace Information ***
+/lib/_raylet.so(+0x1812b9a) [0x7fe4c3e12b9a] ray::operator<<()
+/lib/libc.so.6(+0x1098ec) [0x7fe4e3b278ec]
+"""
+WITH_LOG = b"""
+(raylet) Raylet is terminated. Termination is unexpected. Last lines of its log:
+    [state-dump] DebugString() time ms: 0
+    [2026-11-27 18:44:16,073 I 4224 4224] (raylet) started.
+"""
+"""What Ray prints when a head has lost its state, and when a raylet has ended."""
 
 
 class Head:
@@ -107,6 +119,9 @@ def test_a_cluster_that_cannot_be_joined(client, code, why):
             "x Failed to con",
         ),
         ("os.kill(os.getpid(), 9)", "exit code -9"),
+        (f"os.write(2, {WITH_FRAMES!r}); sys.exit(1)", "status WrongClusterID"),
+        (f"os.write(2, {WITH_LOG!r}); sys.exit(1)", r"\(raylet\) Raylet is terminated"),
+        (f"os.write(2, {WITH_LOG[-60:]!r}); sys.exit(1)", "exit code 1"),
         ("_send(sink, Broken('the store is full'))", "the store is full"),
         ("sink.write(b'garbage'); sink.flush()", "exit code 0"),
     ],

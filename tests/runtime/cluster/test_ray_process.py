@@ -70,6 +70,13 @@ def test_an_error_of_ray_is_sent():
     process.communicate()
 
 
+def test_an_error_of_the_socket_of_ray_is_explained():
+    assert ray_process._describe(OSError("Broken pipe")) == (
+        "the raylet of this machine has ended: Broken pipe"
+    )
+    assert ray_process._describe(ConnectionError("no answer")) == "no answer"
+
+
 def test_it_ends_though_ray_does_not():
     process = started(leave="lambda: time.sleep(60)")
     send(process, SETTINGS)

@@ -251,5 +251,5 @@ class ClusterSweep:
             self._warn("waiting for a node", "no node with a CPU is there; look with: ray status")
         if seconds > EMPTY_SECONDS:
             if is_empty:
-                absent = "No node with a CPU is there; look with: ray status"
+                absent = "No node with a CPU is there; look with: ray status."
             raise Stopped(f"no node of the cluster was ready for {EMPTY_SECONDS:.0f} s. {absent}")

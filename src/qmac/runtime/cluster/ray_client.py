@@ -55,6 +55,9 @@ SHOWN_CHARACTERS = 300
 LOG_BYTES = 16_384
 """End of what Ray printed, in which an error is looked for."""
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+ERRORS = re.compile(r"Error: |Failed to |Check failed: |Raylet is terminated")
+CHATTER = re.compile(r"(\[state-dump\]|\*\*\*|/\S+\(\S*\) \[|\[\S+ \S+ I )")
+"""Begin of a line of Ray that tells no error: state, a frame of its stack, or information."""
 MODULE = "qmac.runtime.cluster.ray_process"
 
 
@@ -226,8 +229,10 @@ class RayClient(Nodes):
         self._log.seek(max(0, size - LOG_BYTES))
         text = COLOURS.sub("", self._log.read().decode(errors="replace"))
         lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
-        errors = [line for line in lines if "Error: " in line or "Failed to " in line]
-        return (errors or lines or [f"exit code {self._process.returncode}"])[-1]
+        errors = [line for line in lines if ERRORS.search(line)]
+        others = [line for line in lines if not CHATTER.match(line)]
+        last = (errors or others or [f"exit code {self._process.returncode}"])[-1]
+        return last.rpartition("Check failed: ")[2]  # Ray first advises to report a bug
 
 
 def _start_process(log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -33,9 +33,16 @@ def main() -> None:
         _serve(settings, source, sink)
         os._exit(0)  # threads of Ray may print when Python has ended
     except Exception as error:  # Ray raises all kinds
-        why = " ".join(str(error).split()) or type(error).__name__
-        _send(sink, Broken(why))
+        _send(sink, Broken(_describe(error)))
         os._exit(1)  # Ray may never end
+
+
+def _describe(error: Exception) -> str:
+    """Return why Ray fails, in a line."""
+    why = " ".join(str(error).split()) or type(error).__name__
+    if type(error) is OSError and error.errno is None:  # of Ray's socket: "Broken pipe"
+        return f"the raylet of this machine has ended: {why}"
+    return why
 
 
 def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
