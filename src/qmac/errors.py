@@ -8,7 +8,8 @@
     |  |- GridError                   windows and ranges
     |  |- RulesError                  costs, fills, conflicts, periods
     |  |- OptionError                 objective, top, threads, ...
-    |  |  `- SymbolError(KeyError)    a symbol without a result
+    |  |  |- SymbolError(KeyError)    a symbol without a result
+    |  |  `- OutOfMemoryError(MemoryError)  refused before memory was allocated for it
     |  `- ResultError                 a directory of results or of a run
     |     `- WriteError               that cannot be written; exit code 74
     |- Stopped                        a run that a limit ended early; exit code 75
@@ -59,6 +60,10 @@ class OptionError(InputError):
 
 class SymbolError(OptionError, KeyError):
     """A symbol without a result."""
+
+
+class OutOfMemoryError(OptionError, MemoryError):
+    """Something that does not fit into memory; none was allocated for it."""
 
 
 class ResultError(InputError):

@@ -2,7 +2,8 @@
 
 from hypothesis import strategies as st
 
-from qmac.runtime.resources.probes import Reading
+from qmac.runtime.resources import admission
+from qmac.runtime.resources.probes import Probe, Reading
 
 MIB = 2**20
 
@@ -20,6 +21,12 @@ def used(share, **others):
         "memory_used": int(share * LIMIT),
     }
     return Reading(**(values | others))
+
+
+def fill_memory(monkeypatch):
+    """No memory is left of the cgroup's limit, and the smallest need of it is looked at."""
+    monkeypatch.setattr(Probe, "read", lambda _: used(1))
+    monkeypatch.setattr(admission, "LARGE_BYTES", 0)
 
 
 readings = st.builds(

@@ -11,11 +11,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.readings import fill_memory
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qmac.errors import GridError, OptionError, ResultError
 from qmac.results import exports
+from qmac.results.collection import Results
 from qmac.results.exports import (
     FORMATS,
     SHEET_ROWS,
@@ -29,7 +31,6 @@ from qmac.results.exports import (
     write,
 )
 from qmac.results.reader import read_results
-from qmac.runtime.resources.probes import Probe, Reading
 from qmac.strategy.grid import ROLES
 
 
@@ -210,8 +211,14 @@ def test_combinations_in_a_parquet_file_whose_metadata_are_damaged(tmp_path):
 
 @pytest.mark.parametrize("kind", exports.VALUE_BYTES)
 def test_a_table_that_does_not_fit_into_memory_is_refused_with_the_figure(kind, monkeypatch):
-    full = Reading(moment=0, cpus=1, affinity=1, memory_limit=2**20, memory_used=2**20)
-    monkeypatch.setattr(Probe, "read", lambda _: full)
-    monkeypatch.setattr(exports, "LARGE_BYTES", 1)
+    fill_memory(monkeypatch)
     with pytest.raises(OptionError, match=rf"writing 1,000 rows as {kind} needs .* of memory"):
         exports.encode(pd.DataFrame(np.zeros((1000, 5))), kind)
+
+
+def test_a_table_of_many_results_is_refused_before_it_is_built(run_of_many, monkeypatch):
+    read = dict(read_results(run_of_many))
+    results = Results({name: lambda name=name: read[name] for name in read}, {})
+    fill_memory(monkeypatch)
+    with pytest.raises(OptionError, match=r"a table of \d+ rows needs .* --symbol NAME"):
+        build_table(results)

@@ -7,11 +7,12 @@ import warnings
 from pathlib import Path
 
 import pytest
+from helpers.readings import fill_memory
 from helpers.run_directories import created
 from helpers.series import frame, series
 
 import qmac
-from qmac.errors import OptionError, ResultError
+from qmac.errors import OptionError, OutOfMemoryError, ResultError
 from qmac.results.reader import load, read_results, read_series
 from qmac.storage.json_text import compute_checksum
 
@@ -216,3 +217,21 @@ def test_scores_that_are_missing_are_said_and_those_not_yet_moved_are_read(tmp_p
         assert load(run).scores is None
         copied = shutil.copytree(run / "results" / "SPY", tmp_path / "copy")
         assert load(copied).scores is None  # not in a run: nothing says that there were any
+
+
+def test_what_does_not_fit_into_memory_is_refused_and_not_taken_for_damage(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    result = qmac.optimize(qmac.Prices.of(PRICES, "SPY"), GRID, out=run)
+    saved = result.save(tmp_path / "saved")
+    names = sorted(path for path in run.rglob("*") if path.name != "lock")
+    again = load(run), load(saved)
+    fill_memory(monkeypatch)
+    for read in (lambda: load(run), lambda: load(saved), lambda: qmac.resume(run)):
+        with pytest.raises(OutOfMemoryError, match=r"^reading \S+ needs .*B of memory, but 0 B "):
+            read()
+    for one, what in zip(again, ("the prices of SPY", str(saved)), strict=True):
+        with pytest.raises(OutOfMemoryError, match=f"^reading {what} needs"):
+            one.series  # noqa: B018
+    assert sorted(path for path in run.rglob("*") if path.name != "lock") == names
+    monkeypatch.undo()
+    assert load(run).digest == result.digest and again[0].series.prices.name == "SPY"

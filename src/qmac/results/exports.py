@@ -18,8 +18,7 @@ from qmac.engine.sweep.reductions import PAIRS
 from qmac.errors import GridError, OptionError, ResultError, suggestion
 from qmac.results.collection import Results
 from qmac.results.result import Result
-from qmac.runtime.resources.admission import build_memory_check
-from qmac.runtime.resources.limits import Limits
+from qmac.runtime.resources.admission import check_memory
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import resolve_typed
 from qmac.storage.json_text import to_json
@@ -79,7 +78,7 @@ TABLES: dict[str, Callable[[Result], pd.DataFrame]] = {
 WHAT = ("top", "winners", "maps", "distribution")
 VALUE_BYTES = {"csv": 70, "json": 200, "parquet": 40, "xlsx": 450}
 """Memory of a value while a table is written. Measured: 52, 159, 28 and 383."""
-LARGE_BYTES = 64 * 2**20
+CELL_BYTES = 8
 
 
 def build_table(results: Results, what: str = "top") -> pd.DataFrame:
@@ -100,7 +99,7 @@ def build_table(results: Results, what: str = "top") -> pd.DataFrame:
     Raises
     ------
     OptionError
-        If ``what`` is not known.
+        If ``what`` is not known, or there is no memory for the table.
 
     Examples
     --------
@@ -120,6 +119,8 @@ def build_table(results: Results, what: str = "top") -> pd.DataFrame:
         part.insert(0, "symbol", name)
         parts.append(part)
     full = [part for part in parts if not part.empty] or parts[:1]
+    rows, values = sum(map(len, full)), sum(part.size for part in full)
+    check_memory(f"a table of {rows:,} rows", CELL_BYTES * values, "take one symbol: --symbol NAME")
     return pd.concat(full, ignore_index=True)
 
 
@@ -277,10 +278,7 @@ def encode(frame: pd.DataFrame, kind: str) -> bytes:
         If xlsx is written without openpyxl, or with more rows than a sheet has.
         Or if there is no memory for it.
     """
-    needed = VALUE_BYTES[kind] * frame.size
-    if needed > LARGE_BYTES:  # a look at the machine takes a millisecond or more
-        check_memory = build_memory_check(Limits(), OptionError)
-        check_memory(f"writing {len(frame):,} rows as {kind}", needed)
+    check_memory(f"writing {len(frame):,} rows as {kind}", VALUE_BYTES[kind] * frame.size)
     if kind == "csv":
         return _escape_columns(frame, escape_csv).to_csv(index=False).encode()
     if kind == "json":

@@ -18,7 +18,15 @@ from qmac.engine.dataset.series import Series
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.reductions import PAIRS
 from qmac.engine.sweep.window_maps import Maps
-from qmac.errors import OptionError, ResultError, printable, shell_quote, suggestion, warn
+from qmac.errors import (
+    OptionError,
+    OutOfMemoryError,
+    ResultError,
+    printable,
+    shell_quote,
+    suggestion,
+    warn,
+)
 from qmac.results.collection import Results
 from qmac.results.header import check_header
 from qmac.results.identity import (
@@ -45,6 +53,7 @@ from qmac.runs.header import HEADER as RUN
 from qmac.runs.header import prices_checksum
 from qmac.runs.score_store import SCORES, ScoreGrid, has_dropped_scores, is_complete
 from qmac.runs.tasks import Task
+from qmac.runtime.resources.admission import check_memory
 from qmac.storage.files import (
     RefusedFileError,
     is_directory,
@@ -71,6 +80,12 @@ MORE_ARRAY_BYTES = 1 << 20
 """Of the distribution, and of what describes the arrays."""
 SCORE_TOLERANCE = 1e-9
 """Relative difference up to which a metric of the top rows is that of their score."""
+TABLE_EXPANSION, ARRAYS_EXPANSION = 3, 2
+"""Memory while numbers are read, for a byte of them. Measured: 2.4 and 1.4."""
+SERIES_BAR_BYTES = 200
+"""Memory of a bar while prices are read and a combination and its neighbours are replayed."""
+FEWER = "sweep fewer windows or a smaller top"
+FEWER_BARS = "take a machine with more"
 COPIED = (
     "evaluated",
     "scored",
@@ -307,7 +322,8 @@ def _build_result(directory: Path, header: dict[str, Any], place: Place | None) 
     top = _read_table(directory / TOP)
     request = Request.from_dict(header | {"top": max(len(top), 1)})
     grid = request.grid
-    arrays = load_arrays(directory / ARRAYS, _compute_most_bytes(len(grid.windows), len(top)))
+    most = _compute_most_bytes(len(grid.windows), len(top))
+    arrays = load_arrays(directory / ARRAYS, most, _build_bytes_check(directory, ARRAYS_EXPANSION))
     objective = Objective(request.objective, request.maximize, header["years"])
     heat_maps = (arrays["map_best"], arrays["map_mean"], arrays["map_count"])
     identity = read_identity(header)
@@ -359,9 +375,18 @@ def _compute_most_bytes(windows: int, rows: int) -> int:
     return NUMBER_BYTES * (MAPS * len(PAIRS) * windows**2 + rows) + MORE_ARRAY_BYTES
 
 
+def _build_bytes_check(directory: Path, expansion: int) -> Callable[[int], None]:
+    """Return what refuses to read so many bytes of numbers where there is no memory for them."""
+
+    def check(size: int) -> None:
+        check_memory(f"reading {directory}", expansion * size, FEWER)
+
+    return check
+
+
 def _read_table(path: Path) -> pd.DataFrame:
     with open_file(path) as file:
-        check_table(file)
+        check_table(file, check_bytes=_build_bytes_check(path.parent, TABLE_EXPANSION))
         return pd.read_parquet(file)
 
 
@@ -486,6 +511,8 @@ def read_series(
             most = averages * (NUMBER_BYTES * bars + HEADER_BYTES)
             arrays = load_arrays(directory / AVERAGES_FILE, most)
             own = {int(window): row for window, row in arrays.items()}
+    except OutOfMemoryError:
+        raise
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same
         raise ResultError(
             f"{directory / PRICES} is damaged ({type(error).__name__}). Run it again."
@@ -497,6 +524,8 @@ def read_series(
 
 def _read_series_of_run(place: Place, windows: tuple[int, ...]) -> Series:
     run, task = place
+    bars = run.header.prices[task.symbol].bars
+    check_memory(f"reading the prices of {task.symbol}", SERIES_BAR_BYTES * bars, FEWER_BARS)
     return Series.from_rows(run.prices(task.symbol), run.averages(), windows)
 
 

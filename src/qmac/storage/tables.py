@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -71,7 +71,9 @@ def _read_array(file: Any, size: int) -> np.ndarray:
     return array
 
 
-def load_arrays(path: Path, most: float) -> dict[str, np.ndarray]:
+def load_arrays(
+    path: Path, most: float, check_bytes: Callable[[int], None] | None = None
+) -> dict[str, np.ndarray]:
     """Read arrays that ``np.savez_compressed`` wrote; no pickles.
 
     Parameters
@@ -80,6 +82,8 @@ def load_arrays(path: Path, most: float) -> dict[str, np.ndarray]:
         The file.
     most : float
         Bytes that the arrays have together at most: compressed, they may have a thousandth.
+    check_bytes : callable, optional
+        Called with the bytes that they have, before any of them is read; what it raises is raised.
 
     Returns
     -------
@@ -98,6 +102,8 @@ def load_arrays(path: Path, most: float) -> dict[str, np.ndarray]:
         size = sum(member.file_size for member in members.infolist())
         if size > most:
             raise ValueError(f"arrays of {size:,} bytes, and {int(most):,} are the most")
+        if check_bytes is not None:
+            check_bytes(size)
         for member in members.infolist():
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"{member.filename} has another compression")
@@ -107,7 +113,9 @@ def load_arrays(path: Path, most: float) -> dict[str, np.ndarray]:
     return arrays
 
 
-def check_table(file: BinaryIO, rows: int | None = None) -> None:
+def check_table(
+    file: BinaryIO, rows: int | None = None, check_bytes: Callable[[int], None] | None = None
+) -> None:
     """Check how much memory a Parquet file would take, and return to its beginning.
 
     Parameters
@@ -116,6 +124,8 @@ def check_table(file: BinaryIO, rows: int | None = None) -> None:
         A file of ``open_file``.
     rows : int, optional
         Number of rows that it should have; None for any.
+    check_bytes : callable, optional
+        Called with the bytes of its cells; what it raises is raised.
 
     Raises
     ------
@@ -145,6 +155,8 @@ def check_table(file: BinaryIO, rows: int | None = None) -> None:
     cells = metadata.num_rows * metadata.num_columns
     if cells * CELL_BYTES > max(LEAST_BYTES, size * MOST_EXPANSION):
         raise ValueError(f"{metadata.num_rows:,} rows in {size:,} bytes are refused")
+    if check_bytes is not None:
+        check_bytes(cells * CELL_BYTES)
     file.seek(0)
 
 

@@ -210,3 +210,11 @@ def test_doctor_finds_kernels_that_are_wrong(quick, monkeypatch):
     monkeypatch.setattr(doctor, "optimize", wrong)
     done = inside("doctor")
     assert done.returncode == 1 and "bad" in done.stdout and "wrong answers" in done.stdout
+
+
+def test_a_replay_that_does_not_fit_into_memory_is_refused(one_run, monkeypatch):
+    monkeypatch.setattr(checks, "BAR_BYTES", 2**50)
+    done = inside("verify", one_run, "--rows", 3)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "qmac: replaying 3 rows of spy needs" in done.stderr
+    assert "TiB of memory" in done.stderr and "or replay fewer: --rows." in done.stderr

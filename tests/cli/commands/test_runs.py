@@ -11,6 +11,7 @@ import pytest
 from helpers.terminal import inside, qmac
 
 import qmac as api
+from qmac.report.terminal import result as terminal
 from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER
@@ -382,3 +383,11 @@ def test_runs_in_a_narrow_terminal(run_of_many, begun, monkeypatch, width):
         and "interrupted" in words
         and (time.strftime("%Y-") in words) == (width == 80)
     )
+
+
+def test_a_table_that_would_not_fit_into_memory_is_refused_before_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(terminal, "ROW_BYTES", 2**50)
+    words = ("--sample", "--windows", "10:60:10", "--rows", 3, "--out", tmp_path / "run")
+    done = inside("optimize", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "qmac: a table of 3 rows needs" in done.stderr and not list(tmp_path.iterdir())

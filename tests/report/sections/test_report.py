@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from helpers.readings import fill_memory
 from helpers.series import frame, series
 
 import qmac
+from qmac.errors import OutOfMemoryError
 from qmac.report.sections.report import build_report
 from qmac.storage.json_text import to_json_values
 
@@ -42,3 +44,13 @@ def test_nothing_scored(prices, metric):
         (),
     )
     assert json.dumps(to_json_values(report.to_dict()), allow_nan=False)
+
+
+def test_a_report_that_does_not_fit_into_memory_is_refused_before_a_page_is_written(
+    swept, tmp_path, monkeypatch
+):
+    assert swept.series  # read already
+    fill_memory(monkeypatch)
+    with pytest.raises(OutOfMemoryError, match=r"^the report of \S+ needs .* of memory"):
+        swept.report(tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from helpers.readings import fill_memory
 from helpers.series import frame, series
 from rich.console import Console
 
 import qmac
+from qmac.errors import OutOfMemoryError
 from qmac.report.terminal import result as terminal
 from qmac.results.collection import Results
 
@@ -92,3 +94,16 @@ def test_what_removed_all_combinations_is_said_of_each_symbol():
     for name in prices:
         assert f"{name}: No combination is left: {results[name].filtered} are filtered" in text
     assert "total_return is a fraction: 50 is 5,000%." in text
+
+
+def test_a_table_that_does_not_fit_into_memory_is_refused_before_a_line_is_printed(
+    result, monkeypatch
+):
+    console = Console(file=io.StringIO(), width=100)
+    run = qmac.backtest(frame(series("random", 300, 4)), result.best)
+    fill_memory(monkeypatch)
+    with pytest.raises(OutOfMemoryError, match=r"a table of 8 rows needs .*, or show fewer: --row"):
+        terminal.show_result(result, console, rows=100)
+    with pytest.raises(OutOfMemoryError, match=r"a table of \d rows"):
+        terminal.show_backtest(run, result.hold, console, rows=3)
+    assert console.file.getvalue() == ""

@@ -7,12 +7,13 @@ from helpers.readings import LIMIT, MIB, readings, used
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmac.errors import OptionError, PricesError
+from qmac.errors import OptionError, OutOfMemoryError, PricesError
 from qmac.runtime.resources import admission
 from qmac.runtime.resources.admission import (
     Shortage,
     admit,
     build_memory_check,
+    check_memory,
     find_headrooms,
     find_least_headroom,
 )
@@ -118,3 +119,16 @@ def test_what_does_not_fit_is_refused_before_it_is_read(monkeypatch):
         check("a.csv: reading 9 rows", 126 * MIB)
     with pytest.raises(PricesError, match="180 MiB are left of 200 MiB, what this machine has"):
         build_memory_check(Limits())("a.csv: reading 9 rows", 190 * MIB)
+
+
+def test_only_a_large_need_of_memory_looks_at_the_machine(monkeypatch):
+    monkeypatch.setattr(admission.Probe, "read", lambda _: used(0.5))
+    check_memory("a table", 240 * MIB)
+    says = (
+        "a table needs 241 MiB of memory, but 240 MiB are left of 600 MiB, the limit of the cgroup"
+    )
+    with pytest.raises(OutOfMemoryError, match=f"{says}.*, or show fewer") as caught:
+        check_memory("a table", 241 * MIB, "show fewer: --rows")
+    assert isinstance(caught.value, OptionError) and isinstance(caught.value, MemoryError)
+    monkeypatch.setattr(admission.Probe, "read", None)
+    check_memory("a table", admission.LARGE_BYTES)

@@ -87,6 +87,7 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     _announce(chosen)
     if prometheus_file is not None:
         check_place(prometheus_file)
+    _check_table(job, output)
     place = None if out is None else str(out)  # a text: the shell's . is meant
     directory = create_directory(job, place, save_grid, chosen)
     _run_job(job, directory, limits, chosen, output, prometheus_file=prometheus_file)
@@ -130,13 +131,15 @@ def resume(
 
     run_directory = RunDirectory.open(directory)
     job, chosen = Job.from_directory(run_directory), executor(limits)
+    output = Output(rows, as_json)
+    _check_table(job, output)
     _announce(chosen)
     _run_job(
         job,
         run_directory,
         limits,
         chosen,
-        Output(rows, as_json),
+        output,
         prometheus_file=prometheus_file,
         retry_failed=retry_failed,
     )
@@ -245,6 +248,14 @@ def _run_job(
         raise typer.Exit(exits.INCOMPLETE)
     if results.left_out:
         raise typer.Exit(exits.LEFT_OUT)
+
+
+def _check_table(job: Any, output: Output) -> None:
+    """Refuse a table that does not fit into memory before anything is computed for it."""
+    from qmac.report.terminal.result import check_table_memory
+
+    if len(job.tasks) == 1 and not output.as_json:
+        check_table_memory(min(output.rows, job.request.top))
 
 
 def _announce_resume(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qmac.engine.backtest.backtest import backtest
+from qmac.errors import printable
 from qmac.report.sections.cautions import Caution, find_cautions
 from qmac.report.sections.distribution import DistributionSummary, summarize_distribution
 from qmac.report.sections.equity import Equity, build_equity
@@ -13,7 +14,11 @@ from qmac.report.sections.heatmaps import Heatmaps, build_heatmaps
 from qmac.report.sections.settings import Settings, build_settings
 from qmac.report.sections.strategies import Strategies, build_strategies
 from qmac.results.result import Result
+from qmac.runtime.resources.admission import check_memory
 from qmac.strategy.metrics import METRICS
+
+BAR_BYTES, CELL_BYTES = 200, 100
+"""Memory of a report for each bar and for each two windows. Measured: 186, and 40 at most."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,13 @@ def build_report(result: Result) -> Report:
     ------
     ResultError
         If the result has no prices.
+    OutOfMemoryError
+        If there is no memory for it.
     """
     series = result.series
+    needed = BAR_BYTES * len(series.prices) + CELL_BYTES * len(result.grid.windows) ** 2
+    name = printable(result.prices["name"])
+    check_memory(f"the report of {name}", needed, "take a machine with more")
     distribution = summarize_distribution(result)
     strategies = build_strategies(result, series)
     run, metrics = None, []

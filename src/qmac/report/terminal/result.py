@@ -16,11 +16,12 @@ from rich.text import Text
 from qmac.engine.backtest.backtest import Backtest
 from qmac.engine.neighbourhood.neighbours import RADIUS, build_neighbourhoods, find_neighbours
 from qmac.engine.sweep.distribution import Distribution
-from qmac.errors import ResultError, printable
+from qmac.errors import OutOfMemoryError, ResultError, printable
 from qmac.report.sections.settings import settings_line
 from qmac.results.collection import Results
 from qmac.results.result import Result
 from qmac.runtime.monitoring.status import format_rate
+from qmac.runtime.resources.admission import check_memory
 from qmac.strategy.constraints import format_bounds
 from qmac.strategy.formatting import HEADINGS, format_value, is_percent, plural
 from qmac.strategy.grid import ROLES
@@ -45,6 +46,8 @@ SYMBOL_COLUMNS = (
 )
 """Columns of the table of symbols after the objective."""
 LEAST_SYMBOL_WIDTH = 8
+ROW_BYTES = 9500
+"""Memory of a row while a table is printed. Measured: 9,000."""
 
 
 class Column(NamedTuple):
@@ -70,6 +73,7 @@ def show_result(
     rank_by : str
         Their order, ``"objective"`` or ``"plateau"``.
     """
+    check_table_memory(min(rows, len(result.top)))  # before a line is printed
     _show_settings(result, console)
     if result.best is None:
         console.print(_explain_no_rows(result), soft_wrap=True)
@@ -83,6 +87,22 @@ def show_result(
     neighbourhood = _describe_neighbourhood(result)
     if neighbourhood:
         console.print(neighbourhood, highlight=False)
+
+
+def check_table_memory(rows: int) -> None:
+    """Refuse a table that does not fit into memory.
+
+    Parameters
+    ----------
+    rows : int
+        Rows that it will have at most.
+
+    Raises
+    ------
+    OutOfMemoryError
+        With the memory that it needs.
+    """
+    check_memory(f"a table of {rows:,} rows", ROW_BYTES * rows, "show fewer: --rows")
 
 
 def _show_settings(result: Result, console: Console) -> None:
@@ -328,7 +348,8 @@ def _build_metrics_table(
 def _describe_neighbourhood(result: Result) -> str:
     """Return median and worst of the winner's neighbours.
 
-    Nothing where the prices are missing, or it takes longer than a moment.
+    Nothing where the prices are missing, there is no memory for them, or it takes longer than a
+    moment.
     """
     assert result.best is not None
     windows, _ = find_neighbours(result.grid, result.best)
@@ -336,7 +357,7 @@ def _describe_neighbourhood(result: Result) -> str:
         return ""
     try:
         series = result.series.prepare(result.grid.windows, result.replay_rules)
-    except ResultError:
+    except (ResultError, OutOfMemoryError):
         return ""
     winner, name = [result.best], result.objective
     ((near,),) = build_neighbourhoods(series, result.grid, winner, name, result.maximize, (RADIUS,))
@@ -361,6 +382,7 @@ def show_backtest(
     rows : int
         Trades at most.
     """
+    check_table_memory(min(rows, len(run.trades)))
     windows = " ".join(map(str, run.combination))
     console.print(_build_metrics_table(windows, run.metrics.to_dict(), hold))
     if len(run.trades) > rows:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from qmac.errors import InputError, OptionError, PricesError
+from qmac.errors import InputError, OptionError, OutOfMemoryError, PricesError
 from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.probes import Probe, Reading
 from qmac.runtime.resources.thresholds import ADMITTED_SHARE, AMPLE_BYTES
@@ -14,6 +14,8 @@ from qmac.runtime.resources.thresholds import ADMITTED_SHARE, AMPLE_BYTES
 CGROUP, MACHINE = "the limit of the cgroup", "the memory of this machine"
 """Names of the limits that other programs share."""
 MIB = 2**20
+LARGE_BYTES = 64 * MIB
+"""Bytes from which on memory is asked for: a look at the machine takes a millisecond or more."""
 
 
 class Demand(NamedTuple):
@@ -199,8 +201,29 @@ def _count_memory_of_others(headroom: Headroom, reading: Reading) -> float:
     return 0
 
 
+def check_memory(what: str, needed: int, alternative: str = "take fewer rows") -> None:
+    """Refuse to allocate memory that is not free, where it is much.
+
+    Parameters
+    ----------
+    what : str
+        What needs it, in words.
+    needed : int
+        Bytes.
+    alternative : str
+        What needs less.
+
+    Raises
+    ------
+    OutOfMemoryError
+        With the figure.
+    """
+    if needed > LARGE_BYTES:
+        build_memory_check(Limits(), OutOfMemoryError, alternative)(what, needed)
+
+
 def build_memory_check(
-    limits: Limits, error: type[InputError] = PricesError
+    limits: Limits, error: type[InputError] = PricesError, alternative: str = "take fewer rows"
 ) -> Callable[[str, int], None]:
     """Return a function that refuses to allocate memory that is not free.
 
@@ -210,6 +233,8 @@ def build_memory_check(
         Limits of the run.
     error : type
         What is raised.
+    alternative : str
+        What needs less.
 
     Returns
     -------
@@ -221,13 +246,13 @@ def build_memory_check(
     def check(what: str, needed: int) -> None:
         for headroom, advice in map(_as_admitted, find_headrooms(limits, probe.read())):
             used = headroom.limit - headroom.free
-            spare = ADMITTED_SHARE * headroom.limit - used
+            spare = max(ADMITTED_SHARE * headroom.limit - used, 0)
             if needed > spare:
                 raise error(
                     f"{what} needs {format_bytes(needed)} of memory, but {format_bytes(spare)} "
                     f"are left of {format_bytes(headroom.limit)}, {headroom.name}, "
                     f"{ADMITTED_SHARE:.0%} of which may be used. "
-                    f"{advice or _advise_limit(used + needed)}, or take fewer rows."
+                    f"{advice or _advise_limit(used + needed)}, or {alternative}."
                 )
 
     return check
