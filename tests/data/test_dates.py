@@ -137,7 +137,7 @@ def test_nanoseconds_are_exact():
         ([4102444800], "in the future"),
     ],
 )
-def test_dates_that_nobody_has_seen(index, says):
+def test_dates_that_cannot_be(index, says):
     with pytest.raises(PricesError, match=says):
         read_dates(pd.Index(index), "SPY")
 

@@ -34,11 +34,12 @@ ALLOWED = {
     "cli/exits.py": ("os.open", "the null device, in place of a closed pipe"),
     "cli/options.py": ("exists is_dir", "a directory that the user names"),
     "cli/streams.py": ("open", "the null device, in place of a closed stream"),
+    "data/arrow_file.py": ("pd.read_parquet", "content of such a file"),
     "data/containers.py": (
         "exists is_dir open os.open stat zipfile.ZipFile",
         "a file of prices that the user names",
     ),
-    "data/readers.py": ("pd.read_csv pd.read_parquet", "content of such a file"),
+    "data/csv_file.py": ("pd.read_csv", "content of such a file"),
     "data/sample.py": ("pd.read_csv", "the package itself"),
     "data/symbols.py": ("is_dir is_file iterdir", "a folder of prices that the user names"),
     "jobs/listing.py": (

@@ -64,11 +64,11 @@ def read_csv(
     name = str(path)
     blocks = _check_bytes(read_blocks(content.stream, name), name)
     first = next((block.lstrip(b"\r\n") for block in blocks if not block.isspace()), b"")
-    found, begin, rest = _find_layout(first, options, name)
-    lines = LineLayout.of(begin, found.separator, has_header=found.header_lines > 0)
-    parser = _Parser(found, lines.separators + 1, options, name)
+    layout, begin, rest = _find_layout(first, options, name)
+    lines = LineLayout.of(begin, layout.separator, has_header=layout.header_lines > 0)
+    parser = _Parser(layout, lines.separators + 1, options, name)
     pieces: list[pd.DataFrame] = []
-    texts = found.selection.has(SYMBOL)
+    texts = layout.selection.has(SYMBOL)
     rows = held = 0
     last = first
     for block in itertools.chain([rest], blocks):
@@ -84,9 +84,9 @@ def read_csv(
         pieces.append(piece)
         last = block or last
     if not content.is_checked and not last.endswith(b"\n") and parser.is_last_needed:
-        _note_missing_newline(path, found, pieces[-1])
+        _note_missing_newline(path, layout, pieces[-1])
     frame = pieces[0] if len(pieces) == 1 else pd.concat(pieces, ignore_index=True)
-    return Table(frame, found.selection)
+    return Table(frame, layout.selection)
 
 
 def _check_bytes(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
@@ -114,12 +114,12 @@ def _find_layout(
             lines.append((line, end))
         start = end
     texts = [line.decode("utf-8", "replace").rstrip("\r\n") for line, _ in lines]
-    found = select_text(texts, options, name)
-    skipped = found.header_lines
+    layout = select_text(texts, options, name)
+    skipped = layout.header_lines
     end = lines[skipped - 1][1] if skipped else 0
-    place = len(found.selection.layout.above) if skipped else 0
+    place = len(layout.selection.layout.above) if skipped else 0
     begin = lines[place][0] if lines else b""
-    return found, begin, block[end:]
+    return layout, begin, block[end:]
 
 
 def _check_width(line: bytes, name: str) -> None:
@@ -134,19 +134,19 @@ def _check_width(line: bytes, name: str) -> None:
 class _Parser:
     """Rows of blocks as columns by place: texts of dates and symbols, numbers of prices."""
 
-    def __init__(self, found: TextSelection, fields: int, options: ReadOptions, name: str) -> None:
-        columns = found.selection.columns
+    def __init__(self, layout: TextSelection, fields: int, options: ReadOptions, name: str) -> None:
+        columns = layout.selection.columns
         texts = [each.place for each in columns if each.role in (DATE, TIME, SYMBOL)]
         numbers = {each.place: each.role for each in columns if each.place not in texts}
         places = sorted([*texts, *numbers])
         self.is_last_needed = bool(places) and places[-1] == fields - 1
         self._numbers = numbers
         self._name = name
-        decimal = options.decimal or found.selection.layout.decimal
+        decimal = options.decimal or layout.selection.layout.decimal
         self._options = options if decimal is None else _with_decimal(options, decimal)
         self._pandas: dict[str, Any] = {
             "header": None, "names": range(fields), "usecols": places, "index_col": False,
-            "sep": found.separator, "skipinitialspace": True, "keep_default_na": False,
+            "sep": layout.separator, "skipinitialspace": True, "keep_default_na": False,
             "na_values": dict.fromkeys(numbers, EMPTY), "dtype": dict.fromkeys(texts, "str"),
         }  # fmt: skip
         if decimal == ",":
@@ -182,11 +182,11 @@ def _with_decimal(options: ReadOptions, decimal: str) -> ReadOptions:
     return replace(options, decimal=decimal)
 
 
-def _note_missing_newline(path: Path, found: TextSelection, piece: pd.DataFrame) -> None:
+def _note_missing_newline(path: Path, layout: TextSelection, piece: pd.DataFrame) -> None:
     """Warn of a file that ends within a line: one that was cut there looks the same."""
     if len(piece) == 0:
         return
-    names: dict[Any, str] = {each.place: each.role for each in found.selection.columns}
+    names: dict[Any, str] = {each.place: each.role for each in layout.selection.columns}
     last = ", ".join(f"{names[place]} {column.iloc[-1]}" for place, column in piece.items())
     warn(
         f"{path} ends without a newline. If it was cut, its last row is wrong: {last}. Compare "

@@ -180,7 +180,7 @@ def _not_dates(value: object, name: str) -> PricesError:
 
 
 def _refuse_future(dates: pd.DatetimeIndex, name: str) -> None:
-    """Refuse dates of a file that nobody has seen; a day is for the zones of the world."""
+    """Refuse dates of a file that are in the future; a day is for the zones of the world."""
     days = dates.tz_localize(None) if dates.tz is not None else dates
     late = pd.Timestamp.now("UTC").tz_localize(None) + pd.Timedelta(days=1)
     if days.max() > late:

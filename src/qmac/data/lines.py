@@ -16,6 +16,8 @@ BLOCK_BYTES = 2**22
 MOST_LINE_BYTES = 2**20
 """A longer line is none of prices; a parser would hold all of it."""
 NEWLINE = 10
+QUOTED = b"q"
+"""Stands for a field in quotes where separators are counted."""
 
 
 def read_blocks(stream: Any, name: str) -> Iterator[bytes]:
@@ -92,7 +94,7 @@ class LineLayout:
         """
         mark = separator.encode()
         quoted = re.compile(rb"(?:^|(?<=[\n\r " + re.escape(mark) + rb']))"[^"]*(?:""[^"]*)*"')
-        plain = quoted.sub(b"", header).rstrip(b"\r\n")
+        plain = quoted.sub(QUOTED, header).rstrip(b"\r\n")
         subject = "the header" if has_header else "the first row"
         return cls(mark, plain.count(mark) - plain.endswith(mark), quoted, subject)
 
@@ -119,7 +121,7 @@ class LineLayout:
             If a row has more or fewer fields than the header; the message names it. A trailing
             separator is no field.
         """
-        plain = self.quoted.sub(b"", block) if b'"' in block else block
+        plain = self.quoted.sub(QUOTED, block) if b'"' in block else block
         plain = plain.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in plain else plain
         if not plain.endswith(b"\n"):
             plain += b"\n"

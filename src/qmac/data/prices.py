@@ -111,27 +111,6 @@ class Prices:
             self.frame.tail(check_count("bars", bars, 1, error=PricesError)), self.name, self.origin
         )
 
-    def rename(self, name: str) -> Prices:
-        """Return the prices under another name.
-
-        Parameters
-        ----------
-        name : str
-            Name of the series.
-
-        Returns
-        -------
-        Prices
-            The same bars.
-
-        Examples
-        --------
-        >>> import qmac
-        >>> qmac.sample_prices().rename("SPX").name
-        'SPX'
-        """
-        return Prices(self.frame, name, self.origin)
-
     def moment(self, text: str) -> pd.Timestamp:
         """Return a date in the unit and the time zone of the index.
 

@@ -6,11 +6,12 @@ A file is of untrusted origin: nothing of it is held before it is known to fit i
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from qmac._checks import check_path
 from qmac.data.arrow_file import read_parquet
-from qmac.data.containers import USE, Content, open_content
+from qmac.data.containers import USE, Content, open_content, strip_endings
 from qmac.data.csv_file import MemoryCheck, read_csv
 from qmac.data.options import DEFAULT, ReadOptions
 from qmac.data.prices import Prices, build_prices
@@ -51,9 +52,8 @@ def read_prices(
         If the file cannot be read, or a value in it is invalid; the message names row and date.
     """
     path = check_path("path", path, PricesError)
-    return build_prices(read_table(path, check_memory, options), options, str(path)).rename(
-        path.stem
-    )
+    prices = build_prices(read_table(path, check_memory, options), options, str(path))
+    return replace(prices, name=strip_endings(path.name))
 
 
 def read_table(

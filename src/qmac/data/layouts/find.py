@@ -66,7 +66,18 @@ class Selection:
         return any(each.symbol or each.role == SYMBOL for each in self.columns)
 
     def has(self, role: str) -> bool:
-        """Return whether there is a column of a role."""
+        """Return whether there is a column of a role.
+
+        Parameters
+        ----------
+        role : str
+            One of ``columns.ROLES``.
+
+        Returns
+        -------
+        bool
+            True if there is one.
+        """
         return any(column.role == role for column in self.columns)
 
 
