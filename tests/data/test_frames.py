@@ -6,14 +6,14 @@ from helpers.series import ohlc
 
 from qmac.data.frames import read_table
 from qmac.data.options import DEFAULT, ReadOptions
-from qmac.data.prices import Prices
+from qmac.data.prices import Prices, build_prices
 from qmac.errors import PricesError
 
 GOOD = ohlc("random", 30, 1)
 
 
 def same(data, options=DEFAULT):
-    prices = Prices.of(data, "a", options)
+    prices = build_prices(read_table(data, options, "a"), options, "a")
     return prices.close.tolist() == GOOD["Close"].tolist() and (prices.index == GOOD.index).all()
 
 
@@ -32,7 +32,7 @@ def test_columns_of_the_users_choice():
     assert same(renamed, ReadOptions(close="Last"))
     assert same(renamed.reset_index(names="when"), ReadOptions(close="Last", date="when"))
     with pytest.raises(PricesError, match="no column called 'No'"):
-        Prices.of(GOOD, options=ReadOptions(close="No"))
+        read_table(GOOD, ReadOptions(close="No"), "a")
 
 
 def test_columns_twice():

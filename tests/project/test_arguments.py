@@ -182,7 +182,9 @@ def rows(context):
         ),
         "Limits.to_dict": Row(qmac.Limits().to_dict, dict, {}),
         "Prices": Row(
-            qmac.Prices, lambda: {"frame": prices.frame, "name": "SPY"}, {"name": TEXT}
+            qmac.Prices,
+            lambda: {"frame": prices.frame, "name": "SPY", "origin": prices.origin},
+            {"name": TEXT},
         ),
         "Prices.of": Row(
             qmac.Prices.of, lambda: {"data": prices.frame, "name": "SPY"}, {"name": TEXT}

@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from qmac._checks import check_count, check_text, describe
+from qmac._checks import check_count, check_instance, check_text, describe
 from qmac._fields import protected
 from qmac.data.bars import build_bars
 from qmac.data.bars_per_year import BarsPerYear, infer_bars_per_year
@@ -44,6 +44,7 @@ class Prices:
                 f"{describe(self.frame)}. Use Prices.of(frame), which checks it."
             )
         check_text("name", self.name, PricesError)
+        check_instance("origin", self.origin, Origin, "Leave it out.", PricesError)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -150,12 +151,7 @@ class Prices:
             ) from None
 
     @classmethod
-    def of(
-        cls,
-        data: Prices | pd.DataFrame | pd.Series,
-        name: str = "prices",
-        options: ReadOptions = DEFAULT,
-    ) -> Prices:
+    def of(cls, data: Prices | pd.DataFrame | pd.Series, name: str = "prices") -> Prices:
         """Return the checked prices of a frame or a series.
 
         Parameters
@@ -165,8 +161,6 @@ class Prices:
             closes. Prices are returned as they are.
         name : str
             Name of the series.
-        options : ReadOptions, optional
-            How a frame is read that does not show it by itself.
 
         Returns
         -------
@@ -188,8 +182,7 @@ class Prices:
                 f"prices must be a pandas DataFrame with a Close column, got {type(data).__name__}."
                 " Use one, a Series of closes, or what qmac.read_prices returns."
             )
-        table = read_table(data, options, name)
-        return build_prices(table, options, name)
+        return build_prices(read_table(data, DEFAULT, name), DEFAULT, name)
 
 
 def build_prices(table: Table, options: ReadOptions, name: str) -> Prices:
