@@ -103,3 +103,33 @@ def run_of_many(tmp_path_factory):
     )
     assert done.returncode == 3, done.stderr
     return out
+
+
+@pytest.fixture
+def vendors(tmp_path, monkeypatch):
+    """A server for yfinance and ccxt, and an empty directory for copies."""
+    pytest.importorskip("yfinance", reason="comes with qmac[yahoo]")
+    pytest.importorskip("ccxt", reason="comes with qmac[crypto]")
+    from helpers.vendors import send_exchange_to, send_yahoo_to, serve
+
+    from qmac.data.sources import request_queue, yahoo
+
+    monkeypatch.setenv("QMAC_DATA_DIR", str(tmp_path / "copies"))
+    monkeypatch.setattr(request_queue, "BACKOFF_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(yahoo.Yahoo, "pause_seconds", 0.0)
+    with serve() as server:
+        send_yahoo_to(server, monkeypatch, tmp_path / "yfinance")
+        send_exchange_to(server, monkeypatch)
+        yield server
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets the time for sources and copies."""
+    from qmac.data.sources import base
+
+    def set_clock(text):
+        monkeypatch.setattr(base, "utc_now", lambda: pd.Timestamp(text))
+
+    set_clock("2024-03-15 12:00")
+    return set_clock

@@ -12,7 +12,7 @@ The packages, from the command line down to the kernels. Each imports only packa
     runtime       where cells are computed, and within what limits
     engine        one series on one machine: dataset, backtest, sweep, neighbourhood
     strategy      what a combination means: rules, grid, metrics, reference
-    data          market data in: files and frames become checked prices
+    data          market data in: files, frames and sources become checked prices
     storage       files that are whole or absent
     kernels       compiled arithmetic
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from qmac.api import optimize, optimize_many, read_prices, resume
     from qmac.data.prices import Prices
     from qmac.data.sample import sample_prices
+    from qmac.data.sources.fetching import fetch
     from qmac.engine.backtest.backtest import Backtest, backtest
     from qmac.engine.backtest.batch import evaluate
     from qmac.errors import InputError, QmacError
@@ -55,6 +56,7 @@ __all__ = [
     "__version__",
     "backtest",
     "evaluate",
+    "fetch",
     "load",
     "optimize",
     "optimize_many",
@@ -76,6 +78,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Rules": "strategy.rules",
     "backtest": "engine.backtest.backtest",
     "evaluate": "engine.backtest.batch",
+    "fetch": "data.sources.fetching",
     "load": "results.reader",
     "optimize": "api",
     "optimize_many": "api",

@@ -5,6 +5,8 @@
     QmacError
     |- InputError(ValueError)         the user can fix it; exit code 2 on the command line
     |  |- PricesError                 a file or frame of prices
+    |  |  `- SourceError              a source of prices, such as yahoo, that gives none
+    |  |     `- SourceBusyError       that may give them later
     |  |- GridError                   windows and ranges
     |  |- RulesError                  costs, fills, conflicts, periods
     |  |- OptionError                 objective, top, threads, ...
@@ -44,6 +46,14 @@ class InputError(QmacError, ValueError):
 
 class PricesError(InputError):
     """Invalid prices: a file, a frame, or a value in one."""
+
+
+class SourceError(PricesError):
+    """A source of prices, such as yahoo, that gives no prices of a symbol."""
+
+
+class SourceBusyError(SourceError):
+    """A source that may answer later: no network, too many requests, a fault of its server."""
 
 
 class GridError(InputError):

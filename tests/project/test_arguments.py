@@ -11,6 +11,7 @@ import datetime as dt
 import inspect
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,9 @@ from helpers.wrong_values import values
 
 import qmac
 from qmac._checks import check_number, describe, is_number
+from qmac.data.sources.base import Bars, BarsRequest, utc_now
+from qmac.data.sources.cache import write_copy
+from qmac.data.sources.names import SourceName
 from qmac.errors import printable
 
 FLAG = {"True", "np.True_", "array bool"}
@@ -77,6 +81,9 @@ class Context:
         self.result = qmac.optimize(self.prices, self.grid, top=5)
         self.result.save(folder / "saved")
         self.many = qmac.optimize_many({"SPY": self.prices}, self.grid, out=folder / "run")
+        request = BarsRequest(SourceName("yahoo", "SPY"))
+        for each in (request, replace(request, is_raw=True)):
+            write_copy(each, Bars(self.prices.frame), "none", utc_now(), is_complete=True)
 
     def new(self, ending=""):
         return str(self.folder / f"{next(self._numbers)}{ending}")
@@ -198,6 +205,26 @@ def rows(context):
         ),
         "sample_prices": Row(qmac.sample_prices, dict, {}),
         "read_prices": Row(qmac.read_prices, lambda: {"path": prices_file(context)}, {}),
+        "fetch": Row(
+            qmac.fetch,
+            lambda: {
+                "names": "yahoo:SPY",
+                "since": None,
+                "raw": False,
+                "max_age": None,
+                "refresh": False,
+                "offline": True,
+                "progress": None,
+            },
+            {
+                "since": DATE,
+                "raw": FLAG,
+                "max_age": {"None", "0", "inf", "10**400", "10**5000", *NUMBER}
+                - {"text digits", "text number"},
+                "offline": FLAG,
+                "progress": PROGRESS,
+            },
+        ),
         "evaluate": Row(
             qmac.evaluate,
             lambda: {
@@ -351,7 +378,10 @@ PUBLIC = find_public()
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
-    return rows(Context(tmp_path_factory.mktemp("arguments")))
+    folder = tmp_path_factory.mktemp("arguments")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QMAC_DATA_DIR", str(folder / "copies"))
+        yield rows(Context(folder))
 
 
 def test_every_public_argument_has_a_row(table):

@@ -40,6 +40,7 @@ ALLOWED = {
         "a file of prices that the user names",
     ),
     "data/csv_file.py": ("pd.read_csv", "content of such a file"),
+    "data/sources/cache.py": ("pd.read_parquet", "the bytes of a file that was checked"),
     "data/sample.py": ("pd.read_csv", "the package itself"),
     "data/symbols.py": ("is_dir is_file iterdir", "a folder of prices that the user names"),
     "jobs/listing.py": (
@@ -64,7 +65,10 @@ ALLOWED = {
     "results/writer.py": ("np.savez_compressed", "an open file"),
     "runs/creation.py": ("np.save", "memory"),
     "runs/directory.py": ("pd.read_parquet", "an open file that was checked"),
-    "runs/job_file.py": ("stat", "whether a price file that it names is a pipe or a device"),
+    "runs/job_file.py": (
+        "exists stat",
+        "whether a price file that it names is one, or a pipe or a device",
+    ),
     "runs/score_store.py": ("np.save", "memory"),
     "runtime/cluster/head.py": ("read_text", "the token that Ray's variables name"),
     "runtime/cluster/ray_process.py": ("os.open", "the null device"),

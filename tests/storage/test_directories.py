@@ -9,7 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qmac.errors import ResultError, WriteError
-from qmac.storage.directories import check_empty, check_writable, safe_name
+from qmac.storage.directories import (
+    check_empty,
+    check_writable,
+    find_cache_directory,
+    safe_name,
+)
 
 
 def test_nothing_is_left_of_the_trial(tmp_path):
@@ -113,3 +118,18 @@ def test_safe_names_are_safe(symbol):
 @example(["A" * 41, "A" * 42, "A" * 40])
 def test_safe_names_differ_even_without_case(symbols):
     assert len({safe_name(symbol).lower() for symbol in symbols}) == len(symbols)
+
+
+def test_the_cache_is_where_a_variable_says_or_in_that_of_the_user(tmp_path, monkeypatch):
+    for name in ("QMAC_X_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert find_cache_directory("QMAC_X_DIR", "x") == tmp_path / ".cache" / "qmac" / "x"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert find_cache_directory("QMAC_X_DIR", "x") == tmp_path / "cache" / "qmac" / "x"
+    monkeypatch.setenv("QMAC_X_DIR", "~/mine")
+    assert find_cache_directory("QMAC_X_DIR", "x") == tmp_path / "mine"
+    monkeypatch.setenv("QMAC_X_DIR", "~no-such-user/x")
+    with pytest.raises(OSError, match="no such home directory"):
+        find_cache_directory("QMAC_X_DIR")

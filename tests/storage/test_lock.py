@@ -9,7 +9,7 @@ import pytest
 
 from qmac.errors import ResultError
 from qmac.storage import lock
-from qmac.storage.lock import LOCK, hold_lock, is_held, write_holder
+from qmac.storage.lock import LOCK, hold_lock, is_held, wait_for_lock, write_holder
 
 HOLDER = """
 import sys
@@ -98,3 +98,18 @@ def test_a_file_system_without_locks_refuses_nothing(file, monkeypatch):
     monkeypatch.setattr(lock.fcntl, "flock", refuse)
     with hold_lock(file, file.parent):
         assert is_held(file) is None
+
+
+def test_a_lock_is_waited_for(file, holder):
+    with wait_for_lock(file, 0.1) as is_free:
+        assert not is_free
+    holder.kill()
+    with wait_for_lock(file, 30) as is_free:
+        assert is_free and is_held(file)
+    assert is_held(file) is False
+
+
+def test_a_lock_is_free_where_the_system_has_none(file, monkeypatch):
+    monkeypatch.setattr(lock, "fcntl", None)
+    with wait_for_lock(file, 0) as is_free:
+        assert is_free

@@ -14,6 +14,7 @@ from qmac._version import __version__
 from qmac.cli import exits, streams
 from qmac.cli.commands.checks import doctor, verify
 from qmac.cli.commands.combinations import backtest, evaluate
+from qmac.cli.commands.fetch import fetch
 from qmac.cli.commands.report import report
 from qmac.cli.commands.results import export, show
 from qmac.cli.commands.runs import estimate, optimize, resume, runs, watch
@@ -29,6 +30,7 @@ COMMANDS = (
     show,
     report,
     export,
+    fetch,
     verify,
     estimate,
     doctor,

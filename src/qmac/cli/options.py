@@ -18,7 +18,8 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 import typer
 
 from qmac._checks import check_choice, check_path
-from qmac.errors import OptionError, ResultError
+from qmac.cli import streams
+from qmac.errors import OptionError, PricesError, ResultError
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.files import resolve_typed
 from qmac.strategy.rules import Rules
@@ -271,8 +272,8 @@ PRICES = {
             list[Path] | None,
             typer.Argument(
                 metavar="PRICES",
-                help="CSV or Parquet files with a Close column, or directories of them; "
-                "or a job file, job.toml.",
+                help="CSV or Parquet files with a Close column, or directories of them; names "
+                "such as yahoo:SPY,QQQ; or a job file, job.toml.",
             ),
         ]
     ),
@@ -416,7 +417,94 @@ def _read_symbols(
     check_memory = build_memory_check(limits)
     if isinstance(prices, dict):
         return read_named(prices, check_memory)
-    return read_symbols(prices or [], check_memory)
+    files, names = split_names(prices or [])
+    fetched, failed = fetch_named(names)
+    if not files:
+        return read_named(fetched, check_memory, bad=failed)
+    return read_symbols(files, check_memory, named=fetched, bad=failed)
+
+
+def split_names(prices: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the files among prices, and the names of prices at a source, such as yahoo:SPY.
+
+    Parameters
+    ----------
+    prices : sequence of Path
+        Words of the command line. A file that exists is a file, whatever its name is.
+
+    Returns
+    -------
+    tuple of list
+        Files and directories, and names.
+    """
+    from qmac.data.sources.names import is_source_name
+
+    names = [path for path in prices if is_source_name(path) and not path.exists()]
+    return [path for path in prices if path not in names], names
+
+
+def fetch_named(names: Sequence[Path]) -> tuple[dict[str, Path], dict[str, PricesError]]:
+    """Return the files of prices at sources, fetched if there is none that is new enough.
+
+    Parameters
+    ----------
+    names : sequence of Path
+        Names such as ``yahoo:SPY,QQQ``.
+
+    Returns
+    -------
+    tuple of dict
+        Files by symbol, and why other symbols have none.
+
+    Raises
+    ------
+    SourceError
+        If a name is invalid, or there are prices of no symbol.
+    """
+    if not names:
+        return {}, {}
+    from qmac.data.sources.fetching import FetchOptions, update_copies
+    from qmac.data.sources.names import label_names, parse_names
+
+    labels = label_names(name for text in names for name in parse_names(text))
+    with streams.show_fetch(len(labels)) as listener:
+        fetched = update_copies(labels.values(), FetchOptions(), listener)
+    if not fetched.copies:
+        raise next(iter(fetched.failed.values()))
+    files = {
+        label: fetched.copies[name].path for label, name in labels.items() if name in fetched.copies
+    }
+    failed: dict[str, PricesError] = {
+        label: fetched.failed[name] for label, name in labels.items() if name in fetched.failed
+    }
+    return files, failed
+
+
+def find_prices_file(path: Path) -> Path:
+    """Return the file of prices that a word of the command line names.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a name of one symbol at a source, such as ``yahoo:SPY``.
+
+    Returns
+    -------
+    Path
+        The file, for a name that of its copy.
+
+    Raises
+    ------
+    SourceError
+        If it is a name, and there are no prices of it.
+    OptionError
+        If it names several symbols.
+    """
+    _, names = split_names([path])
+    files, _ = fetch_named(names)
+    if len(files) > 1:
+        raise OptionError(f"{path} names {len(files)} symbols, and one is needed. Name one.")
+    return next(iter(files.values()), path)
 
 
 def _choose_executor(

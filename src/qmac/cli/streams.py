@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -198,6 +198,43 @@ def build_progress(metric: str) -> Any:
     errors = build_console(stderr=True)
     format_best = functools.partial(format_value, metric)
     return ProgressBar(format_best, errors) if errors.is_terminal else ProgressLines(format_best)
+
+
+@contextmanager
+def show_fetch(count: int) -> Iterator[Callable[[Any], None] | None]:
+    """Show a bar on standard error while prices are fetched in the block, on a terminal.
+
+    Parameters
+    ----------
+    count : int
+        Number of series.
+
+    Yields
+    ------
+    callable or None
+        A listener of ``FetchStatus``; None in a pipe, where a fetch prints nothing on its way.
+    """
+    console = build_console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    bar = Progress(
+        TextColumn("{task.completed}/{task.total}"),
+        BarColumn(),
+        TextColumn("{task.fields[state]}", markup=False),
+        console=console,
+        transient=True,
+    )
+    task = bar.add_task("fetch", total=count, state="")
+
+    def listen(status: Any) -> None:
+        bars = f", {status.bars:,} bars" if status.bars else ""
+        bar.update(task, completed=status.done, state=printable(f"{status.name}{bars}"))
+
+    with bar:
+        yield listen
 
 
 def print_json(value: dict[str, Any], **lists: Iterable[Any]) -> None:

@@ -5,6 +5,7 @@ An invalid symbol stops no other.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,6 +43,8 @@ def read_symbols(
     paths: str | Path | Sequence[str | Path],
     check_memory: MemoryCheck | None = None,
     options: ReadOptions = DEFAULT,
+    named: Mapping[str, Path] | None = None,
+    bad: Mapping[str, PricesError] | None = None,
 ) -> Symbols:
     """Return the prices of the symbols in files, in order.
 
@@ -57,6 +60,8 @@ def read_symbols(
         Refuses files that do not fit into memory beside those that are read.
     options : ReadOptions, optional
         How files are read that do not show it by themselves.
+    named, bad : mapping, optional
+        Further symbols with their names, as in ``read_named``.
 
     Returns
     -------
@@ -83,15 +88,16 @@ def read_symbols(
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     files = [file for path in paths for file in _list_files(check_path("path", path, PricesError))]
-    return _collect(
-        candidate for file in files for candidate in _read_file(file, check_memory, options)
-    )
+    candidates = (each for file in files for each in _read_file(file, check_memory, options))
+    others = _read_named(named or {}, check_memory, DEFAULT, bad or {})
+    return _collect(itertools.chain(candidates, others))
 
 
 def read_named(
     files: Mapping[str, Path],
     check_memory: MemoryCheck | None = None,
     options: ReadOptions = DEFAULT,
+    bad: Mapping[str, PricesError] | None = None,
 ) -> Symbols:
     """Return the prices of symbols by name and file, one symbol a file.
 
@@ -103,6 +109,8 @@ def read_named(
         Refuses files that do not fit into memory beside those that are read.
     options : ReadOptions, optional
         How files are read that do not show it by themselves.
+    bad : mapping of str to PricesError, optional
+        Why further symbols have no file.
 
     Returns
     -------
@@ -116,10 +124,19 @@ def read_named(
     """
     if not all(files):
         raise PricesError("a symbol has no name. Use a name that is not empty for each file.")
-    return _collect(
-        _build(name, str(path), read_prices, path, check_memory, options)
-        for name, path in files.items()
-    )
+    return _collect(_read_named(files, check_memory, options, bad or {}))
+
+
+def _read_named(
+    files: Mapping[str, Path],
+    check_memory: MemoryCheck | None,
+    options: ReadOptions,
+    bad: Mapping[str, PricesError],
+) -> Iterator[_Candidate]:
+    for name, path in files.items():
+        yield _build(name, str(path), read_prices, path, check_memory, options)
+    for name, error in bad.items():
+        yield _Candidate(name, name, error)
 
 
 def from_frames(frames: Mapping[str, Prices | pd.DataFrame | pd.Series]) -> Symbols:

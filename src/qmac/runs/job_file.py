@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from qmac._checks import check_path, describe
-from qmac.errors import OptionError, printable, suggestion
+from qmac.data.sources.names import is_source_name
+from qmac.errors import OptionError, printable, shell_quote, suggestion
 from qmac.runs.creation import prices_file
 from qmac.runs.header import OWN_AVERAGES, RunHeader
 from qmac.storage.atomic import write_whole
@@ -324,8 +325,18 @@ def _convert(path: Path, key: str, value: Any, kind: Any) -> Any:
 
 
 def _check_prices(path: Path, prices: list[Path] | dict[str, Path]) -> None:
-    """Refuse what a user may name, but no file of someone else: pipes wait, devices are endless."""
+    """Refuse what a user may name, but no file of someone else.
+
+    Pipes wait, devices are endless, and sources are on the network.
+    """
     for file in prices.values() if isinstance(prices, dict) else prices:
+        word = file.relative_to(path.parent) if file.is_relative_to(path.parent) else file
+        if is_source_name(word) and not file.exists():
+            raise OptionError(
+                f"{path}: prices names {word.as_posix()}, and a job file fetches nothing. Fetch "
+                "first, and name the file that this prints: qmac fetch "
+                f"{shell_quote(word.as_posix())}"
+            )
         if _is_special(file):
             raise OptionError(
                 f"{path}: prices names {file}, which is neither a file nor a directory. A pipe or "

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from qmac.errors import ResultError
 from qmac.storage.files import (
+    expand_home,
     list_names,
     look_up,
     make_directory,
@@ -54,6 +56,42 @@ def safe_name(symbol: str) -> str:
     readable = plain.strip("_-")[:READABLE_CHARACTERS] or "symbol"
     digest = hashlib.sha256(symbol.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{readable}~{digest[:HASH_CHARACTERS]}"
+
+
+def find_cache_directory(variable: str, name: str = "") -> Path:
+    """Return a directory of what can be fetched or computed again.
+
+    Parameters
+    ----------
+    variable : str
+        Variable of the environment that names the directory.
+    name : str
+        Its name in the user's cache directory, where the variable is not set.
+
+    Returns
+    -------
+    Path
+        An absolute path, which need not exist. A user without a home directory has one in the
+        temporary directory.
+
+    Raises
+    ------
+    OSError
+        If a variable names a home directory that there is not.
+    """
+    configured = os.environ.get(variable)
+    if configured:
+        return expand_home(configured).absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    if base:
+        place = expand_home(base) / "qmac"
+    else:
+        try:
+            place = Path.home() / ".cache" / "qmac"
+        except RuntimeError:  # a user without a home
+            user = getattr(os, "getuid", int)()
+            place = Path(tempfile.gettempdir(), f"qmac-{user}")
+    return (place / name).absolute()
 
 
 def check_writable(directory: str | Path, start: str = "") -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ LOCK = "lock"
 """Name of the file in a run's directory."""
 HOLDER_BYTES = 100
 """Most that is read of the line that says who holds a lock."""
+POLL_SECONDS = 0.05
 
 
 @contextmanager
@@ -49,19 +51,54 @@ def hold_lock(file: Path, path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, path: Path) -> None:
-    if fcntl is None:
-        return
+@contextmanager
+def wait_for_lock(file: Path, most_seconds: float) -> Iterator[bool]:
+    """Hold a lock while the block runs, as soon as no other process holds it.
+
+    Parameters
+    ----------
+    file : Path
+        The file that is locked; created if it does not exist.
+    most_seconds : float
+        How long to wait.
+
+    Yields
+    ------
+    bool
+        False if another process still held it after that time: the block runs all the same.
+    """
+    descriptor = open_to_change(file)
+    until = time.monotonic() + most_seconds
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        is_free = _try_lock(descriptor)
+        while not is_free and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
+            is_free = _try_lock(descriptor)
+        yield is_free
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    if not _try_lock(descriptor):
         holder = _read_holder(descriptor)
         raise ResultError(
             f"{path} is being run by {holder}. Wait for it, or watch it: qmac watch "
             f"{shell_quote(path)}"
-        ) from None
+        )
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Take a lock, if no other process holds it; systems without locks have it free."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
     except OSError:  # a file system without locks
-        return
+        return True
+    return True
 
 
 def _read_holder(descriptor: int) -> str:

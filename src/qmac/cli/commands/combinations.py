@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,13 @@ import typer
 
 import qmac
 from qmac.cli import streams
-from qmac.cli.options import AsJson, Sample, check_prices_source, takes_rules
+from qmac.cli.options import (
+    AsJson,
+    Sample,
+    check_prices_source,
+    find_prices_file,
+    takes_rules,
+)
 from qmac.errors import OptionError
 
 WINDOWS_EACH = 4
@@ -26,7 +33,8 @@ def backtest(
         list[str],
         typer.Argument(
             metavar="[PRICES] BUY_FAST BUY_SLOW SELL_FAST SELL_SLOW",
-            help="CSV or Parquet file of the prices, and the window of each average.",
+            help="CSV or Parquet file of the prices, or a name such as yahoo:SPY, and the window "
+            "of each average.",
         ),
     ],
     sample: Sample = False,
@@ -74,7 +82,8 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar="[PRICES] WINDOWS...",
-            help="CSV or Parquet file of the prices, and four windows for each combination.",
+            help="CSV or Parquet file of the prices, or a name such as yahoo:SPY, and four windows "
+            "for each combination.",
         ),
     ] = None,
     source: Annotated[
@@ -151,4 +160,8 @@ def _parse_windows(windows: Sequence[str]) -> tuple[int, ...]:
 def _read_prices(path: Path | None, *, sample: bool) -> Any:
     """Return the prices of a file or of the bundled sample."""
     check_prices_source(path, sample=sample)
-    return qmac.sample_prices() if path is None else qmac.read_prices(path)
+    if path is None:
+        return qmac.sample_prices()
+    file = find_prices_file(path)
+    prices = qmac.read_prices(file)
+    return prices if file == path else replace(prices, name=path.as_posix().partition(":")[2])

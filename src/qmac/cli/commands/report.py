@@ -11,7 +11,7 @@ import typer
 
 from qmac._checks import check_path
 from qmac.cli import streams
-from qmac.cli.options import Directory
+from qmac.cli.options import Directory, find_prices_file
 from qmac.errors import OptionError, shell_quote
 
 PAGE = "report.html"
@@ -99,7 +99,7 @@ def _prepare_result(results: Any, prices: Path | None) -> tuple[Any, Callable[[A
     if prices is not None:
         from qmac.api import read_prices
 
-        result = result.with_prices(read_prices(prices))
+        result = result.with_prices(read_prices(find_prices_file(prices)))
     return build_report(result), render_report
 
 

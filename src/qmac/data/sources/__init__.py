@@ -1,0 +1,1 @@
+"""Prices from the market by name: sources, and the copies of what they gave."""
