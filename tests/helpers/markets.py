@@ -44,7 +44,7 @@ def _around_the_clock(step: str) -> Callable[[Random, int], pd.DatetimeIndex]:
 def currency_hours(rng: Random, bars: int) -> pd.DatetimeIndex:
     """Hours from Sunday 22:00 to Friday 22:00."""
     index = pd.date_range("2018-03-04 22:00", periods=int(bars * 1.5) + 60, freq="h")
-    hours = index.dayofweek * 24 + index.hour
+    hours = index.day_of_week * 24 + index.hour
     return index[(hours < 118) | (hours >= 166)][:bars]
 
 

@@ -31,11 +31,13 @@ SPLITS = {1.5: "3:2"} | {float(new): f"{new}:1" for new in (2, 3, 4, 5, 6, 7, 8,
 REVERSE_SPLITS = {float(old): f"1:{old}" for old in (4, 5, 8, 10, 15, 20, 25, 30, 50, 100)}
 SPLIT_TOLERANCES = 0.015, 0.08
 """Least and most distance of a move from a usual ratio, for the move of the market that day."""
-SPLIT_FACTOR, SEVERAL_FACTOR, NEAR_FACTOR = 5.5, 3.5, 10.0
+SPLIT_FACTOR, SEVERAL_FACTOR, NEAR_FACTOR = 5.5, 3.0, 10.0
 """How far beyond the next largest move a 2:1 split must be: the only one, each of several, and one
 beyond its neighbourhood. More for rarer ratios, see ``_match_split``."""
 JUMP_FACTOR, SPIKE_FACTOR = 20.0, 3.0
 """How far beyond it any move must be that stays, and one that is taken back."""
+RANGE_FACTOR = 10.0
+"""How far beyond the next largest the logarithm of high over low must be."""
 LEAST_JUMP = 0.5
 WILD = 1.9
 """No market rises ten-fold and falls back within days; that needs no comparison, nor does such a
@@ -53,6 +55,7 @@ BLOCK_COMPARISONS = 2 * 10**7
 """Repeated blocks are not looked for in series with which it would take more."""
 ROUNDING = 1e-5
 """Relative error of adjusted prices that were rounded apart from each other."""
+FEW_TRADES = 50
 LITTLE_VOLUME = 0.1
 """Share of the median volume; where volumes are often below it, no trade at all is usual, too."""
 SECONDS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -102,9 +105,12 @@ def find_anomalies(
     [('lost point', 3)]
     """
     bars = _Bars(frame, name)
+    if len(bars) < 2:
+        return tuple(filter(None, [_find_future_date(bars, now)]))
     found = _find_moves(bars)
     finders: tuple[Callable[[_Bars], Anomaly | None], ...] = (
         _find_outside,
+        _find_wide_range,
         _find_stale,
         _find_repeated_block,
         _find_zero_volume,
@@ -249,23 +255,35 @@ def _find_spikes(
 ) -> list[tuple[int, int, float]]:
     """Return the pairs of large moves that cancel each other, and the largest move around them."""
     spikes = []
+    sizes = np.abs(changes)
     position = 0
     while position < rows.size - 1:
-        here, there = float(changes[position]), float(changes[position + 1])
-        bars = int(rows[position + 1] - rows[position])
-        size = min(abs(here), abs(there))
-        is_back = here * there < 0 and abs(here + there) < 0.35 * size
-        is_near = bars <= (WILD_BARS if size >= WILD else SPIKE_BARS)
-        if is_back and is_near and size >= LEAST_ODD:
-            ends = {int(rows[position]), int(rows[position + 1])}
-            is_wild = size >= WILD and _is_power_of_ten(here)
+        partner = _find_return(rows, changes, position) if sizes[position] >= LEAST_ODD else 0
+        if partner:
+            size = float(min(sizes[position], sizes[partner]))
+            is_wild = size >= WILD and _is_power_of_ten(float(changes[position]))
+            ends = {int(rows[position]), int(rows[partner])}
             other = 0.0 if is_wild else _measure_around(close, ends)
             is_odd = size >= SPIKE_FACTOR * other
             if is_odd and not _is_few_ticks(close, int(rows[position])):
-                spikes.append((position, position + 1, min(other, rest)))
-                position += 1
+                spikes.append((position, partner, min(other, rest)))
+                position = partner
         position += 1
     return spikes
+
+
+def _find_return(rows: np.ndarray, changes: np.ndarray, position: int) -> int:
+    """Return the position of the large move, soon after another, that cancels it; 0 for none."""
+    change = float(changes[position])
+    bars = WILD_BARS if abs(change) >= WILD else SPIKE_BARS
+    for partner in range(position + 1, rows.size):
+        if rows[partner] - rows[position] > bars:
+            break
+        if abs(changes[partner]) >= abs(change) / 2:  # smaller ones are of the market
+            sum_ = change + float(changes[partner])
+            is_back = abs(sum_) < 0.35 * min(abs(change), abs(float(changes[partner])))
+            return partner if is_back else 0
+    return 0
 
 
 def _measure_around(close: np.ndarray, rows: set[int]) -> float:
@@ -298,6 +316,8 @@ def _find_lasting(
 
     The one of all moves, or the several ones, that are so far beyond the next largest.
     """
+    if rows.size == close.size - 1:  # all moves are large, and none is beyond the others
+        rest = float(np.abs(changes).min(initial=np.inf))
     sizes = np.append(np.abs(changes), rest)
     order = np.argsort(-sizes, kind="stable")
     ranked = sizes[order]
@@ -430,6 +450,34 @@ def _find_outside(bars: _Bars) -> Anomaly | None:
     )
 
 
+def _find_wide_range(bars: _Bars) -> Anomaly | None:
+    """Return the rows whose high is further above low than any other, as with a lost point."""
+    if "High" not in bars.columns or "Low" not in bars.columns:
+        return None
+    high, low = bars.columns["High"], bars.columns["Low"]
+    rows = [np.zeros(0, np.int64)]
+    rest = 1.0
+    for start in range(0, len(bars), BLOCK):
+        range_ = high[start : start + BLOCK] / low[start : start + BLOCK]
+        if range_.max() >= math.exp(LEAST_JUMP):
+            wide = np.flatnonzero(range_ >= math.exp(LEAST_JUMP))
+            rows.append(wide + start)
+            range_[wide] = 1.0
+        rest = max(rest, float(range_.max()))
+    every = np.concatenate(rows)
+    sizes = np.log(high[every] / low[every])
+    ranked = np.append(np.sort(sizes)[::-1], math.log(rest))
+    beyond = np.flatnonzero(ranked[:-1] >= RANGE_FACTOR * ranked[1:])
+    least = float(ranked[beyond[-1]]) if beyond.size else WILD
+    odd = every[sizes >= min(least, WILD)]
+    if not odd.size:
+        return None
+    row = int(odd[0])
+    text = f"ranges from {low[row]:.10g} to {high[row]:.10g} and closes at {bars.close[row]:.10g}"
+    action = "Correct high and low, or drop the row."
+    return bars.describe("wide range", odd.tolist(), text, action)
+
+
 def _find_stale(bars: _Bars) -> Anomaly | None:
     """Return the run of equal closes that is too long for how often the series repeats one."""
     is_same = bars.close[1:] == bars.close[:-1]
@@ -513,7 +561,8 @@ def _find_zero_volume(bars: _Bars) -> Anomaly | None:
     zeros = zeros[zeros > int(np.argmax(volume > 0))]  # of indices it begins decades later
     positive = volume[volume > 0]
     little = np.count_nonzero(positive < LITTLE_VOLUME * np.median(positive))
-    if zeros.size <= little:
+    is_count = np.median(positive) < FEW_TRADES * _measure_tick(positive[:1000])
+    if zeros.size <= little or is_count:
         return None
     row = int(zeros[0])
     text = f"has a volume of {volume[row]:.10g}, and the median is {np.median(positive):.3g}"
