@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pandas as pd
 from qmac.data.columns import DATE, SYMBOL, TIME
 from qmac.data.containers import Content
 from qmac.data.layouts.find import TextSelection, select_text
+from qmac.data.layouts.layout import split_line
 from qmac.data.lines import LineLayout, read_blocks
 from qmac.data.options import ReadOptions
 from qmac.data.table import Table, convert_texts
@@ -29,6 +31,7 @@ BYTES_PER_TEXT = 90
 """More for each text beside the dates: the names of symbols."""
 MOST_FIELDS = 20_000
 """Most columns of a CSV file: their names take half a second."""
+DIGITS = re.compile(r"-?[\d.]+([eE]\+?\d+)?\s*$")
 HEAD_LINES = 12
 """Lines from which a layout is known."""
 EMPTY = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-", "#N/A"]
@@ -137,6 +140,7 @@ class _Parser:
     def __init__(self, layout: TextSelection, fields: int, options: ReadOptions, name: str) -> None:
         columns = layout.selection.columns
         texts = [each.place for each in columns if each.role in (DATE, TIME, SYMBOL)]
+        exact = [each.place for each in columns if each.role in (TIME, SYMBOL)]
         numbers = {each.place: each.role for each in columns if each.place not in texts}
         places = sorted([*texts, *numbers])
         self.is_last_needed = bool(places) and places[-1] == fields - 1
@@ -147,10 +151,17 @@ class _Parser:
         self._pandas: dict[str, Any] = {
             "header": None, "names": range(fields), "usecols": places, "index_col": False,
             "sep": layout.separator, "skipinitialspace": True, "keep_default_na": False,
-            "na_values": dict.fromkeys(numbers, EMPTY), "dtype": dict.fromkeys(texts, "str"),
+            "na_values": dict.fromkeys(numbers, EMPTY), "dtype": dict.fromkeys(exact, "str"),
         }  # fmt: skip
+        self._dates = [place for place in texts if place not in exact]
         if decimal == ",":
             self._read_texts()
+
+    def _keep_digits(self, block: bytes) -> None:
+        """Read dates such as 20240102 as texts; others are, and twice as fast without a word."""
+        row = split_line(block[: block.find(b"\n")].decode("utf-8", "replace"), self._pandas["sep"])
+        dates = [place for place in self._dates if place < len(row) and DIGITS.match(row[place])]
+        self._pandas["dtype"] |= dict.fromkeys(dates, "str")
 
     def _read_texts(self) -> None:
         """From now on, read prices as texts: pandas would take 1.234 for 1.2."""
@@ -161,6 +172,8 @@ class _Parser:
         frame: pd.DataFrame
         if not block or block.isspace():
             return pd.DataFrame({place: [] for place in self._pandas["usecols"]})
+        if rows == 0:
+            self._keep_digits(block)
         with warnings.catch_warnings():
             # of columns with mixed types: the check of the values names the row
             warnings.simplefilter("ignore")
