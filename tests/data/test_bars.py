@@ -8,6 +8,7 @@ import pytest
 from qmac.data.bars import build_bars
 from qmac.data.columns import Column
 from qmac.data.layouts.find import NAMED, Selection
+from qmac.data.layouts.layout import Layout
 from qmac.data.options import DEFAULT, ReadOptions
 from qmac.errors import PricesError
 
@@ -27,6 +28,26 @@ def test_a_column_that_is_not_needed_stops_nothing():
     assert origin.notes[0].startswith("Open is not read: ")
     with pytest.raises(PricesError, match="Close is 0 in row 2"):
         build(Close=[5, 0, 7])
+
+
+def test_rows_without_any_price_are_no_bars():
+    layout = Layout(name="a", has_empty_rows=True)
+    nan = float("nan")
+    frame, origin = build(Open=[5, nan, 6], Close=[5, nan, 7], Volume=[1, 0, 1], layout=layout)
+    assert frame["Close"].tolist() == [5, 7]
+    assert origin.notes == ("SPY: 1 rows without any price are left out, as bars without a trade.",)
+    with pytest.raises(PricesError, match="Close is nan in row 2|Close is empty in row 2"):
+        build(Open=[5, 6, 6], Close=[5, nan, 7], layout=layout)
+    with pytest.raises(PricesError, match="empty in row 1"):
+        build(Close=[nan, nan, nan], layout=layout)
+
+
+def test_a_known_zone_is_converted_to_that_of_the_user():
+    layout = Layout(name="a", timezone="America/New_York")
+    frame, _ = build(Close=[5, 6, 7], layout=layout)
+    assert str(frame.index[0]) == "2024-01-02 00:00:00-05:00"
+    frame, _ = build(Close=[5, 6, 7], layout=layout, options=ReadOptions(timezone="UTC"))
+    assert str(frame.index[0]) == "2024-01-02 05:00:00+00:00"
 
 
 def test_a_descending_file_is_turned_round():

@@ -119,6 +119,17 @@ def test_a_form_of_the_user():
         read("02/01/2024", "2024-01-03", form="%d/%m/%Y")
 
 
+def test_a_zone_may_follow_a_form():
+    texts = ("30.03.2024 00:00:00.000 GMT+0100", "01.04.2024 00:00:00.000 GMT+0200")
+    form = "%d.%m.%Y %H:%M:%S.%f"
+    assert read(*texts, form=form) == ["2024-03-30 00:00:00", "2024-04-01 00:00:00"]
+    texts = ("02.01.2024 10:00:00.000 GMT+0100", "02.04.2024 10:00:00.000 GMT+0200")
+    assert read(*texts, form=form) == ["2024-01-02 09:00:00+00:00", "2024-04-02 08:00:00+00:00"]
+    assert read("02.01.24 +0100", form="%d.%m.%y %z") == ["2024-01-01 23:00:00+00:00"]
+    with pytest.raises(FormError, match="'02/01/2024 10:00 GMT.0100', .*not %d.%m.%Y"):
+        read("02/01/2024 10:00 GMT+0100", form="%d.%m.%Y %H:%M")
+
+
 @given(
     st.datetimes(pd.Timestamp("1950-01-01"), pd.Timestamp("2024-01-01")),
     st.sampled_from(["%Y-%m-%d %H:%M:%S", "%Y.%m.%d %H:%M:%S", "%Y%m%d %H%M%S",

@@ -49,6 +49,21 @@ def test_an_index_that_counts_rows_has_no_dates(columns):
         Prices.of(GOOD[columns].reset_index(drop=True))
 
 
+def test_rows_without_names_are_those_of_a_known_layout_or_refused():
+    day, bar = 86_400_000, [100.0, 102.0, 99.0, 101.0, 5.0]
+    frame = pd.DataFrame([[1_704_153_600_000 + day * row, *bar] for row in range(3)])
+    assert Prices.of(frame).origin.layout == "ccxt arrays"
+    swapped = frame[[0, 1, 4, 2, 3, 5]].set_axis(range(6), axis=1)
+    assert Prices.of(swapped).origin.layout == "Bitfinex arrays"
+    assert Prices.of(swapped).close.tolist() == [101] * 3
+    flat = frame.copy()
+    flat[[1, 2, 3, 4]] = 100.0
+    with pytest.raises(PricesError, match="no names of columns.* Name the columns"):
+        Prices.of(flat)
+    words = ReadOptions(columns="date,open,high,low,close,volume")
+    assert read_table(flat, words, "a").selection.close == "number 5"
+
+
 def test_the_first_column_of_a_file_has_the_dates():
     data = GOOD.reset_index(names="when")
     table = read_table(data, DEFAULT, "a.parquet", is_file=True)

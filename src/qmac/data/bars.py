@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from qmac.data.columns import ADJUSTED, COLUMNS
-from qmac.data.dates import find_order, read_dates
+from qmac.data.dates import find_order, read_dates, to_zone
 from qmac.data.layouts.find import Selection
 from qmac.data.options import ReadOptions
 from qmac.data.origin import Origin
@@ -45,12 +45,11 @@ def build_bars(
         If dates or closes are invalid; the message names row and date.
     """
     layout = selection.layout
-    dates, notes = read_dates(
-        rows.index,
-        name,
-        options.date_format or layout.date_format,
-        options.timezone or layout.timezone,
-    )
+    rows, empty = _drop_empty(rows, name) if layout.has_empty_rows else (rows, ())
+    date_format = options.date_format or layout.date_format
+    dates, notes = read_dates(rows.index, name, date_format, layout.timezone)
+    dates = to_zone(dates, options.timezone, name)
+    notes += empty
     frame = pd.DataFrame(
         {each: rows[each].array for each in (*COLUMNS, ADJUSTED) if each in rows.columns},
         index=dates,
@@ -65,7 +64,7 @@ def build_bars(
     frame, is_adjusted, adjustment = _adjust(frame, options, name)
     if layout.scale != 1:
         for each in set(PRICES) & set(frame.columns):
-            frame[each] /= layout.scale
+            frame[each] = frame[each] / layout.scale  # not in place: a frame stays as it is
     origin = Origin(
         layout.name,
         ADJUSTED if is_adjusted else selection.close,
@@ -74,6 +73,16 @@ def build_bars(
         left_out,
     )
     return frame.astype(np.float64), origin
+
+
+def _drop_empty(rows: pd.DataFrame, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the rows that have a price, and what is to be said of the others."""
+    is_empty = rows[[each for each in PRICES if each in rows]].isna().all(axis=1).to_numpy()
+    count = int(is_empty.sum())
+    if count in (0, len(rows)):
+        return rows, ()
+    note = f"{name}: {count:,} rows without any price are left out, as bars without a trade"
+    return rows[~is_empty], (f"{note}.",)
 
 
 def _adjust(

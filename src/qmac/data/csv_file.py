@@ -120,7 +120,7 @@ def _find_layout(
     layout = select_text(texts, options, name)
     skipped = layout.header_lines
     end = lines[skipped - 1][1] if skipped else 0
-    place = len(layout.selection.layout.above) if skipped else 0
+    place = layout.selection.layout.count_above(texts) if skipped else 0
     begin = lines[place][0] if lines else b""
     return layout, begin, block[end:]
 

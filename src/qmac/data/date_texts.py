@@ -110,7 +110,8 @@ def read_texts(texts: Any, date_format: str | None) -> tuple[pd.DatetimeIndex, t
     texts : array of str
         Without blanks around them, ``(T,)``.
     date_format : str or None
-        Their form as of ``datetime.strptime``; None for one of the table.
+        Their form as of ``datetime.strptime``, behind which a zone may follow; None for one of
+        the table.
 
     Returns
     -------
@@ -128,20 +129,24 @@ def read_texts(texts: Any, date_format: str | None) -> tuple[pd.DatetimeIndex, t
         raise FormError(f"row {row + 1} has no date. Fill it in or drop the row.")
     if date_format is not None:
         dates = _parse(texts, date_format)
-        if dates is None:
-            _refuse_row(texts, date_format, f"Its form is not {date_format}")
-        assert dates is not None
-        return dates, ()
+        if dates is not None:
+            return dates, ()
     zoned = ZONED.fullmatch(texts[0].as_py())
     if zoned is None:
-        return _read_walls(texts), ()
+        return _read_walls(texts, date_format), ()
     walls, zones = _split_zones(texts, zoned["zone"])
-    return _join_zones(_read_walls(walls, texts), zones)
+    return _join_zones(_read_walls(walls, date_format, texts), zones)
 
 
-def _read_walls(walls: Any, texts: Any = None) -> pd.DatetimeIndex:
+def _read_walls(walls: Any, date_format: str | None, texts: Any = None) -> pd.DatetimeIndex:
     """Return times of a clock on a wall, whose texts have no zone."""
     shown = walls if texts is None else texts
+    if date_format is not None:
+        dates = _parse(walls, date_format)
+        if dates is None:
+            _refuse_row(walls, date_format, f"Its form is not {date_format}", shown)
+        assert dates is not None
+        return dates
     first = walls[0].as_py()
     iso = ISO.fullmatch(first)
     if iso:

@@ -111,11 +111,31 @@ def read_dates(
             f"{name}: row {row + 1} has the date {dates[row]}, before the year {FIRST_YEAR}. Write "
             "dates as 2010-01-04."
         )
-    return Dates(_to_zone(dates, timezone, name), notes)
+    return Dates(to_zone(dates, timezone, name), notes)
 
 
-def _to_zone(dates: pd.DatetimeIndex, zone: str | None, name: str) -> pd.DatetimeIndex:
-    """Return dates in a zone, in which those without one are."""
+def to_zone(dates: pd.DatetimeIndex, zone: str | None, name: str) -> pd.DatetimeIndex:
+    """Return dates in a zone, in which those without one are.
+
+    Parameters
+    ----------
+    dates : DatetimeIndex
+        ``(T,)``.
+    zone : str or None
+        Name of a zone; None to leave them as they are.
+    name : str
+        Name of the prices, for messages.
+
+    Returns
+    -------
+    DatetimeIndex
+        With the zone.
+
+    Raises
+    ------
+    PricesError
+        If one is no moment of a clock in the zone.
+    """
     if zone is None:
         return dates
     if dates.tz is not None:

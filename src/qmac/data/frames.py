@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from qmac.data.columns import DATE, DATE_NAMES, SYMBOL, SYMBOL_NAMES, Column
-from qmac.data.layouts.find import LAYOUTS, Selection, select_given, select_names
+from qmac.data.layouts.find import LAYOUTS, Selection, select_given, select_names, select_rows
 from qmac.data.layouts.levels import find_levels
 from qmac.data.options import ReadOptions
 from qmac.data.table import Table
@@ -15,6 +15,8 @@ from qmac.errors import PricesError
 
 ROWS_SHOWN = 3
 """First rows, which prove a layout."""
+BARE_ROWS_SHOWN = 12
+"""The same without names of columns: the prices must show their order."""
 NO_DATES = "-"
 """Name of a column that is not looked at: the index has the dates."""
 
@@ -49,15 +51,19 @@ def read_table(
     """
     if frame.columns.nlevels > 1:
         return _read_levels(frame, name)
-    index = _find_index_columns(frame, is_file=is_file)
+    is_bare = _is_bare(frame)
+    index = {} if is_bare else _find_index_columns(frame, is_file=is_file)
     names = [*index, *map(str, frame.columns)]
     values = [*index.values(), *(frame.iloc[:, place] for place in range(frame.shape[1]))]
     rows = [
         [str(column[row]) if place < len(index) else str(column.iloc[row])
          for place, column in enumerate(values)]
-        for row in range(min(ROWS_SHOWN, len(frame)))
+        for row in range(min(BARE_ROWS_SHOWN if is_bare else ROWS_SHOWN, len(frame)))
     ]  # fmt: skip
-    selection = _select(names, rows, options, name, has_dates=list(index) == [DATE])
+    if is_bare and not options.names_columns:
+        selection = select_rows(rows, name)
+    else:
+        selection = _select(names, rows, options, name, has_dates=list(index) == [DATE])
     columns = {each.place: values[each.place] for each in selection.columns}
     if list(index) == [DATE] and selection.columns and selection.columns[0].place == 0:
         dates = columns.pop(0)
@@ -65,6 +71,12 @@ def read_table(
         selection = Selection(selection.layout, columns_left, selection.names, selection.left_out)
         return Table(_join(columns, len(frame)), selection, pd.Index(dates))
     return Table(_join(columns, len(frame)), selection)
+
+
+def _is_bare(frame: pd.DataFrame) -> bool:
+    """Return whether neither columns nor rows have names, as of a file without a header."""
+    count = frame.shape[1]
+    return count > 1 and isinstance(frame.index, pd.RangeIndex) and [*frame] == [*range(count)]
 
 
 def _join(columns: dict[int, Any], rows: int) -> pd.DataFrame:

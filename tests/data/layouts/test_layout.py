@@ -38,6 +38,33 @@ def test_columns():
     assert bare.select(None) == (Column(0, "Date"), Column(2, "Close"))
 
 
+def test_an_order_of_prices_is_shown_by_all_first_rows():
+    layout = Layout(
+        name="a", first_row=r"\d+(,\d+){4}", needs_bars=True, columns="date,open,high,low,close"
+    )
+    assert layout.find_header(["1,5,5,5,5", "2,5,7,4,6"]) == (0, ",")
+    for rows in (["1,5,5,5,5"], ["1,4,7,4,6"], ["1,5,7,4,6", "2,5,6,7,4"], ["1,5,7,4,6", "a"], []):
+        assert layout.find_header(rows) is None
+
+
+def test_a_name_of_the_file_tells_same_texts_apart():
+    layout = Layout(name="a", first_row=".*", columns="date,close", file_name="DAT_")
+    assert layout.find_header(["1,5"], "folder/DAT_A.csv") == (0, ",")
+    assert layout.find_header(["1,5"], "DAT_/a.csv") is None
+
+
+def test_lines_above_that_are_not_needed():
+    layout = Layout(name="a", headers=("Date,Close",), above=("http.*",), is_above_needed=False)
+    assert layout.find_header(["http://a", "Date,Close", "1,2"]) == (2, ",")
+    assert layout.find_header(["Date,Close", "1,2"]) == (1, ",")
+    assert layout.find_header(["other", "Date,Close", "1,2"]) is None
+
+
+def test_an_indicator_with_the_name_of_a_price_is_not_read():
+    layout = Layout(name="a", headers=("Date,Close,...",))
+    assert layout.select(["Date", " Close", "Close"]) == (Column(0, "Date"), Column(1, "Close"))
+
+
 @pytest.mark.parametrize(
     ("line", "fields"),
     [

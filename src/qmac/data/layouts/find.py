@@ -115,12 +115,14 @@ def select_text(lines: Sequence[str], options: ReadOptions, name: str) -> TextSe
     """
     if not options.names_columns and options.separator is None:
         for layout in LAYOUTS:
-            found = layout.find_header(lines) if layout.container == "csv" else None
+            found = layout.find_header(lines, name) if layout.container == "csv" else None
             if found is not None:
                 first, separator = found
                 names = None
+                if layout.refusal:
+                    raise PricesError(f"{name} is a file of {layout.name}: {layout.refusal}")
                 if layout.headers:
-                    names = tuple(split_line(lines[len(layout.above)], separator))
+                    names = tuple(split_line(lines[layout.count_above(lines)], separator))
                 columns = layout.select(names)
                 return TextSelection(Selection(layout, columns, names), separator, first)
         wide = levels.find_text(lines)
@@ -278,7 +280,8 @@ def select_names(
     """
     if not options.names_columns:
         for layout in LAYOUTS:
-            if not layout.above and not layout.below and layout.matches_names(names):
+            is_whole = layout.above and layout.is_above_needed
+            if not is_whole and not layout.below and layout.matches_names(names):
                 line = ",".join(rows[0]) if rows else ""
                 if not layout.first_row or re.fullmatch(layout.first_row, line):
                     return Selection(layout, layout.select(names), tuple(names))
@@ -292,6 +295,38 @@ def select_names(
     if wide:
         return Selection(SIDE_BY_SIDE, wide, tuple(names), left_out)
     raise PricesError(f"{name} has no Close column. {_suggest_close(names, roles)}")
+
+
+def select_rows(rows: Sequence[Sequence[str]], name: str) -> Selection:
+    """Return the layout of a table without names of columns.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of str
+        Its first rows.
+    name : str
+        Name of the table, for messages.
+
+    Returns
+    -------
+    Selection
+        A known layout.
+
+    Raises
+    ------
+    PricesError
+        If the rows prove none.
+    """
+    for layout in LAYOUTS:
+        mark = layout.separators[0]
+        if not layout.file_name and layout.matches_rows([mark.join(row) for row in rows], mark):
+            return Selection(layout, layout.select(None), None)
+    shown = show_lines([",".join(row) for row in rows])
+    raise PricesError(
+        f"{name} has no names of columns, and they are none that are known. It begins {shown}. "
+        "Name the columns, such as frame.columns = ['date', 'open', 'high', 'low', 'close', "
+        "'volume']."
+    )
 
 
 def _check_first_column(

@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 
 from qmac.data.columns import ROLE_BY_WORD, ROLES, Column, normalize_name
 
 MORE = "..."
 """Last in a header: more columns may follow."""
+BAR_WORDS = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,11 @@ class Layout:
     first_row: str = ""
     """Regular expression of the whole first row. It proves a layout without a header, and may be
     needed for one whose names alone prove nothing."""
+    needs_bars: bool = False
+    """Whether all of the first rows must match, and be bars whose High is highest and whose Low is
+    lowest, not all of them flat: others write such numbers in another order."""
+    file_name: str = ""
+    """Regular expression of how the name of the file begins, where others write the same text."""
     columns: str = ""
     """What the columns of a file without a header hold, in order: ``"date,time,open,-"``, where
     ``-`` is not read."""
@@ -35,6 +42,8 @@ class Layout:
     """Characters, each of which may separate the columns."""
     above: tuple[str, ...] = ()
     """Regular expressions of whole lines above the header."""
+    is_above_needed: bool = True
+    """Whether these lines prove it. Else they may be missing, as in a frame."""
     below: tuple[str, ...] = ()
     """The same between the header and the rows."""
     date_format: str | None = None
@@ -45,8 +54,12 @@ class Layout:
     """Decimal mark, ``.`` or ``,``; None where the numbers show it."""
     scale: float = 1.0
     """What prices are divided by."""
+    has_empty_rows: bool = False
+    """Whether there are rows without any price, for bars in which nothing was traded."""
     adjusted: bool | None = None
     """Whether closes are adjusted for splits and dividends; None where it is not known."""
+    refusal: str = ""
+    """Why such a file cannot be read, and what to do; empty for one that is read."""
     container: str = "csv"
     """Ending of the file of the example."""
     example: str = ""
@@ -57,6 +70,10 @@ class Layout:
     """Dates of the example, first and last, as pandas writes them."""
     symbol: str = ""
     """Symbol of the example, where the file names it."""
+    example_file: str = ""
+    """Name of the file of the example, where it proves the layout."""
+    bars_per_year: float | None = None
+    """Bars a year of the example, where they are telling."""
 
     @cached_property
     def _names(self) -> tuple[tuple[str, ...], ...]:
@@ -69,6 +86,12 @@ class Layout:
     @cached_property
     def _row(self) -> re.Pattern[str]:
         return re.compile(self.first_row)
+
+    @cached_property
+    def bar_places(self) -> dict[str, int]:
+        """Places of the prices in a row without a header."""
+        words = self.columns.split(",")
+        return {word: words.index(word) for word in BAR_WORDS if word in words}
 
     def matches_names(self, names: Sequence[str]) -> bool:
         """Return whether columns have the names of one of the headers.
@@ -83,7 +106,7 @@ class Layout:
         bool
             False for a layout without a header.
         """
-        given = tuple(names)
+        given = tuple(each.strip() for each in names)
         for header in self._names:
             if header == given:
                 return True
@@ -91,8 +114,44 @@ class Layout:
                 return True
         return False
 
-    def find_header(self, lines: Sequence[str]) -> tuple[int, str] | None:
+    def find_header(self, lines: Sequence[str], name: str = "") -> tuple[int, str] | None:
         """Return where the rows of a text begin, and what separates its columns.
+
+        Parameters
+        ----------
+        lines : sequence of str
+            First lines of a file that are not blank.
+        name : str, optional
+            Name of the file.
+
+        Returns
+        -------
+        tuple of int and str, or None
+            Number of lines before the first row, and the separator; None for another layout.
+        """
+        if self.file_name and not re.match(self.file_name, PurePath(name).name):
+            return None
+        if not self.headers:
+            separator = max(self.separators, key=lines[0].count) if lines else ""
+            return (0, separator) if self.matches_rows(lines, separator) else None
+        above = self.count_above(lines)
+        first = above + 1 + len(self.below)
+        if len(lines) < first:
+            return None
+        for separator in self.separators:
+            if not self.matches_names(split_line(lines[above], separator)):
+                continue
+            others = (*lines[:above], *lines[above + 1 : first])
+            patterns = self._patterns[len(self.above) - above :]
+            if not all(map(re.Pattern.fullmatch, patterns, others)):
+                continue
+            if self.first_row and not (len(lines) > first and self._row.fullmatch(lines[first])):
+                continue
+            return first, separator
+        return None
+
+    def count_above(self, lines: Sequence[str]) -> int:
+        """Return the number of lines above the header.
 
         Parameters
         ----------
@@ -101,29 +160,42 @@ class Layout:
 
         Returns
         -------
-        tuple of int and str, or None
-            Number of lines before the first row, and the separator; None for another layout.
+        int
+            0 where they are not needed, and not there.
         """
-        above, below = len(self.above), len(self.below)
-        if not self.headers:
-            is_proven = lines and self._row.fullmatch(lines[0]) is not None
-            return (0, self._find_separator(lines[0])) if is_proven else None
-        first = above + 1 + below
-        if len(lines) < first:
-            return None
-        for separator in self.separators:
-            if not self.matches_names(split_line(lines[above], separator)):
-                continue
-            others = (*lines[:above], *lines[above + 1 : first])
-            if not all(map(re.Pattern.fullmatch, self._patterns, others)):
-                continue
-            if self.first_row and not (len(lines) > first and self._row.fullmatch(lines[first])):
-                continue
-            return first, separator
-        return None
+        is_there = lines and self.above and re.fullmatch(self.above[0], lines[0])
+        return len(self.above) if self.is_above_needed or is_there else 0
 
-    def _find_separator(self, line: str) -> str:
-        return max(self.separators, key=line.count)
+    def matches_rows(self, rows: Sequence[str], separator: str) -> bool:
+        """Return whether rows prove a layout without a header.
+
+        Parameters
+        ----------
+        rows : sequence of str
+            First rows.
+        separator : str
+            What separates their fields.
+
+        Returns
+        -------
+        bool
+            False for a layout with a header.
+        """
+        if self.headers or not self.first_row or not rows:
+            return False
+        if not self.needs_bars:
+            return self._row.fullmatch(rows[0]) is not None
+        if not all(map(self._row.fullmatch, rows)):
+            return False
+        fields = [row.split(separator) for row in rows]
+        bars = [
+            {word: float(row[place]) for word, place in self.bar_places.items()} for row in fields
+        ]
+        are_bars = all(
+            bar["low"] <= min(bar.values()) and bar["high"] >= max(bar.values()) for bar in bars
+        )
+        # no other order of exchanges is possible then: each has another column in one of the places
+        return are_bars and any(bar["low"] < bar["open"] for bar in bars)
 
     def select(self, names: Sequence[str] | None) -> tuple[Column, ...]:
         """Return the columns that prices are made of.
@@ -138,11 +210,16 @@ class Layout:
         tuple of Column
             By place.
         """
+        roles: list[str]
         if names is None:
             roles = [ROLE_BY_WORD.get(word, "") for word in self.columns.split(",")]
         else:
-            roles = [self.roles.get(each, normalize_name(each)) for each in names]
-        return tuple(Column(place, role) for place, role in enumerate(roles) if role in ROLES)
+            roles = [self.roles.get(each.strip(), normalize_name(each)) for each in names]
+        return tuple(
+            Column(place, role)
+            for place, role in enumerate(roles)
+            if role in ROLES and roles.index(role) == place  # an indicator may be called Close too
+        )
 
 
 def split_line(line: str, separator: str) -> list[str]:
