@@ -410,7 +410,7 @@ def check_path(
     Traceback (most recent call last):
     ...
     qmac.errors.OptionError: prices must be a path on this machine, got the address \
-'https://example.com/spy.csv'. qmac fetches nothing; copy it first.
+'https://example.com/spy.csv'. qmac opens no address; download it first.
     """
     text = _read_path(value)
     is_nothing = is_new and isinstance(value, PurePath) and not value.parts
@@ -421,7 +421,7 @@ def check_path(
     if ADDRESS.match(text):
         raise error(
             f"{name} must be a path on this machine, got the address "
-            f"{describe(ADDRESS.sub(_add_slash, text))}. qmac fetches nothing; copy it first."
+            f"{describe(ADDRESS.sub(_add_slash, text))}. qmac opens no address; download it first."
         )
     try:
         return Path(text).expanduser()

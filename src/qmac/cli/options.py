@@ -480,8 +480,8 @@ def fetch_named(names: Sequence[Path]) -> tuple[dict[str, Path], dict[str, Price
     return files, failed
 
 
-def find_prices_file(path: Path) -> Path:
-    """Return the file of prices that a word of the command line names.
+def find_prices_file(path: Path) -> tuple[str, Path]:
+    """Return the file of prices that a word of the command line names, and what they are called.
 
     Parameters
     ----------
@@ -490,8 +490,8 @@ def find_prices_file(path: Path) -> Path:
 
     Returns
     -------
-    Path
-        The file, for a name that of its copy.
+    tuple of str and Path
+        For a name the symbol, and the file of its copy; for a file nothing, and the file.
 
     Raises
     ------
@@ -504,7 +504,7 @@ def find_prices_file(path: Path) -> Path:
     files, _ = fetch_named(names)
     if len(files) > 1:
         raise OptionError(f"{path} names {len(files)} symbols, and one is needed. Name one.")
-    return next(iter(files.values()), path)
+    return next(iter(files.items()), ("", path))
 
 
 def _choose_executor(

@@ -41,6 +41,8 @@ OPTIONAL = {
     "openpyxl": "qmac export --format xlsx",
     "plotly": "qmac report",
     "ray": "runs on many machines",
+    "yfinance": "prices by name, such as yahoo:SPY",
+    "ccxt": "prices by name, such as binance:BTC/USDT",
 }
 """Packages that qmac works without, and their use."""
 FEATURES = ("avx512f", "avx512vl", "avx2", "avx", "fma", "sse4.2", "neon", "sve")

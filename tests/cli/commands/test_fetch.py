@@ -1,6 +1,8 @@
 """``qmac fetch``, and names in place of files in the other commands."""
 
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from helpers.vendors import TOO_MANY, Klines, yahoo_days
 
 import qmac
 
+ROOT = Path(__file__).parents[3]
 SMALL = ["--windows", "2:9", "--top", "3"]
 
 
@@ -39,6 +42,57 @@ def test_a_line_each(market, tmp_path):
         "binance:BTC/USDT:1h: 348 bars, 2024-03-01 00:00 UTC to 2024-03-15 11:00 UTC, raw "
         "(as traded), "
     )
+
+
+def find_documented():
+    """Return the commands of the pages that name prices."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    text = "\n".join(page.read_text("utf-8") for page in pages)
+    lines = re.findall(r"^(?:\| `\w+` \|.*\| `)?qmac ([^`\n]*yahoo:[^`\n]*)", text, re.MULTILINE)
+    return list(dict.fromkeys(lines))
+
+
+DOCUMENTED = find_documented()
+
+
+@pytest.mark.parametrize("line", DOCUMENTED)
+def test_documented_commands_run(market, line):
+    words = shlex.split(line, comments=True)
+    windows = ["--windows", "2:9"] if words[0] == "optimize" else []
+    if words[0] == "backtest":
+        words[2:] = ["2", "5", "3", "8"]
+    done = inside(*words, *windows)
+    assert done.returncode == 0, done.stderr
+
+
+def test_several_commands_are_documented():
+    assert len(DOCUMENTED) >= 4
+
+
+@pytest.mark.parametrize("page", ["sources.md"])
+def test_documented_python_runs(market, page):
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL
+    )
+    names = {"qmac": qmac}
+    for block in blocks:
+        exec(compile(block, page, "exec"), names)  # noqa: S102
+    assert len(names["prices"]) == 50 and list(names["many"]) == ["SPY", "QQQ", "IWM"]
+
+
+def test_the_source_of_contributing_works(tmp_path, monkeypatch):
+    from qmac.data.sources import fetching
+
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## A source of prices")[2]
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    bar = (pd.Timestamp("2024-01-02"), 1.0, 2.0, 0.5, 1.5, 10)
+    names = {"download": lambda symbol, interval, since: [bar] if symbol == "SPY" else []}
+    exec(compile(block, "CONTRIBUTING.md", "exec"), names)  # noqa: S102
+    monkeypatch.setenv("QMAC_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(fetching, "find_source", lambda name: names["Mine"]())
+    assert qmac.fetch("mine:SPY").close.tolist() == [1.5]
+    with pytest.raises(qmac.InputError, match="mine has no symbol QQQ"):
+        qmac.fetch("mine:QQQ")
 
 
 def test_raw_is_said(market):
@@ -170,4 +224,4 @@ def test_a_job_file_fetches_nothing(market):
 def test_drives_and_addresses_are_no_names(market, path):
     done = inside("optimize", path, *SMALL)
     assert done.returncode == 2 and market.requests == []
-    assert "no such file" in done.stderr or "fetches nothing" in done.stderr
+    assert "no such file" in done.stderr or "opens no address" in done.stderr

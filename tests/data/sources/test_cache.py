@@ -98,6 +98,11 @@ def write_other_facts(path):
     path.with_suffix(".json").write_text(json.dumps(header | {"symbol": "QQQ"}))
 
 
+def write_other_moment(path):
+    header = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(header | {"fetched": "2o24"}))
+
+
 def replace_by_link(path):
     path.rename(path.with_name("elsewhere"))
     path.symlink_to(path.with_name("elsewhere"))
@@ -114,6 +119,7 @@ def replace_by_link(path):
         lambda path: path.with_suffix(".json").write_bytes(b"\xff\xfe"),
         damage_checksum,
         write_other_facts,
+        write_other_moment,
         replace_by_link,
     ],
 )

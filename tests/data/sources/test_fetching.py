@@ -33,6 +33,7 @@ def count_requests(market, call):
 def test_one_name_is_prices_and_several_are_a_dict(market):
     one = qmac.fetch("yahoo:SPY")
     assert isinstance(one, qmac.Prices) and one.name == "SPY" and len(one) == 50
+    assert one.origin.to_dict() == {"layout": "yahoo", "close": "Close", "adjusted": True}
     both = qmac.fetch("yahoo:SPY,QQQ")
     assert list(both) == ["SPY", "QQQ"] and both["QQQ"].name == "QQQ"
     assert list(qmac.fetch(["yahoo:SPY"])) == ["SPY"]

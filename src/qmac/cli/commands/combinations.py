@@ -162,6 +162,6 @@ def _read_prices(path: Path | None, *, sample: bool) -> Any:
     check_prices_source(path, sample=sample)
     if path is None:
         return qmac.sample_prices()
-    file = find_prices_file(path)
+    symbol, file = find_prices_file(path)
     prices = qmac.read_prices(file)
-    return prices if file == path else replace(prices, name=path.as_posix().partition(":")[2])
+    return replace(prices, name=symbol) if symbol else prices

@@ -99,7 +99,8 @@ def _prepare_result(results: Any, prices: Path | None) -> tuple[Any, Callable[[A
     if prices is not None:
         from qmac.api import read_prices
 
-        result = result.with_prices(read_prices(find_prices_file(prices)))
+        _, file = find_prices_file(prices)
+        result = result.with_prices(read_prices(file))
     return build_report(result), render_report
 
 

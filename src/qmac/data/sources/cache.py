@@ -150,7 +150,7 @@ def read_copy(name: SourceName, *, is_raw: bool) -> Copy | None:
             return _read(path, name, is_raw=is_raw)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except Exception as error:  # Arrow raises anything at damage
             reason = str(getattr(error, "strerror", None) or error).partition("\n")[0]
     warn(f"{path} is damaged and not used: {reason}.", stacklevel=2)
     return None
@@ -162,13 +162,24 @@ def _read(path: Path, name: SourceName, *, is_raw: bool) -> Copy:
     content = read_bytes(path, MOST_BYTES)
     if hashlib.sha256(content).hexdigest() != header.pop("checksum"):
         raise ValueError("its checksum is not that of its JSON file")
+    stream = io.BytesIO(content)
+    if _read_metadata(stream) != header:
+        raise ValueError("its metadata are not what its JSON file says")
     facts = Facts(**header)
     wanted = (name.source, name.symbol, name.interval, is_raw, FORMAT)
     if (facts.source, facts.symbol, facts.interval, facts.raw, facts.format) != wanted:
         raise ValueError(f"it holds {facts.source}:{facts.symbol}:{facts.interval}")
-    stream = io.BytesIO(content)
     check_table(stream, facts.bars)
-    return Copy(path, facts, pd.read_parquet(stream))
+    copy = Copy(path, facts, pd.read_parquet(stream))
+    copy.compute_age(pd.Timestamp(copy.since or 0))  # that both are moments
+    return copy
+
+
+def _read_metadata(stream: io.BytesIO) -> Any:
+    """Return the facts in the metadata of a Parquet file."""
+    import pyarrow.parquet as pq
+
+    return json.loads((pq.read_schema(stream).metadata or {}).get(METADATA, b"null"))
 
 
 def write_copy(

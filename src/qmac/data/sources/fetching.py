@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from qmac._checks import check_callable, check_flag, describe
+from qmac.data.origin import Origin
 from qmac.data.prices import Prices
 from qmac.data.sources import base
 from qmac.data.sources.base import Bars, BarsRequest, Source
@@ -236,7 +237,9 @@ def _cut(copy: Copy, since: pd.Timestamp | None, label: str) -> Prices:
             f"{label} has no bars since {since:%Y-%m-%d}: the last is of {copy.facts.last}. "
             "Use an earlier day."
         )
-    return Prices.of(frame, label)
+    facts = copy.facts
+    origin = Origin(layout=facts.source, adjusted=facts.adjusted)
+    return replace(Prices.of(frame, label), origin=origin)
 
 
 def update_copies(
