@@ -471,6 +471,36 @@ def test_a_hard_link_in_a_run_is_refused_by_name(directory, mine, name):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
+def test_what_is_no_file_where_a_snapshot_is_set_aside(directory, mine, evaluator):
+    place, before = directory.path / "snapshots" / "of-SPY", contents(mine)
+    for make in (os.mkfifo, os.mkdir, lambda path: path.symlink_to(mine / "notes.txt")):
+        make(place)
+        with pytest.raises(ResultError, match="of-SPY is not opened: of-SPY is a"):
+            directory.locked().__enter__()
+        directory.save_snapshot(FITS, ledger_of(evaluator))
+        with pytest.warns(UserWarning, match="of-SPY is in the way"):  # it came later
+            directory.set_aside(SPY)
+        assert directory.load_snapshot(SPY, DATASET, ledger_of(evaluator))[0] is not None
+        place.rmdir() if place.is_dir() else place.unlink()
+    place.hardlink_to(directory.path / "snapshots" / "00000001")  # as a backup has it
+    with directory.locked():
+        directory.set_aside(SPY)
+    assert contents(mine) == before and place.stat().st_nlink >= 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_pipe_where_a_snapshot_is_being_written_loses_no_work(directory, evaluator):
+    pipes = [f".{number:08}.part" for number in range(1, 8)]
+    for name in pipes:
+        os.mkfifo(directory.path / "snapshots" / name)
+    directory.save_snapshot(FITS, ledger_of(evaluator))
+    assert directory.load_snapshot(SPY, DATASET, ledger_of(evaluator))[0] is not None
+    (directory.path / "snapshots" / ".00000009.2.part").touch()  # of a killed process
+    directory.drop_snapshots()
+    assert sorted(path.name for path in (directory.path / "snapshots").iterdir()) == pipes
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
 def test_a_link_that_comes_later_is_not_followed(directory, mine, evaluator):
     """The directory was as it should be when its lock was taken."""
     before, ledger = contents(mine), ledger_of(evaluator)

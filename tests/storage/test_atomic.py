@@ -104,3 +104,36 @@ def test_a_disk_that_fails_to_sync_is_not_passed_over(path, monkeypatch):
     with pytest.raises(OSError):
         sync(path.parent)
     sync(path.parent / "nowhere")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and links of POSIX")
+@pytest.mark.parametrize("kind", ["pipe", "link", "directory", "full directory"])
+def test_what_is_no_file_in_the_way_stops_no_write_and_stays(path, tmp_path, kind):
+    def occupy(place):
+        if kind == "pipe":
+            os.mkfifo(place)
+        elif kind == "link":
+            place.symlink_to(mine)
+        else:
+            place.mkdir()
+        if kind.startswith("full"):
+            (place / "notes.txt").write_text("mine")
+
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    occupy(tmp_path / ".file.part")
+    occupy(tmp_path / ".file.2.part")
+    (tmp_path / ".file.3.part").write_text("of a killed process")
+    before = sorted(tmp_path.rglob("*"))
+    write_whole(path, NEW)
+    assert path.read_bytes() == b"".join(NEW) and mine.read_text() == "mine"
+    assert sorted(tmp_path.rglob("*")) == [place for place in before if ".3." not in place.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_file_whose_every_name_is_taken_is_not_written(path):
+    for ending in ("part", *(f"{number}.part" for number in range(2, atomic.MOST_NAMES + 1))):
+        os.mkfifo(path.with_name(f".file.{ending}"))
+    with pytest.raises(OSError, match=r"\.file\.part is a pipe, not a regular file"):
+        write_whole(path, NEW)
+    assert path.read_bytes() == OLD

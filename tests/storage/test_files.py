@@ -184,3 +184,10 @@ def test_nothing_stays_open(inside, outside):
             with suppress(OSError):
                 action(path)
     assert count_descriptors() == before
+
+
+def test_a_place_is_free_where_nothing_or_a_file_lies(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    names = ("file", "none", "none/none", "folder", "file/none")
+    assert [files.is_free(tmp_path / name) for name in names] == [True, True, True, False, True]

@@ -41,6 +41,7 @@ from qmac.storage.files import (
     check_directory,
     check_file,
     is_file,
+    is_free,
     list_names,
     look_up,
     make_directory,
@@ -58,7 +59,10 @@ from qmac.storage.tables import check_table, load_array
 PROGRESS = "progress.jsonl"
 GENERATIONS = 3
 """Snapshots that stay."""
-SNAPSHOT_NAME, UNFINISHED_NAME = re.compile(r"[0-9]{8,}"), re.compile(r"\.[0-9]{8,}\.part")
+SNAPSHOT_NAME, UNFINISHED_NAME = (
+    re.compile(r"[0-9]{8,}"),
+    re.compile(r"\.[0-9]{8,}(\.[0-9]+)?\.part"),
+)
 """Names of a snapshot, and of one that a killed process was writing."""
 LONGEST_NAME = 100
 """Characters of a result's directory that its scratch directory repeats."""
@@ -167,6 +171,7 @@ class RunDirectory:
             for task in self.tasks:
                 check_directory(self.result(task))
                 check_directory(self.scores(task))
+                check_file(self._aside(task), is_changed=False)
         except RefusedFileError as error:
             raise ResultError(
                 f"{error.filename} is not opened: {error.strerror}. Put back what qmac wrote in "
@@ -377,9 +382,17 @@ class RunDirectory:
             except ResultError:
                 continue
             if about.get("task") == task.key:
-                move(path, self._aside(task))
-                sync(path.parent)
+                self._move_aside(path, task)
                 return
+
+    def _move_aside(self, path: Path, task: Task) -> None:
+        """Give a snapshot the name that later tasks leave alone, if nothing else has it."""
+        place = self._aside(task)
+        if not is_free(place):  # since the run began
+            warn(f"{place} is in the way: what is done of {task.name} is not set aside.")
+            return
+        move(path, place)
+        sync(path.parent)
 
     def drop_set_aside(self, but: Collection[Task]) -> None:
         """Remove the snapshots that are set aside.

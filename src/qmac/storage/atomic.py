@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from qmac.storage.files import create_file, move, remove_file, sync
+from qmac.storage.files import create_file, is_free, move, remove_file, sync
 
 
 def _ignore(step: str) -> None:
@@ -29,6 +29,18 @@ STEPS = (
     "done",
 )
 """Steps of a write, in order; the second comes before each part."""
+MOST_NAMES = 10
+"""Names that are tried for what is being written."""
+
+
+def _choose_temporary(path: Path) -> Path:
+    """Return a name beside a file where nothing lies, or a file that a killed process was writing.
+
+    A pipe, a link or a directory there would stop every write of the file.
+    """
+    first = path.with_name(f".{path.name}.part")
+    others = (path.with_name(f".{path.name}.{number}.part") for number in range(2, MOST_NAMES + 1))
+    return next((place for place in (first, *others) if is_free(place)), first)
 
 
 def write_whole(path: Path, parts: Iterable[Any]) -> None:
@@ -48,7 +60,7 @@ def write_whole(path: Path, parts: Iterable[Any]) -> None:
         If the system refuses a step. An older file is then as it was, unless the failing step is
         one after ``"rename"``.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = _choose_temporary(path)
     try:
         step("open")
         with create_file(temporary) as file:

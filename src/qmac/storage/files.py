@@ -231,6 +231,26 @@ def _is_kind(path: Path, kind: int) -> bool:
     return status is not None and _read_kind(status) == kind
 
 
+def is_free(path: Path) -> bool:
+    """Return whether a file may be written: there is nothing, or a regular file.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    bool
+        False too where it cannot be looked at.
+    """
+    try:
+        status = look_up(path)
+    except OSError:
+        return False
+    return status is None or _read_kind(status) == stat.S_IFREG
+
+
 def check_directory(path: Path) -> None:
     """Check that a path is a directory, or nothing yet.
 
@@ -249,13 +269,15 @@ def check_directory(path: Path) -> None:
         _check_kind(path, status, stat.S_IFDIR)
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, *, is_changed: bool = True) -> None:
     """Check that a path is a regular file that may be changed, or nothing yet.
 
     Parameters
     ----------
     path : Path
         Any path.
+    is_changed : bool
+        Whether it will be changed; or read or replaced, which leaves its other names as they are.
 
     Raises
     ------
@@ -265,7 +287,8 @@ def check_file(path: Path) -> None:
     status = look_up(path)
     if status is not None:
         _check_kind(path, status)
-        _check_one_name(path, status)
+        if is_changed:
+            _check_one_name(path, status)
 
 
 def _check_kind(path: Path, status: os.stat_result, kind: int = stat.S_IFREG) -> None:
