@@ -9,6 +9,8 @@ import pandas as pd
 
 from qmac._checks import check_callable, check_flag, check_path
 from qmac.data import readers
+from qmac.data.description import check_warnings, warn_of_prices
+from qmac.data.options import ReadOptions
 from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols, from_frames
 from qmac.engine.dataset.signals import Averages
@@ -28,16 +30,56 @@ from qmac.strategy.request import check_request
 from qmac.strategy.rules import Rules
 
 
-def read_prices(path: str | Path) -> Prices:
-    """Return the prices in a CSV or Parquet file.
+def read_prices(  # noqa: PLR0913 - public signature
+    path: str | Path,
+    *,
+    close: str | None = None,
+    date: str | None = None,
+    columns: str | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    timezone: str | None = None,
+    date_format: str | None = None,
+    sort: bool = False,
+    sheet: str | None = None,
+    adjusted: bool = False,
+    strict: bool = False,
+) -> Prices:
+    """Return the prices in a file.
 
-    Column names may be in any case, only Close is needed. The dates are the index of a Parquet
-    file, or a column called Date, Datetime, Time or Timestamp, or else the first column.
+    Layouts that are known by name are recognised, and files with columns called Date and Close in
+    any case (docs/prices.md). Other files need options. What was read is in ``Prices.origin``, and
+    what is odd in it is issued as ``qmac.errors.PricesWarning`` and stays in ``Prices.warnings``.
 
     Parameters
     ----------
     path : str or Path
-        A file with a column of dates and Open, High, Low, Close, Volume.
+        A file with dates and closing prices.
+    close : str, optional
+        Name of the column of closing prices.
+    date : str, optional
+        Name of the column of dates.
+    columns : str, optional
+        Names of the columns of a file without a header, in order, such as
+        ``"date,open,high,low,close,-"``; ``-`` for one that is not needed.
+    separator : str, optional
+        What separates the columns: one character, or comma, semicolon, tab, pipe, space.
+    decimal : str, optional
+        Decimal mark: ``"."`` or ``","``.
+    timezone : str, optional
+        Time zone of dates that name none; others are converted to it.
+    date_format : str, optional
+        Form of the dates, such as ``"%d/%m/%Y"``, or ``"s"``, ``"ms"``, ``"us"``, ``"ns"`` for
+        numbers since 1970.
+    sort : bool, default False
+        Sort the rows by date.
+    sheet : str, optional
+        Name of the sheet of an .xlsx file.
+    adjusted : bool, default False
+        Take the adjusted closes that stand beside the closes, and scale Open, High and Low with
+        them.
+    strict : bool, default False
+        Whether a warning about the prices is an error.
 
     Returns
     -------
@@ -49,6 +91,8 @@ def read_prices(path: str | Path) -> Prices:
     PricesError
         If the file cannot be read, does not fit into memory, or a value in it is invalid; the
         message names row and date.
+    OptionError
+        If an option is invalid.
 
     Examples
     --------
@@ -59,7 +103,24 @@ def read_prices(path: str | Path) -> Prices:
     qmac.errors.PricesError: no_such.csv: there is no such file. Check the path, or try --sample \
 for the bundled prices.
     """
-    return readers.read_prices(path, build_memory_check(Limits()))
+    strict = check_flag("strict", strict)
+    options = ReadOptions(
+        close=close,
+        date=date,
+        columns=columns,
+        separator=separator,
+        decimal=decimal,
+        timezone=timezone,
+        date_format=date_format,
+        sort=sort,
+        sheet=sheet,
+        adjusted=adjusted,
+    )
+    prices = readers.read_prices(path, build_memory_check(Limits()), options)
+    if strict:
+        check_warnings([prices], "Correct the file, or read it without strict.")
+    warn_of_prices([prices], stacklevel=2)
+    return prices
 
 
 def optimize(  # noqa: PLR0913 - public signature

@@ -92,6 +92,10 @@ class UnsavedError(Stopped, WriteError):
     """A run that a limit ended early, and whose last snapshot could not be written."""
 
 
+class PricesWarning(UserWarning):
+    """Something odd in prices that are valid."""
+
+
 class InternalError(QmacError):
     """A defect of qmac; please report it."""
 

@@ -23,6 +23,7 @@ from helpers.wrong_values import values
 
 import qmac
 from qmac._checks import check_number, describe, is_number
+from qmac.data.options import ReadOptions
 from qmac.data.sources.base import Bars, BarsRequest, utc_now
 from qmac.data.sources.cache import write_copy
 from qmac.data.sources.names import SourceName
@@ -54,6 +55,7 @@ ALIASES = {
     "path": ["File name too long", "is a directory"],
     "prices": ["dates", "symbol"],
     "rank_by": ["rank by"],
+    "separator": ["row 1 has 1 fields"],
     "text": ["time zone"],
 }
 """How else messages name an argument."""
@@ -123,6 +125,8 @@ REQUEST = {
     "executor": OPTIONAL,
 }
 COMBINATION = (2, 4, 3, 5)
+READ_OPTIONS = ["close", "date", "columns", "separator", "decimal", "timezone", "date_format"]
+"""Of ``read_prices``; none of the values is right for the file."""
 
 
 def rows(context):
@@ -194,7 +198,9 @@ def rows(context):
             {"name": TEXT},
         ),
         "Prices.of": Row(
-            qmac.Prices.of, lambda: {"data": prices.frame, "name": "SPY"}, {"name": TEXT}
+            qmac.Prices.of,
+            lambda: {"data": prices.frame, "name": "SPY"},
+            {"name": TEXT},
         ),
         "Prices.column": Row(prices.column, lambda: {"name": "Close"}, {"name": TEXT}),
         "Prices.tail": Row(prices.tail, lambda: {"bars": 5}, {"bars": COUNT}),
@@ -204,7 +210,15 @@ def rows(context):
             {"text": {"Timestamp", "date", "datetime"}},
         ),
         "sample_prices": Row(qmac.sample_prices, dict, {}),
-        "read_prices": Row(qmac.read_prices, lambda: {"path": prices_file(context)}, {}),
+        "read_prices": Row(
+            qmac.read_prices,
+            lambda: {"path": prices_file(context), "strict": False, **vars(ReadOptions())},
+            {
+                **dict.fromkeys(("adjusted", "sort", "strict"), FLAG),
+                **dict.fromkeys(READ_OPTIONS, OPTIONAL),
+                "sheet": {"None", *TEXT},
+            },
+        ),
         "fetch": Row(
             qmac.fetch,
             lambda: {
@@ -340,7 +354,8 @@ def map_arguments():
 def prices_file(context):
     path = context.folder / "spy.csv"
     if not path.exists():
-        context.prices.frame.to_csv(path)
+        frame = context.prices.frame
+        frame.assign(**{"Adj Close": frame["Close"]}).to_csv(path)
     return path
 
 

@@ -1,8 +1,8 @@
 """Options that several commands share, and the commands' arguments that they become.
 
-Options of ``Rules`` and ``Limits`` are derived from the fields of these classes: a new field is an
-option of every command that takes them. Only what ``--help`` needs is imported here; NumPy and
-Numba are half of a start.
+Options of ``Rules``, ``Limits`` and ``ReadOptions`` are derived from the fields of these classes:
+a new field is an option of every command that takes them. Only what ``--help`` needs is imported
+here; NumPy and Numba are half of a start.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
@@ -19,6 +19,7 @@ import typer
 
 from qmac._checks import check_choice, check_path
 from qmac.cli import streams
+from qmac.data.options import DEFAULT, ReadOptions
 from qmac.errors import OptionError, PricesError, ResultError
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.files import resolve_typed
@@ -205,6 +206,21 @@ OneSymbol = Annotated[
 ]
 RULES = build_options(Rules, "Trading rules")
 LIMITS = build_options(Limits, "Limits")
+READING_PANEL = "How price files are read"
+READING = build_options(ReadOptions, READING_PANEL) | {
+    "strict_prices": CommandOption(
+        Annotated[
+            bool,
+            typer.Option(
+                "--strict-prices",
+                help="Stop at prices with a warning.",
+                rich_help_panel=READING_PANEL,
+            ),
+        ],
+        False,
+    ),
+}
+"""How the files of prices are read."""
 EXECUTOR = {
     "executor": CommandOption(
         Annotated[
@@ -315,7 +331,7 @@ RANKING = {
     ),
 }
 """Which combinations are best."""
-JOB = PRICES | GRID | RANKING | RULES
+JOB = PRICES | GRID | RANKING | RULES | READING
 """All that the results of a run follow from."""
 
 
@@ -350,10 +366,10 @@ def takes(
         added = [option.to_parameter(key) for key, option in options.items()]
 
         @functools.wraps(command)
-        def wrapper(**values: Any) -> None:
+        def wrapper(*arguments: Any, **values: Any) -> None:
             used = {key: values[key] for key in uses}
-            built = build(**{key: values.pop(key) for key in options}, **used)
-            command(**{name: built}, **values)
+            given = {key: values.pop(key, option.default) for key, option in options.items()}
+            command(*arguments, **{name: build(**given, **used)}, **values)
 
         return _with_parameters(wrapper, [*others, *added])
 
@@ -375,7 +391,8 @@ def _build_job(limits: Limits, **options: Any) -> Any:
 
     rules = Rules(**{name: options[name] for name in RULES})
     grid = _build_grid(**{name: options[name] for name in GRID})
-    symbols = _read_symbols(options["prices"], limits, sample=options["sample"])
+    reading = build_reading(**{name: options[name] for name in READING})
+    symbols = _read_symbols(options["prices"], limits, reading.options, sample=options["sample"])
     request = check_request(
         grid,
         options["objective"],
@@ -385,7 +402,86 @@ def _build_job(limits: Limits, **options: Any) -> Any:
         maximize=not options["minimize"],
         constraints=parse_conditions(options["where"] or []),
     )
-    return build_job(symbols, request, strict=options["strict"])
+    job = build_job(symbols, request, strict=options["strict"])
+    _say_warnings(job.prices.values(), reading)
+    return job
+
+
+class Reading(NamedTuple):
+    """How the files of prices are read, and whether a warning about them is an error."""
+
+    options: ReadOptions
+    is_strict: bool
+
+
+def build_reading(*, strict_prices: bool, **values: Any) -> Reading:
+    """Return what the options of ``READING`` say; an error names the option as it is typed.
+
+    Parameters
+    ----------
+    strict_prices : bool
+        Whether a warning is an error.
+    **values : Any
+        Fields of ``ReadOptions``.
+
+    Returns
+    -------
+    Reading
+        Checked.
+
+    Raises
+    ------
+    OptionError
+        If a value is invalid.
+    """
+    try:
+        return Reading(ReadOptions(**values), strict_prices)
+    except OptionError as error:
+        name, _, rest = str(error).partition(" ")
+        if name not in values:
+            raise
+        raise OptionError(f"--{name.replace('_', '-')} {rest}") from None
+
+
+def read_prices(path: Path, reading: Reading) -> Any:
+    """Return the prices of a file, and print what is odd in them.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or a name of one symbol at a source, such as ``yahoo:SPY``.
+    reading : Reading
+        How it is read.
+
+    Returns
+    -------
+    Prices
+        Checked.
+
+    Raises
+    ------
+    PricesError
+        If the file is invalid, or has a warning and that is an error.
+    """
+    from qmac.data import readers
+    from qmac.runtime.resources.admission import build_memory_check
+
+    symbol, file = find_prices_file(path)
+    prices = readers.read_prices(
+        file, build_memory_check(Limits()), DEFAULT if symbol else reading.options
+    )
+    if symbol:
+        prices = dataclasses.replace(prices, name=symbol)
+    _say_warnings([prices], reading)
+    return prices
+
+
+def _say_warnings(series: Collection[Any], reading: Reading) -> None:
+    from qmac.data.description import check_warnings, warn_of_prices
+
+    if reading.is_strict:
+        check_warnings(series, "Correct the file, or leave --strict-prices out.")
+    warn_of_prices(series)
 
 
 def _build_grid(*, windows: str | None, shared_windows: bool, **roles: str | None) -> Any:
@@ -403,7 +499,11 @@ def _build_grid(*, windows: str | None, shared_windows: bool, **roles: str | Non
 
 
 def _read_symbols(
-    prices: list[Path] | dict[str, Path] | None, limits: Limits, *, sample: bool
+    prices: list[Path] | dict[str, Path] | None,
+    limits: Limits,
+    options: ReadOptions,
+    *,
+    sample: bool,
 ) -> Any:
     """Return the ``Symbols`` of files, of a job file's table of names, or of the sample."""
     from qmac.data.sample import sample_prices
@@ -416,12 +516,12 @@ def _read_symbols(
         return Symbols({series.name: series}, {})
     check_memory = build_memory_check(limits)
     if isinstance(prices, dict):
-        return read_named(prices, check_memory)
+        return read_named(prices, check_memory, options)
     files, names = split_names(prices or [])
     fetched, failed = fetch_named(names)
     if not files:
         return read_named(fetched, check_memory, bad=failed)
-    return read_symbols(files, check_memory, named=fetched, bad=failed)
+    return read_symbols(files, check_memory, options, named=fetched, bad=failed)
 
 
 def split_names(prices: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -528,6 +628,7 @@ def _choose_executor(
 
 takes_rules = takes("rules", Rules, RULES)
 takes_limits = takes("limits", Limits, LIMITS)
+takes_reading = takes("reading", build_reading, READING)
 takes_job = takes("job", _build_job, JOB, uses=("limits",))
 takes_executor = takes("executor", _choose_executor, EXECUTOR)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from qmac.errors import printable, printable_lines
+from qmac.errors import PricesWarning, printable, printable_lines
 from qmac.storage.json_text import to_json
 
 SIZES = {"COLUMNS": (40, 1000), "LINES": (10, 1000), "TERMINAL_WIDTH": (40, 1000)}
@@ -266,5 +266,6 @@ class _CompilerNote(logging.Handler):
         print_note("compiling the kernels for these settings; some seconds, once.")
 
 
-def _show_warning(message: Warning | str, *_: Any) -> None:
-    print_note(f"note: {message}")
+def _show_warning(message: Warning | str, category: type[Warning] = UserWarning, *_: Any) -> None:
+    kind = "warning" if issubclass(category, PricesWarning) else "note"
+    print_note(f"{kind}: {message}")

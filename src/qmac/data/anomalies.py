@@ -104,6 +104,8 @@ def find_anomalies(
     >>> [(anomaly.kind, anomaly.row) for anomaly in find_anomalies(closes, "SPY")]
     [('lost point', 3)]
     """
+    if len(frame) < 2:  # nothing to compare a bar with
+        return ()
     bars = _Bars(frame, name)
     if len(bars) < 2:
         return tuple(filter(None, [_find_future_date(bars, now)]))

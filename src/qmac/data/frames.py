@@ -92,8 +92,7 @@ def _select(
 ) -> Selection:
     """Return the layout; the index is the column of dates, whatever others there are."""
     if options.columns is not None:
-        words = [word.strip().lower() for word in options.columns.split(",")]
-        return select_given(words, len(names), name)
+        return select_given(options.columns.split(","), len(names), name)
     is_known = any(layout.matches_names(names) for layout in LAYOUTS)
     if has_dates and not is_known and options.date is None:
         others = [NO_DATES if each.strip().lower() in DATE_NAMES else each for each in names[1:]]

@@ -6,6 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from qmac.errors import printable
+
+MOST_NOTES, LONGEST_NOTE, LONGEST_NAME = 20, 500, 60
+"""Warnings about one series, and characters of each and of a column's name, that are kept: they
+repeat text of files."""
+
+
+def shorten_note(text: str, most: int = LONGEST_NOTE) -> str:
+    """Return a text of a file as a printable line of limited length.
+
+    Parameters
+    ----------
+    text : str
+        Text of untrusted origin.
+    most : int
+        Characters of the line.
+
+    Returns
+    -------
+    str
+        It ends in three dots where it was longer.
+    """
+    return printable(text if len(text) <= most else f"{text[: most - 3]}...")
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -45,7 +69,8 @@ class Origin:
         dict
             ``layout``, ``close`` and ``adjusted``.
         """
-        return {"layout": self.layout, "close": self.close, "adjusted": self.adjusted}
+        close = shorten_note(self.close, LONGEST_NAME)
+        return {"layout": self.layout, "close": close, "adjusted": self.adjusted}
 
 
 FRAME = Origin()

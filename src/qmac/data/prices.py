@@ -12,11 +12,12 @@ import pandas as pd
 
 from qmac._checks import check_count, check_instance, check_text, describe
 from qmac._fields import protected
+from qmac.data.anomalies import find_anomalies
 from qmac.data.bars import build_bars
 from qmac.data.bars_per_year import BarsPerYear, infer_bars_per_year
 from qmac.data.frames import read_table
 from qmac.data.options import DEFAULT, ReadOptions
-from qmac.data.origin import FRAME, Origin
+from qmac.data.origin import FRAME, MOST_NOTES, Origin, shorten_note
 from qmac.data.table import Table
 from qmac.errors import PricesError
 
@@ -88,6 +89,13 @@ class Prices:
     def periods_per_year(self) -> float:
         """Bars in a year."""
         return self.bars_per_year.number
+
+    @functools.cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader says of the file, and what is odd in the prices, a sentence each."""
+        found = (anomaly.message for anomaly in find_anomalies(self.frame, self.name))
+        texts = map(shorten_note, (*self.origin.notes, *found))
+        return tuple(dict.fromkeys(texts))[:MOST_NOTES]
 
     def tail(self, bars: int) -> Prices:
         """Return the last bars.

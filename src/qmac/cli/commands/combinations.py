@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +13,11 @@ import qmac
 from qmac.cli import streams
 from qmac.cli.options import (
     AsJson,
+    Reading,
     Sample,
     check_prices_source,
-    find_prices_file,
+    read_prices,
+    takes_reading,
     takes_rules,
 )
 from qmac.errors import OptionError
@@ -25,10 +26,12 @@ WINDOWS_EACH = 4
 """Windows of a combination."""
 
 
+@takes_reading
 @takes_rules
 def backtest(
     *,
     rules: qmac.Rules,
+    reading: Reading,
     arguments: Annotated[
         list[str],
         typer.Argument(
@@ -51,7 +54,7 @@ def backtest(
             "Example: qmac backtest spy.csv 10 50 20 100"
         )
     combination = _parse_windows(windows)
-    series = _read_prices(path, sample=sample)
+    series = _read_prices(path, reading, sample=sample)
     run = qmac.backtest(series, combination, rules)
     if as_json:
         _print_backtest(run)
@@ -74,10 +77,12 @@ def _print_backtest(run: qmac.Backtest) -> None:
     streams.print_json(answer)
 
 
+@takes_reading
 @takes_rules
 def evaluate(
     *,
     rules: qmac.Rules,
+    reading: Reading,
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
@@ -105,7 +110,7 @@ def evaluate(
         raise OptionError("--csv and --json exclude each other. Use one of them.")
     path, windows = _split_arguments(arguments or [], sample=sample)
     combinations = _group_windows(windows)
-    series = _read_prices(path, sample=sample)
+    series = _read_prices(path, reading, sample=sample)
     if source is not None:
         from qmac.results.exports import read_combinations
 
@@ -157,11 +162,7 @@ def _parse_windows(windows: Sequence[str]) -> tuple[int, ...]:
         raise OptionError(f"windows must be whole numbers, got {' '.join(windows)}.") from None
 
 
-def _read_prices(path: Path | None, *, sample: bool) -> Any:
+def _read_prices(path: Path | None, reading: Reading, *, sample: bool) -> Any:
     """Return the prices of a file or of the bundled sample."""
     check_prices_source(path, sample=sample)
-    if path is None:
-        return qmac.sample_prices()
-    symbol, file = find_prices_file(path)
-    prices = qmac.read_prices(file)
-    return replace(prices, name=symbol) if symbol else prices
+    return qmac.sample_prices() if path is None else read_prices(path, reading)

@@ -11,12 +11,13 @@ import typer
 
 from qmac._checks import check_path
 from qmac.cli import streams
-from qmac.cli.options import Directory, find_prices_file
+from qmac.cli.options import Directory, Reading, read_prices, takes_reading
 from qmac.errors import OptionError, shell_quote
 
 PAGE = "report.html"
 
 
+@takes_reading
 def report(
     directory: Directory,
     out: Annotated[
@@ -46,6 +47,8 @@ def report(
             help="Print the numbers behind the page as one JSON object; a page only with --out.",
         ),
     ] = False,
+    *,
+    reading: Reading,
 ) -> None:
     """Write a page that shows a result: one HTML file, figures included, that needs no network.
 
@@ -65,7 +68,8 @@ def report(
     if is_many:
         shown, render = _prepare_symbols(results, directory, path, prices)
     else:
-        shown, render = _prepare_result(results, prices)
+        given = None if prices is None else read_prices(prices, reading)
+        shown, render = _prepare_result(results, given)
     if symbol is not None and out is None:
         path = symbols_page.symbol_path(symbol, path)  # not in place of the page of all winners
     if not as_json or out is not None:
@@ -90,17 +94,14 @@ def _prepare_symbols(
     return build_symbols(results, str(directory), links), render_symbols
 
 
-def _prepare_result(results: Any, prices: Path | None) -> tuple[Any, Callable[[Any], str]]:
+def _prepare_result(results: Any, prices: Any) -> tuple[Any, Callable[[Any], str]]:
     """Return the report of a single result, and what renders it."""
     from qmac.report.html.page import render_report
     from qmac.report.sections.report import build_report
 
     (result,) = results.values()
     if prices is not None:
-        from qmac.api import read_prices
-
-        _, file = find_prices_file(prices)
-        result = result.with_prices(read_prices(file))
+        result = result.with_prices(prices)
     return build_report(result), render_report
 
 

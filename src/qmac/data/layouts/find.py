@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from qmac._checks import describe
 from qmac.data.columns import (
     DATE,
     DATE_NAMES,
@@ -137,9 +138,13 @@ def _select_by_names(lines: Sequence[str], options: ReadOptions, name: str) -> T
     header = lines[0] if lines else ""
     separator = options.separator or _find_separator(header)
     fields = split_line(header, separator)
+    if options.separator is not None and len(fields) == 1:
+        raise PricesError(
+            f"separator is {describe(separator)}, which does not separate anything in {name}: it "
+            f"begins {show_lines(lines)}."
+        )
     if options.columns is not None:
-        words = [word.strip().lower() for word in options.columns.split(",")]
-        selection = select_given(words, len(fields), name)
+        selection = select_given(options.columns.split(","), len(fields), name)
         has_header = not any(map(_is_value, fields))
         return TextSelection(selection, separator, int(has_header))
     if len(fields) > 1 and _is_row(fields):
@@ -231,10 +236,11 @@ def select_given(words: Sequence[str], count: int, name: str) -> Selection:
     PricesError
         If a word is not known or there twice, or they are more or fewer than the columns.
     """
-    for word in words:
+    shown, words = words, [word.strip().lower() for word in words]
+    for text, word in zip(shown, words, strict=True):
         if word not in ("", "-") and word not in ROLE_BY_WORD:
             raise PricesError(
-                f"columns names {word!r}, which is no column of prices. "
+                f"columns names {describe(text)}, which is no column of prices. "
                 f"{suggestion(word, ROLE_BY_WORD)} Use - for a column that is not needed."
             )
         if word not in ("", "-") and words.count(word) > 1:
