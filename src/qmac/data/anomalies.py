@@ -31,13 +31,17 @@ SPLITS = {1.5: "3:2"} | {float(new): f"{new}:1" for new in (2, 3, 4, 5, 6, 7, 8,
 REVERSE_SPLITS = {float(old): f"1:{old}" for old in (4, 5, 8, 10, 15, 20, 25, 30, 50, 100)}
 SPLIT_TOLERANCES = 0.015, 0.08
 """Least and most distance of a move from a usual ratio, for the move of the market that day."""
-SPLIT_FACTOR, SEVERAL_FACTOR, NEAR_FACTOR = 5.5, 3.0, 10.0
+SPLIT_FACTOR, SEVERAL_FACTOR, NEAR_FACTOR = 6.0, 3.0, 10.0
 """How far beyond the next largest move a 2:1 split must be: the only one, each of several, and one
 beyond its neighbourhood. More for rarer ratios, see ``_match_split``."""
 JUMP_FACTOR, SPIKE_FACTOR = 20.0, 3.0
 """How far beyond it any move must be that stays, and one that is taken back."""
 RANGE_FACTOR = 10.0
 """How far beyond the next largest the logarithm of high over low must be."""
+CALM_BARS = 20
+"""Bars on both sides whose mean move tells how calm the market is at the time."""
+CALM_NEIGHBOURHOOD = 5000
+"""Bars on both sides whose moves are compared in mean moves."""
 LEAST_JUMP = 0.5
 WILD = 1.9
 """No market rises ten-fold and falls back within days; that needs no comparison, nor does such a
@@ -189,7 +193,7 @@ class _Move(NamedTuple):
     other: float
     """Size of the largest other move, of the series or around it."""
     factor: float = 0.0
-    """How far beyond that a 2:1 split must be."""
+    """How far beyond that a 2:1 split must be; 0 for a move that needs no comparison."""
 
 
 def _find_moves(bars: _Bars) -> list[Anomaly | None]:
@@ -335,12 +339,42 @@ def _find_lasting(
         factor = SPLIT_FACTOR if count == 1 else SEVERAL_FACTOR
         if _is_wild_edge(close, row, change):
             factor = 0.0
-        elif rank >= count:
-            other, factor = _measure_around(close, {row}), NEAR_FACTOR
+        elif rank >= count or abs(change) < factor * other:
+            other, factor = _compare_around(close, row)
         move = _Move(row, change, other, factor)
         if abs(change) >= factor * other and not _is_few_ticks(close, row):
             moves.append(move)
     return moves
+
+
+def _compare_around(close: np.ndarray, row: int) -> tuple[float, float]:
+    """Return the largest other move at the time of a row, and how far beyond it a split must be.
+
+    The largest near the row, or the largest of all if the market had been as calm then as it is
+    near the row: large moves of the market come together, and a split comes alone.
+    """
+    near = _measure_around(close, {row})
+    calm = _measure_calm(close, row)
+    if near * NEAR_FACTOR <= calm * SPLIT_FACTOR:
+        return near, NEAR_FACTOR
+    return calm, SPLIT_FACTOR
+
+
+def _measure_calm(close: np.ndarray, row: int) -> float:
+    """Return the largest other move in mean moves of its time, times the mean move near a row."""
+    first = max(0, row - CALM_NEIGHBOURHOOD)
+    size = np.abs(np.diff(np.log(close[first : row + CALM_NEIGHBOURHOOD])))
+    position = row - 1 - first
+    most = np.sort(size)[-max(2, size.size // 100)]  # a split is not of its market
+    cut = np.minimum(size, most)
+    total = np.concatenate((np.zeros(1), np.cumsum(cut)))
+    start = np.maximum(np.arange(size.size) - CALM_BARS, 0)
+    stop = np.minimum(np.arange(size.size) + CALM_BARS + 1, size.size)
+    mean = (total[stop] - total[start] - cut) / (stop - start - 1)
+    is_other = size < 0.9 * size[position]  # neither itself nor another split
+    if not mean.all() or not is_other.any():
+        return math.inf
+    return float((size / mean)[is_other].max() * mean[position])
 
 
 def _is_wild_edge(close: np.ndarray, row: int, change: float) -> bool:
@@ -381,8 +415,8 @@ def _name_lasting(close: np.ndarray, move: _Move) -> tuple[str, int, str]:
     split = _match_split(move)
     if split:
         return "split", move.row, f"{text}, as after a split of {split}; {usual}"
-    is_far = move.factor < NEAR_FACTOR and abs(move.change) >= JUMP_FACTOR * move.other
-    if is_far and abs(move.change) >= LEAST_JUMP:
+    is_far = abs(move.change) >= JUMP_FACTOR * move.other
+    if is_far and move.factor < NEAR_FACTOR and abs(move.change) >= LEAST_JUMP:
         return "jump", move.row, f"{text}; {usual}"
     return "", move.row, ""
 
