@@ -77,7 +77,19 @@ class OutOfMemoryError(OptionError, MemoryError):
 
 
 class ResultError(InputError):
-    """A directory that is not a result, or could not be read or written."""
+    """A directory that is not a result, or could not be read or written.
+
+    Parameters
+    ----------
+    reason : object
+        What is wrong.
+    advice : str
+        The next step, which a command leaves out where it takes that step itself.
+    """
+
+    def __init__(self, reason: object = "", advice: str = "") -> None:
+        super().__init__(f"{reason} {advice}" if advice else reason)
+        self.reason = printable(reason)
 
 
 class WriteError(ResultError):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -235,3 +236,17 @@ def test_what_does_not_fit_into_memory_is_refused_and_not_taken_for_damage(tmp_p
     assert sorted(path for path in run.rglob("*") if path.name != "lock") == names
     monkeypatch.undo()
     assert load(run).digest == result.digest and again[0].series.prices.name == "SPY"
+
+
+def test_damage_is_described_without_names_of_python(tmp_path):
+    saved = qmac.optimize(PRICES, GRID).save(tmp_path / "saved")
+    for damage in ({"objective": None}, {"grid": {}}, {"rules": 3}, {"checksums": {}}):
+        copied = shutil.copytree(saved, tmp_path / "copy")
+        change(copied / "result.json", **damage)
+        with pytest.raises(ResultError, match="is damaged") as caught:
+            load(copied)
+        assert not re.search(r"[A-Z][a-z]+Error", str(caught.value))
+        shutil.rmtree(copied)
+    (saved / "top.parquet").unlink()
+    with pytest.raises(ResultError, match=r"is damaged \(top.parquet: No such file or directory\)"):
+        load(saved)

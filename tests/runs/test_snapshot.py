@@ -208,7 +208,7 @@ def test_what_memory_does_not_hold_is_refused(path, monkeypatch):
         raise MemoryError
 
     monkeypatch.setattr("qmac.runs.snapshot.read_bytes", read_bytes)
-    with pytest.raises(ResultError, match=r"cannot be read: MemoryError\."):
+    with pytest.raises(ResultError, match=r"cannot be read: there is no memory for it\."):
         decode(path)
 
 

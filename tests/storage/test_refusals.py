@@ -1,11 +1,14 @@
 """What the system refuses: mistakes of the user and faults of the machine."""
 
 import errno
+import json
+import zipfile
 
 import pytest
 
-from qmac.errors import WriteError
-from qmac.storage.refusals import describe_refusal, is_fault
+from qmac.errors import OptionError, WriteError
+from qmac.storage import files
+from qmac.storage.refusals import describe_damage, describe_refusal, is_fault
 
 
 @pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM"])
@@ -38,3 +41,22 @@ def test_the_advice_fits_the_reason(number, advice):
     assert isinstance(error, WriteError)
     assert str(error).startswith("out.csv cannot be written: ")
     assert str(error).endswith(advice) and "Detail" not in str(error)
+
+
+DAMAGE = [
+    (KeyError("prices"), "it has no entry 'prices'"),
+    (EOFError(), "it is cut off, or bytes of it were changed"),
+    (zipfile.BadZipFile("File is not a zip file"), "it is cut off, or bytes of it were changed"),
+    (json.JSONDecodeError("Expecting value", "", 0), "its text is not what qmac writes"),
+    (TypeError("unhashable type"), "its content is not what qmac writes"),
+    (OptionError("top must be in [1, 9], got 0."), "top must be in [1, 9], got 0"),
+    (FileNotFoundError(errno.ENOENT, "No such file", "a/top.parquet"), "top.parquet: No such file"),
+    (files.RefusedFileError(errno.EPERM, "lock is a pipe", "a/lock"), "lock is a pipe"),
+    (OSError("footer\x1b"), "footer?"),
+    (ValueError(), "its content is not what qmac writes"),
+]
+
+
+@pytest.mark.parametrize(("error", "words"), DAMAGE, ids=lambda value: type(value).__name__)
+def test_damage_is_described_in_words(error, words):
+    assert describe_damage(error) == words

@@ -242,7 +242,7 @@ class DirectorySink:
             try:
                 is_failed = bool(reader().failed)
             except ResultError as error:
-                reason = f"would be done again: {error}"
+                reason = f"would be done again: {error.reason.removesuffix('.')}"
             else:
                 if not (is_failed and self._retries_failed):
                     return reader
@@ -261,7 +261,7 @@ class DirectorySink:
             try:
                 return result_reader(self.directory, task)()
             except ResultError as error:
-                warn(f"{task.name} is done again: {error}", stacklevel=2)
+                warn(f"{task.name} is done again: {error.reason}", stacklevel=2)
         self.directory.drop_result(task)
         return None
 

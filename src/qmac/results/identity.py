@@ -13,6 +13,7 @@ from qmac.results.result import Result, check_dates
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import OWN_AVERAGES, Fingerprint, Identity, describe_changes
 from qmac.runs.tasks import Task
+from qmac.storage.lock import LOCK, is_held
 from qmac.strategy.request import Request
 
 KERNEL_ENTRIES = ("averages", "lanes", "kernels")
@@ -146,6 +147,29 @@ def advise_repeat(directory: RunDirectory) -> str:
     return f"Repeat the run: qmac optimize {shell_quote(directory.path / 'job.toml')} --out DIR"
 
 
+def advise_resuming(directory: RunDirectory, purpose: str) -> str:
+    """Return how what a run lacks is computed: resume it, watch it, or repeat it.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        The run.
+    purpose : str
+        What resuming it does, such as "Resume the run".
+
+    Returns
+    -------
+    str
+        A sentence with a command.
+    """
+    path = shell_quote(directory.path)
+    if not directory.header.is_resumable:
+        return advise_repeat(directory)
+    if is_held(directory.path / LOCK):
+        return f"The run is going on. Watch it: qmac watch {path}"
+    return f"{purpose}: qmac resume {path}"
+
+
 def build_error(path: Path, difference: str, directory: RunDirectory) -> ResultError:
     """Return the error of a result that lies in a run and is not of it.
 
@@ -163,8 +187,5 @@ def build_error(path: Path, difference: str, directory: RunDirectory) -> ResultE
     ResultError
         It says how to compute the right one.
     """
-    run = directory.path
-    advice = f"Compute it again: qmac resume {shell_quote(run)}"
-    if not directory.header.is_resumable:
-        advice = advise_repeat(directory)
-    return ResultError(f"{path} is the result {difference}. {advice}")
+    advice = advise_resuming(directory, "Compute it again")
+    return ResultError(f"{path} is the result {difference}.", advice)

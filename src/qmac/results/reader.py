@@ -31,6 +31,7 @@ from qmac.results.collection import Results
 from qmac.results.header import check_header
 from qmac.results.identity import (
     advise_repeat,
+    advise_resuming,
     build_error,
     check_figures,
     check_identity,
@@ -55,7 +56,6 @@ from qmac.runs.score_store import SCORES, ScoreGrid, has_dropped_scores, is_comp
 from qmac.runs.tasks import Task
 from qmac.runtime.resources.admission import check_memory
 from qmac.storage.files import (
-    RefusedFileError,
     is_directory,
     is_file,
     look_up,
@@ -65,13 +65,14 @@ from qmac.storage.files import (
 )
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK, is_held
-from qmac.storage.refusals import is_fault
+from qmac.storage.refusals import describe_damage, is_fault
 from qmac.storage.tables import HEADER_BYTES, check_table, load_arrays, read_first_row
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import METRICS
 from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request
 
+AGAIN = "Run it again."
 NAME_RESULT = "Name a directory that 'qmac optimize --out' or Result.save wrote."
 NUMBER_BYTES = 8
 MAPS = 3
@@ -200,10 +201,7 @@ def _readable(directory: Path) -> Iterator[None]:
     except Exception as error:
         if is_fault(error):  # of the disk, or too many open files: the result may be sound
             raise
-        reason = f"{type(error).__name__}: {error}"
-        if isinstance(error, RefusedFileError):
-            reason = str(error.strerror)
-        raise ResultError(f"{directory} is damaged ({printable(reason)}). Run it again.") from None
+        raise ResultError(f"{directory} is damaged ({describe_damage(error)}).", AGAIN) from None
 
 
 def _read_identified(directory: Path, place: Place | None) -> tuple[dict[str, Any], Place | None]:
@@ -304,7 +302,7 @@ def _read_header(directory: Path) -> dict[str, Any]:
             f"{directory} was written by qmac {printable(header['qmac'])}. Update qmac to read it."
         )
     if compute_checksum(header) != header.get("checksum"):
-        raise ResultError(f"{path} was changed: its checksum differs. Run it again.")
+        raise ResultError(f"{path} was changed: its checksum differs.", AGAIN)
     check_header(header)
     return header
 
@@ -314,7 +312,7 @@ def _check_files(directory: Path, header: dict[str, Any], names: Collection[str]
     checksums = header["checksums"]
     for name in names:
         if compute_file_checksum(directory / name) != checksums[name]:
-            raise ResultError(f"{directory / name} is damaged: its checksum differs. Run it again.")
+            raise ResultError(f"{directory / name} is damaged: its checksum differs.", AGAIN)
 
 
 def _build_result(directory: Path, header: dict[str, Any], place: Place | None) -> Result:
@@ -416,8 +414,8 @@ def _check_consistency(directory: Path, header: dict[str, Any], result: Result) 
     """
     if result.digest != header["digest"]:
         raise ResultError(
-            f"{directory} is damaged: its digest is {result.digest}, not {header['digest']}. "
-            "Run it again."
+            f"{directory} is damaged: its digest is {result.digest}, not {header['digest']}.",
+            AGAIN,
         )
     grid, top, windows = result.grid, result.top, len(result.grid.windows)
     _check_columns(top)
@@ -441,7 +439,8 @@ def _check_consistency(directory: Path, header: dict[str, Any], result: Result) 
     if wrong:
         raise ResultError(
             f"{directory} contradicts itself: its {', '.join(wrong)} are not those of its grid "
-            f"and objective. Run it again."
+            "and objective.",
+            AGAIN,
         )
 
 
@@ -515,10 +514,10 @@ def read_series(
         raise
     except Exception as error:  # a damaged file can fail in any way; all of them mean the same
         raise ResultError(
-            f"{directory / PRICES} is damaged ({type(error).__name__}). Run it again."
+            f"{directory / PRICES} is damaged ({describe_damage(error)}).", AGAIN
         ) from None
     if checksum not in (None, prices_checksum(prices)):
-        raise ResultError(f"{directory / PRICES} holds other prices. Run it again.")
+        raise ResultError(f"{directory / PRICES} holds other prices.", AGAIN)
     return Series(prices, own)
 
 
@@ -599,10 +598,8 @@ def _select(path: Path, results: Results, symbol: str | None) -> Results:
     if symbol is None:
         return results
     if symbol in results.missing:
-        raise ResultError(
-            f"{path} holds no result of {symbol} yet. Resume the run: qmac resume "
-            f"{shell_quote(path)}"
-        )
+        advice = advise_resuming(RunDirectory.open(path), "Resume the run")
+        raise ResultError(f"{path} holds no result of {symbol} yet.", advice)
     if symbol not in results:
         raise OptionError(f"{path} holds no result of {symbol!r}. {suggestion(symbol, results)}")
     return Results({symbol: functools.partial(results.__getitem__, symbol)}, {})

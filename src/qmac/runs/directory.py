@@ -53,7 +53,7 @@ from qmac.storage.files import (
     sync,
 )
 from qmac.storage.lock import LOCK, hold_lock, write_holder
-from qmac.storage.refusals import is_fault
+from qmac.storage.refusals import describe_damage, is_fault
 from qmac.storage.tables import check_table, load_array
 
 PROGRESS = "progress.jsonl"
@@ -504,9 +504,7 @@ def _readable(path: Path) -> Iterator[None]:
     except Exception as error:
         if is_fault(error):  # the file may be sound
             raise
-        reason = type(error).__name__
-        if isinstance(error, RefusedFileError):
-            reason = str(error.strerror)
         raise ResultError(
-            f"{path} is damaged ({reason}). Start the run again in another directory."
+            f"{path} is damaged ({describe_damage(error)}).",
+            "Start the run again in another directory.",
         ) from None

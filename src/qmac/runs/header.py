@@ -21,6 +21,7 @@ from qmac.runs.score_store import DTYPES
 from qmac.runs.tasks import Task
 from qmac.storage.files import is_file, read_bytes
 from qmac.storage.json_text import compute_checksum
+from qmac.storage.refusals import describe_damage
 from qmac.strategy.request import Request, check_type
 from qmac.strategy.windows import format_windows
 
@@ -291,7 +292,7 @@ def read_header(path: Path) -> RunHeader:
         return RunHeader.from_dict(values)
     except Exception as error:  # an untrusted file, with a checksum that fits, can fail in any way
         raise ResultError(
-            f"{file} is not the header of a run: {printable(error).removesuffix('.')}. "
+            f"{file} is not the header of a run: {describe_damage(error)}. "
             "Start the run again in another directory."
         ) from None
 

@@ -34,10 +34,11 @@ import pyarrow as pa
 
 from qmac._checks import check_choice
 from qmac.engine.dataset.dataset import Dataset
-from qmac.errors import GridError, ResultError, printable, warn
+from qmac.errors import GridError, ResultError, warn
 from qmac.kernels.signals.event_lists import Lists
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import is_file, make_directories, read_bytes, remove_made
+from qmac.storage.refusals import describe_damage
 from qmac.storage.tables import load_array
 from qmac.strategy.grid import Grid, check_combination
 from qmac.strategy.objective import Objective
@@ -52,6 +53,7 @@ SCORE_FILES = re.compile(r"\.zarray|0\.[0-9]+|(buys|sells)\.npy|\.[\w.]+\.part")
 """Names of the files in it."""
 DROPPED = "scores were not kept"
 """How the reason of a degradation begins that scores were dropped."""
+AGAIN = "Run it again with --save-grid."
 ABOUT = ".zarray"
 ABOUT_BYTES = 1 << 16
 PLACE_BYTES = 8
@@ -410,16 +412,12 @@ class ScoreGrid:
             is_of_grid = self._layout.fits(grid)
         except Exception as error:  # a damaged file can fail in any way
             raise ResultError(
-                f"{path} holds no scores ({printable(error)}). Run it again with --save-grid."
+                f"{path} holds no scores ({describe_damage(error)}).", AGAIN
             ) from None
         if not is_of_grid:
-            raise ResultError(
-                f"{path} holds the scores of another grid. Run it again with --save-grid."
-            )
+            raise ResultError(f"{path} holds the scores of another grid.", AGAIN)
         if identity not in (None, self._layout.identity):
-            raise ResultError(
-                f"{path} holds the scores of another result. Run it again with --save-grid."
-            )
+            raise ResultError(f"{path} holds the scores of another result.", AGAIN)
 
     def __getitem__(self, combination: Any) -> float:
         """Return the metric of one combination of the grid."""
@@ -487,6 +485,4 @@ class ScoreGrid:
         except ResultError:
             raise
         except Exception as error:  # an untrusted file, with a checksum that fits, can fail anyhow
-            raise ResultError(
-                f"{path} is damaged ({error}). Run it again with --save-grid."
-            ) from None
+            raise ResultError(f"{path} is damaged ({describe_damage(error)}).", AGAIN) from None

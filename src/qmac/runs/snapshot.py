@@ -22,9 +22,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from qmac.engine.sweep import reductions
-from qmac.errors import ResultError, printable
+from qmac.errors import ResultError
 from qmac.runtime.execution.ledger import Ledger
 from qmac.storage.files import open_file, read_bytes
+from qmac.storage.refusals import describe_damage
 
 MAGIC = b"QMACRUN1"
 HEAD_BYTES = 16
@@ -156,7 +157,7 @@ def _read_bytes(path: Path, most: float) -> memoryview:
     try:
         return memoryview(read_bytes(path, most))
     except (OSError, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
+        reason = getattr(error, "strerror", None) or "there is no memory for it"
         raise ResultError(f"{path} cannot be read: {reason}.") from None
 
 
@@ -180,8 +181,7 @@ def _parse_arrays(entries: Any, body: memoryview, begin: int) -> dict[str, np.nd
 
 
 def _not_a_snapshot(path: Path, error: Exception) -> ResultError:
-    reason = f"{type(error).__name__}: {printable(error)}"
-    return ResultError(f"{path} is no snapshot ({reason}).")
+    return ResultError(f"{path} is no snapshot ({describe_damage(error)}).")
 
 
 def read_about(path: Path) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import zipfile
+import zlib
+from pathlib import Path
 
-from qmac.errors import WriteError
+from qmac.errors import InputError, WriteError, printable
 from qmac.storage.files import RefusedFileError
 
 MISTAKES = frozenset(
@@ -48,6 +52,41 @@ def is_fault(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno is not None and error.errno not in MISTAKES
     return isinstance(error, MemoryError)
+
+
+def describe_damage(error: Exception) -> str:
+    """Return in words what is wrong with a file that could not be read as what qmac writes.
+
+    Parameters
+    ----------
+    error : Exception
+        What a reader raised.
+
+    Returns
+    -------
+    str
+        One printable line without a full stop.
+
+    Examples
+    --------
+    >>> describe_damage(KeyError("prices")), describe_damage(EOFError())
+    ("it has no entry 'prices'", 'it is cut off, or bytes of it were changed')
+    """
+    text = printable(error).strip().removesuffix(".")
+    if isinstance(error, OSError) and error.strerror:
+        reason = printable(error.strerror)
+        name = printable(Path(os.fsdecode(error.filename)).name) if error.filename else ""
+        is_named = not name or name in reason
+        return reason if is_named else f"{name}: {reason}"
+    if isinstance(error, KeyError) and not isinstance(error, InputError):
+        return f"it has no entry {text}"
+    if isinstance(error, json.JSONDecodeError | UnicodeError | RecursionError):
+        return "its text is not what qmac writes"
+    if isinstance(error, EOFError | zlib.error | zipfile.BadZipFile):
+        return "it is cut off, or bytes of it were changed"
+    if isinstance(error, ValueError | OSError) and text:
+        return text
+    return "its content is not what qmac writes"
 
 
 def describe_refusal(path: object, error: OSError, kind: str = "directory") -> WriteError:

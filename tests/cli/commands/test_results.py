@@ -192,6 +192,10 @@ def test_what_is_missing_while_the_run_goes_on(run_of_many, tmp_path):
     shutil.rmtree(run / "results" / "AAA")
     with RunDirectory.open(run).locked():
         assert f"is being computed; watch it: qmac watch {run}" in inside("show", run).stderr
+        refused = inside("show", run, "--symbol", "AAA")
+        assert f"no result of AAA yet. The run is going on. Watch it: qmac watch {run}" in (
+            refused.stderr
+        )
 
 
 def test_a_result_that_answers_something_else(run_of_many, tmp_path):
@@ -209,6 +213,7 @@ def test_a_result_that_answers_something_else(run_of_many, tmp_path):
         assert f"{place.name} is the result of AAA, not of b c" in inside(*words).stdout
     resumed = inside("resume", run, "--json")
     assert resumed.returncode == 3 and f"b c is done again: {message}" in resumed.stderr
+    assert "Compute it again" not in resumed.stderr  # that is what this command does
     before = json.loads(inside("show", run_of_many, "--json").stdout)
     assert json.loads(resumed.stdout)["digests"] == before["digests"]
     assert inside("verify", run, "--rows", 1).returncode == 0

@@ -172,6 +172,7 @@ def print_failed(results: Mapping[str, Any], path: Path | None) -> bool:
     bool
         Whether any is incomplete.
     """
+    from qmac.runs.directory import RunDirectory
     from qmac.runs.header import HEADER
     from qmac.storage.files import look_up
 
@@ -183,7 +184,7 @@ def print_failed(results: Mapping[str, Any], path: Path | None) -> bool:
     advice = "to try these cells again, and no others"
     if path is None:
         streams.print_note(f"{advice}, save the run in a directory: add --out DIR.")
-    elif look_up(path / HEADER) is not None:
+    elif look_up(path / HEADER) is not None and RunDirectory.open(path).header.is_resumable:
         command = f"qmac resume {shell_quote(path)} --retry-failed"
         streams.print_note(f"{advice}: {command}")
     return True
