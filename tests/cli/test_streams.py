@@ -122,3 +122,16 @@ def test_a_terminal_of_no_width(monkeypatch, columns, width):
     monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((columns, 0)))
     console = streams.build_console()
     assert (console.width, console.height) == (width, 25)
+
+
+def test_a_fetch_is_shown_on_a_terminal_only(monkeypatch, capsys):
+    from qmac.data.sources.fetching import FetchStatus
+
+    with streams.show_fetch(2) as listener:
+        assert listener is None  # a pipe
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with streams.show_fetch(2) as listener:
+        listener(FetchStatus("yahoo:S\x1b[2JPY", 1, 2, 1234))
+    shown = capsys.readouterr()
+    assert shown.out == "" and "1/2" in shown.err and "yahoo:S?[2JPY, 1,234 bars" in shown.err

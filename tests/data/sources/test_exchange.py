@@ -151,6 +151,31 @@ def test_what_came_before_a_fault_is_stored_and_the_rest_fetched_later(
     assert starts.count(starts[0]) == 1
 
 
+def test_what_came_before_ctrl_c_is_stored(vendors, klines, monkeypatch):
+    pages = []
+
+    def interrupt(status):
+        pages.append(status.bars)
+        if status.bars >= 200:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        qmac.fetch(NAME, progress=interrupt)
+    assert pages == [0, 100, 200]
+    check(qmac.fetch(NAME, offline=True), klines, range(200))
+    check(qmac.fetch(NAME), klines, range(348))
+
+
+@pytest.mark.parametrize("options", [{"since": "2024-02-01"}, {"refresh": True}])
+def test_a_longer_copy_is_not_replaced_by_a_part(vendors, klines, clock, options):
+    old = qmac.fetch(NAME, since="2024-03-05")
+    clock("2024-03-15 14:05")
+    vendors.faults += [None] + [TOO_MANY] * 4
+    with pytest.warns(UserWarning, match=f"The copy of {NAME} .* is used: {len(old)} bars"):
+        check(qmac.fetch(NAME, **options), klines, range(96, 348))
+    check(qmac.fetch(NAME, **options), klines, range(0 if "since" in options else 96, 350))
+
+
 def test_a_silent_end_is_said_and_not_believed(vendors, klines):
     klines.count = 300
     with pytest.warns(UserWarning, match="binance gave no bars of BTC/USDT after 2024-03-13 11:00"):

@@ -220,6 +220,17 @@ def test_a_source_that_ends_halfway_is_not_stored_in_part_if_it_does_not_append(
         qmac.fetch("other:X")
 
 
+def test_any_error_of_a_source_is_one_sentence(monkeypatch, tmp_path):
+    class Failing(Scripted):
+        def fetch(self, request, call):
+            yield {}["no such key"]
+
+    monkeypatch.setenv("QMAC_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(fetching, "find_source", lambda name: Failing())
+    with pytest.raises(SourceError, match="other failed: KeyError: 'no such key'"):
+        qmac.fetch("other:X")
+
+
 def test_a_damaged_copy_is_fetched_again(market, tmp_path):
     qmac.fetch("yahoo:SPY")
     (path,) = tmp_path.rglob("*.parquet")

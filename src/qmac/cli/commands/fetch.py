@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from qmac.cli import exits, streams
+from qmac.cli.interrupts import Interruption
 from qmac.cli.options import AsJson
 from qmac.errors import shell_quote
 
@@ -54,6 +55,7 @@ def fetch(
     from qmac.data.sources.names import label_names, parse_names
 
     options = FetchOptions(since, raw, max_age, refresh, offline)
+    Interruption.written = "what came before is stored"
     labels = label_names(name for text in names for name in parse_names(text))
     with streams.show_fetch(len(labels)) as listener:
         fetched = update_copies(labels.values(), options, listener)

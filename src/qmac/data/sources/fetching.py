@@ -26,7 +26,7 @@ from qmac.data.sources.names import (
 )
 from qmac.data.sources.registry import find_source
 from qmac.data.sources.request_queue import RequestQueue
-from qmac.errors import OptionError, PricesError, SourceError, warn
+from qmac.errors import OptionError, PricesError, QmacError, SourceError, warn
 
 MOST_AGE_SECONDS = 12 * 3600.0
 """A copy of daily bars is used so long; one of shorter bars for the length of a bar."""
@@ -333,6 +333,8 @@ class _Fetcher:
             if joined is not None:
                 return _store(request, joined, source, trouble)
         bars, trouble = _collect(source, request, queue, report)
+        if trouble is not None and copy is not None and bars.frame.index[-1] < copy.frame.index[-1]:
+            raise trouble  # the copy has more
         return _store(request, bars, source, trouble)
 
     def _open(self, name: str) -> tuple[Source, RequestQueue]:
@@ -371,17 +373,17 @@ def _warn_of_copy(name: SourceName, copy: Copy, error: SourceError) -> None:
 
 def _collect(
     source: Source, request: BarsRequest, queue: RequestQueue, report: Callable[[int], None]
-) -> tuple[Bars, SourceError | None]:
-    """Return the bars of a request, and what stopped the source on the way."""
+) -> tuple[Bars, BaseException | None]:
+    """Return the bars of a request, and what stopped the source on the way, as Ctrl-C may."""
     pieces: list[Bars] = []
-    trouble = None
+    trouble: BaseException | None = None
     count = 0
     try:
         for piece in _take_valid(source, request, queue):
             pieces.append(piece)
             count += len(piece.frame)
             report(count)
-    except SourceError as error:
+    except BaseException as error:
         if not pieces or not source.appends:
             raise
         trouble = error
@@ -409,13 +411,19 @@ def _find_early_end(frame: pd.DataFrame, request: BarsRequest) -> SourceError | 
 
 
 def _take_valid(source: Source, request: BarsRequest, queue: RequestQueue) -> Iterator[Bars]:
-    """Yield what a source gives, which may be of another package."""
-    for piece in source.fetch(request, queue.call):
-        is_frame = isinstance(getattr(piece, "frame", None), pd.DataFrame)
-        if not is_frame or not isinstance(piece.frame.index, pd.DatetimeIndex):
-            raise SourceError(f"{request.name.source} gave no bars, but {describe(piece)}.")
-        if len(piece.frame):
-            yield piece
+    """Yield what a source gives, which may be of another package, and end in any error."""
+    name = request.name.source
+    try:
+        for piece in source.fetch(request, queue.call):
+            is_frame = isinstance(getattr(piece, "frame", None), pd.DataFrame)
+            if not is_frame or not isinstance(piece.frame.index, pd.DatetimeIndex):
+                raise SourceError(f"{name} gave no bars, but {describe(piece)}.")
+            if len(piece.frame):
+                yield piece
+    except QmacError:
+        raise
+    except Exception as error:
+        raise SourceError(f"{name} failed: {type(error).__name__}: {error}") from error
 
 
 def _check(frame: pd.DataFrame, request: BarsRequest, source: Source) -> None:
@@ -462,9 +470,11 @@ def _join(copy: Copy, bars: Bars, name: SourceName) -> Bars | None:
     return replace(bars, frame=pd.concat([old.iloc[:-1], new]))
 
 
-def _store(request: BarsRequest, bars: Bars, source: Source, trouble: SourceError | None) -> Copy:
-    """Write a copy, and say if it is not complete."""
+def _store(request: BarsRequest, bars: Bars, source: Source, trouble: BaseException | None) -> Copy:
+    """Write a copy, and say if it is not complete; what interrupted it goes on."""
     copy = write_copy(request, bars, source.library, base.utc_now(), is_complete=trouble is None)
+    if trouble is not None and not isinstance(trouble, SourceError):
+        raise trouble
     if trouble is not None:
         reason = str(trouble).removesuffix(".")
         warn(
