@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from qmac.data.layouts.layout import Layout
+from qmac.data.options import DEFAULT, ReadOptions
 from qmac.data.prices import Prices
-from qmac.data.symbols import read_symbols
+from qmac.data.symbols import from_frame, read_symbols
 from qmac.errors import PricesError
 
 
@@ -24,23 +25,35 @@ def check_layout(layout: Layout, folder: Path) -> None:
         return
     prices = read_symbols(path).prices
     series = prices[layout.symbol or path.name.split(".")[0]]
-    assert series.origin.layout == layout.name
-    assert series.close.tolist() == list(layout.closes)
-    assert (str(series.index[0]), str(series.index[-1])) == layout.dates
+    _compare(series, layout)
     assert series.origin.adjusted == layout.adjusted
     assert series.periods_per_year == (layout.bars_per_year or series.periods_per_year)
 
 
-def check_frame(layout: Layout) -> None:
+def check_frame(layout: Layout, **how: object) -> None:
     """Read the example as pandas does by itself; the frame is known as the file is."""
-    lines = layout.example.splitlines()
+    lines = [line for line in layout.example.splitlines() if line.strip()]
     header, separator = layout.find_header(lines, layout.example_file) or (0, ",")
-    rows = "\n".join(lines[layout.count_above(lines) :])
-    frame = pd.read_csv(io.StringIO(rows), sep=separator, header=0 if header else None)
+    rows = "\n".join(lines[layout.count_above(lines) : -1 if layout.footer else None])
+    if layout.decimal == ",":
+        how |= {"dtype": "str"}
+    frame = pd.read_csv(io.StringIO(rows), sep=separator, header=0 if header else None, **how)
     copy = frame.copy()
-    prices = Prices.of(frame)
+    prices = from_frame(frame).prices[layout.symbol] if layout.symbol else Prices.of(frame)
     assert prices.close.tolist() == list(layout.closes)
     if not layout.file_name:
-        assert prices.origin.layout == layout.name
-        assert (str(prices.index[0]), str(prices.index[-1])) == layout.dates
+        _compare(prices, layout)
     pd.testing.assert_frame_equal(frame, copy)
+
+
+def read_text(text: str, folder: Path, options: ReadOptions = DEFAULT) -> dict[str, Prices]:
+    """Read a text as a file called prices.csv."""
+    path = folder / "prices.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_symbols(path, options=options).prices
+
+
+def _compare(series: Prices, layout: Layout) -> None:
+    assert series.origin.layout == layout.name
+    assert series.close.tolist() == list(layout.closes)
+    assert (str(series.index[0]), str(series.index[-1])) == layout.dates

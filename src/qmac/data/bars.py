@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
-from qmac.data.columns import ADJUSTED, COLUMNS
+from qmac.data.columns import ADJUSTED, COLUMNS, SPLIT
 from qmac.data.dates import find_order, read_dates, to_zone
 from qmac.data.layouts.find import Selection
 from qmac.data.options import ReadOptions
 from qmac.data.origin import Origin
-from qmac.data.quality import check_values, describe_adjustment
+from qmac.data.quality import check_values, describe_adjustment, describe_splits
 from qmac.data.table import convert_texts
 from qmac.errors import PricesError
 
@@ -45,6 +47,7 @@ def build_bars(
         If dates or closes are invalid; the message names row and date.
     """
     layout = selection.layout
+    options = replace(options, decimal=options.decimal or layout.decimal)
     rows, empty = _drop_empty(rows, name) if layout.has_empty_rows else (rows, ())
     date_format = options.date_format or layout.date_format
     dates, notes = read_dates(rows.index, name, date_format, layout.timezone)
@@ -61,14 +64,18 @@ def build_bars(
     order = find_order(dates, name, sort=options.sort)
     if order.rows is not None:
         frame = frame.iloc[order.rows]
+    has_both = ADJUSTED in frame
     frame, is_adjusted, adjustment = _adjust(frame, options, name)
+    if SPLIT in rows and not (has_both or layout.adjusted):
+        factors = rows[SPLIT] if order.rows is None else rows[SPLIT].iloc[order.rows]
+        adjustment += describe_splits(factors.set_axis(frame.index), name)
     if layout.scale != 1:
         for each in set(PRICES) & set(frame.columns):
             frame[each] = frame[each] / layout.scale  # not in place: a frame stays as it is
     origin = Origin(
         layout.name,
         ADJUSTED if is_adjusted else selection.close,
-        True if is_adjusted else layout.adjusted,
+        is_adjusted if has_both else layout.adjusted,
         (*notes, *order.notes, *adjustment),
         left_out,
     )

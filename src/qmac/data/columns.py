@@ -10,10 +10,10 @@ from qmac.data.options import ReadOptions
 from qmac.errors import PricesError
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
-ADJUSTED, DATE, TIME, SYMBOL = "Adj Close", "Date", "Time", "Symbol"
-ROLES = (DATE, TIME, SYMBOL, *COLUMNS, ADJUSTED)
+ADJUSTED, DATE, TIME, SYMBOL, SPLIT = "Adj Close", "Date", "Time", "Symbol", "Split factor"
+ROLES = (DATE, TIME, SYMBOL, *COLUMNS, ADJUSTED, SPLIT)
 ROLE_BY_WORD = {
-    **{role.lower(): role for role in ROLES if role != ADJUSTED},
+    **{role.lower(): role for role in ROLES if role not in (ADJUSTED, SPLIT)},
     "adjusted": ADJUSTED,
 }
 """Roles by the words of ``Layout.columns`` and of the option ``columns``."""
@@ -23,6 +23,10 @@ FULL_DATE_NAMES = ("datetime", "timestamp")
 SYMBOL_NAMES = ("symbol", "ticker")
 ADJUSTED_NAMES = ("adj close", "adj. close", "adjusted close", "adjclose", "adj_close",
                   "adjusted_close", "adjusted close price")  # fmt: skip
+SPLIT_NAMES = tuple(
+    f"split{mark}{word}" for word in ("coefficient", "factor", "ratio") for mark in ("_", " ", "")
+)
+"""Not ``Stock Splits``: the closes beside it are adjusted."""
 BAR_WORDS = re.compile(
     r"(?<![a-z])(open|high|low|close|last|price|value|vol|volume|turnover|amount|bid|ask|mid|settle"
     r"|vwap|trades|count|change|return|index|level|average|adj|adjusted|dividends?|splits?|spread"
@@ -71,6 +75,8 @@ def normalize_name(column: object) -> str:
     lower = name.lower()
     if lower in ADJUSTED_NAMES:
         return ADJUSTED
+    if lower in SPLIT_NAMES:
+        return SPLIT
     return SYMBOL if lower in SYMBOL_NAMES else name.capitalize()
 
 
@@ -104,7 +110,7 @@ def find_columns(names: Sequence[str], options: ReadOptions, name: str) -> Colum
     if options.date is not None:
         chosen[DATE] = _find_named(names, options.date, name, "date")
     left_out: dict[str, str] = {}
-    for role in (*COLUMNS, ADJUSTED, SYMBOL):
+    for role in (*COLUMNS, ADJUSTED, SYMBOL, SPLIT):
         places = [place for place, each in enumerate(usual) if each == role]
         renamed = f"{role}.1" in usual  # a second one, by pandas
         if role in chosen or not places or chosen.get("Close") in places:

@@ -18,6 +18,7 @@ from qmac.data.containers import Content
 from qmac.data.layouts.find import TextSelection, select_text
 from qmac.data.layouts.layout import split_line
 from qmac.data.lines import LineLayout, read_blocks
+from qmac.data.numbers import EMPTY
 from qmac.data.options import ReadOptions
 from qmac.data.table import Table, convert_texts
 from qmac.errors import PricesError, warn
@@ -34,8 +35,6 @@ MOST_FIELDS = 20_000
 DIGITS = re.compile(r"-?[\d.]+([eE]\+?\d+)?\s*$")
 HEAD_LINES = 12
 """Lines from which a layout is known."""
-EMPTY = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-", "#N/A"]
-"""Texts that stand for a value that is not there."""
 
 
 def read_csv(
@@ -74,7 +73,7 @@ def read_csv(
     texts = layout.selection.has(SYMBOL)
     rows = held = 0
     last = first
-    for block in itertools.chain([rest], blocks):
+    for block in map(layout.selection.layout.cut_footer, itertools.chain([rest], blocks)):
         before = rows
         rows += lines.check(block, rows, name) if block else 0
         piece = parser.parse(block, before)
@@ -151,7 +150,7 @@ class _Parser:
         self._pandas: dict[str, Any] = {
             "header": None, "names": range(fields), "usecols": places, "index_col": False,
             "sep": layout.separator, "skipinitialspace": True, "keep_default_na": False,
-            "na_values": dict.fromkeys(numbers, EMPTY), "dtype": dict.fromkeys(exact, "str"),
+            "na_values": {each: [*EMPTY] for each in numbers}, "dtype": dict.fromkeys(exact, "str"),
         }  # fmt: skip
         self._dates = [place for place in texts if place not in exact]
         if decimal == ",":

@@ -63,7 +63,8 @@ def read_table(
     if is_bare and not options.names_columns:
         selection = select_rows(rows, name)
     else:
-        selection = _select(names, rows, options, name, has_dates=list(index) == [DATE])
+        index_name = str(frame.index.name) if list(index) == [DATE] else None
+        selection = _select(names, rows, options, name, index_name)
     columns = {each.place: values[each.place] for each in selection.columns}
     if list(index) == [DATE] and selection.columns and selection.columns[0].place == 0:
         dates = columns.pop(0)
@@ -88,16 +89,25 @@ def _join(columns: dict[int, Any], rows: int) -> pd.DataFrame:
 
 
 def _select(
-    names: list[str], rows: list[list[str]], options: ReadOptions, name: str, *, has_dates: bool
+    names: list[str],
+    rows: list[list[str]],
+    options: ReadOptions,
+    name: str,
+    index_name: str | None,
 ) -> Selection:
     """Return the layout; the index is the column of dates, whatever others there are."""
     if options.columns is not None:
         return select_given(options.columns.split(","), len(names), name)
-    is_known = any(layout.matches_names(names) for layout in LAYOUTS)
-    if has_dates and not is_known and options.date is None:
+    if index_name is not None and _is_known([index_name, *names[1:]]):
+        names = [index_name, *names[1:]]
+    elif index_name is not None and options.date is None and not _is_known(names):
         others = [NO_DATES if each.strip().lower() in DATE_NAMES else each for each in names[1:]]
         names = [DATE, *others]
     return select_names(names, rows, options, name)
+
+
+def _is_known(names: list[str]) -> bool:
+    return any(layout.matches_names(names) for layout in LAYOUTS)
 
 
 def _find_index_columns(frame: pd.DataFrame, *, is_file: bool) -> dict[str, Any]:
@@ -109,9 +119,10 @@ def _find_index_columns(frame: pd.DataFrame, *, is_file: bool) -> dict[str, Any]
             values = index.get_level_values(level)
             levels[_name_level(index.names[level], values)] = values
         return levels
-    if isinstance(index, pd.RangeIndex) and (is_file or _has_dates(frame)):
-        return {}
     name = str(index.name).strip().lower()
+    counts_rows = isinstance(index, pd.RangeIndex) and name not in DATE_NAMES
+    if counts_rows and (is_file or _has_dates(frame)):
+        return {}
     return {str(index.name) if name in SYMBOL_NAMES else DATE: index}
 
 
@@ -129,7 +140,7 @@ def _has_dates(frame: pd.DataFrame) -> bool:
     names = [str(each).strip() for each in frame.columns]
     if any(each.lower() in DATE_NAMES for each in names):
         return True
-    return any(layout.matches_names(names) for layout in LAYOUTS)
+    return _is_known(names)
 
 
 def _read_levels(frame: pd.DataFrame, name: str) -> Table:

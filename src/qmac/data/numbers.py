@@ -15,6 +15,9 @@ CURRENCY = r"^\s*([-+]?)\s*[$€£¥₹]\s*"
 GROUP_MARKS = r"['\x{2019} \x{00a0}\x{202f}]"
 GROUPED = rf"^[-+]?\d{{1,3}}({GROUP_MARKS}\d{{3}})+([.,]\d*)?$"
 """Apostrophes and blanks of several kinds between groups of three digits."""
+EMPTY = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>", "-", "--", ".",
+         "#N/A")  # fmt: skip
+"""Texts that stand for a value that is not there."""
 SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 

@@ -9,12 +9,14 @@ import pandas as pd
 
 from qmac._checks import check_number, describe, is_number
 from qmac.data.columns import ADJUSTED
+from qmac.data.numbers import EMPTY
 from qmac.errors import PricesError
 
 LEAST_PRICE = 1e-30
 """Beyond this and its inverse, sums and squares of prices leave float64."""
 MOST_PRICE = 1 / LEAST_PRICE
 FLAGS = (bool, np.bool_)
+NO_SPLIT = (0, 1)
 SAME_RATIO = 1e-4
 """Ratios of adjusted to other closes that differ by less differ by rounding."""
 
@@ -97,6 +99,37 @@ def _describe_bad_price(column: pd.Series, bad: np.ndarray, name: str) -> str:
         f"{name}: {column.name} is {shown} in row {row + 1} ({column.index[row]}){more}. "
         f"Prices must be positive numbers, from {LEAST_PRICE:g} to {MOST_PRICE:g}. {action}."
     )
+
+
+def describe_splits(factors: pd.Series, name: str) -> tuple[str, ...]:
+    """Return what is to be said of splits, where no adjusted closes are beside the closes.
+
+    Parameters
+    ----------
+    factors : Series
+        Split factors by date, as numbers or texts; 1, 0 or nothing on other days.
+    name : str
+        Name of the prices.
+
+    Returns
+    -------
+    tuple of str
+        A note of the first split; none without one.
+    """
+    numbers = pd.to_numeric(factors, errors="coerce")
+    texts = factors.astype("str").str.strip()
+    is_split = ~(numbers.isin(NO_SPLIT) | texts.isin(EMPTY) | factors.isna())
+    rows = np.flatnonzero(is_split)
+    if not rows.size:
+        return ()
+    row = int(rows[0])
+    more = f" ({rows.size - 1} more rows too)" if rows.size > 1 else ""
+    note = (
+        f"{name}: the split factor is {factors.iloc[row]} in row {row + 1} "
+        f"({factors.index[row]}){more}, and no adjusted closes are beside the closes: the split "
+        "may be a move of the price. Use adjusted prices."
+    )
+    return (note,)
 
 
 def describe_adjustment(frame: pd.DataFrame, name: str) -> str | None:

@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qmac.data.columns import DATE, SYMBOL, TIME
+from qmac.data.columns import DATE, SPLIT, SYMBOL, TIME
 from qmac.data.layouts.find import Selection
-from qmac.data.numbers import find_decimal, read_numbers, read_volumes
+from qmac.data.numbers import EMPTY, find_decimal, read_numbers, read_volumes
 from qmac.data.options import ReadOptions
 from qmac.errors import PricesError
 
@@ -61,7 +61,7 @@ class Table:
         symbols = list(dict.fromkeys(each.symbol for each in columns if each.symbol))
         if symbols:
             for symbol in symbols:
-                yield symbol, self._take(symbol, dates).dropna(how="all")
+                yield symbol, _drop_empty(self._take(symbol, dates))
             return
         part = self._take("", dates)
         if SYMBOL not in part:
@@ -96,6 +96,14 @@ class Table:
             dates = _join_times(_to_texts(dates), _to_texts(self.frame[places[TIME]]))
         index: pd.Index = pd.Index(dates)
         return index
+
+
+def _drop_empty(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a symbol on days on which its market was open."""
+    texts = [each for each in rows if _is_text(rows[each])]
+    if texts:
+        rows = rows.assign(**{str(each): rows[each].mask(rows[each].isin(EMPTY)) for each in texts})
+    return rows.dropna(how="all")
 
 
 def _to_texts(column: pd.Series) -> Any:
@@ -146,7 +154,7 @@ def convert_texts(
     PricesError
         If the texts show no decimal mark: 1,234 may be either.
     """
-    texts = [each for each in columns if _is_text(frame[each])]
+    texts = [each for each in columns if columns[each] != SPLIT and _is_text(frame[each])]
     prices = [each for each in texts if columns[each] != "Volume"]
     decimal = options.decimal
     if prices and decimal is None:

@@ -19,6 +19,7 @@ from qmac.data.columns import (
 )
 from qmac.data.layouts import downloads, exchanges, levels, platforms, vendors
 from qmac.data.layouts.layout import Layout, split_line
+from qmac.data.numbers import EMPTY
 from qmac.data.options import ReadOptions
 from qmac.errors import PricesError, suggestion
 
@@ -33,6 +34,8 @@ NAMED = Layout(name="columns by name")
 GIVEN = Layout(name="columns as the options say")
 SIDE_BY_SIDE = Layout(name="closes side by side")
 FEWEST_SYMBOLS = 2
+SYMBOLS_A_WORD = 10
+"""Least symbols beside one that is a word for what bars have: Lowe's is LOW."""
 SEPARATORS = ",;\t|"
 LINES_SHOWN = 2
 NUMBER = re.compile(r"[-+]?[$€£]?\d[\d.,' ]*([eE][-+]?\d+)?%?")
@@ -57,7 +60,7 @@ class Selection:
     def close(self) -> str:
         """Name of the column of closes."""
         place = next((each.place for each in self.columns if each.role == "Close"), None)
-        if place is None or self.layout is SIDE_BY_SIDE:
+        if place is None or self.layout is SIDE_BY_SIDE or self.layout.others:
             return "each"
         return self.names[place] if self.names else f"number {place + 1}"
 
@@ -363,11 +366,21 @@ def _find_symbols(
     others = [place for place in range(len(names)) if place != dates]
     if dates is None or len(others) < FEWEST_SYMBOLS or len(set(names)) < len(names):
         return ()
-    if any(not names[place] or is_word_of_bars(names[place]) for place in others):
+    if not _are_symbols([names[place] for place in others]):
         return ()
-    if not all(_is_value(text) for row in rows for text in row if text):
+    if not all(_is_value(text) for row in rows for text in row if text not in EMPTY):
         return ()
     return (Column(dates, DATE), *(Column(place, "Close", names[place]) for place in others))
+
+
+def _are_symbols(names: Sequence[str]) -> bool:
+    """Return whether names may be those of symbols, a few of them words, such as LOW and OPEN."""
+    words = [each for each in names if is_word_of_bars(each)]
+    return (
+        all(names)
+        and all(each.isalpha() and each.isupper() for each in words)
+        and len(words) * SYMBOLS_A_WORD <= len(names)
+    )
 
 
 def _suggest_close(names: Sequence[str], roles: dict[str, int]) -> str:

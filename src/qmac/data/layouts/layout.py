@@ -13,6 +13,8 @@ from qmac.data.columns import ROLE_BY_WORD, ROLES, Column, normalize_name
 MORE = "..."
 """Last in a header: more columns may follow."""
 BAR_WORDS = ("open", "high", "low", "close")
+ROW_NUMBERS = ("", "Unnamed: 0")
+"""Names of a first column that counts rows, as pandas writes and reads it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +42,17 @@ class Layout:
     ``-`` is not read."""
     separators: str = ","
     """Characters, each of which may separate the columns."""
+    others: str = ""
+    """What every column holds that has no role, such as ``Close``: it is that of a symbol, by the
+    name of the column."""
     above: tuple[str, ...] = ()
     """Regular expressions of whole lines above the header."""
     is_above_needed: bool = True
     """Whether these lines prove it. Else they may be missing, as in a frame."""
     below: tuple[str, ...] = ()
     """The same between the header and the rows."""
+    footer: str = ""
+    """The same of the last line, where it may be no row."""
     date_format: str | None = None
     """Form of the dates, as the option ``date_format``; None where the dates show it."""
     timezone: str | None = None
@@ -93,13 +100,18 @@ class Layout:
         words = self.columns.split(",")
         return {word: words.index(word) for word in BAR_WORDS if word in words}
 
+    @cached_property
+    def _footer(self) -> re.Pattern[bytes]:
+        return re.compile(rb"(?m)^(?:" + self.footer.encode() + rb")\s*\Z")
+
     def matches_names(self, names: Sequence[str]) -> bool:
         """Return whether columns have the names of one of the headers.
 
         Parameters
         ----------
         names : sequence of str
-            As they are written.
+            As they are written. A first one that is empty, over the numbers of rows that pandas
+            writes, is not looked at.
 
         Returns
         -------
@@ -107,6 +119,7 @@ class Layout:
             False for a layout without a header.
         """
         given = tuple(each.strip() for each in names)
+        given = given[1:] if given and given[0] in ROW_NUMBERS else given
         for header in self._names:
             if header == given:
                 return True
@@ -215,11 +228,33 @@ class Layout:
             roles = [ROLE_BY_WORD.get(word, "") for word in self.columns.split(",")]
         else:
             roles = [self.roles.get(each.strip(), normalize_name(each)) for each in names]
-        return tuple(
+        columns = [
             Column(place, role)
             for place, role in enumerate(roles)
             if role in ROLES and roles.index(role) == place  # an indicator may be called Close too
-        )
+        ]
+        if self.others and names is not None:
+            columns += [
+                Column(place, self.others, each.strip())
+                for place, each in enumerate(names)
+                if roles[place] not in ROLES and each.strip() not in ROW_NUMBERS
+            ]
+        return tuple(sorted(columns))
+
+    def cut_footer(self, block: bytes) -> bytes:
+        """Return lines without the last one, where it is no row.
+
+        Parameters
+        ----------
+        block : bytes
+            Whole lines.
+
+        Returns
+        -------
+        bytes
+            The same for a layout without a footer.
+        """
+        return self._footer.sub(b"", block) if self.footer else block
 
 
 def split_line(line: str, separator: str) -> list[str]:
