@@ -29,12 +29,12 @@ NEIGHBOURHOOD = 250
 """Bars on both sides that tell how far a series usually moves at the time."""
 SPLITS = {1.5: "3:2"} | {float(new): f"{new}:1" for new in (2, 3, 4, 5, 6, 7, 8, 10, 15, 20)}
 REVERSE_SPLITS = {float(old): f"1:{old}" for old in (4, 5, 8, 10, 15, 20, 25, 30, 50, 100)}
-SPLIT_TOLERANCES = 0.015, 0.08
+SPLIT_TOLERANCES = 0.015, 0.065
 """Least and most distance of a move from a usual ratio, for the move of the market that day."""
 SPLIT_FACTOR, SEVERAL_FACTOR, NEAR_FACTOR = 6.0, 3.0, 10.0
 """How far beyond the next largest move a 2:1 split must be: the only one, each of several, and one
 beyond its neighbourhood. More for rarer ratios, see ``_match_split``."""
-JUMP_FACTOR, SPIKE_FACTOR = 20.0, 3.0
+JUMP_FACTOR, SPIKE_FACTOR = 25.0, 3.0
 """How far beyond it any move must be that stays, and one that is taken back."""
 RANGE_FACTOR = 10.0
 """How far beyond the next largest the logarithm of high over low must be."""
