@@ -1,5 +1,6 @@
 """A result: its figures, and what it says of its prices."""
 
+import math
 import pickle
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from helpers.series import frame, ohlc, series
 import qmac
 from qmac.engine.dataset.series import Series
 from qmac.errors import OptionError, ResultError
+from qmac.results.result import are_close
 
 PRICES = frame(series("random", 200, 2))
 GRID = qmac.Grid(windows=range(2, 9))
@@ -233,3 +235,18 @@ def test_a_result_is_replayed_with_its_bars_a_year(swept):
     older = replace(swept, periods_per_year=300.0)
     assert older.replay_rules == replace(swept.rules, periods_per_year=300.0)
     assert swept.replay_rules.periods_per_year == swept.periods_per_year == 252
+
+
+def test_figures_are_equal_but_for_rounding():
+    infinite, undefined = math.inf, math.nan
+    for one, other in ((1, 1 + 9e-7), (1e9, 1e9 + 900), (0, 9e-7), (infinite, infinite), ([], [])):
+        assert are_close(one, other, 1e-6)
+    for one, other in (
+        (1, 1 + 2e-6),
+        (0, 2e-6),
+        (1, infinite),
+        (undefined, undefined),
+        (1, undefined),
+    ):
+        assert not are_close(one, other, 1e-6) and not are_close(other, one, 1e-6)
+    assert are_close([1, 2], 1.0, 2) and not are_close([1, 2], 1.0, 0.5)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from qmac.engine.backtest.batch import evaluate_hold
 from qmac.errors import InputError, ResultError, shell_quote
-from qmac.results.result import Result, check_dates
+from qmac.results.result import REPLAY_TOLERANCE, Result, are_close, check_dates
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import OWN_AVERAGES, Fingerprint, Identity, describe_changes
 from qmac.runs.tasks import Task
@@ -20,8 +19,6 @@ KERNEL_ENTRIES = ("averages", "lanes", "kernels")
 """Entries of a fingerprint beside its request; results of earlier versions have none of them."""
 HOLD_METRICS = ("total_return", "max_drawdown")
 """Metrics of buy & hold that depend on every close and on no calendar."""
-HOLD_TOLERANCE = 1e-6
-"""Relative difference up to which they are equal."""
 
 
 def read_identity(header: Mapping[str, Any]) -> Identity | None:
@@ -123,12 +120,9 @@ def check_figures(path: Path, result: Result, directory: RunDirectory) -> None:
         hold = evaluate_hold(series.prepare(result.grid.windows, result.rules))
     except InputError:
         raise build_error(path, "of other prices", directory) from None
-    if not all(_is_close(result.hold[metric], hold[metric]) for metric in HOLD_METRICS):
+    before, now = ([values[metric] for metric in HOLD_METRICS] for values in (result.hold, hold))
+    if not are_close(before, now, REPLAY_TOLERANCE):
         raise build_error(path, "of other prices", directory)
-
-
-def _is_close(one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=HOLD_TOLERANCE, abs_tol=HOLD_TOLERANCE)
 
 
 def advise_repeat(directory: RunDirectory) -> str:

@@ -37,7 +37,7 @@ from qmac.results.identity import (
     check_identity,
     read_identity,
 )
-from qmac.results.result import Result
+from qmac.results.result import STORED_TOLERANCE, Result, are_close
 from qmac.results.writer import (
     ARRAYS,
     AVERAGES_FILE,
@@ -79,8 +79,6 @@ MAPS = 3
 """Best, mean and count."""
 MORE_ARRAY_BYTES = 1 << 20
 """Of the distribution, and of what describes the arrays."""
-SCORE_TOLERANCE = 1e-9
-"""Relative difference up to which a metric of the top rows is that of their score."""
 TABLE_EXPANSION, ARRAYS_EXPANSION = 3, 2
 """Memory while numbers are read, for a byte of them. Measured: 2.4 and 1.4."""
 SERIES_BAR_BYTES = 200
@@ -432,8 +430,8 @@ def _check_consistency(directory: Path, header: dict[str, Any], result: Result) 
         "maps": result.maps.best.shape == (len(PAIRS), windows, windows),
         "rows": len(top) == min(header.get("top", len(top)), result.scored),
         "windows": all(top[role].isin(grid.roles[role]).all() for role in ROLES),
-        "best": _is_close(result.top_scores[:1], best),
-        "scores": _is_close(top[result.objective], values),
+        "best": are_close(result.top_scores[:1], best, STORED_TOLERANCE),
+        "scores": are_close(top[result.objective], values, STORED_TOLERANCE),
     }
     wrong = [name for name, agrees in agreements.items() if not agrees]
     if wrong:
@@ -451,10 +449,6 @@ def _check_columns(top: pd.DataFrame) -> None:
     is_named = names[: len(ROLES)] == list(ROLES) and METRICS.keys() <= set(names)
     if not is_numeric or not is_named or not top.columns.is_unique:
         raise ValueError(f"{TOP} is no table of windows and metrics")
-
-
-def _is_close(one: Any, other: Any) -> bool:
-    return np.allclose(one, other, SCORE_TOLERANCE, SCORE_TOLERANCE)
 
 
 def _find_source(

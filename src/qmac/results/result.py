@@ -36,8 +36,9 @@ RANKS = ("objective", "plateau")
 """What ``Result.ranked`` sorts by."""
 ROWS_AT_ONCE = 1024
 """Rows that ``Result.rows`` converts together: a million of them as dicts are 3 GiB."""
-REPLAY_TOLERANCE = 1e-6
-"""Relative difference between the best row and its replay on the same prices."""
+STORED_TOLERANCE, REPLAY_TOLERANCE = 1e-9, 1e-6
+"""How far two figures of a result may be apart: both stored, one by way of a logarithm; or one
+computed again from the prices, as by another version, whose sums may have another order."""
 
 
 @protected(
@@ -467,6 +468,27 @@ class Result:
         return write_result(directory, contents)
 
 
+def are_close(one: Any, other: Any, tolerance: float) -> bool:
+    """Return whether figures are equal but for rounding.
+
+    Parameters
+    ----------
+    one, other : array-like
+        Numbers of one shape.
+    tolerance : float
+        Largest difference, relative to the other number or to 1, whichever is larger.
+
+    Returns
+    -------
+    bool
+        False where only one is finite, or any is undefined.
+    """
+    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    with np.errstate(invalid="ignore"):  # of two infinite ones
+        is_near = np.abs(one - other) <= tolerance * np.maximum(1, np.abs(other))
+    return bool(((is_near & np.isfinite(other)) | (one == other)).all())
+
+
 def _convert_rows(frame: pd.DataFrame) -> Iterator[dict[Any, Any]]:
     for first in range(0, len(frame), ROWS_AT_ONCE):
         part = frame.iloc[first : first + ROWS_AT_ONCE]
@@ -525,8 +547,7 @@ def _check_best_row(series: Series, result: Result) -> None:
     replay = evaluate(series.prices, [best], result.replay_rules, series.averages)
     actual = float(replay[objective].iloc[0])
     expected = float(result.top[objective].iloc[0])
-    tolerance = REPLAY_TOLERANCE * max(1.0, abs(expected))
-    if not abs(actual - expected) <= tolerance:  # NaN is beyond it, too
+    if not are_close(actual, expected, REPLAY_TOLERANCE):
         raise ResultError(
             f"these are not the prices of this result: the best combination makes {objective} "
             f"{actual:g} of them, not {expected:g}. "

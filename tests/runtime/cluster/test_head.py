@@ -183,3 +183,7 @@ def test_addresses_are_split():
     assert head.split_address("[::1]:6379") == ("::1", 6379)
     with pytest.raises(OptionError, match="auto or HOST:PORT"):
         head.split_address("ray://10.0.0.1:10001")
+    for port in ("0", "65536", "99999", "9" * 5000, "0" * 5000):
+        with pytest.raises(OptionError, match=r"port .* must be in \[1, 65535\], got '127"):
+            head.split_address(f"127.0.0.1:{port}")
+    assert head.split_address("127.0.0.1:65535") == ("127.0.0.1", 65_535)

@@ -46,6 +46,9 @@ class TokenError(Exception):
     """The head of a cluster listens that takes no call without its token."""
 
 
+MOST_PORT = 65_535
+
+
 def check_address(address: str | None) -> None:
     """Check that the head of a Ray cluster answers at an address.
 
@@ -109,7 +112,16 @@ def split_address(address: str) -> tuple[str, int]:
             "the address of a Ray cluster must be auto or HOST:PORT, such as 10.0.0.1:6379, "
             f"got {describe(address)}."
         )
-    return host.strip("[]"), int(port)
+    digits = (
+        port.lstrip("0")[: len(str(MOST_PORT)) + 1] or "0"
+    )  # Python reads no number of thousands of digits
+    if not 0 < int(digits) <= MOST_PORT:
+        raise OptionError(
+            f"the port of a Ray cluster's address must be in [1, {MOST_PORT}], got "
+            f"{describe(address)}. Give the address that 'ray start --head' printed, port 6379 "
+            "mostly."
+        )
+    return host.strip("[]"), int(digits)
 
 
 def read_version(host: str, port: int, seconds: float) -> str:
