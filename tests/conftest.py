@@ -114,6 +114,9 @@ def vendors(tmp_path, monkeypatch):
 
     from qmac.data.sources import request_queue, yahoo
 
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("QMAC_DATA_DIR", str(tmp_path / "copies"))
     monkeypatch.setattr(request_queue, "BACKOFF_SECONDS", (0.0, 0.0, 0.0))
     monkeypatch.setattr(yahoo.Yahoo, "pause_seconds", 0.0)

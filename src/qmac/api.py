@@ -12,9 +12,10 @@ from qmac.data import readers
 from qmac.data.description import check_warnings, warn_of_prices
 from qmac.data.options import ReadOptions
 from qmac.data.prices import Prices
+from qmac.data.sources.names import is_source_name
 from qmac.data.symbols import Symbols, from_frames
 from qmac.engine.dataset.signals import Averages
-from qmac.errors import ResultError
+from qmac.errors import PricesError, ResultError
 from qmac.jobs.job import Job, build_job
 from qmac.jobs.runner import count_threads, create_directory, run
 from qmac.results.collection import Results
@@ -116,6 +117,12 @@ for the bundled prices.
         sheet=sheet,
         adjusted=adjusted,
     )
+    path = check_path("path", path, PricesError)
+    if is_source_name(path) and not path.exists():
+        raise PricesError(
+            f"{path.as_posix()}: there is no such file. If it is a name of prices at a source, use "
+            f"qmac.fetch({path.as_posix()!r})."
+        )
     prices = readers.read_prices(path, build_memory_check(Limits()), options)
     if strict:
         check_warnings([prices], "Correct the file, or read it without strict.")

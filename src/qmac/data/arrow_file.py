@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ from qmac.data.csv_file import BYTES_PER_ROW, BYTES_PER_TEXT, MemoryCheck
 from qmac.data.options import ReadOptions
 from qmac.data.table import Table
 from qmac.errors import PricesError
+
+FACTS = b"qmac"
+"""Key of the metadata under which copies of fetched prices say what they are."""
 
 
 def read_parquet(
@@ -62,7 +68,21 @@ def read_parquet(
             f"{path} is damaged: it says that it has {rows:,} rows, but {len(frame):,} can be "
             "read. Copy it again from its source."
         )
-    return frames.read_table(frame, options, str(path), is_file=True)
+    table = frames.read_table(frame, options, str(path), is_file=True)
+    return _name_source(table, schema.metadata or {})
+
+
+def _name_source(table: Table, metadata: Mapping[bytes, bytes]) -> Table:
+    """Return a table with its source as the layout, where it is a copy: see ``sources.cache``."""
+    try:
+        facts = json.loads(metadata.get(FACTS, b"null"))
+        source, adjusted = str(facts["source"]), facts["adjusted"]
+    except (ValueError, TypeError, KeyError):  # the file may be of anyone
+        return table
+    if not isinstance(adjusted, bool):
+        return table
+    layout = replace(table.selection.layout, name=f"a copy of {source}", adjusted=adjusted)
+    return replace(table, selection=replace(table.selection, layout=layout))
 
 
 def _find_needed(schema: Any, options: ReadOptions, name: str) -> list[str] | None:

@@ -33,7 +33,7 @@ def count_requests(market, call):
 def test_one_name_is_prices_and_several_are_a_dict(market):
     one = qmac.fetch("yahoo:SPY")
     assert isinstance(one, qmac.Prices) and one.name == "SPY" and len(one) == 50
-    assert one.origin.to_dict() == {"layout": "yahoo", "close": "Close", "adjusted": True}
+    assert one.origin.to_dict() == {"layout": "a copy of yahoo", "close": "Close", "adjusted": True}
     both = qmac.fetch("yahoo:SPY,QQQ")
     assert list(both) == ["SPY", "QQQ"] and both["QQQ"].name == "QQQ"
     assert list(qmac.fetch(["yahoo:SPY"])) == ["SPY"]
@@ -249,6 +249,14 @@ def test_names_are_texts(names):
 def test_the_file_is_one_that_every_command_reads(market, tmp_path):
     prices = qmac.fetch(HOURS)
     (path,) = tmp_path.rglob("*.parquet")
-    pd.testing.assert_frame_equal(qmac.read_prices(path).frame, prices.frame, check_freq=False)
+    read = qmac.read_prices(path)
+    pd.testing.assert_frame_equal(read.frame, prices.frame, check_freq=False)
+    assert read.origin.to_dict() == prices.origin.to_dict()
     header = json.loads(path.with_suffix(".json").read_text())
     assert header["bars"] == len(prices) and header["since"] is None
+
+
+def test_a_name_in_place_of_a_path_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(qmac.InputError, match=r"no such file.* use qmac.fetch\('yahoo:SPY'\)"):
+        qmac.read_prices("yahoo:SPY")

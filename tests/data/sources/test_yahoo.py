@@ -110,6 +110,16 @@ def test_since_is_the_first_day(vendors, spy):
     assert int(query["period1"][0]) == pd.Timestamp("2024-02-01", tz="America/New_York").timestamp()
 
 
+@pytest.mark.parametrize(("first", "count"), [("2024-02-01", 31), ("2024-01-05", 40)])
+def test_an_answer_with_less_than_the_copy_is_not_believed(vendors, spy, clock, first, count):
+    old = qmac.fetch("yahoo:SPY")
+    vendors.yahoo["SPY"] = yahoo_days(first, count)
+    clock("2024-03-18 12:00")
+    with pytest.warns(UserWarning, match="and the copy has more. If that is right, add --refresh"):
+        pd.testing.assert_frame_equal(qmac.fetch("yahoo:SPY").frame, old.frame)
+    assert len(qmac.fetch("yahoo:SPY", refresh=True)) == count
+
+
 @pytest.mark.parametrize("fault", [TOO_MANY, CUT, (500, "Internal Server Error")])
 def test_a_fault_that_passes_is_not_seen(vendors, spy, fault):
     vendors.faults += [fault]

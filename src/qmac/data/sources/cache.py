@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from qmac.data.arrow_file import FACTS
 from qmac.data.sources.base import Bars, BarsRequest
 from qmac.data.sources.names import SourceName
 from qmac.errors import SourceError, warn
@@ -31,8 +32,6 @@ from qmac.storage.tables import check_table
 
 VARIABLE = "QMAC_DATA_DIR"
 FORMAT = 1
-METADATA = b"qmac"
-"""Key of the facts in the metadata of the Parquet file."""
 MOST_BYTES = 2**31
 LOCK_SECONDS = 600.0
 """How long to wait for another process that fetches the same series."""
@@ -179,7 +178,7 @@ def _read_metadata(stream: io.BytesIO) -> Any:
     """Return the facts in the metadata of a Parquet file."""
     import pyarrow.parquet as pq
 
-    return json.loads((pq.read_schema(stream).metadata or {}).get(METADATA, b"null"))
+    return json.loads((pq.read_schema(stream).metadata or {}).get(FACTS, b"null"))
 
 
 def write_copy(
@@ -252,7 +251,7 @@ def _to_parquet(frame: pd.DataFrame, facts: Facts) -> Any:
 
     table = pa.Table.from_pandas(frame)
     text = json.dumps(dataclasses.asdict(facts)).encode()
-    table = table.replace_schema_metadata({**table.schema.metadata, METADATA: text})
+    table = table.replace_schema_metadata({**table.schema.metadata, FACTS: text})
     stream = io.BytesIO()
     pq.write_table(table, stream, compression="snappy", write_page_checksum=True)
     return stream.getbuffer()

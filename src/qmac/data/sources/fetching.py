@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from qmac._checks import check_callable, check_flag, describe
+from qmac.data.description import warn_of_prices
 from qmac.data.origin import Origin
 from qmac.data.prices import Prices
 from qmac.data.sources import base
@@ -170,6 +171,7 @@ binance:BTC/USDT:1h.
     prices = {
         label: _cut(fetched.copies[name], options.since, label) for label, name in labels.items()
     }
+    warn_of_prices(prices.values(), stacklevel=2)
     if isinstance(names, str) and len(prices) == 1:
         return next(iter(prices.values()))
     return prices
@@ -238,7 +240,7 @@ def _cut(copy: Copy, since: pd.Timestamp | None, label: str) -> Prices:
             "Use an earlier day."
         )
     facts = copy.facts
-    origin = Origin(layout=facts.source, adjusted=facts.adjusted)
+    origin = Origin(layout=f"a copy of {facts.source}", adjusted=facts.adjusted)
     return replace(Prices.of(frame, label), origin=origin)
 
 
@@ -333,8 +335,8 @@ class _Fetcher:
             if joined is not None:
                 return _store(request, joined, source, trouble)
         bars, trouble = _collect(source, request, queue, report)
-        if trouble is not None and copy is not None and bars.frame.index[-1] < copy.frame.index[-1]:
-            raise trouble  # the copy has more
+        if copy is not None:
+            _check_length(copy, bars, request, trouble, is_refresh=self._options.refresh)
         return _store(request, bars, source, trouble)
 
     def _open(self, name: str) -> tuple[Source, RequestQueue]:
@@ -399,6 +401,27 @@ def _collect(
     if trouble is None and source.appends:
         trouble = _find_early_end(frame, request)
     return replace(pieces[-1], frame=frame), trouble
+
+
+def _check_length(
+    copy: Copy,
+    bars: Bars,
+    request: BarsRequest,
+    trouble: BaseException | None,
+    *,
+    is_refresh: bool,
+) -> None:
+    """Refuse bars in place of a copy that has more of them: an answer may be cut."""
+    name, old, new = request.name, copy.frame.index, bars.frame.index
+    if trouble is not None and new[-1] < old[-1]:
+        raise trouble
+    is_window = request.is_intraday and bars.adjustment != base.AS_TRADED  # Yahoo's last weeks
+    if is_refresh or is_window or (new[0] <= old[0] and new[-1] >= old[-1]):
+        return
+    raise SourceError(
+        f"{name.source} answered with bars of {name.symbol} from {new[0]:%Y-%m-%d} to "
+        f"{new[-1]:%Y-%m-%d}, and the copy has more. If that is right, add --refresh"
+    )
 
 
 def _find_early_end(frame: pd.DataFrame, request: BarsRequest) -> SourceError | None:
