@@ -52,7 +52,7 @@ def test_an_index_that_counts_rows_has_no_dates(columns):
 def test_rows_without_names_are_those_of_a_known_layout_or_refused():
     day, bar = 86_400_000, [100.0, 102.0, 99.0, 101.0, 5.0]
     frame = pd.DataFrame([[1_704_153_600_000 + day * row, *bar] for row in range(3)])
-    assert Prices.of(frame).origin.layout == "ccxt arrays"
+    assert Prices.of(frame).origin.layout == "ccxt and freqtrade arrays"
     swapped = frame[[0, 1, 4, 2, 3, 5]].set_axis(range(6), axis=1)
     assert Prices.of(swapped).origin.layout == "Bitfinex arrays"
     assert Prices.of(swapped).close.tolist() == [101] * 3

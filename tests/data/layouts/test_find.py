@@ -1,5 +1,7 @@
 """A layout is proven, or the file is refused with the way out."""
 
+from pathlib import Path
+
 import pytest
 
 from qmac.data.layouts.find import (
@@ -19,6 +21,12 @@ def test_names_are_unique_and_every_layout_has_an_example():
     assert len(set(names)) == len(names)
     assert all(layout.example for layout in LAYOUTS)
     assert all(layout.refusal or (layout.closes and layout.dates) for layout in LAYOUTS)
+
+
+def test_every_layout_is_in_the_documentation():
+    text = (Path(__file__).parents[3] / "docs" / "prices.md").read_text(encoding="utf-8")
+    missing = [layout.name for layout in LAYOUTS if layout.name.split(", ")[0] not in text]
+    assert not missing, "add a row to docs/prices.md"
 
 
 def test_no_example_is_read_as_another_layout():

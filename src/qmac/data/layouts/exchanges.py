@@ -131,8 +131,8 @@ LAYOUTS: tuple[Layout, ...] = (
         bars_per_year=365,
     ),
     Layout(
-        name="ccxt arrays",
-        first_row=rf"{MILLISECONDS}(,{NUMBER}){{5}}",
+        name="ccxt and freqtrade arrays",
+        first_row=rf"({SECONDS}|{MILLISECONDS})(,{NUMBER}){{5}}",
         needs_bars=True,
         columns="date,open,high,low,close,volume",
         example=(
@@ -230,7 +230,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="LEAN equity, prices times 10,000",
-        first_row=rf"{LEAN_DATE}(,\d{{5,}}){{4}},\d+(\.0)?",
+        first_row=rf"{LEAN_DATE}(,\d{{5,}}(\.0)?){{4}},\d+(\.0)?",
         needs_bars=True,
         columns="date,open,high,low,close,volume",
         scale=10_000,
@@ -245,7 +245,8 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="LEAN",
-        first_row=rf"(?=[^,]*(,\d+)*?,\d+\.\d*[1-9]){LEAN_DATE}(,{NUMBER}){{4}},{NUMBER}",
+        # a fraction, which those of equities never have: other whole numbers may be either
+        first_row=rf"(?=.*\.\d*[1-9]){LEAN_DATE}(,{NUMBER}){{5}}",
         columns="date,open,high,low,close,volume",
         example=(
             "20240105 00:00,100.25,102,99.5,101,5.5\n"
@@ -258,7 +259,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         name="LEAN minutes",
-        first_row=r"\d{6,8}(,\d{5,}){4},\d+",
+        first_row=r"\d{4,5}000(,\d{5,}){4},\d+",
         refusal=(
             "its rows count milliseconds since midnight, and the day is in the name of the file "
             "alone. Join the days into one file with dates such as 2024-01-02 09:30."

@@ -132,8 +132,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="Interactive Brokers",
         headers=tuple(
-            f"{index}{INTERACTIVE_BROKERS},{end}"
-            for index in ("", ",", "Unnamed: 0,")  # numbers of rows, as a frame is saved and read
+            f"{INTERACTIVE_BROKERS},{end}"
             for end in ("average,barCount", "barCount,average", "barCount,wap")
         ),
         example=(
