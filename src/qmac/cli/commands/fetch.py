@@ -17,7 +17,7 @@ def fetch(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME...",
+            metavar="NAME",
             help="A source, its symbols, and the length of a bar if it is not a day: yahoo:SPY,QQQ "
             "or binance:BTC/USDT:1h.",
         ),
