@@ -135,9 +135,13 @@ def _move_row(source: Source, random: Random) -> bytes:
 
 
 def _cut_rows(source: Source, random: Random) -> bytes:
-    """Cut days of a month: fewer may be holidays."""
+    """Cut days of a month, as fewer may be holidays, or minutes within a session."""
     count = 20
-    first = random.randrange(2, len(source.lines) - count)
+    is_whole = source.bars.index.normalize().is_unique
+    while True:
+        first = random.randrange(2, len(source.lines) - count)
+        if is_whole or source.lines[first - 1][:10] == source.lines[first + count][:10]:
+            break
     return _join(source.lines[:first] + source.lines[first + count :])
 
 

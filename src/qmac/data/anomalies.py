@@ -51,6 +51,8 @@ SPIKE_BARS, WILD_BARS = 5, 20
 """Most bars after which a move is taken back."""
 TICKS = 3
 """Moves of so many ticks are usual, however large they are for a price of two cents."""
+HALT_BARS = 15
+"""A halt of trading lasts as many minutes at most, mostly."""
 LEAST_STALE = 5
 LIKELIHOOD = 1e-5
 """Expected number of runs so long, below which a run is odd."""
@@ -749,7 +751,7 @@ def _find_intraday_gaps(bars: _Bars) -> np.ndarray:
     allowed = days // 3 if nights else max(days // 3, int(days >= 1))
     for count in range(min(short.size, allowed), 0, -1):
         rest = max(float(short[count]) if count < short.size else 0.0, bars.usual_step)
-        least = max(3 * rest, 3 * bars.usual_step, HOUR / 2)
+        least = max(3 * rest, 3 * bars.usual_step, min(HOUR / 2, HALT_BARS * bars.usual_step))
         if short[count - 1] > least:
             is_gap |= (steps >= short[count - 1]) & ~is_night
             break
