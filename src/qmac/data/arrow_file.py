@@ -1,4 +1,4 @@
-"""Files of Apache Arrow: Parquet."""
+"""Files of Apache Arrow: Parquet and Feather."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from typing import Any
 import pandas as pd
 
 from qmac.data import frames
-from qmac.data.containers import Content
-from qmac.data.csv_file import BYTES_PER_ROW, BYTES_PER_TEXT, MemoryCheck
+from qmac.data.arrow_sizes import read_unpacked_size
+from qmac.data.containers import Content, MemoryCheck
+from qmac.data.csv_file import BYTES_PER_ROW, BYTES_PER_TEXT
 from qmac.data.options import ReadOptions
 from qmac.data.table import Table
 from qmac.errors import PricesError
 
 FACTS = b"qmac"
 """Key of the metadata under which copies of fetched prices say what they are."""
+MOST_TEXT_BYTES = 1024
+"""A longer text is neither a date nor a symbol; kept once, it may stand in every row."""
 
 
 def read_parquet(
@@ -49,7 +52,8 @@ def read_parquet(
     """
     import pyarrow.parquet
 
-    with pyarrow.parquet.ParquetFile(content.stream) as file:
+    stream = content.load(check_memory)
+    with pyarrow.parquet.ParquetFile(stream) as file:
         metadata, schema = file.metadata, file.schema_arrow
     rows = metadata.num_rows
     groups = [metadata.row_group(place).num_rows for place in range(metadata.num_row_groups)]
@@ -59,16 +63,22 @@ def read_parquet(
             f"{sum(groups):,}. Copy it again from its source."
         )
     columns = _find_needed(schema, options, str(path))
-    texts = sum(not _is_number(each.type) for each in schema if not columns or each.name in columns)
-    check_memory(f"{path}: reading {rows:,} rows", rows * (BYTES_PER_ROW + texts * BYTES_PER_TEXT))
-    content.stream.seek(0)
-    frame = pd.read_parquet(content.stream, columns=columns, page_checksum_verification=True)
+    fields = [each for each in schema if not columns or each.name in columns]
+    unpacked = 2 * _sum_sizes(metadata, columns)
+    _check_rows(path, rows, fields, unpacked, check_memory)
+    stream.seek(0)
+    frame = pd.read_parquet(
+        stream,
+        columns=columns,
+        page_checksum_verification=True,
+        read_dictionary=[each.name for each in fields if _is_text(each.type)],
+    )
     if len(frame) != rows:
         raise PricesError(
             f"{path} is damaged: it says that it has {rows:,} rows, but {len(frame):,} can be "
             "read. Copy it again from its source."
         )
-    table = frames.read_table(frame, options, str(path), is_file=True)
+    table = frames.read_table(_expand_texts(frame, str(path)), options, str(path), is_file=True)
     return _name_source(table, schema.metadata or {})
 
 
@@ -83,6 +93,111 @@ def _name_source(table: Table, metadata: Mapping[bytes, bytes]) -> Table:
         return table
     layout = replace(table.selection.layout, name=f"a copy of {source}", adjusted=adjusted)
     return replace(table, selection=replace(table.selection, layout=layout))
+
+
+def read_feather(
+    content: Content, path: Path, options: ReadOptions, check_memory: MemoryCheck
+) -> Table:
+    """Return the columns of a Feather file, or another of Arrow, that prices are made of.
+
+    Parameters
+    ----------
+    content : Content
+        The open file.
+    path : Path
+        Its name.
+    options : ReadOptions
+        What the user says of it.
+    check_memory : callable
+        Refuses what does not fit into memory.
+
+    Returns
+    -------
+    Table
+        Unchecked.
+
+    Raises
+    ------
+    PricesError
+        If it is damaged, or nothing proves where the closes are.
+    """
+    import pyarrow as pa
+
+    stream = content.load(check_memory)
+    unpacked = read_unpacked_size(stream)
+    check_memory(f"{path}: reading {unpacked:,} bytes", 2 * unpacked)
+    stream.seek(0)
+    with pa.ipc.open_file(stream) as file:
+        schema = file.schema
+    columns = _find_needed(schema, options, str(path))
+    fields = [each for each in schema if not columns or each.name in columns]
+    chosen = pa.ipc.IpcReadOptions(
+        included_fields=[place for place, each in enumerate(schema) if each in fields]
+    )
+    stream.seek(0)
+    with pa.ipc.open_file(stream, options=chosen) as file:
+        table = file.read_all()
+    table.validate(full=True)  # of damage: places of texts may be outside of them
+    _check_rows(path, table.num_rows, fields, 2 * unpacked, check_memory)
+    frame = _expand_texts(table.to_pandas(), str(path))
+    return frames.read_table(frame, options, str(path), is_file=True)
+
+
+def _check_rows(
+    path: Path, rows: int, fields: list[Any], unpacked: int, check_memory: MemoryCheck
+) -> None:
+    """Refuse rows that do not fit into memory, and columns that say nothing of their size."""
+    for each in fields:
+        if str(each.type).startswith("run_end_encoded"):
+            raise PricesError(f"{path}: {each.name} is of the type {each.type}. Write it as plain.")
+    texts = sum(not _is_number(each.type) for each in fields)
+    needed = rows * (BYTES_PER_ROW + texts * BYTES_PER_TEXT)
+    check_memory(f"{path}: reading {rows:,} rows", max(needed, unpacked))
+
+
+def _sum_sizes(metadata: Any, columns: list[str] | None) -> int:
+    """Return what the columns of a Parquet file are said to take when they are unpacked."""
+    parts = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    chunks = [part.column(place) for part in parts for place in range(part.num_columns)]
+    return sum(
+        max(each.total_uncompressed_size, 0)
+        for each in chunks
+        if not columns or each.path_in_schema.partition(".")[0] in columns
+    )
+
+
+def _is_text(kind: Any) -> bool:
+    return str(kind) in ("string", "large_string", "string_view")
+
+
+def _expand_texts(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return texts, each kept once, in the place of the rows that have them."""
+    for place, column in enumerate(frame.columns):
+        cells = frame.iloc[:, place]
+        if isinstance(cells.dtype, pd.CategoricalDtype):
+            frame.isetitem(place, _expand(cells.array, str(column), name))
+    index = frame.index
+    if isinstance(index, pd.MultiIndex):
+        for level, values in enumerate(index.levels):
+            if isinstance(values, pd.CategoricalIndex):
+                texts = _expand(values.array, str(index.names[level]), name)
+                index = index.set_levels(pd.Index(texts), level=level)
+        frame.index = index
+    elif isinstance(index, pd.CategoricalIndex):
+        frame.index = pd.Index(_expand(index.array, str(index.name), name), name=index.name)
+    return frame
+
+
+def _expand(values: Any, column: str, name: str) -> Any:
+    categories = values.categories
+    if pd.api.types.is_string_dtype(categories.dtype):
+        longest = int(categories.str.len().max() or 0)
+        if longest > MOST_TEXT_BYTES:
+            raise PricesError(
+                f"{name}: {column} holds a text of {longest:,} characters, which is neither a date "
+                "nor a symbol. Drop the column."
+            )
+    return values.astype(categories.dtype)
 
 
 def _find_needed(schema: Any, options: ReadOptions, name: str) -> list[str] | None:

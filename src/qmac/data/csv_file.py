@@ -6,7 +6,7 @@ import io
 import itertools
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from typing import Any
 import pandas as pd
 
 from qmac.data.columns import DATE, SYMBOL, TIME
-from qmac.data.containers import Content
-from qmac.data.layouts.find import TextSelection, select_text
+from qmac.data.containers import Content, MemoryCheck
+from qmac.data.encodings import Text
+from qmac.data.layouts.find import SEPARATORS, TextSelection, select_text, show_lines
 from qmac.data.layouts.layout import split_line
 from qmac.data.lines import LineLayout, read_blocks
 from qmac.data.numbers import EMPTY
@@ -23,8 +24,6 @@ from qmac.data.options import ReadOptions
 from qmac.data.table import Table, convert_texts
 from qmac.errors import PricesError, warn
 
-MemoryCheck = Callable[[str, int], None]
-"""Raises PricesError if what the first argument describes needs more bytes than are free."""
 BYTES_PER_ROW = 280
 """Memory that reading takes at its peak for each row of prices, Volume and a date: measured are
 210 to 250, see tests/system/test_prices_on_real_limits.py."""
@@ -33,6 +32,8 @@ BYTES_PER_TEXT = 90
 MOST_FIELDS = 20_000
 """Most columns of a CSV file: their names take half a second."""
 DIGITS = re.compile(r"-?[\d.]+([eE]\+?\d+)?\s*$")
+MOST_BLANK_BYTES = 2**24
+"""A compressed file may hold any number of blank lines, which would take hours."""
 HEAD_LINES = 12
 """Lines from which a layout is known."""
 
@@ -64,7 +65,8 @@ def read_csv(
         If its layout is not known, or a row has more or fewer fields than the header.
     """
     name = str(path)
-    blocks = _check_bytes(read_blocks(content.stream, name), name)
+    encoded = Text(content.stream, content.head, name)
+    blocks = _check_bytes(read_blocks(encoded, name), encoded, name)
     first = next((block.lstrip(b"\r\n") for block in blocks if not block.isspace()), b"")
     layout, begin, rest = _find_layout(first, options, name)
     lines = LineLayout.of(begin, layout.separator, has_header=layout.header_lines > 0)
@@ -88,18 +90,25 @@ def read_csv(
     if not content.is_checked and not last.endswith(b"\n") and parser.is_last_needed:
         _note_missing_newline(path, layout, pieces[-1])
     frame = pieces[0] if len(pieces) == 1 else pd.concat(pieces, ignore_index=True)
-    return Table(frame, layout.selection)
+    return Table(frame, layout.selection, notes=encoded.notes)
 
 
-def _check_bytes(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """Yield blocks without a zero byte: text has none, and parsers pass over them."""
+def _check_bytes(blocks: Iterator[bytes], encoded: Text, name: str) -> Iterator[bytes]:
+    """Yield blocks in UTF-8 without a zero byte: text has none, and parsers pass over them."""
+    blank = 0
     for block in blocks:
         if b"\0" in block:
             raise PricesError(
-                f"{name} cannot be read as CSV: it holds zero bytes, as damaged files and texts in "
-                "UTF-16 do. Save it again as CSV in UTF-8."
+                f"{name} cannot be read as CSV: it holds zero bytes, as damaged files do. Copy it "
+                "again from its source, or save it as CSV in UTF-8."
             )
-        yield block
+        blank += len(block) * block.isspace()
+        if blank > MOST_BLANK_BYTES:
+            raise PricesError(
+                f"{name} has more than {MOST_BLANK_BYTES:,} bytes of blank lines. Is it a table of "
+                "prices? Copy it again from its source."
+            )
+        yield encoded.convert(block)
 
 
 def _find_layout(
@@ -116,12 +125,23 @@ def _find_layout(
             lines.append((line, end))
         start = end
     texts = [line.decode("utf-8", "replace").rstrip("\r\n") for line, _ in lines]
+    _check_columns(texts, options, name)
     layout = select_text(texts, options, name)
     skipped = layout.header_lines
     end = lines[skipped - 1][1] if skipped else 0
     place = layout.selection.layout.count_above(texts) if skipped else 0
     begin = lines[place][0] if lines else b""
     return layout, begin, block[end:]
+
+
+def _check_columns(lines: Sequence[str], options: ReadOptions, name: str) -> None:
+    """Refuse a text, such as the message of a server, as what it is."""
+    marks = options.separator or SEPARATORS
+    if lines and not any(mark in line for line in lines for mark in marks):
+        raise PricesError(
+            f"{name} is a text without columns: it begins {show_lines(lines)}. Use a table with "
+            "dates and closes. Name what separates its columns, if they are: --separator space."
+        )
 
 
 def _check_width(line: bytes, name: str) -> None:

@@ -251,7 +251,7 @@ def build_symbol(rows: pd.DataFrame, table: Table, options: ReadOptions, name: s
         If dates or values are invalid; the message names row and date of the first one.
     """
     frame, origin = build_bars(rows, table.selection, options, name)
-    return Prices(frame, name, origin)
+    return Prices(frame, name, origin.add_notes(*table.notes))
 
 
 def _read_moment(text: str | date) -> pd.Timestamp:

@@ -7,24 +7,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from qmac._checks import check_path
-from qmac.data.arrow_file import read_parquet
-from qmac.data.containers import USE, Content, open_content, strip_endings
-from qmac.data.csv_file import MemoryCheck, read_csv
+from qmac.data.arrow_file import read_feather, read_parquet
+from qmac.data.containers import (
+    COMPRESSED,
+    USE,
+    Content,
+    MemoryCheck,
+    admit_all,
+    name_series,
+    open_content,
+)
+from qmac.data.csv_file import read_csv
+from qmac.data.encodings import decode_head
+from qmac.data.excel_file import read_xlsx
+from qmac.data.foreign import check_beginning
+from qmac.data.json_file import is_json, read_json
 from qmac.data.options import DEFAULT, ReadOptions
 from qmac.data.prices import Prices, build_prices
 from qmac.data.table import Table
 from qmac.errors import PricesError
 
 Reader = Callable[[Content, Path, ReadOptions, MemoryCheck], Table]
-READERS: dict[str, tuple[str, Reader]] = {
-    ".parquet": ("Parquet", read_parquet),
-    ".pq": ("Parquet", read_parquet),
+EXCEL = "an Excel file (.xlsx)"
+READERS: dict[str, Reader] = {
+    "Parquet": read_parquet,
+    "Feather": read_feather,
+    EXCEL: read_xlsx,
+    "JSON": read_json,
+    "CSV": read_csv,
 }
-"""Names and functions by the ending of a file; every other is read as CSV."""
+"""Functions by the kind of a file, which its content proves."""
 PARQUET = (".parquet", ".pq")
+MARKS = {b"PAR1": "Parquet", b"ARROW1": "Feather"}
+PROMISES = {
+    **dict.fromkeys(PARQUET, "Parquet"),
+    **dict.fromkeys((".feather", ".arrow"), "Feather"),
+    ".xlsx": EXCEL,
+}
+"""Kinds by the endings of files that are no text."""
 
 
 def read_prices(
@@ -53,7 +76,7 @@ def read_prices(
     """
     path = check_path("path", path, PricesError)
     prices = build_prices(read_table(path, check_memory, options), options, str(path))
-    return replace(prices, name=strip_endings(path.name))
+    return replace(prices, name=name_series(path))
 
 
 def read_table(
@@ -80,10 +103,14 @@ def read_table(
     PricesError
         If it cannot be read, or nothing proves where the closes are.
     """
-    kind, read = READERS.get(path.suffix.lower(), ("CSV", read_csv))
+    check_memory = check_memory or admit_all
+    kind = _find_promise(path) or "CSV"
     try:
-        with open_content(path) as content:
-            return read(content, path, options, check_memory or _admit_all)
+        with open_content(path, check_memory) as content:
+            kind = _find_kind(content, path)
+            if options.sheet is not None and kind != EXCEL:
+                raise PricesError(f"{path} is no .xlsx file, and has no sheets. Omit --sheet.")
+            return READERS[kind](content, path, options, check_memory)
     except PricesError:
         raise
     except Exception as error:  # pandas, pyarrow and zlib raise anything at damage
@@ -93,5 +120,25 @@ def read_table(
         ) from None
 
 
-def _admit_all(what: str, needed: int) -> None:
-    del what, needed
+def _find_promise(path: Path) -> str | None:
+    """Return the kind that the ending of a file promises, where it is no text."""
+    suffixes = [each for each in PurePath(path.name.lower()).suffixes if each not in COMPRESSED]
+    return PROMISES.get(suffixes[-1]) if suffixes else None
+
+
+def _find_kind(content: Content, path: Path) -> str:
+    """Return the kind of a file, from its first bytes."""
+    if content.members is not None:
+        return EXCEL
+    for mark, kind in MARKS.items():
+        if content.head.startswith(mark):
+            return kind
+    head = decode_head(content.head, str(path))
+    check_beginning(head, str(path))
+    promise = _find_promise(path)
+    if promise is not None:
+        raise PricesError(
+            f"{path} cannot be read as {promise}: it does not begin as such a file does. "
+            "Is the file complete? Copy it again from its source."
+        )
+    return "JSON" if is_json(head) else "CSV"

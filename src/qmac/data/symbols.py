@@ -14,16 +14,17 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from qmac._checks import check_path
-from qmac.data.containers import strip_endings
-from qmac.data.csv_file import MemoryCheck
+from qmac.data.containers import COMPRESSED, PIPE, TABLES, MemoryCheck, name_series
 from qmac.data.frames import read_table as read_frame_table
 from qmac.data.options import DEFAULT, ReadOptions
 from qmac.data.prices import Prices, build_symbol
-from qmac.data.readers import READERS, read_prices, read_table
+from qmac.data.readers import read_prices, read_table
 from qmac.data.table import Table
 from qmac.errors import PricesError
 
-ENDINGS = (".csv", ".csv.gz", *READERS)
+ENDINGS = (*TABLES, *(ending + packed for ending in TABLES for packed in COMPRESSED), ".zip")
+"""Endings of the files that are read in a directory."""
+TEXT = ".txt"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,11 @@ def read_symbols(
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     files = [file for path in paths for file in _list_files(check_path("path", path, PricesError))]
-    candidates = (each for file in files for each in _read_file(file, check_memory, options))
+    candidates = (
+        each
+        for file, stem in _name_files(files)
+        for each in _read_file(file, stem, check_memory, options)
+    )
     others = _read_named(named or {}, check_memory, DEFAULT, bad or {})
     return _collect(itertools.chain(candidates, others))
 
@@ -266,32 +271,55 @@ def _list_files(path: Path) -> list[Path]:
         if not path.is_dir():
             return [path]
         files = sorted(file for file in path.iterdir() if _is_price_file(file))
+        files = _drop_descriptions(files)
     except OSError as error:
         raise PricesError(
             f"{path} cannot be listed: {error.strerror}. Name the files in it one by one."
         ) from None
     if not files:
         raise PricesError(
-            f"{path} holds no file that ends in {', '.join(ENDINGS)}. "
+            f"{path} holds no file that ends in {', '.join(TABLES)} or .zip. "
             "Name a directory with such files."
         )
     return files
 
 
+def _drop_descriptions(files: list[Path]) -> list[Path]:
+    """Leave out what describes others: JSON of the same name, and texts beside other kinds."""
+    tables = [file for file in files if file.suffix.lower() not in (".json", TEXT)]
+    names = {name_series(file) for file in tables}
+    others = [
+        file for file in files if file.suffix.lower() == ".json" and name_series(file) not in names
+    ]
+    if not tables and not others:
+        return files
+    return sorted([*tables, *others])
+
+
+def _name_files(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield files, and the names of the symbols in them; pipes, which have none, are numbered."""
+    pipes = 0
+    for file in files:
+        stem = name_series(file)
+        if stem == PIPE and file.name != PIPE:
+            pipes += 1
+            stem = PIPE if pipes == 1 else f"{PIPE}{pipes}"
+        yield file, stem
+
+
 def _is_price_file(file: Path) -> bool:
     """Return whether a file may hold prices, from its name.
 
-    Hidden ones are left by file managers and downloads that were cut off.
+    Hidden ones are left by file managers and downloads that were cut off, and by Excel.
     """
-    is_hidden = file.name.startswith(".")
+    is_hidden = file.name.startswith((".", "~$"))
     return file.name.lower().endswith(ENDINGS) and not is_hidden and file.is_file()
 
 
 def _read_file(
-    path: Path, check_memory: MemoryCheck | None, options: ReadOptions
+    path: Path, stem: str, check_memory: MemoryCheck | None, options: ReadOptions
 ) -> Iterator[_Candidate]:
-    """Yield the symbols in a file."""
-    stem = strip_endings(path.name)
+    """Yield the symbols in a file; ``stem`` names one that it does not."""
     try:
         table = read_table(path, check_memory, options)
         yield from _split(table, str(path), f" in {path.name}", stem, options)

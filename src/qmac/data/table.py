@@ -31,6 +31,7 @@ class Table:
     index: pd.Index | None = None
     """Dates of the rows, where they are the index of a frame."""
     notes: tuple[str, ...] = ()
+    """What the reader of the file warns of, each a sentence."""
 
     def __len__(self) -> int:
         return len(self.frame)
