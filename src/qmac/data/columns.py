@@ -30,7 +30,7 @@ SPLIT_NAMES = tuple(
 BAR_WORDS = re.compile(
     r"(?<![a-z])(open|high|low|close|last|price|value|vol|volume|turnover|amount|bid|ask|mid|settle"
     r"|vwap|trades|count|change|return|index|level|average|adj|adjusted|dividends?|splits?|spread"
-    r"|oi|interest)(?![a-z])"
+    r"|oi|interest|year|month|week|hour|row|id|sma|ema|rsi|macd|atr|obv|signal|position)(?![a-z])"
 )
 """Names with one of these words name what a column holds, and no symbol."""
 
@@ -182,4 +182,5 @@ def is_word_of_bars(name: str) -> bool:
     bool
         True for ``"Last Price"``, False for ``"SPY"``.
     """
-    return BAR_WORDS.search(name.lower()) is not None
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # BidPrice
+    return BAR_WORDS.search(words.lower()) is not None

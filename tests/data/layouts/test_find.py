@@ -12,6 +12,7 @@ from qmac.data.layouts.find import (
     select_text,
     show_lines,
 )
+from qmac.data.layouts.layout import MORE
 from qmac.data.options import DEFAULT, ReadOptions
 from qmac.errors import PricesError
 
@@ -82,13 +83,69 @@ def test_bad_names_of_columns(words, says):
         select_given(words, 3, "a.csv")
 
 
-def test_closes_side_by_side():
-    names = ["Date", "AAA", "BBB"]
-    selection = select_names(names, [["2024-01-02", "5", ""]], DEFAULT, "a")
-    assert selection.layout is SIDE_BY_SIDE
-    assert [column.symbol for column in selection.columns] == ["", "AAA", "BBB"]
+ROWS = [["2024-01-02", "5", ""], ["2024-01-03", "nan", "6"]]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["AAA", "BBB"],
+        ["BRK.B", "^GSPC"],
+        ["600519", "000001"],
+        ["EUR/USD", "BTC-USD"],
+        ["ES=F", "S&P 500"],
+        ["spy", "qqq"],
+    ],
+)
+@pytest.mark.parametrize("first", ["Date", "", "Unnamed: 0"])
+def test_closes_side_by_side(names, first):
+    selection = select_names([first, *names], ROWS, DEFAULT, "a")
+    assert selection.layout is SIDE_BY_SIDE and selection.close == "each"
+    assert [column.symbol for column in selection.columns] == ["", *names]
+    counted = [[str(number), *row] for number, row in enumerate(ROWS)]
+    selection = select_names(["Unnamed: 0", "Date", *names], counted, DEFAULT, "a")
+    assert [column.symbol for column in selection.columns] == ["", *names]
+
+
+def test_a_word_is_a_symbol_among_many():
+    many = [*(f"A{number}" for number in range(9)), "LOW"]
+    assert select_names(["Date", *many], [], DEFAULT, "a").layout is SIDE_BY_SIDE
+    for names in (many[1:], [*many[:9], "low"]):
+        with pytest.raises(PricesError, match="no Close column"):
+            select_names(["Date", *names], [], DEFAULT, "a")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["SPY"],
+        ["SPY", "SPY"],
+        ["SPY", ""],
+        ["SMA20", "RSI"],
+        ["Temperature", "Humidity"],
+        ["BidPrice", "AskPrice"],
+        ["OPEN", "HIGH", "LOW"],
+        ["year", "month"],
+    ],
+)
+def test_columns_that_are_no_symbols(names):
     with pytest.raises(PricesError, match="no Close column"):
-        select_names(names, [["2024-01-02", "5", "x"]], DEFAULT, "a")
+        select_names(["Date", *names], [], DEFAULT, "a")
+
+
+def test_side_by_side_are_numbers():
+    with pytest.raises(PricesError, match="no Close column"):
+        select_names(["Date", "AAA", "BBB"], [["2024-01-02", "5", "x"]], DEFAULT, "a")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+def test_every_header_has_dates_and_closes(layout):
+    for header in layout.headers:
+        names = [name for name in header.split(",") if name != MORE]
+        names += ["close"] if header.endswith(MORE) and not layout.others else []
+        roles = [column.role for column in layout.select(names)]
+        assert roles.count("Date") == 1
+        assert layout.others or roles.count("Close") == 1
 
 
 def test_lines_are_cut():

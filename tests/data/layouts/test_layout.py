@@ -65,6 +65,28 @@ def test_an_indicator_with_the_name_of_a_price_is_not_read():
     assert layout.select(["Date", " Close", "Close"]) == (Column(0, "Date"), Column(1, "Close"))
 
 
+def test_numbers_of_rows_are_not_looked_at():
+    layout = Layout(name="a", headers=("when,Close",), roles={"when": "Date"})
+    for names in (["", "when", "Close"], ["Unnamed: 0", "when ", " Close"]):
+        assert layout.matches_names(names)
+        assert layout.select(names) == (Column(1, "Date"), Column(2, "Close"))
+    assert not layout.matches_names(["when", "", "Close"])
+
+
+def test_columns_of_symbols():
+    layout = Layout(name="a", headers=("when,...",), roles={"when": "Date"}, others="Close")
+    columns = (Column(1, "Date"), Column(2, "Close", "SPY"), Column(3, "Close", "QQQ"))
+    assert layout.select(["", "when", "SPY", "QQQ"]) == columns
+
+
+def test_a_footer_is_cut():
+    layout = Layout(name="a", footer="End of .*")
+    assert layout.cut_footer(b"1,2\nEnd of data\n\n") == b"1,2\n"
+    for block in (b"1,2\nEnd of data\n3,4\n", b"1,2\nThe End of data\n", b""):
+        assert layout.cut_footer(block) == block
+    assert Layout(name="b").cut_footer(b"1,2\n") == b"1,2\n"
+
+
 @pytest.mark.parametrize(
     ("line", "fields"),
     [

@@ -65,3 +65,25 @@ def test_other_levels_are_refused():
     frame = make(["AAA"], ["High", "Low"])
     with pytest.raises(PricesError, match="no Close column in either level"):
         Prices.of(frame)
+
+
+@pytest.mark.parametrize("group_by", ["column", "ticker"])
+@pytest.mark.parametrize("dates", ["Date", "Datetime"])
+def test_what_pandas_writes_of_a_download(group_by, dates, tmp_path):
+    frame = make(["AAA", "BBB"], ["Close", "High", "Low", "Open", "Volume"])
+    frame.columns.names = ["Price", "Ticker"]
+    frame.index = pd.date_range("2024-03-08 14:30", periods=3, freq="h", tz="UTC", name=dates)
+    if group_by == "ticker":
+        frame = frame.swaplevel(axis=1).sort_index(axis=1)
+    frame.iloc[0, 0] = float("nan")  # of AAA, whose market is closed
+    frame.loc[frame.index[0], [pair for pair in frame if "AAA" in pair]] = float("nan")
+    frame.to_csv(tmp_path / "a.csv")
+    frame.to_parquet(tmp_path / "a.parquet")
+    own = pd.read_csv(tmp_path / "a.csv", header=[0, 1], index_col=0)
+    read = [read_symbols(tmp_path / name).prices for name in ("a.csv", "a.parquet")]
+    for prices in (*read, from_frame(frame).prices, from_frame(own).prices):
+        assert prices["AAA"].close.tolist() == [101, 102]
+        assert prices["BBB"].close.tolist() == [200, 201, 202]
+        assert prices["BBB"].column("Open").tolist() == [800, 801, 802]
+        assert (prices["BBB"].index == frame.index).all()
+        assert prices["AAA"].origin.layout == "yfinance download, adjusted"

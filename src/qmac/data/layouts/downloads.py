@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from qmac.data.layouts.layout import Layout
 
+NSE_ARCHIVE = "Symbol,Series,Date,Prev Close,Open Price,High Price,Low Price,Last Price,Close Price"
+NSE_ROLES = {
+    "Open Price": "Open",
+    "High Price": "High",
+    "Low Price": "Low",
+    "Close Price": "Close",
+    "Total Traded Quantity": "Volume",
+}
+
 LAYOUTS: tuple[Layout, ...] = (
     Layout(
         name="yfinance history",
@@ -12,6 +21,7 @@ LAYOUTS: tuple[Layout, ...] = (
             "Datetime,Open,High,Low,Close,Volume,Dividends,Stock Splits,...",
             "Date,Close,Dividends,High,Low,Open,Stock Splits,Volume",
         ),
+        roles={"Datetime": "Date"},
         adjusted=True,
         example=(
             "Date,Open,High,Low,Close,Volume,Dividends,Stock Splits,Capital Gains\n"
@@ -28,6 +38,7 @@ LAYOUTS: tuple[Layout, ...] = (
             "Date,Open,High,Low,Close,Adj Close,Volume,Dividends,Stock Splits,...",
             "Datetime,Open,High,Low,Close,Adj Close,Volume,Dividends,Stock Splits,...",
         ),
+        roles={"Datetime": "Date"},
         adjusted=False,
         example=(
             "Date,Open,High,Low,Close,Adj Close,Volume,Dividends,Stock Splits\n"
@@ -47,6 +58,7 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         roles={"Close*": "Close", "Adj Close**": "Adj Close"},
         separators=",\t",
+        has_empty_rows=True,
         adjusted=False,
         example=(
             "Date,Open,High,Low,Close*,Adj Close**,Volume\n"
@@ -376,6 +388,7 @@ LAYOUTS: tuple[Layout, ...] = (
         headers=(
             "Date,series,OPEN,HIGH,LOW,PREV. CLOSE,ltp,close,vwap,52W H,52W L,...",
             "Date,Series,OPEN,HIGH,LOW,PREV. CLOSE,ltp,close,vwap,52W H,52W L,...",
+            "DATE,SERIES,OPEN,HIGH,LOW,PREV. CLOSE,LTP,CLOSE,VWAP,52W H,52W L,...",
         ),
         example=(
             '"Date ","series ","OPEN ","HIGH ","LOW ","PREV. CLOSE ","ltp ","close ","vwap ",'
@@ -389,6 +402,23 @@ LAYOUTS: tuple[Layout, ...] = (
         ),
         closes=(1001.5, 1002.5, 1003.5),
         dates=("2024-01-02 00:00:00", "2024-01-04 00:00:00"),
+    ),
+    Layout(
+        name="NSE India archive",
+        headers=(NSE_ARCHIVE + ",...", NSE_ARCHIVE.upper() + ",..."),
+        roles={**NSE_ROLES, **{each.upper(): role for each, role in NSE_ROLES.items()}},
+        example=(
+            '"Symbol  ","Series  ","Date  ","Prev Close  ","Open Price  ","High Price  ",'
+            '"Low Price  ","Last Price  ","Close Price  ","Average Price ",'
+            '"Total Traded Quantity  ","Turnover ₹  "\n'
+            '"AAA","EQ","03-Jan-2024","1,001.50","1,001.00","1,003.00","1,000.00",'
+            '"1,002.45","1,002.50","1,001.90","1,23,456","12,36,91,689.00"\n'
+            '"AAA","EQ","02-Jan-2024","990.50","990.00","1,002.00","980.00",'
+            '"1,001.45","1,001.50","1,000.90","1,20,000","12,01,08,000.00"\n'
+        ),
+        closes=(1001.5, 1002.5),
+        dates=("2024-01-02 00:00:00", "2024-01-03 00:00:00"),
+        symbol="AAA",
     ),
     Layout(
         name="tushare",

@@ -18,7 +18,7 @@ from qmac.data.columns import (
     normalize_name,
 )
 from qmac.data.layouts import downloads, exchanges, levels, platforms, vendors
-from qmac.data.layouts.layout import Layout, split_line
+from qmac.data.layouts.layout import ROW_NUMBERS, Layout, split_line
 from qmac.data.numbers import EMPTY
 from qmac.data.options import ReadOptions
 from qmac.errors import PricesError, suggestion
@@ -34,6 +34,8 @@ NAMED = Layout(name="columns by name")
 GIVEN = Layout(name="columns as the options say")
 SIDE_BY_SIDE = Layout(name="closes side by side")
 FEWEST_SYMBOLS = 2
+SYMBOL_NAME = re.compile(r"[^a-z\s]([^a-z]*[^a-z\s])?|[\w^.&/=:-]{1,6}")
+"""Without small letters, or short: Temperature is none."""
 SYMBOLS_A_WORD = 10
 """Least symbols beside one that is a word for what bars have: Lowe's is LOW."""
 SEPARATORS = ",;\t|"
@@ -363,7 +365,8 @@ def _find_symbols(
 ) -> tuple[Column, ...]:
     """Return the columns of closes side by side, a symbol each; none where it is not proven."""
     dates = roles.get(DATE)
-    others = [place for place in range(len(names)) if place != dates]
+    first = int(dates != 0 and names[:1] != [] and names[0] in ROW_NUMBERS)
+    others = [place for place in range(first, len(names)) if place != dates]
     if dates is None or len(others) < FEWEST_SYMBOLS or len(set(names)) < len(names):
         return ()
     if not _are_symbols([names[place] for place in others]):
@@ -374,10 +377,10 @@ def _find_symbols(
 
 
 def _are_symbols(names: Sequence[str]) -> bool:
-    """Return whether names may be those of symbols, a few of them words, such as LOW and OPEN."""
+    """Return whether names are those of symbols, a few of them words, such as LOW and OPEN."""
     words = [each for each in names if is_word_of_bars(each)]
     return (
-        all(names)
+        all(map(SYMBOL_NAME.fullmatch, names))
         and all(each.isalpha() and each.isupper() for each in words)
         and len(words) * SYMBOLS_A_WORD <= len(names)
     )
@@ -387,7 +390,7 @@ def _suggest_close(names: Sequence[str], roles: dict[str, int]) -> str:
     """Return which column may hold the closing prices."""
     taken = (roles.get(DATE), roles.get(SYMBOL))
     others = [each for place, each in enumerate(names) if place not in taken]
-    near = [each for each in others if "close" in each.lower()]
+    near = [each for each in others if "close" in each.lower() and "prev" not in each.lower()]
     if near:
         return f"Did you mean {near[0]!r}? Name it: --close {near[0]!r}."
     if not others:

@@ -52,7 +52,7 @@ class Layout:
     below: tuple[str, ...] = ()
     """The same between the header and the rows."""
     footer: str = ""
-    """The same of the last line, where it may be no row."""
+    """The same of the end of the file, where it may be no row."""
     date_format: str | None = None
     """Form of the dates, as the option ``date_format``; None where the dates show it."""
     timezone: str | None = None
@@ -242,7 +242,7 @@ class Layout:
         return tuple(sorted(columns))
 
     def cut_footer(self, block: bytes) -> bytes:
-        """Return lines without the last one, where it is no row.
+        """Return lines without the last ones, where these are no rows.
 
         Parameters
         ----------

@@ -250,4 +250,27 @@ LAYOUTS: tuple[Layout, ...] = (
         closes=(101.5, 102.5, 103.5),
         dates=("2024-01-03 10:00:00", "2024-01-03 12:00:00"),
     ),
+    Layout(
+        name="MOEX history",
+        headers=(
+            "BOARDID,TRADEDATE,SHORTNAME,SECID,NUMTRADES,VALUE,OPEN,LOW,HIGH,LEGALCLOSEPRICE,...",
+        ),
+        roles={"TRADEDATE": "Date", "SECID": "Symbol"},
+        above=("history",),
+        is_above_needed=False,
+        footer=r"history\.cursor\s+INDEX;TOTAL;PAGESIZE;?\s+\d+;\d+;\d+;?",
+        has_empty_rows=True,
+        separators=";,",
+        example=(
+            "history\n\n"
+            "BOARDID;TRADEDATE;SHORTNAME;SECID;NUMTRADES;VALUE;OPEN;LOW;HIGH;LEGALCLOSEPRICE;"
+            "WAPRICE;CLOSE;VOLUME;\n"
+            "TQBR;2024-01-03;Aaa;AAA;50;507500;100;99;102;101.4;101;101.5;5000;\n"
+            "TQBR;2024-01-04;Aaa;AAA;60;615000;101;100;103;102.4;102;102.5;6000;\n"
+            "\nhistory.cursor\n\nINDEX;TOTAL;PAGESIZE;\n0;2;100;\n\n"
+        ),
+        closes=(101.5, 102.5),
+        dates=("2024-01-03 00:00:00", "2024-01-04 00:00:00"),
+        symbol="AAA",
+    ),
 )
