@@ -22,7 +22,7 @@ from helpers.series import frame, series
 import qmac
 from qmac.errors import OptionError, Stopped
 from qmac.runtime.cluster import driver, ray_client
-from qmac.runtime.cluster.leases import SILENCE_SECONDS
+from qmac.runtime.cluster.leases import SILENCE_SECONDS, STUCK_SECONDS
 from qmac.runtime.cluster.messages import Accept, Expel, Grant
 
 ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'qmac[ray]'")
@@ -343,6 +343,23 @@ def test_a_node_that_cannot_import_qmac_is_refused_with_the_reason(member, cause
     assert nodes._lose(member, error)[0].node == member.name
     assert nodes.refused == {"10.0.0.1:abc": ANY} and cause in nodes.refused["10.0.0.1:abc"]
     assert "more" not in nodes.refused["10.0.0.1:abc"] and nodes.starting == 0
+
+
+def test_a_node_that_cannot_fetch_the_prices_is_refused_with_the_reason(monkeypatch, member):
+    """Its calls are answered, and it waited for the prices again and again without a word."""
+    from qmac.runtime.cluster import ray as ray_nodes
+
+    def get(_, timeout):
+        assert timeout < STUCK_SECONDS
+        raise ray.exceptions.GetTimeoutError("Get timed out")
+
+    monkeypatch.setattr(ray_nodes.ray, "get", get)
+    with pytest.raises(OptionError, match="prices have not come .* within 20 s") as raised:
+        ray_nodes._fetch(None)
+    nodes = RayNodes(Limits())
+    nodes._members[member.name] = member
+    (lost,) = nodes._read_error(ray_nodes._Call(member, "work", 1), raised.value)
+    assert lost.node == member.name and "ports of workers" in nodes.refused["10.0.0.1:abc"]
 
 
 def test_an_actor_that_ends_before_it_joins_is_named(member):

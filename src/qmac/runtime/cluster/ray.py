@@ -67,6 +67,8 @@ IMPORT_ERROR = re.compile(r"(?:ModuleNotFoundError|ImportError|AttributeError): 
 """In the text of an error of Ray: why an actor's class could not be loaded."""
 CAUSE = re.compile(r"because ([^.]+)\.")
 """In the text of an error of Ray: why an actor died."""
+FETCH_SECONDS = 20.0
+"""For a dataset to come to a node; before a lease on which nothing is swept is past its due."""
 SHOWN_CHARACTERS = 300
 """Of an error of Ray."""
 FINGERPRINT_CHARACTERS = 12
@@ -126,12 +128,7 @@ class Actor:
             The cells that are done, and their tally.
         """
 
-        def load() -> Evaluator:
-            # what Ray hands out lies in its store and is read-only: another type, for which no
-            # kernel is compiled
-            return copy.deepcopy(ray.get(dataset[0]))  # type: ignore[no-any-return]
-
-        return self._node.work(lease, generation, checksum, load)
+        return self._node.work(lease, generation, checksum, lambda: _fetch(dataset[0]))
 
     @ray.method(concurrency_group="talk")
     def recall(self) -> None:
@@ -152,6 +149,21 @@ class Actor:
         self._memory.set(reading.memory)
         self._paused.set(reading.paused)
         return reading
+
+
+def _fetch(dataset: ray.ObjectRef) -> Evaluator:
+    """Return a dataset, on a node that may reach its owner's machine only in part."""
+    try:
+        evaluator = ray.get(dataset, timeout=FETCH_SECONDS)
+    except RayError as error:
+        raise OptionError(
+            f"the prices have not come from the machine of this run within {FETCH_SECONDS:.0f} s "
+            f"({type(error).__name__}). Let the nodes open connections to that machine and to each "
+            "other, also at the ports of workers: see 'ray start --help'"
+        ) from None
+    # what Ray hands out lies in its store and is read-only: another type, for which no kernel is
+    # compiled
+    return copy.deepcopy(evaluator)  # type: ignore[no-any-return]
 
 
 ACTOR = ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups={"work": 1, "talk": 2})(
@@ -472,8 +484,8 @@ def _explain_absence(member: _Member) -> str:
         )
     if _count_free_cpus(member) < member.cpus:
         return (
-            "no process of ours has begun there; all of its CPUs are requested "
-            f"({member.cpus}), and others hold some: see 'ray status', and end them or wait"
+            f"no process of ours has begun there; all of its CPUs are requested ({member.cpus}), "
+            "and others hold some, or it starts slowly: see 'ray status', and end them or wait"
         )
     return "no process of ours has begun there, though its CPUs are free: see 'ray status'"
 
