@@ -18,7 +18,7 @@ NAMES = sorted(command.__name__ for command in COMMANDS)
 def test_the_commands():
     wanted = (
         "optimize backtest evaluate resume watch show report verify estimate runs export fetch "
-        "doctor"
+        "prices doctor"
     )
     assert sorted(wanted.split()) == NAMES
 

@@ -126,6 +126,7 @@ REQUEST = {
 }
 COMBINATION = (2, 4, 3, 5)
 READ_OPTIONS = ["close", "date", "columns", "separator", "decimal", "timezone", "date_format"]
+READ_OPTIONS += ["sheet"]
 """Of ``read_prices``; none of the values is right for the file."""
 
 
@@ -216,7 +217,6 @@ def rows(context):
             {
                 **dict.fromkeys(("adjusted", "sort", "strict"), FLAG),
                 **dict.fromkeys(READ_OPTIONS, OPTIONAL),
-                "sheet": {"None", *TEXT},
             },
         ),
         "fetch": Row(

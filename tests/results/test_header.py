@@ -80,3 +80,24 @@ def test_a_header_with_another_value_is_one_sentence(saved, header, tmp_path):
     (tmp_path / "result.json").write_text(json.dumps(header))
     with pytest.raises(ResultError, match="elapsed must be a finite number, got 'long'"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("layout", 5),
+        ("close", None),
+        ("adjusted", "yes"),
+        ("adjusted", 0.5),
+        ("basis", []),
+        ("warnings", "split"),
+        ("warnings", None),
+        ("warnings", [1]),
+        ("warnings", ["x"] * 21),
+    ],
+)
+def test_what_was_read_has_its_types(header, entry, value):
+    for good in (True, False, None):
+        check_header({**header, "prices": {**header["prices"], "adjusted": good}})
+    with pytest.raises(qmac.InputError, match=f"prices.{entry}"):
+        check_header({**header, "prices": {**header["prices"], entry: value}})

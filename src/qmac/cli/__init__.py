@@ -5,7 +5,7 @@
     main        installs the handlers of signals, before anything heavy is imported
     app         the list of commands
     commands/   runs (optimize, estimate, resume, watch, runs), combinations (backtest, evaluate),
-                results (show, export), checks (verify, doctor), report
+                results (show, export), checks (verify, doctor), report, prices, fetch
     options     options that several commands take; those of Rules and Limits are derived
     streams     standard output and standard error
     exits       exit codes, and the line on standard error that goes with each

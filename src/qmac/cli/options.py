@@ -385,6 +385,7 @@ def _with_parameters(command: Command, parameters: Sequence[inspect.Parameter]) 
 
 def _build_job(limits: Limits, **options: Any) -> Any:
     """Return the ``Job`` that the options of ``JOB`` describe, with its prices read."""
+    from qmac.data.symbols import check_symbols
     from qmac.jobs.job import build_job
     from qmac.strategy.constraints import parse_conditions
     from qmac.strategy.request import check_request
@@ -392,7 +393,9 @@ def _build_job(limits: Limits, **options: Any) -> Any:
     rules = Rules(**{name: options[name] for name in RULES})
     grid = _build_grid(**{name: options[name] for name in GRID})
     reading = build_reading(**{name: options[name] for name in READING})
-    symbols = _read_symbols(options["prices"], limits, reading.options, sample=options["sample"])
+    symbols = check_symbols(
+        find_symbols(options["prices"], limits, reading.options, sample=options["sample"])
+    )
     request = check_request(
         grid,
         options["objective"],
@@ -498,30 +501,52 @@ def _build_grid(*, windows: str | None, shared_windows: bool, **roles: str | Non
     return Grid(common, **single, shared_windows=shared_windows)
 
 
-def _read_symbols(
-    prices: list[Path] | dict[str, Path] | None,
+def find_symbols(
+    prices: Sequence[Path] | dict[str, Path] | None,
     limits: Limits,
     options: ReadOptions,
     *,
     sample: bool,
 ) -> Any:
-    """Return the ``Symbols`` of files, of a job file's table of names, or of the sample."""
+    """Return the symbols of files and names, of a job file's table of names, or of the sample.
+
+    Parameters
+    ----------
+    prices : sequence of Path, or dict of str to Path
+        Words of the command line, or files by symbol.
+    limits : Limits
+        Of memory.
+    options : ReadOptions
+        How files are read.
+    sample : bool
+        Whether the bundled sample is read.
+
+    Returns
+    -------
+    Symbols
+        Maybe without a valid one.
+
+    Raises
+    ------
+    PricesError
+        If a symbol is there twice, or a directory has no file of prices.
+    OptionError
+        If there is no file, or one beside the sample.
+    """
+    from qmac.data import symbols
     from qmac.data.sample import sample_prices
-    from qmac.data.symbols import Symbols, read_named, read_symbols
     from qmac.runtime.resources.admission import build_memory_check
 
     check_prices_source(prices, sample=sample)
     if sample:
         series = sample_prices()
-        return Symbols({series.name: series}, {})
+        return symbols.Symbols({series.name: series}, {})
     check_memory = build_memory_check(limits)
     if isinstance(prices, dict):
-        return read_named(prices, check_memory, options)
+        return symbols.read_named(prices, check_memory, options)
     files, names = split_names(prices or [])
     fetched, failed = fetch_named(names)
-    if not files:
-        return read_named(fetched, check_memory, bad=failed)
-    return read_symbols(files, check_memory, options, named=fetched, bad=failed)
+    return symbols.find_symbols(files, check_memory, options, fetched, failed)
 
 
 def split_names(prices: Sequence[Path]) -> tuple[list[Path], list[Path]]:

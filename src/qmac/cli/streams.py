@@ -19,6 +19,8 @@ from qmac.storage.json_text import to_json
 SIZES = {"COLUMNS": (40, 1000), "LINES": (10, 1000), "TERMINAL_WIDTH": (40, 1000)}
 """Least and largest size of a terminal by the variable of the environment that sets it; the last
 is typer's."""
+PIPE_COLUMNS = 1000
+"""Width of a table in a pipe that is not to be cut: paths in it stay in one piece."""
 MOST_DIGITS = 9
 """Of a size; Python refuses to read more than a few thousand."""
 
@@ -152,6 +154,20 @@ def build_console(*, stderr: bool = False) -> Any:
     least, _ = SIZES["COLUMNS"]
     if console.width < least:  # noqa: PLR1730, a width that is set is that of later, too
         console.width = least
+    return console
+
+
+def build_wide_console() -> Any:
+    """Return a console for tables whose rows stay in one piece in a pipe.
+
+    Returns
+    -------
+    PlainTextConsole
+        As wide as the terminal, or as ``COLUMNS`` says.
+    """
+    console = build_console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_COLUMNS
     return console
 
 

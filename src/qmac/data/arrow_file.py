@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from qmac.data.arrow_sizes import read_unpacked_size
 from qmac.data.containers import Content, MemoryCheck
 from qmac.data.csv_file import BYTES_PER_ROW, BYTES_PER_TEXT
 from qmac.data.options import ReadOptions
+from qmac.data.origin import FRAME, Origin
 from qmac.data.table import Table
 from qmac.errors import PricesError
 
@@ -79,7 +80,50 @@ def read_parquet(
             "read. Copy it again from its source."
         )
     table = frames.read_table(_expand_texts(frame, str(path)), options, str(path), is_file=True)
-    return _name_source(table, schema.metadata or {})
+    table = _name_source(table, schema.metadata or {})
+    if options.names_columns:
+        return table
+    return replace(table, origin=Origin.from_metadata(schema.metadata))
+
+
+def write_bars(frame: pd.DataFrame, origin: Origin, file: IO[bytes]) -> None:
+    """Write checked bars as Parquet, and beside them what was read.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The bars.
+    origin : Origin
+        What was read.
+    file : file
+        An empty one.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    table = pa.Table.from_pandas(frame)
+    metadata = {**(table.schema.metadata or {}), **origin.to_metadata()}
+    pyarrow.parquet.write_table(table.replace_schema_metadata(metadata), file)
+
+
+def read_bars(file: IO[bytes]) -> tuple[pd.DataFrame, Origin]:
+    """Read what ``write_bars`` has written.
+
+    Parameters
+    ----------
+    file : file
+        One that ``check_table`` has admitted.
+
+    Returns
+    -------
+    tuple of DataFrame and Origin
+        The bars, and what was read; ``FRAME`` where the file does not say it.
+    """
+    import pyarrow.parquet
+
+    frame = pd.read_parquet(file)
+    file.seek(0)
+    return frame, Origin.from_metadata(pyarrow.parquet.read_schema(file).metadata) or FRAME
 
 
 def _name_source(table: Table, metadata: Mapping[bytes, bytes]) -> Table:

@@ -12,7 +12,7 @@ from qmac.errors import PricesError, PricesWarning, printable, warn
 MOST_SHOWN = 5
 """Warnings that a command prints; of more it says how many."""
 MOST_LAYOUTS = 3
-ADJUSTED = {True: "adjusted", False: "not adjusted", None: "adjusted or not is not known"}
+ADJUSTED = {True: "adjusted", False: "not adjusted", None: "adjustment not known"}
 
 
 def describe_prices(prices: Prices) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def format_origin(facts: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> format_origin({"layout": "Stooq", "close": "Close", "adjusted": None})
-    'read as Stooq, closes from Close, adjusted or not is not known'
+    'read as Stooq, closes from Close, adjustment not known'
     """
     if "layout" not in facts:
         return ""
@@ -87,8 +87,8 @@ def format_bars(name: str, facts: Mapping[str, Any]) -> str:
     )
 
 
-def format_many(facts: Sequence[Mapping[str, Any]]) -> str:
-    """Return in one line what was read of many series.
+def format_many(facts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return in a line or two what was read of many series.
 
     Parameters
     ----------
@@ -97,24 +97,23 @@ def format_many(facts: Sequence[Mapping[str, Any]]) -> str:
 
     Returns
     -------
-    str
-        A printable line; without layouts where results of earlier versions have none.
+    list of str
+        Printable lines; without layouts where results of earlier versions have none.
     """
     bars = sorted(each["bars"] for each in facts)
     shown = f"{bars[0]:,}" if bars[0] == bars[-1] else f"{bars[0]:,} to {bars[-1]:,}"
     first = min(each["first"][:10] for each in facts)
     last = max(each["last"][:10] for each in facts)
-    text = f"{len(facts):,} symbols of {shown} bars, {first} to {last}"
+    lines = [f"{len(facts):,} symbols of {shown} bars, {first} to {last}"]
     if all("layout" in each for each in facts):
         layouts = Counter(str(each["layout"]) for each in facts).most_common()
         names = [name for name, _ in layouts[:MOST_LAYOUTS]]
         if len(layouts) > MOST_LAYOUTS:
             names.append(f"{len(layouts) - MOST_LAYOUTS} more")
-        kinds = [
-            ADJUSTED[kind] for kind in ADJUSTED if any(each["adjusted"] is kind for each in facts)
-        ]
-        text += f", read as {', '.join(names)}, {' / '.join(kinds)}"
-    return printable(text)
+        kinds = {each["adjusted"] for each in facts}
+        adjusted = " / ".join(text for kind, text in ADJUSTED.items() if kind in kinds)
+        lines.append(f"read as {', '.join(names)}, {adjusted}")
+    return [printable(line) for line in lines]
 
 
 def shorten_list(warnings: Iterable[str], most: int = MOST_SHOWN) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +12,12 @@ from qmac.errors import printable
 MOST_NOTES, LONGEST_NOTE, LONGEST_NAME = 20, 500, 60
 """Warnings about one series, and characters of each and of a column's name, that are kept: they
 repeat text of files."""
+
+
+MOST_METADATA = 1 << 17
+"""Bytes; JSON takes six for a character that is not ASCII."""
+METADATA = b"qmac.origin"
+"""Key of the metadata of a Parquet file that qmac wrote."""
 
 
 def shorten_note(text: str, most: int = LONGEST_NOTE) -> str:
@@ -71,6 +78,60 @@ class Origin:
         """
         close = shorten_note(self.close, LONGEST_NAME)
         return {"layout": self.layout, "close": close, "adjusted": self.adjusted}
+
+    def to_metadata(self) -> dict[bytes, bytes]:
+        """Return what a Parquet file of the bars says of it.
+
+        Returns
+        -------
+        dict of bytes to bytes
+            Of limited size.
+        """
+        values = self.to_dict() | {
+            "notes": [shorten_note(note) for note in self.notes[:MOST_NOTES]],
+            "left_out": {role: shorten_note(reason) for role, reason in self.left_out.items()},
+        }
+        return {METADATA: json.dumps(values).encode()}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> Origin | None:
+        """Return what the metadata of a Parquet file say, which is not trusted.
+
+        Parameters
+        ----------
+        metadata : mapping of bytes to bytes, optional
+            Of its schema.
+
+        Returns
+        -------
+        Origin or None
+            None where qmac has not written it, or it is damaged.
+        """
+        text = (metadata or {}).get(METADATA, b"")
+        if not 0 < len(text) <= MOST_METADATA:
+            return None
+        try:
+            values = json.loads(text)
+            layout, close = (
+                shorten_note(_check(values[each], str), LONGEST_NAME)
+                for each in ("layout", "close")
+            )
+            notes = [shorten_note(_check(each, str)) for each in _check(values["notes"], list)]
+            reasons = _check(values["left_out"], dict)
+            left_out = {role: shorten_note(_check(reasons[role], str)) for role in reasons}
+            adjusted = values["adjusted"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+        if adjusted not in (True, False, None) or len(left_out) > MOST_NOTES:
+            return None
+        layout, close = (shorten_note(each, LONGEST_NAME) for each in (layout, close))
+        return cls(layout, close, adjusted, tuple(notes[:MOST_NOTES]), left_out)
+
+
+def _check(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError
+    return value
 
 
 FRAME = Origin()

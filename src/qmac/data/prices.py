@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -251,7 +251,11 @@ def build_symbol(rows: pd.DataFrame, table: Table, options: ReadOptions, name: s
         If dates or values are invalid; the message names row and date of the first one.
     """
     frame, origin = build_bars(rows, table.selection, options, name)
-    return Prices(frame, name, origin.add_notes(*table.notes))
+    origin = origin.add_notes(*table.notes)
+    if table.origin is not None:
+        left_out = {**table.origin.left_out, **origin.left_out}
+        origin = replace(table.origin.add_notes(*origin.notes), left_out=left_out)
+    return Prices(frame, name, origin)
 
 
 def _read_moment(text: str | date) -> pd.Timestamp:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import IO
 
-from qmac._checks import check_path
-from qmac.data.arrow_file import read_feather, read_parquet
+from qmac._checks import check_path, describe
+from qmac.data.arrow_file import read_bars, read_feather, read_parquet, write_bars
 from qmac.data.containers import (
     COMPRESSED,
     USE,
@@ -109,7 +110,10 @@ def read_table(
         with open_content(path, check_memory) as content:
             kind = _find_kind(content, path)
             if options.sheet is not None and kind != EXCEL:
-                raise PricesError(f"{path} is no .xlsx file, and has no sheets. Omit --sheet.")
+                raise PricesError(
+                    f"{path} is no .xlsx file, and has no sheet {describe(options.sheet)}. "
+                    "Omit --sheet."
+                )
             return READERS[kind](content, path, options, check_memory)
     except PricesError:
         raise
@@ -118,6 +122,38 @@ def read_table(
         raise PricesError(
             f"{path} cannot be read as {kind}: {reason}. Is the file complete? {USE}"
         ) from None
+
+
+def write_stored(prices: Prices, file: IO[bytes]) -> None:
+    """Write prices as Parquet, and with them what was read and what is odd in them.
+
+    Parameters
+    ----------
+    prices : Prices
+        Checked bars.
+    file : file
+        An empty one.
+    """
+    write_bars(prices.frame, replace(prices.origin, notes=prices.warnings), file)
+
+
+def read_stored(file: IO[bytes], name: str) -> Prices:
+    """Return the prices that ``write_stored`` wrote.
+
+    Parameters
+    ----------
+    file : file
+        One that ``storage.tables.check_table`` has admitted.
+    name : str
+        Name of the prices.
+
+    Returns
+    -------
+    Prices
+        Without an origin where an earlier version wrote them.
+    """
+    frame, origin = read_bars(file)
+    return Prices(frame, name, origin)
 
 
 def _find_promise(path: Path) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 
 import pandas as pd
 
+from qmac.data.origin import Origin
 from qmac.data.prices import Prices
 
 
@@ -26,4 +28,4 @@ def sample_prices() -> Prices:
     """
     with resources.as_file(resources.files("qmac") / "data" / "sp500.csv") as path:
         frame = pd.read_csv(path, index_col="Date", parse_dates=True)
-    return Prices.of(frame, "sp500")
+    return replace(Prices.of(frame, "sp500"), origin=Origin("the bundled sample"))

@@ -87,6 +87,39 @@ def read_symbols(
     >>> print(str(symbols.bad["QQQ"])[:57])
     QQQ in funds.csv: Close is -1 in row 1 (2001-01-01 00:00:
     """
+    return check_symbols(find_symbols(paths, check_memory, options, named, bad))
+
+
+def find_symbols(
+    paths: str | Path | Sequence[str | Path],
+    check_memory: MemoryCheck | None = None,
+    options: ReadOptions = DEFAULT,
+    named: Mapping[str, Path] | None = None,
+    bad: Mapping[str, PricesError] | None = None,
+) -> Symbols:
+    """Return the symbols in files as ``read_symbols`` does, also where none is valid.
+
+    Parameters
+    ----------
+    paths : str, Path or sequence of them
+        Files and directories.
+    check_memory : callable, optional
+        Refuses files that do not fit into memory beside those that are read.
+    options : ReadOptions, optional
+        How files are read that do not show it by themselves.
+    named, bad : mapping, optional
+        Further symbols with their names, as in ``read_named``.
+
+    Returns
+    -------
+    Symbols
+        ``prices`` may be empty.
+
+    Raises
+    ------
+    PricesError
+        If a symbol is there twice, or a directory has no file of prices.
+    """
     paths = [paths] if isinstance(paths, str | Path) else paths
     files = [file for path in paths for file in _list_files(check_path("path", path, PricesError))]
     candidates = (
@@ -129,7 +162,7 @@ def read_named(
     """
     if not all(files):
         raise PricesError("a symbol has no name. Use a name that is not empty for each file.")
-    return _collect(_read_named(files, check_memory, options, bad or {}))
+    return check_symbols(_collect(_read_named(files, check_memory, options, bad or {})))
 
 
 def _read_named(
@@ -179,7 +212,8 @@ def from_frames(frames: Mapping[str, Prices | pd.DataFrame | pd.Series]) -> Symb
                 f"{name!r} does not name a symbol. Use a text that is not empty, such as 'SPY'."
             )
     place = "the mapping"
-    return _collect(_build(name, place, Prices.of, data, name) for name, data in frames.items())
+    candidates = (_build(name, place, Prices.of, data, name) for name, data in frames.items())
+    return check_symbols(_collect(candidates))
 
 
 def from_frame(frame: pd.DataFrame) -> Symbols:
@@ -214,7 +248,7 @@ def from_frame(frame: pd.DataFrame) -> Symbols:
             "the frame has no column called Symbol or Ticker. Add one, or use a dict such as "
             "{'SPY': frame}."
         )
-    return _collect(_split(table, "the frame", "", "the frame", DEFAULT))
+    return check_symbols(_collect(_split(table, "the frame", "", "the frame", DEFAULT)))
 
 
 class _Candidate(NamedTuple):
@@ -250,6 +284,27 @@ def _collect(candidates: Iterable[_Candidate]) -> Symbols:
             symbols.bad[name] = prices
         else:
             symbols.prices[name] = prices if prices.name == name else replace(prices, name=name)
+    return symbols
+
+
+def check_symbols(symbols: Symbols) -> Symbols:
+    """Return symbols of which one is valid at least.
+
+    Parameters
+    ----------
+    symbols : Symbols
+        Maybe without a valid one.
+
+    Returns
+    -------
+    Symbols
+        The same.
+
+    Raises
+    ------
+    PricesError
+        The error of the only one, or of the first.
+    """
     if not symbols.prices:
         raise _build_error(symbols)
     return symbols

@@ -14,6 +14,7 @@ from qmac.data.columns import DATE, SPLIT, SYMBOL, TIME
 from qmac.data.layouts.find import Selection
 from qmac.data.numbers import EMPTY, find_decimal, read_numbers, read_volumes
 from qmac.data.options import ReadOptions
+from qmac.data.origin import Origin
 from qmac.errors import PricesError
 
 DIGITS = r"^\d{1,6}$"
@@ -32,6 +33,8 @@ class Table:
     """Dates of the rows, where they are the index of a frame."""
     notes: tuple[str, ...] = ()
     """What the reader of the file warns of, each a sentence."""
+    origin: Origin | None = None
+    """What a file says that qmac wrote: from where its bars were read at first."""
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from qmac.data.description import describe_prices
 from qmac.engine.backtest import batch
 from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.period import code_dtype
@@ -206,13 +207,11 @@ def _describe_prices(series: PreparedSeries) -> dict[str, Any]:
     """Return what a result says of its prices."""
     prices, period = series.prices, series.period
     dates = prices.index[period.first + period.start :][: period.bars]
-    basis = "" if series.rules.periods_per_year else prices.bars_per_year.basis
-    return {
+    return describe_prices(prices) | {
         "name": prices.name,
         "bars": period.bars,
         "first": str(dates[0]),
         "last": str(dates[-1]),
         "averages": series.rules.average if series.averages is None else "own",
-        **({"bars_per_year": basis} if basis else {}),
         "sha256": prices_checksum(prices),
     }

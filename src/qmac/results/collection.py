@@ -41,6 +41,7 @@ class Results(Mapping[str, Result]):
         missing: Sequence[str] = (),
     ) -> None:
         self._readers = dict(_check_mapping("readers", readers, callable))
+        self._prices: dict[str, dict[str, Any]] = {}
         self._recent: tuple[tuple[str, Result], ...] = ()
         self._left_out = dict(_check_mapping("left_out", left_out, _is_text))
         is_list = isinstance(missing, Sequence) and not isinstance(missing, str)
@@ -134,17 +135,26 @@ class Results(Mapping[str, Result]):
     @property
     def winners(self) -> pd.DataFrame:
         """The best combination of each symbol with its metrics, and the return of buy & hold."""
-        rows = []
+        rows, prices = [], {}
         for name, result in self.items():
+            prices[name] = result.prices
             row: dict[Any, Any] = {"symbol": name}
             if not result.top.empty:
                 row |= result.top.iloc[0].to_dict()
             row["buy_and_hold"] = result.hold["total_return"]
             rows.append(row)
+        self._prices = prices
         frame = pd.DataFrame(rows).set_index("symbol")
         # a symbol without a winner has none of them
         whole = [column for column in (*ROLES, "total_trades") if column in frame]
         return frame.astype(dict.fromkeys(whole, "Int64"))
+
+    @property
+    def prices(self) -> dict[str, dict[str, Any]]:
+        """What each result says of its prices, as ``Result.prices``."""
+        # each result of a directory is read for it, so what ``winners`` has read is remembered
+        self._prices = self._prices or {name: result.prices for name, result in self.items()}
+        return {name: dict(prices) for name, prices in self._prices.items()}
 
     def report(self, path: str | Path, *, each: bool = False) -> Path:
         """Write a page of the winners, in one HTML file.
@@ -188,6 +198,7 @@ class Results(Mapping[str, Result]):
         return {
             "winners": winners.where(winners.notna(), None).to_dict("records"),
             "digests": digests,
+            "prices": self.prices,
             "left_out": self.left_out,
             "missing": list(self.missing),
         }

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from qmac.data.origin import MOST_NOTES
 from qmac.errors import OptionError
 from qmac.strategy.metrics import METRICS
 from qmac.strategy.request import check_type
@@ -64,7 +65,23 @@ def _check_prices(prices: Mapping[str, Any]) -> None:
     _check_count("prices.bars", prices.get("bars"))
     for name in TEXTS_OF_PRICES:
         check_type(f"prices.{name}", prices.get(name), str)
-    check_type("prices.sha256", prices.get("sha256", ""), str)
+    for name in ("sha256", "basis", "layout", "close"):
+        check_type(f"prices.{name}", prices.get(name, ""), str)
+    if "layout" in prices:
+        _check_origin(prices)
+
+
+def _check_origin(prices: Mapping[str, Any]) -> None:
+    """Check what was read, which earlier versions did not write."""
+    check_type("prices.close", prices.get("close"), str)
+    if prices.get("adjusted") not in (True, False, None):
+        check_type("prices.adjusted", prices["adjusted"], bool)
+    warnings: Any = prices.get("warnings")
+    check_type("prices.warnings", warnings, list)
+    if len(warnings) > MOST_NOTES:
+        raise OptionError(f"prices.warnings must be {MOST_NOTES} at most, got {len(warnings)}.")
+    for place, text in enumerate(warnings):
+        check_type(f"prices.warnings[{place}]", text, str)
 
 
 def _check_hold(hold: Mapping[str, Any]) -> None:

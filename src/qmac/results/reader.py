@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from qmac._checks import check_path
-from qmac.data.prices import Prices
+from qmac.data.readers import read_stored
 from qmac.engine.dataset.series import Series
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.reductions import PAIRS
@@ -498,7 +498,9 @@ def read_series(
     """
     own = None
     try:
-        prices = Prices(_read_table(directory / PRICES), name)
+        with open_file(directory / PRICES) as file:
+            check_table(file, check_bytes=_build_bytes_check(directory, TABLE_EXPANSION))
+            prices = read_stored(file, name)
         if averages:
             bars = len(prices.frame)
             most = averages * (NUMBER_BYTES * bars + HEADER_BYTES)

@@ -87,8 +87,8 @@ class Result:
     threads: int
     """Threads at the start of the sweep."""
     prices: dict[str, Any]
-    """Name, bars, first and last date of the trading period, the averages' kind or "own", and the
-    checksum of all dates and prices (results of earlier versions have none)."""
+    """Name, bars, first and last date of the trading period, the averages' kind or "own", the
+    checksum of all dates and prices, and what was read (not in results of earlier versions)."""
     periods_per_year: float
     """Bars a year, by which metrics are annualised."""
     hold: dict[str, float]

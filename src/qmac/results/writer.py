@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from qmac._version import __version__
+from qmac.data.readers import write_stored
 from qmac.engine.dataset.series import Series
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
@@ -192,7 +193,8 @@ def write_series(series: Series, directory: Path) -> list[str]:
     list of str
         The names of the files.
     """
-    _write_table(directory / PRICES, series.prices.frame)
+    with create_file(directory / PRICES) as file:
+        write_stored(series.prices, file)
     if series.averages is None:
         return [PRICES]
     rows: dict[str, Any] = {str(window): row for window, row in series.averages.items()}

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from qmac.data.prices import Prices
+from qmac.data.readers import write_stored
 from qmac.errors import ResultError, shell_quote
 from qmac.runs.header import (
     HEADER,
@@ -158,7 +159,7 @@ def _write(path: Path, run: NewRun) -> RunHeader:
 
 def _write_prices(path: Path, symbol: str, series: Prices) -> PricesEntry:
     text = io.BytesIO()
-    series.frame.to_parquet(text)
+    write_stored(series, text)
     data = text.getvalue()
     write_whole(prices_file(path, symbol), [data])
     return PricesEntry(len(series), prices_checksum(series), hashlib.sha256(data).hexdigest())

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from qmac.data.prices import Prices
+from qmac.data.readers import read_stored
 from qmac.errors import ResultError, warn
 from qmac.runs import snapshot
 from qmac.runs.creation import AVERAGES, FOLDERS, SNAPSHOTS, NewRun, create, prices_file
@@ -222,7 +222,7 @@ class RunDirectory:
                 if entry.file not in (None, digest):  # no reader of Parquet meets another file
                     raise _changed(path)
                 check_table(file, entry.bars)
-                series = Prices(pd.read_parquet(file), symbol)
+                series = read_stored(file, symbol)
             if prices_checksum(series) != entry.sha256:
                 raise _changed(path)
         return series

@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.series import frame, series
+from helpers.series import frame, ohlc, series
 
 import qmac
+from qmac.data.readers import write_stored
 from qmac.engine.dataset.period import build_period, code_dtype
+from qmac.errors import PricesWarning
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,32 @@ def test_without_highs_and_lows_the_body_of_a_bar_is_all_there_is():
 
 def test_codes_of_exits_are_as_small_as_they_can_be():
     assert code_dtype(32_766) is np.uint16 and code_dtype(32_767) is np.uint32
+
+
+@pytest.mark.parametrize("column", ["Open", "High", "Low"])
+def test_stops_do_not_fall_back_to_closes_where_a_column_was_left_out(tmp_path, column):
+    """Nor where a run is repeated from the prices that it stored without the column."""
+    table = ohlc("random", 60, 4)
+    table.iloc[5, table.columns.get_loc(column)] = 0
+    table.to_csv(tmp_path / "spy.csv", index_label="Date")
+    with pytest.warns(PricesWarning, match=f"{column} is not read"):
+        prices = qmac.read_prices(tmp_path / "spy.csv")
+    assert prices.column(column) is None
+    with pytest.raises(qmac.InputError, match=f"^stops look at {column}, but .* row 6 "):
+        build_period(prices, qmac.Rules(stop_loss=0.1), (2, 5))
+    build_period(prices, qmac.Rules(), (2, 5))
+    with (tmp_path / "stored.parquet").open("wb") as file:
+        write_stored(prices, file)
+    with pytest.warns(PricesWarning, match=f"{column} is not read"):
+        again = qmac.read_prices(tmp_path / "stored.parquet")
+    with pytest.raises(qmac.InputError, match=f"^stops look at {column}, but .* row 6 "):
+        build_period(again, qmac.Rules(trailing_stop=0.1), (2, 5))
+    if column == "Open":
+        with pytest.raises(qmac.InputError, match=r"next_open.*Open was left out: .* in row 6"):
+            build_period(again, qmac.Rules(fill="next_open"), (2, 5))
+
+
+def test_stops_on_closes_alone_are_as_ever():
+    prices = qmac.Prices.of(ohlc("random", 60, 4)[["Close"]])
+    period = build_period(prices, qmac.Rules(stop_loss=0.1), (2, 5))
+    assert period.highs.tolist() == prices.close.tolist()

@@ -1,5 +1,7 @@
 """Tables that notebooks show."""
 
+from dataclasses import replace
+
 from helpers.series import frame, series
 
 import qmac
@@ -22,3 +24,12 @@ def test_a_notebook_shows_the_winner_of_each_symbol(named):
     html = many._repr_html_()
     assert "&lt;b&gt;X" in html and "<b>X" not in html and "flat" in html and "buy and hold" in html
     assert f">{many['<b>X</b>'].best[0]}<" in html
+
+
+def test_a_notebook_says_what_was_read(swept, named):
+    assert "read as" in swept._repr_html_() and "warning" not in swept._repr_html_()
+    odd = replace(swept, prices=swept.prices | {"layout": "<i>", "warnings": ["row <3>"]})
+    assert "read as &lt;i&gt;," in odd._repr_html_()
+    assert "warning: row &lt;3&gt;" in odd._repr_html_()
+    many = qmac.Results({"A": lambda: odd, "B": lambda: odd}, {})
+    assert many._repr_html_().count("warning: row &lt;3&gt;") == 2

@@ -164,3 +164,13 @@ OTHERS = ["profit_factor", "total_trades", "exposure", "simple_return"] if LONG 
 def test_any_objective(named, metric):
     report = build_report(qmac.optimize(named, qmac.Grid(windows=(3, 5, 8, 13, 21)), metric, top=5))
     assert {caution.name for caution in report.cautions} <= {*THRESHOLDS, "behind_hold"}
+
+
+def test_odd_prices_come_first_and_where_nothing_was_scored(swept):
+    odd = replace(swept, prices=swept.prices | {"warnings": ["row 3\x1b", "x" * 999]})
+    assert next(iter(given(odd))) == "prices"
+    found = find_cautions(odd, None, build_strategies(odd, odd.series), None)
+    assert [each.heading for each in found] == ["Odd prices"] * 2
+    assert found[0].text == "row 3?" and len(found[1].text) == 500
+    earlier = {key: swept.prices[key] for key in swept.prices if key != "warnings"}
+    assert "prices" not in given(replace(swept, prices=earlier))

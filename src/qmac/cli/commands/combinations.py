@@ -11,6 +11,7 @@ import typer
 
 import qmac
 from qmac.cli import streams
+from qmac.cli.commands.prices import describe, print_head
 from qmac.cli.options import (
     AsJson,
     Reading,
@@ -57,15 +58,16 @@ def backtest(
     series = _read_prices(path, reading, sample=sample)
     run = qmac.backtest(series, combination, rules)
     if as_json:
-        _print_backtest(run)
+        _print_backtest(run, series)
         return
     from qmac.engine.backtest.batch import buy_and_hold
     from qmac.report.terminal.result import show_backtest
 
+    print_head({series.name: series})
     show_backtest(run, buy_and_hold(series, rules), streams.build_console())
 
 
-def _print_backtest(run: qmac.Backtest) -> None:
+def _print_backtest(run: qmac.Backtest, series: Any) -> None:
     """Print a backtest as JSON."""
     trades = [
         {**row, "entry_date": str(row["entry_date"]), "exit_date": str(row["exit_date"])}
@@ -74,7 +76,7 @@ def _print_backtest(run: qmac.Backtest) -> None:
     metrics = run.metrics.to_dict()
     metrics["total_trades"] = int(metrics["total_trades"])
     answer = {"combination": run.combination, "metrics": metrics, "trades": trades}
-    streams.print_json(answer)
+    streams.print_json(answer | {"prices": _describe(series)})
 
 
 @takes_reading
@@ -119,17 +121,24 @@ def evaluate(
         raise OptionError("combinations are missing. Give four windows for each, or --from FILE.")
     frame = qmac.evaluate(series, combinations, rules)
     if as_csv:
+        print_head({series.name: series}, is_note=True)
         frame.to_csv(sys.stdout, index=False)
         return
     from qmac.engine.backtest.batch import buy_and_hold
 
     hold = buy_and_hold(series, rules)
     if as_json:
-        streams.print_json({"combinations": frame.to_dict("records"), "buy_and_hold": hold})
+        answer = {"combinations": frame.to_dict("records"), "buy_and_hold": hold}
+        streams.print_json(answer | {"prices": _describe(series)})
         return
     from qmac.report.terminal.tables import show_combinations
 
+    print_head({series.name: series})
     show_combinations(frame, hold, streams.build_console())
+
+
+def _describe(series: Any) -> dict[str, Any]:
+    return {"name": series.name, **describe({series.name: series})[series.name]}
 
 
 def _split_arguments(arguments: list[str], *, sample: bool) -> tuple[Path | None, list[str]]:

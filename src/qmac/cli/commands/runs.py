@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 import qmac
 from qmac.cli import exits, streams
+from qmac.cli.commands.prices import describe, print_head
 from qmac.cli.commands.results import print_failed, print_place, print_results
 from qmac.cli.interrupts import Interrupted, Interruption
 from qmac.cli.options import (
@@ -27,8 +27,6 @@ from qmac.cli.options import (
 )
 from qmac.errors import shell_quote
 
-PIPE_COLUMNS = 1000
-"""Width of a table in a pipe: paths in it stay in one piece."""
 PrometheusFile = Annotated[
     Path | None,
     typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom."),
@@ -199,10 +197,7 @@ def runs(
         return
     from qmac.report.terminal.tables import show_runs
 
-    console = streams.build_console()
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PIPE_COLUMNS
-    show_runs(entries, console)
+    show_runs(entries, streams.build_wide_console())
 
 
 def _run_job(
@@ -308,7 +303,8 @@ def _print_estimate(
             f"{estimated.cpu_seconds:,.1f} s / c, and Ray a few seconds to start."
         )
     if as_json:
-        streams.print_json(estimated.to_dict())
+        streams.print_json(estimated.to_dict() | {"prices": describe(job.prices)})
         return
+    print_head(job.prices)
     for line in estimated.lines:
         streams.print_line(line)

@@ -63,7 +63,7 @@ class Selection:
         """Name of the column of closes."""
         place = next((each.place for each in self.columns if each.role == "Close"), None)
         if place is None or self.layout is SIDE_BY_SIDE or self.layout.others:
-            return "each"
+            return "each column"
         return self.names[place] if self.names else f"number {place + 1}"
 
     @property
@@ -399,3 +399,18 @@ def _suggest_close(names: Sequence[str], roles: dict[str, int]) -> str:
         f"{suggestion('Close', others)} Name the one with the closing prices: --close "
         f"{others[0]!r}."
     )
+
+
+def list_names() -> list[str]:
+    """Return the names of all layouts.
+
+    Returns
+    -------
+    list of str
+        Those that are known by name, then those of columns.
+    """
+    known = sorted(
+        {layout.name for layout in LAYOUTS} | {levels.YFINANCE.name, levels.ADJUSTED_CLOSES.name},
+        key=str.lower,
+    )
+    return [*known, NAMED.name, SIDE_BY_SIDE.name, GIVEN.name]

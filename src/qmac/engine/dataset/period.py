@@ -72,10 +72,9 @@ def build_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Peri
     highs, lows = prices.column("High"), prices.column("Low")
     fills_at_open = rules.fill == "next_open"
     if fills_at_open and opens is None:
-        raise PricesError(
-            f'fill="next_open" fills at the next bar\'s open, but {prices.name} has no Open '
-            'column. Add one, or use fill="close".'
-        )
+        raise PricesError(_describe_missing_open(prices))
+    if rules.has_stops:
+        _check_left_out(prices)
     if rules.has_stops or fills_at_open:
         _check_bars(prices, opens, highs, lows)
     opens = close if opens is None else opens
@@ -93,6 +92,29 @@ def build_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Peri
         lows=lows[bars],
         delay=int(fills_at_open),
     )
+
+
+def _describe_missing_open(prices: Prices) -> str:
+    reason = prices.origin.left_out.get("Open")
+    if reason is not None:
+        return (
+            f'fill="next_open" fills at the next bar\'s open, but Open was left out: {reason} '
+            'Or use fill="close".'
+        )
+    return (
+        f'fill="next_open" fills at the next bar\'s open, but {prices.name} has no Open '
+        'column. Add one, or use fill="close".'
+    )
+
+
+def _check_left_out(prices: Prices) -> None:
+    """Refuse stops where a column was left out: without one they would look at closes instead."""
+    for name in ("Open", "High", "Low"):
+        if prices.column(name) is None and name in prices.origin.left_out:
+            raise PricesError(
+                f"stops look at {name}, but it was left out: {prices.origin.left_out[name]} Or use "
+                "prices without this column, whose stops look at the others."
+            )
 
 
 def _period_bounds(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> tuple[int, int]:

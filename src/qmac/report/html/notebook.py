@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pandas import isna
 
+from qmac.data.description import format_origin, shorten_list
+from qmac.data.origin import shorten_note
 from qmac.report.html.text import escape
 from qmac.report.sections.settings import describe_bounds, settings_line
 from qmac.strategy.formatting import format_value
@@ -38,6 +40,7 @@ def render_result(result: Result) -> str:
     head = (
         f"<b>{escape(str(result.prices['name']))}</b>: {result.evaluated:,} combinations, "
         f"{result.elapsed:.2f} s<br>{escape(settings_line(result))}"
+        f"{_describe_prices(result.prices)}"
     )
     if result.best is None:
         return (
@@ -50,6 +53,13 @@ def render_result(result: Result) -> str:
     if len(result.top) > MOST_ROWS:
         foot += f" The best {MOST_ROWS} of {len(result.top)} rows."
     return f"<div><p>{head}</p>{table}<p>{foot}</p></div>"
+
+
+def _describe_prices(prices: Mapping[str, Any]) -> str:
+    """Return what was read, and what is odd in it, on lines that follow others."""
+    warnings = [f"warning: {text}" for text in shorten_list(prices.get("warnings", ()))]
+    lines = [format_origin(prices), *map(shorten_note, warnings)]
+    return "".join(f"<br>{escape(line)}" for line in lines if line)
 
 
 def _describe_filters(result: Result) -> str:
@@ -95,6 +105,8 @@ def render_results(results: Results) -> str:
         for symbol, row in zip(first.index, first.to_dict("records"), strict=True)
     ]
     parts = [_build_table(["symbol", *roles, *metrics], rows)]
+    warnings = [text for prices in results.prices.values() for text in prices.get("warnings", ())]
+    parts += [f"<p>warning: {escape(text)}</p>" for text in shorten_list(warnings)]
     if len(winners) > MOST_SYMBOLS:
         parts.append(f"<p>The first {MOST_SYMBOLS} of {len(winners):,} symbols.</p>")
     parts += [f"<p>left out: {escape(reason)}</p>" for reason in results.left_out.values()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qmac.data.origin import shorten_note
 from qmac.engine.backtest.backtest import Backtest
 from qmac.engine.neighbourhood.neighbours import Neighbourhood
 from qmac.report.sections.distribution import DistributionSummary
@@ -37,7 +38,7 @@ class Caution:
     """One reason to doubt the winner."""
 
     name: str
-    """Key of ``THRESHOLDS``, or ``behind_hold``."""
+    """Key of ``THRESHOLDS``, ``behind_hold`` or ``prices``."""
     heading: str
     text: str
     """A sentence or two."""
@@ -67,9 +68,11 @@ def find_cautions(
     tuple of Caution
         The gravest first.
     """
+    odd = _list_warnings(result)
     if run is None or summary is None:
-        return ()
+        return odd
     cautions = [
+        *odd,
         _check_trades(run),
         _check_best_trade(run, result.rules),
         *_check_neighbours(result, strategies, summary),
@@ -79,6 +82,12 @@ def find_cautions(
         _check_losses(summary) if result.maximize else None,
     ]
     return tuple(caution for caution in cautions if caution is not None)
+
+
+def _list_warnings(result: Result) -> tuple[Caution, ...]:
+    """Return what is odd in the prices; results of earlier versions do not say it."""
+    texts = result.prices.get("warnings", [])
+    return tuple(Caution("prices", "Odd prices", shorten_note(text)) for text in texts)
 
 
 def _check_trades(run: Backtest) -> Caution | None:

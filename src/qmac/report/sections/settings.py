@@ -172,8 +172,9 @@ def describe_rules(result: Result) -> list[str]:
     if result.grid.shared_windows:
         sentences.append("A buy and a sell average may have the same window.")
     source = "set" if rules.periods_per_year else "inferred from the dates"
-    if "bars_per_year" in result.prices:
-        source += f": {result.prices['bars_per_year']}"
+    basis = result.prices.get("basis")
+    if basis and not rules.periods_per_year:
+        source += f": {basis}"
     sentences.append(
         f"Annualised with {result.periods_per_year:.6g} bars a year ({source}). "
         f"Cash at the start: {rules.init_cash:g}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from qmac.data.description import MOST_SHOWN, format_many, format_origin, shorten_list
+from qmac.data.origin import shorten_note
 from qmac.engine.backtest.backtest import Backtest
 from qmac.engine.neighbourhood.neighbours import RADIUS, build_neighbourhoods, find_neighbours
 from qmac.engine.sweep.distribution import Distribution
@@ -108,7 +110,7 @@ def check_table_memory(rows: int) -> None:
 def _show_settings(result: Result, console: Console) -> None:
     """Print prices, settings and speed; names and dates of the prices are untrusted text."""
     prices = result.prices
-    basis = prices.get("bars_per_year")
+    basis = "" if result.rules.periods_per_year else prices.get("basis")
     data = (
         f"{result.evaluated:,} combinations on {prices['name']}, {prices['bars']:,} bars "
         f"{prices['first'][:10]} to {prices['last'][:10]}, {result.periods_per_year:g} bars a year"
@@ -117,9 +119,43 @@ def _show_settings(result: Result, console: Console) -> None:
     rate = format_rate(result.combinations_per_second)
     threads = f"{result.threads} {plural(result.threads, 'thread')}"
     console.print(printable(data), highlight=False, markup=False, soft_wrap=True)
+    show_origin(prices, console)
     settings = printable(settings_line(result))
     console.print(settings, highlight=False, markup=False, style="dim", soft_wrap=True)
     console.print(f"{result.elapsed:.2f} s, {rate} on {threads}", highlight=False, style="dim")
+    show_warnings(prices.get("warnings", ()), console)
+
+
+def show_origin(facts: Mapping[str, Any], console: Console) -> None:
+    """Print layout, column and adjustment of prices.
+
+    Parameters
+    ----------
+    facts : mapping
+        As ``describe_prices`` returns; what a result says of its prices.
+    console : rich.console.Console
+        Where it is printed.
+    """
+    origin = format_origin(facts)
+    if origin:
+        console.print(origin, highlight=False, markup=False, style="dim", soft_wrap=True)
+
+
+def show_warnings(warnings: Iterable[str], console: Console, most: int = MOST_SHOWN) -> None:
+    """Print warnings about prices, a line each.
+
+    Parameters
+    ----------
+    warnings : iterable of str
+        Sentences.
+    console : rich.console.Console
+        Where they are printed.
+    most : int
+        So many; of more it says how many.
+    """
+    for text in shorten_list(warnings, most):
+        line = Text(f"warning: {shorten_note(text)}", "yellow")
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _explain_no_rows(result: Result) -> str:
@@ -151,6 +187,9 @@ def show_symbols(results: Results, console: Console) -> None:
     metrics = list(dict.fromkeys((objective, *SYMBOL_COLUMNS)))
     winners = results.winners.reset_index().reindex(columns=["symbol", *ROLES, *metrics])
     width = max(LEAST_SYMBOL_WIDTH, console.width // 6)
+    facts = results.prices
+    for line in format_many(list(facts.values())):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     names = [_truncate(printable(symbol), width) for symbol in winners["symbol"]]
     columns = [Column("symbol", names)]
     for role in ROLES:
@@ -163,6 +202,7 @@ def show_symbols(results: Results, console: Console) -> None:
         if pd.isna(window):
             reason = f"{symbol}: {_explain_no_rows(results[symbol])}"
             console.print(Text(printable(reason)), soft_wrap=True)
+    show_warnings((text for each in facts.values() for text in each.get("warnings", ())), console)
     for reason in results.left_out.values():
         console.print(Text(f"left out: {printable(reason)}"), soft_wrap=True)
     if results.missing:
