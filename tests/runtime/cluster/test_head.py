@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import sys
 import threading
 import time
 from importlib import metadata
@@ -100,6 +101,22 @@ def test_a_server_that_sends_a_byte_now_and_then_is_left_in_time(monkeypatch):
         with pytest.raises(OptionError, match="it sends nothing"):
             head.check_address(f"127.0.0.1:{server.getsockname()[1]}")
         assert time.monotonic() - began < 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse instead")
+def test_a_port_that_lets_nothing_through(monkeypatch):
+    """As behind a firewall that drops: the queue of a server that accepts nobody is full."""
+    monkeypatch.setattr(head, "ANSWER_SECONDS", 0.3)
+    with contextlib.ExitStack() as held:
+        server = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = held.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        port = server.getsockname()[1]
+        assert not head.is_listening("127.0.0.1", port, 0.3)
+        with pytest.raises(OptionError, match=rf"no Ray cluster answers at \S+:{port} \(timed out"):
+            head.check_address(f"127.0.0.1:{port}")
 
 
 def test_the_head_of_a_cluster_is_one():

@@ -103,11 +103,12 @@ def actions(monkeypatch):
 
 
 def workers():
-    """Processes of our actors."""
-    found = []
+    """Processes of our actors, on the cluster that was started last."""
+    found, pace = [], os.environ["QMAC_TEST_CELL_SECONDS"]
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::Actor"):
+            is_actor = process.cmdline()[:1] and process.cmdline()[0].startswith("ray::Actor")
+            if is_actor and process.environ().get("QMAC_TEST_CELL_SECONDS") == pace:
                 found.append(process)
     return sorted(found, key=lambda process: process.pid)
 
@@ -249,6 +250,38 @@ def test_a_driver_that_is_killed_goes_on_elsewhere(digest, ray_home, tmp_path):
     assert (
         heavy and not psutil.wait_procs(heavy, timeout=15)[1]
     )  # the Ray that it started ends with it
+
+
+def test_two_drivers_of_which_one_is_killed(digest, two_nodes, shared_executor, ray_home, pace):
+    cluster, _ = two_nodes
+    shared_executor.close()  # its actors hold the CPUs
+    pace.set(0.3)
+    words = ["optimize", "--sample", "--windows", "2:41", "--executor", "ray", "--ray-address"]
+    other = subprocess.Popen(
+        [sys.executable, "-m", "qmac", *words, cluster.address],
+        env=os.environ | {"RAY_TMPDIR": str(ray_home)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for line in other.stderr:
+            if "on 2 nodes" in line:
+                break
+        seen = []
+
+        def listen(status):
+            seen.append((other.poll() is None, len(status.nodes)))
+            if len(seen) == 20:
+                other.kill()
+                pace.set(0)
+
+        result = qmac.optimize(PRICES, GRID, top=20, executor=shared_executor, progress=listen)
+    finally:
+        other.kill()
+        other.communicate()
+    assert result.digest == digest
+    assert (True, 0) in seen and other.returncode == -signal.SIGKILL
+    assert not any(nodes for is_running, nodes in seen if is_running)  # it waited for the CPUs
 
 
 def test_sigterm_ends_within_seconds_and_keeps_what_is_done(ray_home, tmp_path):
@@ -485,3 +518,29 @@ def test_a_head_that_ends_or_stands_still(actions, ray_home, tmp_path, how):
             stopped[0][1].resume()
     assert seconds < 20, seconds
     print(f"head, {how.name}: ended after {seconds:.1f} s")
+
+
+@long
+def test_a_head_that_comes_back_without_its_state(actions, ray_home, tmp_path):
+    heads = []
+    with raylets(2, Pace(tmp_path, 0.3), ray_home) as (cluster, _):
+
+        def trouble():
+            process = cluster.head_node.all_processes["gcs_server"][0].process
+            head = psutil.Process(process.pid)
+            command, environment, place = head.cmdline(), head.environ(), head.cwd()
+            process.kill()
+            heads.append(subprocess.Popen(command, env=environment, cwd=place))
+            heads.append(time.monotonic())
+
+        try:
+            with pytest.raises(
+                Stopped, match=r"WrongClusterID|the head of the cluster, .* does not"
+            ):
+                swept_on(cluster, actions, trouble)
+            seconds = time.monotonic() - heads[1]
+        finally:
+            heads[0].kill()
+            heads[0].wait()
+    assert seconds < 20, seconds
+    print(f"head came back: ended after {seconds:.1f} s")
