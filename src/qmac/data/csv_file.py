@@ -136,8 +136,10 @@ def _find_layout(
 
 def _check_columns(lines: Sequence[str], options: ReadOptions, name: str) -> None:
     """Refuse a text, such as the message of a server, as what it is."""
+    if not lines:
+        raise PricesError(f"{name} has no rows. Use a file with dates and a Close column.")
     marks = options.separator or SEPARATORS
-    if lines and not any(mark in line for line in lines for mark in marks):
+    if not any(mark in line for line in lines for mark in marks):
         raise PricesError(
             f"{name} is a text without columns: it begins {show_lines(lines)}. Use a table with "
             "dates and closes. Name what separates its columns, if they are: --separator space."
