@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import time
 import warnings
@@ -50,6 +51,21 @@ def to_csv(**options: object) -> bytes:
     return PRICES.to_csv(index=False, **options).encode()
 
 
+def to_excel() -> bytes:
+    file = io.BytesIO()
+    PRICES.to_excel(file, index=False)
+    return file.getvalue()
+
+
+def to_feather(compression: str) -> bytes:
+    file = io.BytesIO()
+    PRICES.to_feather(file, compression=compression)
+    return file.getvalue()
+
+
+BARS = PRICES.astype({"Date": "str"}).rename(columns=str.lower)
+
+
 def to_parquet(frame: pd.DataFrame, **options: object) -> bytes:
     file = io.BytesIO()
     frame.to_parquet(file, **options)
@@ -64,6 +80,12 @@ TEXTS = {
     "windows.csv": to_csv(lineterminator="\r\n"),
     "days.csv": to_csv(date_format="%d/%m/%Y"),
     "long.csv": PRICES.assign(Symbol="SPY").to_csv(index=False).encode(),
+    "utf16.csv": to_csv().decode().encode("utf-16"),
+    "utf16be.csv": to_csv(sep="\t").decode().encode("utf-16-be"),
+    "cp1252.csv": PRICES.assign(Währung="€").to_csv(index=False).encode("cp1252"),
+    "records.json": BARS.to_json(orient="records", double_precision=15).encode(),
+    "lines.json": BARS.to_json(orient="records", lines=True, double_precision=15).encode(),
+    "columns.json": json.dumps({name[0]: BARS[name].tolist() for name in BARS}).encode(),
 }
 CONTAINERS = {
     "a.csv.gz": gzip.compress(to_csv(), mtime=0),
@@ -71,12 +93,16 @@ CONTAINERS = {
     "a.csv.xz": lzma.compress(to_csv()),
     "a.csv.zip": zip_one(to_csv()),
     "sums.parquet": to_parquet(PRICES, write_page_checksum=True),
+    "a.xlsx": to_excel(),
 }
 TABLES = {
     "a.parquet": to_parquet(PRICES),
     "index.parquet": to_parquet(PRICES.set_index("Date")),
     "texts.parquet": to_parquet(PRICES.astype({"Date": "str"}).assign(Symbol="SPY")),
     "a.csv.zst": compress_zstd(to_csv()),  # Arrow writes no checksum
+    "lz4.feather": to_feather("lz4"),
+    "plain.feather": to_feather("uncompressed"),
+    "zstd.feather": to_feather("zstd"),
     "plain.parquet": to_parquet(PRICES, compression=None, use_dictionary=False),
 }
 

@@ -366,6 +366,8 @@ def _measure_calm(close: np.ndarray, row: int) -> float:
     """Return the largest other move in mean moves of its time, times the mean move near a row."""
     first = max(0, row - CALM_NEIGHBOURHOOD)
     size = np.abs(np.diff(np.log(close[first : row + CALM_NEIGHBOURHOOD])))
+    if size.size < 2:  # one move has no others
+        return math.inf
     position = row - 1 - first
     most = np.sort(size)[-max(2, size.size // 100)]  # a split is not of its market
     cut = np.minimum(size, most)

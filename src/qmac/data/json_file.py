@@ -26,7 +26,15 @@ MOST_DEPTH = 5
 BEGINNING = re.compile(rb'\s*(\[\s*[\[{\]"\-\d]|\{\s*["}])')
 ORDERED = re.compile(r"\d+[a-z]?\. ")
 """Numbers that Alpha Vantage writes before the names of columns."""
-LETTERS = {"t": "Timestamp", "o": "Open", "h": "High", "l": "Low", "c": "Close", "v": "Volume"}
+LETTERS = {
+    "t": "Timestamp",
+    "d": "Date",
+    "o": "Open",
+    "h": "High",
+    "l": "Low",
+    "c": "Close",
+    "v": "Volume",
+}
 """Names of columns that are one letter, as several vendors have them."""
 PLACE = re.compile(r"\d[\d:.TZ +/-]*")
 """A date, an epoch or a number of a row, as the name of an entry."""
@@ -329,7 +337,7 @@ def _to_days(times: Sequence[str], zone: str) -> list[str]:
 def _rename(name: str, names: Sequence[str]) -> str:
     """Return the name of a column without what vendors put around it."""
     plain = ORDERED.sub("", clean(name), count=1)
-    if plain in LETTERS and {"t", "c"} <= set(names):
+    if plain in LETTERS and "c" in names and not {"t", "d", "o"}.isdisjoint(names):
         return LETTERS[plain]
     return normalize_name(plain) if ORDERED.match(name) else plain
 
