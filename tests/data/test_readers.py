@@ -1,8 +1,11 @@
 """Price files: what is read, and what is refused with which words."""
 
 import gzip
+import re
+import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.series import frame, series
 
@@ -107,3 +110,116 @@ def test_columns_without_number_are_refused_before_they_are_parsed(tmp_path, mar
     path.write_bytes(b"Date,Close" + mark * 1_000_000 + b"\n1\n")
     with pytest.raises(PricesError, match="columns, and 20,000 are the most"):
         qmac.read_prices(path)
+
+
+@pytest.mark.parametrize(
+    ("begin", "block", "says"),
+    [
+        (b"", bytes(2**16), "a line, or a text"),
+        (b"Date,Close\n", bytes(2**16), "zero bytes|a line, or a text"),
+        (b"", b"\n" * 2**16, "bytes of blank lines|has no rows"),
+        (b"Date,Close\n2024-01-02,5\n", b"\n" * 2**16, "bytes of blank lines"),
+        (b"", b"x" * 2**16, "a line, or a text in quotes, of more than"),
+        (b'Date,Close\n2024-01-02,"', b"\n" * 2**16, "a line, or a text in quotes, of more than"),
+        (b"[", b"[1],[1]," * 2**13, "too much"),
+        (b"{", b'"a":{},' * 2**13, "too much"),
+        (b"PAR1", bytes(2**16), "too much"),
+        (b"ARROW1", bytes(2**16), "too much"),
+        (b"Date,Close\n", b"2024-01-02,5\n" * 2**12, "too much"),
+    ],
+)
+def test_bombs_are_refused_while_they_are_unpacked(begin, block, says, tmp_path):
+    """They have 64 MB, and could have any number."""
+    path = tmp_path / "a.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(begin)
+        for _ in range(1000):
+            file.write(block)
+
+    def refuse(what, needed):
+        if needed > 16_000_000:
+            raise PricesError(f"{what}: too much")
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(PricesError, match=says):
+            read_table(path, refuse)
+        # of a block of blank lines, the places of all are held
+        most = 250_000_000 if "blank" in says else 50_000_000
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+
+
+def test_texts_that_are_kept_once_are_not_written_into_every_row(tmp_path):
+    """A Parquet file of 100 KB had 100 GB."""
+    rows = 200_000
+    symbols = pd.Categorical.from_codes(np.zeros(rows, int), ["x" * 500_000])
+    data = {"Date": np.arange(rows).astype("M8[m]"), "Symbol": symbols, "Close": 5.0}
+    for ending in ("parquet", "feather"):
+        path = tmp_path / f"a.{ending}"
+        getattr(pd.DataFrame(data), f"to_{ending}")(path)
+        with pytest.raises(PricesError, match="Symbol holds a text of 500,000 characters"):
+            read_table(path)
+
+
+def test_sizes_of_a_parquet_file_are_checked_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.parquet"
+    data = {"Date": np.arange(100).astype("M8[D]"), "Note": 1, "Close": 5.0}
+    pd.DataFrame(data).assign(Symbol=[str(place) * 1000 for place in range(100)]).to_parquet(path)
+    monkeypatch.setattr(pd, "read_parquet", lambda *_, **__: pytest.fail("it was read"))
+
+    def refuse(what, needed):
+        if needed > 300_000:
+            raise PricesError(f"{what}: too much")
+
+    with pytest.raises(PricesError, match="reading 100 rows: too much"):
+        read_table(path, refuse)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "a.parquet",
+            b"Date,Close\n2024-01-02,5\n",
+            "cannot be read as Parquet: it does not begin",
+        ),
+        (
+            "a.feather",
+            b"Date,Close\n2024-01-02,5\n",
+            "cannot be read as Feather: it does not begin",
+        ),
+        ("a.xlsx", b"Date,Close\n2024-01-02,5\n", "as an Excel file (.xlsx): it does not begin"),
+        ("a.xlsx", b"PK\x03\x04 and no more", "as an Excel file (.xlsx)"),
+        (
+            "a.csv",
+            b"Exceeded the daily hits limit",
+            "is a text without columns: it begins 'Exceeded",
+        ),
+        ("a.csv", b"\n\n \n", "has no rows"),
+        ("a.xls", b"<html><body><table>", "is a web page"),
+    ],
+)
+def test_what_the_ending_promises(name, content, says, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PricesError, match=re.escape(says)):
+        qmac.read_prices(tmp_path / name)
+
+
+def test_the_content_counts(tmp_path):
+    frame = pd.DataFrame({"Date": pd.date_range("2024-01-02", periods=3), "Close": [5.0, 6, 7]})
+    frame.to_parquet(tmp_path / "a.csv")
+    frame.to_feather(tmp_path / "b.parquet")
+    frame.to_csv(tmp_path / "c.xls", sep="\t", index=False)
+    (tmp_path / "d.parquet.gz").write_bytes(gzip.compress((tmp_path / "a.csv").read_bytes()))
+    for file in tmp_path.iterdir():
+        assert qmac.read_prices(file).close.tolist() == [5, 6, 7], file.name
+
+
+def test_a_feather_file_has_the_columns_that_are_needed(tmp_path):
+    frame = pd.DataFrame({"date": pd.date_range("2024-01-02", periods=3, tz="UTC"), "close": 5.0})
+    frame.assign(note="x", more=[[1]] * 3).to_feather(tmp_path / "a.feather")
+    table = read_table(tmp_path / "a.feather")
+    assert len(table.frame.columns) == 2
+    assert str(qmac.read_prices(tmp_path / "a.feather").index.tz) == "UTC"

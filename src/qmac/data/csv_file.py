@@ -36,6 +36,8 @@ MOST_BLANK_BYTES = 2**24
 """A compressed file may hold any number of blank lines, which would take hours."""
 HEAD_LINES = 12
 """Lines from which a layout is known."""
+HEAD_BYTES = 2**17
+"""They begin within so many bytes: blank lines may be any number."""
 
 
 def read_csv(
@@ -77,7 +79,7 @@ def read_csv(
     last = first
     for block in map(layout.selection.layout.cut_footer, itertools.chain([rest], blocks)):
         before = rows
-        rows += lines.check(block, rows, name) if block else 0
+        rows += lines.check(block, rows, name) if block and not block.isspace() else 0
         piece = parser.parse(block, before)
         total = int(rows / content.progress)
         check_memory(
@@ -117,7 +119,7 @@ def _find_layout(
     """Return the layout of a text, its header or first row, and its rows."""
     lines: list[tuple[bytes, int]] = []
     start = 0
-    while start < len(block) and len(lines) < HEAD_LINES:
+    while start < min(len(block), HEAD_BYTES) and len(lines) < HEAD_LINES:
         end = block.find(b"\n", start) + 1 or len(block)
         line = block[start:end]
         if not line.isspace():
