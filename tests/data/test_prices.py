@@ -1,11 +1,15 @@
 """Checked prices: frames, series, moments."""
 
+import pickle
+
+import numpy as np
 import pandas as pd
 import pytest
 from helpers.series import frame, series
 
 import qmac
-from qmac.data.prices import Prices
+from qmac.data.origin import FRAME
+from qmac.data.prices import Prices, replace_values
 from qmac.errors import PricesError
 
 GOOD = frame(series("random", 30, 1))
@@ -78,3 +82,20 @@ def test_a_tail_has_a_bar_at_least(bars):
 def test_prices_are_made_of_a_frame_by_dates(content):
     with pytest.raises(PricesError, match="^frame must be a DataFrame with a Close column"):
         Prices(content, "SPY")
+
+
+@pytest.mark.parametrize("index", [GOOD.index, GOOD.index.tz_localize("America/New_York")])
+def test_other_values_on_the_same_dates(index):
+    prices = Prices.of(GOOD.set_index(index), "SPY")
+    values = np.stack((2 * prices.close, 3 * prices.close))
+    other = replace_values(prices, pd.Index(["Open", "Close"]), values)
+    checked = Prices.of(pd.DataFrame({"Open": values[0], "Close": values[1]}, index), "SPY")
+    for each in (other, pickle.loads(pickle.dumps(other))):
+        pd.testing.assert_frame_equal(each.frame, checked.frame)
+        assert (each.name, each.origin, each.warnings) == ("SPY", FRAME, checked.warnings)
+        assert each.index.equals(checked.index)
+        assert each.bars_per_year == checked.bars_per_year
+        assert each.column("Low") is None
+        assert (each.column("Open") == values[0]).all() and (each.close == values[1]).all()
+        with pytest.raises(ValueError, match="read-only"):
+            each.close[0] = 1.0

@@ -1,0 +1,1 @@
+"""Is the best combination luck? Random markets, and what their counts say."""
