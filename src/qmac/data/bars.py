@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -65,7 +66,7 @@ def build_bars(
     if order.rows is not None:
         frame = frame.iloc[order.rows]
     has_both = ADJUSTED in frame
-    frame, is_adjusted, adjustment = _adjust(frame, options, name)
+    frame, is_adjusted, adjustment = _adjust(frame, left_out, options, name)
     if SPLIT in rows and not (has_both or layout.adjusted):
         factors = rows[SPLIT] if order.rows is None else rows[SPLIT].iloc[order.rows]
         adjustment += describe_splits(factors.set_axis(frame.index), name)
@@ -93,10 +94,12 @@ def _drop_empty(rows: pd.DataFrame, name: str) -> tuple[pd.DataFrame, tuple[str,
 
 
 def _adjust(
-    frame: pd.DataFrame, options: ReadOptions, name: str
+    frame: pd.DataFrame, left_out: Mapping[str, str], options: ReadOptions, name: str
 ) -> tuple[pd.DataFrame, bool, tuple[str, ...]]:
     """Return prices with the adjusted closes taken or dropped, and what is to be said of them."""
     if ADJUSTED not in frame:
+        if options.adjusted and ADJUSTED in left_out:
+            raise PricesError(left_out[ADJUSTED])
         if options.adjusted:
             raise PricesError(
                 f"{name} has no adjusted closes beside its closes. Leave --adjusted out, or use a "

@@ -110,7 +110,8 @@ def find_columns(names: Sequence[str], options: ReadOptions, name: str) -> Colum
     if options.date is not None:
         chosen[DATE] = _find_named(names, options.date, name, "date")
     left_out: dict[str, str] = {}
-    for role in (*COLUMNS, ADJUSTED, SYMBOL, SPLIT):
+    of_close = () if options.close is not None else (SPLIT,)  # another may be adjusted
+    for role in (*COLUMNS, ADJUSTED, SYMBOL, *of_close):
         places = [place for place, each in enumerate(usual) if each == role]
         renamed = f"{role}.1" in usual  # a second one, by pandas
         if role in chosen or not places or chosen.get("Close") in places:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
 
 from qmac.data.columns import DATE, DATE_NAMES, SYMBOL, SYMBOL_NAMES, Column
 from qmac.data.layouts.find import LAYOUTS, Selection, select_given, select_names, select_rows
-from qmac.data.layouts.levels import find_levels
+from qmac.data.layouts.layout import ROW_NUMBERS
+from qmac.data.layouts.levels import HEADINGS_OF_DATES, find_levels, find_text
+from qmac.data.numbers import EMPTY
 from qmac.data.options import ReadOptions
 from qmac.data.table import Table
 from qmac.errors import PricesError
@@ -49,6 +52,7 @@ def read_table(
     PricesError
         If nothing proves where the closes are.
     """
+    frame = _take_heading_rows(frame)
     if frame.columns.nlevels > 1:
         return _read_levels(frame, name)
     is_bare = _is_bare(frame)
@@ -72,6 +76,29 @@ def read_table(
         selection = Selection(selection.layout, columns_left, selection.names, selection.left_out)
         return Table(_join(columns, len(frame)), selection, pd.Index(dates))
     return Table(_join(columns, len(frame)), selection)
+
+
+def _take_heading_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with two levels of columns, where its first rows are those of yfinance.
+
+    ``pandas.read_csv`` takes only the first of its three heading rows for names, and numbers those
+    that are there twice.
+    """
+    if frame.columns.nlevels > 1 or len(frame) < 3 or frame.shape[1] < 2:
+        return frame
+    is_counted = isinstance(frame.index, pd.RangeIndex)
+    if str(frame.iloc[1, 0] if is_counted else frame.index[1]) not in HEADINGS_OF_DATES:
+        return frame
+    table = frame if is_counted else frame.reset_index(allow_duplicates=True)
+    names = [re.sub(r"\.\d+$", "", str(each)) for each in table.columns]
+    rows = [names, *(list(map(str, table.iloc[row])) for row in (0, 1))]
+    missing = (*EMPTY, *ROW_NUMBERS, "index")
+    lines = [",".join("" if each in missing else each for each in row) for row in rows]
+    if find_text(lines) is None:
+        return frame
+    index = pd.Index(table.iloc[2:, 0], name=rows[2][0])
+    columns = pd.MultiIndex.from_arrays([rows[0][1:], rows[1][1:]])
+    return table.iloc[2:, 1:].set_axis(index).set_axis(columns, axis=1)
 
 
 def _is_bare(frame: pd.DataFrame) -> bool:

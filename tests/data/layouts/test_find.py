@@ -100,7 +100,7 @@ ROWS = [["2024-01-02", "5", ""], ["2024-01-03", "nan", "6"]]
 @pytest.mark.parametrize("first", ["Date", "", "Unnamed: 0"])
 def test_closes_side_by_side(names, first):
     selection = select_names([first, *names], ROWS, DEFAULT, "a")
-    assert selection.layout is SIDE_BY_SIDE and selection.close == "each"
+    assert selection.layout is SIDE_BY_SIDE and selection.close == "each column"
     assert [column.symbol for column in selection.columns] == ["", *names]
     counted = [[str(number), *row] for number, row in enumerate(ROWS)]
     selection = select_names(["Unnamed: 0", "Date", *names], counted, DEFAULT, "a")

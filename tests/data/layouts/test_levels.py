@@ -81,9 +81,21 @@ def test_what_pandas_writes_of_a_download(group_by, dates, tmp_path):
     frame.to_parquet(tmp_path / "a.parquet")
     own = pd.read_csv(tmp_path / "a.csv", header=[0, 1], index_col=0)
     read = [read_symbols(tmp_path / name).prices for name in ("a.csv", "a.parquet")]
-    for prices in (*read, from_frame(frame).prices, from_frame(own).prices):
+    frames = [frame, own, *(pd.read_csv(tmp_path / "a.csv", index_col=each) for each in (None, 0))]
+    for prices in (*read, *(from_frame(each).prices for each in frames)):
         assert prices["AAA"].close.tolist() == [101, 102]
         assert prices["BBB"].close.tolist() == [200, 201, 202]
         assert prices["BBB"].column("Open").tolist() == [800, 801, 802]
         assert (prices["BBB"].index == frame.index).all()
         assert prices["AAA"].origin.layout == "yfinance download, adjusted"
+
+
+def test_heading_rows_of_one_ticker_in_a_frame(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "Price,Close,Open,Volume\nTicker,AAA,AAA,AAA\nDate,,,\n"
+        "2024-01-02,5.5,6.5,1000\n2024-01-03,6.5,7.5,2000\n"
+    )
+    prices = Prices.of(pd.read_csv(path))
+    assert prices.close.tolist() == [5.5, 6.5] and prices.column("Volume").tolist() == [1000, 2000]
+    assert prices.origin.layout == "yfinance download, adjusted"

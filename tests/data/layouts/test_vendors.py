@@ -40,6 +40,20 @@ def test_a_split_beside_adjusted_closes(name, tmp_path):
     assert adjusted.origin.adjusted is True
 
 
+def test_closes_that_the_user_names_are_not_said_to_be_split(tmp_path):
+    options = ReadOptions(close="adjClose")
+    prices = read_text(BY_NAME["Tiingo"].example, tmp_path, options)["prices"]
+    assert prices.close.tolist() == [50.5, 51.0, 51.5] and not prices.origin.notes
+
+
+def test_adjusted_closes_that_cannot_be_taken_say_why(tmp_path):
+    text = BY_NAME["EODHD"].example.replace(",100.5,", ",,")
+    prices = read_text(text, tmp_path)["prices"]
+    assert prices.origin.adjusted is False and "Adj Close is empty" in prices.origin.notes[0]
+    with pytest.raises(PricesError, match="Adj Close is empty in row 1"):
+        read_text(text, tmp_path, ReadOptions(adjusted=True))
+
+
 @pytest.mark.parametrize(
     ("column", "values", "note"),
     [

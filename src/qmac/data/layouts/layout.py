@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePath
 
 from qmac.data.columns import ROLE_BY_WORD, ROLES, Column, normalize_name
@@ -118,12 +118,15 @@ class Layout:
         bool
             False for a layout without a header.
         """
-        given = tuple(each.strip() for each in names)
-        given = given[1:] if given and given[0] in ROW_NUMBERS else given
+        begin = int(len(names) > 1 and names[0].strip() in ROW_NUMBERS)
+        first = names[begin].strip() if names else ""
         for header in self._names:
-            if header == given:
-                return True
-            if header[-1] == MORE and given[: len(header) - 1] == header[:-1]:
+            known = header[:-1] if header[-1] == MORE else header
+            is_long = len(names) - begin >= len(known)
+            if first != known[0] or not is_long:
+                continue  # as most layouts, for every file
+            given = names[begin : begin + len(known)] if known is not header else names[begin:]
+            if known == tuple(each.strip() for each in given):
                 return True
         return False
 
@@ -277,8 +280,14 @@ def split_line(line: str, separator: str) -> list[str]:
     >>> split_line('"Date", "Close/Last"', ",")
     ['Date', 'Close/Last']
     """
+    return list(_split(line, separator))
+
+
+@lru_cache(maxsize=16)
+def _split(line: str, separator: str) -> tuple[str, ...]:
+    """Return the fields of a line, which each layout compares with its own."""
     import csv
 
-    fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
-    fields = [each.strip() for each in fields]
+    row = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    fields = tuple(each.strip() for each in row)
     return fields[:-1] if len(fields) > 1 and not fields[-1] else fields

@@ -24,6 +24,7 @@ YFINANCE = Layout(
 )
 ADJUSTED_CLOSES = Layout(name="yfinance download, adjusted", adjusted=True)
 PRICE_NAMES = {*COLUMNS, ADJUSTED, "Capital gains", "Dividends", "Stock splits", "Repaired?"}
+HEADINGS_OF_DATES = ("Date", "Datetime")
 Found = tuple[Layout, tuple[Column, ...], tuple[str, ...]]
 
 
@@ -45,7 +46,7 @@ def find_text(
     if len(lines) < 3:
         return None
     heading = [next(iter(_split(line)), "") for line in lines[:3]]
-    is_dated = heading[2] in ("Date", "Datetime") and not any(_split(lines[2])[1:])
+    is_dated = heading[2] in HEADINGS_OF_DATES and not any(_split(lines[2])[1:])
     if not is_dated or heading[0] not in ("Price", "Ticker", ""):
         return None
     found = find_levels([_split(lines[0])[1:], _split(lines[1])[1:]])
