@@ -106,14 +106,14 @@ def test_many_symbols(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("order", "layout"), [("ohlc", "ccxt arrays"), ("ochl", "Bitfinex arrays"), ("colh", "")]
+    ("order", "layout"), [("ohlc", "ccxt"), ("ochl", "Bitfinex"), ("colh", "")]
 )
 def test_the_order_of_arrays_is_proven(order, layout, tmp_path):
     places = {"o": 1, "h": 2, "l": 3, "c": 4}
     path = write(tmp_path, [[bar[0], *[bar[places[each]] for each in order], 5] for bar in BARS])
     if layout:
         prices = qmac.read_prices(path)
-        assert (prices.close.tolist(), prices.origin.layout) == (CLOSES, layout)
+        assert prices.close.tolist() == CLOSES and prices.origin.layout.startswith(layout)
         return
     with pytest.raises(PricesError, match="has no header.*--columns"):
         qmac.read_prices(path)
