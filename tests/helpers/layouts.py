@@ -30,8 +30,8 @@ def check_layout(layout: Layout, folder: Path) -> None:
     assert series.periods_per_year == (layout.bars_per_year or series.periods_per_year)
 
 
-def check_frame(layout: Layout, **how: object) -> None:
-    """Read the example as pandas does by itself; the frame is known as the file is."""
+def check_frame(layout: Layout, folder: Path | None = None, **how: object) -> None:
+    """Read the example as pandas does by itself, and as Parquet; it is known as the file is."""
     lines = [line for line in layout.example.splitlines() if line.strip()]
     header, separator = layout.find_header(lines, layout.example_file) or (0, ",")
     rows = "\n".join(lines[layout.count_above(lines) : -1 if layout.footer else None])
@@ -44,6 +44,10 @@ def check_frame(layout: Layout, **how: object) -> None:
     if not layout.file_name:
         _compare(prices, layout)
     pd.testing.assert_frame_equal(frame, copy)
+    if folder is not None and header:
+        path = folder / "example.parquet"
+        frame.to_parquet(path)
+        _compare(read_symbols(path).prices[layout.symbol or "example"], layout)
 
 
 def read_text(text: str, folder: Path, options: ReadOptions = DEFAULT) -> dict[str, Prices]:

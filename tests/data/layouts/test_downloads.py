@@ -27,9 +27,9 @@ def test_example(layout, tmp_path):
 
 
 @pytest.mark.parametrize("layout", downloads.LAYOUTS, ids=lambda layout: layout.name)
-def test_frame_of_the_example(layout):
+def test_frame_of_the_example(layout, tmp_path):
     codes = {"dtype": {"股票代码": "str"}} if layout.name == "AKShare" else {}
-    check_frame(layout, **codes)
+    check_frame(layout, tmp_path, **codes)
     if layout.example.startswith(("Date", "observation_date", '"Dat')):
         check_frame(layout, index_col=0)
 

@@ -23,8 +23,8 @@ def test_example(layout, tmp_path):
 
 
 @pytest.mark.parametrize("layout", vendors.LAYOUTS, ids=lambda layout: layout.name)
-def test_frame_of_the_example(layout):
-    check_frame(layout)
+def test_frame_of_the_example(layout, tmp_path):
+    check_frame(layout, tmp_path)
     if layout.example.startswith(("Date", "date", "timestamp", "Timestamp")):
         check_frame(layout, index_col=0)
 

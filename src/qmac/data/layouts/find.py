@@ -293,8 +293,8 @@ def select_names(
         for layout in LAYOUTS:
             is_whole = layout.above and layout.is_above_needed
             if not is_whole and not layout.below and layout.matches_names(names):
-                line = ",".join(rows[0]) if rows else ""
-                if not layout.first_row or re.fullmatch(layout.first_row, line):
+                is_open = not (layout.first_row and rows)  # all columns are needed to tell
+                if is_open or re.fullmatch(layout.first_row, ",".join(rows[0])):
                     return Selection(layout, layout.select(names), tuple(names))
     columns, left_out = find_columns(names, options, name)
     roles = {column.role: column.place for column in columns}
