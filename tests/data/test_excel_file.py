@@ -3,6 +3,7 @@
 import sys
 import zipfile
 from datetime import date, time, timedelta
+from time import monotonic
 
 import openpyxl
 import pandas as pd
@@ -128,3 +129,45 @@ def test_cells_far_away_fill_nothing(tmp_path, monkeypatch):
     workbook.save(path)
     with pytest.raises(PricesError, match="more than 500 blank rows"):
         qmac.read_prices(path)
+
+
+ENTITIES = b"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>%s]>" % b"".join(
+    b"<!ENTITY %c '%s'>" % (98 + place, b"&%c;" % (97 + place) * 10) for place in range(9)
+)
+SHEET, BOOK = "xl/worksheets/sheet1.xml", "xl/workbook.xml"
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new", "says"),
+    [
+        (SHEET, b"<sheetData>", b"<sheetData><row><c t='inlineStr'><is><t>&j;</t></is></c></row>",
+         "cannot be read as an Excel file"),
+        (BOOK, b"Sheet1", b"&j;", "cannot be read as an Excel file"),
+        (SHEET, b'r="3"', b'r="1048576"', "more than 100,000 blank rows"),
+        (SHEET, b'r="3"', b'r="99999999999"', "more than 100,000 blank rows"),
+        (SHEET, b"A1:B3", b"A1:XFD1048576", ""),
+        (SHEET, b'"B3"', b'"XFD3"', "Close is empty in row 2"),
+        (SHEET, b"</sheetData>", b"<row r='4'><c r='A4' t='str'><v>%s</v></c></row></sheetData>"
+         % (b"x" * 2_000_000), "field larger than field limit"),
+    ],
+)  # fmt: skip
+def test_sheets_that_claim_very_much(part, old, new, says, tmp_path):
+    path = write(tmp_path / "good.xlsx", Sheet1=PRICES)
+    with (
+        zipfile.ZipFile(path) as good,
+        zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as bad,
+    ):
+        for name in good.namelist():
+            content = good.read(name)
+            if name == part:
+                assert old in content
+                content = content.replace(old, new)
+                content = (ENTITIES if b"&j;" in content else b"") + content
+            bad.writestr(name, content)
+    began = monotonic()
+    if says:
+        with pytest.raises(PricesError, match=says):
+            qmac.read_prices(tmp_path / "a.xlsx")
+    else:
+        assert qmac.read_prices(tmp_path / "a.xlsx").close.tolist() == [5, 6.25]
+    assert monotonic() - began < 5
