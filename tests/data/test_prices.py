@@ -97,5 +97,5 @@ def test_other_values_on_the_same_dates(index):
         assert each.bars_per_year == checked.bars_per_year
         assert each.column("Low") is None
         assert (each.column("Open") == values[0]).all() and (each.close == values[1]).all()
-        with pytest.raises(ValueError, match="read-only"):
-            each.close[0] = 1.0
+    with pytest.raises(ValueError, match="read-only"):
+        other.close[0] = 1.0
