@@ -223,6 +223,8 @@ def optimize(  # noqa: PLR0913 - public signature
     check_callable("progress", progress)
     check_executor(executor)
     series = Prices.of(prices)
+    if series is not prices:  # those of a file were warned of when it was read
+        warn_of_prices([series], stacklevel=2)
     symbols = Symbols({series.name: series}, {})
     request = check_request(
         grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
@@ -315,6 +317,8 @@ def optimize_many(  # noqa: PLR0913 - public signature
     check_executor(executor)
     strict = check_flag("strict", strict)
     symbols = from_frames(prices)
+    read = (each for name, each in symbols.prices.items() if not isinstance(prices[name], Prices))
+    warn_of_prices(read, stacklevel=2)
     request = check_request(
         grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
     )

@@ -1,6 +1,7 @@
 """What was read is said: plain values, lines for people, warnings and how many more there are."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -120,3 +121,17 @@ def test_read_prices_takes_the_options_by_name(tmp_path):
     prices = qmac.read_prices(path, date_format="%d.%m.%Y", timezone="Europe/Berlin", **options)
     assert prices.close.tolist() == [1.5, 1.6]
     assert prices.origin.layout == "columns as the options say"
+
+
+def test_optimize_warns_of_frames_and_not_twice_of_prices():
+    grid, frame = qmac.Grid(windows=(2, 3, 4, 5)), read(SPLIT * 3).frame
+    with pytest.warns(PricesWarning, match="row 4") as issued:
+        result = qmac.optimize(frame, grid)
+    assert issued[0].filename == __file__
+    assert [str(each.message) for each in issued] == result.prices["warnings"]
+    with pytest.warns(PricesWarning, match="^A: row 4"):
+        qmac.optimize_many({"A": frame}, grid)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PricesWarning)
+        again = qmac.optimize(read(SPLIT * 3, "prices"), grid)
+    assert again.prices["warnings"] == result.prices["warnings"]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from qmac.data.origin import LONGEST_NAME, shorten_note
 from qmac.data.prices import Prices
 from qmac.errors import PricesError, PricesWarning, printable, warn
 
@@ -61,8 +62,8 @@ def format_origin(facts: Mapping[str, Any]) -> str:
     """
     if "layout" not in facts:
         return ""
-    text = f"read as {facts['layout']}, closes from {facts['close']}, {ADJUSTED[facts['adjusted']]}"
-    return printable(text)
+    layout, close = (shorten_note(facts[name], LONGEST_NAME) for name in ("layout", "close"))
+    return f"read as {layout}, closes from {close}, {ADJUSTED[facts['adjusted']]}"
 
 
 def format_bars(name: str, facts: Mapping[str, Any]) -> str:
@@ -106,7 +107,9 @@ def format_many(facts: Sequence[Mapping[str, Any]]) -> list[str]:
     last = max(each["last"][:10] for each in facts)
     lines = [f"{len(facts):,} symbols of {shown} bars, {first} to {last}"]
     if all("layout" in each for each in facts):
-        layouts = Counter(str(each["layout"]) for each in facts).most_common()
+        layouts = Counter(
+            shorten_note(each["layout"], LONGEST_NAME) for each in facts
+        ).most_common()
         names = [name for name, _ in layouts[:MOST_LAYOUTS]]
         if len(layouts) > MOST_LAYOUTS:
             names.append(f"{len(layouts) - MOST_LAYOUTS} more")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qmac._version import __version__
+from qmac.data.description import format_origin
 from qmac.results.result import Result
 from qmac.strategy.averages import averages_in_words
 from qmac.strategy.constraints import format_bounds
@@ -25,6 +26,8 @@ class Settings:
     bars: int
     first: str
     last: str
+    origin: str
+    """Layout, column and adjustment of the prices; empty in results of earlier versions."""
     objective: str
     maximize: bool
     combinations: int
@@ -76,6 +79,7 @@ def build_settings(result: Result) -> Settings:
         bars=int(prices["bars"]),
         first=drop_midnight(prices["first"]),
         last=drop_midnight(prices["last"]),
+        origin=format_origin(prices),
         objective=result.objective,
         maximize=result.maximize,
         combinations=result.evaluated,

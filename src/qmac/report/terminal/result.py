@@ -77,8 +77,10 @@ def show_result(
     """
     check_table_memory(min(rows, len(result.top)))  # before a line is printed
     _show_settings(result, console)
+    odd = result.prices.get("warnings", ())
     if result.best is None:
         console.print(_explain_no_rows(result), soft_wrap=True)
+        show_warnings(odd, console)
         return
     console.print(build_top_table(result.ranked(rank_by).head(rows), result.objective, console))
     if len(result.top) > rows:
@@ -89,6 +91,7 @@ def show_result(
     neighbourhood = _describe_neighbourhood(result)
     if neighbourhood:
         console.print(neighbourhood, highlight=False)
+    show_warnings(odd, console)  # last, where they are seen
 
 
 def check_table_memory(rows: int) -> None:
@@ -123,7 +126,6 @@ def _show_settings(result: Result, console: Console) -> None:
     settings = printable(settings_line(result))
     console.print(settings, highlight=False, markup=False, style="dim", soft_wrap=True)
     console.print(f"{result.elapsed:.2f} s, {rate} on {threads}", highlight=False, style="dim")
-    show_warnings(prices.get("warnings", ()), console)
 
 
 def show_origin(facts: Mapping[str, Any], console: Console) -> None:
@@ -155,7 +157,7 @@ def show_warnings(warnings: Iterable[str], console: Console, most: int = MOST_SH
     """
     for text in shorten_list(warnings, most):
         line = Text(f"warning: {shorten_note(text)}", "yellow")
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, soft_wrap=not console.is_terminal)
 
 
 def _explain_no_rows(result: Result) -> str:
