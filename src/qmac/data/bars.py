@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from qmac.data.columns import ADJUSTED, COLUMNS, SPLIT
+from qmac.data.columns import ADJUSTED, COLUMNS, SPLIT, normalize_name
 from qmac.data.dates import find_order, read_dates, to_zone
 from qmac.data.layouts.find import Selection
 from qmac.data.options import ReadOptions
@@ -76,11 +76,18 @@ def build_bars(
     origin = Origin(
         layout.name,
         ADJUSTED if is_adjusted else selection.close,
-        is_adjusted if has_both else layout.adjusted,
+        is_adjusted if has_both else _is_named_adjusted(selection),
         (*notes, *order.notes, *adjustment),
         left_out,
     )
     return frame.astype(np.float64), origin
+
+
+def _is_named_adjusted(selection: Selection) -> bool | None:
+    """Return whether the column of closes is called so, None where its name does not say."""
+    if normalize_name(selection.close) == ADJUSTED:
+        return True
+    return selection.layout.adjusted
 
 
 def _drop_empty(rows: pd.DataFrame, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:

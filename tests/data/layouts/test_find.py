@@ -57,6 +57,11 @@ def test_what_is_not_known_is_refused(lines, says):
         select_text(lines, DEFAULT, "a.csv")
 
 
+@pytest.mark.parametrize("row", ['2024-01-02,5,""', "2024-01-02,5,", '"2024-01-02","5",""'])
+def test_the_last_field_may_be_empty(row):
+    assert select_text(["Date,Close,Note", row], DEFAULT, "a").selection.close == "Close"
+
+
 def test_options_name_the_columns():
     lines = ["when,last,close", "2024-01-02,5,6"]
     found = select_text(lines, ReadOptions(close="last", date="when"), "a.csv")

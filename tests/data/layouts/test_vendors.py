@@ -44,6 +44,7 @@ def test_closes_that_the_user_names_are_not_said_to_be_split(tmp_path):
     options = ReadOptions(close="adjClose")
     prices = read_text(BY_NAME["Tiingo"].example, tmp_path, options)["prices"]
     assert prices.close.tolist() == [50.5, 51.0, 51.5] and not prices.origin.notes
+    assert prices.origin.adjusted is True
 
 
 def test_adjusted_closes_that_cannot_be_taken_say_why(tmp_path):
@@ -162,6 +163,15 @@ def test_the_frame_of_alpaca(ending, tmp_path):
     assert set(prices["SPY"].index.hour) == {0}
     one = Prices.of(frame.loc["SPY"])
     assert one.origin.layout == "Alpaca" and (one.index == prices["SPY"].index).all()
+
+
+@pytest.mark.parametrize("name", [name for name in BY_NAME if name.startswith("Databento")])
+def test_prices_below_zero_are_no_other_layout(name, tmp_path):
+    layout = BY_NAME[name]
+    below = re.sub(r",(100(\.?0+))", r",-\1", layout.example, count=1)
+    assert below != layout.example
+    prices = read_text(below, tmp_path)[layout.symbol]
+    assert prices.origin.layout == name and prices.close.tolist() == list(layout.closes)
 
 
 def test_the_frame_of_databento():

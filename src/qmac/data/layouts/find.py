@@ -173,7 +173,8 @@ def _check_count(fields: Sequence[str], lines: Sequence[str], separator: str, na
     if len(lines) < 2:
         return
     count = len(split_line(lines[1], separator))
-    is_open = lines[1].rstrip().endswith(separator)  # the last field may be empty
+    last = lines[1].rstrip().removesuffix('""')
+    is_open = last.endswith(separator)  # the last field may be empty
     if count != len(fields) and not (is_open and count == len(fields) - 1):
         raise PricesError(
             f"{name}: row 1 has {count} fields, but the header has {len(fields)}. It begins "

@@ -27,7 +27,7 @@ _DATABENTO = Layout(
     name="Databento",
     headers=("ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume,symbol",),
     roles={"ts_event": "Date"},
-    first_row=r"[^,]+(,\d+){3}(,\d+\.\d+){4},\d+,[^,]*",
+    first_row=r"[^,]+(,\d+){3}(,-?\d+\.\d+){4},\d+,[^,]*",
     example=(
         "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume,symbol\n"
         "2024-01-02T00:00:00.000000000Z,35,1,11,100.000000000,102.000000000,99.000000000,"
@@ -46,7 +46,7 @@ _DATABENTO = Layout(
 _DATABENTO_FIXED = replace(
     _DATABENTO,
     name="Databento, fixed point",
-    first_row=r"[^,]+(,\d+){8},[^,]*",
+    first_row=r"[^,]+(,-?\d+){8},[^,]*",
     scale=1e9,
     example=(
         "ts_event,rtype,publisher_id,instrument_id,open,high,low,close,volume,symbol\n"
@@ -141,7 +141,7 @@ LAYOUTS: tuple[Layout, ...] = (
         name="Databento, by instrument",
         headers=(_BY_INSTRUMENT,),
         roles={"ts_event": "Date", "instrument_id": "Symbol"},
-        first_row=r"[^,]+(,\d+){3}(,\d+\.\d+){4},\d+",
+        first_row=r"[^,]+(,\d+){3}(,-?\d+\.\d+){4},\d+",
         example=(
             f"{_BY_INSTRUMENT}\n"
             "2024-01-02T00:00:00.000000000Z,35,1,11,100.000000000,102.000000000,99.000000000,"
@@ -157,7 +157,7 @@ LAYOUTS: tuple[Layout, ...] = (
         name="Databento, fixed point, by instrument",
         headers=(_BY_INSTRUMENT,),
         roles={"ts_event": "Date", "instrument_id": "Symbol"},
-        first_row=r"[^,]+(,\d+){8}",
+        first_row=r"[^,]+(,-?\d+){8}",
         example=(
             f"{_BY_INSTRUMENT}\n"
             "1704205800000000000,33,1,11,100000000000,102000000000,99000000000,101250000000,5\n"
