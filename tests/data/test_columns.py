@@ -32,6 +32,15 @@ def test_roles(names, expected):
     assert roles(names) == expected
 
 
+def test_of_a_date_and_a_timestamp_the_one_is_read_that_tells_bars_apart():
+    names = ["Date", "Timestamp", "Close"]
+    days = [["2024-01-02", "2025-01-01 10:00", "5"], ["2024-01-03", "2025-01-01 10:00", "6"]]
+    hours = [["2024-01-02", "2024-01-02 10:00", "5"], ["2024-01-02", "2024-01-02 11:00", "6"]]
+    for rows, place in ((days, 0), (hours, 1), ([], 1)):
+        found = find_columns(names, DEFAULT, "a.csv", rows).columns
+        assert [column.place for column in found if column.role == "Date"] == [place]
+
+
 def test_options_name_columns():
     assert roles("a,b,c", date="b", close="C") == {"Date": 1, "Close": 2}
     assert roles("Date,Close,close", close="close") == {"Date": 0, "Close": 2}

@@ -82,6 +82,26 @@ def test_what_is_not_written_is_not_invented(text, says):
         read(text)
 
 
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        (["13/01/24", "31/12/24"], "2024-01-13 00:00:00"),
+        (["01/13/24", "12/31/24"], "2024-01-13 00:00:00"),
+        (["24-01-13", "24-12-31"], "2024-01-13 00:00:00"),
+        (["62-01-13"], None),
+        (["24-01-01", "24-01-02"], None),
+        (["13/01/24", "14/01/24"], None),
+        (["13/13/24"], None),
+    ],
+)
+def test_the_only_order_of_day_month_and_year_is_taken(texts, first):
+    if first is None:
+        with pytest.raises(FormError, match="may have the day|in no order"):
+            read(*texts)
+    else:
+        assert read(*texts)[0] == first
+
+
 def test_all_have_the_form_of_the_first():
     with pytest.raises(FormError, match="row 2 has the date '2024/01/03'.*row 1 is '2024-01-02'"):
         read("2024-01-02", "2024/01/03")

@@ -57,7 +57,7 @@ def test_dates_that_are_read(dates, first):
         (["2001-02-01", None], "row 2 has no date"),
         (
             ["01/02/2001", "02/02/2001"],
-            "may have the day or the month first. Write 2010-01-04, or .*--date-format",
+            "may have the day or the month first: .*Write 2010-01-04, or .*--date-format",
         ),
         (["2001-02-01", "soon"], "row 2 has the date 'soon', which cannot be read"),
         (

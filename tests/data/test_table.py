@@ -22,6 +22,7 @@ def table(*columns, **values):
         (["93000", "100000"], "20240102 093000"),
         (["930", "1000"], "20240102 0930"),
         (["0", "1000"], "20240102 0000"),
+        (["0", "0"], "20240102 0000"),
         (["09:30", "10:00"], "20240102 09:30"),
         (["2024-01-02 09:30", "2024-01-02 10:00"], "2024-01-02 09:30"),
     ],
@@ -31,6 +32,12 @@ def test_dates_and_times(times, expected):
     ((_, rows),) = source.split("a")
     assert rows.index[0] == expected
     assert list(rows.columns) == ["Close"]
+
+
+def test_hours_alone_are_refused():
+    source = table((0, "Date"), (1, "Time"), (2, "Close"), d=["20240102"], t=["9"], c=[1])
+    with pytest.raises(PricesError, match="'9' may be hours or minutes"):
+        next(source.split("a"))
 
 
 def test_a_midnight_beside_a_time_is_left_out():

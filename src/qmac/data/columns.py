@@ -30,9 +30,14 @@ SPLIT_NAMES = tuple(
 BAR_WORDS = re.compile(
     r"(?<![a-z])(open|high|low|close|last|price|value|vol|volume|turnover|amount|bid|ask|mid|settle"
     r"|vwap|trades|count|change|return|index|level|average|adj|adjusted|dividends?|splits?|spread"
-    r"|oi|interest|year|month|week|hour|row|id|sma|ema|rsi|macd|atr|obv|signal|position)(?![a-z])"
+    r"|oi|interest|year|month|week|hour|row|id|sma|ema|rsi|macd|atr|obv|signal|position"
+    r"|op|hi|lo|cl|px|prc|ret|shr|shrout|nav|qty|num|date|datum|fecha|data"
+    r"|apertura|maximo|minimo|cierre|ultimo|precio|volumen|ouverture|haut|bas|cloture|dernier|cours"
+    r"|eroeffnung|eroffnung|erster|hoch|tief|schluss|schlusskurs|kurs|stueck|umsatz|abertura|maxima"
+    r"|minima|fechamento|chiusura|massimo|prezzo|opening|hoog|laag|slot|sluiting|otwarcie|najwyzszy"
+    r"|najnizszy|zamkniecie|wolumen)(?![a-z])"
 )
-"""Names with one of these words name what a column holds, and no symbol."""
+"""Names with one of these words, in several languages, name what a column holds, and no symbol."""
 
 
 class Column(NamedTuple):
@@ -80,7 +85,12 @@ def normalize_name(column: object) -> str:
     return SYMBOL if lower in SYMBOL_NAMES else name.capitalize()
 
 
-def find_columns(names: Sequence[str], options: ReadOptions, name: str) -> Columns:
+def find_columns(
+    names: Sequence[str],
+    options: ReadOptions,
+    name: str,
+    rows: Sequence[Sequence[str]] = (),
+) -> Columns:
     """Return the columns that prices are made of, by their names.
 
     Parameters
@@ -91,6 +101,8 @@ def find_columns(names: Sequence[str], options: ReadOptions, name: str) -> Colum
         ``close`` and ``date`` name columns.
     name : str
         Name of the table, for messages.
+    rows : sequence of sequences of str, optional
+        Its first rows: of a date and a timestamp, that one is read which tells bars apart.
 
     Returns
     -------
@@ -127,7 +139,7 @@ def find_columns(names: Sequence[str], options: ReadOptions, name: str) -> Colum
             left_out[role] = f"{name} has the column {role} twice, and none is read"
     columns = [Column(place, role) for role, place in chosen.items()]
     if DATE not in chosen:
-        columns += _find_dates(names, set(chosen.values()), name)
+        columns += _find_dates(names, set(chosen.values()), name, rows)
     return Columns(tuple(sorted(columns)), left_out)
 
 
@@ -146,7 +158,9 @@ def _find_named(names: Sequence[str], wanted: str, name: str, option: str) -> in
     )
 
 
-def _find_dates(names: Sequence[str], taken: set[int], name: str) -> list[Column]:
+def _find_dates(
+    names: Sequence[str], taken: set[int], name: str, rows: Sequence[Sequence[str]]
+) -> list[Column]:
     """Return the columns of dates: one, or a date and a time of day."""
     places: dict[str, int] = {}
     for place, each in enumerate(names):
@@ -159,7 +173,7 @@ def _find_dates(names: Sequence[str], taken: set[int], name: str) -> list[Column
                 )
             places[lower] = place
     for full in FULL_DATE_NAMES:
-        if full in places:
+        if full in places and not _are_unique(rows, places.get("date")):
             return [Column(places[full], DATE)]
     if "date" in places and "time" in places:
         return [Column(places["date"], DATE), Column(places["time"], TIME)]
@@ -168,6 +182,13 @@ def _find_dates(names: Sequence[str], taken: set[int], name: str) -> list[Column
     if not names or 0 in taken:
         return []
     return [Column(0, DATE)]
+
+
+def _are_unique(rows: Sequence[Sequence[str]], place: int | None) -> bool:
+    """Return whether a column tells the first rows apart; False for no column, or few rows."""
+    if place is None or len(rows) < 2 or any(place >= len(row) for row in rows):
+        return False
+    return len({row[place] for row in rows}) == len(rows)
 
 
 def is_word_of_bars(name: str) -> bool:

@@ -45,7 +45,9 @@ DATE_PARTS = (
 )
 ORDERED = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(.*)")
 """Day and month, in an order that the texts must show, then the year."""
-ORDERED_ARROW = r"^(?P<first>\d{1,2})[-/.](?P<second>\d{1,2})[-/.](?:\d{4}|\d{2})(?:\D|$)"
+ORDERED_ARROW = r"^(?P<first>\d{1,2})[-/.](?P<second>\d{1,2})[-/.](?P<third>\d{4}|\d{2})(?:\D|$)"
+ORDERS = (("day", "month", "year"), ("month", "day", "year"), ("year", "month", "day"))
+"""The last one of years of two digits only; with four they stand in ``DATE_PARTS``."""
 TIME_PARTS = (
     (r"", ""),
     (r"\d{1,2}:\d\d", "%H:%M"),
@@ -175,8 +177,7 @@ def _find_forms(walls: Any) -> Iterator[str]:
     ordered = ORDERED.fullmatch(first)
     if ordered:
         mark, year, rest = ordered[2], ordered[4], ordered[5]
-        parts = ("%m", "%d") if not _is_day_first(walls) else ("%d", "%m")
-        begin = mark.join((*parts, "%Y" if len(year) == 4 else "%y"))
+        begin = mark.join(_find_order(walls, len(year)))
         yield from (begin + time for time in _find_times(rest))
         return
     for pattern, form in DATE_PARTS:
@@ -195,20 +196,38 @@ def _find_times(rest: str) -> Iterator[str]:
             yield gap + (form.replace(" %p", "%p") if tight else form)
 
 
-def _is_day_first(walls: Any) -> bool:
-    """Return which of two numbers is the day: the texts must show by themselves which it is."""
-    parts = pc.extract_regex(walls, ORDERED_ARROW)
-    first, second = (
-        np.asarray(pc.fill_null(pc.cast(pc.struct_field(parts, name), pa.int32()), 0))
-        for name in ("first", "second")
+def _find_order(walls: Any, year_digits: int) -> tuple[str, ...]:
+    """Return the order of day, month and year: the only one that all texts can have."""
+    texts = pc.extract_regex(walls, ORDERED_ARROW)
+    parts = [
+        np.asarray(pc.fill_null(pc.cast(pc.struct_field(texts, name), pa.int32()), 0))
+        for name in ("first", "second", "third")
+    ]
+    orders = ORDERS if year_digits == 2 else ORDERS[:2]
+    possible = [order for order in orders if _is_possible(parts, order)]
+    if len(possible) == 1:
+        year = "%y" if year_digits == 2 else "%Y"
+        return tuple(year if part == "year" else f"%{part[0]}" for part in possible[0])
+    shown = describe(walls[0].as_py())
+    if not possible:
+        raise FormError(f"dates such as {shown} are in no order of day, month and year. {ADVICE}.")
+    names = " or ".join(f"{order[0]}, {order[1]}, {order[2]}" for order in possible)
+    raise FormError(
+        f"dates such as {shown} may have the day or the month first: {names}. "
+        "Write 2010-01-04, or name their form: --date-format %d/%m/%Y or %m/%d/%Y."
     )
-    is_day_first, is_day_second = bool((first > 12).any()), bool((second > 12).any())
-    if not is_day_first and not is_day_second:
-        raise FormError(
-            f"dates such as {walls[0].as_py()!r} may have the day or the month first. "
-            "Write 2010-01-04, or name their form: --date-format %d/%m/%Y or %m/%d/%Y."
-        )
-    return is_day_first
+
+
+def _is_possible(parts: list[np.ndarray], order: tuple[str, ...]) -> bool:
+    """Return whether all texts may have an order: no month 13, no day 32, no year to come."""
+    now = pd.Timestamp.now("UTC").year % 100
+    limits = {"month": 12, "day": 31, "year": 10_000}
+    if order[0] == "year":  # first, it is no year of the century before
+        limits["year"] = now
+    return all(
+        bool((values <= limits[part]).all()) and (part == "year" or bool((values >= 1).all()))
+        for values, part in zip(parts, order, strict=True)
+    )
 
 
 def _parse(texts: Any, form: str) -> pd.DatetimeIndex | None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from qmac._checks import describe
 from qmac.data.bars_per_year import infer_bars_per_year
+from qmac.data.date_numbers import not_dates, read_date_numbers
 from qmac.data.date_texts import FormError, is_numeric, read_texts
 from qmac.data.options import EPOCHS
 from qmac.errors import PricesError
@@ -18,17 +19,6 @@ from qmac.errors import PricesError
 FIRST_YEAR = 1800
 DAY_SECONDS = 86_400
 HOUR = pd.Timedelta(hours=1)
-COMPACT = (
-    (1800_01_01, 2200_12_31, "%Y%m%d"),
-    (1800_01_01_00_00, 2200_12_31_23_59, "%Y%m%d%H%M"),
-    (1800_01_01_00_00_00, 2200_12_31_23_59_59, "%Y%m%d%H%M%S"),
-)
-"""Whole numbers from and to these are dates, digit by digit."""
-EPOCH_LIMITS = {"s": 1e8, "ms": 1e11, "us": 1e14, "ns": 1e17}
-"""Least number of seconds, milliseconds, ... since 1970: seconds from 1973 to the year 5138."""
-NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
-SERIALS = (20_000, 80_000)
-"""Days that spreadsheets count from 1900: 1954 to 2119."""
 
 
 class Dates(NamedTuple):
@@ -164,23 +154,28 @@ def _convert(index: pd.Index, name: str, date_format: str | None) -> Dates:
         index = index.to_timestamp()
     if isinstance(index, pd.DatetimeIndex):
         return Dates(index)
-    types = pd.api.types
-    if isinstance(index, pd.MultiIndex | pd.TimedeltaIndex) or types.is_complex_dtype(index):
-        raise _not_dates(index[0], name)
-    if types.is_numeric_dtype(index) and not types.is_bool_dtype(index):
-        return Dates(
-            _read_numbers(index.to_numpy(np.float64, na_value=np.nan), index, name, date_format)
-        )
-    texts = _to_texts(index)
-    if is_numeric(texts):
-        numbers = pc.cast(pc.if_else(pc.equal(texts, ""), None, texts), pa.float64())
-        return Dates(_read_numbers(np.asarray(numbers, np.float64), texts, name, date_format))
     try:
-        dates, notes = read_texts(texts, None if date_format in EPOCHS else date_format)
+        dates = _read_values(index, date_format)
     except FormError as error:
         raise PricesError(f"{name}: {error}") from None
-    _refuse_future(dates, name)
-    return Dates(dates, notes)
+    _refuse_future(dates.dates, name)
+    return dates
+
+
+def _read_values(index: pd.Index, date_format: str | None) -> Dates:
+    """Return texts or numbers as dates."""
+    types = pd.api.types
+    if isinstance(index, pd.MultiIndex | pd.TimedeltaIndex) or types.is_complex_dtype(index):
+        raise not_dates(index[0])
+    if types.is_numeric_dtype(index) and not types.is_bool_dtype(index):
+        numbers = index.to_numpy(np.float64, na_value=np.nan)
+        return Dates(read_date_numbers(numbers, index, date_format))
+    texts = _to_texts(index)
+    if is_numeric(texts):
+        present = pc.if_else(pc.equal(texts, ""), None, texts)
+        numbers = np.asarray(pc.cast(present, pa.float64()), np.float64)
+        return Dates(read_date_numbers(numbers, texts, date_format))
+    return Dates(*read_texts(texts, None if date_format in EPOCHS else date_format))
 
 
 def _to_texts(index: pd.Index) -> Any:
@@ -192,13 +187,6 @@ def _to_texts(index: pd.Index) -> Any:
     return pc.fill_null(pc.utf8_trim_whitespace(texts), "")
 
 
-def _not_dates(value: object, name: str) -> PricesError:
-    return PricesError(
-        f"{name}: the dates hold values such as {value}, not dates. "
-        "Use a DatetimeIndex, or a column called Date with dates such as 2010-01-04."
-    )
-
-
 def _refuse_future(dates: pd.DatetimeIndex, name: str) -> None:
     """Refuse dates of a file that are in the future; a day is for the zones of the world."""
     days = dates.tz_localize(None) if dates.tz is not None else dates
@@ -207,76 +195,8 @@ def _refuse_future(dates: pd.DatetimeIndex, name: str) -> None:
         row = int(np.flatnonzero(days > late)[0])
         raise PricesError(
             f"{name}: row {row + 1} has the date {dates[row]}, which is in the future. Fix it, or "
-            "name the form of the dates: --date-format %d/%m/%Y."
+            "name the form of the dates, such as --date-format %d/%m/%Y or --date-format ms."
         )
-
-
-def _read_numbers(
-    numbers: np.ndarray, shown: Any, name: str, date_format: str | None
-) -> pd.DatetimeIndex:
-    """Return numbers as dates: 20240131, or since 1970 in the unit that their size shows."""
-    if np.isnan(numbers).any():
-        row = int(np.flatnonzero(np.isnan(numbers))[0])
-        raise PricesError(f"{name}: row {row + 1} has no date. Fill it in or drop the row.")
-    if date_format in EPOCHS:
-        dates = _from_epochs(numbers, shown, np.full(len(numbers), NANOSECONDS[date_format]))
-    else:
-        dates = _read_digits(numbers, shown, name, date_format)
-    _refuse_future(dates, name)
-    return dates
-
-
-def _read_digits(
-    numbers: np.ndarray, shown: Any, name: str, date_format: str | None
-) -> pd.DatetimeIndex:
-    is_whole = not (numbers % 1).any()
-    for first, last, form in COMPACT:
-        is_within = is_whole and ((numbers >= first) & (numbers <= last)).all()
-        if is_within and date_format in (None, form):
-            digits = pd.Series(numbers.astype(np.int64)).astype("str")
-            parsed = pd.DatetimeIndex(pd.to_datetime(digits, format=form, errors="coerce"))
-            if not parsed.hasnans:
-                return parsed
-            if form == "%Y%m%d":
-                row = int(np.flatnonzero(parsed.isna())[0])
-                raise PricesError(
-                    f"{name}: row {row + 1} has the date {digits.iloc[row]!r}, which cannot be "
-                    "read. Write dates as 2010-01-04 or 2010-01-04 15:30."
-                )
-    if date_format is not None:
-        raise PricesError(
-            f"{name}: row 1 has the date {shown[0]}, which is not of the form {date_format}. "
-            "Name their form: --date-format %Y%m%d."
-        )
-    sizes = np.abs(numbers)
-    if is_whole and sizes.max() >= EPOCH_LIMITS["s"]:
-        return _from_epochs(numbers, shown, _find_units(sizes))
-    if SERIALS[0] <= sizes.min() and sizes.max() <= SERIALS[1]:
-        raise PricesError(
-            f"{name}: the dates are numbers such as {shown[0]}: days as spreadsheets count them. "
-            "Format the column as dates, 2010-01-04, and save the file again."
-        )
-    raise _not_dates(shown[0], name)
-
-
-def _find_units(sizes: np.ndarray) -> np.ndarray:
-    """Return the nanoseconds of the unit of each number.
-
-    A file may change its unit: those of Binance do, from 2025 on.
-    """
-    limits = np.array(list(EPOCH_LIMITS.values()))
-    places = np.searchsorted(limits, sizes, side="right") - 1
-    return np.array(list(NANOSECONDS.values()))[np.maximum(places, 0)]
-
-
-def _from_epochs(numbers: np.ndarray, shown: Any, units: np.ndarray) -> pd.DatetimeIndex:
-    """Return dates from numbers since 1970, in UTC, as exact as they are written."""
-    exact = numbers.astype(np.int64)
-    if np.abs(numbers).max() >= 2**53:
-        exact = np.array([int(str(value)) for value in shown], np.int64)
-    if units.min() == 1:
-        return pd.DatetimeIndex(exact * units).tz_localize("UTC")
-    return pd.DatetimeIndex((exact * (units // 1000)).view("M8[us]")).tz_localize("UTC")
 
 
 def find_order(dates: pd.DatetimeIndex, name: str, *, sort: bool = False) -> Order:

@@ -97,7 +97,7 @@ class Table:
             return self.index
         dates: Any = self.frame[places[DATE]]
         if TIME in places:
-            dates = _join_times(_to_texts(dates), _to_texts(self.frame[places[TIME]]))
+            dates = _join_times(_to_texts(dates), _to_texts(self.frame[places[TIME]]), name)
         index: pd.Index = pd.Index(dates)
         return index
 
@@ -115,7 +115,7 @@ def _to_texts(column: pd.Series) -> Any:
     return pc.fill_null(pc.utf8_trim_whitespace(texts), "")
 
 
-def _join_times(dates: Any, times: Any) -> Any:
+def _join_times(dates: Any, times: Any, name: str) -> Any:
     """Return texts of dates and of times of day as texts of both.
 
     Times of digits alone, such as 93000 or 930, lack the zeros that a program has dropped.
@@ -123,10 +123,21 @@ def _join_times(dates: Any, times: Any) -> Any:
     if pc.all(pc.match_substring_regex(times, FULL_DATE)).as_py():
         return times.to_pandas()
     if pc.all(pc.match_substring_regex(times, DIGITS)).as_py():
-        width = 4 if pc.max(pc.utf8_length(times)).as_py() <= 4 else 6
-        times = pc.utf8_lpad(times, width, "0")
+        times = _fill_zeros(times, name)
     days = pc.replace_substring_regex(dates, r"[ T]0?0:00(:00(\.0+)?)?$", "")
     return pc.binary_join_element_wise(days, times, pa.scalar(" ", pa.large_string())).to_pandas()
+
+
+def _fill_zeros(times: Any, name: str) -> Any:
+    """Return times of digits with all of their zeros: four or six digits."""
+    longest = pc.max(pc.utf8_length(times)).as_py()
+    is_midnight = pc.all(pc.match_substring_regex(times, "^0+$")).as_py()
+    if longest <= 2 and not is_midnight:
+        raise PricesError(
+            f"{name}: times such as {times[0].as_py()!r} may be hours or minutes. Write them as "
+            "09:30."
+        )
+    return pc.utf8_lpad(times, 4 if longest <= 4 else 6, "0")
 
 
 def convert_texts(

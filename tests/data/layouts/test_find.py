@@ -155,3 +155,25 @@ def test_every_header_has_dates_and_closes(layout):
 
 def test_lines_are_cut():
     assert show_lines(["a" * 99, "b", "c"]) == f"'{'a' * 57}...' and 'b'"
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("Date,O,H,L,C,V", ["2024-01-02,100,102,99,101,5000"] * 3),
+        ("FECHA,APERTURA,MAXIMO,MINIMO,CIERRE", ["2024-01-02,100,102,99,101"] * 3),
+        ("Date,PRC,RET", ["2024-01-02,100,0.1"] * 3),
+        ("Date,AA,BB,CC,DD", ["2024-01-02,100,102,99,101", "2024-01-03,101,103,100,102",
+                              "2024-01-04,102,104,101,103"]),
+        ("日期,开盘,最高,最低,收盘", ["2024-01-02,100,102,99,101"] * 3),
+    ],
+)  # fmt: skip
+def test_bars_are_not_taken_for_symbols(header, rows):
+    with pytest.raises(PricesError, match="no Close column"):
+        select_text([header, *rows], DEFAULT, "a.csv")
+
+
+def test_closes_of_symbols_that_are_near_each_other_are_read():
+    lines = ["Date,AAA,BBB,CCC", "2024-01-02,100,100,100", "2024-01-03,101,99,102",
+             "2024-01-04,99,101,98"]  # fmt: skip
+    assert select_text(lines, DEFAULT, "a.csv").selection.layout is SIDE_BY_SIDE

@@ -34,6 +34,10 @@ NAMED = Layout(name="columns by name")
 GIVEN = Layout(name="columns as the options say")
 SIDE_BY_SIDE = Layout(name="closes side by side")
 FEWEST_SYMBOLS = 2
+FEWEST_BAR_COLUMNS, MOST_BAR_COLUMNS = 3, 4
+"""Columns of prices in a bar without Volume, and rows that show it."""
+NEAR = 1.25
+"""No bar has a high so many times its low."""
 SYMBOL_NAME = re.compile(r"[^a-z\s]([^a-z]*[^a-z\s])?|[\w^.&/=:-]{1,6}")
 """Without small letters, or short: Temperature is none."""
 SYMBOLS_A_WORD = 10
@@ -297,7 +301,7 @@ def select_names(
                 is_open = not (layout.first_row and rows)  # all columns are needed to tell
                 if is_open or re.fullmatch(layout.first_row, ",".join(rows[0])):
                     return Selection(layout, layout.select(names), tuple(names))
-    columns, left_out = find_columns(names, options, name)
+    columns, left_out = find_columns(names, options, name, rows)
     roles = {column.role: column.place for column in columns}
     layout = GIVEN if options.names_columns else NAMED
     if "Close" in roles:
@@ -374,7 +378,43 @@ def _find_symbols(
         return ()
     if not all(_is_value(text) for row in rows for text in row if text not in EMPTY):
         return ()
+    if _may_be_bars([names[place] for place in others], rows, others):
+        return ()
     return (Column(dates, DATE), *(Column(place, "Close", names[place]) for place in others))
+
+
+def _may_be_bars(
+    names: Sequence[str], rows: Sequence[Sequence[str]], places: Sequence[int]
+) -> bool:
+    """Return whether columns may be those of one series: letters, or near a highest and a lowest.
+
+    Closes of several symbols are seldom near each other with the same one on top in every row.
+    """
+    if {"O", "H", "L", "C"} & set(names) and all(len(each) == 1 for each in names):
+        return True
+    values = [_read_values([row[place] for place in places if place < len(row)]) for row in rows]
+    bars = [row for row in values if len(row) >= FEWEST_BAR_COLUMNS]
+    for count in range(FEWEST_BAR_COLUMNS, MOST_BAR_COLUMNS + 1):
+        prices = [row[:count] for row in bars if len(row) >= count]
+        if len(prices) >= FEWEST_BAR_COLUMNS and _have_same_extremes(prices):
+            return True
+    return False
+
+
+def _read_values(fields: Sequence[str]) -> list[float]:
+    """Return fields as numbers, none if one is no plain number."""
+    try:
+        return [float(text) for text in fields]
+    except ValueError:
+        return []
+
+
+def _have_same_extremes(rows: Sequence[Sequence[float]]) -> bool:
+    """Return whether one column is highest and one is lowest in every row, all near each other."""
+    columns = range(len(rows[0]))
+    is_highest = any(all(row[place] == max(row) for row in rows) for place in columns)
+    is_lowest = any(all(row[place] == min(row) for row in rows) for place in columns)
+    return is_highest and is_lowest and all(0 < max(row) < NEAR * min(row) for row in rows)
 
 
 def _are_symbols(names: Sequence[str]) -> bool:
