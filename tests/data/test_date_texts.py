@@ -35,6 +35,10 @@ def read(*texts, form=None):
         ("02-Jan-2024", "2024-01-02 00:00:00"),
         ("2-Jan-24", "2024-01-02 00:00:00"),
         ("2 Jan 2024", "2024-01-02 00:00:00"),
+        ("2-January-2024", "2024-01-02 00:00:00"),
+        ("Sept 2, 2024", "2024-09-02 00:00:00"),
+        ("2024-01-02 09:30:00+00", "2024-01-02 09:30:00+00:00"),
+        ("2024-01-02 09:30:00 UTC+8", "2024-01-02 09:30:00+08:00"),
         ("Jan 02, 2024", "2024-01-02 00:00:00"),
         ("January 2, 2024", "2024-01-02 00:00:00"),
         ("01/13/62", "1962-01-13 00:00:00"),
@@ -87,7 +91,7 @@ def test_what_is_not_written_is_not_invented(text, says):
     [
         (["13/01/24", "31/12/24"], "2024-01-13 00:00:00"),
         (["01/13/24", "12/31/24"], "2024-01-13 00:00:00"),
-        (["24-01-13", "24-12-31"], "2024-01-13 00:00:00"),
+        (["24-01-13", "24-12-31"], None),
         (["62-01-13"], None),
         (["24-01-01", "24-01-02"], None),
         (["13/01/24", "14/01/24"], None),
@@ -131,6 +135,28 @@ def test_an_hour_that_is_there_twice_is_told_apart_by_its_order():
     texts = [f"20231105  0{hour}:30:00 US/Eastern" for hour in (0, 1, 1, 2)]
     read_dates = pd.DatetimeIndex(pd.to_datetime(read(*texts), utc=True))
     assert (read_dates[1:] - read_dates[:-1] == pd.Timedelta(hours=1)).all()
+
+
+def test_zones_of_names_of_several_lengths():
+    assert read("2024-10-26 12:00 CEST", "2024-10-28 12:00 CET") == [
+        "2024-10-26 12:00:00+02:00",
+        "2024-10-28 12:00:00+01:00",
+    ]
+
+
+def test_an_hour_that_is_there_twice_in_rows_that_descend():
+    texts = [f"20231105  0{hour}:30:00 US/Eastern" for hour in (2, 1, 1, 0)]
+    assert [text[-6:] for text in read(*texts)] == ["-05:00", "-05:00", "-04:00", "-04:00"]
+
+
+def test_an_hour_that_may_be_either_is_refused():
+    with pytest.raises(FormError, match="cannot be those of a clock"):
+        read("20231105  00:30:00 US/Eastern", "20231105  01:30:00 US/Eastern")
+
+
+def test_a_header_among_numbers_is_named():
+    with pytest.raises(FormError, match="row 2 has the date 'time'.*header there twice"):
+        read("1704153600", "time", "1704240000")
 
 
 def test_a_form_of_the_user():

@@ -148,6 +148,15 @@ def test_a_zone_that_is_named():
     assert [str(day) for day in read] == ["2024-03-08 00:00:00-05:00", "2024-03-11 00:00:00-04:00"]
     moments = pd.Index(["2024-03-08 05:00Z", "2024-03-11 04:00Z"])
     assert (read_dates(moments, "SPY", timezone="America/New_York").dates == read).all()
+    utc = pd.Index(["2024-01-02T00:00Z", "2024-01-03T00:00Z"])  # days, not evenings before
+    assert str(read_dates(utc, "SPY", timezone="America/New_York").dates[0]).startswith(
+        "2024-01-02"
+    )
+    digits = pd.Index([2012024.0, 13012024.0])
+    assert read_dates(pd.Index(["02012024"]), "SPY", "%d%m%Y").dates[0] == pd.Timestamp(
+        "2024-01-02"
+    )
+    assert read_dates(digits[1:], "SPY", "%d%m%Y").dates[0] == pd.Timestamp("2024-01-13")
     night = pd.Index(["2024-03-10 02:30"])
     with pytest.raises(PricesError, match="cannot be those of a clock in America/New_York"):
         read_dates(night, "SPY", timezone="America/New_York")

@@ -91,6 +91,9 @@ def test_texts_become_numbers_with_one_mark():
 def test_a_mark_that_may_be_either_is_refused():
     with pytest.raises(PricesError, match=r"Close is 1,234 in row 1: .*--decimal"):
         convert(Close=["1,234", "995"])
+    with pytest.raises(PricesError, match=r"Close is 110'165 in row 1"):
+        convert(Close=["110'165", "110'170"])
+    assert convert(".", Close=["110'165"])[1]["Close"].tolist() == [110165]
     assert convert(",", Close=["1,234"])[1]["Close"].tolist() == [1.234]
     assert convert(".", Close=["1,234"])[1]["Close"].tolist() == [1234]
 

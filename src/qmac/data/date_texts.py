@@ -25,9 +25,9 @@ ISO_FORMAT = "ISO8601"
 NUMERIC = r"^-?\d+(\.\d*)?([eE]\+?\d+)?$"
 ZONED = re.compile(
     r"(?P<wall>.*\d:\d\d.*?|\d{8}[ T-]+\d{6})\s*"
-    r"(?P<zone>Z|(?:GMT|UTC)?[+-]\d\d:?\d\d|[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_-]+)+|[A-Z]{3,4}(?:\d[A-Z]{3})?)"
+    r"(?P<zone>Z|(?:GMT|UTC)?[+-]\d\d:?\d\d|(?:GMT|UTC)[+-]\d{1,2}|[+-]\d\d|[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_-]+)+|[A-Z]{3,4}(?:\d[A-Z]{3})?)"
 )
-OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d\d):?(\d\d)")
+OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d\d))?")
 DATE_PARTS = (
     (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
     (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
@@ -37,6 +37,7 @@ DATE_PARTS = (
     (r"\d{1,2} [A-Za-z]{3} \d{4}", "%d %b %Y"),
     (r"\d{1,2}/[A-Za-z]{3}/\d{4}", "%d/%b/%Y"),
     (r"\d{1,2}-[A-Za-z]{3}-\d{2}", "%d-%b-%y"),
+    (r"\d{1,2}-[A-Za-z]{3,9}-\d{4}", "%d-%B-%Y"),
     (r"\d{1,2} [A-Za-z]{3} \d{2}", "%d %b %y"),
     (r"\d{1,2} [A-Za-z]{3,9} \d{4}", "%d %B %Y"),
     (r"[A-Za-z]{3} \d{1,2}, \d{4}", "%b %d, %Y"),
@@ -79,6 +80,8 @@ PAIRS = {
 """Zones by their names of winter and summer time."""
 ADVICE = "Write dates as 2010-01-04 or 2010-01-04 15:30"
 MOST_ZONES = 1000
+MONTH_OF_FOUR = "Sept"
+"""No form of ``strptime`` has it."""
 
 
 class FormError(ValueError):
@@ -149,18 +152,36 @@ def _read_walls(walls: Any, date_format: str | None, texts: Any = None) -> pd.Da
             _refuse_row(walls, date_format, f"Its form is not {date_format}", shown)
         assert dates is not None
         return dates
+    iso = ISO.fullmatch(walls[0].as_py())
+    return _read_iso(walls, iso[1] or "", shown) if iso else _read_forms(walls, shown)
+
+
+def _read_iso(walls: Any, fraction: str, shown: Any) -> pd.DatetimeIndex:
+    """Return texts of the form 2010-01-04 15:30:00.000 as dates."""
+    unit = "ns" if len(fraction) > 6 else "us"
+    for each in dict.fromkeys((unit, "ns")):
+        try:
+            moments = pc.cast(walls, pa.timestamp(each))
+        except pa.ArrowInvalid:
+            continue
+        return pd.DatetimeIndex(moments.to_numpy(zero_copy_only=False))
+    _refuse_row(walls, ISO_FORMAT, "It cannot be read", shown)
+    raise AssertionError
+
+
+def _read_forms(walls: Any, shown: Any) -> pd.DatetimeIndex:
+    """Return texts of another form as dates, all of the form of the first."""
     first = walls[0].as_py()
-    iso = ISO.fullmatch(first)
-    if iso:
-        unit = "ns" if len(iso[1] or "") > 6 else "us"
-        for each in dict.fromkeys((unit, "ns")):
-            try:
-                moments = pc.cast(walls, pa.timestamp(each))
-            except pa.ArrowInvalid:
-                continue
-            return pd.DatetimeIndex(moments.to_numpy(zero_copy_only=False))
-        _refuse_row(walls, ISO_FORMAT, "It cannot be read", shown)
+    if pc.any(pc.match_substring(walls, MONTH_OF_FOUR)).as_py():
+        walls = pc.replace_substring(walls, MONTH_OF_FOUR, "Sep")
     forms = list(_find_forms(walls))
+    if not forms and re.match(NUMERIC, first):
+        row = pc.index(pc.match_substring_regex(walls, NUMERIC), False).as_py()
+        raise FormError(
+            f"row {row + 1} has the date {describe(walls[max(row, 0)].as_py())}, while row 1 has "
+            f"the number {first}. Is the header there twice? Drop that row, or write all dates "
+            "alike."
+        )
     if not forms:
         raise FormError(_describe_unknown(first))
     for form in forms:
@@ -211,10 +232,10 @@ def _find_order(walls: Any, year_digits: int) -> tuple[str, ...]:
     shown = describe(walls[0].as_py())
     if not possible:
         raise FormError(f"dates such as {shown} are in no order of day, month and year. {ADVICE}.")
-    names = " or ".join(f"{order[0]}, {order[1]}, {order[2]}" for order in possible)
+    names = " or ".join(", ".join(order) for order in possible)
     raise FormError(
         f"dates such as {shown} may have the day or the month first: {names}. "
-        "Write 2010-01-04, or name their form: --date-format %d/%m/%Y or %m/%d/%Y."
+        "Write 2010-01-04, or name their form, such as --date-format %d/%m/%Y or %m/%d/%Y."
     )
 
 
@@ -284,7 +305,7 @@ def _split_zones(texts: Any, zone: str) -> tuple[Any, Any]:
     zones = pc.utf8_slice_codeunits(texts, -len(zone)).dictionary_encode()
     walls = pc.utf8_trim_whitespace(pc.utf8_slice_codeunits(texts, 0, -len(zone)))
     names = zones.dictionary.to_pylist()
-    if len(names) > MOST_ZONES or not all(ZONED.fullmatch(f"0:00 {each}") for each in names):
+    if len(names) > MOST_ZONES or not all(map(_is_zone, names)):
         parts = pc.extract_regex(texts, f"^(?s:{ZONED.pattern})$")
         if parts.null_count:
             row = pc.index(pc.is_null(parts), True).as_py()
@@ -295,6 +316,10 @@ def _split_zones(texts: Any, zone: str) -> tuple[Any, Any]:
         walls = pc.struct_field(parts, "wall")
         zones = pc.struct_field(parts, "zone").dictionary_encode()
     return walls, zones
+
+
+def _is_zone(text: str) -> bool:
+    return text == text.strip() and ZONED.fullmatch(f"0:00 {text}") is not None
 
 
 def _join_zones(walls: pd.DatetimeIndex, zones: Any) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
@@ -323,16 +348,22 @@ def _join_zones(walls: pd.DatetimeIndex, zones: Any) -> tuple[pd.DatetimeIndex, 
 
 
 def _localize(walls: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
-    try:
-        return walls.tz_localize(zone, ambiguous="infer")
-    except ValueError:
-        try:  # days, and rows that descend
-            return walls.tz_localize(zone, ambiguous=True)
-        except ValueError as error:
-            reason = str(error).splitlines()[0]
-            raise FormError(
-                f"the dates cannot be those of a clock in {zone}: {reason}. Write them in UTC."
-            ) from None
+    """Return times of a clock as moments; an hour that is there twice is told by its order."""
+    descends = len(walls) > 1 and walls[0] > walls[-1]
+    rows = walls[::-1] if descends else walls
+    is_daily = not (walls.as_unit("s").asi8 % 86_400).any()
+    try:  # a day begins when it begins, were it an hour late
+        index = rows.tz_localize(
+            zone,
+            ambiguous=True if is_daily else "infer",
+            nonexistent="shift_forward" if is_daily else "raise",
+        )
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise FormError(
+            f"the dates cannot be those of a clock in {zone}: {reason}. Write them in UTC."
+        ) from None
+    return index[::-1] if descends else index
 
 
 def _find_zone(text: str) -> Any:
@@ -341,7 +372,7 @@ def _find_zone(text: str) -> Any:
     offset = OFFSET.fullmatch(name)
     if offset:
         sign = -1 if offset[1] == "-" else 1
-        shift = sign * timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        shift = sign * timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
         return timezone(shift) if shift else UTC
     if name == "UTC":
         return UTC

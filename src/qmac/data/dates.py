@@ -129,7 +129,9 @@ def to_zone(dates: pd.DatetimeIndex, zone: str | None, name: str) -> pd.Datetime
     if zone is None:
         return dates
     if dates.tz is not None:
-        return dates.tz_convert(zone)
+        moved = dates.tz_convert(zone)
+        is_moved = _are_days(dates) and not _are_days(moved)  # it would be the day before
+        return dates if is_moved else moved
     try:
         return dates.tz_localize(zone, ambiguous="infer")
     except ValueError as error:
@@ -167,11 +169,14 @@ def _read_values(index: pd.Index, date_format: str | None) -> Dates:
     types = pd.api.types
     if isinstance(index, pd.MultiIndex | pd.TimedeltaIndex) or types.is_complex_dtype(index):
         raise not_dates(index[0])
-    if types.is_numeric_dtype(index) and not types.is_bool_dtype(index):
+    has_form = date_format is not None and date_format not in EPOCHS
+    if types.is_numeric_dtype(index) and not types.is_bool_dtype(index) and not has_form:
         numbers = index.to_numpy(np.float64, na_value=np.nan)
         return Dates(read_date_numbers(numbers, index, date_format))
+    if types.is_float_dtype(index) and not index.hasnans and not (index % 1).any():
+        index = index.astype(np.int64)  # 20240102.0, as pandas makes of whole numbers with blanks
     texts = _to_texts(index)
-    if is_numeric(texts):
+    if is_numeric(texts) and not has_form:
         present = pc.if_else(pc.equal(texts, ""), None, texts)
         numbers = np.asarray(pc.cast(present, pa.float64()), np.float64)
         return Dates(read_date_numbers(numbers, texts, date_format))

@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 
 from qmac.data.columns import DATE, SPLIT, SYMBOL, TIME
 from qmac.data.layouts.find import Selection
-from qmac.data.numbers import EMPTY, find_decimal, read_numbers, read_volumes
+from qmac.data.numbers import EMPTY, GROUP_MARKS, find_decimal, read_numbers, read_volumes
 from qmac.data.options import ReadOptions
 from qmac.data.origin import Origin
 from qmac.errors import PricesError
 
 DIGITS = r"^\d{1,6}$"
+OPEN_MARK = rf"^[^.]*\.\d{{3}}$|^[^,]*,\d{{3}}$|^[^.,]*\d{GROUP_MARKS}\d{{3}}$"
+"""A mark with three digits behind it and no other: 110'165 may be a price in parts of 32."""
 FULL_DATE = r"^\d{4}[-/.]\d|^\d{8}[ T]"
 
 
@@ -203,9 +205,7 @@ def _decide(
         if is_float and (frame[each].dropna() % 1 != 0).any():
             return "."
     for each in texts:
-        marked = (
-            frame[each].astype("str").str.contains(r"^[^.]*\.\d{3}$|^[^,]*,\d{3}$").fillna(False)
-        )
+        marked = frame[each].astype("str").str.contains(OPEN_MARK).fillna(False)
         if marked.any():
             row = int(marked.to_numpy().argmax())
             raise PricesError(

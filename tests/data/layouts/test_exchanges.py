@@ -7,7 +7,7 @@ from qmac.data.layouts import exchanges
 from qmac.data.readers import read_prices
 from qmac.errors import PricesError
 
-READ = [layout for layout in exchanges.LAYOUTS if not layout.refusal]
+FRAMES = [each for each in exchanges.LAYOUTS if not each.refusal and not each.file_name]
 
 
 @pytest.mark.parametrize("layout", exchanges.LAYOUTS, ids=lambda layout: layout.name)
@@ -15,13 +15,13 @@ def test_example(layout, tmp_path):
     check_layout(layout, tmp_path)
 
 
-@pytest.mark.parametrize("layout", READ, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", FRAMES, ids=lambda layout: layout.name)
 def test_frame(layout):
     check_frame(layout)
 
 
-def read(text, tmp_path):
-    path = tmp_path / "a.csv"
+def read(text, tmp_path, name="a.csv"):
+    path = tmp_path / name
     path.write_text(text)
     return read_prices(path)
 
@@ -117,6 +117,8 @@ def test_minutes_without_a_trade_are_no_bars(tmp_path):
 
 def test_prices_of_lean_are_divided(tmp_path):
     layout = next(each for each in exchanges.LAYOUTS if each.scale != 1)
-    prices = read(layout.example, tmp_path)
+    with pytest.raises(PricesError, match="no header"):  # others write whole prices, too
+        read(layout.example, tmp_path)
+    prices = read(layout.example, tmp_path, "aaa.zip")
     assert prices.column("High").tolist() == [102, 103, 104]
     assert prices.column("Volume").tolist() == [5000, 6000, 7000]
