@@ -184,7 +184,8 @@ LAYOUTS: tuple[Layout, ...] = (
             "Mínimo": "Low",
             "Vol.": "Volume",
         },
-        date_format="%d.%m.%Y",  # of Spain or of Mexico: the numbers show which mark is the decimal one
+        # no decimal mark: that of Spain is a comma, and that of Mexico a point
+        date_format="%d.%m.%Y",
         example=(
             '"Fecha","Último","Apertura","Máximo","Mínimo","Vol.","% var."\n'
             '"04.01.2024","10,35","10,20","10,40","10,10","1,20M","0,99%"\n'
