@@ -21,6 +21,7 @@ from qmac.errors import PricesError
 
 FACTS = b"qmac"
 """Key of the metadata under which copies of fetched prices say what they are."""
+BATCH_ROWS = 2**14
 MOST_TEXT_BYTES = 1024
 """A longer text is neither a date nor a symbol; kept once, it may stand in every row."""
 
@@ -67,13 +68,9 @@ def read_parquet(
     fields = [each for each in schema if not columns or each.name in columns]
     unpacked = 2 * _sum_sizes(metadata, columns)
     _check_rows(path, rows, fields, unpacked, check_memory)
+    _check_texts(stream, [each.name for each in fields if _is_text(each.type)], str(path))
     stream.seek(0)
-    frame = pd.read_parquet(
-        stream,
-        columns=columns,
-        page_checksum_verification=True,
-        read_dictionary=[each.name for each in fields if _is_text(each.type)],
-    )
+    frame = pd.read_parquet(stream, columns=columns, page_checksum_verification=True)
     if len(frame) != rows:
         raise PricesError(
             f"{path} is damaged: it says that it has {rows:,} rows, but {len(frame):,} can be "
@@ -210,6 +207,29 @@ def _sum_sizes(metadata: Any, columns: list[str] | None) -> int:
     )
 
 
+def _check_texts(stream: Any, names: list[str], name: str) -> None:
+    """Refuse a Parquet file with a long text, which it keeps once and has in many rows."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet
+
+    if not names:
+        return
+    stream.seek(0)
+    file = pyarrow.parquet.ParquetFile(stream, read_dictionary=names)
+    for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False):
+        for column, values in zip(batch.schema.names, batch.columns, strict=True):
+            texts = getattr(values, "dictionary", values)
+            _check_length(pc.max(pc.binary_length(texts)).as_py(), column, name)
+
+
+def _check_length(longest: int | None, column: str, name: str) -> None:
+    if (longest or 0) > MOST_TEXT_BYTES:
+        raise PricesError(
+            f"{name}: {column} holds a text of {longest:,} characters, which is neither a date "
+            "nor a symbol. Drop the column."
+        )
+
+
 def _is_text(kind: Any) -> bool:
     return str(kind) in ("string", "large_string", "string_view")
 
@@ -235,12 +255,7 @@ def _expand_texts(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 def _expand(values: Any, column: str, name: str) -> Any:
     categories = values.categories
     if pd.api.types.is_string_dtype(categories.dtype):
-        longest = int(categories.str.len().max() or 0)
-        if longest > MOST_TEXT_BYTES:
-            raise PricesError(
-                f"{name}: {column} holds a text of {longest:,} characters, which is neither a date "
-                "nor a symbol. Drop the column."
-            )
+        _check_length(int(categories.str.len().max() or 0), column, name)
     return values.astype(categories.dtype)
 
 
