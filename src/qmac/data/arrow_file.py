@@ -21,7 +21,7 @@ from qmac.errors import PricesError
 
 FACTS = b"qmac"
 """Key of the metadata under which copies of fetched prices say what they are."""
-BATCH_ROWS = 2**14
+BATCH_ROWS = 2**16
 MOST_TEXT_BYTES = 1024
 """A longer text is neither a date nor a symbol; kept once, it may stand in every row."""
 
