@@ -10,8 +10,9 @@ import pytest
 from helpers.series import frame, series
 
 import qmac
-from qmac.data.readers import read_table
-from qmac.errors import PricesError
+from qmac.data.options import ReadOptions
+from qmac.data.readers import read_stored, read_table, write_stored
+from qmac.errors import PricesError, PricesWarning
 
 GOOD = frame(series("random", 30, 1))
 
@@ -223,3 +224,29 @@ def test_a_feather_file_has_the_columns_that_are_needed(tmp_path):
     table = read_table(tmp_path / "a.feather")
     assert len(table.frame.columns) == 2
     assert str(qmac.read_prices(tmp_path / "a.feather").index.tz) == "UTC"
+
+
+def test_what_was_read_stays_with_the_bars(tmp_path):
+    """In a file that qmac wrote, for itself and for whoever reads the file again."""
+    lines = [f"2024-01-{day:02},{close},0" for day, close in enumerate((404, 408, 103, 104), 8)]
+    path, stored = tmp_path / "a.csv", tmp_path / "a.parquet"
+    path.write_text("\n".join(["Date,Last,Open", *lines, ""]))
+    with pytest.warns(PricesWarning):
+        prices = qmac.read_prices(path, close="Last")
+    assert len(prices.warnings) == 2 and prices.origin.close == "Last"
+    with stored.open("wb") as file:
+        write_stored(prices, file)
+    with stored.open("rb") as file:
+        same = read_stored(file, "a")
+    with pytest.warns(PricesWarning):
+        again = qmac.read_prices(stored)
+    for each in (same, again):
+        assert each.warnings == prices.warnings
+        assert each.origin.left_out.keys() == {"Open"}
+        assert each.origin.to_dict() == prices.origin.to_dict()
+        pd.testing.assert_frame_equal(each.frame, prices.frame, check_freq=False)
+    named = read_table(stored, options=ReadOptions(close="Close"))
+    assert named.origin is None  # the user says what it is
+    prices.frame.to_parquet(stored)  # as versions before did
+    with stored.open("rb") as file:
+        assert read_stored(file, "a").origin.layout == "frame"

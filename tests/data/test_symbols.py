@@ -9,7 +9,7 @@ import pytest
 from helpers.series import frame, series
 
 import qmac
-from qmac.data.symbols import from_frame, from_frames, read_symbols
+from qmac.data.symbols import find_symbols, from_frame, from_frames, read_symbols
 from qmac.errors import PricesError
 
 SPY, QQQ, EFA = (frame(series("random", 30, seed)) for seed in (1, 2, 3))
@@ -282,3 +282,11 @@ def test_dates_that_are_objects():
     data["Date"] = data["Date"].dt.date
     assert same(from_frame(data).prices["QQQ"], QQQ)
     assert same(from_frame(data.set_index("Date")).prices["QQQ"], QQQ)
+
+
+def test_symbols_are_found_where_none_is_valid(tmp_path):
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    symbols = find_symbols(paths)
+    assert not symbols.prices and list(symbols.bad) == ["a", "b"]
+    with pytest.raises(PricesError, match="none of 2 symbols is valid"):
+        read_symbols(paths)

@@ -113,3 +113,18 @@ def test_threads_may_look_symbols_up_at_once(many):
     with ThreadPoolExecutor(4) as pool:
         rounds = [pool.submit(lambda: [results[name] for name in results]) for _ in range(40)]
     assert all(found is result for each in rounds for found in each.result())
+
+
+def test_what_was_read_of_each_is_read_with_the_winners():
+    prices = frame(series("random", 60, 1))
+    result, reads = qmac.optimize(prices, qmac.Grid(windows=range(2, 7)), top=1), []
+
+    def read():
+        reads.append(1)
+        return result
+
+    results = Results(dict.fromkeys("ABC", read), {})
+    assert len(results.winners) == 3 and results.prices["C"] == result.prices
+    assert len(reads) == 3
+    results.prices["C"]["name"] = "changed"
+    assert results.summary()["prices"] == dict.fromkeys("ABC", result.prices)

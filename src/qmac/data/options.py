@@ -36,7 +36,7 @@ class ReadOptions:
     separator: str | None = _option(
         "What separates the columns: one character, or comma, semicolon, tab, pipe, space."
     )
-    decimal: str | None = _option("Decimal mark: . or ,", choices=DECIMALS)
+    decimal: str | None = _option("Decimal mark: a point or a comma.")
     timezone: str | None = _option(
         "Time zone of dates that name none, such as America/New_York; others are converted to it."
     )

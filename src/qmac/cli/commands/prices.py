@@ -123,8 +123,12 @@ def print_head(series: Mapping[str, Any], *, is_note: bool = False) -> None:
     else:
         ((name, facts),) = described.items()
         lines = [format_bars(name, facts), format_origin(facts)]
-    for line in lines:
-        if is_note:
+    if is_note:
+        for line in lines:
             streams.print_note(line)
-        else:
-            streams.print_line(line)
+        return
+    from qmac.report.terminal.result import show_line
+
+    console = streams.build_console()
+    for line in lines:
+        show_line(line, console)

@@ -13,7 +13,7 @@ from qmac.data.origin import shorten_note
 from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols
 from qmac.errors import printable
-from qmac.report.terminal.result import Column, build_fitted_table, show_warnings
+from qmac.report.terminal.result import Column, build_fitted_table, show_line, show_warnings
 
 MOST_IN_FULL = 3
 """Symbols that are shown one below the other; more are a table."""
@@ -39,8 +39,7 @@ def show_symbols(symbols: Symbols, console: Console) -> None:
         for each in series:
             _show_series(each, console)
     for error in symbols.bad.values():
-        line = Text(printable(f"left out: {error}"), "red")
-        console.print(line, highlight=False, soft_wrap=True)
+        show_line(printable(f"left out: {error}"), console, "red")
 
 
 def _show_series(prices: Prices, console: Console) -> None:

@@ -121,26 +121,26 @@ def _show_settings(result: Result, console: Console) -> None:
     )
     rate = format_rate(result.combinations_per_second)
     threads = f"{result.threads} {plural(result.threads, 'thread')}"
-    console.print(printable(data), highlight=False, markup=False, soft_wrap=True)
-    show_origin(prices, console)
-    settings = printable(settings_line(result))
-    console.print(settings, highlight=False, markup=False, style="dim", soft_wrap=True)
+    show_line(printable(data), console)
+    show_line(format_origin(prices), console, "dim")
+    show_line(printable(settings_line(result)), console, "dim")
     console.print(f"{result.elapsed:.2f} s, {rate} on {threads}", highlight=False, style="dim")
 
 
-def show_origin(facts: Mapping[str, Any], console: Console) -> None:
-    """Print layout, column and adjustment of prices.
+def show_line(text: str, console: Console, style: str = "") -> None:
+    """Print a line, which is broken between words on a terminal, and in one piece in a pipe.
 
     Parameters
     ----------
-    facts : mapping
-        As ``describe_prices`` returns; what a result says of its prices.
+    text : str
+        Printable; nothing is printed where it is empty.
     console : rich.console.Console
         Where it is printed.
+    style : str
+        Style of rich.
     """
-    origin = format_origin(facts)
-    if origin:
-        console.print(origin, highlight=False, markup=False, style="dim", soft_wrap=True)
+    if text:
+        console.print(Text(text, style), highlight=False, soft_wrap=not console.is_terminal)
 
 
 def show_warnings(warnings: Iterable[str], console: Console, most: int = MOST_SHOWN) -> None:
@@ -156,8 +156,7 @@ def show_warnings(warnings: Iterable[str], console: Console, most: int = MOST_SH
         So many; of more it says how many.
     """
     for text in shorten_list(warnings, most):
-        line = Text(f"warning: {shorten_note(text)}", "yellow")
-        console.print(line, highlight=False, soft_wrap=not console.is_terminal)
+        show_line(f"warning: {shorten_note(text)}", console, "yellow")
 
 
 def _explain_no_rows(result: Result) -> str:
@@ -191,7 +190,7 @@ def show_symbols(results: Results, console: Console) -> None:
     width = max(LEAST_SYMBOL_WIDTH, console.width // 6)
     facts = results.prices
     for line in format_many(list(facts.values())):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        show_line(line, console)
     names = [_truncate(printable(symbol), width) for symbol in winners["symbol"]]
     columns = [Column("symbol", names)]
     for role in ROLES:
