@@ -61,3 +61,22 @@ def test_a_file_without_header_counts_by_its_first_row(tmp_path):
     path = write(tmp_path, f"{row}\n{row[:-2]}\n")
     with pytest.raises(PricesError, match="row 2 has 11 fields, but the first row has 12"):
         qmac.read_prices(path)
+
+
+def test_one_column_that_proves_the_mark_proves_it_for_all(tmp_path):
+    rows = "Date;Open;Close\n2024-01-02;21.039,74;21.040\n2024-01-03;21.050,10;21.060\n"
+    assert qmac.read_prices(write(tmp_path, rows)).close.tolist() == [21040, 21060]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "Date;Close\n2024-01-02;21.040\n2024-01-03;21.060\n",
+        "Date;Open;Close\n2024-01-02;1.105;1,105\n2024-01-03;1.107;1,108\n",
+    ],
+)
+def test_marks_that_may_be_either_are_refused(tmp_path, rows):
+    path = write(tmp_path, rows)
+    with pytest.raises(PricesError, match=r"in row 1: the mark may be .*--decimal"):
+        qmac.read_prices(path)
+    assert len(qmac.read_prices(path, decimal=".")) == 2

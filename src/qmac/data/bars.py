@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from qmac.data.columns import ADJUSTED, COLUMNS, SPLIT, normalize_name
+from qmac.data.columns import ADJUSTED, COLUMNS, PRICES, SPLIT, normalize_name
 from qmac.data.dates import find_order, read_dates, to_zone
 from qmac.data.layouts.find import Selection
 from qmac.data.options import ReadOptions
@@ -16,8 +16,6 @@ from qmac.data.origin import Origin
 from qmac.data.quality import check_values, describe_adjustment, describe_splits
 from qmac.data.table import convert_texts
 from qmac.errors import PricesError
-
-PRICES = ("Open", "High", "Low", "Close")
 
 
 def build_bars(

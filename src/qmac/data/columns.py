@@ -9,7 +9,8 @@ from typing import NamedTuple
 from qmac.data.options import ReadOptions
 from qmac.errors import PricesError
 
-COLUMNS = ("Open", "High", "Low", "Close", "Volume")
+PRICES = ("Open", "High", "Low", "Close")
+COLUMNS = (*PRICES, "Volume")
 ADJUSTED, DATE, TIME, SYMBOL, SPLIT = "Adj Close", "Date", "Time", "Symbol", "Split factor"
 ROLES = (DATE, TIME, SYMBOL, *COLUMNS, ADJUSTED, SPLIT)
 ROLE_BY_WORD = {

@@ -13,10 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from qmac.data.columns import DATE, SYMBOL, TIME
+from qmac.data.columns import DATE, PRICES, SYMBOL, TIME
 from qmac.data.containers import Content, MemoryCheck
 from qmac.data.encodings import Text
-from qmac.data.layouts.find import SEPARATORS, TextSelection, select_text, show_lines
+from qmac.data.layouts.find import LAYOUTS, SEPARATORS, TextSelection, select_text, show_lines
 from qmac.data.layouts.layout import split_line
 from qmac.data.lines import LineLayout, read_blocks
 from qmac.data.numbers import EMPTY
@@ -34,6 +34,7 @@ MOST_FIELDS = 20_000
 DIGITS = re.compile(r"-?[\d.]+([eE]\+?\d+)?\s*$")
 MOST_BLANK_BYTES = 2**24
 """A compressed file may hold any number of blank lines, which would take hours."""
+THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 HEAD_LINES = 12
 """Lines from which a layout is known."""
 HEAD_BYTES = 2**17
@@ -129,6 +130,7 @@ def _find_layout(
     texts = [line.decode("utf-8", "replace").rstrip("\r\n") for line, _ in lines]
     _check_columns(texts, options, name)
     layout = select_text(texts, options, name)
+    _check_marks(layout, texts, options, name)
     skipped = layout.header_lines
     end = lines[skipped - 1][1] if skipped else 0
     place = layout.selection.layout.count_above(texts) if skipped else 0
@@ -145,6 +147,33 @@ def _check_columns(lines: Sequence[str], options: ReadOptions, name: str) -> Non
         raise PricesError(
             f"{name} is a text without columns: it begins {show_lines(lines)}. Use a table with "
             "dates and closes. Name what separates its columns, if they are: --separator space."
+        )
+
+
+def _check_marks(
+    layout: TextSelection, lines: Sequence[str], options: ReadOptions, name: str
+) -> None:
+    """Refuse numbers such as 1.234 where the separator leaves the comma to be the decimal mark.
+
+    Those of a layout that is known are as it says.
+    """
+    selection = layout.selection
+    if layout.separator == "," or selection.layout in LAYOUTS or options.decimal is not None:
+        return
+    places = {each.place: each.role for each in selection.columns if each.role in PRICES}
+    texts = [
+        (row, role, fields[place])
+        for row, fields in enumerate(
+            split_line(line, layout.separator) for line in lines[layout.header_lines :]
+        )
+        for place, role in places.items()
+        if place < len(fields)
+    ]
+    if texts and all(THOUSANDS.fullmatch(text) for _, _, text in texts):
+        row, role, text = texts[0]
+        raise PricesError(
+            f"{name}: {role} is {text} in row {row + 1}: the mark may be a decimal or a thousands "
+            "mark. Say which: --decimal , or --decimal ."
         )
 
 
@@ -197,10 +226,7 @@ class _Parser:
             return pd.DataFrame({place: [] for place in self._pandas["usecols"]})
         if rows == 0:
             self._keep_digits(block)
-        with warnings.catch_warnings():
-            # of columns with mixed types: the check of the values names the row
-            warnings.simplefilter("ignore")
-            frame = pd.read_csv(io.BytesIO(block), **self._pandas)
+        frame = self._read(block)
         decimal = convert_texts(frame, self._numbers, self._options, self._name, rows)
         if decimal is not None and self._options.decimal is None:
             if rows and decimal == ",":
@@ -209,8 +235,17 @@ class _Parser:
                     "before with none. Say which mark is right: --decimal , or --decimal ."
                 )
             self._options = _with_decimal(self._options, decimal)
-            if decimal == ",":
+            if decimal == ",":  # of other columns, 1.234 was taken for a fraction
                 self._read_texts()
+                frame = self._read(block)
+                convert_texts(frame, self._numbers, self._options, self._name, rows)
+        return frame
+
+    def _read(self, block: bytes) -> pd.DataFrame:
+        with warnings.catch_warnings():
+            # of columns with mixed types: the check of the values names the row
+            warnings.simplefilter("ignore")
+            frame: pd.DataFrame = pd.read_csv(io.BytesIO(block), **self._pandas)
         return frame
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -202,7 +203,7 @@ def _decide(
     """Return the decimal mark where the texts leave it open: other columns may have fractions."""
     for each, role in columns.items():
         is_float = role != "Volume" and pd.api.types.is_float_dtype(frame[each].dtype)
-        if is_float and (frame[each].dropna() % 1 != 0).any():
+        if is_float and (frame[each].dropna() % 1 != 0).any() and _is_near(frame, texts, each):
             return "."
     for each in texts:
         marked = frame[each].astype("str").str.contains(OPEN_MARK).fillna(False)
@@ -213,3 +214,10 @@ def _decide(
                 "mark may be a decimal or a thousands mark. Say which: --decimal , or --decimal ."
             )
     return "."
+
+
+def _is_near(frame: pd.DataFrame, texts: list[Any], other: Any) -> bool:
+    """Return whether texts with a decimal point are prices of the size of another column."""
+    sizes = [np.nanmedian(read_numbers(frame[each], ".")) for each in texts]
+    size = float(frame[other].median())
+    return all(0.1 * size < each < 10 * size for each in sizes)
