@@ -3,7 +3,7 @@
 import pandas as pd
 import pyarrow.parquet
 import pytest
-from helpers.series import frame, series
+from helpers.series import frame, ohlc, series
 
 import qmac
 from qmac.errors import PricesError
@@ -39,3 +39,15 @@ def test_parts_that_lack_rows_are_refused(tmp_path, monkeypatch):
     with pytest.raises(PricesError, match="30 rows, but 3 can be read"):
         qmac.read_prices(tmp_path / "a.parquet")
     assert pyarrow.parquet.read_table(tmp_path / "a.parquet").num_rows == 30
+
+
+@pytest.mark.parametrize("name", [b"High", b"Close"])
+def test_names_that_were_damaged_are_refused(tmp_path, name):
+    path = tmp_path / "a.parquet"
+    ohlc("random", 30, 1).to_parquet(path)
+    content = path.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    place = content.index(name, footer)  # of the schema of Parquet, before that of Arrow
+    path.write_bytes(content[:place] + b"X" + content[place + 1 :])
+    with pytest.raises(PricesError, match="damaged"):
+        qmac.read_prices(path)

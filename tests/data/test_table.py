@@ -80,7 +80,7 @@ def test_texts_become_numbers_with_one_mark():
     found, frame = convert(Open=["1,5", "2"], Close=["1.234", "995"])
     assert found == ","
     assert frame["Close"].tolist() == [1234, 995] and frame["Open"].tolist() == [1.5, 2]
-    _, frame = convert(Close=["1,234"], Open=[7.5])
+    _, frame = convert(Close=["1,234"], Open=[1237.5])
     assert frame["Close"].tolist() == [1234]
     _, frame = convert(Close=["$5", "x"])
     assert frame["Close"].tolist() == ["$5", "x"]

@@ -64,6 +64,7 @@ def read_parquet(
             f"{path} is damaged: it says that it has {rows:,} rows, but its parts have "
             f"{sum(groups):,}. Copy it again from its source."
         )
+    _check_names(metadata, schema, path)
     columns = _find_needed(schema, options, str(path))
     fields = [each for each in schema if not columns or each.name in columns]
     unpacked = 2 * _sum_sizes(metadata, columns)
@@ -257,6 +258,27 @@ def _expand(values: Any, column: str, name: str) -> Any:
     if pd.api.types.is_string_dtype(categories.dtype):
         _check_length(int(categories.str.len().max() or 0), column, name)
     return values.astype(categories.dtype)
+
+
+def _check_names(metadata: Any, schema: Any, path: Path) -> None:
+    """Refuse names of columns that were damaged: Arrow writes them twice."""
+    import base64
+    import binascii
+
+    import pyarrow as pa
+
+    written = (metadata.metadata or {}).get(b"ARROW:schema")
+    if written is None:  # by another program than Arrow
+        return
+    try:
+        names = pa.ipc.read_schema(pa.BufferReader(base64.b64decode(written))).names
+    except (pa.ArrowException, ValueError, binascii.Error):
+        names = []
+    if names != schema.names:
+        raise PricesError(
+            f"{path} is damaged: it says in two places which columns it has, and they differ. "
+            "Copy it again from its source."
+        )
 
 
 def _find_needed(schema: Any, options: ReadOptions, name: str) -> list[str] | None:
