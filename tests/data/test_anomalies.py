@@ -484,3 +484,9 @@ def test_ten_million_minutes_take_half_a_second():
         assert find_anomalies(frame, "minutes") == ()
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < bars * 1e-7
+
+
+def test_a_constant_series_is_no_series_of_closes():
+    frame = pd.DataFrame({"Close": [4.0] * 9}, index=pd.bdate_range("2024-01-02", periods=9))
+    (found,) = find_anomalies(frame, "SPY")
+    assert found.kind == "stale" and "all 9 rows have the same close, 4" in found.message

@@ -120,14 +120,26 @@ def test_days_of_a_zone_stay_days_across_summer_time():
     ]
 
 
-def test_moments_of_two_offsets_are_those_of_utc_or_of_the_zone_that_they_name():
-    assert read("2024-03-29 12:00-05:00", "2024-04-02 12:00-04:00") == [
-        "2024-03-29 17:00:00+00:00",
-        "2024-04-02 16:00:00+00:00",
+def test_bars_of_one_time_of_the_day_stay_days():
+    assert read("2024-04-05 10:00+13:00", "2024-04-08 10:00+12:00") == [
+        "2024-04-05 10:00:00",
+        "2024-04-08 10:00:00",
     ]
-    assert read("2024-03-08 09:30 EST", "2024-03-11 09:30 EDT") == [
+
+
+def test_a_text_that_is_no_date_takes_no_time():
+    with pytest.raises(FormError, match="row 2 has the date .*cannot be read"):
+        read("2024-01-02 09:30", "9:30" * 50_000)
+
+
+def test_moments_of_two_offsets_are_those_of_utc_or_of_the_zone_that_they_name():
+    assert read("2024-03-29 12:00-05:00", "2024-04-02 13:00-04:00") == [
+        "2024-03-29 17:00:00+00:00",
+        "2024-04-02 17:00:00+00:00",
+    ]
+    assert read("2024-03-08 09:30 EST", "2024-03-11 09:31 EDT") == [
         "2024-03-08 09:30:00-05:00",
-        "2024-03-11 09:30:00-04:00",
+        "2024-03-11 09:31:00-04:00",
     ]
 
 
@@ -138,9 +150,9 @@ def test_an_hour_that_is_there_twice_is_told_apart_by_its_order():
 
 
 def test_zones_of_names_of_several_lengths():
-    assert read("2024-10-26 12:00 CEST", "2024-10-28 12:00 CET") == [
+    assert read("2024-10-26 12:00 CEST", "2024-10-28 13:00 CET") == [
         "2024-10-26 12:00:00+02:00",
-        "2024-10-28 12:00:00+01:00",
+        "2024-10-28 13:00:00+01:00",
     ]
 
 
@@ -169,8 +181,8 @@ def test_a_zone_may_follow_a_form():
     texts = ("30.03.2024 00:00:00.000 GMT+0100", "01.04.2024 00:00:00.000 GMT+0200")
     form = "%d.%m.%Y %H:%M:%S.%f"
     assert read(*texts, form=form) == ["2024-03-30 00:00:00", "2024-04-01 00:00:00"]
-    texts = ("02.01.2024 10:00:00.000 GMT+0100", "02.04.2024 10:00:00.000 GMT+0200")
-    assert read(*texts, form=form) == ["2024-01-02 09:00:00+00:00", "2024-04-02 08:00:00+00:00"]
+    texts = ("02.01.2024 10:00:00.000 GMT+0100", "02.04.2024 11:00:00.000 GMT+0200")
+    assert read(*texts, form=form) == ["2024-01-02 09:00:00+00:00", "2024-04-02 09:00:00+00:00"]
     assert read("02.01.24 +0100", form="%d.%m.%y %z") == ["2024-01-01 23:00:00+00:00"]
     with pytest.raises(FormError, match="'02/01/2024 10:00 GMT.0100', .*not %d.%m.%Y"):
         read("02/01/2024 10:00 GMT+0100", form="%d.%m.%Y %H:%M")

@@ -65,7 +65,6 @@ ALLOWED = {
     ),
     "results/writer.py": ("np.savez_compressed", "an open file"),
     "runs/creation.py": ("np.save", "memory"),
-    "runs/directory.py": ("pd.read_parquet", "an open file that was checked"),
     "runs/job_file.py": (
         "exists stat",
         "whether a price file that it names is one, or a pipe or a device",

@@ -522,6 +522,9 @@ def _find_stale(bars: _Bars) -> Anomaly | None:
     """Return the run of equal closes that is too long for how often the series repeats one."""
     is_same = bars.close[1:] == bars.close[:-1]
     count = int(np.count_nonzero(is_same))
+    if count == is_same.size >= LEAST_STALE - 1 and bars.close[0] >= 1:  # not of cents
+        text = f"and all {len(bars):,} rows have the same close, {bars.close[0]:.10g}"
+        return bars.describe("stale", [0], text, "Is it the column of closes?")
     if count < LEAST_STALE:
         return None
     start, length, second = _measure_runs(is_same)
@@ -787,7 +790,9 @@ def _find_weekend_bar(bars: _Bars) -> Anomaly | None:
         return None  # of too few days to know
     row = int(rows[0])
     text = f"is a {bars.index[row]:%A}, and the others are not"
-    return bars.describe("weekend bar", rows.tolist(), text, "Correct its date or drop the row.")
+    return bars.describe(
+        "weekend bar", rows.tolist(), text, "Correct its date unless it was a special session."
+    )
 
 
 def _find_future_date(bars: _Bars, now: datetime | None) -> Anomaly | None:

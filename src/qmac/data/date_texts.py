@@ -80,6 +80,8 @@ PAIRS = {
 """Zones by their names of winter and summer time."""
 ADVICE = "Write dates as 2010-01-04 or 2010-01-04 15:30"
 MOST_ZONES = 1000
+MOST_LETTERS = 100
+"""Of a text of a date with its zone."""
 MONTH_OF_FOUR = "Sept"
 """No form of ``strptime`` has it."""
 
@@ -136,11 +138,21 @@ def read_texts(texts: Any, date_format: str | None) -> tuple[pd.DatetimeIndex, t
         dates = _parse(texts, date_format)
         if dates is not None:
             return dates, ()
+    _check_length(texts)
     zoned = ZONED.fullmatch(texts[0].as_py())
     if zoned is None:
         return _read_walls(texts, date_format), ()
     walls, zones = _split_zones(texts, zoned["zone"])
     return _join_zones(_read_walls(walls, date_format, texts), zones)
+
+
+def _check_length(texts: Any) -> None:
+    """Refuse texts that are longer than any date: looking for a zone in them takes too long."""
+    lengths = pc.utf8_length(texts)
+    if pc.max(lengths).as_py() > MOST_LETTERS:
+        row = pc.index(pc.greater(lengths, MOST_LETTERS), True).as_py()
+        text = describe(texts[row].as_py()[:MOST_LETTERS])
+        raise FormError(f"row {row + 1} has the date {text}..., which cannot be read. {ADVICE}.")
 
 
 def _read_walls(walls: Any, date_format: str | None, texts: Any = None) -> pd.DatetimeIndex:
@@ -325,14 +337,14 @@ def _is_zone(text: str) -> bool:
 def _join_zones(walls: pd.DatetimeIndex, zones: Any) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
     """Return moments from times of clocks and the zone of each.
 
-    Midnights of a zone with summer and winter time stay days: as moments of UTC they would be the
-    day before. Other times of several offsets are those of UTC, or of the zone whose names of
-    winter and summer time they bear.
+    Bars of one time of the day in a zone with summer and winter time stay days of its clock: as
+    moments of UTC, midnights would be the day before. Other times of several offsets are those of
+    UTC, or of the zone whose names of winter and summer time they bear.
     """
     names = zones.dictionary.to_pylist()
     if len(names) == 1:
         return _localize(walls, _find_zone(names[0])), ()
-    if not (walls.as_unit("s").asi8 % 86_400).any():
+    if _are_daily(walls):
         return walls, ()
     codes = zones.indices.to_numpy(zero_copy_only=False)
     dates = pd.Series(walls)
@@ -345,6 +357,15 @@ def _join_zones(walls: pd.DatetimeIndex, zones: Any) -> tuple[pd.DatetimeIndex, 
         )
     index = pd.DatetimeIndex(moments.view(f"M8[{walls.unit}]")).tz_localize("UTC")
     return index.tz_convert(PAIRS.get(frozenset(names), "UTC")), ()
+
+
+def _are_daily(walls: pd.DatetimeIndex) -> bool:
+    """Return whether there is one bar a day, all at the same time of the clock."""
+    seconds = walls.as_unit("s").asi8
+    days = seconds // 86_400
+    return (
+        bool((seconds % 86_400 == seconds[0] % 86_400).all()) and np.unique(days).size == days.size
+    )
 
 
 def _localize(walls: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:

@@ -162,7 +162,8 @@ def _select_by_names(lines: Sequence[str], options: ReadOptions, name: str) -> T
             f"{show_lines(lines)}. Say what its {len(fields)} columns are, such as --columns "
             "date,open,high,low,close,volume, with - for one that is not needed."
         )
-    if len(fields) == 1 and len(lines) > 1 and _has_more(lines[1], options):
+    is_title = len(fields) == 1 or 2 * fields.count("") > len(fields)
+    if is_title and len(lines) > 1 and _has_more(lines[1], options):
         raise PricesError(
             f"{name} has a line above the header: {show_lines(lines[:1])}. Remove it, so that the "
             f"file begins {show_lines(lines[1:2])}."
