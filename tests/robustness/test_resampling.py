@@ -288,6 +288,13 @@ def test_equal_moves(null, growth):
     build(null, prices=Prices.of(frame(closes)))
 
 
+def test_bars_that_differ_beside_equal_closes(null):
+    prices = Prices.of(ohlc("constant", 90, 1))
+    random = build(null, prices=prices, first=0)
+    assert (random.close == prices.close).all()
+    assert (random.column("High") != prices.column("High")).any()
+
+
 def test_moves_before_the_first_bar_do_not_count(null):
     closes = np.concatenate((series("random", FIRST, 1), np.full(100, 50.0)))
     with pytest.raises(PricesError, match="same factor"):
@@ -327,11 +334,21 @@ def test_prices_out_of_range_are_named(null):
     assert str(prices.index[row - 1]) in str(error.value)
 
 
+def test_the_column_that_is_out_of_range_is_named(null):
+    frame = PRICES.frame.copy()
+    frame.loc[frame.index[FIRST + 5 :], "High"] = 9e29
+    frame.loc[frame.index[FIRST + 5 :], "Low"] = 2e-30
+    with pytest.raises(PricesError, match=r"SPY: (High|Low) of resample 0 by .* in row"):
+        build(null, 0, Prices.of(frame, "SPY"))
+
+
 @pytest.mark.parametrize("size", [1e25, 1e59])
 def test_moves_that_leave_float64_are_refused_too(null, size):
-    closes = np.tile([1e-29, 1e-29 * size], 200)
-    with pytest.raises(PricesError, match="in row"), np.errstate(all="raise"):
-        build(null, 0, Prices.of(frame(closes)), first=0)
+    """Upwards in some of the markets, downwards in others."""
+    resampler = Resampler(Prices.of(frame(np.tile([1e-29, 1e-29 * size], 200))), 0, null, 1)
+    for number in range(10):
+        with pytest.raises(PricesError, match="in row"), np.errstate(all="raise"):
+            resampler.build(number)
 
 
 @given(st.floats(1e-250, 1e250), st.integers(1, 10_000))
