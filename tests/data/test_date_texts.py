@@ -156,6 +156,12 @@ def test_zones_of_names_of_several_lengths():
     ]
 
 
+@pytest.mark.parametrize("zones", [("Z", "+00:00"), ("+00:00", "Z")])
+def test_zones_of_two_spellings(zones):
+    texts = [f"2024-01-02T10:0{place}:00{zone}" for place, zone in enumerate(zones)]
+    assert read(*texts)[1] == "2024-01-02 10:01:00+00:00"
+
+
 def test_an_hour_that_is_there_twice_in_rows_that_descend():
     texts = [f"20231105  0{hour}:30:00 US/Eastern" for hour in (2, 1, 1, 0)]
     assert [text[-6:] for text in read(*texts)] == ["-05:00", "-05:00", "-04:00", "-04:00"]

@@ -177,3 +177,11 @@ def test_closes_of_symbols_that_are_near_each_other_are_read():
     lines = ["Date,AAA,BBB,CCC", "2024-01-02,100,100,100", "2024-01-03,101,99,102",
              "2024-01-04,99,101,98"]  # fmt: skip
     assert select_text(lines, DEFAULT, "a.csv").selection.layout is SIDE_BY_SIDE
+
+
+def test_columns_that_options_name_keep_the_units_of_a_known_layout():
+    scaled = next(each for each in LAYOUTS if each.scale != 1 and each.headers)
+    lines = scaled.example.splitlines()
+    found = select_text(lines, ReadOptions(close="open"), "a.csv").selection
+    assert found.layout.name == "columns as the options say"
+    assert found.layout.scale == scaled.scale

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qmac._checks import describe
 from qmac.data.columns import (
@@ -295,16 +295,12 @@ def select_names(
     PricesError
         If nothing proves where the closes are.
     """
-    if not options.names_columns:
-        for layout in LAYOUTS:
-            is_whole = layout.above and layout.is_above_needed
-            if not is_whole and not layout.below and layout.matches_names(names):
-                is_open = not (layout.first_row and rows)  # all columns are needed to tell
-                if is_open or re.fullmatch(layout.first_row, ",".join(rows[0])):
-                    return Selection(layout, layout.select(names), tuple(names))
+    known = _find_known(names, rows)
+    if known is not None and not options.names_columns:
+        return Selection(known, known.select(names), tuple(names))
     columns, left_out = find_columns(names, options, name, rows)
     roles = {column.role: column.place for column in columns}
-    layout = GIVEN if options.names_columns else NAMED
+    layout = _take_units(known) if options.names_columns else NAMED
     if "Close" in roles:
         _check_first_column(names, rows, roles, name)
         return Selection(layout, columns, tuple(names), left_out)
@@ -312,6 +308,27 @@ def select_names(
     if wide:
         return Selection(SIDE_BY_SIDE, wide, tuple(names), left_out)
     raise PricesError(f"{name} has no Close column. {_suggest_close(names, roles)}")
+
+
+def _find_known(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Layout | None:
+    """Return the layout that has these names of columns and such a first row."""
+    for layout in LAYOUTS:
+        is_whole = layout.above and layout.is_above_needed
+        if not is_whole and not layout.below and layout.matches_names(names):
+            is_open = not (layout.first_row and rows)  # all columns are needed to tell
+            if is_open or re.fullmatch(layout.first_row, ",".join(rows[0])):
+                return layout
+    return None
+
+
+def _take_units(known: Layout | None) -> Layout:
+    """Return the layout of columns that the options name, in the units of a known one."""
+    if known is None:
+        return GIVEN
+    return replace(
+        GIVEN, scale=known.scale, timezone=known.timezone, date_format=known.date_format,
+        decimal=known.decimal,
+    )  # fmt: skip
 
 
 def select_rows(rows: Sequence[Sequence[str]], name: str) -> Selection:
