@@ -77,6 +77,8 @@ def test_forms(text, date):
         ("soon", "cannot be read"),
         ("2024-01-02 09:30 IST", "not certain"),
         ("2024-01-02 09:30 Nowhere/Land", "not certain"),
+        ("2024-01-02 09:30-16:00", "which no zone has"),
+        ("2024-01-02 10:00+99:99", "which no zone has"),
         ("01-02-2024", "day or the month first"),
         ("", "no date"),
     ],
@@ -165,6 +167,11 @@ def test_zones_of_two_spellings(zones):
 def test_an_hour_that_is_there_twice_in_rows_that_descend():
     texts = [f"20231105  0{hour}:30:00 US/Eastern" for hour in (2, 1, 1, 0)]
     assert [text[-6:] for text in read(*texts)] == ["-05:00", "-05:00", "-04:00", "-04:00"]
+
+
+def test_ranges_of_hours_are_no_zones():
+    with pytest.raises(FormError, match="offsets, .*ranges of hours"):
+        read(*(f"2024-01-02 {hour:02}:00-{hour + 1:02}:00" for hour in range(9)))
 
 
 def test_an_hour_that_may_be_either_is_refused():

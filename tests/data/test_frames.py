@@ -74,3 +74,12 @@ def test_three_levels_are_refused():
     columns = pd.MultiIndex.from_tuples([("a", "b", "Close")])
     with pytest.raises(PricesError, match="3 levels"):
         Prices.of(pd.DataFrame([[5.0]], GOOD.index[:1], columns))
+
+
+def test_an_index_that_counts_rows_is_none_of_dates():
+    column = GOOD.reset_index(names="Date")
+    assert same(column.set_axis(range(5, 35)))
+    halves = pd.concat([column.head(15), column.tail(15).reset_index(drop=True)])
+    assert same(halves)
+    numbered = GOOD.set_axis(GOOD.index.strftime("%Y%m%d").astype(int))
+    assert same(numbered.assign(Date="x"))

@@ -102,3 +102,8 @@ def test_numbers_stay():
     found, frame = convert(Close=[1.5, 2.5])
     assert found is None and frame["Close"].tolist() == [1.5, 2.5]
     assert DEFAULT.decimal is None
+
+
+def test_a_point_is_no_decimal_mark_where_the_user_says_comma():
+    _, frame = convert(",", Close=["1,5", "100.5"])
+    assert frame["Close"].tolist() == ["1,5", "100.5 with a decimal point"]

@@ -81,6 +81,9 @@ PAIRS = {
 """Zones by their names of winter and summer time."""
 ADVICE = "Write dates as 2010-01-04 or 2010-01-04 15:30"
 MOST_ZONES = 1000
+MOST_OFFSETS = 6
+"""Those of one place within a century."""
+FIRST_OFFSET, LAST_OFFSET = timedelta(hours=-12), timedelta(hours=14)
 MOST_LETTERS = 100
 """Of a text of a date with its zone."""
 MONTH_OF_FOUR = "Sept"
@@ -343,6 +346,11 @@ def _join_zones(walls: pd.DatetimeIndex, zones: Any) -> tuple[pd.DatetimeIndex, 
     UTC, or of the zone whose names of winter and summer time they bear.
     """
     names = zones.dictionary.to_pylist()
+    if len(set(map(str, map(_find_zone, names)))) > MOST_OFFSETS:
+        raise FormError(
+            f"the dates have {len(names)} offsets, such as {names[0]!r} and {names[1]!r}, and no "
+            "zone has so many. Are they ranges of hours? Write the time at which a bar begins."
+        )
     if len(names) == 1:
         return _localize(walls, _find_zone(names[0])), ()
     if _are_daily(walls):
@@ -395,6 +403,11 @@ def _find_zone(text: str) -> Any:
     if offset:
         sign = -1 if offset[1] == "-" else 1
         shift = sign * timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+        if not FIRST_OFFSET <= shift <= LAST_OFFSET:
+            raise FormError(
+                f"the dates have the offset {text!r}, which no zone has. Is it a range of hours? "
+                "Write the time at which a bar begins, such as 2010-01-04 15:30."
+            )
         return timezone(shift) if shift else UTC
     if name == "UTC":
         return UTC

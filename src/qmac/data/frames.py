@@ -20,6 +20,8 @@ ROWS_SHOWN = 3
 """First rows, which prove a layout."""
 BARE_ROWS_SHOWN = 12
 """The same without names of columns: the prices must show their order."""
+FIRST_NUMBERED_DATE = 1800_01_01
+"""Smaller whole numbers count rows, as after a filter or where frames were joined."""
 NO_DATES = "-"
 """Name of a column that is not looked at: the index has the dates."""
 
@@ -147,7 +149,9 @@ def _find_index_columns(frame: pd.DataFrame, *, is_file: bool) -> dict[str, Any]
             levels[_name_level(index.names[level], values)] = values
         return levels
     name = str(index.name).strip().lower()
-    counts_rows = isinstance(index, pd.RangeIndex) and name not in DATE_NAMES
+    is_whole = pd.api.types.is_integer_dtype(index.dtype) and index.name is None
+    is_dated = is_whole and len(index) > 0 and bool((index >= FIRST_NUMBERED_DATE).all())
+    counts_rows = is_whole and not is_dated and name not in DATE_NAMES
     if counts_rows and (is_file or _has_dates(frame)):
         return {}
     return {str(index.name) if name in SYMBOL_NAMES else DATE: index}

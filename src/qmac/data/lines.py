@@ -121,7 +121,10 @@ class LineLayout:
             If a row has more or fewer fields than the header; the message names it. A trailing
             separator is no field.
         """
-        plain = self.quoted.sub(QUOTED, block) if b'"' in block else block
+        plain = block
+        if b'"' in block:
+            self._check_quotes(block, rows, name)
+            plain = self.quoted.sub(QUOTED, block)
         plain = plain.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in plain else plain
         if not plain.endswith(b"\n"):
             plain += b"\n"
@@ -147,3 +150,13 @@ class LineLayout:
                 "within a number."
             )
         return int(numbers[-1]) - rows
+
+    def _check_quotes(self, block: bytes, rows: int, name: str) -> None:
+        """Refuse a text in quotes with a newline: with a stray quote, it holds other rows."""
+        for field in self.quoted.finditer(block):
+            if NEWLINE in field[0]:
+                row = rows + block.count(b"\n", 0, field.start()) + 1
+                raise PricesError(
+                    f"{name}: row {row} has a quote that is not closed in its line. Close it, or "
+                    "write the text without quotes."
+                )

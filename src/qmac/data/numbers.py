@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 ENGLISH = r"^[-+]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?([eE][-+]?\d+)?$"
 CONTINENTAL = r"^[-+]?(\d{1,3}(\.\d{3})+|\d+)?(,\d*)?([eE][-+]?\d+)?$"
-CURRENCY = r"^\s*([-+]?)\s*[$€£¥₹]\s*"
+CURRENCIES = "[$€£¥₹₩￥]|EUR|USD|GBP|CHF|JPY"
+CURRENCY = rf"^\s*([-+]?)\s*(?:{CURRENCIES})\s*|\s*(?:{CURRENCIES})\s*$"
 GROUP_MARKS = r"['\x{2019} \x{00a0}\x{202f}]"
 GROUPED = rf"^[-+]?\d{{1,3}}({GROUP_MARKS}\d{{3}})+([.,]\d*)?$"
 """Apostrophes and blanks of several kinds between groups of three digits."""

@@ -184,10 +184,20 @@ def convert_texts(
             frame[each] = read_volumes(frame[each])
             continue
         numbers = read_numbers(frame[each], decimal or ".")
+        if decimal == ",":
+            _mark_points(frame, each, numbers)
         is_missing = frame[each].isna() | (frame[each].astype("str").str.strip() == "")
         if bool((pd.notna(numbers) | is_missing).all()):
             frame[each] = numbers
     return decimal if prices else None
+
+
+def _mark_points(frame: pd.DataFrame, column: Any, numbers: np.ndarray) -> None:
+    """Let texts with a decimal point stay no numbers where the comma is the decimal mark."""
+    is_english = np.isnan(numbers) & ~np.isnan(read_numbers(frame[column], "."))
+    if is_english.any():
+        texts = frame[column].astype("str")
+        frame[column] = texts.where(~is_english, texts + " with a decimal point")
 
 
 def _is_text(column: pd.Series) -> bool:
@@ -218,6 +228,7 @@ def _decide(
 
 def _is_near(frame: pd.DataFrame, texts: list[Any], other: Any) -> bool:
     """Return whether texts with a decimal point are prices of the size of another column."""
-    sizes = [np.nanmedian(read_numbers(frame[each], ".")) for each in texts]
     size = float(frame[other].median())
+    numbers = [read_numbers(frame[each], ".") for each in texts]
+    sizes = [np.median(each[~np.isnan(each)]) for each in numbers if not np.isnan(each).all()]
     return all(0.1 * size < each < 10 * size for each in sizes)

@@ -20,7 +20,7 @@ def write_rows(rows: Iterable[Sequence[str]]) -> bytes:
     Parameters
     ----------
     rows : iterable of sequences of str
-        Cells; none of the rows is empty.
+        Cells, whose line breaks become blanks; none of the rows is empty.
 
     Returns
     -------
@@ -33,7 +33,8 @@ def write_rows(rows: Iterable[Sequence[str]]) -> bytes:
     b'Date,Close\\n2024-01-02,"1,048.5"\\n'
     """
     file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(rows)
+    lines = ([" ".join(cell.splitlines()) for cell in row] for row in rows)
+    csv.writer(file, lineterminator="\n").writerows(lines)
     return file.getvalue().encode("utf-8", "replace")
 
 

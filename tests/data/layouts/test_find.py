@@ -185,3 +185,36 @@ def test_columns_that_options_name_keep_the_units_of_a_known_layout():
     found = select_text(lines, ReadOptions(close="open"), "a.csv").selection
     assert found.layout.name == "columns as the options say"
     assert found.layout.scale == scaled.scale
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("日期,收盘,成交量", "2024-01-02,100.5,5000000"),
+        ("Date,AAA,BBB", "2024-01-02,100.5,5000000"),
+        ("updated,trade_date,close", "2024-01-03,2024-01-02,100"),
+    ],
+)
+def test_columns_that_are_not_certain_are_refused(header, row):
+    with pytest.raises(PricesError, match="no Close column|Did you mean 'trade_date'"):
+        select_text([header, row], DEFAULT, "a.csv")
+
+
+def test_columns_of_the_user_that_the_header_contradicts():
+    lines = ["Date,Close,High,Low,Open", "2024-01-02,101,102,99,100"]
+    with pytest.raises(PricesError, match="columns says 'open' where the header .* says 'Close'"):
+        select_text(lines, ReadOptions(columns="date,open,high,low,close"), "a.csv")
+
+
+def test_open_and_close_that_changed_places_are_no_layout():
+    opens = [100.0, 103, 101, 105, 102, 104]
+    closes = [103.2, 101.1, 104.8, 102.1, 104.2, 101]
+    rows = [(1704153600 + 86400 * place, opens[place], 106, 99, closes[place], 5000)
+            for place in range(6)]  # fmt: skip
+    good = [",".join(map(str, row)) for row in rows]
+    bad = [",".join(map(str, (row[0], row[4], *row[2:4], row[1], row[5]))) for row in rows]
+    for lines in (good, good[::-1]):
+        assert select_text(lines, DEFAULT, "a.csv").selection.layout.name.startswith("ccxt")
+    for lines in (bad, bad[::-1]):
+        with pytest.raises(PricesError, match="no header"):
+            select_text(lines, DEFAULT, "a.csv")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from qmac._checks import describe
 from qmac.data.columns import (
+    COLUMNS,
     DATE,
     DATE_NAMES,
     ROLE_BY_WORD,
@@ -36,14 +37,17 @@ SIDE_BY_SIDE = Layout(name="closes side by side")
 FEWEST_SYMBOLS = 2
 FEWEST_BAR_COLUMNS, MOST_BAR_COLUMNS = 3, 4
 """Columns of prices in a bar without Volume, and rows that show it."""
+LEAST_VOLUME = 100_000
 NEAR = 1.25
 """No bar has a high so many times its low."""
-SYMBOL_NAME = re.compile(r"[^a-z\s]([^a-z]*[^a-z\s])?|[\w^.&/=:-]{1,6}")
+SYMBOL_NAME = re.compile(r"[A-Z0-9^.&/=:_$#-]+( [A-Z0-9^.&/=:_$#-]+)*|[\w^.&/=:-]{1,6}", re.ASCII)
 """Without small letters, or short: Temperature is none."""
 SYMBOLS_A_WORD = 10
 """Least symbols beside one that is a word for what bars have: Lowe's is LOW."""
 SEPARATORS = ",;\t|"
 LINES_SHOWN = 2
+DATE_WORD = re.compile("(?<!up)date")
+"""In the name of a column of dates, such as trade_date."""
 NUMBER = re.compile(r"[-+]?[$€£]?\d[\d.,' ]*([eE][-+]?\d+)?%?")
 DATE_LIKE = re.compile(
     r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4}.*)?|\d{1,2}[- /][A-Za-z]{3,9}.*|[A-Za-z]{3,9}[- /]\d.*"
@@ -155,6 +159,8 @@ def _select_by_names(lines: Sequence[str], options: ReadOptions, name: str) -> T
     if options.columns is not None:
         selection = select_given(options.columns.split(","), len(fields), name)
         has_header = not any(map(_is_value, fields))
+        if has_header:
+            _check_given(options.columns.split(","), fields, name)
         return TextSelection(selection, separator, int(has_header))
     if len(fields) > 1 and _is_row(fields):
         raise PricesError(
@@ -171,6 +177,18 @@ def _select_by_names(lines: Sequence[str], options: ReadOptions, name: str) -> T
     rows = [split_line(line, separator) for line in lines[1:]]
     _check_count(fields, lines, separator, name)
     return TextSelection(select_names(fields, rows, options, name), separator, 1)
+
+
+def _check_given(words: Sequence[str], fields: Sequence[str], name: str) -> None:
+    """Refuse names of columns that the header has in another place."""
+    for word, header in zip(words, fields, strict=False):
+        role = ROLE_BY_WORD.get(word.strip().lower())
+        usual = normalize_name(header)
+        if role in COLUMNS and usual in COLUMNS and role != usual:
+            raise PricesError(
+                f"columns says {word.strip()!r} where the header of {name} says {header!r}. Leave "
+                "--columns out, or write the columns in their order."
+            )
 
 
 def _check_count(fields: Sequence[str], lines: Sequence[str], separator: str, name: str) -> None:
@@ -374,8 +392,9 @@ def _check_first_column(
         raise PricesError(f"{name} has no column of dates. Add one called Date before the prices.")
     value = rows[0][place] if rows and place < len(rows[0]) else ""
     is_named = normalize_name(names[place]).lower() in DATE_NAMES
-    if place == 0 and value and not is_named and not DATE_LIKE.fullmatch(value):
-        dates = next((each for each in names if "date" in each.lower()), None)
+    dates = next((each for each in names[1:] if DATE_WORD.search(each.lower())), None)
+    is_other = dates is not None and DATE_WORD.search(names[0].lower()) is None
+    if place == 0 and value and not is_named and (is_other or not DATE_LIKE.fullmatch(value)):
         hint = f" Did you mean {dates!r}? Then use --date {dates}." if dates else ""
         raise PricesError(
             f"{name}: the first column, {names[0]!r}, was taken for the dates, but holds {value!r}."
@@ -408,9 +427,11 @@ def _may_be_bars(
 
     Closes of several symbols are seldom near each other with the same one on top in every row.
     """
-    if {"O", "H", "L", "C"} & set(names) and all(len(each) == 1 for each in names):
+    if len({"O", "H", "L", "C"} & set(names)) > FEWEST_BAR_COLUMNS - 1:
         return True
     values = [_read_values([row[place] for place in places if place < len(row)]) for row in rows]
+    if any(_have_volume(row) for row in values):
+        return True
     bars = [row for row in values if len(row) >= FEWEST_BAR_COLUMNS]
     for count in range(FEWEST_BAR_COLUMNS, MOST_BAR_COLUMNS + 1):
         prices = [row[:count] for row in bars if len(row) >= count]
@@ -422,9 +443,14 @@ def _may_be_bars(
 def _read_values(fields: Sequence[str]) -> list[float]:
     """Return fields as numbers, none if one is no plain number."""
     try:
-        return [float(text) for text in fields]
+        return [float(text.replace(",", "")) for text in fields]
     except ValueError:
         return []
+
+
+def _have_volume(row: Sequence[float]) -> bool:
+    """Return whether one of some numbers is whole and so large that it may be a volume."""
+    return any(each % 1 == 0 and each >= max(LEAST_VOLUME, 100 * min(row)) for each in row)
 
 
 def _have_same_extremes(rows: Sequence[Sequence[float]]) -> bool:
@@ -456,7 +482,8 @@ def _suggest_close(names: Sequence[str], roles: dict[str, int]) -> str:
         return "Use a file with dates and a column called Close."
     return (
         f"{suggestion('Close', others)} Name the one with the closing prices: --close "
-        f"{others[0]!r}."
+        f"{others[0]!r}. Closes of several symbols can be read from a column for each, where they "
+        "cannot be the open, high, low or volume of one, or from a file for each."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from qmac.data.columns import ROLE_BY_WORD, ROLES, Column, normalize_name
 MORE = "..."
 """Last in a header: more columns may follow."""
 BAR_WORDS = ("open", "high", "low", "close")
+FEWEST_PAIRS = 3
+"""Bars in a row that show whether they open where the last one closed."""
 ROW_NUMBERS = ("", "Unnamed: 0")
 """Names of a first column that counts rows, as pandas writes and reads it."""
 
@@ -211,7 +214,10 @@ class Layout:
             bar["low"] <= min(bar.values()) and bar["high"] >= max(bar.values()) for bar in bars
         )
         # no other order of exchanges is possible then: each has another column in one of the places
-        return are_bars and any(bar["low"] < bar["open"] for bar in bars)
+        is_proven = are_bars and any(bar["low"] < bar["open"] for bar in bars)
+        date = self.columns.split(",").index("date")
+        descends = len(fields) > 1 and fields[0][date] > fields[1][date]
+        return is_proven and _open_where_the_last_closed(bars[::-1] if descends else bars)
 
     def select(self, names: Sequence[str] | None) -> tuple[Column, ...]:
         """Return the columns that prices are made of.
@@ -291,3 +297,16 @@ def _split(line: str, separator: str) -> tuple[str, ...]:
     row = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
     fields = tuple(each.strip() for each in row)
     return fields[:-1] if len(fields) > 1 and not fields[-1] else fields
+
+
+def _open_where_the_last_closed(bars: Sequence[Mapping[str, float]]) -> bool:
+    """Return whether bars open nearer to the close before than they close to the open before.
+
+    Else open and close have changed places, as in rows of close, high, low, open.
+    """
+    pairs = list(itertools.pairwise(bars))
+    if len(pairs) < FEWEST_PAIRS:
+        return True
+    straight = sum(abs(later["open"] - bar["close"]) for bar, later in pairs)
+    crossed = sum(abs(later["close"] - bar["open"]) for bar, later in pairs)
+    return straight <= crossed
