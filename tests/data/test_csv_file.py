@@ -80,3 +80,10 @@ def test_marks_that_may_be_either_are_refused(tmp_path, rows):
     with pytest.raises(PricesError, match=r"in row 1: the mark may be .*--decimal"):
         qmac.read_prices(path)
     assert len(qmac.read_prices(path, decimal=".")) == 2
+
+
+@pytest.mark.parametrize("row", ["2024-01-02,4,796.91,", "2024-01-02,100,35,"])
+def test_a_trailing_separator_hides_no_comma_of_a_number(tmp_path, row):
+    path = write(tmp_path, f"Date,Close,Volume\n{row}\n")
+    with pytest.raises(PricesError, match="Close is .* in row 1, and .* follows"):
+        qmac.read_prices(path)

@@ -35,6 +35,8 @@ DIGITS = re.compile(r"-?[\d.]+([eE]\+?\d+)?\s*$")
 MOST_BLANK_BYTES = 2**24
 """A compressed file may hold any number of blank lines, which would take hours."""
 THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+PARTED = re.compile(r"\d{1,3},(\d{3}(\.\d+)?|\d{2})")
+"""A number with a comma, as two fields."""
 HEAD_LINES = 12
 """Lines from which a layout is known."""
 HEAD_BYTES = 2**17
@@ -131,6 +133,7 @@ def _find_layout(
     _check_columns(texts, options, name)
     layout = select_text(texts, options, name)
     _check_marks(layout, texts, options, name)
+    _check_trailing(layout, texts, name)
     skipped = layout.header_lines
     end = lines[skipped - 1][1] if skipped else 0
     place = layout.selection.layout.count_above(texts) if skipped else 0
@@ -175,6 +178,25 @@ def _check_marks(
             f"{name}: {role} is {text} in row {row + 1}: the mark may be a decimal or a thousands "
             "mark. Say which: --decimal , or --decimal ."
         )
+
+
+def _check_trailing(layout: TextSelection, lines: Sequence[str], name: str) -> None:
+    """Refuse rows that seem whole by a trailing separator, where a comma parts a number in two."""
+    mark, first = layout.separator, layout.header_lines
+    rows = lines[first:]
+    if first == 0 or not rows or lines[first - 1].rstrip().endswith(mark):
+        return
+    if not all(row.rstrip().endswith(mark) for row in rows):
+        return
+    fields = [split_line(row, mark) for row in rows]
+    for column in layout.selection.columns:
+        pairs = [row[column.place : column.place + 2] for row in fields]
+        is_parted = all(len(pair) == 2 and PARTED.fullmatch(mark.join(pair)) for pair in pairs)
+        if column.role in PRICES and is_parted:
+            raise PricesError(
+                f"{name}: {column.role} is {pairs[0][0]} in row 1, and {pairs[0][1]} follows. Is "
+                f"it {mark.join(pairs[0])}? Write numbers without commas, or in quotes."
+            )
 
 
 def _check_width(line: bytes, name: str) -> None:
