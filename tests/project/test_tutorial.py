@@ -20,7 +20,7 @@ def tutorial(tmp_path_factory):
 
 def test_cells_show_something(tutorial):
     page, _ = tutorial
-    assert "vendor has no Close column" in page and "Open is empty in row 101" in page
+    assert "vendor.csv has no Close column" in page and "Close is empty in row 101" in page
     assert page.count('class="plotly-graph-div"') == 2
     assert page.count("<table>") >= 8
 

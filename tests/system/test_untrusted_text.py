@@ -100,6 +100,11 @@ CALLS = {
     ],
     "verify": [lambda prices, run, forged: [run, "--rows", 1]],
     "doctor": [lambda prices, run, forged: []],
+    "prices": [
+        lambda prices, run, forged: [prices.parent],
+        lambda prices, run, forged: [prices, "--close", CODES],
+    ],
+    "fetch": [lambda prices, run, forged: [f"nowhere:{CODES}"]],
 }
 CASES = [(name, call) for name, calls in CALLS.items() for call in calls]
 

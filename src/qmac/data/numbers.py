@@ -113,7 +113,7 @@ def read_volumes(column: Any) -> np.ndarray:
     Examples
     --------
     >>> read_volumes(["1.2M", "500", "1,5K", "-"]).tolist()
-    [1200000.0, 500.0, 1500.0, nan]
+    [1200000.0, 500.0, nan, nan]
     """
     texts = pa.array(column, pa.large_string(), from_pandas=True)
     texts = pc.utf8_upper(pc.fill_null(pc.utf8_trim_whitespace(texts), ""))

@@ -25,24 +25,21 @@ def test_plain_values_for_json(swept):
 
 
 @pytest.mark.parametrize(
-    ("prices", "metric"),
-    [(series("constant", 60, 1), "total_return"), (series("up", 60, 1), "profit_factor")],
+    ("prices", "metric", "cautions"),
+    [
+        (series("constant", 60, 1), "total_return", ["Odd prices"]),
+        (series("up", 60, 1), "profit_factor", []),
+    ],
 )
-def test_nothing_scored(prices, metric):
+def test_nothing_scored(prices, metric, cautions):
     report = build_report(qmac.optimize(frame(prices), qmac.Grid(windows=range(2, 8)), metric))
     assert (
         report.equity,
         report.distribution,
         report.heatmaps,
         report.metrics,
-        report.cautions,
-    ) == (
-        None,
-        None,
-        None,
-        (),
-        (),
-    )
+        [caution.heading for caution in report.cautions],
+    ) == (None, None, None, (), cautions)
     assert json.dumps(to_json_values(report.to_dict()), allow_nan=False)
 
 
