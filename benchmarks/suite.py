@@ -22,6 +22,7 @@ from benchmarks import (
     objectives,
     original_profile,
     overhead,
+    reading,
     scaling,
     serial,
     start,
@@ -43,6 +44,7 @@ QUICK: dict[str, Callable[[], Section]] = {
     "serial": lambda: serial.measure(1, wide=False),
     "start": lambda: start.measure(3),
     "overhead": lambda: overhead.measure(1, wide=False),
+    "reading": reading.measure,
 }
 FULL: dict[str, Callable[[], Section]] = {
     "original_profile": original_profile.measure,
@@ -56,6 +58,7 @@ FULL: dict[str, Callable[[], Section]] = {
     "serial": serial.measure,
     "start": start.measure,
     "overhead": overhead.measure,
+    "reading": reading.measure,
     "cluster": cluster.measure,
 }
 

@@ -469,10 +469,10 @@ def test_units_and_zones(unit):
 # Cost
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(not LONG, reason="a measurement, with make test-long")
 def test_ten_million_minutes_take_half_a_second():
     """Measured 0.06 to 0.3 s on two busy cores; the bound leaves room for slower ones."""
-    bars = 10_000_000 if LONG else 2_000_000
+    bars = 10_000_000
     rng = np.random.default_rng(0)
     close = 100 * np.exp(np.cumsum(rng.normal(0, 1e-5, bars)))
     index = pd.date_range("1990-01-01", periods=bars, freq="min")

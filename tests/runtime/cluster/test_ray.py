@@ -252,6 +252,7 @@ def test_a_driver_that_is_killed_goes_on_elsewhere(digest, ray_home, tmp_path):
     )  # the Ray that it started ends with it
 
 
+@long
 def test_two_drivers_of_which_one_is_killed(digest, two_nodes, shared_executor, ray_home, pace):
     cluster, _ = two_nodes
     shared_executor.close()  # its actors hold the CPUs
