@@ -17,6 +17,8 @@ from qmac.runs import snapshot
 pytestmark = pytest.mark.alone
 
 CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+KIB = [4, 12, 20, 40, 60, 100, 150, 200, 300, 400, 2000]
+"""Sizes of disks, which fill up at one step after another."""
 needs_two_cpus = pytest.mark.skipif(CPUS < 2, reason="two CPUs are needed")
 WIDE = ("optimize", "--sample", "--windows", "2:600", "--threads", "2", "--max-time", "60s")
 
@@ -101,7 +103,7 @@ def test_polite_makes_way_and_says_so(tmp_path):
 # A disk of some size, from nothing at all to enough; then it is made larger
 
 
-@pytest.mark.parametrize("kib", [4, 12, 20, 40, 60, 100, 150, 200, 300, 400, 2000])
+@pytest.mark.parametrize("kib", KIB if LONG else KIB[::3])
 def test_a_full_disk(kib, tmp_path, monkeypatch):
     plain = qmac.optimize(PRICES, GRID, top=20)
     slow(monkeypatch)

@@ -106,7 +106,8 @@ CALLS = {
     ],
     "fetch": [lambda prices, run, forged: [f"nowhere:{CODES}"]],
 }
-CASES = [(name, call) for name, calls in CALLS.items() for call in calls]
+PLAIN = [(name, call, False) for name, calls in CALLS.items() for call in calls]
+COLORED = [(name, calls[0], True) for name, calls in CALLS.items()]
 
 
 def test_every_command_is_tried():
@@ -114,8 +115,7 @@ def test_every_command_is_tried():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("colored", [False, True])
-@pytest.mark.parametrize(("name", "call"), CASES)
+@pytest.mark.parametrize(("name", "call", "colored"), [*PLAIN, *COLORED])
 def test_no_command_prints_what_moves_the_cursor(
     name, call, colored, prices, run, forged, monkeypatch
 ):

@@ -43,9 +43,10 @@ def test_it_is_the_median_of_all_neighbours(grid, objective, maximize):
     check(qmac.optimize(PRICES, grid, objective, maximize=maximize, top=40, min_trades=0))
 
 
-@pytest.mark.parametrize(
-    "rules", [qmac.Rules(conflict="opposite", fill="next_open"), qmac.Rules(trailing_stop=0.05)]
-)
+RULES = [qmac.Rules(conflict="opposite", fill="next_open"), qmac.Rules(trailing_stop=0.05)]
+
+
+@pytest.mark.parametrize("rules", RULES if LONG else RULES[:1])
 def test_under_rules_and_constraints(rules):
     bounds = {"total_trades": (3, 20), "max_drawdown": (-0.4, None)}
     check(qmac.optimize(PRICES, GRID, rules=rules, constraints=bounds, top=40))

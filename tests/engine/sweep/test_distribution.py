@@ -37,13 +37,15 @@ def test_mean_of_a_metric_is_the_mean_of_its_values(market):
 
 def test_no_minus_zero_and_no_negative_omega(sample):
     for metric in ("omega_ratio", "profit_factor"):
-        asked = {"top": 2, "maximize": False, "min_trades": 0}
-        result = qmac.optimize(
+        result = run_sweep(  # with the kernel of all statistics, which other tests compile
             sample.tail(150),
             qmac.Grid(windows=range(2, 60, 8)),
-            metric,
             qmac.Rules(slippage=0),
-            **asked,
+            objective=metric,
+            maximize=False,
+            top=2,
+            lanes=8,
+            whole=True,
         )
         assert result.distribution.min == 0.0 and not np.signbit(result.distribution.min)
         assert not np.signbit(result.top[metric]).any()

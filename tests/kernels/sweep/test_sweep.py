@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers.faults import LONG
 from helpers.series import frame, series
 from helpers.sweeps import dataset_of
 from helpers.tallies import assert_same, spec_on, swept
@@ -46,14 +47,14 @@ def test_a_stop_ends_the_sweep():
     assert worker.tally.totals.counts[1] == 0 and worker.tally.heap.size[0] == 0
 
 
-@pytest.mark.parametrize(
-    "rules",
-    [
-        qmac.Rules(),
-        qmac.Rules(conflict="opposite", stop_loss=0.1),
-        qmac.Rules(trailing_stop=0.02, max_bars=40),
-    ],
-)
+RULES = [
+    qmac.Rules(),
+    qmac.Rules(trailing_stop=0.02, max_bars=40),
+    qmac.Rules(conflict="opposite", stop_loss=0.1),
+]
+
+
+@pytest.mark.parametrize("rules", RULES if LONG else RULES[:2])
 @pytest.mark.parametrize("tile_bytes", [1 << 11, 1 << 14])
 def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monkeypatch):
     prices, grid = qmac.sample_prices().tail(700), qmac.Grid(windows=range(2, 30))

@@ -22,7 +22,7 @@ from qmac.runtime.cluster.messages import (
     Tick,
 )
 
-SEEDS = 100_000 if LONG else 1_000
+SEEDS = 100_000 if LONG else 400
 
 
 def machine(cells=100, work=1):
