@@ -10,6 +10,8 @@ from helpers.faults import LONG
 
 from qmac.data.anomalies import find_anomalies
 
+pytestmark = pytest.mark.slow
+
 NOW, LATER = pd.Timestamp("2024-06-03 12:00"), pd.Timestamp("2100-01-01")
 RANDOM_BARS = 400
 

@@ -21,6 +21,8 @@ from qmac.data import containers
 from qmac.data.containers import name_series, open_content, strip_endings
 from qmac.errors import PricesError
 
+pytestmark = pytest.mark.slow
+
 TEXT = b"Date,Close\n2001-01-01,5\n" * 50
 
 

@@ -21,6 +21,8 @@ from qmac.errors import OptionError, PricesError
 from qmac.robustness import resampling
 from qmac.robustness.resampling import COLUMNS, NULLS, Resampler, compute_root
 
+pytestmark = pytest.mark.slow
+
 BARS, FIRST = 400, 60
 MOVES = BARS - 1 - FIRST
 PRICES = Prices.of(ohlc("random", BARS, 3).assign(Volume=1000.0), "SPY")

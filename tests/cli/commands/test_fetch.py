@@ -13,6 +13,8 @@ from helpers.vendors import TOO_MANY, Klines, yahoo_days
 
 import qmac
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 SMALL = ["--windows", "2:9", "--top", "3"]
 

@@ -11,6 +11,8 @@ from helpers.terminal import inside, qmac
 from qmac.data.options import ReadOptions
 from qmac.results.reader import load
 
+pytestmark = pytest.mark.slow
+
 FILES = Path(__file__).parents[2] / "data" / "price_files"
 FACTS = {"layout", "close", "adjusted", "bars", "first", "last", "zone", "bars_per_year", "basis"}
 FACTS |= {"warnings"}

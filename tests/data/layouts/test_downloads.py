@@ -11,6 +11,8 @@ from qmac.data.prices import Prices
 from qmac.data.symbols import from_frame
 from qmac.errors import PricesError
 
+pytestmark = pytest.mark.slow
+
 BARCHART = (
     "Time,Open,High,Low,Latest,Change,%Change,Volume\n"
     "2024-01-16,100,102,99,101.5,1,-1.00%,5000\n"

@@ -12,6 +12,8 @@ from qmac.data.prices import Prices
 from qmac.data.symbols import from_frame, read_symbols
 from qmac.errors import PricesError
 
+pytestmark = pytest.mark.slow
+
 BY_NAME = {layout.name: layout for layout in vendors.LAYOUTS}
 WITH_SPLIT = ("Alpha Vantage, adjusted", "Tiingo", "Quandl WIKI")
 OHLCV = "100,102,99,101,5"

@@ -10,6 +10,8 @@ from qmac.data.sources import base
 from qmac.data.sources.base import BarsRequest, find_closed
 from qmac.data.sources.names import parse_names
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("interval", "start", "end"),

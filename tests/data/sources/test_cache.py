@@ -17,6 +17,8 @@ from qmac.data.sources.names import SourceName
 from qmac.errors import SourceError, WriteError
 from qmac.storage import atomic
 
+pytestmark = pytest.mark.slow
+
 NOW = pd.Timestamp("2024-03-15 12:00")
 NAME = SourceName("yahoo", "SPY")
 REQUEST = BarsRequest(NAME)

@@ -10,6 +10,8 @@ from helpers.vendors import CUT, TOO_MANY, Klines
 import qmac
 from qmac.errors import SourceError
 
+pytestmark = pytest.mark.slow
+
 FIRST = pd.Timestamp("2024-03-01", tz="UTC")
 NAME = "binance:BTC/USDT:1h"
 REFUSED = (400, {"code": -1100, "msg": "Illegal characters found in parameter"})

@@ -13,6 +13,8 @@ from qmac.data.sources import fetching, registry
 from qmac.data.sources.base import Bars
 from qmac.errors import OptionError, SourceBusyError, SourceError
 
+pytestmark = pytest.mark.slow
+
 HOURS = "binance:BTC/USDT:1h"
 
 

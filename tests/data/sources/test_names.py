@@ -15,6 +15,8 @@ from qmac.data.sources.names import (
 )
 from qmac.errors import OptionError, SourceError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("text", "names"),

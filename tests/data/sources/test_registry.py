@@ -9,6 +9,8 @@ from qmac.data.sources import registry
 from qmac.data.sources.registry import find_source
 from qmac.errors import SourceError
 
+pytestmark = pytest.mark.slow
+
 
 class Fixed:
     """A source of another package."""

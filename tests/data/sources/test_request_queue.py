@@ -6,6 +6,8 @@ from qmac.data.sources import request_queue
 from qmac.data.sources.request_queue import RequestQueue
 from qmac.errors import SourceBusyError, SourceError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def waits(monkeypatch):

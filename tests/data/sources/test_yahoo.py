@@ -11,6 +11,8 @@ import qmac
 from qmac.data.sources import request_queue
 from qmac.errors import SourceError
 
+pytestmark = pytest.mark.slow
+
 EMPTY = (200, {"chart": {"result": [], "error": None}})
 
 
