@@ -32,6 +32,8 @@ from qmac.runtime.monitoring import progress_log
 from qmac.storage import atomic
 from qmac.strategy.request import check_request
 
+pytestmark = pytest.mark.slow
+
 BARS = ohlc("random", 300, 4)
 SMALL = qmac.Grid(windows=range(2, 12))
 

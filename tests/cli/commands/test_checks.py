@@ -16,6 +16,8 @@ from qmac.runs.tasks import Task
 from qmac.strategy.metrics import METRICS
 from qmac.verification import doctor, vectorbt
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
