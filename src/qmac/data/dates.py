@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qmac._checks import describe
 from qmac.data.bars_per_year import infer_bars_per_year
 from qmac.data.date_numbers import not_dates, read_date_numbers
 from qmac.data.date_texts import FormError, is_numeric, read_texts
@@ -298,21 +297,3 @@ def infer_periods_per_year(index: pd.DatetimeIndex) -> float:
     12.0
     """
     return infer_bars_per_year(index).number
-
-
-def describe_row(index: pd.Index, row: int) -> str:
-    """Return a row's number and date, for messages.
-
-    Parameters
-    ----------
-    index : Index
-        Dates of the rows.
-    row : int
-        From 0.
-
-    Returns
-    -------
-    str
-        Such as ``"row 5 (2024-01-09 00:00:00)"``.
-    """
-    return f"row {row + 1} ({describe(index[row]) if isinstance(index[row], str) else index[row]})"
