@@ -70,6 +70,38 @@ def make_tally(dataset: Dataset, spec: SweepSpec, make: Callable[..., Tally]) ->
     return make(len(dataset.windows), *count_lists(dataset), spec.top, len(spec.bounds))
 
 
+def build_data(dataset: Dataset, spec: SweepSpec, scale: Scale | None, tile: int) -> Data:
+    """Return a sweep as the kernels take it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is swept.
+    spec : SweepSpec
+        What is computed for each combination.
+    scale : Scale or None
+        How scores become integers and bins; None where nothing is summed.
+    tile : int
+        Bars whose tables are in memory at a time.
+
+    Returns
+    -------
+    Data
+        Views of the arrays of the dataset.
+    """
+    return Data(
+        entries=dataset.buys,
+        exits=dataset.sells,
+        values=dataset.trade_values,
+        stops=dataset.stops,
+        facts=dataset.facts,
+        aim=spec.aim,
+        scale=scale,
+        bars=dataset.bars,
+        tile=tile,
+    )
+
+
 class Worker:
     """The workspace of one thread, and its tally of the cells it has swept.
 
@@ -108,18 +140,8 @@ class Worker:
         self._stop = np.zeros(1, np.uint8) if stop is None else stop
         self._sink = sink
         self._width = (0,) * spec.lanes
-        tile = _tile_bars(dataset, spec)
-        self._data = Data(
-            entries=dataset.buys,
-            exits=dataset.sells,
-            values=dataset.trade_values,
-            stops=dataset.stops,
-            facts=dataset.facts,
-            aim=spec.aim,
-            scale=scale,
-            bars=dataset.bars,
-            tile=tile,
-        )
+        tile = count_tile_bars(dataset, spec)
+        self._data = build_data(dataset, spec, scale, tile)
         stored_rows = dataset.buys.count * max(stored_blocks, sink is not None)
         self._workspace = build_workspace(dataset, spec, tile, stored_rows, floors)
         self._tally: Tally | None = None
@@ -197,8 +219,21 @@ def _count_bytes(value: Any) -> int:
     return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
-def _tile_bars(dataset: Dataset, spec: SweepSpec) -> int:
-    """Return the bars of a tile; drawdowns look at the whole series."""
+def count_tile_bars(dataset: Dataset, spec: SweepSpec) -> int:
+    """Return the bars of a tile; drawdowns look at the whole series.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is swept.
+    spec : SweepSpec
+        What is computed for each combination.
+
+    Returns
+    -------
+    int
+        Bars whose tables are in memory at a time.
+    """
     statistics = spec.statistics
     columns = len(statistics & {*ReturnSums._fields, "paid"})
     code_bytes = code_dtype(dataset.bars)(0).itemsize

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.period import code_dtype
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.kernels.compiler.lanes import SUBHISTOGRAMS, allocate
+from qmac.kernels.sweep.best_score import BestWorkspace
 from qmac.kernels.sweep.shared_windows import SharedLanes, Visit
 from qmac.kernels.sweep.sweep import Workspace
 from qmac.kernels.sweep.tally import BINS, BlockLanes, BlockSums, Margin, Margins, Row
@@ -44,21 +45,16 @@ def build_workspace(
     Workspace
         Empty.
     """
-    buys, lanes = dataset.buys, spec.lanes
-    lists, windows = buys.count, len(dataset.windows)
-    code, statistics = code_dtype(dataset.bars), spec.statistics
-    is_whole = tile == dataset.bars
-    depths = int(buys.prefixes.max()) + 1 if is_whole else lists + 1
-    tracks_trade = spec.rules.has_stops and spec.rules.conflict == "ignore"
-    walked = statistics | set(LastTrade._fields) if tracks_trade else statistics
-    rows = np.arange(lists, dtype=np.int32)
+    lanes, lists, windows = spec.lanes, dataset.buys.count, len(dataset.windows)
+    code = code_dtype(dataset.bars)
+    walk = _build_walk(dataset, spec, tile)
     return Workspace(
-        tables=build_tables(tile, lanes, statistics, code),
-        edge=Edge(allocate(1, lanes, code), allocate(1, lanes, np.float64)),
-        states=build_states(depths, lanes, walked, code),
-        cursors=np.zeros(lists, np.int64),
+        tables=walk.tables,
+        edge=walk.edge,
+        states=walk.states,
+        cursors=walk.cursors,
         floors=np.full(lists, -np.inf) if floors is None else floors,
-        every=Visit(rows, buys.prefixes, np.zeros((2, 0), np.int64)),
+        every=walk.every,
         some=_build_visit(lists),
         lanes=BlockLanes(
             lists=np.zeros(lanes, np.int32),
@@ -75,6 +71,64 @@ def build_workspace(
             allocate(2, lanes, np.int64),
             allocate(2, lanes, np.int64),
         ),
+    )
+
+
+def build_best_workspace(dataset: Dataset, spec: SweepSpec, tile: int) -> BestWorkspace:
+    """Return the arrays of one worker that looks for the best score only.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is swept.
+    spec : SweepSpec
+        What is computed for each combination.
+    tile : int
+        Bars whose tables are in memory at a time.
+
+    Returns
+    -------
+    BestWorkspace
+        Empty.
+    """
+    lanes, walk = spec.lanes, _build_walk(dataset, spec, tile)
+    return BestWorkspace(
+        tables=walk.tables,
+        edge=walk.edge,
+        states=walk.states,
+        cursors=walk.cursors,
+        every=walk.every,
+        lists=np.zeros(lanes, np.int32),
+        alive=allocate(1, lanes, code_dtype(dataset.bars)),
+        scores=allocate(1, lanes, np.float64),
+    )
+
+
+class _Walk(NamedTuple):
+    """What entries are walked with."""
+
+    tables: Tables
+    edge: Edge
+    states: WalkState
+    cursors: np.ndarray
+    every: Visit
+
+
+def _build_walk(dataset: Dataset, spec: SweepSpec, tile: int) -> _Walk:
+    """Return tables, states and the order of rows."""
+    buys, lanes = dataset.buys, spec.lanes
+    code, statistics = code_dtype(dataset.bars), spec.statistics
+    is_whole = tile == dataset.bars
+    depths = int(buys.prefixes.max()) + 1 if is_whole else buys.count + 1
+    tracks_trade = spec.rules.has_stops and spec.rules.conflict == "ignore"
+    walked = statistics | set(LastTrade._fields) if tracks_trade else statistics
+    rows = np.arange(buys.count, dtype=np.int32)
+    return _Walk(
+        tables=build_tables(tile, lanes, statistics, code),
+        edge=Edge(allocate(1, lanes, code), allocate(1, lanes, np.float64)),
+        states=build_states(depths, lanes, walked, code),
+        cursors=np.zeros(buys.count, np.int64),
+        every=Visit(rows, buys.prefixes, np.zeros((2, 0), np.int64)),
     )
 
 

@@ -231,7 +231,7 @@ def _raise_list(
         is_clean = is_clean and free[fast, lane] != 0 and free[slow, lane] != 0
     for k in range(first, last):
         m = begin
-        while not is_clean and m < end and not _is_disjoint(entries, k, exits, m):
+        while not is_clean and m < end and not is_disjoint(entries, k, exits, m):
             m += 1
         if m < end:
             lowest[0] = min(lowest[0], score)
@@ -252,7 +252,7 @@ def _offer_pairs(row, exit_list, score, entries, exits, shared_windows, heap):
         index = np.int64(entries.pairs[k]) * exits.pairs.size
         m = begin
         while m < end and may_enter(score, index + exits.pairs[m], heap):
-            if shared_windows or _is_disjoint(entries, k, exits, m):
+            if shared_windows or is_disjoint(entries, k, exits, m):
                 offer(heap, score, index + exits.pairs[m])
             m += 1
         if m == begin:
@@ -260,8 +260,21 @@ def _offer_pairs(row, exit_list, score, entries, exits, shared_windows, heap):
 
 
 @spliced
-def _is_disjoint(entries, k, exits, m):
-    """Whether entry pair ``k`` and exit pair ``m`` share no window."""
+def is_disjoint(entries, k, exits, m):
+    """Whether two pairs share no window.
+
+    Parameters
+    ----------
+    entries, exits : Pairs
+        Pairs of the lists of each side.
+    k, m : int
+        A pair of entries and one of exits.
+
+    Returns
+    -------
+    bool
+        True where all four windows differ across the sides.
+    """
     return (
         entries.fast[k] != exits.fast[m]
         and entries.fast[k] != exits.slow[m]

@@ -85,7 +85,7 @@ class Data(NamedTuple):
     stops: Stops | None
     facts: Facts
     aim: Aim
-    scale: Scale
+    scale: Scale | None  # None where nothing is summed
     bars: int  # T
     tile: int  # bars whose tables are in memory at a time
 
@@ -240,7 +240,7 @@ def _walk_rows(width, tile, cell, data, workspace, tally, stop):
         if stop[0]:
             return False
         row = item(cell.visit.rows, i)
-        state = _walk_row(
+        state = walk_row(
             width, tile, i, row, cell.visit.prefixes, data.entries.crosses, data.values,
             data.stops, data.facts.first, workspace.tables, workspace.states, workspace.cursors,
         )  # fmt: skip
@@ -256,13 +256,35 @@ def _walk_rows(width, tile, cell, data, workspace, tally, stop):
 
 
 @spliced
-def _walk_row(
-    width, tile, i, row, prefixes, crosses, values, stops, start, tables, states, cursors
-):
+def walk_row(width, tile, i, row, prefixes, crosses, values, stops, start, tables, states, cursors):
     """Return the state of the lanes after the entries of a row within a tile.
 
     It is stored where a later row or tile goes on from it.
     A tile that is the whole series starts from what the row before has in common with this one.
+
+    Parameters
+    ----------
+    width : tuple of int
+        One item a lane.
+    tile : Tile
+        Bars of the tables.
+    i, row : int
+        Place among the rows that are walked; number of the entry list.
+    prefixes : ndarray
+        ``(N + 1,)`` entries that each row has in common with the one before.
+    crosses : Crosses
+        Entries of all lists.
+    values, stops, start, tables : TradeValues, Stops or None, int, Tables
+        What trades are scored with, see ``walk.enter``.
+    states : WalkState
+        Stored states.
+    cursors : ndarray
+        ``(N,)`` int64, where the entries of each row go on after a tile.
+
+    Returns
+    -------
+    WalkState
+        Of each lane.
     """
     begin, end = item(crosses.starts, row), item(crosses.starts, row + 1)
     if tile.end - tile.begin == tile.length:

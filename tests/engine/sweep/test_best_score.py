@@ -1,0 +1,83 @@
+"""The best score alone equals the first of a whole sweep, to the bit."""
+
+import numpy as np
+import pytest
+from helpers.faults import LONG
+from helpers.sweeps import AllStatistics, custom_spec, dataset_of, prepared, run_sweep
+
+import qmac
+from qmac.engine.sweep import worker
+from qmac.engine.sweep.best_score import compute_best_score
+from qmac.strategy.metrics import MEASURES
+
+LANES = 8
+STOPS = [{}, {"stop_loss": 0.05, "max_bars": 30}]
+
+
+def best_of(prices, grid, rules, **options):
+    """Return the best score alone, by the kernel of all statistics."""
+    series = prepared(prices, grid, rules)
+    spec = custom_spec(series, grid, **options)
+    values = {name: getattr(spec, name) for name in spec.__dataclass_fields__}
+    spec = AllStatistics(**{**values, "lanes": LANES})
+    return compute_best_score(dataset_of(prices, grid, rules, spec.statistics), spec)
+
+
+def first_of(prices, grid, rules, **options):
+    """Return the first score of a whole sweep."""
+    return run_sweep(prices, grid, rules, lanes=LANES, whole=True, **options).top_scores[0]
+
+
+@pytest.mark.parametrize("objective", sorted(MEASURES))
+@pytest.mark.parametrize("stops", STOPS)
+def test_every_objective(market, objective, stops):
+    prices, grid = market
+    options = {"objective": objective, "constraints": {"total_trades": (2, None)}}
+    for maximize in (True, False):
+        sign = 1 if maximize else -1
+        best = best_of(prices, grid, qmac.Rules(**stops), maximize=maximize, **options)
+        first = first_of(prices, grid, qmac.Rules(**stops), maximize=maximize, **options)
+        assert best == sign * first
+
+
+@pytest.mark.parametrize("shared_windows", [False, True])
+@pytest.mark.parametrize("conflict", ["ignore", "opposite"])
+def test_conflicts_and_shared_windows(market, shared_windows, conflict):
+    prices, _ = market
+    grid = qmac.Grid(windows=[2, 3, 5, 8], shared_windows=shared_windows)
+    for rules in (
+        qmac.Rules(conflict=conflict, **stops) for stops in (STOPS if LONG else STOPS[:1])
+    ):
+        assert best_of(prices, grid, rules) == first_of(prices, grid, rules)
+
+
+def test_tiles_of_time(market, monkeypatch):
+    prices, grid = market
+    whole = best_of(prices, grid, qmac.Rules())
+    monkeypatch.setattr(worker, "WHOLE_BYTES", 1 << 12)
+    monkeypatch.setattr(worker, "TILE_BYTES", 1 << 12)
+    assert best_of(prices, grid, qmac.Rules()) == whole
+
+
+def test_nothing_is_scored(market):
+    prices, grid = market
+    options = {"constraints": {"total_trades": (10_000, None)}}
+    assert best_of(prices, grid, qmac.Rules(), **options) == -np.inf
+
+
+def test_a_stop_ends_the_search(market):
+    prices, grid = market
+    series = prepared(prices, grid)
+    spec = custom_spec(series, grid)
+    dataset = dataset_of(prices, grid, qmac.Rules(), spec.statistics)
+    assert compute_best_score(dataset, spec, np.ones(1, np.uint8)) is None
+
+
+@pytest.mark.skipif(not LONG, reason="with make test-long")
+@pytest.mark.parametrize("bars", [800, 2000, 5031])
+@pytest.mark.parametrize("objective", ["total_return", "sharpe_ratio"])
+def test_long_series(bars, objective):
+    prices, grid = qmac.sample_prices().tail(bars), qmac.Grid(windows=range(2, 252, 5))
+    assert best_of(prices, grid, qmac.Rules(), objective=objective) == first_of(
+        prices, grid, qmac.Rules(), objective=objective
+    )
