@@ -25,9 +25,10 @@ ABOVE, BELOW = 0, 1
 """Directions of crosses."""
 AVERAGED_BARS = 50_000
 """Bars of all windows that are averaged in one call of the kernel: a part of a millisecond."""
-BUFFERED_BARS = 250_000
+BUFFERED_BARS, BUFFERED_BARS_ALONE = 250_000, 4_000_000
 """Room for crosses of each direction in one call of the kernel: half a MB to one, of which little
-is touched."""
+is touched; and where one thread makes all calls. Each call holds the interpreter for 30 us, in
+which resamples on other threads wait."""
 
 
 def compute_averages(
@@ -194,7 +195,7 @@ def find_all_crosses(
     code = code_dtype(period.close.size)
     offset = period.first - before
     most = length // 2 + 1  # a pair cannot cross above on two bars in a row
-    at_once = max(1, BUFFERED_BARS // most)
+    at_once = max(1, (BUFFERED_BARS_ALONE if mapped is map else BUFFERED_BARS) // most)
     fast, slow = pairs
 
     def find(begin: int) -> list[tuple[np.ndarray, np.ndarray]]:
