@@ -5,6 +5,7 @@ The packages, from the command line down to the kernels. Each imports only packa
     cli           the command line
     report        what was found, for people: pages, figures, terminal
     verification  is the engine right, here and now?
+    robustness    is the best combination luck?
     api           read_prices, optimize, optimize_many, resume
     jobs          from a request to results, series after series
     results       the answer, in memory and on disk
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from qmac.results.collection import Results
     from qmac.results.reader import load
     from qmac.results.result import Result
+    from qmac.robustness.luck import luck
     from qmac.runtime.cluster.ray_executor import RayExecutor as RayExecutor
     from qmac.runtime.resources.limits import Limits
     from qmac.strategy.grid import Grid
@@ -58,6 +60,7 @@ __all__ = [
     "evaluate",
     "fetch",
     "load",
+    "luck",
     "optimize",
     "optimize_many",
     "read_prices",
@@ -80,6 +83,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "evaluate": "engine.backtest.batch",
     "fetch": "data.sources.fetching",
     "load": "results.reader",
+    "luck": "robustness.luck",
     "optimize": "api",
     "optimize_many": "api",
     "read_prices": "api",
@@ -88,6 +92,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
 }
 _views.register(
     {
+        "luck": "qmac.robustness.luck:luck",
         "report": "qmac.report.html.page:write_report",
         "map": "qmac.report.html.figures:plot_result_map",
         "result": "qmac.report.html.notebook:render_result",

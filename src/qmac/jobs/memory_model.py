@@ -15,6 +15,7 @@ from qmac.engine.dataset.period import code_dtype
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import ABOVE, find_all_crosses
 from qmac.engine.sweep.spec import SweepSpec
+from qmac.engine.sweep.worker import WHOLE_BYTES
 from qmac.errors import OptionError
 from qmac.kernels.sweep.sweep import sweep_cells
 from qmac.runtime.resources.admission import admit
@@ -113,6 +114,32 @@ def _dataset_bytes(series: PreparedSeries, grid: Grid, crosses: int) -> int:
     crosses_bytes = crosses * (CROSS_BYTES + 2 * code_bytes)
     pairs_bytes = PAIR_BYTES * (grid.buys.size + grid.sells.size)
     return averages_bytes + crosses_bytes + pairs_bytes
+
+
+def resample_bytes(series: PreparedSeries, grid: Grid, spec: SweepSpec) -> int:
+    """Return the bytes that one thread needs to sweep a resample for its best score.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        The real market; a resample has about as many crosses.
+    grid : Grid
+        Window sets.
+    spec : SweepSpec
+        What is computed for each combination.
+
+    Returns
+    -------
+    int
+        An estimate from above: dataset, tables and states of one lane block.
+    """
+    bars = series.period.close.size
+    columns = 1 + len(spec.statistics)
+    table_bytes = 8 * columns * spec.lanes * bars
+    is_tiled = table_bytes > WHOLE_BYTES and "worst" not in spec.statistics
+    rows_bytes = 8 * columns * spec.lanes * (grid.buys.size if is_tiled else bars)
+    tables_bytes = WHOLE_BYTES if is_tiled else table_bytes
+    return dataset_bytes(series, grid) + tables_bytes + rows_bytes
 
 
 def loading_bytes() -> int:

@@ -316,6 +316,28 @@ class Result:
         written: Path = _views.draw("report", shown, check_path("path", path))
         return written
 
+    def luck(self, resamples: int = 199, **options: Any) -> Any:
+        """Return how often luck alone does as well as the best combination.
+
+        Parameters
+        ----------
+        resamples : int, default 199
+            Random markets of each null hypothesis, at most.
+        **options : Any
+            See ``qmac.luck``.
+
+        Returns
+        -------
+        Luck
+            The p-value, its bounds, and what they say.
+
+        Raises
+        ------
+        InputError
+            As ``qmac.luck``.
+        """
+        return _views.draw("luck", self, resamples, **options)
+
     def plot_map(self, rows: str, columns: str, stat: str = "max") -> Any:
         """Draw ``map`` as a heat map.
 

@@ -38,7 +38,7 @@ def value_of(part):
 
 
 def build_queue(most=5, count=COUNT, done=None):
-    return PartQueue({"a": Enough(most), "b": Enough(most)}, count, done)
+    return PartQueue({"a": Enough(most), "b": Enough(most)}, {"a": count, "b": count}, done)
 
 
 def always(threads):

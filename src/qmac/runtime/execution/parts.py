@@ -37,15 +37,15 @@ PartsMonitor = Callable[[], WorkerDirective]
 class PartQueue:
     """Which parts of some sequences are to be done, and what those that are done have brought.
 
-    A sequence ends after ``count`` values, or earlier, once its counter has enough. Parts are
+    A sequence ends after all of its values, or earlier, once its counter has enough. Parts are
     handed out by number, from each sequence in turn, so that sequences end at about the same time.
 
     Parameters
     ----------
     counters : mapping of str to callable
         The counter of each sequence, by its name.
-    count : int
-        Most parts of a sequence.
+    counts : mapping of str to int
+        Most parts of each sequence.
     done : mapping of Part to float, optional
         Values of parts that were done before.
     """
@@ -53,10 +53,10 @@ class PartQueue:
     def __init__(
         self,
         counters: Mapping[str, Counter],
-        count: int,
+        counts: Mapping[str, int],
         done: Mapping[Part, float] | None = None,
     ) -> None:
-        self.count = count
+        self.counts = dict(counts)
         self.lock = threading.Lock()
         self.values: dict[str, list[float]] = {name: [] for name in counters}
         """Values that count, in order, by sequence."""
@@ -65,7 +65,7 @@ class PartQueue:
         self._waiting = {
             part: value
             for part, value in (done or {}).items()
-            if part.sequence in counters and part.number < count
+            if part.number < counts.get(part.sequence, 0)
         }
         """Values of parts before which another one is not done."""
         self._taken = set(self._waiting)
@@ -79,7 +79,7 @@ class PartQueue:
     def size(self) -> int:
         """Parts of all sequences, as far as it is known where they end."""
         return sum(
-            len(values) if name in self._ended else self.count
+            len(values) if name in self._ended else self.counts[name]
             for name, values in self.values.items()
         )
 
@@ -129,7 +129,7 @@ class PartQueue:
         numbers = [
             (number, place, name)
             for place, (name, number) in enumerate(self._next.items())
-            if name not in self._ended and number < self.count
+            if name not in self._ended and number < self.counts[name]
         ]
         if not numbers:
             return None
@@ -161,7 +161,7 @@ class PartQueue:
                 return
             values.append(value)
             is_enough = self._counters[name](value)
-            if is_enough or len(values) == self.count:
+            if is_enough or len(values) == self.counts[name]:
                 self._end(name)
 
     def _end(self, name: str) -> None:

@@ -1,0 +1,382 @@
+"""The answer to whether the best combination is luck, in memory and as a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from qmac._checks import check_path
+from qmac._fields import protected
+from qmac.errors import ResultError
+from qmac.robustness.chance import LEVEL, Conclusion, Exceedances, Interval, conclude
+from qmac.robustness.chance import count_exceedances as count
+from qmac.robustness.sentences import Facts, describe
+from qmac.storage.atomic import write_whole
+from qmac.storage.files import read_bytes, resolve_typed
+from qmac.storage.json_text import compute_checksum, to_json_values
+from qmac.storage.refusals import describe_damage, describe_refusal, is_fault
+from qmac.strategy.formatting import format_value
+from qmac.strategy.objective import Objective
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Of the best values of random markets."""
+FORMAT = 1
+"""Version of the file; a number in it."""
+
+
+@protected("hold_metrics", "scores_by_null", "degradations")
+@dataclass(frozen=True, eq=False, repr=False)
+class Luck:
+    """How often luck alone does as well as the best combination. Nothing of it can be changed."""
+
+    name: str
+    """Symbol."""
+    metric: Objective
+    """How combinations were ranked, and how scores become values."""
+    combinations: int
+    """Size of the grid."""
+    score: float
+    """Score of the best combination, the higher the better."""
+    hold_metrics: dict[str, float]
+    """Metrics of buy & hold."""
+    scores_by_null: dict[str, np.ndarray]
+    """Best score of each resample that counts, in the order of their numbers; -inf where no
+    combination was scored."""
+    stop_after: int | None
+    """Resamples that are at least as good, after which counting stops."""
+    tried: int
+    """Searches of which this is the best, itself included."""
+    seed: int
+    question: str
+    """Checksum of request, prices, kernels and seed."""
+    elapsed: float
+    """Seconds."""
+    degradations: list[dict[str, Any]] = field(default_factory=list)
+    """Steps of the governor; none of them changes the answer."""
+
+    @functools.cached_property
+    def counts(self) -> Mapping[str, Exceedances]:
+        """Counts by null hypothesis."""
+        scores = self.scores_by_null.items()
+        return {null: count(values, self.score, self.stop_after) for null, values in scores}
+
+    @functools.cached_property
+    def conclusion(self) -> Conclusion:
+        """What all null hypotheses say together."""
+        return conclude(self.counts, self.tried)
+
+    @property
+    def p(self) -> float:
+        """Probability that luck alone does as well: the larger one of the null hypotheses, times
+        the searches that were tried."""
+        return self.conclusion.p
+
+    @property
+    def interval(self) -> Interval:
+        """Bounds of the p that infinitely many resamples would give, with 95 % confidence."""
+        return self.conclusion.interval
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says: one of ``chance.VERDICTS``."""
+        return self.conclusion.verdict
+
+    @property
+    def decided_by(self) -> str:
+        """Null hypothesis with the largest p."""
+        return self.conclusion.decided_by
+
+    @property
+    def objective(self) -> str:
+        """The metric that ranks combinations."""
+        return self.metric.metric
+
+    @property
+    def maximize(self) -> bool:
+        """Whether the highest objective is the best."""
+        return self.metric.maximize
+
+    @property
+    def best(self) -> float:
+        """Objective of the best combination."""
+        return self._convert(self.score)
+
+    @property
+    def hold(self) -> float:
+        """Objective of buy & hold on the same bars; NaN where it is undefined."""
+        return self.hold_metrics.get(self.objective, math.nan)
+
+    def _convert(self, score: float) -> float:
+        return self.metric.value(score * self.metric.sign)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Resamples that count: null, number, score (the higher the better), value."""
+        frames = [
+            pd.DataFrame({"null": null, "number": np.arange(scores.size), "score": scores})
+            for null, scores in self.scores_by_null.items()
+        ]
+        frame = pd.concat(frames, ignore_index=True)
+        values = self.metric.values(self.metric.sign * frame["score"].to_numpy())
+        frame["value"] = np.where(np.isfinite(frame["score"]), values, np.nan)
+        return frame
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each null hypothesis: counts, p, its bounds, quantiles of the best values."""
+        rows = []
+        for null, counts in self.counts.items():
+            rows.append(
+                {
+                    "null": null,
+                    "resamples": counts.resamples,
+                    "at_least": counts.at_least,
+                    "p": counts.p,
+                    "low": counts.interval.low,
+                    "high": counts.interval.high,
+                    "stopped": counts.is_stopped,
+                    "nothing_scored": self._count_unscored(null),
+                }
+                | {f"q{100 * q:02.0f}": value for q, value in self._find_quantiles(null).items()}
+            )
+        return pd.DataFrame(rows)
+
+    def _count_unscored(self, null: str) -> int:
+        return int(np.isneginf(self.scores_by_null[null]).sum())
+
+    def _find_quantiles(self, null: str) -> dict[float, float]:
+        """Return quantiles of the best values of the resamples in which something was scored."""
+        scores = self.scores_by_null[null]
+        values = self.metric.values(self.metric.sign * scores[np.isfinite(scores)])
+        if not values.size:
+            return dict.fromkeys(QUANTILES, math.nan)
+        return dict(zip(QUANTILES, np.quantile(values, QUANTILES).tolist(), strict=True))
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the question and the scores that count: equal for any threads or machine."""
+        digest = hashlib.sha256(self.question.encode())
+        for null, scores in self.scores_by_null.items():
+            digest.update(f" {null} {scores.size} ".encode())
+            digest.update(scores.astype("<f8").tobytes())
+        return digest.hexdigest()
+
+    @property
+    def headline(self) -> str:
+        """What is asked about, in a sentence."""
+        best, hold = (format_value(self.objective, value) for value in (self.best, self.hold))
+        return (
+            f"{self.name}: the best of {self.combinations:,} window sets has a {self.objective} of "
+            f"{best}; buy & hold {hold}."
+        )
+
+    @property
+    def sentences(self) -> list[str]:
+        """What the counts say, in words."""
+        has_risen = self.hold_metrics.get("total_return", 0.0) >= 0
+        facts = Facts(self.name, self.objective, has_risen, self.tried)
+        sentences = describe(facts, self.conclusion, dict(self.counts))
+        unscored = sum(map(self._count_unscored, self.scores_by_null))
+        if unscored:
+            sentences.append(
+                f"In {unscored} of the random markets no combination passed the constraints; they "
+                "count as worse."
+            )
+        return sentences
+
+    def summary(self) -> dict[str, Any]:
+        """Return everything but the single scores.
+
+        Returns
+        -------
+        dict
+            Plain values, for JSON.
+        """
+        rows = self.table.rename(columns={"null": "name"})
+        names = [f"q{100 * q:02.0f}" for q in QUANTILES]
+        nulls = [
+            {name: value for name, value in row.items() if name not in names}
+            | {"quantiles": {str(q): row[name] for q, name in zip(QUANTILES, names, strict=True)}}
+            for row in rows.to_dict("records")
+        ]
+        values = {
+            "name": self.name,
+            "objective": self.objective,
+            "maximize": self.maximize,
+            "combinations": self.combinations,
+            "best": self.best,
+            "hold": self.hold,
+            "p": self.p,
+            "low": self.interval.low,
+            "high": self.interval.high,
+            "level": LEVEL,
+            "verdict": self.verdict,
+            "decided_by": self.decided_by,
+            "tried": self.tried,
+            "seed": self.seed,
+            "stop_after": self.stop_after,
+            "nulls": nulls,
+            "digest": self.digest,
+            "elapsed": self.elapsed,
+            "degradations": self.degradations,
+            "sentences": self.sentences,
+        }
+        plain: dict[str, Any] = to_json_values(values)
+        return plain
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return f"Luck({self.headline} p {self.p:.3f}, {low:.3f} to {high:.3f}: {self.verdict})"
+
+    def save(self, path: str | Path) -> Path:
+        """Write the answer into a file of JSON, all or nothing.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; an older one is replaced.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        WriteError
+            If the system refuses it.
+        """
+        path = check_path("path", path, is_new=True)
+        try:
+            path = resolve_typed(path).absolute()
+        except OSError as error:
+            raise describe_refusal(path, error, "file") from None
+        write_luck(self, path)
+        return path
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, with a checksum.
+
+        Returns
+        -------
+        dict
+            ``Luck.from_dict`` builds the same answer from it.
+        """
+        answer = {name: getattr(self, name) for name in FIELDS}
+        answer["metric"] = dataclasses.asdict(self.metric)
+        answer["scores_by_null"] = {
+            null: to_json_values(scores.tolist()) for null, scores in self.scores_by_null.items()
+        }
+        values = {
+            "format": FORMAT,
+            "luck": self.summary(),
+            "answer": to_json_values(answer),
+        }
+        return values | {"checksum": compute_checksum(values)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Luck:
+        """Build an answer from plain values of an untrusted file.
+
+        Parameters
+        ----------
+        values : mapping
+            What ``to_dict`` returned.
+
+        Returns
+        -------
+        Luck
+            The same answer.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError, AttributeError
+            If it is anything else.
+        """
+        if values["checksum"] != compute_checksum(values):
+            raise ValueError("its checksum differs")
+        if values["format"] != FORMAT:
+            raise ValueError(f"its format is {values['format']}, not {FORMAT}")
+        answer = {name: values["answer"][name] for name in FIELDS}
+        answer["metric"] = Objective(**answer["metric"])
+        answer["hold_metrics"] = {
+            metric: _read_number(value, math.nan)
+            for metric, value in answer["hold_metrics"].items()
+        }
+        answer["scores_by_null"] = {
+            str(null): np.array([_read_number(score, -math.inf) for score in scores])
+            for null, scores in answer["scores_by_null"].items()
+        }
+        luck = cls(**answer)
+        if luck.digest != values["luck"]["digest"]:
+            raise ValueError("its digest differs")
+        return luck
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Luck))
+
+
+def _read_number(value: Any, missing: float) -> float:
+    """Return a number of a file, where JSON has null for one that is not finite."""
+    return missing if value is None else float(value)
+
+
+def write_luck(luck: Luck, path: Path) -> None:
+    """Write an answer into a file, all or nothing.
+
+    Parameters
+    ----------
+    luck : Luck
+        The answer.
+    path : Path
+        The file; no part of it is a link.
+
+    Raises
+    ------
+    WriteError
+        If the system refuses it.
+    """
+    try:
+        write_whole(path, [json.dumps(luck.to_dict()).encode()])
+    except OSError as error:
+        raise describe_refusal(path, error, "file") from None
+
+
+def read_luck(path: Path) -> Luck:
+    """Read an answer that ``Luck.save`` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file; no part of it is a link.
+
+    Returns
+    -------
+    Luck
+        The same answer.
+
+    Raises
+    ------
+    ResultError
+        If there is none, or it is damaged.
+    """
+    try:
+        return Luck.from_dict(json.loads(read_bytes(path)))
+    except FileNotFoundError:
+        raise ResultError(f"{path}: there is no such file. Check the path.") from None
+    except Exception as error:  # an untrusted file can fail in any way
+        if is_fault(error):
+            raise
+        raise ResultError(
+            f"{path} is damaged: {describe_damage(error)}.", "Run qmac luck again."
+        ) from None

@@ -1,0 +1,326 @@
+"""Is the best combination luck? The whole grid, swept again on random markets."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qmac._checks import check_callable, check_choice, check_count, check_instance, check_path
+from qmac.errors import InternalError, OptionError, ResultError
+from qmac.jobs.memory_model import (
+    COMPILING_BYTES,
+    before_compiling,
+    loading_bytes,
+    resample_bytes,
+)
+from qmac.jobs.runner import count_threads
+from qmac.jobs.waiting import Patience
+from qmac.results.result import Result
+from qmac.robustness.answer import Luck
+from qmac.robustness.chance import LEAST_RESAMPLES, LEAST_STOP_AFTER, STOP_AFTER
+from qmac.robustness.luck_monitor import LuckMonitor
+from qmac.robustness.luck_store import LuckStore, build_store
+from qmac.robustness.resample_sweep import REAL, ResampleSweep
+from qmac.robustness.resampling import MOST_SEED, NULLS
+from qmac.runs.header import Identity, prices_checksum
+from qmac.runs.records import Record
+from qmac.runtime.execution.parts import Counter, Part, PartQueue, run_parts
+from qmac.runtime.monitoring.status import Listener
+from qmac.runtime.resources.admission import Shortage, admit
+from qmac.runtime.resources.governor import Governor
+from qmac.runtime.resources.limits import Limits
+from qmac.runtime.resources.probes import Probe
+from qmac.storage.json_text import compute_checksum
+
+RESAMPLES = 199
+MOST_RESAMPLES = 1_000_000
+"""Their records are read into memory."""
+
+
+def luck(  # noqa: PLR0913 - public signature
+    result: Result,
+    resamples: int = RESAMPLES,
+    *,
+    nulls: Sequence[str] = tuple(NULLS),
+    stop_after: int | None = STOP_AFTER,
+    seed: int = 1,
+    tried: int = 1,
+    threads: int | None = None,
+    progress: Listener | None = None,
+    out: str | Path | None = None,
+    limits: Limits | None = None,
+) -> Luck:
+    """Return how often luck alone does as well as the best combination of a result.
+
+    The same grid is swept, by the same rules, on random markets that are like the real one except
+    that nothing in them can be predicted.
+
+    Parameters
+    ----------
+    result : Result
+        The answer of a sweep, with its prices.
+    resamples : int, default 199
+        Random markets of each null hypothesis, at most.
+    nulls : sequence of str, default ("shuffle", "mirror")
+        How random markets are drawn: moves in random order, and moves in random direction. The
+        larger p counts.
+    stop_after : int, optional
+        Random markets at least as good after which a null hypothesis is not swept any further:
+        luck is the answer. None: all are swept.
+    seed : int, default 1
+        Of the random words.
+    tried : int, default 1
+        Searches (grids, objectives, rules, symbols) of which this is the best; p is multiplied by
+        it.
+    threads : int, optional
+        Number of threads; all CPUs that the process may use by default. The answer does not depend
+        on it.
+    progress : callable, optional
+        Called about ten times a second with a ``Status``.
+    out : str or Path, optional
+        Directory of the run that has the result, or another one: what was swept is written there,
+        and the same call goes on after an interruption, or with more resamples.
+    limits : Limits, optional
+        Limits of memory, CPUs, disk and time; ``Limits()`` by default.
+
+    Returns
+    -------
+    Luck
+        The p-value, its bounds, and what they say.
+
+    Raises
+    ------
+    ResultError
+        If the result has no best combination, no prices, averages of its own, cells that failed or
+        other kernels; or ``out`` is in use, holds something else, or cannot be written.
+    PricesError
+        If there are too few moves, or they are too large.
+    OptionError
+        If another argument is invalid.
+    Stopped
+        If a limit ended the run.
+
+    Examples
+    --------
+    >>> import qmac
+    >>> result = qmac.optimize(qmac.sample_prices().tail(500), qmac.Grid(windows=range(10, 60, 10)))
+    >>> answer = qmac.luck(result, resamples=39)
+    >>> answer.verdict, answer.table["null"].tolist()
+    ('luck_alone_brings_this', ['shuffle', 'mirror'])
+    """
+    check_callable("progress", progress)
+    plan = _Plan.check(resamples, nulls, stop_after, seed, tried)
+    place = None if out is None else check_path("out", out, is_new=True)
+    limits = Limits.of(limits)
+    threads = count_threads(limits, threads)
+    identity = _check_result(result)
+    request = dataclasses.replace(result.request, rules=result.replay_rules)
+    sweep = ResampleSweep.build(result.series.prices, request, plan.nulls, plan.seed)
+    sweep.check_prices(plan.resamples)
+    question = _describe_question(identity, plan.seed)
+    store = build_store(place, identity, question)
+    with store.opened(progress) as listener:
+        run = _Run(result, plan, sweep, store, limits, threads, listener)
+        return store.store(run.compute(identity))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How random markets are drawn and counted; checked."""
+
+    resamples: int
+    nulls: tuple[str, ...]
+    stop_after: int | None
+    seed: int
+    tried: int
+
+    @classmethod
+    def check(cls, resamples: Any, nulls: Any, stop_after: Any, seed: Any, tried: Any) -> _Plan:
+        """Return a plan of the arguments of a user."""
+        resamples = check_count("resamples", resamples, 1, MOST_RESAMPLES)
+        if resamples < LEAST_RESAMPLES:
+            raise OptionError(
+                f"resamples must be at least {LEAST_RESAMPLES}, got {resamples}: p cannot be below "
+                f"1 / (resamples + 1), {1 / (resamples + 1):.2g}. Use {RESAMPLES}."
+            )
+        if stop_after is not None:
+            stop_after = check_count("stop_after", stop_after, LEAST_STOP_AFTER)
+        return cls(
+            resamples,
+            _check_nulls(nulls),
+            stop_after,
+            check_count("seed", seed, 0, MOST_SEED),
+            check_count("tried", tried, 1),
+        )
+
+
+def _check_nulls(nulls: Any) -> tuple[str, ...]:
+    if isinstance(nulls, str):
+        nulls = (nulls,)
+    try:
+        names = tuple(check_choice("null", null, NULLS) for null in nulls)
+    except TypeError:
+        names = ()
+    if not names or len(set(names)) < len(names):
+        raise OptionError(
+            f"nulls must be different names of {', '.join(NULLS)}, got {nulls!r}. Leave it out for "
+            "all of them."
+        )
+    return names
+
+
+def _check_result(result: Any) -> Identity:
+    """Return what a result is of, if random markets can be swept as it was."""
+    check_instance("result", result, Result, "Use what qmac.optimize or qmac.load returns.")
+    name = result.prices["name"]
+    if result.best is None:
+        raise ResultError(
+            f"{name}: no combination was scored, so there is no best to ask about. Use looser "
+            "constraints, and sweep again."
+        )
+    if result.prices["averages"] == "own":
+        raise ResultError(
+            f"{name} was swept on averages of your own, which cannot be worked out on other "
+            "prices. Use averages of qmac: Rules(average=...)."
+        )
+    if result.failed:
+        raise ResultError(
+            f"{name}: {len(result.failed)} cells failed, and the best may be among them. Sweep "
+            "them first: qmac resume --retry-failed."
+        )
+    fingerprint = result.fingerprint
+    if fingerprint is None or not fingerprint.is_of_this_version:
+        raise ResultError(
+            f"{name} was swept by kernels that are not those of this version, so scores cannot be "
+            "compared to the last bit. Sweep it again."
+        )
+    if result.source is None:
+        raise ResultError(
+            f"the prices of {name} are not with this result. Add them: "
+            "result.with_prices(prices), or --prices FILE."
+        )
+    checksum = prices_checksum(result.series.prices)
+    if checksum != result.prices["sha256"]:
+        raise ResultError(
+            f"these are not the prices of this result: their checksum differs. Use the file that "
+            f"{name} was swept on."
+        )
+    return Identity(fingerprint, name, checksum)
+
+
+def _describe_question(identity: Identity, seed: int) -> dict[str, Any]:
+    """Return everything that the best scores of random markets follow from."""
+    question = identity.to_dict() | {"seed": seed}
+    del question["top"]
+    return question
+
+
+class _Exceedances:
+    """A counter of resamples that are at least as good."""
+
+    def __init__(self, score: float, most: int | None) -> None:
+        self._score, self._most = score, most
+        self._count = 0
+
+    def __call__(self, score: float) -> bool:
+        self._count += score >= self._score
+        return self._count == self._most
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The sweeps of random markets that one call makes."""
+
+    result: Result
+    plan: _Plan
+    sweep: ResampleSweep
+    store: LuckStore
+    limits: Limits
+    threads: int
+    listener: Listener | None
+
+    @property
+    def score(self) -> float:
+        """Score of the best combination, the higher the better."""
+        return float(self.result.top_scores[0]) * self.sweep.spec.objective.sign
+
+    def compute(self, identity: Identity) -> Luck:
+        """Sweep what is left, and return what it says."""
+        began = time.perf_counter()
+        queue = self._build_queue()
+        governor = Governor(self.limits, Probe(self.store.directory, children=True), self.threads)
+        if not queue.is_complete:
+            self._sweep(queue, governor)
+        question = compute_checksum(_describe_question(identity, self.plan.seed))
+        return Luck(
+            name=self.result.prices["name"],
+            metric=self.sweep.spec.objective,
+            combinations=self.result.grid.size,
+            score=self.score,
+            hold_metrics=self.result.hold,
+            scores_by_null={null: np.array(queue.values[null]) for null in self.plan.nulls},
+            stop_after=self.plan.stop_after,
+            tried=self.plan.tried,
+            seed=self.plan.seed,
+            question=question,
+            elapsed=time.perf_counter() - began,
+            degradations=governor.degradations,
+        )
+
+    def _build_queue(self) -> PartQueue:
+        """Return what is to be swept, without what earlier processes have swept."""
+        counters: dict[str, Counter] = {REAL: self._check_real}
+        for null in self.plan.nulls:
+            counters[null] = _Exceedances(self.score, self.plan.stop_after)
+        counts = {REAL: 1} | dict.fromkeys(self.plan.nulls, self.plan.resamples)
+        done = {Part(null, number): score for null, number, score in self.store.read()}
+        return PartQueue(counters, counts, done)
+
+    def _check_real(self, score: float) -> bool:
+        """Check that the real market, swept as random ones are, has the best of the result."""
+        if score != self.score:
+            raise InternalError(
+                f"the best score of {self.result.prices['name']} is {score!r} by the sweep of "
+                f"random markets, not {self.score!r}, which the result has."
+            )
+        return True
+
+    def _sweep(self, queue: PartQueue, governor: Governor) -> None:
+        """Sweep what is left in a queue."""
+        if self.store.directory is not None:
+            governor.admit_disk(None)
+        name, size = self.result.prices["name"], self.result.grid.size
+        limits, listener = self.limits, self.listener
+        patience = Patience(name, size, governor, listener)
+        threads = self._admit(governor, patience)
+
+        def check_compiling() -> None:
+            admit(limits, governor.read_now(), COMPILING_BYTES, 0, 1)
+
+        monitor = LuckMonitor(name, size, queue, self.store, governor, listener, threads)
+        with before_compiling(check_compiling):
+            run_parts(queue, self._sweep_part, self.threads, monitor)
+        monitor.end()
+
+    def _admit(self, governor: Governor, patience: Patience) -> int:
+        """Return how many threads fit into memory; while other programs hold it, wait."""
+        thread_bytes = resample_bytes(self.sweep.series, self.sweep.grid, self.sweep.spec)
+        while True:
+            reading = governor.read_now()
+            try:
+                return admit(self.limits, reading, loading_bytes(), thread_bytes, self.threads)
+            except Shortage as shortage:
+                demand, reason = shortage.demand, str(shortage)
+            patience.wait(demand, reason)
+
+    def _sweep_part(self, part: Part, stop: np.ndarray) -> float | None:
+        score = self.sweep.compute_score(part, stop)
+        if score is not None:
+            self.store.add(Record(*part, score))
+        return score

@@ -1,0 +1,102 @@
+"""The monitor of random markets: it shows progress, consults the governor and writes records."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from qmac.errors import Stopped
+from qmac.robustness.luck_store import LuckStore
+from qmac.runtime.execution.executor import WorkerDirective
+from qmac.runtime.execution.parts import PartQueue
+from qmac.runtime.monitoring.status import Listener, Status
+from qmac.runtime.resources.governor import Decision, Governor
+
+
+class LuckMonitor:
+    """What the thread that waits for random markets calls ten times a second.
+
+    Parameters
+    ----------
+    name : str
+        Symbol.
+    size : int
+        Combinations of the grid.
+    queue : PartQueue
+        What is done.
+    store : LuckStore
+        Where it is written.
+    governor : Governor
+        Decides how many threads work, and whether the run ends.
+    listener : callable or None
+        Gets a ``Status`` at each call.
+    threads : int
+        Threads that fit into memory.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        queue: PartQueue,
+        store: LuckStore,
+        governor: Governor,
+        listener: Listener | None,
+        threads: int,
+    ) -> None:
+        self._name = name
+        self._size = size
+        self._queue = queue
+        self._store = store
+        self._governor = governor
+        self._listener = listener
+        self._threads = threads
+        self._decision: Decision | None = None
+        self._began = time.perf_counter()
+        self._swept_before = queue.swept
+
+    def __call__(self) -> WorkerDirective:
+        """Show how far it is, write what is done, and return what threads do.
+
+        Returns
+        -------
+        WorkerDirective
+            How many threads work from now on.
+        """
+        decision = self._decision = self._governor.tick()
+        self._store.write_pending()
+        threads = min(decision.threads, self._threads)
+        if self._listener is not None:
+            self._listener(self._build_status(decision, threads))
+        return WorkerDirective(threads, decision.pause, decision.stop is not None)
+
+    def end(self) -> None:
+        """Check that all is done.
+
+        Raises
+        ------
+        Stopped
+            If the governor ended the run.
+        """
+        queue, decision = self._queue, self._decision
+        if not queue.is_complete:
+            reason = "" if decision is None else f": {decision.reason}"
+            raise Stopped(
+                f"stopped after {queue.swept:,} of {queue.size:,} sweeps of random markets{reason}."
+            )
+
+    def _build_status(self, decision: Decision, threads: int) -> Status:
+        swept, seconds = self._queue.swept, time.perf_counter() - self._began
+        return Status(
+            done=self._size * swept,
+            size=self._size * self._queue.size,
+            seconds=seconds,
+            best=math.nan,
+            memory=self._governor.memory_used,
+            rate=self._size * (swept - self._swept_before) / max(seconds, 1e-9),
+            name=self._name,
+            threads=threads,
+            level=decision.level.name.lower(),
+            limit=self._governor.memory_limit,
+            reason=decision.reason if decision.level else "",
+        )

@@ -1,0 +1,308 @@
+"""Where scores of random markets go: into memory, or a directory that survives the process.
+
+::
+
+    DIR/luck/SPY/records.jsonl   a line for each resample; beside run.json, DIR is that of the run
+                 luck.json       what they say, written whole once it is known
+
+In a directory without a run, both files lie in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from qmac.errors import ResultError, Stopped
+from qmac.robustness.answer import Luck, read_luck, write_luck
+from qmac.runs.directory import PROGRESS, RunDirectory
+from qmac.runs.header import HEADER, Identity, describe_changes
+from qmac.runs.records import Record, RecordFile
+from qmac.runs.tasks import Task
+from qmac.runtime.monitoring.progress_log import ProgressLog
+from qmac.runtime.monitoring.status import Listener, join_listeners
+from qmac.storage.files import check_file, list_names, look_up, make_directories, resolve_typed
+from qmac.storage.lock import LOCK, hold_lock, write_holder
+from qmac.storage.refusals import describe_refusal
+
+RECORDS, ANSWER = "records.jsonl", "luck.json"
+FILES = {RECORDS, ANSWER, LOCK, PROGRESS}
+"""All files of a directory without a run."""
+
+
+class LuckStore(Protocol):
+    """Where the scores of random markets go."""
+
+    @property
+    def directory(self) -> Path | None:
+        """Whose disk is watched; None where nothing is written."""
+
+    def opened(self, listener: Listener | None) -> AbstractContextManager[Listener | None]: ...
+
+    def read(self) -> list[Record]: ...
+
+    def add(self, record: Record, /) -> None: ...
+
+    def write_pending(self) -> None: ...
+
+    def store(self, luck: Luck, /) -> Luck: ...
+
+
+class MemoryLuckStore:
+    """Writes nothing."""
+
+    directory = None
+
+    @contextmanager
+    def opened(self, listener: Listener | None) -> Iterator[Listener | None]:
+        """Yield the listener as it is.
+
+        Parameters
+        ----------
+        listener : callable or None
+            Gets each status.
+
+        Yields
+        ------
+        callable or None
+            The same.
+        """
+        yield listener
+
+    def read(self) -> list[Record]:
+        """Return no records.
+
+        Returns
+        -------
+        list
+            Empty.
+        """
+        return []
+
+    def add(self, _: Record) -> None:
+        """Do nothing: the queue has the score."""
+
+    def write_pending(self) -> None:
+        """Do nothing."""
+
+    def store(self, luck: Luck) -> Luck:
+        """Return the answer.
+
+        Parameters
+        ----------
+        luck : Luck
+            The answer.
+
+        Returns
+        -------
+        Luck
+            The same.
+        """
+        return luck
+
+
+class DirectoryLuckStore:
+    """Writes records and answer into a directory, which is locked meanwhile.
+
+    Parameters
+    ----------
+    path : Path
+        A run directory, or another one; no part of it is a link.
+    identity : Identity
+        Request, kernels and prices of the result that is asked about.
+    question : mapping
+        Everything that the scores follow from.
+
+    Raises
+    ------
+    ResultError
+        If the directory holds another run, or anything else.
+    """
+
+    def __init__(self, path: Path, identity: Identity, question: Mapping[str, Any]) -> None:
+        self.directory: Path = path
+        self._run: RunDirectory | None = None
+        folder = path
+        if look_up(path / HEADER) is not None:
+            self._run = RunDirectory.open(path)
+            task = _find_task(self._run, identity)
+            folder = self._run.luck(task)
+        else:
+            _check_names(path)
+        self._answer = folder / ANSWER
+        self._records = RecordFile(folder / RECORDS, question)
+
+    @contextmanager
+    def opened(self, listener: Listener | None) -> Iterator[Listener | None]:
+        """Hold the lock of the directory, and write how the work proceeds and ends.
+
+        Parameters
+        ----------
+        listener : callable or None
+            Gets each status.
+
+        Yields
+        ------
+        callable
+            Writes each status into the progress log, and passes it on.
+
+        Raises
+        ------
+        ResultError
+            If another process holds the directory, or it has records of another question.
+        WriteError
+            If the system refuses a file.
+        """
+        with self._locked():
+            self.read()  # before anything is written: it may answer another question
+            log = ProgressLog(self.directory / PROGRESS)
+            state = "interrupted"
+            try:
+                with self._records.opened():
+                    yield join_listeners(log, listener)
+                state = "finished"
+            except Stopped as error:
+                state = str(error)
+                raise
+            finally:
+                log.end(state)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        if self._run is not None:
+            with self._run.locked():
+                yield
+            return
+        lock = self.directory / LOCK
+        try:
+            make_directories(self.directory)
+            check_file(lock)
+        except OSError as error:
+            raise describe_refusal(self.directory, error) from None
+        with hold_lock(lock, self.directory) as descriptor:
+            write_holder(descriptor)
+            yield
+
+    def read(self) -> list[Record]:
+        """Return the records of earlier processes.
+
+        Returns
+        -------
+        list of Record
+            Those that are whole.
+
+        Raises
+        ------
+        ResultError
+            If they answer another question.
+        """
+        return self._records.read()
+
+    def add(self, record: Record) -> None:
+        """Take a record; any thread may call it.
+
+        Parameters
+        ----------
+        record : Record
+            What is not stored yet.
+        """
+        self._records.add(record)
+
+    def write_pending(self) -> None:
+        """Write the records that were taken."""
+        self._records.write_pending()
+
+    def store(self, luck: Luck) -> Luck:
+        """Write the answer, unless it is there.
+
+        Parameters
+        ----------
+        luck : Luck
+            The answer.
+
+        Returns
+        -------
+        Luck
+            The one that is stored: it says how long it took when it was computed.
+
+        Raises
+        ------
+        WriteError
+            If the system refuses it.
+        """
+        with suppress(ResultError):
+            stored = read_luck(self._answer)
+            is_same = (stored.digest, stored.tried) == (luck.digest, luck.tried)
+            if is_same and stored.stop_after == luck.stop_after:
+                return stored
+        write_luck(luck, self._answer)
+        return luck
+
+
+def _find_task(run: RunDirectory, identity: Identity) -> Task:
+    """Return the task of a run that an identity is of."""
+    task = Task(identity.task)
+    if task not in run.tasks:
+        raise ResultError(
+            f"{run.path} holds a run without {identity.task}. Name the directory of its run, or a "
+            "new one."
+        )
+    before, after = run.header.identify(task).to_dict(), identity.to_dict()
+    changes = describe_changes(before | {"top": None}, after | {"top": None})
+    if changes:
+        more = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
+        raise ResultError(
+            f"{run.path} holds another run: {changes[0]}{more}. Name the directory of the run that "
+            "has this result, or a new one."
+        )
+    return task
+
+
+def _check_names(path: Path) -> None:
+    """Refuse a directory that holds anything but records and their answer."""
+    try:
+        names = list_names(path)
+    except OSError as error:
+        raise describe_refusal(path, error) from None
+    others = [name for name in names if name not in FILES and not _is_unfinished(name)]
+    if others:
+        raise ResultError(
+            f"{path} exists and is not empty. Name a new directory, or that of the run."
+        )
+
+
+def _is_unfinished(name: str) -> bool:
+    """Whether a killed process was writing one of the files."""
+    return any(name.startswith(f".{file}.") and name.endswith(".part") for file in FILES)
+
+
+def build_store(out: Path | None, identity: Identity, question: Mapping[str, Any]) -> LuckStore:
+    """Return where the scores of random markets go; nothing is written yet.
+
+    Parameters
+    ----------
+    out : Path or None
+        A directory; None for memory.
+    identity : Identity
+        Request, kernels and prices of the result that is asked about.
+    question : mapping
+        Everything that the scores follow from.
+
+    Returns
+    -------
+    LuckStore
+        One for memory or for the directory.
+
+    Raises
+    ------
+    ResultError
+        If the directory holds another run, or anything else.
+    """
+    if out is None:
+        return MemoryLuckStore()
+    try:
+        return DirectoryLuckStore(resolve_typed(out).absolute(), identity, question)
+    except OSError as error:
+        raise describe_refusal(out, error) from None

@@ -1,0 +1,129 @@
+"""What counts of random markets say, in words."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from qmac.robustness.chance import (
+    HARD_TO_EXPLAIN,
+    LUCK,
+    OPEN,
+    TREND_POWER,
+    UNLIKELY,
+    Conclusion,
+    Exceedances,
+)
+
+NULL_NAMES = {"shuffle": "moves in random order", "mirror": "moves in random direction"}
+"""Null hypotheses in words, by name."""
+BEGINNINGS = {
+    HARD_TO_EXPLAIN: "Luck alone hardly explains this",
+    UNLIKELY: "It is unlikely that luck alone brings this",
+    LUCK: "Luck alone brings this",
+    OPEN: "These resamples do not decide whether it is luck",
+}
+WHOLES = (100, 1_000, 10_000)
+"""Of how many random markets a share is written."""
+LEAST_COUNT = 10
+"""A share that has fewer is one of more of them."""
+
+
+class Facts(NamedTuple):
+    """What the sentences are about."""
+
+    name: str
+    """Symbol."""
+    objective: str
+    """Metric that ranks combinations."""
+    has_risen: bool
+    """Whether buy & hold has a gain."""
+    tried: int
+    """Searches of which this is the best."""
+
+
+def describe(facts: Facts, conclusion: Conclusion, counts: dict[str, Exceedances]) -> list[str]:
+    """Return what a conclusion says.
+
+    Parameters
+    ----------
+    facts : Facts
+        What it is about.
+    conclusion : Conclusion
+        What all null hypotheses say together.
+    counts : dict
+        Counts by null hypothesis.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    verdict = conclusion.verdict
+    direction = "rose" if facts.has_risen else "fell"
+    share = format_share(counts[conclusion.decided_by].p)
+    sentence = (
+        f"{BEGINNINGS[verdict]}: in random markets that {direction} as much as {facts.name}, the "
+        f"best window set does as well in {share}."
+    )
+    sentences = [sentence]
+    if verdict == OPEN:
+        sentences.append(_describe_open(conclusion))
+    if verdict in (LUCK, OPEN):
+        sentences.append(_describe_power(facts.objective))
+    sentences.append(_describe_tries(facts.tried))
+    return sentences
+
+
+def format_share(p: float) -> str:
+    """Return a probability as a share of random markets.
+
+    Parameters
+    ----------
+    p : float
+        From 0 to 1.
+
+    Returns
+    -------
+    str
+        With two digits, as far as 10,000 random markets have them.
+
+    Examples
+    --------
+    >>> format_share(0.606), format_share(0.005), format_share(1e-6)
+    ('61 of 100', '50 of 10,000', 'fewer than 1 of 10,000')
+    """
+    for whole in WHOLES:
+        count = round(p * whole)
+        if count >= LEAST_COUNT:
+            return f"{count} of {whole:,}"
+    return f"{count} of {whole:,}" if count else f"fewer than 1 of {whole:,}"
+
+
+def _describe_open(conclusion: Conclusion) -> str:
+    low, high = conclusion.interval
+    between = f"p is between {low:.3f} and {high:.3f}"
+    if conclusion.resamples_to_decide is None:
+        return f"{between}, on both sides of 0.05: it is too close to call."
+    return f"{between}; about {conclusion.resamples_to_decide:,} resamples would decide."
+
+
+def _describe_power(objective: str) -> str:
+    weak, strong = TREND_POWER
+    is_sharpe = objective == "sharpe_ratio"
+    weak_share, strong_share = (
+        power.sharpe_ratio if is_sharpe else power.total_return for power in (weak, strong)
+    )
+    return (
+        f"That is no proof that there is nothing: trends of {strong.drift:.2%} a bar that turn "
+        f"every {strong.duration} bars are found in {strong_share:.0%} of series of "
+        f"{strong.bars:,} bars, those of {weak.drift:.2%} in {weak_share:.0%}."
+    )
+
+
+def _describe_tries(tried: int) -> str:
+    if tried == 1:
+        return (
+            "It is about this one question: if others were tried before (grids, objectives, rules, "
+            "symbols), count them with tried."
+        )
+    return f"The p counts {tried:,} searches of which this is the best: it is {tried:,} times that."

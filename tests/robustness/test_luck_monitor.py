@@ -1,0 +1,52 @@
+"""The monitor of random markets: what it shows, and how it ends a run."""
+
+import math
+
+import pytest
+from helpers.monitors import Machine
+
+from qmac.errors import Stopped
+from qmac.robustness.luck_monitor import LuckMonitor
+from qmac.robustness.luck_store import MemoryLuckStore
+from qmac.runtime.execution.executor import WorkerDirective
+from qmac.runtime.execution.parts import PartQueue
+from qmac.runtime.resources.governor import Governor
+from qmac.runtime.resources.limits import Limits
+
+
+def build(listener=None, limits=None, threads=8):
+    queue = PartQueue({"shuffle": lambda _: False}, {"shuffle": 4})
+    governor = Governor(limits or Limits(), Machine(), 8)
+    store = MemoryLuckStore()
+    return queue, LuckMonitor("SPY", 100, queue, store, governor, listener, threads)
+
+
+def test_it_shows_how_far_it_is():
+    shown = []
+    queue, monitor = build(shown.append)
+    assert monitor() == WorkerDirective(8)
+    part, _ = queue.take()
+    queue.record(part, 0.5)
+    monitor()
+    assert [status.done for status in shown] == [0, 100]
+    assert shown[-1].size == 400
+    assert shown[-1].rate > 0
+    assert math.isnan(shown[-1].best)
+
+
+def test_no_more_threads_work_than_fit():
+    assert build(threads=3)[1]().threads == 3
+
+
+def test_a_limit_of_time_ends_it():
+    _, monitor = build(limits=Limits(max_time=1e-9))
+    assert monitor().stop
+    with pytest.raises(Stopped, match="after 0 of 4 sweeps of random markets: max_time"):
+        monitor.end()
+
+
+def test_all_that_is_done_is_no_stop():
+    queue, monitor = build()
+    while (taken := queue.take()) is not None:
+        queue.record(taken[0], 0.5)
+    monitor.end()
