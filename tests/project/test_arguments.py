@@ -51,6 +51,7 @@ ALIASES = {
     "combinations": ["combination"],
     "constraints": ["constraint"],
     "data": ["prices", "dates"],
+    "nulls": ["null "],
     "out": ["File name too long"],
     "path": ["File name too long", "is a directory"],
     "prices": ["dates", "symbol"],
@@ -123,6 +124,15 @@ REQUEST = {
     "save_grid": OPTIONAL,
     "limits": LIMITS,
     "executor": OPTIONAL,
+}
+LUCK = {
+    "stop_after": {"None", "array 0-d"},
+    "seed": {"2**31", *COUNT_OR_ZERO},
+    "tried": COUNT,
+    "threads": COUNT_OR_NONE,
+    "progress": PROGRESS,
+    "out": {"None", *PATH},
+    "limits": LIMITS,
 }
 COMBINATION = (2, 4, 3, 5)
 READ_OPTIONS = ["close", "date", "columns", "separator", "decimal", "timezone", "date_format"]
@@ -250,6 +260,8 @@ def rows(context):
                 "averages": OPTIONAL,
             },
         ),
+        "luck": Row(qmac.luck, lambda: {"result": context.result, **luck_arguments()}, LUCK),
+        "Result.luck": Row(context.result.luck, luck_arguments, LUCK),
         "backtest": Row(
             qmac.backtest,
             lambda: {
@@ -344,6 +356,20 @@ def rows_of_ray():
             lambda: {"address": None, "threads": None, "limits": None, "dashboard": False},
             {"address": OPTIONAL, "threads": COUNT_OR_NONE, "limits": LIMITS, "dashboard": FLAG},
         )
+    }
+
+
+def luck_arguments():
+    return {
+        "resamples": 19,
+        "nulls": ("mirror",),
+        "stop_after": 20,
+        "seed": 1,
+        "tried": 1,
+        "threads": 1,
+        "progress": None,
+        "out": None,
+        "limits": None,
     }
 
 

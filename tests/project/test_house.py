@@ -20,7 +20,7 @@ TESTS = Path(__file__).parents[1]
 def test_public_names():
     assert set(qmac.__all__) == {
         "Backtest", "Grid", "InputError", "Limits", "Prices", "QmacError", "Result", "Results",
-        "Rules", "__version__", "backtest", "evaluate", "fetch", "load", "optimize",
+        "Rules", "__version__", "backtest", "evaluate", "fetch", "load", "luck", "optimize",
         "optimize_many", "read_prices", "resume", "sample_prices",
     }  # fmt: skip
     assert all(hasattr(qmac, name) for name in qmac.__all__)

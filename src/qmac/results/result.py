@@ -28,6 +28,8 @@ from qmac.results.writer import Contents, build_arrays, build_header, write_resu
 from qmac.runs import job_file
 from qmac.runs.header import Fingerprint
 from qmac.runs.score_store import ScoreGrid
+from qmac.runtime.monitoring.status import Listener
+from qmac.runtime.resources.limits import Limits
 from qmac.strategy.grid import ROLES, Combination, Grid
 from qmac.strategy.request import Request
 from qmac.strategy.rules import Rules
@@ -316,15 +318,41 @@ class Result:
         written: Path = _views.draw("report", shown, check_path("path", path))
         return written
 
-    def luck(self, resamples: int = 199, **options: Any) -> Any:
-        """Return how often luck alone does as well as the best combination.
+    def luck(  # noqa: PLR0913 - the arguments of qmac.luck
+        self,
+        resamples: int = 199,
+        *,
+        nulls: Sequence[str] = ("shuffle", "mirror"),
+        stop_after: int | None = 20,
+        seed: int = 1,
+        tried: int = 1,
+        threads: int | None = None,
+        progress: Listener | None = None,
+        out: str | Path | None = None,
+        limits: Limits | None = None,
+    ) -> Any:
+        """Return how often luck alone does as well as the best combination, see ``qmac.luck``.
 
         Parameters
         ----------
         resamples : int, default 199
             Random markets of each null hypothesis, at most.
-        **options : Any
-            See ``qmac.luck``.
+        nulls : sequence of str, default ("shuffle", "mirror")
+            How random markets are drawn.
+        stop_after : int, optional
+            Random markets at least as good after which no more are swept; 20 by default.
+        seed : int, default 1
+            Of the random words.
+        tried : int, default 1
+            Searches of which this is the best.
+        threads : int, optional
+            Number of threads; all CPUs that the process may use by default.
+        progress : callable, optional
+            Called about ten times a second with a ``Status``.
+        out : str or Path, optional
+            Directory of the run that has the result, or another one.
+        limits : Limits, optional
+            Limits of memory, CPUs, disk and time; ``Limits()`` by default.
 
         Returns
         -------
@@ -334,9 +362,23 @@ class Result:
         Raises
         ------
         InputError
-            As ``qmac.luck``.
+            If random markets cannot be swept as the result was, or an argument is invalid.
+        Stopped
+            If a limit ended the run.
         """
-        return _views.draw("luck", self, resamples, **options)
+        return _views.draw(
+            "luck",
+            self,
+            resamples,
+            nulls=nulls,
+            stop_after=stop_after,
+            seed=seed,
+            tried=tried,
+            threads=threads,
+            progress=progress,
+            out=out,
+            limits=limits,
+        )
 
     def plot_map(self, rows: str, columns: str, stat: str = "max") -> Any:
         """Draw ``map`` as a heat map.

@@ -77,8 +77,10 @@ class Luck:
 
     @property
     def p(self) -> float:
-        """Probability that luck alone does as well: the larger one of the null hypotheses, times
-        the searches that were tried."""
+        """Probability that luck alone does as well.
+
+        It is the larger one of the null hypotheses, times the searches that were tried.
+        """
         return self.conclusion.p
 
     @property

@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from qmac._checks import check_callable, check_choice, check_count, check_instance, check_path
+from qmac._checks import (
+    check_callable,
+    check_choice,
+    check_count,
+    check_instance,
+    check_path,
+    describe,
+)
 from qmac.errors import InternalError, OptionError, ResultError
 from qmac.jobs.memory_model import (
     COMPILING_BYTES,
@@ -169,8 +176,8 @@ def _check_nulls(nulls: Any) -> tuple[str, ...]:
         names = ()
     if not names or len(set(names)) < len(names):
         raise OptionError(
-            f"nulls must be different names of {', '.join(NULLS)}, got {nulls!r}. Leave it out for "
-            "all of them."
+            f"nulls must be different names of {', '.join(NULLS)}, got {describe(nulls)}. Leave it "
+            "out for all of them."
         )
     return names
 
