@@ -11,10 +11,15 @@ from helpers.sweeps import prepared, sweep_with
 import qmac
 from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.signals import find_all_crosses
+from qmac.engine.sweep.worker import count_tile_bars
+from qmac.engine.sweep.workspace import build_best_workspace
 from qmac.errors import OptionError
 from qmac.jobs import memory_model
 from qmac.jobs.memory_model import before_compiling, finishing_bytes, tallies_bytes
+from qmac.robustness.resample_sweep import ResampleSweep
 from qmac.runtime.execution.executor import SerialExecutor
+from qmac.runtime.execution.parts import Part
+from qmac.strategy.request import check_request
 
 
 def test_refused_before_anything_is_built(monkeypatch):
@@ -90,7 +95,28 @@ def test_the_estimate_of_a_dataset_is_from_above(kind, bars, windows, sample):
 
 
 def nbytes(value):
-    return sum(map(nbytes, value)) if isinstance(value, tuple) else value.nbytes
+    return sum(map(nbytes, value)) if isinstance(value, tuple) else getattr(value, "nbytes", 0)
+
+
+@pytest.mark.parametrize(
+    ("bars", "objective"),
+    [
+        (300, "total_return"),
+        (2000, "sharpe_ratio"),
+        (5031, "sortino_ratio"),
+        (2000, "max_drawdown"),
+    ],
+)
+def test_the_estimate_of_a_resample_is_from_above(sample, bars, objective):
+    grid = qmac.Grid(windows=range(2, 100))
+    request = check_request(grid, objective)
+    sweep = ResampleSweep.build(sample.tail(bars), request, ("shuffle",), seed=1)
+    dataset = Dataset.build(sweep.build_series(Part("shuffle", 0)), grid, sweep.spec.statistics)
+    tile = count_tile_bars(dataset, sweep.spec)
+    workspace = build_best_workspace(dataset, sweep.spec, tile)
+    held = nbytes(tuple(dataset.buys)) + nbytes(tuple(dataset.sells)) + nbytes(tuple(workspace))
+    estimated = memory_model.resample_bytes(sweep.series, grid, sweep.spec)
+    assert held < estimated < 12 * held + 4 * MIB
 
 
 def test_rows_take_more_the_more_they_are_and_the_longer_the_series():
