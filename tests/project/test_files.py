@@ -64,7 +64,7 @@ ALLOWED = {
         "the directory that the user names; an open file",
     ),
     "results/writer.py": ("np.savez_compressed", "an open file"),
-    "robustness/answer.py": ("rename", "columns of a frame"),
+    "robustness/luck_answer.py": ("rename", "columns of a frame"),
     "runs/creation.py": ("np.save", "memory"),
     "runs/job_file.py": (
         "exists stat",

@@ -16,8 +16,8 @@ from helpers.series import frame, ohlc, series
 import qmac
 from qmac.errors import InternalError, OptionError, PricesError, ResultError, Stopped
 from qmac.robustness import luck as luck_module
-from qmac.robustness.answer import read_luck
 from qmac.robustness.luck import luck
+from qmac.robustness.luck_answer import read_luck
 from qmac.robustness.luck_store import ANSWER, RECORDS
 from qmac.robustness.resample_sweep import ResampleSweep
 from qmac.runs.records import RecordFile

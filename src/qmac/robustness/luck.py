@@ -29,8 +29,8 @@ from qmac.jobs.memory_model import (
 from qmac.jobs.runner import count_threads
 from qmac.jobs.waiting import Patience
 from qmac.results.result import Result
-from qmac.robustness.answer import Luck
 from qmac.robustness.chance import LEAST_RESAMPLES, LEAST_STOP_AFTER, STOP_AFTER
+from qmac.robustness.luck_answer import Luck
 from qmac.robustness.luck_monitor import LuckMonitor
 from qmac.robustness.luck_store import LuckStore, build_store
 from qmac.robustness.resample_sweep import REAL, ResampleSweep

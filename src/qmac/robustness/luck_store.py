@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from qmac.errors import ResultError, Stopped
-from qmac.robustness.answer import Luck, read_luck, write_luck
+from qmac.robustness.luck_answer import Luck, read_luck, write_luck
 from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER, Identity, describe_changes
 from qmac.runs.records import Record, RecordFile

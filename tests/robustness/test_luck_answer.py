@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from qmac.errors import ResultError, WriteError
-from qmac.robustness.answer import Luck, read_luck
+from qmac.robustness.luck_answer import Luck, read_luck
 from qmac.strategy.objective import Objective
 
 SHUFFLED = [0.1, 0.9, -math.inf, 0.4, 0.6, 0.2, 0.7]

@@ -3,7 +3,7 @@
 import pytest
 
 from qmac.robustness.chance import VERDICTS, Exceedances, conclude
-from qmac.robustness.sentences import BEGINNINGS, Facts, describe, format_share
+from qmac.robustness.luck_sentences import BEGINNINGS, Facts, describe, format_share
 
 FACTS = Facts("SPY", "total_return", True, 1)
 COUNTS = {

@@ -20,7 +20,7 @@ from qmac._fields import protected
 from qmac.errors import ResultError
 from qmac.robustness.chance import LEVEL, Conclusion, Exceedances, Interval, conclude
 from qmac.robustness.chance import count_exceedances as count
-from qmac.robustness.sentences import Facts, describe
+from qmac.robustness.luck_sentences import Facts, describe
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import read_bytes, resolve_typed
 from qmac.storage.json_text import compute_checksum, to_json_values
