@@ -5,31 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from helpers.luck_answers import SHUFFLED
+from helpers.luck_answers import build_luck as build
 
 from qmac.errors import ResultError, WriteError
-from qmac.robustness.luck_answer import Luck, read_luck
+from qmac.robustness.luck_answer import read_luck
 from qmac.strategy.objective import Objective
-
-SHUFFLED = [0.1, 0.9, -math.inf, 0.4, 0.6, 0.2, 0.7]
-MIRRORED = [0.3] * 29
-
-
-def build(**changes):
-    values = {
-        "name": "SPY",
-        "metric": Objective("total_return", maximize=True, years=2.0),
-        "combinations": 2970,
-        "score": 0.5,
-        "hold_metrics": {"total_return": 0.25, "profit_factor": math.inf},
-        "scores_by_null": {"shuffle": np.array(SHUFFLED), "mirror": np.array(MIRRORED)},
-        "stop_after": 3,
-        "tried": 1,
-        "seed": 1,
-        "question": "0123",
-        "elapsed": 1.5,
-        "degradations": [{"level": "SHED"}],
-    }
-    return Luck(**values | changes)
 
 
 def test_figures():

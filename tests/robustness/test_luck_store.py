@@ -1,12 +1,23 @@
 """Where scores of random markets go; whole runs are in test_luck.py."""
 
+import json
+
 import pytest
+from helpers.luck_answers import build_luck
 from helpers.run_directories import PRICES, created, new_run
 
 from qmac.errors import ResultError, WriteError
-from qmac.robustness.luck_store import DirectoryLuckStore, MemoryLuckStore, build_store
+from qmac.robustness.luck_answer import write_luck
+from qmac.robustness.luck_store import (
+    DirectoryLuckStore,
+    MemoryLuckStore,
+    build_store,
+    describe_question,
+    read_answer,
+)
 from qmac.runs.header import Identity, prices_checksum
 from qmac.runs.records import Record
+from qmac.storage.json_text import compute_checksum
 
 RECORD = Record("shuffle", 0, 0.5)
 IDENTITY = Identity(new_run().fingerprint, "SPY", prices_checksum(PRICES))
@@ -79,3 +90,32 @@ def test_a_file_in_its_place_is_refused(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ResultError):
         build_store(tmp_path / "file", IDENTITY, QUESTION)
+
+
+def test_the_answer_of_a_task(tmp_path):
+    run = created(tmp_path / "run")
+    (task,) = run.tasks
+    assert read_answer(run, task) is None
+    path = run.luck(task) / "luck.json"
+    path.parent.mkdir(parents=True)
+    question = compute_checksum(describe_question(run.header.identify(task), seed=1))
+    luck = build_luck(question=question)
+    write_luck(luck, path)
+    assert read_answer(run, task).digest == luck.digest
+    write_luck(build_luck(), path)
+    with pytest.raises(ResultError, match="another question"):
+        read_answer(run, task)
+    path.write_text(json.dumps({"luck": 1}))
+    with pytest.raises(ResultError, match="damaged"):
+        read_answer(run, task)
+
+
+@pytest.mark.parametrize("name", ["luck", "SPY", "luck.json"])
+def test_an_answer_behind_a_link_is_not_read(tmp_path, name):
+    run = created(tmp_path / "run")
+    path = run.luck(run.tasks[0]) / "luck.json"
+    place = {"luck": path.parent.parent, "SPY": path.parent, "luck.json": path}[name]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(tmp_path / "other")
+    with pytest.raises(ResultError, match="link"):
+        read_answer(run, run.tasks[0])

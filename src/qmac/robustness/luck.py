@@ -32,7 +32,7 @@ from qmac.results.result import Result
 from qmac.robustness.chance import LEAST_RESAMPLES, LEAST_STOP_AFTER, STOP_AFTER
 from qmac.robustness.luck_answer import Luck
 from qmac.robustness.luck_monitor import LuckMonitor
-from qmac.robustness.luck_store import LuckStore, build_store
+from qmac.robustness.luck_store import LuckStore, build_store, describe_question
 from qmac.robustness.resample_sweep import REAL, ResampleSweep
 from qmac.robustness.resampling import MOST_SEED, NULLS
 from qmac.runs.header import Identity, prices_checksum
@@ -130,7 +130,7 @@ def luck(  # noqa: PLR0913 - public signature
     request = dataclasses.replace(result.request, rules=result.replay_rules)
     sweep = ResampleSweep.build(result.series.prices, request, plan.nulls, plan.seed)
     sweep.check_prices(plan.resamples)
-    question = _describe_question(identity, plan.seed)
+    question = describe_question(identity, plan.seed)
     store = build_store(place, identity, question)
     with store.opened(progress) as listener:
         run = _Run(result, plan, sweep, store, limits, threads, listener)
@@ -221,13 +221,6 @@ def _check_result(result: Any) -> Identity:
     return Identity(fingerprint, name, checksum)
 
 
-def _describe_question(identity: Identity, seed: int) -> dict[str, Any]:
-    """Return everything that the best scores of random markets follow from."""
-    question = identity.to_dict() | {"seed": seed}
-    del question["top"]
-    return question
-
-
 class _Exceedances:
     """A counter of resamples that are at least as good."""
 
@@ -264,7 +257,7 @@ class _Run:
         governor = Governor(self.limits, Probe(self.store.directory, children=True), self.threads)
         if not queue.is_complete:
             self._sweep(queue, governor)
-        question = compute_checksum(_describe_question(identity, self.plan.seed))
+        question = compute_checksum(describe_question(identity, self.plan.seed))
         return Luck(
             name=self.result.prices["name"],
             metric=self.sweep.spec.objective,

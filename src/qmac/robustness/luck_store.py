@@ -24,10 +24,12 @@ from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import ProgressLog
 from qmac.runtime.monitoring.status import Listener, join_listeners
 from qmac.storage.files import check_file, list_names, look_up, make_directories, resolve_typed
+from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK, hold_lock, write_holder
-from qmac.storage.refusals import describe_refusal
+from qmac.storage.refusals import describe_damage, describe_refusal
 
 RECORDS, ANSWER = "records.jsonl", "luck.json"
+AGAIN = "Move it elsewhere, and run qmac luck again."
 FILES = {RECORDS, ANSWER, LOCK, PROGRESS}
 """All files of a directory without a run."""
 
@@ -239,6 +241,59 @@ class DirectoryLuckStore:
                 return stored
         write_luck(luck, self._answer)
         return luck
+
+
+def describe_question(identity: Identity, seed: int) -> dict[str, Any]:
+    """Return everything that the best scores of random markets follow from.
+
+    Parameters
+    ----------
+    identity : Identity
+        Request, kernels and prices of the result.
+    seed : int
+        Of the random words.
+
+    Returns
+    -------
+    dict
+        Plain values; the number of top rows is not among them.
+    """
+    question = identity.to_dict() | {"seed": seed}
+    del question["top"]
+    return question
+
+
+def read_answer(run: RunDirectory, task: Task) -> Luck | None:
+    """Read what random markets say of the result of a task.
+
+    Parameters
+    ----------
+    run : RunDirectory
+        The run.
+    task : Task
+        One of its tasks.
+
+    Returns
+    -------
+    Luck or None
+        None where it is not known yet.
+
+    Raises
+    ------
+    ResultError
+        If the file is damaged, or is the answer of another question.
+    """
+    path = run.luck(task) / ANSWER
+    try:
+        if look_up(path) is None:
+            return None
+    except OSError as error:
+        raise ResultError(f"{path} cannot be read: {describe_damage(error)}.", AGAIN) from None
+    luck = read_luck(path)
+    question = describe_question(run.header.identify(task), luck.seed)
+    if luck.question != compute_checksum(question):
+        raise ResultError(f"{path} is the answer of another question.", AGAIN)
+    return luck
 
 
 def _find_task(run: RunDirectory, identity: Identity) -> Task:
