@@ -10,6 +10,7 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.series import frame, ohlc, series
 
@@ -157,6 +158,7 @@ def test_more_resamples_go_on_from_those_that_are_there(run, tmp_path, whole, is
     assert count_lines(folder / RECORDS) == 2 + 78
     assert second.digest == whole.digest
     assert read_luck(folder / ANSWER).digest == second.digest
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "luck.parquet"), second.scores)
     assert qmac.load(path).digest == result.digest
     bytes_each = sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / 78
     assert bytes_each < 200

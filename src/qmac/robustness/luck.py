@@ -122,23 +122,15 @@ def luck(  # noqa: PLR0913 - public signature
     ('luck_alone_brings_this', ['shuffle', 'mirror'])
     """
     check_callable("progress", progress)
-    plan = _Plan.check(resamples, nulls, stop_after, seed, tried)
+    plan = Plan.check(resamples, nulls, stop_after, seed, tried)
     place = None if out is None else check_path("out", out, is_new=True)
     limits = Limits.of(limits)
     threads = count_threads(limits, threads)
-    identity = _check_result(result)
-    request = dataclasses.replace(result.request, rules=result.replay_rules)
-    sweep = ResampleSweep.build(result.series.prices, request, plan.nulls, plan.seed)
-    sweep.check_prices(plan.resamples)
-    question = describe_question(identity, plan.seed)
-    store = build_store(place, identity, question)
-    with store.opened(progress) as listener:
-        run = _Run(result, plan, sweep, store, limits, threads, listener)
-        return store.store(run.compute(identity))
+    return Search.prepare(result, plan).run(place, limits, threads, progress)
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """How random markets are drawn and counted; checked."""
 
     resamples: int
@@ -148,8 +140,24 @@ class _Plan:
     tried: int
 
     @classmethod
-    def check(cls, resamples: Any, nulls: Any, stop_after: Any, seed: Any, tried: Any) -> _Plan:
-        """Return a plan of the arguments of a user."""
+    def check(cls, resamples: Any, nulls: Any, stop_after: Any, seed: Any, tried: Any) -> Plan:
+        """Return a plan of the arguments of a user.
+
+        Parameters
+        ----------
+        resamples, nulls, stop_after, seed, tried : object
+            See ``luck``.
+
+        Returns
+        -------
+        Plan
+            Checked.
+
+        Raises
+        ------
+        OptionError
+            If one is invalid.
+        """
         resamples = check_count("resamples", resamples, 1, MOST_RESAMPLES)
         if resamples < LEAST_RESAMPLES:
             raise OptionError(
@@ -165,6 +173,80 @@ class _Plan:
             check_count("seed", seed, 0, MOST_SEED),
             check_count("tried", tried, 1),
         )
+
+
+@dataclass(frozen=True)
+class Search:
+    """A sweep whose random markets can be swept as it was: every check is done."""
+
+    result: Result
+    plan: Plan
+    identity: Identity
+    sweep: ResampleSweep
+
+    @classmethod
+    def prepare(cls, result: Result, plan: Plan) -> Search:
+        """Check that random markets can be swept as a result was.
+
+        Parameters
+        ----------
+        result : Result
+            The answer of a sweep.
+        plan : Plan
+            How random markets are drawn.
+
+        Returns
+        -------
+        Search
+            Nothing is written yet.
+
+        Raises
+        ------
+        ResultError
+            If the result has no best combination, no prices, averages of its own, cells that
+            failed or other kernels.
+        PricesError
+            If there are too few moves, or they are too large.
+        """
+        identity = _check_result(result)
+        request = dataclasses.replace(result.request, rules=result.replay_rules)
+        sweep = ResampleSweep.build(result.series.prices, request, plan.nulls, plan.seed)
+        sweep.check_prices(plan.resamples)
+        return cls(result, plan, identity, sweep)
+
+    def run(
+        self, place: Path | None, limits: Limits, threads: int, progress: Listener | None
+    ) -> Luck:
+        """Sweep what is left, and return what it says.
+
+        Parameters
+        ----------
+        place : Path or None
+            Where it is written; None for memory.
+        limits : Limits
+            What the run may use of the machine.
+        threads : int
+            Threads of this process.
+        progress : callable or None
+            Gets a ``Status`` about ten times a second.
+
+        Returns
+        -------
+        Luck
+            The answer.
+
+        Raises
+        ------
+        ResultError
+            If the place is in use, holds something else, or cannot be written.
+        Stopped
+            If a limit ended the run.
+        """
+        question = describe_question(self.identity, self.plan.seed)
+        store = build_store(place, self.identity, question)
+        with store.opened(progress) as listener:
+            run = _Run(self.result, self.plan, self.sweep, store, limits, threads, listener)
+            return store.store(run.compute(self.identity))
 
 
 def _check_nulls(nulls: Any) -> tuple[str, ...]:
@@ -238,7 +320,7 @@ class _Run:
     """The sweeps of random markets that one call makes."""
 
     result: Result
-    plan: _Plan
+    plan: Plan
     sweep: ResampleSweep
     store: LuckStore
     limits: Limits

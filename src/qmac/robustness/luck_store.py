@@ -4,12 +4,14 @@
 
     DIR/luck/SPY/records.jsonl   a line for each resample; beside run.json, DIR is that of the run
                  luck.json       what they say, written whole once it is known
+                 luck.parquet    the scores that count, for other programs
 
-In a directory without a run, both files lie in it.
+In a directory without a run, these files lie in it.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -23,14 +25,21 @@ from qmac.runs.records import Record, RecordFile
 from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import ProgressLog
 from qmac.runtime.monitoring.status import Listener, join_listeners
+from qmac.storage.atomic import write_whole
 from qmac.storage.files import check_file, list_names, look_up, make_directories, resolve_typed
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK, hold_lock, write_holder
 from qmac.storage.refusals import describe_damage, describe_refusal
 
-RECORDS, ANSWER = "records.jsonl", "luck.json"
+RECORDS, ANSWER, SCORES = "records.jsonl", "luck.json", "luck.parquet"
+PLAIN: dict[str, Any] = {
+    "use_dictionary": ["null"],
+    "write_statistics": False,
+    "store_schema": False,
+}
+"""Options of Parquet without which the file of a few hundred scores has twice the size."""
 AGAIN = "Move it elsewhere, and run qmac luck again."
-FILES = {RECORDS, ANSWER, LOCK, PROGRESS}
+FILES = {RECORDS, ANSWER, SCORES, LOCK, PROGRESS}
 """All files of a directory without a run."""
 
 
@@ -239,8 +248,18 @@ class DirectoryLuckStore:
             is_same = (stored.digest, stored.tried) == (luck.digest, luck.tried)
             if is_same and stored.stop_after == luck.stop_after:
                 return stored
+        _write_scores(luck, self._answer.with_name(SCORES))
         write_luck(luck, self._answer)
         return luck
+
+
+def _write_scores(luck: Luck, path: Path) -> None:
+    content = io.BytesIO()
+    luck.scores.to_parquet(content, index=False, **PLAIN)
+    try:
+        write_whole(path, [content.getbuffer()])
+    except OSError as error:
+        raise describe_refusal(path, error, "file") from None
 
 
 def describe_question(identity: Identity, seed: int) -> dict[str, Any]:
