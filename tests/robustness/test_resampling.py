@@ -19,7 +19,7 @@ from qmac.data.prices import Prices
 from qmac.engine.dataset.period import build_period
 from qmac.errors import OptionError, PricesError
 from qmac.robustness import resampling
-from qmac.robustness.resampling import COLUMNS, NULLS, Resampler, compute_root
+from qmac.robustness.resampling import COLUMNS, DRAWS, NULLS, STREAMS, Resampler, compute_root
 
 pytestmark = pytest.mark.slow
 
@@ -226,11 +226,11 @@ def test_threads_share_a_resampler(null):
 def test_seeds_nulls_and_numbers_have_streams_of_their_own():
     streams = {
         tuple(Resampler(PRICES, FIRST, null, seed)._draw(number).tolist())
-        for null in NULLS
+        for null in DRAWS
         for seed in (0, 1, 2**32, 2**63 - 1)
         for number in (0, 1, 2)
     }
-    assert len(streams) == 2 * 4 * 3
+    assert len(streams) == 3 * 4 * 3
 
 
 def test_null_hypotheses_have_their_numbers():
@@ -238,6 +238,19 @@ def test_null_hypotheses_have_their_numbers():
     words = Resampler(PRICES, FIRST, "mirror", 9)._draw(4)
     assert (words == bits.random_raw(MOVES)).all()
     assert list(NULLS) == ["shuffle", "mirror"]
+    assert STREAMS == {"shuffle": 0, "mirror": 1, "driftless": 2}
+    assert list(DRAWS) == list(STREAMS)
+
+
+def test_without_drift_a_market_ends_where_it_began():
+    random, real = build("driftless"), moves(PRICES)
+    assert table(random)[:, : FIRST + 1].tolist() == table(PRICES)[:, : FIRST + 1].tolist()
+    assert random.close[-1] / random.close[FIRST] == pytest.approx(1, abs=1e-12)
+    logs = np.log(real[-1])
+    drawn = np.log(moves(random)[-1])
+    assert np.sort(drawn) == pytest.approx(np.sort(logs - logs.mean()), abs=1e-13)
+    assert drawn != pytest.approx(logs - logs.mean(), abs=1e-3)  # they are in another order
+    assert (table(random)[1] >= random.close).all()
 
 
 @pytest.mark.parametrize(
@@ -307,7 +320,7 @@ def test_moves_before_the_first_bar_do_not_count(null):
     ("arguments", "message"),
     [
         ({"null": "miror"}, "null 'miror' is not known. Did you mean 'mirror'?"),
-        ({"null": None}, "null None is not known. Known: shuffle, mirror."),
+        ({"null": None}, "null None is not known. Known: shuffle, mirror, driftless."),
         ({"seed": -1}, "seed must be at least 0, got -1."),
         ({"seed": 1.5}, "seed must be a whole number, got 1.5."),
         ({"seed": 2**63}, "seed must be at most 9223372036854775807, got 9223372036854775808."),

@@ -15,35 +15,24 @@ from qmac._checks import (
     check_callable,
     check_choice,
     check_count,
-    check_instance,
     check_path,
     describe,
 )
-from qmac.errors import InternalError, OptionError, ResultError
-from qmac.jobs.memory_model import (
-    COMPILING_BYTES,
-    before_compiling,
-    loading_bytes,
-    resample_bytes,
-)
+from qmac.errors import InternalError, OptionError
 from qmac.jobs.runner import count_threads
-from qmac.jobs.waiting import Patience
 from qmac.results.result import Result
 from qmac.robustness.chance import LEAST_RESAMPLES, LEAST_STOP_AFTER, STOP_AFTER
 from qmac.robustness.luck_answer import Luck
-from qmac.robustness.luck_monitor import LuckMonitor
-from qmac.robustness.luck_store import LuckStore, build_store, describe_question
+from qmac.robustness.luck_store import build_store, describe_question
+from qmac.robustness.resample_run import ResampleRun, check_result
 from qmac.robustness.resample_sweep import REAL, ResampleSweep
 from qmac.robustness.resampling import MOST_SEED, NULLS
-from qmac.runs.header import Identity, prices_checksum
-from qmac.runs.records import Record
-from qmac.runtime.execution.parts import Counter, Part, PartQueue, run_parts
+from qmac.runs.header import Identity
+from qmac.runtime.execution.parts import Counter, Part, PartQueue
 from qmac.runtime.monitoring.status import Listener
-from qmac.runtime.resources.admission import Shortage, admit
-from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
-from qmac.runtime.resources.probes import Probe
 from qmac.storage.json_text import compute_checksum
+from qmac.strategy.objective import Objective
 
 RESAMPLES = 199
 MOST_RESAMPLES = 1_000_000
@@ -208,7 +197,7 @@ class Search:
         PricesError
             If there are too few moves, or they are too large.
         """
-        identity = _check_result(result)
+        identity = check_result(result)
         request = dataclasses.replace(result.request, rules=result.replay_rules)
         sweep = ResampleSweep.build(result.series.prices, request, plan.nulls, plan.seed)
         sweep.check_prices(plan.resamples)
@@ -245,8 +234,8 @@ class Search:
         question = describe_question(self.identity, self.plan.seed)
         store = build_store(place, self.identity, question)
         with store.opened(progress) as listener:
-            run = _Run(self.result, self.plan, self.sweep, store, limits, threads, listener)
-            return store.store(run.compute(self.identity))
+            run = ResampleRun(self.identity.task, self.sweep, store, limits, threads, listener)
+            return store.store(_Run(self.result, self.plan, run).compute(self.identity))
 
 
 def _check_nulls(nulls: Any) -> tuple[str, ...]:
@@ -262,45 +251,6 @@ def _check_nulls(nulls: Any) -> tuple[str, ...]:
             "out for all of them."
         )
     return names
-
-
-def _check_result(result: Any) -> Identity:
-    """Return what a result is of, if random markets can be swept as it was."""
-    check_instance("result", result, Result, "Use what qmac.optimize or qmac.load returns.")
-    name = result.prices["name"]
-    if result.best is None:
-        raise ResultError(
-            f"{name}: no combination was scored, so there is no best to ask about. Use looser "
-            "constraints, and sweep again."
-        )
-    if result.prices["averages"] == "own":
-        raise ResultError(
-            f"{name} was swept on averages of your own, which cannot be worked out on other "
-            "prices. Use averages of qmac: Rules(average=...)."
-        )
-    if result.failed:
-        raise ResultError(
-            f"{name}: {len(result.failed)} cells failed, and the best may be among them. Sweep "
-            "them first: qmac resume --retry-failed."
-        )
-    fingerprint = result.fingerprint
-    if fingerprint is None or not fingerprint.is_of_this_version:
-        raise ResultError(
-            f"{name} was swept by kernels that are not those of this version, so scores cannot be "
-            "compared to the last bit. Sweep it again."
-        )
-    if result.source is None:
-        raise ResultError(
-            f"the prices of {name} are not with this result. Add them: "
-            "result.with_prices(prices), or --prices FILE."
-        )
-    checksum = prices_checksum(result.series.prices)
-    if checksum != result.prices["sha256"]:
-        raise ResultError(
-            f"these are not the prices of this result: their checksum differs. Use the file that "
-            f"{name} was swept on."
-        )
-    return Identity(fingerprint, name, checksum)
 
 
 class _Exceedances:
@@ -321,28 +271,27 @@ class _Run:
 
     result: Result
     plan: Plan
-    sweep: ResampleSweep
-    store: LuckStore
-    limits: Limits
-    threads: int
-    listener: Listener | None
+    run: ResampleRun
+
+    @property
+    def objective(self) -> Objective:
+        """How combinations are ranked."""
+        return self.run.sweep.spec.objective
 
     @property
     def score(self) -> float:
         """Score of the best combination, the higher the better."""
-        return float(self.result.top_scores[0]) * self.sweep.spec.objective.sign
+        return float(self.result.top_scores[0]) * self.objective.sign
 
     def compute(self, identity: Identity) -> Luck:
         """Sweep what is left, and return what it says."""
         began = time.perf_counter()
         queue = self._build_queue()
-        governor = Governor(self.limits, Probe(self.store.directory, children=True), self.threads)
-        if not queue.is_complete:
-            self._sweep(queue, governor)
+        degradations = self.run.run(queue)
         question = compute_checksum(describe_question(identity, self.plan.seed))
         return Luck(
             name=self.result.prices["name"],
-            metric=self.sweep.spec.objective,
+            metric=self.objective,
             combinations=self.result.grid.size,
             score=self.score,
             hold_metrics=self.result.hold,
@@ -352,7 +301,7 @@ class _Run:
             seed=self.plan.seed,
             question=question,
             elapsed=time.perf_counter() - began,
-            degradations=governor.degradations,
+            degradations=degradations,
         )
 
     def _build_queue(self) -> PartQueue:
@@ -361,7 +310,7 @@ class _Run:
         for null in self.plan.nulls:
             counters[null] = _Exceedances(self.score, self.plan.stop_after)
         counts = {REAL: 1} | dict.fromkeys(self.plan.nulls, self.plan.resamples)
-        done = {Part(null, number): score for null, number, score in self.store.read()}
+        done = {Part(null, number): score for null, number, score in self.run.store.read()}
         return PartQueue(counters, counts, done)
 
     def _check_real(self, score: float) -> bool:
@@ -372,37 +321,3 @@ class _Run:
                 f"random markets, not {self.score!r}, which the result has."
             )
         return True
-
-    def _sweep(self, queue: PartQueue, governor: Governor) -> None:
-        """Sweep what is left in a queue."""
-        if self.store.directory is not None:
-            governor.admit_disk(None)
-        name, size = self.result.prices["name"], self.result.grid.size
-        limits, listener = self.limits, self.listener
-        patience = Patience(name, size, governor, listener)
-        threads = self._admit(governor, patience)
-
-        def check_compiling() -> None:
-            admit(limits, governor.read_now(), COMPILING_BYTES, 0, 1)
-
-        monitor = LuckMonitor(name, size, queue, self.store, governor, listener, threads)
-        with before_compiling(check_compiling):
-            run_parts(queue, self._sweep_part, self.threads, monitor)
-        monitor.end()
-
-    def _admit(self, governor: Governor, patience: Patience) -> int:
-        """Return how many threads fit into memory; while other programs hold it, wait."""
-        thread_bytes = resample_bytes(self.sweep.series, self.sweep.grid, self.sweep.spec)
-        while True:
-            reading = governor.read_now()
-            try:
-                return admit(self.limits, reading, loading_bytes(), thread_bytes, self.threads)
-            except Shortage as shortage:
-                demand, reason = shortage.demand, str(shortage)
-            patience.wait(demand, reason)
-
-    def _sweep_part(self, part: Part, stop: np.ndarray) -> float | None:
-        score = self.sweep.compute_score(part, stop)
-        if score is not None:
-            self.store.add(Record(*part, score))
-        return score

@@ -1,8 +1,8 @@
 """Random markets like a real one, except that nothing in them can be predicted.
 
-Whole bars are drawn at a time, and every market begins and ends as the real one does. A market is
-of the same bits on every machine: random words come from Philox, n-th roots from ``decimal``, and
-the rest are multiplications and divisions.
+Whole bars are drawn at a time, and under a null hypothesis every market begins and ends as the real
+one does. A market is of the same bits on every machine: random words come from Philox, n-th roots
+from ``decimal``, and the rest are multiplications and divisions.
 """
 
 from __future__ import annotations
@@ -98,14 +98,40 @@ def mirror(moves: Moves, words: np.ndarray) -> np.ndarray:
     return drawn * compute_root(moves.growth / float(path[-1]), moves.count)
 
 
-NULLS: dict[str, Callable[[Moves, np.ndarray], np.ndarray]] = {"shuffle": shuffle, "mirror": mirror}
-"""Null hypotheses by name: from moves and random words to the moves of a random market. Their order
-numbers the streams of random words, so a new one comes last."""
+def shuffle_without_drift(moves: Moves, words: np.ndarray) -> np.ndarray:
+    """Return the moves in random order, less their mean: the market ends where it began.
+
+    It is no null hypothesis, because the drift of the real market counts for its best combination.
+
+    Parameters
+    ----------
+    moves : Moves
+        Those of the real market.
+    words : ndarray
+        Random words, ``(n,)`` uint64.
+
+    Returns
+    -------
+    ndarray
+        ``(columns, n)``.
+    """
+    return shuffle(moves, words) / compute_root(moves.growth, moves.count)
+
+
+Draw = Callable[[Moves, np.ndarray], np.ndarray]
+"""From moves and random words to the moves of a random market."""
+NULLS: dict[str, Draw] = {"shuffle": shuffle, "mirror": mirror}
+"""Null hypotheses by name."""
+DRIFTLESS = "driftless"
+DRAWS: dict[str, Draw] = NULLS | {DRIFTLESS: shuffle_without_drift}
+"""All ways to draw a random market, by name."""
+STREAMS = {"shuffle": 0, "mirror": 1, DRIFTLESS: 2}
+"""Numbers of the streams of random words; a new way to draw has the next one."""
 
 
 @dataclass(frozen=True)
 class Resampler:
-    """Random markets of one series under one null hypothesis, by number.
+    """Random markets of one series that are drawn in one way, by number.
 
     It can be shared by threads. What does not depend on the number is computed once.
 
@@ -124,12 +150,12 @@ class Resampler:
     """Number of the first bar that may trade, from 0. It and the bars before it stay as they are,
     so averages are warmed up on the real past."""
     null: str
-    """One of ``NULLS``."""
+    """One of ``DRAWS``."""
     seed: int
 
     def __post_init__(self) -> None:
         check_instance("prices", self.prices, Prices, "Use Prices.of(frame).")
-        check_choice("null", self.null, NULLS)
+        check_choice("null", self.null, DRAWS)
         check_count("seed", self.seed, 0, MOST_SEED)
         check_count("first", self.first, 0)
         count = max(len(self.prices) - 1 - self.first, 0)
@@ -187,7 +213,7 @@ class Resampler:
         """
         check_count("number", number, 0)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # is checked below
-            moves = NULLS[self.null](self._moves, self._draw(number))
+            moves = DRAWS[self.null](self._moves, self._draw(number))
             values = self._compound(moves)
         if not (values.min() >= LEAST_PRICE and values.max() <= MOST_PRICE):  # NaN is beyond, too
             raise PricesError(self._describe_bad_price(values, number))
@@ -195,7 +221,7 @@ class Resampler:
 
     def _draw(self, number: int) -> np.ndarray:
         """Return a random word for each move; only words are the same in all versions of NumPy."""
-        stream = (list(NULLS).index(self.null), number)
+        stream = (STREAMS[self.null], number)
         bits = np.random.Philox(np.random.SeedSequence(self.seed, spawn_key=stream))
         words: np.ndarray = bits.random_raw(self._moves.count)
         return words

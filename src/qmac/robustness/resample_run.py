@@ -1,0 +1,161 @@
+"""The sweeps of many random markets side by side, within what the machine has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qmac._checks import check_instance
+from qmac.errors import ResultError
+from qmac.jobs.memory_model import (
+    COMPILING_BYTES,
+    before_compiling,
+    loading_bytes,
+    resample_bytes,
+)
+from qmac.jobs.waiting import Patience
+from qmac.results.result import Result
+from qmac.robustness.luck_monitor import LuckMonitor
+from qmac.robustness.luck_store import LuckStore
+from qmac.robustness.resample_sweep import ResampleSweep
+from qmac.runs.header import Identity, prices_checksum
+from qmac.runs.records import Record
+from qmac.runtime.execution.parts import Part, PartQueue, run_parts
+from qmac.runtime.monitoring.status import Listener
+from qmac.runtime.resources.admission import Shortage, admit
+from qmac.runtime.resources.governor import Governor
+from qmac.runtime.resources.limits import Limits
+from qmac.runtime.resources.probes import Probe
+
+
+def check_result(result: Any) -> Identity:
+    """Return what a result is of, if random markets can be swept as it was.
+
+    Parameters
+    ----------
+    result : Result
+        What a user passed.
+
+    Returns
+    -------
+    Identity
+        Request, kernels and prices.
+
+    Raises
+    ------
+    OptionError
+        If it is no result.
+    ResultError
+        If it has no best combination, no prices or others, averages of its own, cells that failed
+        or other kernels.
+    """
+    check_instance("result", result, Result, "Use what qmac.optimize or qmac.load returns.")
+    name = result.prices["name"]
+    if result.best is None:
+        raise ResultError(
+            f"{name}: no combination was scored, so there is no best to ask about. Use looser "
+            "constraints, and sweep again."
+        )
+    if result.prices["averages"] == "own":
+        raise ResultError(
+            f"{name} was swept on averages of your own, which cannot be worked out on other "
+            "prices. Use averages of qmac: Rules(average=...)."
+        )
+    if result.failed:
+        raise ResultError(
+            f"{name}: {len(result.failed)} cells failed, and the best may be among them. Sweep "
+            "them first: qmac resume --retry-failed."
+        )
+    fingerprint = result.fingerprint
+    if fingerprint is None or not fingerprint.is_of_this_version:
+        raise ResultError(
+            f"{name} was swept by kernels that are not those of this version, so scores cannot be "
+            "compared to the last bit. Sweep it again."
+        )
+    if result.source is None:
+        raise ResultError(
+            f"the prices of {name} are not with this result. Add them: "
+            "result.with_prices(prices), or --prices FILE."
+        )
+    checksum = prices_checksum(result.series.prices)
+    if checksum != result.prices["sha256"]:
+        raise ResultError(
+            f"these are not the prices of this result: their checksum differs. Use the file that "
+            f"{name} was swept on."
+        )
+    return Identity(fingerprint, name, checksum)
+
+
+@dataclass(frozen=True)
+class ResampleRun:
+    """Sweeps of random markets on threads, each of which takes one alone."""
+
+    name: str
+    """Symbol."""
+    sweep: ResampleSweep
+    store: LuckStore
+    """Takes each score."""
+    limits: Limits
+    threads: int
+    """Most threads."""
+    listener: Listener | None
+    """Gets a ``Status`` about ten times a second."""
+
+    def run(self, queue: PartQueue) -> list[dict[str, Any]]:
+        """Sweep what is left in a queue.
+
+        Parameters
+        ----------
+        queue : PartQueue
+            Null hypotheses and numbers; takes the scores.
+
+        Returns
+        -------
+        list of dict
+            Steps of the governor.
+
+        Raises
+        ------
+        Stopped
+            If a limit ended it.
+        OptionError
+            If not even one thread fits into the memory that limits allow.
+        """
+        governor = Governor(self.limits, Probe(self.store.directory, children=True), self.threads)
+        if not queue.is_complete:
+            self._sweep(queue, governor)
+        return governor.degradations
+
+    def _sweep(self, queue: PartQueue, governor: Governor) -> None:
+        if self.store.directory is not None:
+            governor.admit_disk(None)
+        size, limits, listener = self.sweep.grid.size, self.limits, self.listener
+        patience = Patience(self.name, size, governor, listener)
+        threads = self._admit(governor, patience)
+
+        def check_compiling() -> None:
+            admit(limits, governor.read_now(), COMPILING_BYTES, 0, 1)
+
+        monitor = LuckMonitor(self.name, size, queue, self.store, governor, listener, threads)
+        with before_compiling(check_compiling):
+            run_parts(queue, self._sweep_part, self.threads, monitor)
+        monitor.end()
+
+    def _admit(self, governor: Governor, patience: Patience) -> int:
+        """Return how many threads fit into memory; while other programs hold it, wait."""
+        thread_bytes = resample_bytes(self.sweep.series, self.sweep.grid, self.sweep.spec)
+        while True:
+            reading = governor.read_now()
+            try:
+                return admit(self.limits, reading, loading_bytes(), thread_bytes, self.threads)
+            except Shortage as shortage:
+                demand, reason = shortage.demand, str(shortage)
+            patience.wait(demand, reason)
+
+    def _sweep_part(self, part: Part, stop: np.ndarray) -> float | None:
+        score = self.sweep.compute_score(part, stop)
+        if score is not None:
+            self.store.add(Record(*part, score))
+        return score
