@@ -40,6 +40,12 @@ def swept(named: qmac.Prices) -> qmac.Result:
 
 
 @pytest.fixture(scope="session")
+def swept_luck(swept: qmac.Result):
+    """What random markets say about the best of ``swept``."""
+    return swept.luck(19)
+
+
+@pytest.fixture(scope="session")
 def every(named: qmac.Prices, swept: qmac.Result) -> pd.DataFrame:
     """All metrics of all combinations of ``swept``, one by one."""
     return qmac.evaluate(

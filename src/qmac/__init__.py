@@ -93,6 +93,8 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
 _views.register(
     {
         "luck": "qmac.robustness.luck:luck",
+        "luck figure": "qmac.report.html.figures:plot_answer",
+        "luck table": "qmac.report.html.notebook:render_luck",
         "report": "qmac.report.html.page:write_report",
         "map": "qmac.report.html.figures:plot_result_map",
         "result": "qmac.report.html.notebook:render_result",

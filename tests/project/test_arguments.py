@@ -318,8 +318,8 @@ def rows(context):
         "Result.rows": Row(result.rows, lambda: {"rank_by": "objective"}, {}),
         "Result.report": Row(
             result.report,
-            lambda: {"path": context.new(".html"), "prices": None},
-            {"path": PATH, "prices": OPTIONAL},
+            lambda: {"path": context.new(".html"), "prices": None, "luck": None},
+            {"path": PATH, "prices": OPTIONAL, "luck": OPTIONAL},
         ),
         "Result.save": Row(
             result.save, lambda: {"directory": context.new()}, {"directory": PATH}
@@ -337,8 +337,8 @@ def rows(context):
         "Results.readable": Row(context.many.readable, dict, {}),
         "Results.report": Row(
             context.many.report,
-            lambda: {"path": context.new(".html"), "each": False},
-            {"path": PATH, "each": FLAG},
+            lambda: {"path": context.new(".html"), "each": False, "luck": None},
+            {"path": PATH, "each": FLAG, "luck": {"None", "dict empty"}},
         ),
         "Results.describe_missing": Row(context.many.describe_missing, dict, {}),
         "Results.summary": Row(context.many.summary, dict, {}),

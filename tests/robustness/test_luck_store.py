@@ -14,6 +14,7 @@ from qmac.robustness.luck_store import (
     build_store,
     describe_question,
     read_answer,
+    read_answers,
 )
 from qmac.runs.header import Identity, prices_checksum
 from qmac.runs.records import Record
@@ -47,6 +48,22 @@ def test_records_are_there_afterwards(tmp_path, is_run):
     folder = path / "luck" / "SPY" if is_run else path
     assert DirectoryLuckStore(path, IDENTITY, QUESTION).read() == [RECORD]
     assert {file.name for file in folder.iterdir()} >= {"records.jsonl"}
+
+
+def test_answers_of_a_directory(tmp_path):
+    run = created(tmp_path / "run")
+    assert read_answers(run.path, ["SPY"]) == read_answers(tmp_path, ["SPY"]) == {}
+    question = compute_checksum(describe_question(IDENTITY, 1))
+    folder = run.path / "luck" / "SPY"
+    folder.mkdir(parents=True)
+    luck = build_luck(question=question)
+    luck.save(folder / "luck.json")
+    (read,) = read_answers(run.path, ["SPY"]).values()
+    assert read.digest == luck.digest
+    assert read_answers(run.path, ["QQQ"]) == {}
+    build_luck().save(folder / "luck.json")
+    with pytest.warns(UserWarning, match="another question"):
+        assert read_answers(run.path, ["SPY"]) == {}
 
 
 def test_nothing_is_written_before_it_is_opened(tmp_path):

@@ -156,7 +156,9 @@ class Results(Mapping[str, Result]):
         self._prices = self._prices or {name: result.prices for name, result in self.items()}
         return {name: dict(prices) for name, prices in self._prices.items()}
 
-    def report(self, path: str | Path, *, each: bool = False) -> Path:
+    def report(
+        self, path: str | Path, *, each: bool = False, luck: Mapping[str, Any] | None = None
+    ) -> Path:
         """Write a page of the winners, in one HTML file.
 
         ``results["SPY"].report(path)`` writes the page of one symbol in full.
@@ -168,6 +170,8 @@ class Results(Mapping[str, Result]):
         each : bool, default False
             Write the pages of all symbols, too: ``all-SPY.html`` beside ``all.html``, which links
             to them.
+        luck : mapping of str to Luck, optional
+            Answers of ``Result.luck`` by symbol: their p is on the page.
 
         Returns
         -------
@@ -182,7 +186,9 @@ class Results(Mapping[str, Result]):
             If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
         """
         each = check_flag("each", each)
-        written: Path = _views.draw("symbols report", self, check_path("path", path), each=each)
+        written: Path = _views.draw(
+            "symbols report", self, check_path("path", path), each=each, luck=luck
+        )
         return written
 
     def summary(self) -> dict[str, Any]:

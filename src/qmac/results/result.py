@@ -291,7 +291,11 @@ class Result:
         return top.sort_values("plateau", ascending=worst_first, kind="stable", ignore_index=True)
 
     def report(
-        self, path: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None
+        self,
+        path: str | Path,
+        prices: Prices | pd.DataFrame | pd.Series | None = None,
+        *,
+        luck: Any = None,
     ) -> Path:
         """Write a page that shows all of the result, in one HTML file (docs/report.md).
 
@@ -301,6 +305,8 @@ class Result:
             The file to write.
         prices : Prices, pd.DataFrame or pd.Series, optional
             The prices that were swept, if they were not saved with the result.
+        luck : Luck, optional
+            What ``luck`` answered for this result; the page has a section about it.
 
         Returns
         -------
@@ -312,10 +318,11 @@ class Result:
         ResultError
             If the prices are missing or others, or the file cannot be written.
         OptionError
-            If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+            If Plotly and Jinja are not installed (``pip install "qmac[report]"``), or ``luck`` is
+            about another result.
         """
         shown = self if prices is None else self.with_prices(prices)
-        written: Path = _views.draw("report", shown, check_path("path", path))
+        written: Path = _views.draw("report", shown, check_path("path", path), luck)
         return written
 
     def luck(  # noqa: PLR0913 - the arguments of qmac.luck

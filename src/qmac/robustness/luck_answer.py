@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from qmac import _views
 from qmac._checks import check_path
 from qmac._fields import protected
 from qmac.errors import ResultError
@@ -239,6 +240,25 @@ class Luck:
     def __repr__(self) -> str:
         low, high = self.interval
         return f"Luck({self.headline} p {self.p:.3f}, {low:.3f} to {high:.3f}: {self.verdict})"
+
+    def _repr_html_(self) -> str:
+        html: str = _views.draw("luck table", self)
+        return html
+
+    def plot(self) -> Any:
+        """Draw histograms of the best values of random markets, beside the winner.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+            A panel for each null hypothesis.
+
+        Raises
+        ------
+        OptionError
+            If Plotly is not installed (``pip install "qmac[report]"``).
+        """
+        return _views.draw("luck figure", self)
 
     def save(self, path: str | Path) -> Path:
         """Write the answer into a file of JSON, all or nothing.

@@ -12,12 +12,12 @@ In a directory without a run, these files lie in it.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from qmac.errors import ResultError, Stopped
+from qmac.errors import ResultError, Stopped, warn
 from qmac.robustness.luck_answer import Luck, read_luck, write_luck
 from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER, Identity, describe_changes
@@ -313,6 +313,39 @@ def read_answer(run: RunDirectory, task: Task) -> Luck | None:
     if luck.question != compute_checksum(question):
         raise ResultError(f"{path} is the answer of another question.", AGAIN)
     return luck
+
+
+def read_answers(directory: Path, names: Iterable[str]) -> dict[str, Luck]:
+    """Read what random markets say of the results in a directory.
+
+    Parameters
+    ----------
+    directory : Path
+        A run directory, or that of a result, which has no answers.
+    names : iterable of str
+        Symbols whose results are read.
+
+    Returns
+    -------
+    dict of str to Luck
+        Those that are known; a warning says which one is damaged.
+    """
+    path = resolve_typed(directory).absolute()
+    if look_up(path / HEADER) is None:
+        return {}
+    run, wanted = RunDirectory.open(path), set(names)
+    answers = {}
+    for task in run.tasks:
+        if task.name not in wanted:
+            continue
+        try:
+            answer = read_answer(run, task)
+        except ResultError as error:
+            warn(error, stacklevel=2)
+            continue
+        if answer is not None:
+            answers[task.name] = answer
+    return answers
 
 
 def _find_task(run: RunDirectory, identity: Identity) -> Task:

@@ -56,6 +56,24 @@ def test_many_symbols(tmp_path, named, capsys):
         report(path, prices=tmp_path / "x.csv")
 
 
+def test_luck_is_on_the_page_where_it_is_known(run, capsys):
+    report(run)
+    assert f"qmac luck {run}" in (run / "report.html").read_text()
+    answer = qmac.load(run).luck(19, out=run)
+    report(run)
+    text = (run / "report.html").read_text()
+    assert answer.digest in text
+    capsys.readouterr()
+    report(run, as_json=True)
+    assert json.loads(capsys.readouterr().out)["luck"]["p"] == answer.p
+    stored = next(run.glob("luck/*/luck.json"))
+    stored.write_text(stored.read_text().replace("0", "1"))
+    with pytest.warns(UserWarning, match=r"luck\.json is damaged"):
+        report(run)
+    assert f"qmac luck {run}" in (run / "report.html").read_text()
+    stored.unlink()
+
+
 @pytest.mark.slow
 def test_each_page_is_linked_from_that_of_the_winners(tmp_path, named, capsys):
     path, late = tmp_path / "many", safe_name("<late>")

@@ -82,6 +82,8 @@ def pages(named, report):
         "tiny": qmac.optimize(named, qmac.Grid(windows=(5, 10, 20, 40)), "profit_factor", top=1),
     }
     files = {"wide": report, "phone": report, "old": report}
+    luck = results["minutes"].luck(19)
+    files["luck"] = results["minutes"].report(folder / "luck.html", luck=luck)
     files |= {name: result.report(folder / f"{name}.html") for name, result in results.items()}
     many = qmac.optimize_many({"<b>X</b>": named, "late": named.tail(300)}, grid, top=5)
     files["many"] = many.report(folder / "many.html")
@@ -113,7 +115,15 @@ def pages(named, report):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "drawn"),
-    [("wide", 13), ("phone", 13), ("nothing", 0), ("minutes", 13), ("tiny", 13), ("many", 1)],
+    [
+        ("wide", 13),
+        ("phone", 13),
+        ("nothing", 0),
+        ("minutes", 13),
+        ("luck", 14),
+        ("tiny", 13),
+        ("many", 1),
+    ],
 )
 def test_pages_are_drawn(pages, name, drawn):
     seen = pages[0][name]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.luck_answers import build_luck
 from helpers.pages import array, figures_in
 
 import qmac
@@ -11,6 +12,7 @@ from qmac.errors import OptionError
 from qmac.report.html import figures
 from qmac.report.sections.equity import build_equity
 from qmac.report.sections.heatmaps import build_heatmap
+from qmac.report.sections.luck import summarize_luck
 from qmac.report.sections.report import build_report
 
 
@@ -43,6 +45,26 @@ def test_figures_have_the_numbers(text, swept):
     ] and far.xaxis.range[1] < 10
     own = next(trace for trace in drawn["surroundings"]["data"] if trace["name"] == "itself")
     assert array(own["y"])[0] == pytest.approx(swept.top["total_return"].iloc[0])
+
+
+@pytest.mark.parametrize("nulls", [("shuffle", "mirror"), ("mirror",)])
+def test_a_panel_for_each_kind_of_random_markets(nulls):
+    scores = build_luck().scores_by_null
+    luck = build_luck(scores_by_null={null: scores[null] for null in nulls})
+    plot, summary = luck.plot(), summarize_luck(luck)
+    for trace, null in zip(plot.data, summary.nulls, strict=True):
+        assert trace.name == null.name
+        np.testing.assert_array_equal(trace.y, null.counts)
+        is_as_good = np.array(trace.marker.color) == figures.RED
+        assert trace.y[is_as_good].sum() == null.at_least
+    lines = {(shape.x0, shape.yref) for shape in plot.layout.shapes}
+    axes = ["y domain", "y2 domain"][: len(nulls)]
+    assert lines == {(value, axis) for value in (luck.best, luck.hold) for axis in axes}
+    texts = [note.text for note in plot.layout.annotations]
+    assert texts[-2:] == ["winner", "buy & hold"]
+    assert f"of {summary.nulls[0].resamples} at least as good" in texts[0]
+    undefined = build_luck(hold_metrics={}).plot().layout.annotations
+    assert "buy & hold" not in [note.text for note in undefined]
 
 
 def test_plots_for_notebooks(swept, named):

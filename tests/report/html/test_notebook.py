@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from helpers.luck_answers import build_luck
 from helpers.series import frame, series
 
 import qmac
@@ -24,6 +25,14 @@ def test_a_notebook_shows_the_winner_of_each_symbol(named):
     html = many._repr_html_()
     assert "&lt;b&gt;X" in html and "<b>X" not in html and "flat" in html and "buy and hold" in html
     assert f">{many['<b>X</b>'].best[0]}<" in html
+
+
+def test_a_notebook_shows_what_random_markets_say():
+    luck = build_luck(name="<b>X</b>")
+    html = luck._repr_html_()
+    assert "&lt;b&gt;X" in html and "<b>X" not in html and html.count("<tr>") == 3
+    for expected in ("moves in random order", f"{luck.table['p'][0]:.3f}", "43 of 100"):
+        assert expected in html
 
 
 def test_a_notebook_says_what_was_read(swept, named):

@@ -21,6 +21,7 @@ def test_self_contained(text):
     assert set(outside) <= {
         "data:,",
         "#winner",
+        "#luck",
         "#top",
         "#heatmaps",
         "#distribution",
@@ -62,6 +63,31 @@ def test_text_of_the_page(text, swept):
         "within 2 steps",
     ):
         assert expected in words, expected
+
+
+def test_luck_or_what_to_type_for_it(text, swept, swept_luck):
+    assert "result.report(path, luck=result.luck())" in text
+    command = render_report(build_report(swept, directory="runs/<i>", symbol="SPY"))
+    assert "qmac luck &#39;runs/&lt;i&gt;&#39; --symbol SPY" in command
+    shown = render_report(build_report(swept, swept_luck))
+    assert "result.luck()" not in shown and "random-markets" in figures_in(shown)
+    words = unescape(re.sub(r"<[^>]+>", " ", without_data(shown)))
+    for expected in (
+        *swept_luck.sentences,
+        swept_luck.digest,
+        f"p = {swept_luck.p:.3f}",
+        "moves in random order",
+        "moves in random direction",
+    ):
+        assert expected in words, expected
+    assert without_data(shown).count("<script>") == 1 and "<script>alert" not in without_data(shown)
+
+
+def test_a_report_with_luck(swept, swept_luck, tmp_path):
+    assert "random-markets" in swept.report(tmp_path / "a.html", luck=swept_luck).read_text()
+    with pytest.raises(OptionError, match="that of another"):
+        swept.report(tmp_path / "b.html", luck=replace(swept_luck, question="0"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
 
 
 def test_incomplete(swept):

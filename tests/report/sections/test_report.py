@@ -24,6 +24,16 @@ def test_plain_values_for_json(swept):
     assert again["landscape"]["maps"][0][0]["values"][-1][-1] is None
 
 
+def test_luck_is_among_the_numbers(swept, swept_luck):
+    assert build_report(swept).to_dict()["luck"] is None
+    report = build_report(swept, swept_luck)
+    values = to_json_values(report.to_dict())["luck"]
+    assert (values["p"], values["digest"]) == (swept_luck.p, swept_luck.digest)
+    assert values["nulls"][0]["counts"] == report.luck.nulls[0].counts.tolist()
+    assert [caution.name for caution in report.cautions][0] == "luck"
+    assert report.cautions[0].text == swept_luck.sentences[0]
+
+
 @pytest.mark.parametrize(
     ("prices", "metric", "cautions"),
     [

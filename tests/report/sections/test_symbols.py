@@ -3,12 +3,13 @@
 import math
 
 import pytest
+from helpers.luck_answers import build_luck
 from helpers.series import frame, series
 
 import qmac
-from qmac.errors import ResultError
+from qmac.errors import OptionError, ResultError
 from qmac.report.sections.distribution import summarize_distribution
-from qmac.report.sections.symbols import build_symbols
+from qmac.report.sections.symbols import _adjust_ps, build_symbols
 from qmac.results.collection import Results
 from qmac.storage.json_text import to_json_values
 
@@ -29,6 +30,21 @@ def test_rows_have_the_numbers_of_their_results(results):
     assert up.median == result.distribution.quantile(0.5)
     assert flat.combination is None and flat.metrics == {} and flat.link == ""
     assert math.isnan(flat.median) and math.isnan(flat.sigmas)
+
+
+def test_the_p_of_symbols_that_have_one(results):
+    answer = results["up"].luck(19)
+    rows = {row.symbol: row for row in build_symbols(results, answers={"up": answer}).rows}
+    assert (rows["up"].p, rows["up"].adjusted_p) == (answer.p, answer.p)
+    assert math.isnan(rows["flat"].p) and math.isnan(rows["flat"].adjusted_p)
+    with pytest.raises(OptionError, match="that of another"):
+        build_symbols(results, answers={"flat": answer})
+
+
+def test_ps_are_adjusted_for_the_number_of_symbols():
+    answers = {name: build_luck(stop_after=None) for name in "abc"}
+    assert _adjust_ps(answers) == dict.fromkeys("abc", min(1.0, 3 * answers["a"].p))
+    assert _adjust_ps({}) == {}
 
 
 def test_keys_of_the_json(results):

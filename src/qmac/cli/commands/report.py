@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -56,20 +57,26 @@ def report(
     """
     from qmac.report.html import page, symbols_page
     from qmac.results.reader import read_results
+    from qmac.robustness.luck_store import read_answers
 
     results = read_results(directory, symbol)
+    answers = read_answers(directory, results)
     is_many = not results.is_single
     path = check_path("out", out or directory / PAGE)
     if each and (as_json or symbol is not None):
         raise OptionError("--each writes the pages of all symbols. Leave out --symbol and --json.")
     if each and is_many:
         for name in results:
-            _print_place(page.write_report(results[name], symbols_page.symbol_path(name, path)))
+            shown, render = _prepare_result(results[name], answers.get(name), directory, name)
+            place = symbols_page.symbol_path(name, path)
+            _print_place(page.write_page(place, functools.partial(render, shown)))
     if is_many:
-        shown, render = _prepare_symbols(results, directory, path, prices)
+        shown, render = _prepare_symbols(results, answers, directory, path, prices)
     else:
-        given = None if prices is None else read_prices(prices, reading)
-        shown, render = _prepare_result(results, given)
+        ((name, result),) = results.items()
+        if prices is not None:
+            result = result.with_prices(read_prices(prices, reading))
+        shown, render = _prepare_result(result, answers.get(name), directory, symbol or "")
     if symbol is not None and out is None:
         path = symbols_page.symbol_path(symbol, path)  # not in place of the page of all winners
     if not as_json or out is not None:
@@ -80,7 +87,7 @@ def report(
 
 
 def _prepare_symbols(
-    results: Any, directory: Path, path: Path, prices: Path | None
+    results: Any, answers: dict[str, Any], directory: Path, path: Path, prices: Path | None
 ) -> tuple[Any, Callable[[Any], str]]:
     """Return the winners of all symbols, and what renders them."""
     from qmac.report.html.symbols_page import find_links, render_symbols
@@ -91,18 +98,17 @@ def _prepare_symbols(
             f"--prices needs one symbol, but {directory} has {len(results)}. Add --symbol NAME."
         )
     links = find_links(results, path)
-    return build_symbols(results, str(directory), links), render_symbols
+    return build_symbols(results, str(directory), links, answers), render_symbols
 
 
-def _prepare_result(results: Any, prices: Any) -> tuple[Any, Callable[[Any], str]]:
+def _prepare_result(
+    result: Any, luck: Any, directory: Path, symbol: str
+) -> tuple[Any, Callable[[Any], str]]:
     """Return the report of a single result, and what renders it."""
     from qmac.report.html.page import render_report
     from qmac.report.sections.report import build_report
 
-    (result,) = results.values()
-    if prices is not None:
-        result = result.with_prices(prices)
-    return build_report(result), render_report
+    return build_report(result, luck, str(directory), symbol), render_report
 
 
 def _print_place(path: Path, stream: TextIO | None = None) -> None:

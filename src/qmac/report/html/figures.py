@@ -28,8 +28,10 @@ from qmac.report.html.text import escape
 from qmac.report.sections.distribution import DistributionSummary
 from qmac.report.sections.equity import Equity, build_equity
 from qmac.report.sections.heatmaps import Heatmap, Profile, build_heatmap
+from qmac.report.sections.luck import LuckSummary, NullSummary, summarize_luck
 from qmac.report.sections.strategies import Strategies
 from qmac.results.result import Result
+from qmac.robustness.luck_answer import Luck
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -43,6 +45,8 @@ CLIPPED_SHARE = 0.002
 FEW_WINDOWS = 30
 """Profiles of fewer windows have a mark at each."""
 LEAST_BAR_WIDTH = 1e-12
+TITLE_SHARE = 0.16
+"""Share of the room of a histogram of random markets that its title takes."""
 
 
 class _Mark(NamedTuple):
@@ -446,6 +450,79 @@ def _mark_text(mark: _Mark, span: list[float] | None) -> dict[str, Any]:
     }
 
 
+def plot_luck(luck: LuckSummary) -> Figure:
+    """Return the histograms of the best values of random markets, one above the other.
+
+    Parameters
+    ----------
+    luck : LuckSummary
+        What random markets say about a winner.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        A panel for each null hypothesis, over the same axis, with winner and buy & hold; bars that
+        are at least as good as the winner have another colour.
+    """
+    marks = [
+        _Mark("winner", luck.winner, RED, 1.0),
+        _Mark("buy & hold", luck.hold, HOLD, 1.07),
+    ]
+    marks = [mark for mark in marks if np.isfinite(mark.value)]
+    ends = (float(luck.edges[0]), float(luck.edges[-1]), luck.winner)
+    span = compute_range(min(ends), max(ends), luck.hold)
+    lines = [mark for mark in marks if _is_within(mark.value, span)]
+    room = 1 / len(luck.nulls)
+    bars, titles, shapes, axes = [], [], [], {}
+    for place, null in enumerate(luck.nulls):
+        axis = f"y{place + 1}" if place else "y"
+        top = 1 - place * room
+        bars.append(_luck_bars(luck, null, axis))
+        titles.append(_panel_title(null, top))
+        shapes += [_mark_line(mark) | {"yref": f"{axis} domain"} for mark in lines]
+        is_low = null.counts.max(initial=0) < 8
+        axes[axis.replace("y", "yaxis")] = {
+            "domain": [max(top - room, 0), top - TITLE_SHARE * room],
+            "title": {"text": "random markets"},
+            "dtick": 1 if is_low else None,
+        }
+    return build_figure(
+        *bars,
+        height=140 + 190 * len(luck.nulls),
+        hovermode="closest",
+        showlegend=False,
+        xaxis=build_axis(luck.objective, range=span, anchor=bars[-1].yaxis),
+        shapes=shapes,
+        annotations=[*titles, *(_mark_text(mark, span) for mark in marks)],
+        bargap=0,
+        margin={"l": 60, "r": 20, "t": 65, "b": 45},
+        **axes,
+    )
+
+
+def _luck_bars(luck: LuckSummary, null: NullSummary, axis: str) -> Any:
+    edges, number = luck.edges, value_format(luck.objective)
+    return graph_objects().Bar(
+        x=(edges[1:] + edges[:-1]) / 2,
+        y=null.counts,
+        yaxis=axis,
+        name=null.name,
+        width=np.maximum(np.diff(edges), LEAST_BAR_WIDTH),
+        marker={"color": np.where(luck.is_as_good, RED, SKY), "opacity": 0.75},
+        customdata=np.column_stack((edges[:-1], edges[1:])),
+        hovertemplate=(
+            f"%{{customdata[0]:{number}}} to %{{customdata[1]:{number}}}"
+            "<br>the best of %{y:,} random markets<extra></extra>"
+        ),
+    )
+
+
+def _panel_title(null: NullSummary, top: float) -> dict[str, Any]:
+    text = f"{null.name}: {null.at_least:,} of {null.resamples:,} at least as good"
+    place = {"x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper"}
+    return {**place, "yanchor": "top", "text": text, "showarrow": False, "font": {"size": 12}}
+
+
 def plot_curve(summary: DistributionSummary) -> Figure:
     """Return all combinations sorted by the objective: the optimization profile of the grid.
 
@@ -622,6 +699,22 @@ def plot_result_map(result: Result, rows: str, columns: str, stat: str = "max") 
         One heatmap.
     """
     return plot_heatmaps(build_heatmap(result, rows, columns, stat))
+
+
+def plot_answer(luck: Luck) -> Figure:
+    """Return the figure of ``Luck.plot``.
+
+    Parameters
+    ----------
+    luck : Luck
+        Any answer.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        A histogram for each null hypothesis.
+    """
+    return plot_luck(summarize_luck(luck))
 
 
 def _words(name: str) -> str:

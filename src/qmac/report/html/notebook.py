@@ -10,6 +10,7 @@ from pandas import isna
 from qmac.data.description import format_origin, shorten_list
 from qmac.data.origin import shorten_note
 from qmac.report.html.text import escape
+from qmac.report.sections.luck import summarize_luck
 from qmac.report.sections.settings import describe_bounds, settings_line
 from qmac.strategy.formatting import format_value
 from qmac.strategy.grid import ROLES
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from qmac.engine.backtest.backtest import Backtest
     from qmac.results.collection import Results
     from qmac.results.result import Result
+    from qmac.robustness.luck_answer import Luck
 
 MOST_ROWS = 5
 MOST_SYMBOLS = 50
@@ -133,6 +135,38 @@ def render_backtest(run: Backtest) -> str:
     metrics = {str(name): float(value) for name, value in run.metrics.items()}
     rows = [[name.replace("_", " "), format_value(name, metrics[name])] for name in metrics]
     return f"<div><p>{title}</p>{_build_table(['metric', 'value'], rows)}</div>"
+
+
+def render_luck(luck: Luck) -> str:
+    """Return what random markets say about a winner.
+
+    Parameters
+    ----------
+    luck : Luck
+        Any answer.
+
+    Returns
+    -------
+    str
+        HTML of a small table between two paragraphs.
+    """
+    summary = summarize_luck(luck)
+    heads = ["", "resamples", "at least as good", "p", "95 % interval"]
+    heads += [f"their best: {share:.0%}" for share, _ in summary.nulls[0].quantiles]
+    rows = [
+        [
+            null.name,
+            f"{null.resamples:,}",
+            f"{null.at_least:,}",
+            f"{null.p:.3f}",
+            f"{null.low:.3f} to {null.high:.3f}",
+            *(format_value(luck.objective, value) for _, value in null.quantiles),
+        ]
+        for null in summary.nulls
+    ]
+    sentences = "<br>".join(map(escape, summary.sentences))
+    head = f"<p>{escape(summary.headline)}</p>"
+    return f"<div>{head}{_build_table(heads, rows)}<p>{sentences}</p></div>"
 
 
 def _format_row(row: Mapping[Any, Any], roles: Iterable[str], metrics: Iterable[str]) -> list[str]:

@@ -20,6 +20,7 @@ from qmac.report.html import figures, style
 from qmac.report.sections.equity import Equity
 from qmac.report.sections.report import Report, build_report
 from qmac.results.result import Result
+from qmac.robustness.luck_answer import Luck
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import resolve_typed
 from qmac.strategy.formatting import format_value
@@ -50,7 +51,7 @@ COMPRESSION_LEVEL = 6
 PAGE_SUFFIXES = (".html", ".htm")
 
 
-def write_report(result: Result, path: Path) -> Path:
+def write_report(result: Result, path: Path, luck: Luck | None = None) -> Path:
     """Write the page of a result, all or nothing.
 
     Parameters
@@ -59,6 +60,8 @@ def write_report(result: Result, path: Path) -> Path:
         A result with its prices.
     path : pathlib.Path
         File to write.
+    luck : Luck, optional
+        What random markets say about its winner.
 
     Returns
     -------
@@ -72,9 +75,9 @@ def write_report(result: Result, path: Path) -> Path:
     ResultError
         If the result has no prices.
     OptionError
-        If Plotly or Jinja is not installed.
+        If Plotly or Jinja is not installed, or ``luck`` is no answer for this result.
     """
-    return write_page(path, lambda: render_report(build_report(result)))
+    return write_page(path, lambda: render_report(build_report(result, luck)))
 
 
 def write_page(path: Path, render: Callable[[], str]) -> Path:
@@ -174,6 +177,7 @@ def draw_figures(report: Report) -> dict[str, Any]:
         "equity": figures.plot_equity(equity),
         "price": figures.plot_price(equity),
         "trade-returns": figures.plot_trades(equity),
+        **({"random-markets": figures.plot_luck(report.luck)} if report.luck else {}),
         **maps,
         "profiles": figures.plot_profiles(heatmaps.profiles, objective, best),
         "curve": figures.plot_curve(distribution),

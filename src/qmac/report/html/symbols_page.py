@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+from qmac._checks import check_instance, describe
+from qmac.errors import OptionError, suggestion
 from qmac.report.html import figures
 from qmac.report.html.page import COLUMNS, render, write_page, write_report
 from qmac.report.sections.symbols import Symbols, build_symbols
 from qmac.results.collection import Results
+from qmac.robustness.luck_answer import Luck
 from qmac.storage.directories import safe_name
 
 
@@ -49,7 +54,9 @@ def find_links(results: Results, path: Path) -> dict[str, str]:
     return {symbol: quote(page.name) for symbol, page in pages.items() if page.is_file()}
 
 
-def write_symbols_report(results: Results, path: Path, *, each: bool = False) -> Path:
+def write_symbols_report(
+    results: Results, path: Path, *, each: bool = False, luck: Mapping[str, Luck] | None = None
+) -> Path:
     """Write the page of a run of many symbols.
 
     Parameters
@@ -60,6 +67,8 @@ def write_symbols_report(results: Results, path: Path, *, each: bool = False) ->
         File to write.
     each : bool
         Whether to write the page of each symbol, too.
+    luck : mapping of str to Luck, optional
+        What random markets say, by symbol.
 
     Returns
     -------
@@ -70,13 +79,37 @@ def write_symbols_report(results: Results, path: Path, *, each: bool = False) ->
     ------
     WriteError
         If a file cannot be written.
+    OptionError
+        If ``luck`` has no answers for these results.
     """
+    answers = _check_answers(luck, results)
     if each:
         for symbol in results:
-            write_report(results[symbol], symbol_path(symbol, path))
-    return write_page(
-        path, lambda: render_symbols(build_symbols(results, links=find_links(results, path)))
-    )
+            write_report(results[symbol], symbol_path(symbol, path), answers.get(symbol))
+
+    def render_winners() -> str:
+        return render_symbols(
+            build_symbols(results, links=find_links(results, path), answers=answers)
+        )
+
+    return write_page(path, render_winners)
+
+
+def _check_answers(luck: Any, results: Results) -> dict[str, Luck]:
+    """Return the answers of a user by symbol; whether each is about its result, its row checks."""
+    if luck is None:
+        return {}
+    if not isinstance(luck, Mapping):
+        raise OptionError(
+            f"luck must be a mapping of symbols to answers, got {describe(luck)}. Use "
+            "{symbol: results[symbol].luck() for symbol in results}."
+        )
+    for symbol, answer in luck.items():
+        if symbol not in results:
+            hint = suggestion(str(symbol), results)
+            raise OptionError(f"luck has {describe(symbol)}, of which there is no result. {hint}")
+        check_instance("luck", answer, Luck, "Use what Result.luck returns.")
+    return dict(luck)
 
 
 def render_symbols(symbols: Symbols) -> str:

@@ -13,6 +13,8 @@ from qmac.engine.neighbourhood.neighbours import Neighbourhood
 from qmac.report.sections.distribution import DistributionSummary
 from qmac.report.sections.strategies import Strategies
 from qmac.results.result import Result
+from qmac.robustness.chance import LUCK, SMALL_P
+from qmac.robustness.luck_answer import Luck
 from qmac.strategy.formatting import format_value, plural
 from qmac.strategy.grid import ROLES
 from qmac.strategy.rules import Rules
@@ -25,6 +27,7 @@ THRESHOLDS = {
     "edge": 0,  # steps between a window of the winner and the end of its range, at most this
     "short": 1.0,  # years of the trading period, fewer than this
     "few_positive": 0.5,  # share of combinations with a positive objective, less than this
+    "luck": SMALL_P,  # p of the winner in random markets, all of its interval above this
     "undefined": 0.1,  # share of its neighbours whose objective is undefined, more than this
 }
 """Each caution and the number from which on a report has it. The winner's lead is that over the
@@ -49,6 +52,7 @@ def find_cautions(
     run: Backtest | None,
     strategies: Strategies,
     summary: DistributionSummary | None,
+    luck: Luck | None = None,
 ) -> tuple[Caution, ...]:
     """Return the cautions that apply to a result.
 
@@ -62,6 +66,8 @@ def find_cautions(
         Best rows with their neighbourhoods.
     summary : DistributionSummary or None
         Distribution of the objective.
+    luck : Luck, optional
+        What random markets say about the winner.
 
     Returns
     -------
@@ -73,6 +79,7 @@ def find_cautions(
         return odd
     cautions = [
         *odd,
+        _check_luck(luck),
         _check_trades(run),
         _check_best_trade(run, result.rules),
         *_check_neighbours(result, strategies, summary),
@@ -88,6 +95,12 @@ def _list_warnings(result: Result) -> tuple[Caution, ...]:
     """Return what is odd in the prices; results of earlier versions do not say it."""
     texts = result.prices.get("warnings", [])
     return tuple(Caution("prices", "Odd prices", shorten_note(text)) for text in texts)
+
+
+def _check_luck(luck: Luck | None) -> Caution | None:
+    if luck is None or luck.verdict != LUCK:
+        return None
+    return Caution("luck", "Luck", luck.sentences[0])
 
 
 def _check_trades(run: Backtest) -> Caution | None:

@@ -11,9 +11,16 @@ from qmac.report.sections.cautions import Caution, find_cautions
 from qmac.report.sections.distribution import DistributionSummary, summarize_distribution
 from qmac.report.sections.equity import Equity, build_equity
 from qmac.report.sections.heatmaps import Heatmaps, build_heatmaps
+from qmac.report.sections.luck import (
+    LuckSummary,
+    check_luck,
+    describe_luck_command,
+    summarize_luck,
+)
 from qmac.report.sections.settings import Settings, build_settings
 from qmac.report.sections.strategies import Strategies, build_strategies
 from qmac.results.result import Result
+from qmac.robustness.luck_answer import Luck
 from qmac.runtime.resources.admission import check_memory
 from qmac.strategy.metrics import METRICS
 
@@ -30,6 +37,10 @@ class Report:
     """Name, value of the winner, value of buy & hold."""
     cautions: tuple[Caution, ...]
     equity: Equity | None
+    luck: LuckSummary | None
+    """None where no random markets were swept."""
+    luck_command: str
+    """What to type for an answer; empty where there can be none."""
     strategies: Strategies
     heatmaps: Heatmaps | None
     distribution: DistributionSummary | None
@@ -47,19 +58,28 @@ class Report:
             "metrics": self.metrics,
             "cautions": self.cautions,
             "course": self.equity,
+            "luck": self.luck,
             "strategies": self.strategies.to_dict(),
             "landscape": self.heatmaps,
             "outcomes": self.distribution,
         }
 
 
-def build_report(result: Result) -> Report:
+def build_report(
+    result: Result, luck: Luck | None = None, directory: str = "", symbol: str = ""
+) -> Report:
     """Return the numbers of a report.
 
     Parameters
     ----------
     result : Result
         A result with its prices.
+    luck : Luck, optional
+        What random markets say about its winner.
+    directory : str
+        Directory of its run, for the command that the page shows; empty where it is in memory.
+    symbol : str
+        Symbol in a run of many, for the same.
 
     Returns
     -------
@@ -70,9 +90,13 @@ def build_report(result: Result) -> Report:
     ------
     ResultError
         If the result has no prices.
+    OptionError
+        If ``luck`` is about another result.
     OutOfMemoryError
         If there is no memory for it.
     """
+    if luck is not None:
+        check_luck(luck, result)
     series = result.series
     needed = BAR_BYTES * len(series.prices) + CELL_BYTES * len(result.grid.windows) ** 2
     name = printable(result.prices["name"])
@@ -86,8 +110,10 @@ def build_report(result: Result) -> Report:
     return Report(
         settings=build_settings(result),
         metrics=tuple(metrics),
-        cautions=find_cautions(result, run, strategies, distribution),
+        cautions=find_cautions(result, run, strategies, distribution, luck),
         equity=None if run is None else build_equity(run),
+        luck=None if luck is None else summarize_luck(luck),
+        luck_command=describe_luck_command(result, directory, symbol),
         strategies=strategies,
         heatmaps=build_heatmaps(result),
         distribution=distribution,

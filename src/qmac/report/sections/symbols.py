@@ -9,9 +9,12 @@ from typing import Any
 
 from qmac.errors import ResultError
 from qmac.report.sections.distribution import summarize_distribution
+from qmac.report.sections.luck import check_luck
 from qmac.report.sections.settings import Settings, build_settings, drop_midnight
 from qmac.results.collection import Results
 from qmac.results.result import Result
+from qmac.robustness.chance import adjust_holm
+from qmac.robustness.luck_answer import Luck
 from qmac.strategy.grid import Combination
 from qmac.strategy.metrics import METRICS
 
@@ -32,6 +35,10 @@ class SymbolRow:
     share_positive: float
     share_better_than_hold: float
     sigmas: float
+    p: float
+    """Of the winner in random markets; NaN where none were swept."""
+    adjusted_p: float
+    """The same, adjusted for the number of symbols that have one (Holm)."""
     link: str
     """From this page to that of the symbol; empty where there is none."""
 
@@ -64,7 +71,10 @@ class Symbols:
 
 
 def build_symbols(
-    results: Results, directory: str = "", links: Mapping[str, str] | None = None
+    results: Results,
+    directory: str = "",
+    links: Mapping[str, str] | None = None,
+    answers: Mapping[str, Luck] | None = None,
 ) -> Symbols:
     """Return the winners of a run; each result is read once.
 
@@ -76,6 +86,8 @@ def build_symbols(
         Directory of the run, for the commands that the page shows.
     links : mapping of str to str, optional
         Pages of single symbols.
+    answers : mapping of str to Luck, optional
+        What random markets say, by symbol.
 
     Returns
     -------
@@ -86,12 +98,19 @@ def build_symbols(
     ------
     ResultError
         If there is no result.
+    OptionError
+        If an answer is about another result.
     """
     settings, rows = None, []
+    answers = answers or {}
+    adjusted = _adjust_ps(answers)
     for symbol, result in results.items():
         if settings is None:
             settings = build_settings(result)
-        rows.append(_build_row(symbol, result, (links or {}).get(symbol, "")))
+        if symbol in answers:
+            check_luck(answers[symbol], result)
+        ps = (answers[symbol].p, adjusted[symbol]) if symbol in answers else (math.nan, math.nan)
+        rows.append(_build_row(symbol, result, ps, (links or {}).get(symbol, "")))
     if settings is None:
         raise ResultError(
             "a page needs at least one result, got none. "
@@ -101,7 +120,12 @@ def build_symbols(
     return Symbols(directory, settings, tuple(rows), tuple(filter(None, left_out)))
 
 
-def _build_row(symbol: str, result: Result, link: str) -> SymbolRow:
+def _adjust_ps(answers: Mapping[str, Luck]) -> dict[str, float]:
+    adjusted = adjust_holm([answer.p for answer in answers.values()])
+    return dict(zip(answers, adjusted.tolist(), strict=True))
+
+
+def _build_row(symbol: str, result: Result, ps: tuple[float, float], link: str) -> SymbolRow:
     summary, prices = summarize_distribution(result), result.prices
     metrics = {}
     if result.best is not None:
@@ -119,5 +143,7 @@ def _build_row(symbol: str, result: Result, link: str) -> SymbolRow:
         share_positive=summary.share_positive if summary else math.nan,
         share_better_than_hold=summary.share_better_than_hold if summary else math.nan,
         sigmas=summary.sigmas if summary else math.nan,
+        p=ps[0],
+        adjusted_p=ps[1],
         link=link,
     )
