@@ -133,6 +133,7 @@ LUCK = {
     "progress": PROGRESS,
     "out": {"None", *PATH},
     "limits": LIMITS,
+    "executor": OPTIONAL,
 }
 COMBINATION = (2, 4, 3, 5)
 READ_OPTIONS = ["close", "date", "columns", "separator", "decimal", "timezone", "date_format"]
@@ -370,6 +371,7 @@ def luck_arguments():
         "progress": None,
         "out": None,
         "limits": None,
+        "executor": None,
     }
 
 

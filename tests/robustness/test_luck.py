@@ -22,6 +22,7 @@ from qmac.robustness.luck_answer import read_luck
 from qmac.robustness.luck_store import ANSWER, RECORDS
 from qmac.robustness.resample_sweep import ResampleSweep
 from qmac.runs.records import RecordFile
+from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.parts import Part
 
 PRICES = qmac.Prices.of(frame(series("random", 300, 4)), "SPY")
@@ -77,6 +78,10 @@ def test_one_digest_for_any_number_of_threads(result, threads):
             exceedances += one_by_one[-1] >= answer.score
         assert scores.tolist() == one_by_one
     assert answer.digest == luck(result, 39, threads=3, stop_after=5).digest
+
+
+def test_one_thread_in_turn_has_the_same_digest(result, whole):
+    assert luck(result, 39, stop_after=None, executor=SerialExecutor()).digest == whole.digest
 
 
 def test_counting_stops_at_the_same_resample_with_more_of_them(result, whole):

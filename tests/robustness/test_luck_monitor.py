@@ -8,7 +8,7 @@ from helpers.monitors import Machine
 from qmac.errors import Stopped
 from qmac.robustness.luck_monitor import LuckMonitor
 from qmac.robustness.luck_store import MemoryLuckStore
-from qmac.runtime.execution.executor import WorkerDirective
+from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.parts import PartQueue
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits

@@ -8,8 +8,9 @@ import qmac
 from qmac.errors import OptionError, ResultError, Stopped
 from qmac.robustness.luck_store import MemoryLuckStore
 from qmac.robustness.resample_run import ResampleRun, check_result
-from qmac.robustness.resample_sweep import ResampleSweep
+from qmac.robustness.resample_sweep import RandomMarkets
 from qmac.runtime.execution.parts import Part, PartQueue
+from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.resources.limits import Limits
 
 PRICES = qmac.Prices.of(frame(series("random", 300, 4)), "SPY")
@@ -32,19 +33,20 @@ def result():
 
 
 def build(result, store, **limits):
-    sweep = ResampleSweep.build(PRICES, result.request, ("mirror",), seed=1)
-    return ResampleRun("SPY", sweep, store, Limits(**limits), 2, None)
+    markets = RandomMarkets(PRICES, result.request, ("mirror",), seed=1)
+    return ResampleRun("SPY", markets, store, Limits(**limits), ThreadExecutor(2), None)
 
 
-def build_queue():
-    return PartQueue({"mirror": lambda _: False}, {"mirror": 6})
+def build_queue(listener=None):
+    return PartQueue({"mirror": lambda _: False}, {"mirror": 6}, listener=listener)
 
 
 def test_scores_are_counted_in_their_order_and_stored(result):
-    store, queue = Records(), build_queue()
+    store = Records()
     run = build(result, store)
+    queue = build_queue(run.record)
     assert run.run(queue) == []
-    alone = [run.sweep.compute_score(Part("mirror", k), np.zeros(1, np.uint8)) for k in range(6)]
+    alone = [run.markets.compute(Part("mirror", k), np.zeros(1, np.uint8)) for k in range(6)]
     assert queue.values["mirror"] == alone
     assert sorted(store.added) == [("mirror", k, score) for k, score in enumerate(alone)]
     run.run(queue)  # nothing is left

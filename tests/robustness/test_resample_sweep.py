@@ -1,12 +1,15 @@
 """The sweep of one resample: a market in, its best score out."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from helpers.series import frame, ohlc, series
 
 import qmac
 from qmac.errors import PricesError
-from qmac.robustness.resample_sweep import REAL, ResampleSweep
+from qmac.robustness.resample_sweep import REAL, RandomMarkets, ResampleSweep
 from qmac.runtime.execution.parts import Part
 from qmac.strategy.request import check_request
 
@@ -57,3 +60,39 @@ def test_prices_that_may_leave_the_range_are_all_built(monkeypatch):
         sweep.check_prices(19)
     except PricesError as error:
         assert "row" in str(error)  # noqa: PT017 - either answer is right
+
+
+def build_markets(seed=1):
+    return RandomMarkets(PRICES, check_request(GRID), NULLS, seed)
+
+
+def test_random_markets_are_built_anew_where_they_arrive():
+    markets, part, stop = build_markets(), Part("mirror", 2), np.zeros(1, np.uint8)
+    score, fingerprint = markets.compute(part, stop), markets.compute_fingerprint()
+    sent = pickle.dumps(markets)
+    assert len(sent) < 100 * len(PRICES)
+    there = copy.deepcopy(pickle.loads(sent))
+    assert "sweep" not in vars(there)
+    assert there.compute_checksum() == markets.compute_checksum()
+    assert there.compute_fingerprint() == fingerprint
+    assert there.compute(part, stop) == score
+
+
+def test_other_random_markets_have_another_checksum_and_fingerprint():
+    markets, other = build_markets(), build_markets(seed=2)
+    assert other.compute_checksum() != markets.compute_checksum()
+    assert find_differences(other.compute_fingerprint(), markets.compute_fingerprint()) == {
+        "the first market of shuffle",
+        "the first market of mirror",
+    }
+
+
+def test_a_library_that_rounds_otherwise_has_another_fingerprint(monkeypatch):
+    right, log = build_markets().compute_fingerprint(), np.log
+    monkeypatch.setattr(np, "log", lambda values: np.nextafter(log(values), 9.0))
+    there = build_markets().compute_fingerprint()
+    assert "the first market of mirror" in find_differences(there, right)
+
+
+def find_differences(one, other):
+    return {name for name, value in one.items() if value != other[name]}

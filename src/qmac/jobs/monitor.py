@@ -25,7 +25,7 @@ from qmac.runs.directory import RunDirectory, identify
 from qmac.runs.score_store import ScoreWriter, describe_drop
 from qmac.runs.tasks import Task
 from qmac.runtime.cluster.node import NodeReading
-from qmac.runtime.execution.executor import WorkerDirective
+from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.monitoring.status import Listener, Status
 from qmac.runtime.resources.admission import Demand, Shortage, admit

@@ -28,6 +28,7 @@ from qmac.results.writer import Contents, build_arrays, build_header, write_resu
 from qmac.runs import job_file
 from qmac.runs.header import Fingerprint
 from qmac.runs.score_store import ScoreGrid
+from qmac.runtime.execution.executor import Executor
 from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.limits import Limits
 from qmac.strategy.grid import ROLES, Combination, Grid
@@ -337,6 +338,7 @@ class Result:
         progress: Listener | None = None,
         out: str | Path | None = None,
         limits: Limits | None = None,
+        executor: Executor | None = None,
     ) -> Any:
         """Return how often luck alone does as well as the best combination, see ``qmac.luck``.
 
@@ -360,6 +362,8 @@ class Result:
             Directory of the run that has the result, or another one.
         limits : Limits, optional
             Limits of memory, CPUs, disk and time; ``Limits()`` by default.
+        executor : Executor, optional
+            Where random markets are swept; threads of this process by default.
 
         Returns
         -------
@@ -385,6 +389,7 @@ class Result:
             progress=progress,
             out=out,
             limits=limits,
+            executor=executor,
         )
 
     def plot_map(self, rows: str, columns: str, stat: str = "max") -> Any:

@@ -25,10 +25,13 @@ from qmac.robustness.chance import LEAST_RESAMPLES, LEAST_STOP_AFTER, STOP_AFTER
 from qmac.robustness.luck_answer import Luck
 from qmac.robustness.luck_store import build_store, describe_question
 from qmac.robustness.resample_run import ResampleRun, check_result
-from qmac.robustness.resample_sweep import REAL, ResampleSweep
+from qmac.robustness.resample_sweep import REAL, RandomMarkets
 from qmac.robustness.resampling import MOST_SEED, NULLS
 from qmac.runs.header import Identity
+from qmac.runtime.cluster.driver import ClusterExecutor
+from qmac.runtime.execution.executor import Executor, check_executor
 from qmac.runtime.execution.parts import Counter, Part, PartQueue
+from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.json_text import compute_checksum
@@ -51,6 +54,7 @@ def luck(  # noqa: PLR0913 - public signature
     progress: Listener | None = None,
     out: str | Path | None = None,
     limits: Limits | None = None,
+    executor: Executor | None = None,
 ) -> Luck:
     """Return how often luck alone does as well as the best combination of a result.
 
@@ -84,6 +88,9 @@ def luck(  # noqa: PLR0913 - public signature
         and the same call goes on after an interruption, or with more resamples.
     limits : Limits, optional
         Limits of memory, CPUs, disk and time; ``Limits()`` by default.
+    executor : Executor, optional
+        Where random markets are swept, such as ``RayExecutor``; threads of this process by
+        default. The answer does not depend on it.
 
     Returns
     -------
@@ -115,7 +122,8 @@ def luck(  # noqa: PLR0913 - public signature
     place = None if out is None else check_path("out", out, is_new=True)
     limits = Limits.of(limits)
     threads = count_threads(limits, threads)
-    return Search.prepare(result, plan).run(place, limits, threads, progress)
+    executor = check_executor(executor, "run_parts") or ThreadExecutor(threads)
+    return Search.prepare(result, plan).run(place, limits, executor, progress)
 
 
 @dataclass(frozen=True)
@@ -171,7 +179,7 @@ class Search:
     result: Result
     plan: Plan
     identity: Identity
-    sweep: ResampleSweep
+    markets: RandomMarkets
 
     @classmethod
     def prepare(cls, result: Result, plan: Plan) -> Search:
@@ -199,14 +207,16 @@ class Search:
         """
         identity = check_result(result)
         request = dataclasses.replace(result.request, rules=result.replay_rules)
-        sweep = ResampleSweep.build(result.series.prices, request, plan.nulls, plan.seed)
-        sweep.check_prices(plan.resamples)
-        return cls(result, plan, identity, sweep)
+        markets = RandomMarkets(result.series.prices, request, plan.nulls, plan.seed)
+        markets.sweep.check_prices(plan.resamples)
+        return cls(result, plan, identity, markets)
 
     def run(
-        self, place: Path | None, limits: Limits, threads: int, progress: Listener | None
+        self, place: Path | None, limits: Limits, executor: Executor, progress: Listener | None
     ) -> Luck:
         """Sweep what is left, and return what it says.
+
+        Nothing is written for an executor that cannot be reached.
 
         Parameters
         ----------
@@ -214,8 +224,8 @@ class Search:
             Where it is written; None for memory.
         limits : Limits
             What the run may use of the machine.
-        threads : int
-            Threads of this process.
+        executor : Executor
+            Where random markets are swept.
         progress : callable or None
             Gets a ``Status`` about ten times a second.
 
@@ -233,8 +243,10 @@ class Search:
         """
         question = describe_question(self.identity, self.plan.seed)
         store = build_store(place, self.identity, question)
+        if isinstance(executor, ClusterExecutor):
+            executor.connect()
         with store.opened(progress) as listener:
-            run = ResampleRun(self.identity.task, self.sweep, store, limits, threads, listener)
+            run = ResampleRun(self.identity.task, self.markets, store, limits, executor, listener)
             return store.store(_Run(self.result, self.plan, run).compute(self.identity))
 
 
@@ -276,7 +288,7 @@ class _Run:
     @property
     def objective(self) -> Objective:
         """How combinations are ranked."""
-        return self.run.sweep.spec.objective
+        return self.run.markets.sweep.spec.objective
 
     @property
     def score(self) -> float:
@@ -311,7 +323,7 @@ class _Run:
             counters[null] = _Exceedances(self.score, self.plan.stop_after)
         counts = {REAL: 1} | dict.fromkeys(self.plan.nulls, self.plan.resamples)
         done = {Part(null, number): score for null, number, score in self.run.store.read()}
-        return PartQueue(counters, counts, done)
+        return PartQueue(counters, counts, done, self.run.record)
 
     def _check_real(self, score: float) -> bool:
         """Check that the real market, swept as random ones are, has the best of the result."""

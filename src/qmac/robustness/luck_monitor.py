@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 from qmac.errors import Stopped
 from qmac.robustness.luck_store import LuckStore
-from qmac.runtime.execution.executor import WorkerDirective
+from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.parts import PartQueue
 from qmac.runtime.monitoring.status import Listener, Status
 from qmac.runtime.resources.governor import Decision, Governor
@@ -55,8 +58,13 @@ class LuckMonitor:
         self._began = time.perf_counter()
         self._swept_before = queue.swept
 
-    def __call__(self) -> WorkerDirective:
+    def __call__(self, nodes: Mapping[str, Any] | None = None) -> WorkerDirective:
         """Show how far it is, write what is done, and return what threads do.
+
+        Parameters
+        ----------
+        nodes : mapping of str to NodeReading, optional
+            Readings of the nodes of a cluster by name, if it is one.
 
         Returns
         -------
@@ -67,7 +75,7 @@ class LuckMonitor:
         self._store.write_pending()
         threads = min(decision.threads, self._threads)
         if self._listener is not None:
-            self._listener(self._build_status(decision, threads))
+            self._listener(self._build_status(decision, threads, nodes))
         return WorkerDirective(threads, decision.pause, decision.stop is not None)
 
     def end(self) -> None:
@@ -85,8 +93,13 @@ class LuckMonitor:
                 f"stopped after {queue.swept:,} of {queue.size:,} sweeps of random markets{reason}."
             )
 
-    def _build_status(self, decision: Decision, threads: int) -> Status:
-        swept, seconds = self._queue.swept, time.perf_counter() - self._began
+    def _build_status(
+        self, decision: Decision, threads: int, nodes: Mapping[str, Any] | None
+    ) -> Status:
+        swept = self._queue.swept + self._queue.swept_elsewhere
+        seconds = time.perf_counter() - self._began
+        if nodes is not None:
+            threads = sum(node.threads for node in nodes.values())
         return Status(
             done=self._size * swept,
             size=self._size * self._queue.size,
@@ -98,5 +111,6 @@ class LuckMonitor:
             threads=threads,
             level=decision.level.name.lower(),
             limit=self._governor.memory_limit,
+            nodes=None if nodes is None else {name: asdict(node) for name, node in nodes.items()},
             reason=decision.reason if decision.level else "",
         )

@@ -5,24 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from qmac._checks import check_instance
 from qmac.errors import ResultError
 from qmac.jobs.memory_model import (
     COMPILING_BYTES,
     before_compiling,
     loading_bytes,
-    resample_bytes,
 )
 from qmac.jobs.waiting import Patience
 from qmac.results.result import Result
 from qmac.robustness.luck_monitor import LuckMonitor
 from qmac.robustness.luck_store import LuckStore
-from qmac.robustness.resample_sweep import ResampleSweep
+from qmac.robustness.resample_sweep import RandomMarkets
 from qmac.runs.header import Identity, prices_checksum
 from qmac.runs.records import Record
-from qmac.runtime.execution.parts import Part, PartQueue, run_parts
+from qmac.runtime.cluster.driver import ClusterExecutor
+from qmac.runtime.execution.executor import Executor
+from qmac.runtime.execution.parts import Part, PartQueue
 from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.admission import Shortage, admit
 from qmac.runtime.resources.governor import Governor
@@ -90,16 +89,15 @@ def check_result(result: Any) -> Identity:
 
 @dataclass(frozen=True)
 class ResampleRun:
-    """Sweeps of random markets on threads, each of which takes one alone."""
+    """Sweeps of random markets on threads, each of which takes one alone, wherever they are."""
 
     name: str
     """Symbol."""
-    sweep: ResampleSweep
+    markets: RandomMarkets
     store: LuckStore
     """Takes each score."""
     limits: Limits
-    threads: int
-    """Most threads."""
+    executor: Executor
     listener: Listener | None
     """Gets a ``Status`` about ten times a second."""
 
@@ -123,7 +121,9 @@ class ResampleRun:
         OptionError
             If not even one thread fits into the memory that limits allow.
         """
-        governor = Governor(self.limits, Probe(self.store.directory, children=True), self.threads)
+        has_workers_here = not isinstance(self.executor, ClusterExecutor)
+        probe = Probe(self.store.directory, children=has_workers_here)
+        governor = Governor(self.limits, probe, self.executor.threads)
         if not queue.is_complete:
             self._sweep(queue, governor)
         return governor.degradations
@@ -131,7 +131,7 @@ class ResampleRun:
     def _sweep(self, queue: PartQueue, governor: Governor) -> None:
         if self.store.directory is not None:
             governor.admit_disk(None)
-        size, limits, listener = self.sweep.grid.size, self.limits, self.listener
+        size, limits, listener = self.markets.request.grid.size, self.limits, self.listener
         patience = Patience(self.name, size, governor, listener)
         threads = self._admit(governor, patience)
 
@@ -140,22 +140,28 @@ class ResampleRun:
 
         monitor = LuckMonitor(self.name, size, queue, self.store, governor, listener, threads)
         with before_compiling(check_compiling):
-            run_parts(queue, self._sweep_part, self.threads, monitor)
+            self.executor.run_parts(queue, self.markets, monitor)
         monitor.end()
 
     def _admit(self, governor: Governor, patience: Patience) -> int:
         """Return how many threads fit into memory; while other programs hold it, wait."""
-        thread_bytes = resample_bytes(self.sweep.series, self.sweep.grid, self.sweep.spec)
+        thread_bytes, threads = self.markets.thread_bytes, self.executor.threads
         while True:
             reading = governor.read_now()
             try:
-                return admit(self.limits, reading, loading_bytes(), thread_bytes, self.threads)
+                return admit(self.limits, reading, loading_bytes(), thread_bytes, threads)
             except Shortage as shortage:
                 demand, reason = shortage.demand, str(shortage)
             patience.wait(demand, reason)
 
-    def _sweep_part(self, part: Part, stop: np.ndarray) -> float | None:
-        score = self.sweep.compute_score(part, stop)
-        if score is not None:
-            self.store.add(Record(*part, score))
-        return score
+    def record(self, part: Part, score: float) -> None:
+        """Store a score: the listener of the queue.
+
+        Parameters
+        ----------
+        part : Part
+            Null hypothesis and number.
+        score : float
+            Its best.
+        """
+        self.store.add(Record(*part, score))

@@ -2,15 +2,18 @@
 
 import pytest
 from helpers.series import ohlc
+from helpers.sweeps import evaluator_of
 
 import qmac
 from qmac.engine.sweep import selftest
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import InternalError
 
+GRID = qmac.Grid(windows=[2, 3, 5, 8])
+
 
 def optimize(**asked):
-    return qmac.optimize(ohlc("random", 90, 4), qmac.Grid(windows=[2, 3, 5, 8]), threads=1, **asked)
+    return qmac.optimize(ohlc("random", 90, 4), GRID, threads=1, **asked)
 
 
 def test_wrong_kernels_are_found(monkeypatch):
@@ -53,3 +56,12 @@ def test_it_is_done_once_for_a_question(monkeypatch):
     optimize()
     after = selftest._check.cache_info()
     assert (before.misses, after.misses, after.hits) == (1, 1, 1)
+
+
+def test_the_best_score_of_a_small_series_is_compared(monkeypatch):
+    spec = evaluator_of(qmac.Prices.of(ohlc("random", 90, 4)), GRID).spec
+    assert float.fromhex(selftest.self_test_best(spec)) > 0
+    right = selftest.compute_best_score
+    monkeypatch.setattr(selftest, "compute_best_score", lambda *asked: right(*asked) + 1e-6)
+    with pytest.raises(InternalError, match="wrong answers for total_return"):
+        selftest.self_test_best(spec)

@@ -4,7 +4,9 @@ import pytest
 from helpers.sweeps import GRID, PRICES, done, evaluator_of, ledger_of, sweep_with, take_small_steps
 
 from qmac.jobs.monitor import NullMonitor
-from qmac.runtime.execution.executor import SerialExecutor, WorkerDirective
+from qmac.runtime.execution.directive import WorkerDirective
+from qmac.runtime.execution.executor import SerialExecutor
+from qmac.runtime.execution.parts import PartQueue
 from qmac.runtime.execution.threads import ThreadExecutor
 
 EXECUTORS = [SerialExecutor(), *map(ThreadExecutor, (1, 2, 3, 64))]
@@ -35,9 +37,31 @@ def test_conformance(executor, digest):
     ledger.check()
 
 
+class Squares:
+    """Work whose parts are numbers."""
+
+    def compute(self, part, stop):
+        return float(part.number**2)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS[:3], ids=["serial", "1", "2"])
+def test_conformance_of_parts(executor):
+    done = []
+    queue = PartQueue(
+        {"a": lambda value: value == 25}, {"a": 9}, listener=lambda *each: done.append(each)
+    )
+    executor.run_parts(queue, Squares(), lambda: WorkerDirective(2))
+    assert queue.is_complete
+    assert queue.values == {"a": [0.0, 1.0, 4.0, 9.0, 16.0, 25.0]}
+    assert {(part.number, value) for part, value in done} >= {(5, 25.0), (0, 0.0)}
+
+
 def test_no_worker_starts_after_a_stop():
     evaluator = evaluator_of(PRICES, GRID)
     for executor in EXECUTORS:
         ledger = ledger_of(evaluator)
         executor.run(evaluator, ledger, lambda _: WorkerDirective(2, stop=True))
         assert ledger.done.sum() == 0
+        queue = PartQueue({"a": lambda _: False}, {"a": 9})
+        executor.run_parts(queue, Squares(), lambda: WorkerDirective(2, stop=True))
+        assert queue.counted == 0

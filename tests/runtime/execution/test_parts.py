@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qmac.runtime.execution import parts as parts_module
-from qmac.runtime.execution.executor import WorkerDirective
+from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.parts import Part, PartQueue, run_parts
 
 COUNT = 40

@@ -26,7 +26,8 @@ from qmac.errors import InternalError
 from qmac.jobs.monitor import NullMonitor
 from qmac.runtime.execution import ledger as ledger_module
 from qmac.runtime.execution import threads as threads_module
-from qmac.runtime.execution.executor import SerialExecutor, WorkerDirective
+from qmac.runtime.execution.directive import WorkerDirective
+from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.threads import ThreadExecutor, WorkerPool, compute_tally
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,6 +85,17 @@ class Dataset:
         values, stops = build_trade_values(series.period, series.rules, statistics)
         trades = TradeData(values, stops, series.facts)
         return cls.from_averages(averages, grid, series.period, trades, mapped)
+
+    def update(self, digest: Any) -> None:
+        """Add all that the kernels read to a checksum.
+
+        Parameters
+        ----------
+        digest : hash
+            What ``hashlib.sha256`` returns.
+        """
+        _update_digest(digest, (self.buys, self.sells))
+        _update_digest(digest, (self.trade_values, self.stops, self.facts))
 
     @classmethod
     def from_averages(
@@ -207,3 +218,14 @@ def walking_order(entries: Crosses, lists: np.ndarray, bars: int) -> np.ndarray:
     places = keys & np.uint64((1 << place_bits) - 1)
     order: np.ndarray = places.astype(np.int32)
     return order
+
+
+def _update_digest(digest: Any, value: Any) -> None:
+    """Add arrays, numbers and tuples of them to a digest."""
+    if isinstance(value, tuple):
+        for inner in value:
+            _update_digest(digest, inner)
+    elif isinstance(value, np.ndarray):
+        digest.update(np.ascontiguousarray(value).tobytes())
+    elif value is not None:
+        digest.update(repr(value).encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
 
@@ -112,8 +111,7 @@ class Evaluator:
         """
         dataset = self.dataset
         digest = hashlib.sha256(repr((dataset.bars, self.scale, self.spec.lanes)).encode())
-        _update_digest(digest, (dataset.buys, dataset.sells))
-        _update_digest(digest, (dataset.trade_values, dataset.stops, dataset.facts))
+        dataset.update(digest)
         return digest.hexdigest()
 
     def empty(self) -> Tally:
@@ -194,14 +192,3 @@ def _count_steps(dataset: Dataset, spec: SweepSpec) -> np.ndarray:
 def _count_pairs(places: np.ndarray, windows: int) -> np.ndarray:
     """Return how many pairs have each window, ``(W,)``."""
     return np.bincount(places, minlength=windows)
-
-
-def _update_digest(digest: Any, value: Any) -> None:
-    """Add arrays, numbers and tuples of them to a digest."""
-    if isinstance(value, tuple):
-        for inner in value:
-            _update_digest(digest, inner)
-    elif isinstance(value, np.ndarray):
-        digest.update(np.ascontiguousarray(value).tobytes())
-    elif value is not None:
-        digest.update(repr(value).encode())

@@ -15,6 +15,7 @@ from qmac.engine.backtest import batch
 from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep import reductions, window_maps
+from qmac.engine.sweep.best_score import compute_best_score
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import InternalError
@@ -67,10 +68,43 @@ def self_test(spec: SweepSpec) -> str:
     InternalError
         If the kernels are wrong on this machine.
     """
+    return _check(_find_kernels(spec))
+
+
+def self_test_best(spec: SweepSpec) -> str:
+    """Search a small series for its best score with the kernels of a spec, and check it.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        Of the sweeps for best scores that are about to run.
+
+    Returns
+    -------
+    str
+        The score to the last bit, which is the same on every machine.
+
+    Raises
+    ------
+    InternalError
+        If the kernels are wrong on this machine.
+    """
+    kernels = _find_kernels(spec)
+    series, grid = _build_series(kernels.rules), Grid(windows=WINDOWS)
+    small = _build_spec(kernels, series, grid)
+    score = compute_best_score(Dataset.build(series, grid, small.statistics), small)
+    assert score is not None
+    expected = np.nanmax(_compute_expected(kernels, series, grid))
+    if not np.isclose(small.objective.value(score), expected, TOLERANCE, TOLERANCE):
+        raise _describe_wrong(kernels)
+    return score.hex()
+
+
+def _find_kernels(spec: SweepSpec) -> _Kernels:
     rules = replace(
         spec.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0
     )
-    kernels = _Kernels(
+    return _Kernels(
         kind=type(spec),
         rules=rules,
         metric=spec.objective.metric,
@@ -78,7 +112,6 @@ def self_test(spec: SweepSpec) -> str:
         must_trade=spec.must_trade,
         lanes=spec.lanes,
     )
-    return _check(kernels)
 
 
 @functools.cache
@@ -97,15 +130,19 @@ def _check(kernels: _Kernels) -> str:
         _are_scores_right(tally, kernels, spec, series, grid)
         and _are_sums_right(tally, maps, grid, units)
     ):
-        raise InternalError(
-            f"the compiled kernels give wrong answers for {kernels.metric} on this machine. Remove "
-            "the directory of compiled kernels ($QMAC_CACHE_DIR, or qmac in the user's cache "
-            "directory) and run again."
-        )
+        raise _describe_wrong(kernels)
     digest = hashlib.sha256()
     for array in reductions.named_arrays(tally).values():
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def _describe_wrong(kernels: _Kernels) -> InternalError:
+    return InternalError(
+        f"the compiled kernels give wrong answers for {kernels.metric} on this machine. Remove "
+        "the directory of compiled kernels ($QMAC_CACHE_DIR, or qmac in the user's cache "
+        "directory) and run again."
+    )
 
 
 def _build_series(rules: Rules) -> PreparedSeries:

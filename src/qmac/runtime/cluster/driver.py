@@ -13,13 +13,8 @@ from qmac.errors import InputError, Stopped, warn
 from qmac.runtime.cluster.leases import Leases
 from qmac.runtime.cluster.messages import Accept, Action, Event, Reject, Tick
 from qmac.runtime.cluster.node import NodeReading
-from qmac.runtime.execution.executor import (
-    PATIENCE_SECONDS,
-    POLL_SECONDS,
-    Monitor,
-    Value,
-    WorkerDirective,
-)
+from qmac.runtime.execution.directive import PATIENCE_SECONDS, POLL_SECONDS, WorkerDirective
+from qmac.runtime.execution.executor import Monitor, Value
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.resources.machine import available_cpus

@@ -18,7 +18,7 @@ from qmac.kernels.compiler.sources import hash_arithmetic
 from qmac.kernels.sweep.tally import Tally
 from qmac.runtime.cluster.free_cells import find_ranges
 from qmac.runtime.cluster.messages import Lease
-from qmac.runtime.execution.executor import WorkerDirective
+from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.ledger import Batch, Ledger
 from qmac.runtime.execution.threads import WorkerPool
 from qmac.runtime.resources.admission import admit

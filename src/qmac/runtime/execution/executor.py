@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from qmac._checks import describe
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.errors import OptionError
+from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.ledger import Batch, Ledger
+from qmac.runtime.execution.parts import PartQueue, PartsMonitor, PartWork
 
 Value = TypeVar("Value")
-POLL_SECONDS = 0.1
-"""Between two calls of a monitor."""
-PATIENCE_SECONDS = 4.0
-"""A stop waits this long for the current batches; then kernels leave at their next row, and those
-batches are lost."""
-
-
-@dataclass(frozen=True)
-class WorkerDirective:
-    """What workers are to do from now on."""
-
-    threads: int
-    """How many sweep; the others wait."""
-    pause: bool = False
-    """Whether no batch begins."""
-    stop: bool = False
-    """Whether all end after the current batches."""
-
-
 Monitor = Callable[..., WorkerDirective]
 """Called about ten times a second by the thread that waits, with the ledger, and with readings of
 nodes by name where there are nodes. It shows progress, saves snapshots and returns how to go on."""
 
 
 class Executor(Protocol):
-    """Evaluates cells, and maps a function over items."""
+    """Evaluates cells or numbered parts, and maps a function over items."""
 
     threads: int
     """Most threads that sweep in this process."""
@@ -48,14 +30,18 @@ class Executor(Protocol):
 
     def run(self, evaluator: Evaluator, ledger: Ledger, monitor: Monitor) -> None: ...
 
+    def run_parts(self, queue: PartQueue, work: PartWork, monitor: PartsMonitor) -> None: ...
 
-def check_executor(executor: Any) -> Executor | None:
-    """Return where cells are to be swept, or None for threads of this process.
+
+def check_executor(executor: Any, method: str = "run") -> Executor | None:
+    """Return where cells or parts are to be swept, or None for threads of this process.
 
     Parameters
     ----------
     executor : Executor or None
         What a user passed: an object, no class and no name.
+    method : str
+        What it must be able to do, ``"run"`` or ``"run_parts"``.
 
     Returns
     -------
@@ -67,7 +53,7 @@ def check_executor(executor: Any) -> Executor | None:
     OptionError
         If it is anything else.
     """
-    is_executor = callable(getattr(executor, "run", None)) and hasattr(executor, "workers")
+    is_executor = callable(getattr(executor, method, None)) and hasattr(executor, "workers")
     if executor is not None and (isinstance(executor, type) or not is_executor):
         raise OptionError(
             f"executor must be an executor such as qmac.RayExecutor(), got {describe(executor)}. "
@@ -120,3 +106,22 @@ class SerialExecutor:
             batches.append(batch)
             ledger.record_swept(batch, float(worker.tally.heap.scores.max()))
         ledger.settle(worker.tally, batches, may_keep=True)
+
+    def run_parts(self, queue: PartQueue, work: PartWork, monitor: PartsMonitor) -> None:
+        """Do the parts of a queue.
+
+        Parameters
+        ----------
+        queue : PartQueue
+            Which parts; takes their values.
+        work : PartWork
+            Does them.
+        monitor : callable
+            Called before each part.
+        """
+        while not monitor().stop:
+            taken = queue.take()
+            if taken is None:
+                break
+            part, stop = taken
+            queue.record(part, work.compute(part, stop))

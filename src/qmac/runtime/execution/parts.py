@@ -10,11 +10,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from qmac.runtime.execution.executor import PATIENCE_SECONDS, POLL_SECONDS, WorkerDirective
+from qmac.runtime.execution.directive import PATIENCE_SECONDS, POLL_SECONDS, WorkerDirective
 from qmac.runtime.resources.machine import release_freed_memory
 
 
@@ -30,8 +30,27 @@ Counter = Callable[[float], bool]
 """Takes the values of a sequence in the order of their numbers; returns whether they are enough."""
 Work = Callable[[Part, np.ndarray], float | None]
 """Returns the value of a part, or None once the flag ``(1,)`` is not 0."""
-PartsMonitor = Callable[[], WorkerDirective]
-"""Called about ten times a second by the thread that waits."""
+PartsMonitor = Callable[..., WorkerDirective]
+"""Called about ten times a second by the thread that waits, with readings of nodes by name where
+there are nodes."""
+
+
+class PartWork(Protocol):
+    """What does parts. Pickled, it is all that another machine needs to do the same."""
+
+    def compute(self, part: Part, stop: np.ndarray, /) -> float | None: ...
+
+    @property
+    def thread_bytes(self) -> int:
+        """Memory of each thread."""
+
+    @property
+    def most_seconds(self) -> float:
+        """No part takes longer on a thread, however slow the machine."""
+
+    def compute_checksum(self) -> str: ...
+
+    def compute_fingerprint(self) -> dict[str, str]: ...
 
 
 class PartQueue:
@@ -48,6 +67,8 @@ class PartQueue:
         Most parts of each sequence.
     done : mapping of Part to float, optional
         Values of parts that were done before.
+    listener : callable, optional
+        Called with each part that is done, and its value.
     """
 
     def __init__(
@@ -55,11 +76,15 @@ class PartQueue:
         counters: Mapping[str, Counter],
         counts: Mapping[str, int],
         done: Mapping[Part, float] | None = None,
+        listener: Callable[[Part, float], None] | None = None,
     ) -> None:
         self.counts = dict(counts)
         self.lock = threading.Lock()
         self.values: dict[str, list[float]] = {name: [] for name in counters}
         """Values that count, in order, by sequence."""
+        self.swept_elsewhere = 0
+        """Parts that other machines have done and not sent."""
+        self._listener = listener
         self._counters = dict(counters)
         self._ended: set[str] = set()
         self._waiting = {
@@ -149,6 +174,8 @@ class PartQueue:
         with self.lock:
             self._stops.pop(part, None)
             if value is not None:
+                if self._listener is not None:
+                    self._listener(part, value)
                 self._waiting[part] = value
                 self._count(part.sequence)
 

@@ -17,14 +17,10 @@ from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.engine.sweep.worker import Worker
 from qmac.kernels.sweep.tally import Tally
-from qmac.runtime.execution.executor import (
-    PATIENCE_SECONDS,
-    POLL_SECONDS,
-    Monitor,
-    Value,
-    WorkerDirective,
-)
+from qmac.runtime.execution.directive import PATIENCE_SECONDS, POLL_SECONDS, WorkerDirective
+from qmac.runtime.execution.executor import Monitor, Value
 from qmac.runtime.execution.ledger import Batch, Ledger
+from qmac.runtime.execution.parts import PartQueue, PartsMonitor, PartWork, run_parts
 from qmac.runtime.resources.machine import release_freed_memory
 
 
@@ -108,6 +104,20 @@ class ThreadExecutor:
         cells_left = int(ledger.done.size - ledger.done.sum())
         with WorkerPool(evaluator, min(self.threads, cells_left)) as pool:
             pool.run(ledger, monitor)
+
+    def run_parts(self, queue: PartQueue, work: PartWork, monitor: PartsMonitor) -> None:
+        """Do the parts of a queue; see ``parts.run_parts``.
+
+        Parameters
+        ----------
+        queue : PartQueue
+            Which parts; takes their values.
+        work : PartWork
+            Does them, on any thread.
+        monitor : callable
+            Called about ten times a second.
+        """
+        run_parts(queue, work.compute, self.threads, monitor)
 
 
 def compute_tally(evaluator: Evaluator, threads: int = 1) -> Tally:
