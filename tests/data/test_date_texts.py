@@ -1,16 +1,17 @@
 """Texts of dates: forms that are known, zones, and what is never invented."""
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmac.data.date_texts import FormError, is_numeric, read_texts
+from qmac.data.date_texts import ORDERS, FormError, find_orders, is_numeric, read_texts
 
 
 def read(*texts, form=None):
-    dates, _ = read_texts(pa.array(texts, pa.large_string()), form)
+    dates = read_texts(pa.array(texts, pa.large_string()), form)
     return [str(date) for date in dates]
 
 
@@ -214,3 +215,68 @@ def test_numbers_as_texts():
     assert is_numeric(pa.array(["20240102", "1.7e9", "-5", ""], pa.large_string()))
     assert not is_numeric(pa.array(["20240102", "2024-01-03"], pa.large_string()))
     assert not is_numeric(pa.array(["2024-01-02"], pa.large_string()))
+
+
+@pytest.mark.parametrize(
+    ("form", "texts"),
+    [
+        ("%Y%m%d %H%M%S", ["20240102 10000", "20240102 20000"]),
+        ("%Y%m%d %H%M%S", ["20240102 160000", "20240102 93000"]),
+        ("%d%m%Y", ["2112024", "3112024"]),
+        ("%y%m%d", ["90102"]),
+        (None, ["20240102 160000", "20240102 10000"]),
+        (None, ["20241102 0930", "2024112 0930"]),
+    ],
+)
+def test_digits_that_follow_each_other_are_all_there(form, texts):
+    """A lost zero makes one o'clock ten, and the second of January the eleventh month."""
+    with pytest.raises(FormError, match="cannot be read|in no order"):
+        read(*texts, form=form)
+
+
+def test_digits_that_are_apart_may_be_fewer():
+    assert read("2024-1-2 9:30:5", form="%Y-%m-%d %H:%M:%S") == ["2024-01-02 09:30:05"]
+    assert read("20240102 093000.5", form="%Y%m%d %H%M%S.%f") == ["2024-01-02 09:30:00.500000"]
+    assert read("02Jan2024  0930", form="%d%b%Y %H%M") == ["2024-01-02 09:30:00"]
+
+
+def days(first, calendar, form):
+    """Return 30 weekdays with the years of another calendar."""
+    dates = pd.bdate_range(first, periods=30)
+    return [each.strftime(form).replace("YY", f"{(each.year + calendar) % 100:02d}")
+            for each in dates]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (["02/01/67", "13/01/67"], "%d/%m/%y"),
+        (["02-Jan-67"], "%d-%b-%y"),
+        (days("2023-01-02", 543, "%d/%m/YY"), "%d/%m/%y"),  # Buddhist
+        (days("1977-01-03", 543, "%d/%m/YY"), "%d/%m/%y"),  # as 2020, with other weekends
+    ],
+)
+def test_years_of_another_calendar_are_refused(texts, form):
+    with pytest.raises(FormError, match=f"another calendar.*--date-format '{form}'"):
+        read(*texts)
+    assert len(read(*texts, form=form)) == len(texts)
+
+
+def test_years_of_two_digits_that_are_certain():
+    assert read(*days("2023-01-16", 0, "%d/%m/YY"))[0] == "2023-01-16 00:00:00"
+    assert read("01/13/67") == ["1967-01-13 00:00:00"]  # the month is first in America
+    assert read("13/01/62", "13/01/24")[0] == "1962-01-13 00:00:00"
+    sundays = pd.date_range("2023-01-01", periods=30, freq="W").strftime("%d/%m/%y")
+    assert read(*sundays)[0] == "2023-01-01 00:00:00"
+
+
+def test_one_file_has_one_order():
+    texts = pa.array(["13/01/2024", "02/01/2024", "03/01/2024", "77/01/2024"], pa.large_string())
+    orders = find_orders(texts, np.array(["A", "A", "B", "C"], object))
+    assert orders == (("day", "month", "year"),)
+    other = pa.array(["13/01/2024", "01/13/2024"], pa.large_string())
+    assert find_orders(other, np.array(["A", "B"], object)) == ()
+    assert find_orders(pa.array(["2024-01-02"]), np.array(["A"], object)) == ORDERS
+    assert read_texts(texts[2:3], None, orders)[0] == pd.Timestamp("2024-01-03")
+    with pytest.raises(FormError, match="the day first in one symbol of the file"):
+        read_texts(texts[:1], None, ())

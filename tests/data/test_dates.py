@@ -94,7 +94,7 @@ def test_a_clock_that_was_set_back_is_said(minutes):
     walls = moments.tz_localize(None)
     with pytest.raises(PricesError, match="clock was set back in the night of 2023-11-05"):
         find_order(walls, "SPY")
-    read = read_dates(walls, "SPY", timezone=zone).dates
+    read = read_dates(walls, "SPY", timezone=zone)
     assert (read == moments).all()
 
 
@@ -116,7 +116,7 @@ def test_a_clock_that_was_set_back_is_said(minutes):
 def test_numbers_are_told_apart_by_size(numbers, first):
     for index in (pd.Index(numbers), pd.Index([f"{number:.0f}" for number in numbers])):
         if max(numbers) < 2**60 or index.dtype != float:
-            dates = read_dates(index, "SPY").dates
+            dates = read_dates(index, "SPY")
             assert dates[0] == pd.Timestamp(first)
             assert dates.is_monotonic_increasing
 
@@ -124,7 +124,7 @@ def test_numbers_are_told_apart_by_size(numbers, first):
 def test_nanoseconds_are_exact():
     number = 1704240000000000001
     for index in (pd.Index([number]), pd.Index([str(number)])):
-        assert read_dates(index, "SPY").dates.as_unit("ns").asi8[0] == number
+        assert read_dates(index, "SPY").as_unit("ns").asi8[0] == number
 
 
 @pytest.mark.parametrize(
@@ -144,19 +144,15 @@ def test_dates_that_cannot_be(index, says):
 
 def test_a_zone_that_is_named():
     days = pd.Index(["2024-03-08", "2024-03-11"])
-    read = read_dates(days, "SPY", timezone="America/New_York").dates
+    read = read_dates(days, "SPY", timezone="America/New_York")
     assert [str(day) for day in read] == ["2024-03-08 00:00:00-05:00", "2024-03-11 00:00:00-04:00"]
     moments = pd.Index(["2024-03-08 05:00Z", "2024-03-11 04:00Z"])
-    assert (read_dates(moments, "SPY", timezone="America/New_York").dates == read).all()
+    assert (read_dates(moments, "SPY", timezone="America/New_York") == read).all()
     utc = pd.Index(["2024-01-02T00:00Z", "2024-01-03T00:00Z"])  # days, not evenings before
-    assert str(read_dates(utc, "SPY", timezone="America/New_York").dates[0]).startswith(
-        "2024-01-02"
-    )
+    assert str(read_dates(utc, "SPY", timezone="America/New_York")[0]).startswith("2024-01-02")
     digits = pd.Index([2012024.0, 13012024.0])
-    assert read_dates(pd.Index(["02012024"]), "SPY", "%d%m%Y").dates[0] == pd.Timestamp(
-        "2024-01-02"
-    )
-    assert read_dates(digits[1:], "SPY", "%d%m%Y").dates[0] == pd.Timestamp("2024-01-13")
+    assert read_dates(pd.Index(["02012024"]), "SPY", "%d%m%Y")[0] == pd.Timestamp("2024-01-02")
+    assert read_dates(digits[1:], "SPY", "%d%m%Y")[0] == pd.Timestamp("2024-01-13")
     night = pd.Index(["2024-03-10 02:30"])
     with pytest.raises(PricesError, match="cannot be those of a clock in America/New_York"):
         read_dates(night, "SPY", timezone="America/New_York")

@@ -99,3 +99,14 @@ def test_other_values_on_the_same_dates(index):
         assert (each.column("Open") == values[0]).all() and (each.close == values[1]).all()
     with pytest.raises(ValueError, match="read-only"):
         other.close[0] = 1.0
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["as made", "after its closes were read"])
+def test_nothing_of_pickled_prices_can_be_changed(warm):
+    prices = Prices.of(GOOD, "SPY")
+    if warm:
+        assert prices.close.size == prices.column("Close").size
+    again = pickle.loads(pickle.dumps(prices))
+    with pytest.raises(ValueError, match="read-only"):
+        again.close[0] = 1.0
+    assert (again.close == prices.close).all()

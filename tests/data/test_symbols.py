@@ -290,3 +290,28 @@ def test_symbols_are_found_where_none_is_valid(tmp_path):
     assert not symbols.prices and list(symbols.bad) == ["a", "b"]
     with pytest.raises(PricesError, match="none of 2 symbols is valid"):
         read_symbols(paths)
+
+
+def test_a_column_of_instruments_is_split_or_refused(tmp_path):
+    """Rows of two contracts are never one series without a word."""
+    path = tmp_path / "a.csv"
+
+    def read_rows(*rows):
+        path.write_text("Date,Contract,Close\n" + "".join(f"2024-01-0{row}\n" for row in rows))
+        return find_symbols(path)
+
+    both = read_rows("2,ESH4,100", "3,ESH4,101", "2,ESM4,200", "3,ESM4,201")
+    assert [prices.close.tolist() for prices in both.prices.values()] == [[100, 101], [200, 201]]
+    rolled = read_rows("2,ESH4,100", "3,ESH4,101", "4,ESM4,102", "5,ESM4,103").prices["a"]
+    assert "'ESH4' in row 2 and 'ESM4' in row 3 (2024-01-04" in rolled.warnings[0]
+    mixed = read_rows("2,ESH4,100", "3,ESM4,101", "4,ESH4,102", "5,ESM4,103").bad["a"]
+    assert "has bars of several series: 'ESH4' in row 1 and 'ESM4' in row 2" in str(mixed)
+
+
+def test_one_file_has_one_order_of_days_and_months(tmp_path):
+    path = tmp_path / "a.csv"
+    head = "Date,Symbol,Close\n13/02/2024,A,1\n14/02/2024,A,2\n"
+    path.write_text(f"{head}02/03/2024,B,3\n03/03/2024,B,4\n")
+    assert str(find_symbols(path).prices["B"].index[0]) == "2024-03-02 00:00:00"
+    path.write_text(f"{head}02/13/2024,B,3\n02/14/2024,B,4\n")
+    assert list(find_symbols(path).bad) == ["A", "B"]

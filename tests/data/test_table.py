@@ -107,3 +107,44 @@ def test_numbers_stay():
 def test_a_point_is_no_decimal_mark_where_the_user_says_comma():
     _, frame = convert(",", Close=["1,5", "100.5"])
     assert frame["Close"].tolist() == ["1,5", "100.5 with a decimal point"]
+
+
+def days(*texts):
+    return [f"{each}/01/2024" for each in texts]
+
+
+@pytest.mark.parametrize(
+    ("names", "dates", "symbols"),
+    [
+        (["A", "A", "B", "B"], days(2, 3, 2, 3), ["A", "B"]),
+        (["A", "B", "A", "B"], days(2, 2, 3, 3), ["A", "B"]),
+        (["A", "A", "B", "B"], days(2, 3, 4, 5), [None]),  # one contract follows another
+        (["A", "A", "A", "A"], days(2, 3, 4, 5), [None]),
+        (["A", "A", "B", "B"], days(2, 2, 3, 3), [None]),  # a date is there twice
+        ([7, 7, 8, 8], days(2, 3, 2, 3), ["7", "8"]),
+    ],
+)
+def test_rows_of_instruments(names, dates, symbols):
+    """A column such as Contract names symbols where the dates prove it."""
+    source = table((0, "Date"), (1, "Instrument"), (2, "Instrument"), (3, "Close"),
+                   d=dates, v=["X"] * 4, n=names, c=[1, 2, 3, 4])  # fmt: skip
+    parts = dict(source.split("a"))
+    assert list(parts) == symbols and sum(map(len, parts.values())) == 4
+    rows = next(iter(parts.values()))
+    assert ("Instrument" in rows) == (symbols == [None] and len(set(names)) > 1)
+
+
+def test_times_beside_dates_tell_instruments_apart():
+    source = table((0, "Date"), (1, "Time"), (2, "Instrument"), (3, "Close"), d=days(2, 2, 2, 2),
+                   t=["09:30", "09:31"] * 2, n=["A", "A", "B", "B"], c=[1, 2, 3, 4])  # fmt: skip
+    assert [symbol for symbol, _ in source.split("a")] == ["A", "B"]
+    minutes = table((0, "Date"), (1, "Time"), (2, "Instrument"), (3, "Close"), d=days(2, 2, 2, 2),
+                    t=["09:30", "09:31", "09:32", "09:33"], n=["A", "A", "B", "B"],
+                    c=[1, 2, 3, 4])  # fmt: skip
+    assert [symbol for symbol, _ in minutes.split("a")] == [None]
+
+
+def test_the_order_of_dates_is_that_of_the_file():
+    source = table((0, "Date"), (1, "Symbol"), (2, "Close"), d=days("13", "02", "02"),
+                   s=["A", "A", "B"], c=[1, 2, 3])  # fmt: skip
+    assert source.date_orders == (("day", "month", "year"),)

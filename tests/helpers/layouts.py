@@ -18,6 +18,7 @@ from qmac.errors import PricesError
 def check_layout(layout: Layout, folder: Path) -> None:
     """Read the example of a layout, and compare it with what the entry says."""
     path = folder / (layout.example_file or f"example.{layout.container}")
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(layout.example, encoding="utf-8")
     if layout.refusal:
         with pytest.raises(PricesError, match=f"is a file of {layout.name}: "):
@@ -41,7 +42,7 @@ def check_frame(layout: Layout, folder: Path | None = None, **how: object) -> No
     copy = frame.copy()
     prices = from_frame(frame).prices[layout.symbol] if layout.symbol else Prices.of(frame)
     assert prices.close.tolist() == list(layout.closes)
-    if not layout.file_name:
+    if not layout.needs_place:
         _compare(prices, layout)
     pd.testing.assert_frame_equal(frame, copy)
     if folder is not None and header:

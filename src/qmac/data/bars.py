@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from qmac.data.columns import ADJUSTED, COLUMNS, PRICES, SPLIT, normalize_name
+from qmac.data.columns import ADJUSTED, COLUMNS, INSTRUMENT, PRICES, SPLIT, normalize_name
+from qmac.data.date_texts import ORDERS, DayOrder
 from qmac.data.dates import find_order, read_dates, to_zone
 from qmac.data.layouts.find import Selection
 from qmac.data.options import ReadOptions
 from qmac.data.origin import Origin
-from qmac.data.quality import check_values, describe_adjustment, describe_splits
+from qmac.data.quality import (
+    check_values,
+    describe_adjustment,
+    describe_instruments,
+    describe_splits,
+)
 from qmac.data.table import convert_texts
 from qmac.errors import PricesError
 
+SATURDAY = 5
+
 
 def build_bars(
-    rows: pd.DataFrame, selection: Selection, options: ReadOptions, name: str
+    rows: pd.DataFrame,
+    selection: Selection,
+    options: ReadOptions,
+    name: str,
+    orders: Sequence[DayOrder] = ORDERS,
 ) -> tuple[pd.DataFrame, Origin]:
     """Return the bars of a symbol, and what was read.
 
@@ -33,6 +45,8 @@ def build_bars(
         What the user says of it.
     name : str
         Name of the prices, for messages.
+    orders : sequence, optional
+        Orders of day, month and year that the whole file can have.
 
     Returns
     -------
@@ -47,11 +61,10 @@ def build_bars(
     """
     layout = selection.layout
     options = replace(options, decimal=options.decimal or layout.decimal)
-    rows, empty = _drop_empty(rows, name) if layout.has_empty_rows else (rows, ())
+    rows, notes = _drop_empty(rows, name) if layout.has_empty_rows else (rows, ())
     date_format = options.date_format or layout.date_format
-    dates, notes = read_dates(rows.index, name, date_format, layout.timezone)
+    dates = read_dates(rows.index, name, date_format, layout.timezone, orders)
     dates = to_zone(dates, options.timezone, name)
-    notes += empty
     frame = pd.DataFrame(
         {each: rows[each].array for each in (*COLUMNS, ADJUSTED) if each in rows.columns},
         index=dates,
@@ -63,12 +76,17 @@ def build_bars(
     order = find_order(dates, name, sort=options.sort)
     if order.rows is not None:
         frame = frame.iloc[order.rows]
+    if INSTRUMENT in rows:
+        names = rows[INSTRUMENT].to_numpy()
+        names = names if order.rows is None else names[order.rows]
+        notes += describe_instruments(pd.Series(names, frame.index), name)
     has_both = ADJUSTED in frame
     frame, is_adjusted, adjustment = _adjust(frame, left_out, options, name)
     if SPLIT in rows and not (has_both or layout.adjusted):
         factors = rows[SPLIT] if order.rows is None else rows[SPLIT].iloc[order.rows]
         adjustment += describe_splits(factors.set_axis(frame.index), name)
     if layout.scale != 1:
+        _check_scale(pd.DatetimeIndex(frame.index), name)
         for each in set(PRICES) & set(frame.columns):
             frame[each] = frame[each] / layout.scale  # not in place: a frame stays as it is
     origin = Origin(
@@ -79,6 +97,18 @@ def build_bars(
         left_out,
     )
     return frame.astype(np.float64), origin
+
+
+def _check_scale(dates: pd.DatetimeIndex, name: str) -> None:
+    """Refuse to divide prices of markets that are open on weekends: none of them is scaled."""
+    weekends = np.flatnonzero(dates.day_of_week >= SATURDAY)
+    if weekends.size:
+        row = int(weekends[0])
+        raise PricesError(
+            f"{name}: row {row + 1} ({dates[row]}) is on a weekend, on which no equity is traded, "
+            "and only prices of equities are divided by 10,000. Read the numbers as they are: "
+            "--columns date,open,high,low,close,volume."
+        )
 
 
 def _is_named_adjusted(selection: Selection) -> bool | None:

@@ -12,9 +12,11 @@ from qmac.errors import PricesError
 PRICES = ("Open", "High", "Low", "Close")
 COLUMNS = (*PRICES, "Volume")
 ADJUSTED, DATE, TIME, SYMBOL, SPLIT = "Adj Close", "Date", "Time", "Symbol", "Split factor"
-ROLES = (DATE, TIME, SYMBOL, *COLUMNS, ADJUSTED, SPLIT)
+INSTRUMENT = "Instrument"
+"""What may be a symbol, and may be a contract that follows another in one series."""
+ROLES = (DATE, TIME, SYMBOL, INSTRUMENT, *COLUMNS, ADJUSTED, SPLIT)
 ROLE_BY_WORD = {
-    **{role.lower(): role for role in ROLES if role not in (ADJUSTED, SPLIT)},
+    **{role.lower(): role for role in ROLES if role not in (ADJUSTED, SPLIT, INSTRUMENT)},
     "adjusted": ADJUSTED,
 }
 """Roles by the words of ``Layout.columns`` and of the option ``columns``."""
@@ -22,6 +24,14 @@ DATE_NAMES = ("date", "datetime", "time", "timestamp")
 FULL_DATE_NAMES = ("datetime", "timestamp")
 """Date and time of day: beside a column Date, these tell its bars apart."""
 SYMBOL_NAMES = ("symbol", "ticker")
+INSTRUMENT_NAMES = frozenset((
+    "name", "instrument", "contract", "security", "asset", "code", "isin", "cusip", "sedol", "figi",
+    "wkn", "ric", "pair", "coin", "currency", "stock", "fund", "company", "product", "underlying",
+    "commodity", "market", "exchange", "venue", "root", "expiry", "expiration", "permno", "sid",
+    "secid", "sec_code", "stock_code", "asset_id", "instrument_id", "contract_code", "tic", "sym",
+    "issuer", "index name", "stock name", "security name", "company name", "contract symbol",
+    "instrument name", "contract name", "contract month", "delivery", "maturity",
+))  # fmt: skip
 ADJUSTED_NAMES = ("adj close", "adj. close", "adjusted close", "adjclose", "adj_close",
                   "adjusted_close", "adjusted close price")  # fmt: skip
 SPLIT_NAMES = tuple(
@@ -83,6 +93,8 @@ def normalize_name(column: object) -> str:
         return ADJUSTED
     if lower in SPLIT_NAMES:
         return SPLIT
+    if lower in INSTRUMENT_NAMES:
+        return INSTRUMENT
     return SYMBOL if lower in SYMBOL_NAMES else name.capitalize()
 
 
@@ -141,6 +153,10 @@ def find_columns(
     columns = [Column(place, role) for role, place in chosen.items()]
     if DATE not in chosen:
         columns += _find_dates(names, set(chosen.values()), name, rows)
+    instruments = [place for place, each in enumerate(usual) if each == INSTRUMENT]
+    taken = {column.place for column in columns}
+    if SYMBOL not in chosen:
+        columns += [Column(place, INSTRUMENT) for place in instruments if place not in taken]
     return Columns(tuple(sorted(columns)), left_out)
 
 

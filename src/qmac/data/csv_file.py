@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from qmac.data.columns import DATE, PRICES, SYMBOL, TIME
+from qmac.data.columns import DATE, INSTRUMENT, PRICES, SYMBOL, TIME
 from qmac.data.containers import Content, MemoryCheck
 from qmac.data.encodings import Text
 from qmac.data.layouts.find import LAYOUTS, SEPARATORS, TextSelection, select_text, show_lines
@@ -29,6 +29,7 @@ BYTES_PER_ROW = 280
 210 to 250, see tests/system/test_prices_on_real_limits.py."""
 BYTES_PER_TEXT = 90
 """More for each text beside the dates: the names of symbols."""
+NAMES = (SYMBOL, INSTRUMENT)
 MOST_FIELDS = 20_000
 """Most columns of a CSV file: their names take half a second."""
 DIGITS = re.compile(r"-?[\d.]+([eE]\+?\d+)?\s*$")
@@ -77,7 +78,7 @@ def read_csv(
     lines = LineLayout.of(begin, layout.separator, has_header=layout.header_lines > 0)
     parser = _Parser(layout, lines.separators + 1, options, name)
     pieces: list[pd.DataFrame] = []
-    texts = layout.selection.has(SYMBOL)
+    texts = sum(each.role in NAMES for each in layout.selection.columns)
     rows = held = 0
     last = first
     for block in map(layout.selection.layout.cut_footer, itertools.chain([rest], blocks)):
@@ -213,8 +214,8 @@ class _Parser:
 
     def __init__(self, layout: TextSelection, fields: int, options: ReadOptions, name: str) -> None:
         columns = layout.selection.columns
-        texts = [each.place for each in columns if each.role in (DATE, TIME, SYMBOL)]
-        exact = [each.place for each in columns if each.role in (TIME, SYMBOL)]
+        texts = [each.place for each in columns if each.role in (DATE, TIME, *NAMES)]
+        exact = [each.place for each in columns if each.role in (TIME, *NAMES)]
         numbers = {each.place: each.role for each in columns if each.place not in texts}
         places = sorted([*texts, *numbers])
         self.is_last_needed = bool(places) and places[-1] == fields - 1

@@ -6,9 +6,10 @@ that is not written, such as the year, is never invented.
 
 from __future__ import annotations
 
+import functools
 import re
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, timedelta, timezone
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qmac._checks import describe
+from qmac.data.days import are_daily, are_days
 
 ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.(\d{1,9}))?)?)?")
 """Texts that Arrow reads, and strictly: ten times as fast as pandas with a form."""
@@ -48,7 +50,13 @@ DATE_PARTS = (
 ORDERED = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)(.*)")
 """Day and month, in an order that the texts must show, then the year."""
 ORDERED_ARROW = r"^(?P<first>\d{1,2})[-/.](?P<second>\d{1,2})[-/.](?P<third>\d{4}|\d{2})(?:\D|$)"
-ORDERS = (("day", "month", "year"), ("month", "day", "year"), ("year", "month", "day"))
+DayOrder = tuple[str, ...]
+"""Three words, in the order in which dates have them."""
+ORDERS: tuple[DayOrder, ...] = (
+    ("day", "month", "year"),
+    ("month", "day", "year"),
+    ("year", "month", "day"),
+)
 """The last one of years of two digits only; with four they stand in ``DATE_PARTS``."""
 TIME_PARTS = (
     (r"", ""),
@@ -86,6 +94,14 @@ MOST_OFFSETS = 6
 FIRST_OFFSET, LAST_OFFSET = timedelta(hours=-12), timedelta(hours=14)
 MOST_LETTERS = 100
 """Of a text of a date with its zone."""
+DIGIT_COUNTS = {
+    "%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%I": 2, "%M": 2, "%S": 2, "%y": 2, "%j": 3, "%f": 6,
+}  # fmt: skip
+"""Digits of the parts of a form that are numbers."""
+MOST_YEARS_AGO = 50
+"""The latest date of a file with years of two digits."""
+TRADING_DAYS, LEAST_DAYS = 5, 20
+"""Days of a week on which a market is open, and dates that show which."""
 MONTH_OF_FOUR = "Sept"
 """No form of ``strptime`` has it."""
 
@@ -113,8 +129,10 @@ def is_numeric(texts: Any) -> bool:
     return bool(pc.all(matches).as_py())
 
 
-def read_texts(texts: Any, date_format: str | None) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
-    """Return texts as dates, and what is to be said of them.
+def read_texts(
+    texts: Any, date_format: str | None, orders: Sequence[DayOrder] = ORDERS
+) -> pd.DatetimeIndex:
+    """Return texts as dates.
 
     Parameters
     ----------
@@ -123,11 +141,13 @@ def read_texts(texts: Any, date_format: str | None) -> tuple[pd.DatetimeIndex, t
     date_format : str or None
         Their form as of ``datetime.strptime``, behind which a zone may follow; None for one of
         the table.
+    orders : sequence, optional
+        Orders of day, month and year that the whole file can have, see ``find_orders``.
 
     Returns
     -------
-    tuple
-        Dates, and notes.
+    DatetimeIndex
+        ``(T,)``.
 
     Raises
     ------
@@ -141,13 +161,13 @@ def read_texts(texts: Any, date_format: str | None) -> tuple[pd.DatetimeIndex, t
     if date_format is not None:
         dates = _parse(texts, date_format)
         if dates is not None:
-            return dates, ()
+            return dates
     _check_length(texts)
     zoned = ZONED.fullmatch(texts[0].as_py())
     if zoned is None:
-        return _read_walls(texts, date_format), ()
+        return _read_walls(texts, date_format, orders)
     walls, zones = _split_zones(texts, zoned["zone"])
-    return _join_zones(_read_walls(walls, date_format, texts), zones)
+    return _join_zones(_read_walls(walls, date_format, orders, texts), zones)
 
 
 def _check_length(texts: Any) -> None:
@@ -159,7 +179,9 @@ def _check_length(texts: Any) -> None:
         raise FormError(f"row {row + 1} has the date {text}..., which cannot be read. {ADVICE}.")
 
 
-def _read_walls(walls: Any, date_format: str | None, texts: Any = None) -> pd.DatetimeIndex:
+def _read_walls(
+    walls: Any, date_format: str | None, orders: Sequence[DayOrder], texts: Any = None
+) -> pd.DatetimeIndex:
     """Return times of a clock on a wall, whose texts have no zone."""
     shown = walls if texts is None else texts
     if date_format is not None:
@@ -169,7 +191,7 @@ def _read_walls(walls: Any, date_format: str | None, texts: Any = None) -> pd.Da
         assert dates is not None
         return dates
     iso = ISO.fullmatch(walls[0].as_py())
-    return _read_iso(walls, iso[1] or "", shown) if iso else _read_forms(walls, shown)
+    return _read_iso(walls, iso[1] or "", shown) if iso else _read_forms(walls, orders, shown)
 
 
 def _read_iso(walls: Any, fraction: str, shown: Any) -> pd.DatetimeIndex:
@@ -185,12 +207,12 @@ def _read_iso(walls: Any, fraction: str, shown: Any) -> pd.DatetimeIndex:
     raise AssertionError
 
 
-def _read_forms(walls: Any, shown: Any) -> pd.DatetimeIndex:
+def _read_forms(walls: Any, orders: Sequence[DayOrder], shown: Any) -> pd.DatetimeIndex:
     """Return texts of another form as dates, all of the form of the first."""
     first = walls[0].as_py()
     if pc.any(pc.match_substring(walls, MONTH_OF_FOUR)).as_py():
         walls = pc.replace_substring(walls, MONTH_OF_FOUR, "Sep")
-    forms = list(_find_forms(walls))
+    forms = list(_find_forms(walls, orders))
     if not forms and re.match(NUMERIC, first):
         row = pc.index(pc.match_substring_regex(walls, NUMERIC), False).as_py()
         raise FormError(
@@ -203,18 +225,20 @@ def _read_forms(walls: Any, shown: Any) -> pd.DatetimeIndex:
     for form in forms:
         dates = _parse(walls, form)
         if dates is not None:
+            if "%y" in form:
+                _refuse_other_calendars(dates, form, shown)
             return dates
     _refuse_row(walls, forms[0], "It cannot be read", shown)
     raise AssertionError
 
 
-def _find_forms(walls: Any) -> Iterator[str]:
+def _find_forms(walls: Any, orders: Sequence[DayOrder]) -> Iterator[str]:
     """Yield the forms that the first text has."""
     first = walls[0].as_py()
     ordered = ORDERED.fullmatch(first)
     if ordered:
         mark, year, rest = ordered[2], ordered[4], ordered[5]
-        begin = mark.join(_find_order(walls, len(year)))
+        begin = mark.join(_find_order(walls, len(year), orders))
         yield from (begin + time for time in _find_times(rest))
         return
     for pattern, form in DATE_PARTS:
@@ -233,19 +257,57 @@ def _find_times(rest: str) -> Iterator[str]:
             yield gap + (form.replace(" %p", "%p") if tight else form)
 
 
-def _find_order(walls: Any, year_digits: int) -> tuple[str, ...]:
-    """Return the order of day, month and year: the only one that all texts can have."""
-    texts = pc.extract_regex(walls, ORDERED_ARROW)
-    parts = [
-        np.asarray(pc.fill_null(pc.cast(pc.struct_field(texts, name), pa.int32()), 0))
+def find_orders(texts: Any, symbols: np.ndarray) -> tuple[DayOrder, ...]:
+    """Return the orders of day, month and year that the dates of every symbol can have.
+
+    A file has one order: a symbol whose dates show it shows it for the others.
+
+    Parameters
+    ----------
+    texts : array of str
+        Dates of all symbols, ``(T,)``.
+    symbols : ndarray
+        Symbol of each, ``(T,)``.
+
+    Returns
+    -------
+    tuple
+        Of ``ORDERS``; all of them for texts that show it by themselves, such as 2010-01-04, and
+        none where symbols contradict each other. A symbol that can have no order does not count.
+    """
+    if not len(texts) or not ORDERED.fullmatch(texts[0].as_py() or ""):
+        return ORDERS
+    limits = pd.DataFrame(dict(enumerate(_split_parts(texts)))).groupby(symbols).agg(["min", "max"])
+    orders = ORDERS
+    for row in np.unique(limits.to_numpy(), axis=0):
+        possible = [order for order in ORDERS if _is_possible([*row.reshape(3, 2)], order)]
+        if possible:
+            orders = tuple(order for order in orders if order in possible)
+    return orders
+
+
+def _split_parts(texts: Any) -> list[np.ndarray]:
+    """Return the three numbers of each date, 0 for a text of another form."""
+    parts = pc.extract_regex(texts, ORDERED_ARROW)
+    return [
+        np.asarray(pc.fill_null(pc.cast(pc.struct_field(parts, name), pa.int32()), 0))
         for name in ("first", "second", "third")
     ]
-    orders = ORDERS if year_digits == 2 else ORDERS[:2]
+
+
+def _find_order(walls: Any, year_digits: int, orders: Sequence[DayOrder]) -> DayOrder:
+    """Return the order of day, month and year: the only one that all texts can have."""
+    parts = _split_parts(walls)
     possible = [order for order in orders if _is_possible(parts, order)]
     if len(possible) == 1:
         year = "%y" if year_digits == 2 else "%Y"
         return tuple(year if part == "year" else f"%{part[0]}" for part in possible[0])
     shown = describe(walls[0].as_py())
+    if not possible and any(_is_possible(parts, order) for order in ORDERS):
+        raise FormError(
+            f"dates such as {shown} have the day first in one symbol of the file, and the month in "
+            f"another. {ADVICE}."
+        )
     if not possible:
         raise FormError(f"dates such as {shown} are in no order of day, month and year. {ADVICE}.")
     names = " or ".join(", ".join(order) for order in possible)
@@ -255,7 +317,7 @@ def _find_order(walls: Any, year_digits: int) -> tuple[str, ...]:
     )
 
 
-def _is_possible(parts: list[np.ndarray], order: tuple[str, ...]) -> bool:
+def _is_possible(parts: list[np.ndarray], order: DayOrder) -> bool:
     """Return whether all texts may have an order: no month 13, no day 32, no year to come."""
     now = pd.Timestamp.now("UTC").year % 100
     limits = {"month": 12, "day": 31, "year": 10_000}
@@ -269,12 +331,73 @@ def _is_possible(parts: list[np.ndarray], order: tuple[str, ...]) -> bool:
 
 def _parse(texts: Any, form: str) -> pd.DatetimeIndex | None:
     """Return dates of one form; None if a text has another one."""
+    digits = _build_digits(form)
+    if digits and not pc.all(pc.match_substring_regex(texts, digits)).as_py():
+        return None
     try:
         parsed: Any = pd.to_datetime(texts.to_pandas(), format=form, utc="%z" in form)
         dates = pd.DatetimeIndex(parsed)
     except (ValueError, TypeError, OverflowError):
         return None
     return _move_future_centuries(dates) if "%y" in form else dates
+
+
+@functools.cache
+def _build_digits(form: str) -> str:
+    """Return the regular expression of texts of a form in which digits follow each other.
+
+    Each part has all of its digits then: 93000 may be half past nine or 93 hours, and parsers guess
+    where the one that is not there was. Empty for a form whose parts are apart.
+    """
+    parts = re.findall(r"%.|\s+|[^%\s]+", form)
+    counts = [DIGIT_COUNTS.get(part, 0) for part in parts]
+    tight = [
+        bool(count and (before or after))
+        for before, count, after in zip([0, *counts], counts, [*counts[1:], 0], strict=False)
+    ]
+    if not any(tight):
+        return ""
+    return f"^{''.join(map(_build_part, parts, counts, tight))}$"
+
+
+def _build_part(part: str, count: int, is_tight: bool) -> str:
+    """Return the regular expression of one part of a form."""
+    if part == "%f":
+        return r"\d+"
+    if count:
+        return rf"\d{{{count if is_tight else 1},{count}}}"
+    if part.startswith("%"):
+        return ".+"
+    return r"\s+" if part.isspace() else re.sub(r"(\W)", r"\\\1", part)
+
+
+def _refuse_other_calendars(dates: pd.DatetimeIndex, form: str, shown: Any) -> None:
+    """Refuse years of two digits that may be those of another calendar.
+
+    In Thailand 67 is 2024. The month is not first there.
+    """
+    if form.startswith("%m"):
+        return
+    latest = dates.max()
+    is_old = latest.year < pd.Timestamp.now("UTC").year - MOST_YEARS_AGO
+    if not (is_old or _have_other_weekends(dates)):
+        return
+    raise FormError(
+        f"dates such as {describe(shown[0].as_py())} have a year of two digits, and as "
+        f"{dates[0].year} it is not certain: it may be of another calendar, such as the Buddhist "
+        f"one. Write years of four digits, or confirm it: --date-format '{form}'."
+    )
+
+
+def _have_other_weekends(dates: pd.DatetimeIndex) -> bool:
+    """Return whether days have a weekend that no market has, but the days of another year would."""
+    if not are_daily(dates):
+        return False
+    counts = np.zeros((dates.year.max() - dates.year.min() + 1, 7), np.int64)
+    np.add.at(counts, (dates.year - dates.year.min(), dates.day_of_week), 1)
+    are_weeks = (counts.sum(1) >= LEAST_DAYS) & (np.count_nonzero(counts, axis=1) == TRADING_DAYS)
+    # Thursdays and Fridays are days of weekends, too
+    return bool((are_weeks & counts[:, 5:].any(1) & ~counts[:, :3].all(1)).any())
 
 
 def _move_future_centuries(dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
@@ -290,6 +413,9 @@ def _refuse_row(texts: Any, form: str, reason: str, shown: Any = None) -> None:
     shown = texts if shown is None else shown
     parsed = pd.to_datetime(texts.to_pandas(), format=form, errors="coerce", utc=True)
     is_bad = parsed.isna().to_numpy()
+    digits = _build_digits(form)
+    if digits:
+        is_bad = is_bad | ~np.asarray(pc.match_substring_regex(texts, digits))
     if form == ISO_FORMAT:  # pandas reads more
         is_bad = is_bad | ~np.asarray(pc.match_substring_regex(texts, f"^{ISO.pattern}$"))
     bad = np.flatnonzero(is_bad)
@@ -338,7 +464,7 @@ def _is_zone(text: str) -> bool:
     return re.fullmatch(ZONE, text) is not None
 
 
-def _join_zones(walls: pd.DatetimeIndex, zones: Any) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
+def _join_zones(walls: pd.DatetimeIndex, zones: Any) -> pd.DatetimeIndex:
     """Return moments from times of clocks and the zone of each.
 
     Bars of one time of the day in a zone with summer and winter time stay days of its clock: as
@@ -352,9 +478,9 @@ def _join_zones(walls: pd.DatetimeIndex, zones: Any) -> tuple[pd.DatetimeIndex, 
             "zone has so many. Are they ranges of hours? Write the time at which a bar begins."
         )
     if len(names) == 1:
-        return _localize(walls, _find_zone(names[0])), ()
-    if _are_daily(walls):
-        return walls, ()
+        return _localize(walls, _find_zone(names[0]))
+    if are_daily(walls):
+        return walls
     codes = zones.indices.to_numpy(zero_copy_only=False)
     dates = pd.Series(walls)
     moments = np.empty(len(walls), walls.tz_localize("UTC").as_unit(walls.unit).asi8.dtype)
@@ -365,23 +491,14 @@ def _join_zones(walls: pd.DatetimeIndex, zones: Any) -> tuple[pd.DatetimeIndex, 
             _localize(local, _find_zone(each)).tz_convert("UTC").as_unit(walls.unit).asi8
         )
     index = pd.DatetimeIndex(moments.view(f"M8[{walls.unit}]")).tz_localize("UTC")
-    return index.tz_convert(PAIRS.get(frozenset(names), "UTC")), ()
-
-
-def _are_daily(walls: pd.DatetimeIndex) -> bool:
-    """Return whether there is one bar a day, all at the same time of the clock."""
-    seconds = walls.as_unit("s").asi8
-    days = seconds // 86_400
-    return (
-        bool((seconds % 86_400 == seconds[0] % 86_400).all()) and np.unique(days).size == days.size
-    )
+    return index.tz_convert(PAIRS.get(frozenset(names), "UTC"))
 
 
 def _localize(walls: pd.DatetimeIndex, zone: Any) -> pd.DatetimeIndex:
     """Return times of a clock as moments; an hour that is there twice is told by its order."""
     descends = len(walls) > 1 and walls[0] > walls[-1]
     rows = walls[::-1] if descends else walls
-    is_daily = not (walls.as_unit("s").asi8 % 86_400).any()
+    is_daily = are_days(walls)
     try:  # a day begins when it begins, were it an hour late
         index = rows.tz_localize(
             zone,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,20 +12,13 @@ import pyarrow.compute as pc
 
 from qmac.data.bars_per_year import infer_bars_per_year
 from qmac.data.date_numbers import not_dates, read_date_numbers
-from qmac.data.date_texts import FormError, is_numeric, read_texts
+from qmac.data.date_texts import ORDERS, DayOrder, FormError, is_numeric, read_texts
+from qmac.data.days import are_days
 from qmac.data.options import EPOCHS
 from qmac.errors import PricesError
 
 FIRST_YEAR = 1800
-DAY_SECONDS = 86_400
 HOUR = pd.Timedelta(hours=1)
-
-
-class Dates(NamedTuple):
-    """Dates of rows, and what is to be said of them."""
-
-    dates: pd.DatetimeIndex
-    notes: tuple[str, ...] = ()
 
 
 class Order(NamedTuple):
@@ -55,14 +49,18 @@ def check_dates(index: pd.Index, name: str) -> pd.DatetimeIndex:
     PricesError
         If they are no dates, or do not ascend; the message names the row.
     """
-    dates = read_dates(index, name).dates
+    dates = read_dates(index, name)
     order = find_order(dates, name)
     return dates if order.rows is None else pd.DatetimeIndex(dates[order.rows])
 
 
 def read_dates(
-    index: pd.Index, name: str, date_format: str | None = None, timezone: str | None = None
-) -> Dates:
+    index: pd.Index,
+    name: str,
+    date_format: str | None = None,
+    timezone: str | None = None,
+    orders: Sequence[DayOrder] = ORDERS,
+) -> pd.DatetimeIndex:
     """Return an index of any kind as dates, in the order of its rows.
 
     Parameters
@@ -75,10 +73,12 @@ def read_dates(
         As of ``datetime.strptime``, or a unit of numbers since 1970: s, ms, us, ns.
     timezone : str, optional
         Zone to which dates are converted; those without a zone are in it.
+    orders : sequence, optional
+        Orders of day, month and year that the whole file can have.
 
     Returns
     -------
-    Dates
+    DatetimeIndex
         A date for each row.
 
     Raises
@@ -90,7 +90,7 @@ def read_dates(
         raise PricesError(
             f"{name} has no rows. Use prices with at least one bar more than the largest window."
         )
-    dates, notes = _convert(index, name, date_format)
+    dates = _convert(index, name, date_format, orders)
     if dates.hasnans:
         row = int(np.flatnonzero(dates.isna())[0])
         raise PricesError(f"{name}: row {row + 1} has no date. Fill it in or drop the row.")
@@ -100,7 +100,7 @@ def read_dates(
             f"{name}: row {row + 1} has the date {dates[row]}, before the year {FIRST_YEAR}. Write "
             "dates as 2010-01-04."
         )
-    return Dates(to_zone(dates, timezone, name), notes)
+    return to_zone(dates, timezone, name)
 
 
 def to_zone(dates: pd.DatetimeIndex, zone: str | None, name: str) -> pd.DatetimeIndex:
@@ -129,12 +129,12 @@ def to_zone(dates: pd.DatetimeIndex, zone: str | None, name: str) -> pd.Datetime
         return dates
     if dates.tz is not None:
         moved = dates.tz_convert(zone)
-        is_moved = _are_days(dates) and not _are_days(moved)  # it would be the day before
+        is_moved = are_days(dates) and not are_days(moved)  # it would be the day before
         return dates if is_moved else moved
     try:
         return dates.tz_localize(zone, ambiguous="infer")
     except ValueError as error:
-        if _are_days(dates):  # a day begins when it begins, were it an hour late
+        if are_days(dates):  # a day begins when it begins, were it an hour late
             return dates.tz_localize(zone, nonexistent="shift_forward", ambiguous=True)
         reason = str(error).splitlines()[0]
         raise PricesError(
@@ -143,27 +143,25 @@ def to_zone(dates: pd.DatetimeIndex, zone: str | None, name: str) -> pd.Datetime
         ) from None
 
 
-def _are_days(dates: pd.DatetimeIndex) -> bool:
-    """Return whether every date is a midnight of its own clock."""
-    local = dates.tz_localize(None).as_unit("s").asi8
-    return not (local % DAY_SECONDS).any()
-
-
-def _convert(index: pd.Index, name: str, date_format: str | None) -> Dates:
+def _convert(
+    index: pd.Index, name: str, date_format: str | None, orders: Sequence[DayOrder]
+) -> pd.DatetimeIndex:
     """Return an index of any kind as dates, unchecked."""
     if isinstance(index, pd.PeriodIndex):
         index = index.to_timestamp()
     if isinstance(index, pd.DatetimeIndex):
-        return Dates(index)
+        return index
     try:
-        dates = _read_values(index, date_format)
+        dates = _read_values(index, date_format, orders)
     except FormError as error:
         raise PricesError(f"{name}: {error}") from None
-    _refuse_future(dates.dates, name)
+    _refuse_future(dates, name)
     return dates
 
 
-def _read_values(index: pd.Index, date_format: str | None) -> Dates:
+def _read_values(
+    index: pd.Index, date_format: str | None, orders: Sequence[DayOrder]
+) -> pd.DatetimeIndex:
     """Return texts or numbers as dates."""
     types = pd.api.types
     if isinstance(index, pd.MultiIndex | pd.TimedeltaIndex) or types.is_complex_dtype(index):
@@ -171,15 +169,15 @@ def _read_values(index: pd.Index, date_format: str | None) -> Dates:
     has_form = date_format is not None and date_format not in EPOCHS
     if types.is_numeric_dtype(index) and not types.is_bool_dtype(index) and not has_form:
         numbers = index.to_numpy(np.float64, na_value=np.nan)
-        return Dates(read_date_numbers(numbers, index, date_format))
+        return read_date_numbers(numbers, index, date_format)
     if types.is_float_dtype(index) and not index.hasnans and not (index % 1).any():
         index = index.astype(np.int64)  # 20240102.0, as pandas makes of whole numbers with blanks
     texts = _to_texts(index)
     if is_numeric(texts) and not has_form:
         present = pc.if_else(pc.equal(texts, ""), None, texts)
         numbers = np.asarray(pc.cast(present, pa.float64()), np.float64)
-        return Dates(read_date_numbers(numbers, texts, date_format))
-    return Dates(*read_texts(texts, None if date_format in EPOCHS else date_format))
+        return read_date_numbers(numbers, texts, date_format)
+    return read_texts(texts, None if date_format in EPOCHS else date_format, orders)
 
 
 def _to_texts(index: pd.Index) -> Any:
@@ -263,7 +261,7 @@ def _refuse_clock_set_back(dates: pd.DatetimeIndex, name: str) -> None:
     """Say that a clock was set back, where an hour of a night is there twice."""
     steps = np.diff(dates.asi8)
     back = np.flatnonzero(steps <= 0)
-    if back.size == 0 or dates.tz is not None or _are_days(dates):
+    if back.size == 0 or dates.tz is not None or are_days(dates):
         return
     row = int(back[0]) + 1
     usual = np.median(np.abs(steps))

@@ -50,6 +50,10 @@ class Prices:
     def __len__(self) -> int:
         return len(self.index)
 
+    def __getstate__(self) -> dict[str, object]:
+        # views of the frame would be copies of their own, which could be written to
+        return {name: value for name, value in vars(self).items() if name != "_columns"}
+
     @functools.cached_property
     def index(self) -> pd.DatetimeIndex:
         """Dates of the bars, ``(T,)``."""
@@ -250,7 +254,7 @@ def build_symbol(rows: pd.DataFrame, table: Table, options: ReadOptions, name: s
     PricesError
         If dates or values are invalid; the message names row and date of the first one.
     """
-    frame, origin = build_bars(rows, table.selection, options, name)
+    frame, origin = build_bars(rows, table.selection, options, name, table.date_orders)
     origin = origin.add_notes(*table.notes)
     if table.origin is not None:
         left_out = {**table.origin.left_out, **origin.left_out}

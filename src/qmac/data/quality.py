@@ -132,6 +132,43 @@ def describe_splits(factors: pd.Series, name: str) -> tuple[str, ...]:
     return (note,)
 
 
+def describe_instruments(names: pd.Series, name: str) -> tuple[str, ...]:
+    """Return what is to be said of bars of several instruments, of which one follows another.
+
+    Parameters
+    ----------
+    names : Series
+        Instrument of each bar, such as the contract, by date.
+    name : str
+        Name of the prices.
+
+    Returns
+    -------
+    tuple of str
+        A note of the first change.
+
+    Raises
+    ------
+    PricesError
+        If an instrument comes back after another: the bars are of several series.
+    """
+    values = names.to_numpy()
+    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
+    row = int(changes[0])
+    places = f"row {row} and {values[row]!r} in row {row + 1} ({names.index[row]})"
+    if changes.size >= names.nunique():
+        raise PricesError(
+            f"{name} has bars of several series: {values[row - 1]!r} in {places}. Keep the rows of "
+            "one, or rename the column of these names to Symbol, so that each is a series."
+        )
+    more = f" ({changes.size - 1} more rows too)" if changes.size > 1 else ""
+    note = (
+        f"{name}: one instrument follows another, {values[row - 1]!r} in {places}{more}. The step "
+        "between them is read as a move of the price."
+    )
+    return (note,)
+
+
 def describe_adjustment(frame: pd.DataFrame, name: str) -> str | None:
     """Return what is to be said of adjusted closes beside the closes.
 

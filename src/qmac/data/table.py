@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qmac.data.columns import DATE, SPLIT, SYMBOL, TIME
+from qmac.data.columns import DATE, INSTRUMENT, SPLIT, SYMBOL, TIME
+from qmac.data.date_texts import ORDERS, DayOrder, find_orders
 from qmac.data.layouts.find import Selection
 from qmac.data.numbers import EMPTY, GROUP_MARKS, find_decimal, read_numbers, read_volumes
 from qmac.data.options import ReadOptions
@@ -71,12 +73,61 @@ class Table:
                 yield symbol, _drop_empty(self._take(symbol, dates))
             return
         part = self._take("", dates)
-        if SYMBOL not in part:
-            yield None, part
+        if self._symbols is None:
+            yield (
+                None,
+                part
+                if self._instruments is None
+                else part.assign(**{INSTRUMENT: self._instruments}),
+            )
             return
-        texts = part[SYMBOL].astype("string").str.strip().fillna("").to_numpy(object)
-        for key, rows in part.drop(columns=SYMBOL).groupby(texts, sort=False):
+        for key, rows in part.groupby(self._symbols, sort=False):
             yield str(key), rows
+
+    @cached_property
+    def date_orders(self) -> tuple[DayOrder, ...]:
+        """Orders of day, month and year that the dates of all symbols can have."""
+        dates = self._raw_dates
+        if self._symbols is None or dates is None or not _is_text(dates):
+            return ORDERS
+        return find_orders(_to_texts(dates), self._symbols)
+
+    @cached_property
+    def _symbols(self) -> np.ndarray | None:
+        """Symbol of each row; None for a table of one series, or of columns for each symbol.
+
+        A column such as Contract names symbols where dates are there more than once, and each once
+        with the same name. Else one contract may follow another.
+        """
+        place = next((each.place for each in self.selection.columns if each.role == SYMBOL), None)
+        if place is not None:
+            return _read_names(self.frame[place])
+        names, dates = self._instruments, self._raw_dates
+        if names is None or dates is None:
+            return None
+        times = [each.place for each in self.selection.columns if each.role == TIME]
+        rows = pd.DataFrame({DATE: dates.to_numpy(object)}).join(self.frame[times])
+        is_there_twice = rows.duplicated().any()
+        return names if is_there_twice and not rows.assign(_=names).duplicated().any() else None
+
+    @cached_property
+    def _instruments(self) -> np.ndarray | None:
+        """Names in a column such as Contract, the one with most of them; None if all are one."""
+        columns = [each.place for each in self.selection.columns if each.role == INSTRUMENT]
+        names = [_read_names(self.frame[place]) for place in columns]
+        counts = [pd.unique(each).size for each in names]
+        counts = [1 if count == len(self) else count for count in counts]  # those of rows
+        most = max(counts, default=1)
+        return None if most == 1 else names[counts.index(most)]
+
+    @property
+    def _raw_dates(self) -> pd.Series | None:
+        """Dates as they are, without times in a column of their own."""
+        place = next((each.place for each in self.selection.columns if each.role == DATE), None)
+        if place is not None:
+            dates: pd.Series = self.frame[place]
+            return dates
+        return None if self.index is None else pd.Series(self.index)
 
     def _take(self, symbol: str, dates: pd.Index) -> pd.DataFrame:
         """Return the columns of a symbol by their roles."""
@@ -84,7 +135,7 @@ class Table:
             {
                 each.role: self.frame[each.place].array
                 for each in self.selection.columns
-                if each.symbol == symbol and each.role not in (DATE, TIME)
+                if each.symbol == symbol and each.role not in (DATE, TIME, SYMBOL, INSTRUMENT)
             },
             index=dates,
             copy=False,  # columns stay apart: put together, each step of pandas copies them
@@ -103,6 +154,12 @@ class Table:
             dates = _join_times(_to_texts(dates), _to_texts(self.frame[places[TIME]]), name)
         index: pd.Index = pd.Index(dates)
         return index
+
+
+def _read_names(column: pd.Series) -> np.ndarray:
+    """Return symbols as texts, empty where there is none."""
+    names: np.ndarray = column.astype("string").str.strip().fillna("").to_numpy(object)
+    return names
 
 
 def _drop_empty(rows: pd.DataFrame) -> pd.DataFrame:

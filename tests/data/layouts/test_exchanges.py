@@ -7,7 +7,7 @@ from qmac.data.layouts import exchanges
 from qmac.data.readers import read_prices
 from qmac.errors import PricesError
 
-FRAMES = [each for each in exchanges.LAYOUTS if not each.refusal and not each.file_name]
+FRAMES = [each for each in exchanges.LAYOUTS if not each.refusal and not each.needs_place]
 
 
 @pytest.mark.parametrize("layout", exchanges.LAYOUTS, ids=lambda layout: layout.name)
@@ -116,9 +116,24 @@ def test_minutes_without_a_trade_are_no_bars(tmp_path):
 
 
 def test_prices_of_lean_are_divided(tmp_path):
-    layout = next(each for each in exchanges.LAYOUTS if each.scale != 1)
+    layout = next(each for each in exchanges.LAYOUTS if each.example_file == "aaa.zip")
     with pytest.raises(PricesError, match="no header"):  # others write whole prices, too
         read(layout.example, tmp_path)
     prices = read(layout.example, tmp_path, "aaa.zip")
     assert prices.column("High").tolist() == [102, 103, 104]
     assert prices.column("Volume").tolist() == [5000, 6000, 7000]
+
+
+def test_prices_of_lean_are_divided_where_that_is_proven(tmp_path):
+    """Only those of equities are multiplied, and bitcoin in whole yen looks like one of them."""
+    yen = (
+        "20240105 00:00,6312500,6412500,6212500,6400001,50\n"
+        "20240106 00:00,6400000,6412500,6312500,6350000,60\n"
+    )
+    with pytest.raises(PricesError, match="LEAN, whole numbers of any market: .*--col"):
+        read(yen, tmp_path, "btcjpy.zip")
+    won = yen.replace("6400001", "6400000")  # whole cents, but on a Saturday
+    with pytest.raises(PricesError, match="row 2 .* is on a weekend"):
+        read(won, tmp_path, "btckrw.zip")
+    with pytest.raises(PricesError, match="of any market"):
+        read(won.replace("0106", "0104"), tmp_path, "btckrw_trade.zip")

@@ -10,6 +10,8 @@ SECONDS = r"\d{10}(\.0)?"
 MILLISECONDS = r"\d{13}(\.0)?"
 MICROSECONDS = r"\d{16}(\.0)?"
 LEAN_DATE = r"\d{8} \d\d:\d\d"
+LEAN_WHOLE_ROW = rf"{LEAN_DATE}(,\d{{5,}}(\.0)?){{4}},\d+(\.0)?"
+LEAN_SCALE = 10_000
 KLINE_END = "1,1,1,1,0\n"
 
 LAYOUTS: tuple[Layout, ...] = (
@@ -229,13 +231,47 @@ LAYOUTS: tuple[Layout, ...] = (
         bars_per_year=365,
     ),
     Layout(
-        name="LEAN equity, prices times 10,000",
-        first_row=rf"{LEAN_DATE}(,\d{{5,}}(\.0)?){{4}},\d+(\.0)?",
+        name="LEAN equity by its folder",
+        first_row=LEAN_WHOLE_ROW,
         needs_bars=True,
-        file_name=r".*\.zip",  # as LEAN stores them: others write whole prices of five digits
+        folder=r"equity/usa/(daily|hour)",
+        example_file="equity/usa/daily/aaa.zip",
+        columns="date,open,high,low,close,volume",
+        scale=LEAN_SCALE,
+        example=(
+            "20240102 00:00,1000050,1020000,990000,1010050,5000\n"
+            "20240103 00:00,1010050,1030000,1000000,1020050,6000\n"
+            "20240104 00:00,1020050,1040000,1010000,1030550,7000\n"
+        ),
+        closes=(101.005, 102.005, 103.055),
+        dates=("2024-01-02 00:00:00", "2024-01-04 00:00:00"),
+        bars_per_year=252,
+    ),
+    Layout(
+        name="LEAN by its folder",  # whose prices are never multiplied
+        first_row=LEAN_WHOLE_ROW,
+        needs_bars=True,
+        folder=r"(crypto|cryptofuture|forex|cfd)/\w+/(daily|hour)",
+        example_file="crypto/bitflyer/daily/btcjpy_trade.zip",
+        columns="date,open,high,low,close,volume",
+        example=(
+            "20240105 00:00,6312500,6412500,6212500,6400000,50\n"
+            "20240106 00:00,6400000,6412500,6312500,6350000,60\n"
+            "20240107 00:00,6350000,6412500,6312500,6400000,70\n"
+        ),
+        closes=(6400000.0, 6350000.0, 6400000.0),
+        dates=("2024-01-05 00:00:00", "2024-01-07 00:00:00"),
+        bars_per_year=365,
+    ),
+    Layout(
+        name="LEAN equity, prices times 10,000",
+        # whole cents, as no other market of LEAN has them: one more on a weekend refuses the file
+        first_row=rf"{LEAN_DATE}(,\d{{3,}}00(\.0)?){{4}},\d+(\.0)?",
+        needs_bars=True,
+        file_name=r"(?!.*_(trade|quote)\b).*\.zip",  # others write whole prices of five digits
         example_file="aaa.zip",
         columns="date,open,high,low,close,volume",
-        scale=10_000,
+        scale=LEAN_SCALE,
         example=(
             "20240102 00:00,1000000,1020000,990000,1010000,5000\n"
             "20240103 00:00,1010000,1030000,1000000,1020000,6000\n"
@@ -244,6 +280,19 @@ LAYOUTS: tuple[Layout, ...] = (
         closes=(101.0, 102.0, 103.05),
         dates=("2024-01-02 00:00:00", "2024-01-04 00:00:00"),
         bars_per_year=252,
+    ),
+    Layout(
+        name="LEAN, whole numbers of any market",
+        first_row=LEAN_WHOLE_ROW,
+        file_name=r".*\.zip",
+        refusal=(
+            "its prices are whole numbers, which LEAN multiplies by 10,000 for equities of the USA "
+            "and for no other market. Put it where LEAN has it, such as equity/usa/daily or "
+            "crypto/coinbase/daily, or read the numbers as they are: --columns "
+            "date,open,high,low,close,volume."
+        ),
+        example_file="btcusd_trade.zip",
+        example="20240102 00:00,16546,16655,16500,16600,1000\n",
     ),
     Layout(
         name="LEAN",

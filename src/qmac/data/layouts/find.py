@@ -371,7 +371,7 @@ def select_rows(rows: Sequence[Sequence[str]], name: str) -> Selection:
     """
     for layout in LAYOUTS:
         mark = layout.separators[0]
-        if not layout.file_name and layout.matches_rows([mark.join(row) for row in rows], mark):
+        if not layout.needs_place and layout.matches_rows([mark.join(row) for row in rows], mark):
             return Selection(layout, layout.select(None), None)
     shown = show_lines([",".join(row) for row in rows])
     raise PricesError(

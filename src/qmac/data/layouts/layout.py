@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
-from qmac.data.columns import ROLE_BY_WORD, ROLES, Column, normalize_name
+from qmac.data.columns import INSTRUMENT, ROLE_BY_WORD, ROLES, SYMBOL, Column, normalize_name
 
 MORE = "..."
 """Last in a header: more columns may follow."""
@@ -40,6 +40,8 @@ class Layout:
     lowest, not all of them flat: others write such numbers in another order."""
     file_name: str = ""
     """Regular expression of how the name of the file begins, where others write the same text."""
+    folder: str = ""
+    """Regular expression of the last folders of its path, where others write the same text."""
     columns: str = ""
     """What the columns of a file without a header hold, in order: ``"date,time,open,-"``, where
     ``-`` is not read."""
@@ -148,7 +150,7 @@ class Layout:
         tuple of int and str, or None
             Number of lines before the first row, and the separator; None for another layout.
         """
-        if self.file_name and not re.match(self.file_name, PurePath(name).name):
+        if not self._has_place(PurePath(name)):
             return None
         if not self.headers:
             separator = max(self.separators, key=lines[0].count) if lines else ""
@@ -168,6 +170,20 @@ class Layout:
                 continue
             return first, separator
         return None
+
+    @property
+    def needs_place(self) -> bool:
+        """Whether name or folder of the file are needed to prove it."""
+        return bool(self.file_name or self.folder)
+
+    def _has_place(self, path: PurePath) -> bool:
+        """Return whether name and folder of a file are those of the layout."""
+        if self.file_name and not re.match(self.file_name, path.name):
+            return False
+        if not self.folder:
+            return True
+        folder = Path(path).absolute().parent.as_posix()
+        return re.search(f"/(?:{self.folder})$", folder) is not None
 
     def count_above(self, lines: Sequence[str]) -> int:
         """Return the number of lines above the header.
@@ -241,6 +257,7 @@ class Layout:
             Column(place, role)
             for place, role in enumerate(roles)
             if role in ROLES and roles.index(role) == place  # an indicator may be called Close too
+            if role != INSTRUMENT or SYMBOL not in roles
         ]
         if self.others and names is not None:
             columns += [
