@@ -84,11 +84,17 @@ def custom_spec(
     return build_spec(series, grid, objective, maximize, bounds, top or grid.size)
 
 
+def whole_spec(spec, lanes=8):
+    """Return a spec for the kernel of all statistics."""
+    fields = dataclasses.fields(spec)
+    values = {field.name: getattr(spec, field.name) for field in fields}
+    return AllStatistics(**values | {"lanes": lanes})
+
+
 def run_sweep(prices, grid, rules, executor=None, lanes=LANES, whole=False, **options):
     """Return the result of a sweep; ``whole`` with the kernel of all statistics."""
     series = prepared(prices, grid, rules)
     spec = dataclasses.replace(custom_spec(series, grid, **options), lanes=lanes)
     if whole:
-        fields = dataclasses.fields(spec)
-        spec = AllStatistics(**{field.name: getattr(spec, field.name) for field in fields})
+        spec = whole_spec(spec, lanes)
     return sweep(series, grid, spec, executor or SerialExecutor())

@@ -5,11 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.faults import LONG
-from helpers.sweeps import evaluator_of, run_sweep
+from helpers.series import ohlc
+from helpers.sweeps import custom_spec, evaluator_of, prepared, run_sweep, whole_spec
 
 import qmac
+from qmac.data.prices import Prices
+from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.runtime.execution.threads import ThreadExecutor
+from qmac.runtime.execution.threads import ThreadExecutor, compute_tally
+from qmac.strategy import reference
 from qmac.strategy.metrics import MEASURES
 
 
@@ -83,3 +88,64 @@ def test_the_checksum_is_of_the_series_and_the_lanes():
     assert first.compute_checksum() == again.compute_checksum()
     narrow = Evaluator(first.dataset, replace(first.spec, lanes=8))
     assert narrow.compute_checksum() != first.compute_checksum()
+
+
+SUMS = ("total_return", "sharpe_ratio", "sortino_ratio", "omega_ratio", "annualized_volatility")
+"""Objectives that are sums over bars."""
+
+
+@pytest.mark.parametrize("fill", ["close", "next_open"])
+@pytest.mark.parametrize("conflict", ["ignore", "opposite"])
+@pytest.mark.parametrize("stops", [{}, {"stop_loss": 0.05, "max_bars": 30}])
+def test_positions_are_carried_over_the_border(fill, conflict, stops):
+    """A score counts the returns of the later bars of the very same account."""
+    prices, grid = Prices.of(ohlc("ticks", 220, 7)), qmac.Grid(windows=(2, 3, 5, 8, 13))
+    start, border = 20, 120
+    rules = qmac.Rules(fill=fill, conflict=conflict, start=prices.index[start], fees=0.001, **stops)
+    series = prepared(prices, grid, rules).counting_from(border)
+    assert series.facts.bars == 100 == series.period.bars
+    for objective in SUMS:
+        spec = whole_spec(custom_spec(series, grid, objective))
+        evaluator = Evaluator(Dataset.build(series, grid, spec.statistics), spec)
+        scores, indices = reductions.ranked_top(compute_tally(evaluator, 2))
+        found = dict(zip(indices.tolist(), scores.tolist(), strict=True))
+        tolerance = 1e-12 if objective == "total_return" else 1e-9
+        for index, row in enumerate(grid.combinations_at(np.arange(grid.buys.size**2))):
+            if index not in found and len(set(row.tolist())) < 4:
+                continue
+            value = slice_metric(prices, row, rules, border - start, objective, series)
+            if index in found:
+                assert found[index] == pytest.approx(value, rel=1e-9, abs=tolerance)
+            else:
+                assert not np.isfinite(value)
+
+
+def slice_metric(prices, combination, rules, border, objective, series):
+    """Return a metric, by the reference, of what an account earned after a bar."""
+    equity = qmac.backtest(prices, combination, rules).equity.to_numpy()
+    if objective == "total_return":
+        return np.log(equity[-1] / equity[border - 1])
+    account = reference.Simulation(equity[border:].tolist(), [False] * (equity.size - border))
+    rules = replace(rules, init_cash=float(equity[border - 1]))
+    with np.errstate(all="ignore"):
+        return reference.compute_metrics(account, rules, series.periods_per_year)[objective]
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_scores_above_a_line_are_counted_exactly(market, maximize):
+    prices, grid = market
+    series = prepared(prices, grid)
+    spec = custom_spec(series, grid, maximize=maximize, top=1000)
+    scores, _ = reductions.ranked_top(compute_tally(build(series, grid, spec), 2))
+    scores = spec.objective.sign * scores
+    for place in (0, 10, 999):
+        line = float(scores[place])
+        tally = compute_tally(build(series, grid, replace(spec, line=line)), 2)
+        above = (
+            (scores > line).sum() if maximize else tally.totals.counts[2] - (scores <= line).sum()
+        )
+        assert tally.totals.counts[3] == above
+
+
+def build(series, grid, spec):
+    return Evaluator(Dataset.build(series, grid, spec.statistics), spec)

@@ -37,11 +37,19 @@ class Period:
     lows: np.ndarray
     delay: int = 0
     """Bars from a signal to its fill."""
+    counts_from: int = 0
+    """First bar whose return counts; a position that is open before it is carried in. Bars before
+    ``start`` never count."""
+
+    @property
+    def is_carried_in(self) -> bool:
+        """Whether bars that may trade do not count."""
+        return self.counts_from > self.start
 
     @property
     def bars(self) -> int:
-        """Number of bars that may trade."""
-        return int(self.close.size - self.start)
+        """Number of bars that count: all that may trade, unless positions are carried in."""
+        return int(self.close.size - max(self.start, self.counts_from))
 
 
 def build_period(prices: Prices, rules: Rules, windows: tuple[int, ...]) -> Period:

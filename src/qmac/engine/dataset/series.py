@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -114,6 +114,25 @@ class PreparedSeries:
         period = build_period(prices, rules, windows)
         rows = None if averages is None else check_averages(averages, windows, prices)
         return cls(prices, rules, windows, period, periods_per_year(prices, rules), rows)
+
+    def counting_from(self, bar: int) -> PreparedSeries:
+        """Return the series with bars that trade without counting.
+
+        What is scored are the returns of the later bars, and positions are carried over the border.
+        Only metrics that are sums over bars can be scored so.
+
+        Parameters
+        ----------
+        bar : int
+            Number of the first bar that counts, in the whole series.
+
+        Returns
+        -------
+        PreparedSeries
+            The same prices, rules and averages.
+        """
+        period = replace(self.period, counts_from=bar - self.period.first)
+        return replace(self, period=period)
 
     @functools.cached_property
     def facts(self) -> Facts:

@@ -93,7 +93,7 @@ def build_trade_values(
     summed = [name for name in PARTS if name in statistics]
     if summed:
         returns = _Returns.build(period, rules, exits)
-        sums |= {name: _sum_over_trades(returns, PARTS[name]) for name in summed}
+        sums |= {name: _sum_over_trades(period, exits, returns, PARTS[name]) for name in summed}
     gain = _build_gain(period, rules, exits) if "gain" in statistics else None
     prices = Ends(None, None, 0.0, None)
     if "paid" in statistics:
@@ -129,7 +129,8 @@ def build_facts(period: Period, rules: Rules, periods_per_year: float) -> Facts:
     Facts
         Counts, cash, and the sums below which a combination's are rounding.
     """
-    moves = period.close[1:].astype(np.longdouble) / period.close[:-1] - 1
+    close = period.close[max(period.counts_from - 1, 0) :]
+    moves = close[1:].astype(np.longdouble) / close[:-1] - 1
     return Facts(
         first=period.start,
         bars=float(period.bars),
@@ -155,7 +156,7 @@ def bound_log_gain(gain: Any) -> float:
     """
     moves = float(np.abs(np.diff(gain.exit)).sum())
     last_move = abs(gain.last - float(gain.exit[-1]))
-    round_trip = float(gain.entry[0] - gain.exit[0])
+    round_trip = float(gain.entry[-1] - gain.exit[-1])
     most_trades = gain.entry.size // 2 + 1
     return float(moves + last_move + most_trades * round_trip + 1e-6)
 
@@ -183,6 +184,29 @@ PARTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 """What each statistic sums over the returns of bars."""
 
 
+def _build_ends(
+    period: Period,
+    exits: ForcedExits,
+    levels: np.ndarray,
+    entry: np.ndarray,
+    exit_: np.ndarray,
+    stopped: np.ndarray,
+) -> Ends:
+    """Return ends, of which only bars add something that count in the period.
+
+    ``levels`` is what is held at the close before the bars that count, and at the last close. A
+    trade that ends before those bars adds nothing, and one that is open then adds what follows: its
+    entry, and all exits before them, are at the level of that close.
+    """
+    before, last = levels
+    if period.is_carried_in:
+        border = period.counts_from
+        entry, exit_ = entry.copy(), exit_.copy()
+        entry[:border] = exit_[:border] = before
+        stopped = np.where(exits.bars < border, before, stopped)
+    return Ends(entry, exit_, float(last), stopped)
+
+
 def _log(values: np.ndarray, base: float) -> np.ndarray:
     """Return logarithms of prices as multiples of ``base``.
 
@@ -197,11 +221,11 @@ def _build_gain(period: Period, rules: Rules, exits: ForcedExits) -> Ends:
     """Return the logarithm of the growth of cash, of entries and exits at each bar."""
     base = period.close[0]
     fill = _log(period.fill, base)
-    last = _log(period.close[-1:], base)
+    levels = _log(period.close[_level_bars(period)], base)
     entry = fill + math.log(rules.buy_factor)
     exit_ = fill + math.log(rules.sell_factor)
     stopped = _log(exits.brought, base)
-    return Ends(entry, exit_, float(last[0]), stopped)
+    return _build_ends(period, exits, levels, entry, exit_, stopped)
 
 
 @dataclass(frozen=True)
@@ -233,16 +257,23 @@ class _Returns:
         )
 
 
-def _sum_over_trades(returns: _Returns, part: Callable[[np.ndarray], np.ndarray]) -> Ends:
+def _sum_over_trades(
+    period: Period,
+    exits: ForcedExits,
+    returns: _Returns,
+    part: Callable[[np.ndarray], np.ndarray],
+) -> Ends:
     """Return the sum of ``part`` over the bars of a trade, the bars of its two fills included."""
     total = np.cumsum(part(returns.close))  # over the bars up to t
     total_before = np.concatenate((total[:1], total[:-1]))
     entry = total - part(returns.entry)
     exit_ = total_before + part(returns.exit)
     stopped = total[returns.last_held] + part(returns.stopped)
-    return Ends(
-        entry.astype(np.float64),
-        exit_.astype(np.float64),
-        float(total[-1]),
-        stopped.astype(np.float64),
-    )
+    levels = total[_level_bars(period)]
+    rounded = (values.astype(np.float64) for values in (levels, entry, exit_, stopped))
+    return _build_ends(period, exits, *rounded)
+
+
+def _level_bars(period: Period) -> list[int]:
+    """Return the bar before those that count, and the last one."""
+    return [max(period.counts_from - 1, 0), period.close.size - 1]

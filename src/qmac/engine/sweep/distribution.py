@@ -35,7 +35,7 @@ class Distribution:
     """Combinations in each bin, ``(B,)`` int64."""
     scored: int
     positive: int
-    """Combinations whose objective is above 0."""
+    """Combinations whose objective is above 0, or whose score is above the line of their sweep."""
     score_mean: float
     score_std: float
     score_min: float

@@ -44,6 +44,8 @@ class SweepSpec:
     lanes: int = LANES
     ignores_constraints: bool = False
     """Whether every combination is scored. The kernel is the same."""
+    line: float = 0.0
+    """Score; combinations above it are counted, ``Distribution.positive``."""
 
     @property
     def must_trade(self) -> bool:
@@ -98,6 +100,7 @@ class SweepSpec:
             sign=self.objective.sign,
             traded=self.must_trade and not self.ignores_constraints,
             highest=self.objective.highest,
+            line=self.line,
             metrics=np.array(measures, np.int64),
             low=limits[:, 0].copy(),
             high=limits[:, 1].copy(),

@@ -68,6 +68,7 @@ class Aim(NamedTuple):
     measure: int  # the metric that gives the score, see scores.measure
     sign: float  # -1.0 to look for the lowest
     highest: float  # the highest score whose value is finite
+    line: float  # scores above it are counted
     traded: bool  # leave out combinations without a trade
     metrics: np.ndarray  # (C,) int64, constraints: a measure
     low: np.ndarray  # (C,) float64, and what it must not be below
@@ -345,7 +346,7 @@ def _score_row(width, i, row, cell, state, length, data, workspace, tally):
     metric = measure(aim.measure, state, length, data.facts)
     scored = passed & (metric >= -FINITE) & (metric <= aim.highest)  # NaN is neither
     values = metric * aim.sign + 0.0
-    positive = scored & (metric > 0.0)
+    positive = scored & (metric > aim.line)
     units = add_sums(
         counts, weights, factor, passed, scored, positive, values, workspace.sums, data.scale
     )

@@ -95,7 +95,7 @@ class Totals(NamedTuple):
     """Sums over all combinations."""
 
     counts: np.ndarray
-    """``(4,)`` int64: evaluated, not filtered, scored, of these above zero as a metric."""
+    """``(4,)`` int64: evaluated, not filtered, scored, of these above the line as a metric."""
     removed: np.ndarray
     """``(C + 1,)`` int64: without a trade where one is required, then by each constraint."""
     histogram: np.ndarray  # (B,) int64
@@ -249,7 +249,7 @@ def add_sums(counts, weights, factor, passed, scored, positive, values, sums, sc
     weights, factor : ndarray, int
         ``(1, L)``; their product is the weight in the histogram.
     passed, scored, positive : vector
-        Masks: not filtered, with a score, with a metric above zero.
+        Masks: not filtered, with a score, with a metric above the line.
     values : vector
         Scores.
     sums : BlockSums
