@@ -25,7 +25,7 @@ GRID = qmac.Grid(windows=range(2, 9))
 def result():
     return qmac.optimize(
         PRICES, qmac.Grid(windows=range(2, 12)), "win_rate", top=15, maximize=False,
-        constraints={"max_drawdown": (-0.9, None)},
+        constraints={"total_trades": (2, None)},
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_every_score_is_that_of_its_combination(prices, tmp_path, shared):
 
 def test_filtered_and_lowest(prices, tmp_path):
     grid = qmac.Grid(windows=range(2, 14))
-    constraints = {"total_trades": (6, None)}
+    constraints = {"max_drawdown": (-0.15, None)}
     result = qmac.optimize(
         prices,
         grid,

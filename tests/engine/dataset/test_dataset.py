@@ -4,27 +4,31 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from helpers.faults import LONG
 from helpers.series import frame, series
 from helpers.sweeps import dataset_of, prepared
 
 import qmac
 from qmac.engine.dataset.dataset import Dataset
 
+OBJECTIVES = ["sharpe_ratio", "total_return"] if LONG else ["sharpe_ratio"]
+"""Another test of a long series uses the kernel of the first."""
 
-def test_series_longer_than_two_byte_codes():
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_series_longer_than_two_byte_codes(objective):
     close = series("random", 40_000, 8)
     grid = qmac.Grid(windows=[10, 30, 90, 200, 210])
-    result = qmac.optimize(frame(close, "1900-01-01"), grid, top=grid.size)
-    short = qmac.optimize(frame(close[-30_000:], "1900-01-01"), grid, top=grid.size)
+    result = qmac.optimize(frame(close, "1900-01-01"), grid, objective, top=grid.size)
+    short = qmac.optimize(frame(close[-30_000:], "1900-01-01"), grid, objective, top=grid.size)
     assert short.evaluated == result.evaluated == grid.size
     for table, found in (
         (frame(close, "1900-01-01"), result),
         (frame(close[-30_000:], "1900-01-01"), short),
     ):
         again = qmac.evaluate(table, found.top.iloc[:, :4].to_numpy())
-        assert again["total_return"].to_numpy() == pytest.approx(
-            found.top["total_return"].to_numpy(), rel=1e-11
-        )
+        for name in ("total_return", objective):
+            assert again[name].to_numpy() == pytest.approx(found.top[name].to_numpy(), rel=1e-11)
 
 
 def test_entries_and_exits_of_other_windows_are_found_apart(sample):

@@ -38,7 +38,7 @@ def test_luck_is_among_the_numbers(swept, swept_luck):
     ("prices", "metric", "cautions"),
     [
         (series("constant", 60, 1), "total_return", ["Odd prices"]),
-        (series("up", 60, 1), "profit_factor", []),
+        (series("up", 60, 1), "win_rate", []),
     ],
 )
 def test_nothing_scored(prices, metric, cautions):
