@@ -88,6 +88,14 @@ def test_picture_in_python(capsys):
     assert "this combination makes 14.3 %" in picture
 
 
+def test_the_example_of_luck(capsys):
+    """The code of docs/luck.md prints what stands below it."""
+    page = (ROOT / "docs" / "luck.md").read_text()
+    block, printed = re.search(r"```python\n(.*?)```\n+```\n(.*?)```", page, re.DOTALL).groups()
+    exec(compile(block, "luck.md", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out == printed
+
+
 def test_price_file_is_fixed_by_pandas(tmp_path, monkeypatch):
     """docs/prices.md shows a valid file, one that is rejected, and lines of pandas that fix it."""
     monkeypatch.chdir(tmp_path)
