@@ -95,6 +95,8 @@ _views.register(
         "luck": "qmac.robustness.luck:luck",
         "luck figure": "qmac.report.html.figures:plot_answer",
         "luck table": "qmac.report.html.notebook:render_luck",
+        "luck of each": "qmac.robustness.lucks:luck_of_each",
+        "luck file": "qmac.robustness.luck_answer:read_luck",
         "report": "qmac.report.html.page:write_report",
         "map": "qmac.report.html.figures:plot_result_map",
         "result": "qmac.report.html.notebook:render_result",

@@ -17,8 +17,8 @@ NAMES = sorted(command.__name__ for command in COMMANDS)
 
 def test_the_commands():
     wanted = (
-        "optimize backtest evaluate resume watch show report verify estimate runs export fetch "
-        "prices doctor"
+        "optimize backtest evaluate resume watch show report luck verify estimate runs export "
+        "fetch prices doctor"
     )
     assert sorted(wanted.split()) == NAMES
 

@@ -335,6 +335,7 @@ def rows(context):
             },
         ),
         "Results.__getitem__": Row(context.many.__getitem__, lambda: {"name": "SPY"}, {}),
+        "Results.luck": Row(context.many.luck, luck_arguments, LUCK),
         "Results.readable": Row(context.many.readable, dict, {}),
         "Results.report": Row(
             context.many.report,

@@ -93,6 +93,13 @@ CALLS = {
         lambda prices, run, forged: [forged],
     ],
     "report": [lambda prices, run, forged: [run, "--each"]],
+    "luck": [
+        lambda prices, run, forged: [run, "--resamples", 19],
+        lambda prices, run, forged: [forged],
+        lambda prices, run, forged: [file(prices, "bad")],
+        lambda prices, run, forged: [run, "--symbol", CODES],
+        lambda prices, run, forged: [run, "--nulls", CODES],
+    ],
     "export": [
         lambda prices, run, forged: [run],
         lambda prices, run, forged: [run, "--format", "json"],

@@ -15,6 +15,7 @@ from qmac.cli import exits, streams
 from qmac.cli.commands.checks import doctor, verify
 from qmac.cli.commands.combinations import backtest, evaluate
 from qmac.cli.commands.fetch import fetch
+from qmac.cli.commands.luck import luck
 from qmac.cli.commands.prices import prices
 from qmac.cli.commands.report import report
 from qmac.cli.commands.results import export, show
@@ -30,6 +31,7 @@ COMMANDS = (
     runs,
     show,
     report,
+    luck,
     export,
     fetch,
     prices,

@@ -29,6 +29,8 @@ class Interruption:
 
     written = "nothing was written"
     """What an interrupt leaves behind."""
+    stopping = "cells in progress are finished, then a snapshot is written"
+    """What happens between an interrupt and the end of a run that can be resumed."""
     resume: str | None = None
     """The command that resumes the run, once a run directory exists."""
     place: str | None = None
@@ -63,8 +65,7 @@ def interrupt(*_: object) -> None:
     Interruption.interrupted = True
     if Interruption.resume:
         write_line(
-            "\nqmac: stopping; cells in progress are finished, then a snapshot is written. "
-            "Interrupt again to leave at once.\n"
+            f"\nqmac: stopping; {Interruption.stopping}. Interrupt again to leave at once.\n"
         )
     raise Interrupted
 

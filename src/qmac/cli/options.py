@@ -26,6 +26,8 @@ from qmac.storage.files import resolve_typed
 from qmac.strategy.rules import Rules
 
 Command = Callable[..., None]
+CONTEXT = "context"
+"""Parameter of a command that gets what the command line says besides."""
 RANKS = ("objective", "plateau")
 EXECUTORS = ("threads", "ray")
 DEFAULT_WINDOWS = "2:252"
@@ -33,6 +35,8 @@ WINDOW_ROLES = ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
 """``strategy.grid.ROLES``, which needs NumPy."""
 OPTIMIZE_ONLY = ("out", "save_grid", "dry_run", "rows", "rank_by")
 """Keys of a job file that other commands than ``optimize`` ignore."""
+LUCK_ONLY = ("resamples", "nulls", "stop_after", "seed", "tried")
+"""Keys of a job file that other commands than ``luck`` ignore."""
 
 
 class CommandOption(NamedTuple):
@@ -651,10 +655,57 @@ def _choose_executor(
     return build
 
 
+class JobOptions(NamedTuple):
+    """The options of ``JOB``, before any prices are read."""
+
+    limits: Limits
+    values: dict[str, Any]
+
+    @property
+    def prices(self) -> Any:
+        """Words of the command line, or files by symbol."""
+        return self.values["prices"]
+
+    @property
+    def sample(self) -> bool:
+        """Whether the bundled sample is read."""
+        return bool(self.values["sample"])
+
+    def read_prices(self, path: Path) -> Any:
+        """Return the prices of another file, read as these are.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+
+        Returns
+        -------
+        Prices
+            Checked.
+        """
+        return read_prices(path, build_reading(**{name: self.values[name] for name in READING}))
+
+    def build(self) -> Any:
+        """Read the prices.
+
+        Returns
+        -------
+        Job
+            What is swept.
+        """
+        return _build_job(self.limits, **self.values)
+
+
+def _collect_job(limits: Limits, **values: Any) -> JobOptions:
+    return JobOptions(limits, values)
+
+
 takes_rules = takes("rules", Rules, RULES)
 takes_limits = takes("limits", Limits, LIMITS)
 takes_reading = takes("reading", build_reading, READING)
 takes_job = takes("job", _build_job, JOB, uses=("limits",))
+takes_job_options = takes("options", _collect_job, JOB, uses=("limits",))
 takes_executor = takes("executor", _choose_executor, EXECUTOR)
 
 
@@ -679,10 +730,13 @@ def takes_file(command: Command) -> Command:
         if file is not None:
             values["prices"] = [path for path in values["prices"] if path != file]
             values |= _read_job_file(file, signature, values, context)
+        if CONTEXT in signature.parameters:
+            values[CONTEXT] = context
         command(**values)
 
-    added = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    return _with_parameters(wrapper, [added, *signature.parameters.values()])
+    others = [each for each in signature.parameters.values() if each.name != CONTEXT]
+    added = inspect.Parameter(CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    return _with_parameters(wrapper, [added, *others])
 
 
 def _find_job_file(prices: Sequence[Path]) -> Path | None:
@@ -728,12 +782,64 @@ def _job_file_options(signature: inspect.Signature) -> dict[str, Any]:
     """Return the options of a command by the keys of a job file."""
     from qmac.runs.job_file import Option
 
-    options = {key: Option(key, Any) for key in OPTIMIZE_ONLY}
+    options = {key: Option(key, Any) for key in (*OPTIMIZE_ONLY, *LUCK_ONLY)}
     for parameter in signature.parameters.values():
+        if parameter.name == CONTEXT:
+            continue
         annotation, option = get_args(parameter.annotation)[:2]
         members = get_args(annotation) if NoneType in get_args(annotation) else (annotation,)
-        options[_job_file_key(parameter.name, option)] = Option(parameter.name, members[0])
+        key = _job_file_key(parameter.name, option)
+        if key == parameter.name or key not in signature.parameters:  # --prices is no argument
+            options[key] = Option(parameter.name, members[0])
     return options
+
+
+def find_explicit(context: typer.Context, names: Collection[str]) -> list[str]:
+    """Return which parameters are set on the command line.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Of the command.
+    names : collection of str
+        Parameters.
+
+    Returns
+    -------
+    list of str
+        Their names, in the order of the command's parameters.
+    """
+    return [name for name in context.params if name in names and _is_explicit(context, name)]
+
+
+def repeat_words(context: typer.Context, names: Collection[str]) -> list[str]:
+    """Return the words of the command line that set some parameters.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Of the command.
+    names : collection of str
+        Parameters.
+
+    Returns
+    -------
+    list of str
+        Of those that were typed, arguments first.
+    """
+    parameters = {each.name: each for each in context.command.params}
+    arguments: list[str] = []
+    options: list[str] = []
+    for name in find_explicit(context, names):
+        parameter, value = parameters[name], context.params[name]
+        values = list(value) if isinstance(value, list | tuple) else [value]
+        if parameter.param_type_name == "argument":
+            arguments += map(str, values)
+        elif value is True:
+            options.append(parameter.opts[0])
+        else:
+            options += [word for each in values for word in (parameter.opts[0], str(each))]
+    return arguments + options
 
 
 def _job_file_key(name: str, option: Any) -> str:

@@ -46,7 +46,12 @@ LEAVES_OUT = (OptionError, PricesError, ResultError)
 
 
 def create_directory(
-    job: Job, out: str | Path | None, save_grid: str | None = None, executor: Executor | None = None
+    job: Job,
+    out: str | Path | None,
+    save_grid: str | None = None,
+    executor: Executor | None = None,
+    *,
+    continues: bool = False,
 ) -> RunDirectory | None:
     """Create the run directory of a job, if there is to be one.
 
@@ -62,6 +67,8 @@ def create_directory(
         Type of the scores on disk: ``"float32"`` or ``"float64"``.
     executor : Executor, optional
         Where the job is to run.
+    continues : bool
+        Whether the directory may hold this very run, which then goes on.
 
     Returns
     -------
@@ -82,7 +89,7 @@ def create_directory(
     if isinstance(executor, ClusterExecutor):
         executor.connect()
     if out is not None:
-        return _create(job, check_path("out", out, is_new=True), save_grid)
+        return _create(job, check_path("out", out, is_new=True), save_grid, continues)
     if save_grid is not None:
         raise OptionError(
             "save_grid writes every score to disk, but there is no directory. Name one: out, or "
@@ -91,12 +98,15 @@ def create_directory(
     return None
 
 
-def _create(job: Job, path: Path, save_grid: str | None) -> RunDirectory:
+def _create(job: Job, path: Path, save_grid: str | None, continues: bool) -> RunDirectory:
     run = job.new_run(save_grid)
     try:
         path = resolve_typed(path)
         if look_up(path / HEADER) is not None:
-            raise _describe_other_run(path, RunDirectory.open(path).header, run)
+            existing = RunDirectory.open(path)
+            if continues and not _describe_changes(existing.header, run):
+                return existing
+            raise _describe_other_run(path, existing.header, run)
         return RunDirectory.create(path, run)
     except OSError as error:
         raise describe_refusal(path, error) from None
@@ -104,11 +114,7 @@ def _create(job: Job, path: Path, save_grid: str | None) -> RunDirectory:
 
 def _describe_other_run(path: Path, header: RunHeader, run: NewRun) -> ResultError:
     """Return the error that says how the run in a directory differs from a new one."""
-    before, after = header.fingerprint.to_dict(), run.fingerprint.to_dict()
-    prices_before = {symbol: entry.sha256 for symbol, entry in header.prices.items()}
-    prices_after = {symbol: prices_checksum(series) for symbol, series in run.prices.items()}
-    changes = describe_changes(before, after)
-    changes += describe_changes(prices_before, prices_after, "prices")
+    changes = _describe_changes(header, run)
     if not changes:
         return ResultError(
             f"{path} holds this very run. Resume it, or see its result: qmac resume "
@@ -121,6 +127,15 @@ def _describe_other_run(path: Path, header: RunHeader, run: NewRun) -> ResultErr
         f"{path} holds another run: {changes[0]}{more}. Name another directory, or resume that "
         f"one: qmac resume {shell_quote(path)}"
     )
+
+
+def _describe_changes(header: RunHeader, run: NewRun) -> list[str]:
+    """Return how the run in a directory differs from a new one."""
+    before, after = header.fingerprint.to_dict(), run.fingerprint.to_dict()
+    prices_before = {symbol: entry.sha256 for symbol, entry in header.prices.items()}
+    prices_after = {symbol: prices_checksum(series) for symbol, series in run.prices.items()}
+    changes = describe_changes(before, after)
+    return changes + describe_changes(prices_before, prices_after, "prices")
 
 
 def _check_scores_place(executor: Executor | None, save_grid: str | None) -> None:

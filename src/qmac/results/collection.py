@@ -12,6 +12,9 @@ from qmac import _views
 from qmac._checks import check_flag, check_path, describe
 from qmac.errors import OptionError, ResultError, SymbolError, suggestion
 from qmac.results.result import Result
+from qmac.runtime.execution.executor import Executor
+from qmac.runtime.monitoring.status import Listener
+from qmac.runtime.resources.limits import Limits
 from qmac.strategy.grid import ROLES
 
 RECENT = 2
@@ -190,6 +193,73 @@ class Results(Mapping[str, Result]):
             "symbols report", self, check_path("path", path), each=each, luck=luck
         )
         return written
+
+    def luck(  # noqa: PLR0913 - the arguments of qmac.luck
+        self,
+        resamples: int = 199,
+        *,
+        nulls: Sequence[str] = ("shuffle", "mirror"),
+        stop_after: int | None = 20,
+        seed: int = 1,
+        tried: int = 1,
+        threads: int | None = None,
+        progress: Listener | None = None,
+        out: str | Path | None = None,
+        limits: Limits | None = None,
+        executor: Executor | None = None,
+    ) -> Any:
+        """Return how often luck alone does as well as the best combination of each symbol.
+
+        Parameters
+        ----------
+        resamples : int, default 199
+            Random markets of each null hypothesis, at most.
+        nulls : sequence of str, default ("shuffle", "mirror")
+            How random markets are drawn.
+        stop_after : int, optional
+            Random markets at least as good after which no more are swept; 20 by default.
+        seed : int, default 1
+            Of the random words.
+        tried : int, default 1
+            Searches of which each is the best.
+        threads : int, optional
+            Number of threads; all CPUs that the process may use by default.
+        progress : callable, optional
+            Called about ten times a second with a ``Status``.
+        limits : Limits, optional
+            Limits of memory, CPUs, disk and time; ``Limits()`` by default.
+        executor : Executor, optional
+            Where random markets are swept; threads of this process by default.
+        out : str or Path, optional
+            Directory of the run that has the results, or another one.
+
+        Returns
+        -------
+        Lucks
+            A mapping of symbol to ``Luck``, with a ``table`` of all of them, in which p is also
+            adjusted for their number. Symbols whose random markets cannot be swept are left out.
+
+        Raises
+        ------
+        InputError
+            If no symbol has an answer, or an argument is invalid.
+        Stopped
+            If a limit ended the run.
+        """
+        return _views.draw(
+            "luck of each",
+            self,
+            resamples,
+            nulls=nulls,
+            stop_after=stop_after,
+            seed=seed,
+            tried=tried,
+            threads=threads,
+            progress=progress,
+            out=out,
+            limits=limits,
+            executor=executor,
+        )
 
     def summary(self) -> dict[str, Any]:
         """Return the winner of each symbol, what was left out, and what is not done yet.

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from qmac import _views
 from qmac._checks import check_path
 from qmac.data.readers import read_stored
 from qmac.engine.dataset.series import Series
@@ -73,6 +74,8 @@ from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request
 
 AGAIN = "Run it again."
+LUCK_SUFFIX = ".json"
+"""Of the files that ``Luck.save`` writes."""
 NAME_RESULT = "Name a directory that 'qmac optimize --out' or Result.save wrote."
 NUMBER_BYTES = 8
 MAPS = 3
@@ -116,18 +119,18 @@ class Summary(NamedTuple):
     """Windows and objective of the first row; None if there is no row."""
 
 
-def load(directory: str | Path) -> Result:
+def load(directory: str | Path) -> Result | Any:
     """Read a result that ``Result.save`` or ``qmac optimize --out`` wrote.
 
     Parameters
     ----------
     directory : str or Path
-        The directory of a result, or of a run of one symbol.
+        The directory of a result, or of a run of one symbol; or a file that ``Luck.save`` wrote.
 
     Returns
     -------
     Result
-        Every file of it has the checksum that it was written with.
+        Every file of it has the checksum that it was written with. Of such a file, the ``Luck``.
 
     Raises
     ------
@@ -135,7 +138,10 @@ def load(directory: str | Path) -> Result:
         If the directory holds no result, a damaged one, one of a newer qmac, or one that answers
         something else than the run in which it lies.
     """
-    return _load(_find_result(_resolve(directory)))
+    path = _resolve(directory)
+    if path.suffix == LUCK_SUFFIX and path.name not in (HEADER, RUN) and not path.is_dir():
+        return _views.draw("luck file", path.absolute())
+    return _load(_find_result(path))
 
 
 def _resolve(directory: str | Path) -> Path:

@@ -137,7 +137,14 @@ class Plan:
     tried: int
 
     @classmethod
-    def check(cls, resamples: Any, nulls: Any, stop_after: Any, seed: Any, tried: Any) -> Plan:
+    def check(
+        cls,
+        resamples: Any = RESAMPLES,
+        nulls: Any = tuple(NULLS),
+        stop_after: Any = STOP_AFTER,
+        seed: Any = 1,
+        tried: Any = 1,
+    ) -> Plan:
         """Return a plan of the arguments of a user.
 
         Parameters

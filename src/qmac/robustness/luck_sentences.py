@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from qmac.robustness.chance import (
     HARD_TO_EXPLAIN,
     LUCK,
     OPEN,
+    SMALL_P,
     TREND_POWER,
     UNLIKELY,
     Conclusion,
     Exceedances,
+    can_decide,
 )
 
 NULL_NAMES = {"shuffle": "moves in random order", "mirror": "moves in random direction"}
@@ -22,6 +26,17 @@ BEGINNINGS = {
     LUCK: "Luck alone brings this",
     OPEN: "These resamples do not decide whether it is luck",
 }
+SHORT_VERDICTS = {
+    HARD_TO_EXPLAIN: "hardly luck",
+    UNLIKELY: "unlikely luck",
+    LUCK: "luck",
+    OPEN: "open",
+}
+"""Verdicts in a cell of a table."""
+SHOWN_SYMBOLS = 5
+"""Symbols that a sentence names."""
+WHOLE_COUNT = 10
+"""From so many on, an expected count has no decimals."""
 WHOLES = (100, 1_000, 10_000)
 """Of how many random markets a share is written."""
 LEAST_COUNT = 10
@@ -74,6 +89,25 @@ def describe(facts: Facts, conclusion: Conclusion, counts: dict[str, Exceedances
     return sentences
 
 
+def describe_shortly(conclusion: Conclusion) -> str:
+    """Return a conclusion in a few words, for a line among others.
+
+    Parameters
+    ----------
+    conclusion : Conclusion
+        What all null hypotheses say together.
+
+    Returns
+    -------
+    str
+        The p, its bounds and the verdict.
+    """
+    low, high = conclusion.interval
+    beginning = BEGINNINGS[conclusion.verdict]
+    words = beginning[0].lower() + beginning[1:]
+    return f"p {conclusion.p:.3f} ({low:.3f} to {high:.3f}): {words}"
+
+
 def format_share(p: float) -> str:
     """Return a probability as a share of random markets.
 
@@ -97,6 +131,54 @@ def format_share(p: float) -> str:
         if count >= LEAST_COUNT:
             return f"{count} of {whole:,}"
     return f"{count} of {whole:,}" if count else f"fewer than 1 of {whole:,}"
+
+
+def describe_many(
+    ps: Mapping[str, float], adjusted: Iterable[float], tried: int, resamples: int
+) -> list[str]:
+    """Return what the answers of many symbols say together.
+
+    Parameters
+    ----------
+    ps : mapping of str to float
+        A p for each symbol, times the searches that were tried.
+    adjusted : iterable of float
+        Adjusted for the number of symbols, in the same order.
+    tried : int
+        Searches of which each is the best.
+    resamples : int
+        Random markets of each null hypothesis, at most.
+
+    Returns
+    -------
+    list of str
+        Sentences; none for one symbol.
+    """
+    count = len(ps)
+    if count == 1:
+        return []
+    small = sum(p < SMALL_P for p in ps.values())
+    expected = count * SMALL_P / tried
+    by_luck = f"{expected:.2g}" if expected < WHOLE_COUNT else f"{expected:,.0f}"
+    verb = "is" if small == 1 else "are"
+    sentences = [
+        f"Of {count:,} symbols {small:,} {verb} below {SMALL_P}; {by_luck} would be by luck alone."
+    ]
+    names = [name for name, p in zip(ps, adjusted, strict=True) if p < SMALL_P]
+    if names:
+        shown = ", ".join(names[:SHOWN_SYMBOLS])
+        if len(names) > SHOWN_SYMBOLS:
+            shown += f" and {len(names) - SHOWN_SYMBOLS:,} more"
+        sentences.append(f"Adjusted for their number, p stays below {SMALL_P} for {shown}.")
+    elif small:
+        sentences.append(f"Adjusted for their number, none stays below {SMALL_P}.")
+    if not can_decide(count * tried, resamples):
+        enough = math.ceil(count * tried / SMALL_P) - 1
+        sentences.append(
+            f"{resamples:,} resamples are too few to tell: even the smallest p of so many symbols "
+            f"is above {SMALL_P} once adjusted. Sweep at least {enough:,}."
+        )
+    return sentences
 
 
 def _describe_open(conclusion: Conclusion) -> str:

@@ -29,6 +29,25 @@ from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Probe
 
 
+def describe_own_averages(name: str) -> str:
+    """Return why averages of the user's own are refused.
+
+    Parameters
+    ----------
+    name : str
+        Symbol.
+
+    Returns
+    -------
+    str
+        Two sentences.
+    """
+    return (
+        f"{name} was swept on averages of your own, which cannot be worked out on other prices. "
+        "Use averages of qmac: Rules(average=...)."
+    )
+
+
 def check_result(result: Any) -> Identity:
     """Return what a result is of, if random markets can be swept as it was.
 
@@ -58,10 +77,7 @@ def check_result(result: Any) -> Identity:
             "constraints, and sweep again."
         )
     if result.prices["averages"] == "own":
-        raise ResultError(
-            f"{name} was swept on averages of your own, which cannot be worked out on other "
-            "prices. Use averages of qmac: Rules(average=...)."
-        )
+        raise ResultError(describe_own_averages(name))
     if result.failed:
         raise ResultError(
             f"{name}: {len(result.failed)} cells failed, and the best may be among them. Sweep "

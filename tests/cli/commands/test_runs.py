@@ -29,7 +29,8 @@ def test_optimize_show_json(csv, tmp_path):
         assert words in done.stdout
     shown = inside("show", out)
     assert shown.returncode == 0
-    assert shown.stdout.splitlines()[2:-1] == done.stdout.splitlines()[2:-2]
+    assert shown.stdout.splitlines()[2:-1] == done.stdout.splitlines()[2:-3]
+    assert f"is it luck? qmac luck {out} (about " in done.stdout.splitlines()[-1]
     answer = json.loads(inside("show", out, "--json").stdout)
     again = json.loads(
         inside("optimize", csv, "--windows", "2:30:3", "--json", "--top", 5, "--threads", 1).stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +53,7 @@ def show(
             raise
         readable = results.readable()
         print_results(readable, rows, as_json=as_json, path=directory, rank_by=rank_by)
+    is_sound = as_json or _print_luck(directory, readable)
     if results.missing:
         _note_next(directory, "what is not done yet")
     if print_failed(readable, directory):
@@ -60,6 +61,34 @@ def show(
     if len(readable) < len(results):
         _note_next(directory, "damaged results again")
         raise typer.Exit(exits.LEFT_OUT)
+    if not is_sound:
+        raise typer.Exit(exits.LEFT_OUT)
+
+
+def _print_luck(directory: Path, results: Any) -> bool:
+    """Print what random markets say of the results of a run; return whether all of it is sound."""
+    from qmac.runs.directory import LUCK, RunDirectory
+    from qmac.storage.files import look_up
+
+    if look_up(directory / LUCK) is None:
+        return True
+    from qmac.robustness.luck_sentences import describe_shortly
+    from qmac.robustness.luck_store import read_answer
+
+    run, is_sound = RunDirectory.open(directory), True
+    for task in run.tasks:
+        if task.name not in results:
+            continue
+        try:
+            luck = read_answer(run, task)
+        except ResultError as error:
+            streams.print_note(str(error))
+            is_sound = False
+            continue
+        if luck is not None:
+            name = "" if results.is_single else f"{task.name}: "
+            _print_plain(f"is it luck? {name}{describe_shortly(luck.conclusion)}")
+    return is_sound
 
 
 def _note_next(directory: Path, what: str) -> None:
@@ -270,6 +299,33 @@ def print_place(path: Path | None) -> None:
         return
     quoted = shell_quote(path)
     _print_plain(f"saved in {path}; show it: qmac show {quoted}; as a page: qmac report {quoted}")
+
+
+def print_luck_hint(results: Any, words: Sequence[str], threads: int) -> None:
+    """Print the command that says whether the best is luck, and about how long it takes.
+
+    Parameters
+    ----------
+    results : Results
+        Results by symbol.
+    words : sequence of str
+        Arguments of the command.
+    threads : int
+        Threads that it uses.
+    """
+    from qmac.robustness.luck import RESAMPLES, Plan
+    from qmac.robustness.luck_estimate import add_durations, estimate_duration
+
+    plan = Plan.check(RESAMPLES)
+    durations = []
+    for result in results.values():
+        if result.best is None or result.failed or result.prices["averages"] == "own":
+            continue
+        seconds, bars = result.elapsed * result.threads, result.prices["bars"]
+        durations.append(estimate_duration(seconds, bars, plan, threads))
+    if durations:
+        command = " ".join(map(shell_quote, ["qmac", "luck", *words]))
+        _print_plain(f"is it luck? {command} (about {add_durations(durations).text})")
 
 
 def _print_plain(text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -12,14 +12,23 @@ import typer
 import qmac
 from qmac.cli import exits, streams
 from qmac.cli.commands.prices import describe, print_head
-from qmac.cli.commands.results import print_failed, print_place, print_results
+from qmac.cli.commands.results import (
+    print_failed,
+    print_luck_hint,
+    print_place,
+    print_results,
+)
 from qmac.cli.interrupts import Interrupted, Interruption
 from qmac.cli.options import (
+    EXECUTOR,
+    JOB,
+    LIMITS,
     AsJson,
     Directory,
     RankBy,
     Rows,
     check_rank,
+    repeat_words,
     takes_executor,
     takes_file,
     takes_job,
@@ -39,6 +48,8 @@ class Output(NamedTuple):
     rows: int
     as_json: bool
     rank_by: str = "objective"
+    again: Sequence[str] = ()
+    """Words of the command line that describe a job which has no directory."""
 
 
 @takes_file
@@ -47,6 +58,7 @@ class Output(NamedTuple):
 @takes_job
 def optimize(  # noqa: PLR0913, one parameter for each option
     *,
+    context: typer.Context,
     job: Any,
     limits: qmac.Limits,
     executor: Any,
@@ -81,8 +93,9 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     if dry_run:
         _print_estimate(job, limits, chosen, as_json, save_grid)
         return
-    output = Output(rows, as_json, check_rank(rank_by))
-    _announce(chosen)
+    again = repeat_words(context, {*JOB, *LIMITS, *EXECUTOR} - {"top"})
+    output = Output(rows, as_json, check_rank(rank_by), again)
+    announce(chosen)
     if prometheus_file is not None:
         check_place(prometheus_file)
     _check_table(job, output)
@@ -131,7 +144,7 @@ def resume(
     job, chosen = Job.from_directory(run_directory), executor(limits)
     output = Output(rows, as_json)
     _check_table(job, output)
-    _announce(chosen)
+    announce(chosen)
     _run_job(
         job,
         run_directory,
@@ -229,7 +242,7 @@ def _run_job(
             directory,
             limits,
             runner.count_threads(limits),
-            _raise_interrupts(listener),
+            raise_interrupts(listener),
             executor,
             retry_failed=retry_failed,
         )
@@ -239,6 +252,8 @@ def _run_job(
     print_results(results, output.rows, as_json=output.as_json, path=path, rank_by=output.rank_by)
     if not output.as_json:
         print_place(path)
+        again = output.again if path is None else [str(path), *limits.options]
+        print_luck_hint(results, again, runner.count_threads(limits))
     if print_failed(results, path):
         raise typer.Exit(exits.INCOMPLETE)
     if results.left_out:
@@ -267,8 +282,14 @@ def _announce_resume(
     streams.print_note(f"if this run is interrupted, resume with: {Interruption.resume}")
 
 
-def _announce(executor: Any) -> None:
-    """Print what takes some seconds before anything else can be shown."""
+def announce(executor: Any) -> None:
+    """Print what takes some seconds before anything else can be shown.
+
+    Parameters
+    ----------
+    executor : Executor or None
+        None for threads of this process.
+    """
     if executor is None:
         return
     if executor.address:
@@ -277,8 +298,19 @@ def _announce(executor: Any) -> None:
         streams.print_note("starting Ray on this machine.")
 
 
-def _raise_interrupts(listener: Any) -> Callable[[Any], None]:
-    """Return a listener that ends a run whose Ctrl-C was raised where Python swallowed it."""
+def raise_interrupts(listener: Any) -> Callable[[Any], None]:
+    """Return a listener that ends a run whose Ctrl-C was raised where Python swallowed it.
+
+    Parameters
+    ----------
+    listener : callable
+        Gets each status.
+
+    Returns
+    -------
+    callable
+        Passes it on.
+    """
 
     def listen(status: Any) -> None:
         if Interruption.interrupted:

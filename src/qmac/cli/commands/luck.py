@@ -1,0 +1,443 @@
+"""The command that says whether the best combination is luck."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+import qmac
+from qmac.cli import exits, streams
+from qmac.cli.commands.prices import print_head
+from qmac.cli.commands.runs import announce, raise_interrupts
+from qmac.cli.interrupts import Interruption
+from qmac.cli.options import (
+    JOB,
+    AsJson,
+    CommandOption,
+    JobOptions,
+    OneSymbol,
+    find_explicit,
+    takes,
+    takes_executor,
+    takes_file,
+    takes_job_options,
+    takes_limits,
+)
+from qmac.errors import (
+    OptionError,
+    ResultError,
+    WriteError,
+    printable,
+    shell_quote,
+    suggestion,
+)
+
+NEVER = "never"
+PANEL = "Random markets"
+LUCK = {
+    "resamples": CommandOption(
+        Annotated[
+            int,
+            typer.Option(help="Random markets of each null, at most.", rich_help_panel=PANEL),
+        ],
+        199,
+    ),
+    "nulls": CommandOption(
+        Annotated[
+            str,
+            typer.Option(
+                help="How they are drawn: moves in random order (shuffle), or in random direction "
+                "(mirror). The larger p counts.",
+                rich_help_panel=PANEL,
+            ),
+        ],
+        "shuffle,mirror",
+    ),
+    "stop_after": CommandOption(
+        Annotated[
+            str,
+            typer.Option(
+                help="Markets at least as good after which no more of a null are swept, or never.",
+                metavar="COUNT|never",
+                rich_help_panel=PANEL,
+            ),
+        ],
+        "20",
+    ),
+    "seed": CommandOption(
+        Annotated[int, typer.Option(help="Of the random numbers.", rich_help_panel=PANEL)], 1
+    ),
+    "tried": CommandOption(
+        Annotated[
+            int,
+            typer.Option(
+                help="Searches of which this is the best: other grids, objectives, rules, "
+                "symbols. p is multiplied by it.",
+                rich_help_panel=PANEL,
+            ),
+        ],
+        1,
+    ),
+}
+"""How random markets are drawn and counted."""
+
+
+class LuckOptions(NamedTuple):
+    """The options of ``LUCK``, checked."""
+
+    plan: Any
+    """The ``Plan``."""
+    words: list[str]
+    """Words of the command line that set them; none for a default."""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of ``qmac.luck``."""
+        return {name: getattr(self.plan, name) for name in LUCK}
+
+
+def _build_luck_options(**values: Any) -> LuckOptions:
+    from qmac.robustness.luck import Plan
+
+    stop_after, nulls = values["stop_after"], values["nulls"]
+    plan = Plan.check(
+        **values
+        | {
+            "nulls": [name.strip() for name in nulls.split(",")],
+            "stop_after": None if stop_after == NEVER else _read_count(stop_after),
+        }
+    )
+    words = []
+    for name, option in LUCK.items():
+        if values[name] != option.default:
+            words += [f"--{name.replace('_', '-')}", str(values[name])]
+    return LuckOptions(plan, words)
+
+
+def _read_count(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise OptionError(
+            f"--stop-after must be a whole number or {NEVER}, got {text!r}. Leave it out for 20."
+        ) from None
+
+
+class _Work(NamedTuple):
+    """What is judged: a result that is there, or a job that is swept first."""
+
+    job: Any
+    """The ``Job``; None for results that are there."""
+    results: Any
+    """The ``Results``; None where the job is swept first."""
+    run: Any
+    """The ``RunDirectory``; None where there is none."""
+    place: Path | None
+    """Where random markets are written; None for memory."""
+
+    @property
+    def objective(self) -> str:
+        """Objective of the sweep."""
+        if self.job is not None:
+            return str(self.job.request.objective)
+        return str(next(iter(self.results.values())).objective)
+
+
+@takes_file
+@takes_executor
+@takes_limits
+@takes_job_options
+@takes("luck_options", _build_luck_options, LUCK)
+def luck(  # noqa: PLR0913, one parameter for each option
+    *,
+    context: typer.Context,
+    options: JobOptions,
+    luck_options: LuckOptions,
+    limits: qmac.Limits,
+    executor: Any,
+    symbol: OneSymbol = None,
+    prices_file: Annotated[
+        Path | None,
+        typer.Option("--prices", help="File of the prices of a result that lacks them."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory of the run, for prices that are swept first; the same command goes on "
+            "after an interruption. For a run: where to write instead of into it."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only estimate time, memory and disk.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Is the best luck? Sweep the same grid on random markets, and see how often they do as well.
+
+    PRICES may also be the directory of a run or result. Prices and job files are swept first.
+
+    Example: qmac luck runs/first
+
+    Example: qmac luck --sample --windows 2:252:5 --resamples 999
+    """
+    directory = _find_directory(options)
+    if directory is None and prices_file is not None:
+        raise OptionError("--prices goes with the directory of a result. Name the file alone.")
+    chosen = executor(limits)
+    if directory is not None:
+        _refuse_job_options(context, directory)
+    if dry_run:
+        job = _build_job(options, directory, symbol, prices_file)
+        _print_estimate(job, luck_options.plan, limits, as_json=as_json)
+        return
+    if directory is not None:
+        work = _open_directory(directory, options, luck_options.plan, symbol, prices_file, out)
+    else:
+        work = _create_run(options, luck_options.plan, symbol, out, chosen)
+    announce(chosen)
+    if work.place is not None:
+        _announce_same(work, directory, out, symbol, [*luck_options.words, *limits.options], chosen)
+    with (
+        _resumed_only_if_begun(),
+        chosen or nullcontext(),
+        streams.build_progress(work.objective) as progress,
+    ):
+        listener = raise_interrupts(progress)
+        results = work.results
+        if results is None:
+            results = _sweep(work, limits, listener, chosen)
+        answer = _judge(results, work.place, luck_options, limits, listener, chosen)
+    Interruption.resume = None
+    if work.place is not None:
+        Interruption.written = f"the answer is in {work.place}"
+    _print_answer(answer, results, work, as_json=as_json)
+    left_out = {} if results.is_single else answer.left_out
+    if left_out or results.left_out:
+        raise typer.Exit(exits.LEFT_OUT)
+
+
+def _find_directory(options: JobOptions) -> Path | None:
+    """Return the directory of a run or result that takes the place of prices."""
+    from qmac.results.writer import HEADER as RESULT
+    from qmac.runs.header import HEADER as RUN
+    from qmac.storage.files import is_directory, look_up, resolve_typed
+
+    words = options.prices
+    if options.sample or not isinstance(words, list) or len(words) != 1:
+        return None
+    path = resolve_typed(words[0])
+    if not is_directory(path) or all(look_up(path / name) is None for name in (RUN, RESULT)):
+        return None
+    return path
+
+
+def _refuse_job_options(context: typer.Context, directory: Path) -> None:
+    """Refuse options of a sweep beside a run, whose sweep is done."""
+    explicit = find_explicit(context, set(JOB) - {"prices"})
+    if explicit:
+        raise OptionError(
+            f"--{explicit[0].replace('_', '-')} goes with prices that are swept first, and "
+            f"{directory} holds a sweep that has settings already. Leave it out, or name prices."
+        )
+
+
+def _build_job(
+    options: JobOptions, directory: Path | None, symbol: str | None, prices_file: Path | None
+) -> Any:
+    """Return the job whose random markets are estimated."""
+    from qmac.jobs.job import Job
+    from qmac.runs.directory import RunDirectory
+    from qmac.runs.header import HEADER as RUN
+    from qmac.storage.files import look_up
+
+    if directory is None:
+        job = options.build()
+    elif look_up(directory / RUN) is not None:
+        job = Job.from_directory(RunDirectory.open(directory))
+    else:
+        (result,) = _read_results(directory, options, symbol, prices_file).values()
+        job = Job({result.prices["name"]: result.series.prices}, result.request)
+    return _select(job, symbol)
+
+
+def _select(job: Any, symbol: str | None) -> Any:
+    """Return the job of one symbol, if one is named."""
+    if symbol is None:
+        return job
+    if symbol not in job.prices:
+        raise OptionError(f"there are no prices of {symbol!r}. {suggestion(symbol, job.prices)}")
+    return dataclasses.replace(job, prices={symbol: job.prices[symbol]}, left_out={})
+
+
+def _read_results(
+    directory: Path, options: JobOptions, symbol: str | None, prices_file: Path | None
+) -> Any:
+    """Return the results in a directory, with prices of a file if one is named."""
+    import functools
+
+    from qmac.results.collection import Results
+    from qmac.results.reader import read_results, return_result
+
+    results = read_results(directory, symbol)
+    if prices_file is None:
+        return results
+    if len(results) > 1:
+        raise OptionError(
+            f"--prices needs one symbol, but {directory} has {len(results)}. Add --symbol NAME."
+        )
+    ((name, result),) = results.items()
+    result = result.with_prices(options.read_prices(prices_file))
+    return Results({name: functools.partial(return_result, result)}, {})
+
+
+def _open_directory(
+    directory: Path,
+    options: JobOptions,
+    plan: Any,
+    symbol: str | None,
+    prices_file: Path | None,
+    out: Path | None,
+) -> _Work:
+    """Return the results of a run, or its job where some are missing."""
+    from qmac.jobs.job import Job
+    from qmac.results.writer import HEADER as RESULT
+    from qmac.robustness.lucks import check_series
+    from qmac.runs.directory import RunDirectory
+    from qmac.runs.header import HEADER as RUN
+    from qmac.storage.files import look_up
+
+    if look_up(directory / RUN) is None:
+        results = _read_results(directory, options, symbol, prices_file)
+        return _Work(None, results, None, out)
+    run = RunDirectory.open(directory)
+    is_done = all(look_up(run.result(task) / RESULT) is not None for task in run.tasks)
+    if is_done or symbol is not None:
+        results = _read_results(directory, options, symbol, prices_file)
+        return _Work(None, results, run, out or run.path)
+    job = Job.from_directory(run)
+    check_series(job, plan)
+    return _Work(job, None, run, out or run.path)
+
+
+def _create_run(
+    options: JobOptions, plan: Any, symbol: str | None, out: Path | None, executor: Any
+) -> _Work:
+    """Return the job of prices, and its run directory, which may be there from an earlier call."""
+    from qmac.jobs.runner import create_directory
+    from qmac.robustness.lucks import check_series
+
+    job = _select(options.build(), symbol)
+    check_series(job, plan)
+    place = None if out is None else str(out)  # a text: the shell's . is meant
+    run = create_directory(job, place, None, executor, continues=True)
+    return _Work(job, None, run, None if run is None else run.path)
+
+
+def _announce_same(
+    work: _Work,
+    directory: Path | None,
+    out: Path | None,
+    symbol: str | None,
+    words: list[str],
+    executor: Any,
+) -> None:
+    """Print the command that goes on from what is written."""
+    place = directory if work.run is None else work.run.path
+    assert place is not None  # without either, nothing is written
+    first = [str(place.resolve())]
+    if symbol is not None:
+        first += ["--symbol", symbol]
+    if directory is not None and out is not None:
+        first += ["--out", str(out.resolve())]
+    words = first + words
+    if executor is not None:
+        words += executor.options
+    Interruption.place = first[0]
+    Interruption.stopping = "what is swept is written"
+    Interruption.resume = f"qmac luck {' '.join(map(shell_quote, words))}"
+    streams.print_note(f"if this is interrupted, the same goes on with: {Interruption.resume}")
+
+
+@contextmanager
+def _resumed_only_if_begun() -> Iterator[None]:
+    """Leave out how to go on where the same command would be refused again."""
+    try:
+        yield
+    except WriteError:
+        raise
+    except ResultError:
+        Interruption.resume = None
+        raise
+
+
+def _sweep(work: _Work, limits: qmac.Limits, listener: Any, executor: Any) -> Any:
+    """Return the results of a job, after what is left of it is swept."""
+    from qmac.jobs import runner
+
+    threads = runner.count_threads(limits)
+    return runner.run(work.job, work.run, limits, threads, listener, executor)
+
+
+def _judge(
+    results: Any,
+    place: Path | None,
+    options: LuckOptions,
+    limits: qmac.Limits,
+    listener: Any,
+    executor: Any,
+) -> Any:
+    """Return the answer of one symbol, or those of many."""
+    from qmac.robustness.luck import luck
+    from qmac.robustness.lucks import luck_of_each
+
+    arguments = options.arguments | {
+        "progress": listener,
+        "out": place,
+        "limits": limits,
+        "executor": executor,
+    }
+    if not results.is_single:
+        return luck_of_each(results, **arguments)
+    (result,) = results.values()
+    return luck(result, **arguments)
+
+
+def _print_answer(answer: Any, results: Any, work: _Work, *, as_json: bool) -> None:
+    """Print an answer, and where it is saved."""
+    from qmac.report.terminal.luck import show_luck, show_lucks
+
+    if as_json:
+        summary = answer.summary()
+        streams.print_json({"luck": summary} if results.is_single else summary)
+        return
+    console = streams.build_console()
+    if not results.is_single:
+        show_lucks(answer, console)
+    else:
+        if work.job is not None:
+            print_head(work.job.prices)
+        show_luck(answer, console)
+    if work.place is not None:
+        text = printable(f"saved in {work.place}")
+        console.print(text, style="dim", highlight=False, soft_wrap=True)
+
+
+def _print_estimate(job: Any, plan: Any, limits: qmac.Limits, *, as_json: bool) -> None:
+    """Print what random markets take, on this machine."""
+    from qmac.jobs.runner import count_threads
+    from qmac.robustness.luck_estimate import estimate_luck
+    from qmac.robustness.lucks import check_series
+
+    check_series(job, plan)
+    estimated = estimate_luck(job, plan, limits, count_threads(limits))
+    if as_json:
+        streams.print_json(estimated.to_dict())
+        return
+    print_head(job.prices)
+    for line in estimated.lines:
+        streams.print_line(line)

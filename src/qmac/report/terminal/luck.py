@@ -1,0 +1,85 @@
+"""Is the best luck? Answers on a terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from qmac.errors import printable
+from qmac.report.terminal.result import Column, build_fitted_table, show_line
+from qmac.robustness.luck_answer import Luck
+from qmac.robustness.luck_sentences import SHORT_VERDICTS
+from qmac.robustness.lucks import Lucks
+from qmac.runtime.monitoring.status import shorten
+from qmac.strategy.formatting import format_value
+
+LEAST_SHORT_BOUND = 0.1
+"""From there on, bounds of p have two decimals."""
+ROW_NAMES = {"shuffle": "random order", "mirror": "random direction"}
+"""Null hypotheses in the table, below the heading ``moves in``."""
+
+HEADINGS = ("at least\nas good", "\np", "\n95 % interval", "best of\n5 %", "them:\n50 %", "\n95 %")
+
+
+def show_luck(luck: Luck, console: Console) -> None:
+    """Print what is asked about, a row for each null hypothesis, and what they say.
+
+    Parameters
+    ----------
+    luck : Luck
+        The answer.
+    console : rich.console.Console
+        Where it is printed.
+    """
+    show_line(printable(luck.headline), console)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("\nmoves in", no_wrap=True)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right")
+    for row in luck.table.to_dict("records"):
+        cells = [
+            ROW_NAMES.get(row["null"], row["null"]),
+            f"{row['at_least']:,} of {row['resamples']:,}",
+            f"{row['p']:.3f}",
+            _format_interval(row["low"], row["high"]),
+            *(format_value(luck.objective, row[name]) for name in ("q05", "q50", "q95")),
+        ]
+        table.add_row(*map(Text, map(printable, cells)))
+    console.print(table)
+    for sentence in luck.sentences:
+        show_line(printable(sentence), console)
+
+
+def show_lucks(lucks: Lucks, console: Console) -> None:
+    """Print a line for each symbol, and what they say together.
+
+    Parameters
+    ----------
+    lucks : Lucks
+        The answers.
+    console : rich.console.Console
+        Where they are printed.
+    """
+    rows = lucks.table.reset_index().to_dict("records")
+    objective = next(iter(lucks.values())).objective
+    columns = [
+        Column("symbol", [shorten(printable(row["symbol"])) for row in rows]),
+        Column("p", [f"{row['p']:.3f}" for row in rows]),
+        Column("adjusted", [f"{row['adjusted_p']:.3f}" for row in rows]),
+        Column("95 % interval", [_format_interval(row["low"], row["high"]) for row in rows]),
+        Column("is it luck?", [SHORT_VERDICTS[row["verdict"]] for row in rows]),
+        Column(objective, [format_value(objective, row["best"]) for row in rows]),
+        Column("hold", [format_value(objective, row["hold"]) for row in rows]),
+    ]
+    console.print(build_fitted_table(columns, 3, console, left=1, gap=2))
+    for sentence in lucks.sentences:
+        show_line(printable(sentence), console)
+    for reason in lucks.left_out.values():
+        console.print(Text(f"left out: {printable(reason)}"), soft_wrap=True)
+
+
+def _format_interval(low: float, high: float) -> str:
+    decimals = 2 if low >= LEAST_SHORT_BOUND else 3
+    return f"{low:.{decimals}f} ... {high:.{decimals}f}"
