@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qmac._fields import protect, protected
+from qmac._fields import Deferred, protect, protected
 
 
 @protected("frame", "array", "entries", "steps")
@@ -140,3 +140,17 @@ def test_it_is_a_dataclass_as_any_other(held):
 def test_a_frame_of_any_length_is_not_copied():
     frame = pd.DataFrame({"a": np.zeros(1000)})
     assert np.shares_memory(protect(frame)["a"].to_numpy(), frame["a"].to_numpy())
+
+
+def test_a_value_that_is_built_when_it_is_read():
+    built = []
+
+    def build():
+        built.append(1)
+        return {"trades": 2}
+
+    held = object.__new__(Held)
+    vars(held)["entries"] = Deferred(build)
+    assert not built
+    held.entries.clear()
+    assert held.entries == {"trades": 2} and built == [1]

@@ -10,6 +10,19 @@ import numpy as np
 Class = TypeVar("Class", bound=type)
 
 
+class Deferred:
+    """The value of a protected field that is built when it is first read.
+
+    Parameters
+    ----------
+    build : callable
+        Takes nothing, and can be pickled.
+    """
+
+    def __init__(self, build: Callable[[], Any]) -> None:
+        self.build = build
+
+
 class _ProtectedField:
     """A field of a frozen dataclass that holds and returns ``protect(value)``.
 
@@ -28,7 +41,11 @@ class _ProtectedField:
     def __get__(self, instance: object | None, owner: type | None = None) -> Any:
         if instance is None:
             raise AttributeError(self._name)
-        return protect(vars(instance)[self._name])
+        held = vars(instance)
+        value = held[self._name]
+        if isinstance(value, Deferred):
+            value = held[self._name] = protect(value.build())
+        return protect(value)
 
     def __set__(self, instance: object, value: Any) -> None:
         vars(instance)[self._name] = protect(value)

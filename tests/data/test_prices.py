@@ -88,7 +88,7 @@ def test_prices_are_made_of_a_frame_by_dates(content):
 def test_other_values_on_the_same_dates(index):
     prices = Prices.of(GOOD.set_index(index), "SPY")
     values = np.stack((2 * prices.close, 3 * prices.close))
-    other = replace_values(prices, pd.Index(["Open", "Close"]), values)
+    other = replace_values(prices, ("Open", "Close"), values)
     checked = Prices.of(pd.DataFrame({"Open": values[0], "Close": values[1]}, index), "SPY")
     for each in (other, pickle.loads(pickle.dumps(other))):
         pd.testing.assert_frame_equal(each.frame, checked.frame)

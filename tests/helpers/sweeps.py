@@ -68,7 +68,7 @@ def done(evaluator, *batches):
 class AllStatistics(SweepSpec):
     """A spec whose kernel keeps every statistic, so that tests of all metrics compile one."""
 
-    statistics = set[str]().union(*(metric.statistics for metric in METRICS.values()))
+    statistics = frozenset[str]().union(*(metric.statistics for metric in METRICS.values()))
 
 
 def custom_spec(

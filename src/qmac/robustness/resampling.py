@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from qmac._checks import check_choice, check_count, check_instance
 from qmac.data.prices import Prices, replace_values
@@ -173,8 +172,8 @@ class Resampler:
             )
 
     @functools.cached_property
-    def _columns(self) -> pd.Index:
-        return pd.Index([name for name in COLUMNS if self.prices.column(name) is not None])
+    def _columns(self) -> tuple[str, ...]:
+        return tuple(name for name in COLUMNS if self.prices.column(name) is not None)
 
     @functools.cached_property
     def _values(self) -> np.ndarray:

@@ -24,11 +24,12 @@ Pairs = tuple[np.ndarray, np.ndarray]
 ABOVE, BELOW = 0, 1
 """Directions of crosses."""
 AVERAGED_BARS = 50_000
-"""Bars of all windows that are averaged in one call of the kernel: a part of a millisecond."""
-BUFFERED_BARS, BUFFERED_BARS_ALONE = 250_000, 4_000_000
+"""Bars of all windows that are averaged in one call of the kernel: a part of a millisecond. Where
+one thread makes all calls it is one: each holds the interpreter, and resamples on other threads
+wait."""
+BUFFERED_BARS, BUFFERED_BARS_ALONE = 250_000, 16_000_000
 """Room for crosses of each direction in one call of the kernel: half a MB to one, of which little
-is touched; and where one thread makes all calls. Each call holds the interpreter for 30 us, in
-which resamples on other threads wait."""
+is touched; and where one thread makes all calls."""
 
 
 def compute_averages(
@@ -52,6 +53,8 @@ def compute_averages(
     ndarray
         ``(W, T)`` float64, NaN where undefined.
     """
+    if mapped is map:
+        return moving_averages(kind, prices.close, np.array(windows, np.int64))
     averages = np.empty((len(windows), len(prices)))
     at_once = max(1, AVERAGED_BARS // len(prices))
 
@@ -200,8 +203,8 @@ def find_all_crosses(
 
     def find(begin: int) -> list[tuple[np.ndarray, np.ndarray]]:
         part = slice(begin, begin + at_once)
-        highs = fast[part].astype(np.int32)
-        lows = slow[part].astype(np.int32)
+        highs = fast[part].astype(np.int32, copy=False)
+        lows = slow[part].astype(np.int32, copy=False)
         sizes = np.empty((2, highs.size), np.int64)
         bars = np.empty((2, highs.size * most), code)
         ends = find_crosses(
@@ -223,8 +226,15 @@ def find_all_crosses(
     parts = list(mapped(find, range(0, fast.size, at_once)))
 
     def join(direction: int) -> Crosses:
-        sizes = np.concatenate([part[direction][0] for part in parts])
-        bars = np.concatenate([part[direction][1] for part in parts])
-        return Crosses(np.concatenate(([0], np.cumsum(sizes))), bars)
+        columns = zip(*(part[direction] for part in parts), strict=True)
+        sizes, bars = (_join_arrays(column) for column in columns)
+        starts = np.zeros(sizes.size + 1, np.int64)
+        np.cumsum(sizes, out=starts[1:])
+        return Crosses(starts, bars)
 
     return list(mapped(join, range(len(directions))))
+
+
+def _join_arrays(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Return arrays one after the other; one alone is not copied."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

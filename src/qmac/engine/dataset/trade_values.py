@@ -224,7 +224,7 @@ def _build_gain(period: Period, rules: Rules, exits: ForcedExits) -> Ends:
     levels = _log(period.close[_level_bars(period)], base)
     entry = fill + math.log(rules.buy_factor)
     exit_ = fill + math.log(rules.sell_factor)
-    stopped = _log(exits.brought, base)
+    stopped = _log(exits.brought, base) if rules.has_stops else exits.brought
     return _build_ends(period, exits, levels, entry, exit_, stopped)
 
 

@@ -69,11 +69,11 @@ class SweepSpec:
             metric: score_bounds(metric, *self.constraints[metric], years) for metric in metrics
         }
 
-    @property
-    def statistics(self) -> set[str]:
+    @functools.cached_property
+    def statistics(self) -> frozenset[str]:
         """Fields of ``walk.WalkState`` that the scores are computed from."""
         metrics = (self.objective.metric, *self.constrained_metrics)
-        return set[str]().union(*(METRICS[metric].statistics for metric in metrics))
+        return frozenset[str]().union(*(METRICS[metric].statistics for metric in metrics))
 
     def is_bounded(self, dataset: Dataset) -> bool:
         """Return whether the prices say how large a score can be.
@@ -90,7 +90,7 @@ class SweepSpec:
         """
         return MEASURES[self.objective.metric] == scores.GROWTH and dataset.stops is None
 
-    @property
+    @functools.cached_property
     def aim(self) -> Aim:
         """The spec as the kernel takes it."""
         limits = np.array(list(self.bounds.values()), np.float64).reshape(-1, 2)
