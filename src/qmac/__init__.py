@@ -97,6 +97,7 @@ _views.register(
         "luck table": "qmac.report.html.notebook:render_luck",
         "luck of each": "qmac.robustness.lucks:luck_of_each",
         "luck file": "qmac.robustness.luck_answer:read_luck",
+        "tries": "qmac.robustness.tries:tries",
         "report": "qmac.report.html.page:write_report",
         "map": "qmac.report.html.figures:plot_result_map",
         "result": "qmac.report.html.notebook:render_result",

@@ -135,6 +135,8 @@ LUCK = {
     "limits": LIMITS,
     "executor": OPTIONAL,
 }
+TRIES = ("resamples", "seed", "threads", "progress", "out", "limits")
+"""Arguments that ``Result.tries`` shares with ``Result.luck``."""
 COMBINATION = (2, 4, 3, 5)
 READ_OPTIONS = ["close", "date", "columns", "separator", "decimal", "timezone", "date_format"]
 READ_OPTIONS += ["sheet"]
@@ -263,6 +265,12 @@ def rows(context):
         ),
         "luck": Row(qmac.luck, lambda: {"result": context.result, **luck_arguments()}, LUCK),
         "Result.luck": Row(context.result.luck, luck_arguments, LUCK),
+        "Result.tries": Row(
+            context.result.tries,
+            lambda: {name: luck_arguments()[name] for name in TRIES},
+            {name: LUCK[name] for name in TRIES[1:]}
+            | {"resamples": {"array 0-d"}, "out": OPTIONAL},
+        ),
         "backtest": Row(
             qmac.backtest,
             lambda: {

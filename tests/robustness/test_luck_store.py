@@ -7,7 +7,7 @@ from helpers.luck_answers import build_luck
 from helpers.run_directories import PRICES, created, new_run
 
 from qmac.errors import ResultError, WriteError
-from qmac.robustness.luck_answer import write_luck
+from qmac.robustness.answer_file import write_answer
 from qmac.robustness.luck_store import (
     DirectoryLuckStore,
     MemoryLuckStore,
@@ -117,9 +117,9 @@ def test_the_answer_of_a_task(tmp_path):
     path.parent.mkdir(parents=True)
     question = compute_checksum(describe_question(run.header.identify(task), seed=1))
     luck = build_luck(question=question)
-    write_luck(luck, path)
+    write_answer(luck, path)
     assert read_answer(run, task).digest == luck.digest
-    write_luck(build_luck(), path)
+    write_answer(build_luck(), path)
     with pytest.raises(ResultError, match="another question"):
         read_answer(run, task)
     path.write_text(json.dumps({"luck": 1}))

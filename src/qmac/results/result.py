@@ -392,6 +392,61 @@ class Result:
             executor=executor,
         )
 
+    def tries(
+        self,
+        resamples: int = 25,
+        seed: int = 1,
+        *,
+        threads: int | None = None,
+        progress: Listener | None = None,
+        out: str | Path | None = None,
+        limits: Limits | None = None,
+    ) -> Any:
+        """Return how many independent tries the search is worth.
+
+        Neighbouring window sets trade nearly alike, so a grid of a billion is fewer tries than
+        that. The whole grid is swept, by the same rules, on random markets without drift, where no
+        window set has any skill. As many tries are counted as have, on average, a best that good.
+
+        Parameters
+        ----------
+        resamples : int, default 25
+            Random markets.
+        seed : int, default 1
+            Of the random words.
+        threads : int, optional
+            Number of threads; all CPUs that the process may use by default.
+        progress : callable, optional
+            Called about ten times a second with a ``Status``.
+        out : str or Path, optional
+            Directory of the run that has the result: the answer is written there, where reports
+            find it, and read from there the next time.
+        limits : Limits, optional
+            Limits of memory, CPUs, disk and time; ``Limits()`` by default.
+
+        Returns
+        -------
+        Tries
+            The number, its bounds, and what they say; ``float(tries)`` is the number.
+
+        Raises
+        ------
+        InputError
+            If random markets cannot be swept as the result was, or an argument is invalid.
+        Stopped
+            If a limit ended the run.
+        """
+        return _views.draw(
+            "tries",
+            self,
+            resamples,
+            seed,
+            threads=threads,
+            progress=progress,
+            out=out,
+            limits=limits,
+        )
+
     def plot_map(self, rows: str, columns: str, stat: str = "max") -> Any:
         """Draw ``map`` as a heat map.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,23 +15,17 @@ import numpy as np
 import pandas as pd
 
 from qmac import _views
-from qmac._checks import check_path
 from qmac._fields import protected
-from qmac.errors import ResultError
+from qmac.robustness.answer_file import check_seal, read_file, save_answer, seal
 from qmac.robustness.chance import LEVEL, Conclusion, Exceedances, Interval, conclude
 from qmac.robustness.chance import count_exceedances as count
 from qmac.robustness.luck_sentences import Facts, describe
-from qmac.storage.atomic import write_whole
-from qmac.storage.files import read_bytes, resolve_typed
-from qmac.storage.json_text import compute_checksum, to_json_values
-from qmac.storage.refusals import describe_damage, describe_refusal, is_fault
+from qmac.storage.json_text import to_json_values
 from qmac.strategy.formatting import format_value
 from qmac.strategy.objective import Objective
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Of the best values of random markets."""
-FORMAT = 1
-"""Version of the file; a number in it."""
 
 
 @protected("hold_metrics", "scores_by_null", "degradations")
@@ -278,13 +271,7 @@ class Luck:
         WriteError
             If the system refuses it.
         """
-        path = check_path("path", path, is_new=True)
-        try:
-            path = resolve_typed(path).absolute()
-        except OSError as error:
-            raise describe_refusal(path, error, "file") from None
-        write_luck(self, path)
-        return path
+        return save_answer(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, with a checksum.
@@ -299,12 +286,7 @@ class Luck:
         answer["scores_by_null"] = {
             null: to_json_values(scores.tolist()) for null, scores in self.scores_by_null.items()
         }
-        values = {
-            "format": FORMAT,
-            "luck": self.summary(),
-            "answer": to_json_values(answer),
-        }
-        return values | {"checksum": compute_checksum(values)}
+        return seal({"luck": self.summary(), "answer": to_json_values(answer)})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Luck:
@@ -325,10 +307,7 @@ class Luck:
         ValueError, TypeError, KeyError, AttributeError
             If it is anything else.
         """
-        if values["checksum"] != compute_checksum(values):
-            raise ValueError("its checksum differs")
-        if values["format"] != FORMAT:
-            raise ValueError(f"its format is {values['format']}, not {FORMAT}")
+        check_seal(values)
         answer = {name: values["answer"][name] for name in FIELDS}
         answer["metric"] = Objective(**answer["metric"])
         answer["hold_metrics"] = {
@@ -353,27 +332,6 @@ def _read_number(value: Any, missing: float) -> float:
     return missing if value is None else float(value)
 
 
-def write_luck(luck: Luck, path: Path) -> None:
-    """Write an answer into a file, all or nothing.
-
-    Parameters
-    ----------
-    luck : Luck
-        The answer.
-    path : Path
-        The file; no part of it is a link.
-
-    Raises
-    ------
-    WriteError
-        If the system refuses it.
-    """
-    try:
-        write_whole(path, [json.dumps(luck.to_dict()).encode()])
-    except OSError as error:
-        raise describe_refusal(path, error, "file") from None
-
-
 def read_luck(path: Path) -> Luck:
     """Read an answer that ``Luck.save`` wrote.
 
@@ -392,13 +350,4 @@ def read_luck(path: Path) -> Luck:
     ResultError
         If there is none, or it is damaged.
     """
-    try:
-        return Luck.from_dict(json.loads(read_bytes(path)))
-    except FileNotFoundError:
-        raise ResultError(f"{path}: there is no such file. Check the path.") from None
-    except Exception as error:  # an untrusted file can fail in any way
-        if is_fault(error):
-            raise
-        raise ResultError(
-            f"{path} is damaged: {describe_damage(error)}.", "Run qmac luck again."
-        ) from None
+    return read_file(path, Luck.from_dict, "Run qmac luck again.")

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from qmac.errors import ResultError, Stopped, warn
-from qmac.robustness.luck_answer import Luck, read_luck, write_luck
+from qmac.robustness.answer_file import write_answer
+from qmac.robustness.luck_answer import Luck, read_luck
 from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER, Identity, describe_changes
 from qmac.runs.records import Record, RecordFile
@@ -138,7 +139,7 @@ class DirectoryLuckStore:
         folder = path
         if look_up(path / HEADER) is not None:
             self._run = RunDirectory.open(path)
-            task = _find_task(self._run, identity)
+            task = find_task(self._run, identity)
             folder = self._run.luck(task)
         else:
             _check_names(path)
@@ -249,7 +250,7 @@ class DirectoryLuckStore:
             if is_same and stored.stop_after == luck.stop_after:
                 return stored
         _write_scores(luck, self._answer.with_name(SCORES))
-        write_luck(luck, self._answer)
+        write_answer(luck, self._answer)
         return luck
 
 
@@ -348,8 +349,26 @@ def read_answers(directory: Path, names: Iterable[str]) -> dict[str, Luck]:
     return answers
 
 
-def _find_task(run: RunDirectory, identity: Identity) -> Task:
-    """Return the task of a run that an identity is of."""
+def find_task(run: RunDirectory, identity: Identity) -> Task:
+    """Return the task of a run that a result is of.
+
+    Parameters
+    ----------
+    run : RunDirectory
+        The run.
+    identity : Identity
+        Request, kernels and prices of the result.
+
+    Returns
+    -------
+    Task
+        One of its tasks.
+
+    Raises
+    ------
+    ResultError
+        If it has none with this request and these prices.
+    """
     task = Task(identity.task)
     if task not in run.tasks:
         raise ResultError(

@@ -1,0 +1,144 @@
+"""Answers of random markets as files of JSON: whole or absent, and checked when they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from qmac._checks import check_path
+from qmac.errors import ResultError
+from qmac.storage.atomic import write_whole
+from qmac.storage.files import read_bytes, resolve_typed
+from qmac.storage.json_text import compute_checksum
+from qmac.storage.refusals import describe_damage, describe_refusal, is_fault
+
+FORMAT = 1
+"""Version of the files; a number in them."""
+
+Read = TypeVar("Read")
+
+
+class Answer(Protocol):
+    """What can be written."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def seal(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain values with their format and checksum.
+
+    Parameters
+    ----------
+    values : mapping
+        Plain values, for JSON.
+
+    Returns
+    -------
+    dict
+        ``check_seal`` accepts it.
+    """
+    sealed = {"format": FORMAT} | dict(values)
+    return sealed | {"checksum": compute_checksum(sealed)}
+
+
+def check_seal(values: Mapping[str, Any]) -> None:
+    """Check that plain values of an untrusted file are as they were written.
+
+    Parameters
+    ----------
+    values : mapping
+        What ``seal`` returned.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        If they are anything else.
+    """
+    if values["checksum"] != compute_checksum(values):
+        raise ValueError("its checksum differs")
+    if values["format"] != FORMAT:
+        raise ValueError(f"its format is {values['format']}, not {FORMAT}")
+
+
+def save_answer(answer: Answer, path: str | Path) -> Path:
+    """Write an answer into a file that a user names, all or nothing.
+
+    Parameters
+    ----------
+    answer : Answer
+        Any of them.
+    path : str or Path
+        The file; an older one is replaced.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    WriteError
+        If the system refuses it.
+    """
+    path = check_path("path", path, is_new=True)
+    try:
+        path = resolve_typed(path).absolute()
+    except OSError as error:
+        raise describe_refusal(path, error, "file") from None
+    write_answer(answer, path)
+    return path
+
+
+def write_answer(answer: Answer, path: Path) -> None:
+    """Write an answer into a file, all or nothing.
+
+    Parameters
+    ----------
+    answer : Answer
+        Any of them.
+    path : Path
+        The file; no part of it is a link.
+
+    Raises
+    ------
+    WriteError
+        If the system refuses it.
+    """
+    try:
+        write_whole(path, [json.dumps(answer.to_dict()).encode()])
+    except OSError as error:
+        raise describe_refusal(path, error, "file") from None
+
+
+def read_file(path: Path, build: Callable[[Mapping[str, Any]], Read], again: str) -> Read:
+    """Read an answer from a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; no part of it is a link.
+    build : callable
+        Builds the answer from plain values, or fails.
+    again : str
+        How a damaged one is computed again.
+
+    Returns
+    -------
+    object
+        What ``build`` returns.
+
+    Raises
+    ------
+    ResultError
+        If there is none, or it is damaged.
+    """
+    try:
+        return build(json.loads(read_bytes(path)))
+    except FileNotFoundError:
+        raise ResultError(f"{path}: there is no such file. Check the path.") from None
+    except Exception as error:  # an untrusted file can fail in any way
+        if is_fault(error):
+            raise
+        raise ResultError(f"{path} is damaged: {describe_damage(error)}.", again) from None

@@ -1,0 +1,146 @@
+"""Where the number of tries of a run is written: ``DIR/luck/SPY/tries.json``, beside its luck."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from qmac.errors import ResultError
+from qmac.robustness.answer_file import write_answer
+from qmac.robustness.luck_store import describe_question, find_task
+from qmac.robustness.resampling import DRIFTLESS
+from qmac.robustness.tries_answer import Tries, read_tries
+from qmac.runs.directory import RunDirectory
+from qmac.runs.header import Identity
+from qmac.runs.tasks import Task
+from qmac.storage.files import look_up, make_directories, resolve_typed
+from qmac.storage.json_text import compute_checksum
+from qmac.storage.refusals import describe_refusal
+
+TRIES = "tries.json"
+
+
+def compute_question(identity: Identity, seed: int, resamples: int) -> str:
+    """Return the checksum of everything that the number of tries follows from.
+
+    Parameters
+    ----------
+    identity : Identity
+        Request, kernels and prices of the result.
+    seed : int
+        Of the random words.
+    resamples : int
+        Number of random markets.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+    """
+    question: dict[str, Any] = describe_question(identity, seed)
+    return compute_checksum(question | {"markets": DRIFTLESS, "resamples": resamples})
+
+
+def find_file(out: Path, identity: Identity) -> Path:
+    """Return where the number of tries of a result is written.
+
+    Parameters
+    ----------
+    out : Path
+        Directory of its run.
+    identity : Identity
+        Request, kernels and prices of the result.
+
+    Returns
+    -------
+    Path
+        The file, which need not be there.
+
+    Raises
+    ------
+    ResultError
+        If the directory is not that of the run.
+    """
+    try:
+        run = RunDirectory.open(resolve_typed(out).absolute())
+    except OSError as error:
+        raise describe_refusal(out, error) from None
+    return run.luck(find_task(run, identity)) / TRIES
+
+
+def read_same(path: Path, question: str) -> Tries | None:
+    """Read the answer to a question, if it is there.
+
+    Parameters
+    ----------
+    path : Path
+        Where it would be.
+    question : str
+        What ``compute_question`` returned.
+
+    Returns
+    -------
+    Tries or None
+        None where the file is missing, damaged, or of another question.
+    """
+    with suppress(ResultError):
+        stored = read_tries(path)
+        if stored.question == question:
+            return stored
+    return None
+
+
+def write_tries(tries: Tries, path: Path) -> None:
+    """Write an answer into a run directory.
+
+    Parameters
+    ----------
+    tries : Tries
+        The answer.
+    path : Path
+        What ``find_file`` returned.
+
+    Raises
+    ------
+    WriteError
+        If the system refuses it.
+    """
+    try:
+        make_directories(path.parent)
+    except OSError as error:
+        raise describe_refusal(path.parent, error) from None
+    write_answer(tries, path)
+
+
+def read_task_tries(run: RunDirectory, task: Task) -> Tries | None:
+    """Read how many tries the search of a task is worth.
+
+    Parameters
+    ----------
+    run : RunDirectory
+        The run.
+    task : Task
+        One of its tasks.
+
+    Returns
+    -------
+    Tries or None
+        None where it was not counted.
+
+    Raises
+    ------
+    ResultError
+        If the file is damaged, or is the answer of another question.
+    """
+    path = run.luck(task) / TRIES
+    try:
+        if look_up(path) is None:
+            return None
+    except OSError as error:
+        raise describe_refusal(path, error, "file") from None
+    tries = read_tries(path)
+    identity = run.header.identify(task)
+    if tries.question != compute_question(identity, tries.seed, tries.values.size):
+        raise ResultError(f"{path} is the answer of another question.", "Move it elsewhere.")
+    return tries
