@@ -11,7 +11,7 @@ PARALLEL := -n $(PROCESSES) --maxprocesses 4 --dist worksteal
 # `pytestmark = pytest.mark.slow`. What remains should take less than 90 s; `make test-quick` prints the slowest.
 QUICK := not alone and not slow
 
-.PHONY: demo test test-quick test-long lint docs release bench bench-full clean
+.PHONY: demo test test-quick test-long lint docs release bench bench-full truth clean
 
 demo: $(VENV)/qmac
 	$(BIN)/qmac optimize --sample --windows 2:252
@@ -46,6 +46,10 @@ bench: $(VENV)/bench
 
 bench-full: $(VENV)/bench
 	$(BIN)/python -m benchmarks.suite --full
+
+# How often `qmac luck` finds what is not there, and what is, into docs/truth.md.
+truth: $(VENV)/qmac
+	$(BIN)/python -m benchmarks.truth
 
 $(VENV)/qmac: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -15,7 +15,7 @@ from unittest.mock import patch
 import qmac
 from benchmarks.measuring import THREADS, Section, rounds_from, spread
 from qmac.jobs.monitor import SweepMonitor
-from qmac.runtime.execution.executor import POLL_SECONDS
+from qmac.runtime.execution.directive import POLL_SECONDS
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.resources.governor import READING_SECONDS, Governor
 from qmac.runtime.resources.limits import Limits

@@ -65,3 +65,43 @@ def test_snapshots_and_readings_are_timed(monkeypatch):
     assert min(overhead._tick()) >= 0
     count, each, share = overhead._snapshots()
     assert count >= 0 and each >= 0 and 0 <= share < 1
+
+
+def test_markets_drift_and_vary_as_they_say():
+    markets = importlib.import_module("benchmarks.markets")
+    for name, market in markets.MARKETS.items():
+        changes = market(np.random.default_rng(1), 100_000)
+        deviation = changes.std()
+        assert abs(changes.mean() - markets.DRIFT) < 4 * deviation / 300, name
+        skewness = ((changes - changes.mean()) ** 3).mean() / deviation**3
+        assert (skewness < -1) == any(word in name for word in ("skewness", "jumps")), name
+    trends = markets.plant_trends(np.random.default_rng(1), 5000, drift=1.0, duration=60)
+    assert 50 < np.count_nonzero(np.diff(np.sign(trends))) < 120  # 83 turns
+
+
+def test_the_truth_is_counted():
+    truth = importlib.import_module("benchmarks.truth")
+    market = importlib.import_module("benchmarks.markets").MARKETS["skewness of -2"]
+    ps = truth.compute_ps(market, 300, "total_return", range(2))
+    assert ps.shape == (2, 2) and ((ps > 0) & (ps <= 1)).all()
+    assert (truth.compute_ps(market, 300, "total_return", [1]) == ps[1:]).all()
+    assert truth.count_rejections(np.array([[0.05, 0.2], [0.025, 0.05]])).tolist() == [1, 0.5, 0.5]
+    uniform = np.arange(1, 41) / 40
+    assert truth.compute_chi2(uniform) == 0
+    assert truth.compute_chi2(uniform / 10) == pytest.approx(360)  # all in the first tenth
+
+
+class Counted:
+    """Counts instead of sweeping."""
+
+    walks, power_walks, processes = 400, 200, 2
+
+    def run(self, tasks, walks):
+        return {name: np.tile([0.05, 1.0], (walks, 1)) for name in tasks}
+
+
+def test_the_page_of_the_truth():
+    truth = importlib.import_module("benchmarks.truth")
+    page = truth.write_page(Counted())
+    assert "| skewness of -2 | 100.0 / 100.0 | 0.0 / 0.0 | 0.0 / 0.0 |" in page
+    assert "| 0.15 % | 0 / 0 | 0 / 0 | 0 / 0 |" in page
