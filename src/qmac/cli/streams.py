@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import logging
+import math
 import os
 import sys
 import warnings
@@ -212,7 +212,10 @@ def build_progress(metric: str) -> Any:
     from qmac.strategy.formatting import format_value
 
     errors = build_console(stderr=True)
-    format_best = functools.partial(format_value, metric)
+
+    def format_best(best: float) -> str:
+        return "" if math.isnan(best) else format_value(metric, best)
+
     return ProgressBar(format_best, errors) if errors.is_terminal else ProgressLines(format_best)
 
 

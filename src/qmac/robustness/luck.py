@@ -162,7 +162,7 @@ class Plan:
         OptionError
             If one is invalid.
         """
-        resamples = check_count("resamples", resamples, 1, MOST_RESAMPLES)
+        resamples = check_count("resamples", resamples, 0, MOST_RESAMPLES)
         if resamples < LEAST_RESAMPLES:
             raise OptionError(
                 f"resamples must be at least {LEAST_RESAMPLES}, got {resamples}: p cannot be below "

@@ -273,3 +273,8 @@ def test_a_limit_stops_it_and_the_same_command_goes_on(run):
     unsaved = inside("luck", "--sample", *WINDOWS, "--max-time", "0.01s")
     assert unsaved.returncode == 75
     assert inside("luck", run, *FEW).returncode == 0
+
+
+def test_a_directory_of_runs_is_not_one(run):
+    done = inside("luck", run.parent)
+    assert done.returncode == 2 and f"Name one, such as {run}" in done.stderr

@@ -225,15 +225,19 @@ def _find_directory(options: JobOptions) -> Path | None:
     """Return the directory of a run or result that takes the place of prices."""
     from qmac.results.writer import HEADER as RESULT
     from qmac.runs.header import HEADER as RUN
-    from qmac.storage.files import is_directory, look_up, resolve_typed
+    from qmac.storage.files import is_directory, is_file, list_names, look_up, resolve_typed
 
     words = options.prices
     if options.sample or not isinstance(words, list) or len(words) != 1:
         return None
     path = resolve_typed(words[0])
-    if not is_directory(path) or all(look_up(path / name) is None for name in (RUN, RESULT)):
+    if not is_directory(path):
         return None
-    return path
+    if any(look_up(path / name) is not None for name in (RUN, RESULT)):
+        return path
+    names = list_names(path)
+    has_runs = any(is_file(path / name / RUN) for name in names)
+    return path if has_runs and not any(is_file(path / name) for name in names) else None
 
 
 def _refuse_job_options(context: typer.Context, directory: Path) -> None:

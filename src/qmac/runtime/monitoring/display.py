@@ -22,7 +22,7 @@ class ProgressLines:
     Parameters
     ----------
     shown : callable
-        Formats the best score.
+        Formats the best score; nothing is shown of it where the text is empty.
     stream : file, optional
         Where lines are printed; by default the standard error stream.
     """
@@ -44,9 +44,15 @@ class ProgressLines:
         if now < self._next:
             return
         self._next = now + LINE_SECONDS
-        best = self._shown(status.best)
-        line = f"{status.share:6.1%}  {_describe_place(status)}  best {best}  {status.text}"
-        print(printable(line), file=self._stream, flush=True)
+        words = [f"{status.share:6.1%}", _describe_place(status)]
+        words += [*_describe_best(status, self._shown), status.text]
+        print(printable("  ".join(words)), file=self._stream, flush=True)
+
+
+def _describe_best(status: Status, shown: Callable[[float], str]) -> list[str]:
+    """Return the best score, if there is a text of it."""
+    best = shown(status.best)
+    return [f"best {best}"] if best else []
 
 
 def _describe_place(status: Status) -> str:
@@ -62,7 +68,7 @@ class ProgressBar:
     Parameters
     ----------
     shown : callable
-        Formats the best score.
+        Formats the best score; nothing is shown of it where the text is empty.
     console : rich.console.Console
         The terminal.
     """
@@ -98,8 +104,7 @@ class ProgressBar:
         words = [*status.alerts]
         if status.parts > 1:
             words.append(f"{shorten(status.name)} ({status.part}/{status.parts})")
-        words.append(f"best {self._shown(status.best)}")
-        return words + status.figures
+        return [*words, *_describe_best(status, self._shown), *status.figures]
 
 
 def _fit(words: list[str], room: int) -> str:
