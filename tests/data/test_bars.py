@@ -73,7 +73,7 @@ SPLIT = {"Open": [400, 400, 100], "Close": [400, 404, 102], "Adj Close": [100, 1
 def test_adjusted_closes_are_said_or_taken():
     frame, origin = build(**SPLIT)
     assert frame["Close"].tolist() == [400, 404, 102]
-    assert "from row 2 to 3 (2024-01-04 00:00:00) Close goes from 404 to 102" in origin.notes[0]
+    assert "from row 2 to row 3 (2024-01-04 00:00:00) Close goes from 404 to 102" in origin.notes[0]
     frame, origin = build(options=ReadOptions(adjusted=True), **SPLIT)
     assert frame["Close"].tolist() == [100, 101, 102]
     assert frame["Open"].tolist() == [100, 100, 100]

@@ -5,7 +5,8 @@ import pytest
 
 import qmac
 from qmac.data import lines
-from qmac.data.readers import read_table
+from qmac.data.options import ReadOptions
+from qmac.data.readers import read_prices, read_table
 from qmac.errors import PricesError
 
 
@@ -87,3 +88,42 @@ def test_a_trailing_separator_hides_no_comma_of_a_number(tmp_path, row):
     path = write(tmp_path, f"Date,Close,Volume\n{row}\n")
     with pytest.raises(PricesError, match="Close is .* in row 1, and .* follows"):
         qmac.read_prices(path)
+
+
+WHOLE = ["16.769", "16.801", "16.554", "16.612"]
+
+
+def write_prices(path, closes, form="2024-01-{:02d}", volumes=None):
+    rows = zip(range(2, 30), closes, volumes or [""] * len(closes), strict=False)
+    lines = [f"{form.format(day)},{close},{volume}" for day, close, volume in rows]
+    path.write_text("\n".join(["Date,Close,Volume", *lines, ""]))
+    return read_prices(path)
+
+
+@pytest.mark.parametrize(
+    ("closes", "volumes", "first", "is_noted"),
+    [
+        (WHOLE, None, 16.769, True),
+        (WHOLE, ["1234", "99", "5", "7"], 16.769, False),
+        (WHOLE, ["1.234.567", "99.000", "5.000", "7.000"], 16769, False),
+        ([*WHOLE, "16.5"], None, 16.769, False),
+        (["1.003", "1.001", "998", "1.002"], None, 1003, False),
+        ([*["1.003"] * 20, "0.998"], None, 1.003, False),  # behind the first lines
+        (["110.123", "110.001"], None, 110.123, True),
+    ],
+)
+def test_whole_prices_with_points_between_groups(tmp_path, closes, volumes, first, is_noted):
+    """Read right, or with a word, and never in silence."""
+    prices = write_prices(tmp_path / "a.csv", closes, volumes=volumes)
+    assert prices.close[0] == first and prices.close.max() < 2 * first
+    assert any("three digits behind the point" in note for note in prices.warnings) == is_noted
+
+
+def test_dates_of_a_program_with_a_decimal_comma_make_such_prices_uncertain(tmp_path):
+    with pytest.raises(PricesError, match="Close is 16.769 in row 1: .*--decimal , or --decimal"):
+        write_prices(tmp_path / "a.csv", WHOLE, "{:02d}.01.2024")
+    path = tmp_path / "b.csv"
+    path.write_text("Date;Close\n2024-01-02;16.769\n")
+    with pytest.raises(PricesError, match="--decimal , or --decimal"):
+        read_prices(path)
+    assert read_prices(path, options=ReadOptions(decimal=",")).close[0] == 16769

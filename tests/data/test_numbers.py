@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmac.data.numbers import find_decimal, read_numbers, read_volumes
+from qmac.data.numbers import find_decimal, find_open_decimal, read_numbers, read_volumes
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,39 @@ def test_volumes():
     assert read[:5].tolist() == [1.2e6, 5e9, 1e12, 1234, 7]
     assert np.isnan(read[5:]).all()
     assert np.isnan(read_volumes(texts)[1])
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        (["1,23,456.70", "99,999", "12,34,567"], [123456.7, 99999, 1234567]),
+        (["1,23,456.70", "99,999", "234,567"], [None, 99999, 234567]),  # groups of three, too
+        (["1,23,456.70", "99,999"], [None, 99999]),  # one alone may have lost a digit
+        (["12,34,567", "1,234,567", "23,45,678"], [None, 1234567, None]),
+    ],
+)
+def test_groups_of_india(texts, numbers):
+    read = read_numbers(texts, ".")
+    assert [None if np.isnan(each) else each for each in read] == numbers
+
+
+def test_groups_of_india_prove_the_mark():
+    assert find_decimal([["1,23,456", "1,24,456", "99,999"]]) == "."
+
+
+@pytest.mark.parametrize(
+    ("prices", "volumes", "mark"),
+    [
+        (["16.769", "16.801"], [], None),
+        (["16.769", "16.801"], ["123456", "99"], "."),  # without groups
+        (["16.769", "16.801"], ["1.234.567", "99.000"], ","),
+        (["16.769", "16.801"], ["123.456", "99.000"], None),
+        (["16.769", "16.801"], ["123,456", "99,000"], "."),
+        (["16.769", "16.801"], ["950", "99"], None),
+        (["998", "1.003", "1.001"], [], ","),  # else it falls to a thousandth
+        (["110.123", "110123", "110.001"], [], "."),  # one lost its point
+        (["1.003", "1.001", "990.123"], [], None),
+    ],
+)
+def test_what_proves_a_mark_with_three_digits(prices, volumes, mark):
+    assert find_open_decimal([prices], [volumes] if volumes else []) == mark

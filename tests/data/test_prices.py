@@ -110,3 +110,15 @@ def test_nothing_of_pickled_prices_can_be_changed(warm):
     with pytest.raises(ValueError, match="read-only"):
         again.close[0] = 1.0
     assert (again.close == prices.close).all()
+
+
+def test_a_split_beside_adjusted_closes_is_one_warning():
+    closes = 100 + np.sin(np.arange(60)) / 10
+    closes[30:] /= 2
+    days = pd.bdate_range("2024-01-02", periods=60)
+    raw = pd.DataFrame({"Close": closes}, index=days)
+    assert len(Prices.of(raw).warnings) == 1
+    (warning,) = Prices.of(
+        raw.assign(**{"Adj Close": np.minimum(closes, closes[30:].max())})
+    ).warnings
+    assert "Adj Close is not Close: from row 30 to row 31 (" in warning and "--adjusted" in warning

@@ -223,8 +223,19 @@ READING = build_options(ReadOptions, READING_PANEL) | {
         ],
         False,
     ),
+    "offline": CommandOption(
+        Annotated[
+            bool,
+            typer.Option(
+                "--offline",
+                help="Send no request for prices by name: use copies, of any age.",
+                rich_help_panel=READING_PANEL,
+            ),
+        ],
+        False,
+    ),
 }
-"""How the files of prices are read."""
+"""How prices are read."""
 EXECUTOR = {
     "executor": CommandOption(
         Annotated[
@@ -398,7 +409,7 @@ def _build_job(limits: Limits, **options: Any) -> Any:
     grid = _build_grid(**{name: options[name] for name in GRID})
     reading = build_reading(**{name: options[name] for name in READING})
     symbols = check_symbols(
-        find_symbols(options["prices"], limits, reading.options, sample=options["sample"])
+        find_symbols(options["prices"], limits, reading, sample=options["sample"])
     )
     request = check_request(
         grid,
@@ -415,19 +426,25 @@ def _build_job(limits: Limits, **options: Any) -> Any:
 
 
 class Reading(NamedTuple):
-    """How the files of prices are read, and whether a warning about them is an error."""
+    """How prices are read."""
 
     options: ReadOptions
+    """Of files."""
     is_strict: bool
+    """Whether a warning about prices is an error."""
+    is_offline: bool
+    """Whether no request is sent for prices by name."""
 
 
-def build_reading(*, strict_prices: bool, **values: Any) -> Reading:
+def build_reading(*, strict_prices: bool, offline: bool, **values: Any) -> Reading:
     """Return what the options of ``READING`` say; an error names the option as it is typed.
 
     Parameters
     ----------
     strict_prices : bool
         Whether a warning is an error.
+    offline : bool
+        Whether no request is sent for prices by name.
     **values : Any
         Fields of ``ReadOptions``.
 
@@ -442,7 +459,7 @@ def build_reading(*, strict_prices: bool, **values: Any) -> Reading:
         If a value is invalid.
     """
     try:
-        return Reading(ReadOptions(**values), strict_prices)
+        return Reading(ReadOptions(**values), strict_prices, offline)
     except OptionError as error:
         name, _, rest = str(error).partition(" ")
         if name not in values:
@@ -473,7 +490,7 @@ def read_prices(path: Path, reading: Reading) -> Any:
     from qmac.data import readers
     from qmac.runtime.resources.admission import build_memory_check
 
-    symbol, file = find_prices_file(path)
+    symbol, file = find_prices_file(path, offline=reading.is_offline)
     prices = readers.read_prices(
         file, build_memory_check(Limits()), DEFAULT if symbol else reading.options
     )
@@ -508,7 +525,7 @@ def _build_grid(*, windows: str | None, shared_windows: bool, **roles: str | Non
 def find_symbols(
     prices: Sequence[Path] | dict[str, Path] | None,
     limits: Limits,
-    options: ReadOptions,
+    reading: Reading,
     *,
     sample: bool,
 ) -> Any:
@@ -520,8 +537,8 @@ def find_symbols(
         Words of the command line, or files by symbol.
     limits : Limits
         Of memory.
-    options : ReadOptions
-        How files are read.
+    reading : Reading
+        How they are read.
     sample : bool
         Whether the bundled sample is read.
 
@@ -547,10 +564,10 @@ def find_symbols(
         return symbols.Symbols({series.name: series}, {})
     check_memory = build_memory_check(limits)
     if isinstance(prices, dict):
-        return symbols.read_named(prices, check_memory, options)
+        return symbols.read_named(prices, check_memory, reading.options)
     files, names = split_names(prices or [])
-    fetched, failed = fetch_named(names)
-    return symbols.find_symbols(files, check_memory, options, fetched, failed)
+    fetched, failed = fetch_named(names, offline=reading.is_offline)
+    return symbols.find_symbols(files, check_memory, reading.options, fetched, failed)
 
 
 def split_names(prices: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -572,13 +589,17 @@ def split_names(prices: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return [path for path in prices if path not in names], names
 
 
-def fetch_named(names: Sequence[Path]) -> tuple[dict[str, Path], dict[str, PricesError]]:
+def fetch_named(
+    names: Sequence[Path], *, offline: bool = False
+) -> tuple[dict[str, Path], dict[str, PricesError]]:
     """Return the files of prices at sources, fetched if there is none that is new enough.
 
     Parameters
     ----------
     names : sequence of Path
         Names such as ``yahoo:SPY,QQQ``.
+    offline : bool, default False
+        Whether to use copies of any age, and send no request.
 
     Returns
     -------
@@ -597,7 +618,7 @@ def fetch_named(names: Sequence[Path]) -> tuple[dict[str, Path], dict[str, Price
 
     labels = label_names(name for text in names for name in parse_names(text))
     with streams.show_fetch(len(labels)) as listener:
-        fetched = update_copies(labels.values(), FetchOptions(), listener)
+        fetched = update_copies(labels.values(), FetchOptions(offline=offline), listener)
     if not fetched.copies:
         raise next(iter(fetched.failed.values()))
     files = {
@@ -609,13 +630,15 @@ def fetch_named(names: Sequence[Path]) -> tuple[dict[str, Path], dict[str, Price
     return files, failed
 
 
-def find_prices_file(path: Path) -> tuple[str, Path]:
+def find_prices_file(path: Path, *, offline: bool = False) -> tuple[str, Path]:
     """Return the file of prices that a word of the command line names, and what they are called.
 
     Parameters
     ----------
     path : Path
         A file, or a name of one symbol at a source, such as ``yahoo:SPY``.
+    offline : bool, default False
+        Whether to use a copy of any age, and send no request.
 
     Returns
     -------
@@ -630,7 +653,7 @@ def find_prices_file(path: Path) -> tuple[str, Path]:
         If it names several symbols.
     """
     _, names = split_names([path])
-    files, _ = fetch_named(names)
+    files, _ = fetch_named(names, offline=offline)
     if len(files) > 1:
         raise OptionError(f"{path} names {len(files)} symbols, and one is needed. Name one.")
     return next(iter(files.items()), ("", path))

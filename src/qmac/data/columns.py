@@ -39,7 +39,7 @@ SPLIT_NAMES = tuple(
 )
 """Not ``Stock Splits``: the closes beside it are adjusted."""
 BAR_WORDS = re.compile(
-    r"(?<![a-z])(open|high|low|close|last|price|value|vol|volume|turnover|amount|bid|ask|mid|settle"
+    r"(?<![a-z])(open|high|low|close|last|price|max|min|avg|mean|value|vol|volume|turnover|amount|bid|ask|mid|settle"
     r"|vwap|trades|count|change|return|index|level|average|adj|adjusted|dividends?|splits?|spread"
     r"|oi|interest|year|month|week|hour|row|id|sma|ema|rsi|macd|atr|obv|signal|position"
     r"|op|hi|lo|cl|px|prc|ret|shr|shrout|nav|qty|num|date|datum|fecha|data"

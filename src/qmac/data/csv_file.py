@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -19,9 +19,9 @@ from qmac.data.encodings import Text
 from qmac.data.layouts.find import LAYOUTS, SEPARATORS, TextSelection, select_text, show_lines
 from qmac.data.layouts.layout import split_line
 from qmac.data.lines import LineLayout, read_blocks
-from qmac.data.numbers import EMPTY
+from qmac.data.numbers import EMPTY, find_decimal, find_open_decimal
 from qmac.data.options import ReadOptions
-from qmac.data.table import Table, convert_texts
+from qmac.data.table import Table, convert_texts, describe_open_mark
 from qmac.errors import PricesError, warn
 
 BYTES_PER_ROW = 280
@@ -36,6 +36,9 @@ DIGITS = re.compile(r"-?[\d.]+([eE]\+?\d+)?\s*$")
 MOST_BLANK_BYTES = 2**24
 """A compressed file may hold any number of blank lines, which would take hours."""
 THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+HUNDREDS = re.compile(r"\d{1,3}(\.\d{3})?")
+POINTED_DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{2,4}")
+"""As programs write dates that have a decimal comma."""
 PARTED = re.compile(r"\d{1,3},(\d{3}(\.\d+)?|\d{2})")
 """A number with a comma, as two fields."""
 HEAD_LINES = 12
@@ -74,9 +77,11 @@ def read_csv(
     encoded = Text(content.stream, content.head, name)
     blocks = _check_bytes(read_blocks(encoded, name), encoded, name)
     first = next((block.lstrip(b"\r\n") for block in blocks if not block.isspace()), b"")
-    layout, begin, rest = _find_layout(first, options, name)
+    layout, begin, rest, has_open_mark = _find_layout(first, options, name)
     lines = LineLayout.of(begin, layout.separator, has_header=layout.header_lines > 0)
     parser = _Parser(layout, lines.separators + 1, options, name)
+    if has_open_mark:
+        parser.find_decimal(rest)
     pieces: list[pd.DataFrame] = []
     texts = sum(each.role in NAMES for each in layout.selection.columns)
     rows = held = 0
@@ -96,7 +101,7 @@ def read_csv(
     if not content.is_checked and not last.endswith(b"\n") and parser.is_last_needed:
         _note_missing_newline(path, layout, pieces[-1])
     frame = pieces[0] if len(pieces) == 1 else pd.concat(pieces, ignore_index=True)
-    return Table(frame, layout.selection, notes=encoded.notes)
+    return Table(frame, layout.selection, notes=(*encoded.notes, *parser.notes))
 
 
 def _check_bytes(blocks: Iterator[bytes], encoded: Text, name: str) -> Iterator[bytes]:
@@ -117,10 +122,19 @@ def _check_bytes(blocks: Iterator[bytes], encoded: Text, name: str) -> Iterator[
         yield encoded.convert(block)
 
 
-def _find_layout(
-    block: bytes, options: ReadOptions, name: str
-) -> tuple[TextSelection, bytes, bytes]:
-    """Return the layout of a text, its header or first row, and its rows."""
+class _Head(NamedTuple):
+    """What the first lines of a text show."""
+
+    layout: TextSelection
+    begin: bytes
+    """Header, or first row."""
+    rows: bytes
+    has_open_mark: bool
+    """Whether prices such as 16.769 may be thousands."""
+
+
+def _find_layout(block: bytes, options: ReadOptions, name: str) -> _Head:
+    """Return what the first lines of a text show."""
     lines: list[tuple[bytes, int]] = []
     start = 0
     while start < min(len(block), HEAD_BYTES) and len(lines) < HEAD_LINES:
@@ -133,13 +147,13 @@ def _find_layout(
     texts = [line.decode("utf-8", "replace").rstrip("\r\n") for line, _ in lines]
     _check_columns(texts, options, name)
     layout = select_text(texts, options, name)
-    _check_marks(layout, texts, options, name)
+    is_open = _check_marks(layout, texts, options, name)
     _check_trailing(layout, texts, name)
     skipped = layout.header_lines
     end = lines[skipped - 1][1] if skipped else 0
     place = layout.selection.layout.count_above(texts) if skipped else 0
     begin = lines[place][0] if lines else b""
-    return layout, begin, block[end:]
+    return _Head(layout, begin, block[end:], is_open)
 
 
 def _check_columns(lines: Sequence[str], options: ReadOptions, name: str) -> None:
@@ -156,14 +170,15 @@ def _check_columns(lines: Sequence[str], options: ReadOptions, name: str) -> Non
 
 def _check_marks(
     layout: TextSelection, lines: Sequence[str], options: ReadOptions, name: str
-) -> None:
-    """Refuse numbers such as 1.234 where the separator leaves the comma to be the decimal mark.
+) -> bool:
+    """Return whether the mark of numbers such as 1.234 may be one of thousands.
 
-    Those of a layout that is known are as it says.
+    They are refused where the separator leaves the comma to be the decimal mark. Those of a layout
+    that is known are as it says.
     """
     selection = layout.selection
-    if layout.separator == "," or selection.layout in LAYOUTS or options.decimal is not None:
-        return
+    if selection.layout in LAYOUTS or options.decimal is not None:
+        return False
     places = {each.place: each.role for each in selection.columns if each.role in PRICES}
     texts = [
         (row, role, fields[place])
@@ -173,12 +188,14 @@ def _check_marks(
         for place, role in places.items()
         if place < len(fields)
     ]
-    if texts and all(THOUSANDS.fullmatch(text) for _, _, text in texts):
+    open_texts = [each for each in texts if THOUSANDS.fullmatch(each[2])]
+    if layout.separator == ",":
+        are_others_small = all(HUNDREDS.fullmatch(each[2]) for each in texts)
+        return bool(open_texts) and are_others_small
+    if texts and len(open_texts) == len(texts):
         row, role, text = texts[0]
-        raise PricesError(
-            f"{name}: {role} is {text} in row {row + 1}: the mark may be a decimal or a thousands "
-            "mark. Say which: --decimal , or --decimal ."
-        )
+        raise PricesError(describe_open_mark(name, role, text, row))
+    return False
 
 
 def _check_trailing(layout: TextSelection, lines: Sequence[str], name: str) -> None:
@@ -218,6 +235,7 @@ class _Parser:
         exact = [each.place for each in columns if each.role in (TIME, *NAMES)]
         numbers = {each.place: each.role for each in columns if each.place not in texts}
         places = sorted([*texts, *numbers])
+        self.notes: tuple[str, ...] = ()
         self.is_last_needed = bool(places) and places[-1] == fields - 1
         self._numbers = numbers
         self._name = name
@@ -237,6 +255,37 @@ class _Parser:
         row = split_line(block[: block.find(b"\n")].decode("utf-8", "replace"), self._pandas["sep"])
         dates = [place for place in self._dates if place < len(row) and DIGITS.match(row[place])]
         self._pandas["dtype"] |= dict.fromkeys(dates, "str")
+
+    def find_decimal(self, block: bytes) -> None:
+        """Find the decimal mark of prices that all look like 16.769, and note what is not certain.
+
+        Programs that write thousands so have a decimal comma and separate columns by semicolons,
+        other than for whole prices. Dates with the day first and points show such a program.
+        """
+        types = self._pandas["dtype"]
+        self._keep_digits(block)
+        self._pandas["dtype"] = dict.fromkeys(self._pandas["usecols"], "str")
+        frame = self._read(block)
+        self._pandas["dtype"] = types
+        volumes = [place for place, role in self._numbers.items() if role == "Volume"]
+        prices = [place for place in self._numbers if place not in volumes]
+        decimal = find_decimal([frame[place] for place in prices]) or find_open_decimal(
+            [frame[place] for place in prices], [frame[place] for place in volumes]
+        )
+        place = prices[0]
+        text = frame[place].iloc[0]
+        if decimal is None:
+            if any(POINTED_DATE.match(frame[each].iloc[0]) for each in self._dates):
+                raise PricesError(describe_open_mark(self._name, self._numbers[place], text, 0))
+            note = (
+                f"{self._name}: every price is like {text} in row 1, with three digits behind the "
+                "point, and nothing shows whether it is a decimal or a thousands mark: it is read "
+                "as a decimal one. Say which: --decimal . or --decimal ,"
+            )
+            self.notes = (note,)
+        self._options = _with_decimal(self._options, decimal or ".")
+        if decimal == ",":
+            self._read_texts()
 
     def _read_texts(self) -> None:
         """From now on, read prices as texts: pandas would take 1.234 for 1.2."""

@@ -9,8 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-ENGLISH = r"^[-+]?(\d{1,3}(,\d{3})+|\d+)?(\.\d*)?([eE][-+]?\d+)?$"
-CONTINENTAL = r"^[-+]?(\d{1,3}(\.\d{3})+|\d+)?(,\d*)?([eE][-+]?\d+)?$"
+ENGLISH = r"^[-+]?([1-9]\d{0,2}(,\d{3})+|\d+)?(\.\d*)?([eE][-+]?\d+)?$"
+CONTINENTAL = r"^[-+]?([1-9]\d{0,2}(\.\d{3})+|\d+)?(,\d*)?([eE][-+]?\d+)?$"
+INDIAN = r"^[-+]?[1-9]\d?(,\d{2})+,\d{3}(\.\d*)?$"
+"""Groups of two digits above the thousands."""
+NOT_INDIAN = r"^[-+]?(\d{3}(,\d{3})+|\d{1,2}(,\d{3}){2,})(\.\d*)?$"
+LEAST_INDIAN = 2
+"""One alone may be a number that lost a digit."""
+UNGROUPED = r"^[-+]?\d{4,}([.,]\d*)?$"
+"""A number that has no marks between its groups, where a file has them."""
+THOUSAND_FOLD = 4.0
+"""A change of the logarithm that no price has, and a mark that is misread makes: it is 6.9."""
 CURRENCIES = "[$€£¥₹₩￥]|EUR|USD|GBP|CHF|JPY"
 CURRENCY = rf"^\s*([-+]?)\s*(?:{CURRENCIES})\s*|\s*(?:{CURRENCIES})\s*$"
 GROUP_MARKS = r"['\x{2019} \x{00a0}\x{202f}]"
@@ -41,11 +50,69 @@ def find_decimal(columns: Sequence[Any]) -> str | None:
     for column in columns:
         texts = _clean(column)
         texts = texts.filter(pc.not_equal(texts, ""))
-        english &= _all(pc.match_substring_regex(texts, ENGLISH))
+        english &= _all(_match_english(texts))
         continental &= _all(pc.match_substring_regex(texts, CONTINENTAL))
     if english == continental:
         return None
     return "." if english else ","
+
+
+def find_open_decimal(columns: Sequence[Any], volumes: Sequence[Any] = ()) -> str | None:
+    """Return the decimal mark of texts that are numbers with either one, such as 16.769.
+
+    Their sizes prove it where some have no groups although they are 1,000 and more, where volumes
+    prove their mark, or where one reading jumps between 999 and 1.000 and the other does not.
+
+    Parameters
+    ----------
+    columns : sequence of array of str
+        Prices, of which ``find_decimal`` shows no mark.
+    volumes : sequence of array of str
+        Volumes beside them.
+
+    Returns
+    -------
+    str or None
+        ``.`` or ``,``; None where nothing proves it.
+
+    Examples
+    --------
+    >>> find_open_decimal([["998", "1.003"]]), find_open_decimal([["16.769"]], [["12345"]])
+    (',', '.')
+    """
+    prices, volumes = [_clean(each) for each in columns], [_clean(each) for each in volumes]
+    if not any(_any_match(each, r"\.") for each in prices):
+        return None
+    if any(_any_match(each, UNGROUPED) for each in (*prices, *volumes)):
+        return "."
+    mark = find_decimal(volumes) if volumes else None
+    if any(_any_match(each, ",") for each in volumes) and mark is None:
+        mark = "."  # the comma is that of thousands
+    if mark is not None:
+        return mark
+    steps = {mark: max(_measure_step(read_numbers(each, mark)) for each in prices) for mark in ".,"}
+    if abs(steps["."] - steps[","]) < THOUSAND_FOLD:
+        return None
+    return min(steps, key=lambda mark: steps[mark])
+
+
+def _measure_step(numbers: np.ndarray) -> float:
+    """Return the largest change of the logarithm of numbers."""
+    present = numbers[numbers > 0]
+    return float(np.abs(np.diff(np.log(present))).max(initial=0.0))
+
+
+def _any_match(texts: Any, pattern: str) -> bool:
+    return pc.any(pc.match_substring_regex(texts, pattern)).as_py() is True
+
+
+def _match_english(texts: Any) -> Any:
+    """Return which texts are numbers with a decimal point; groups of India in all or in none."""
+    flags = pc.match_substring_regex(texts, ENGLISH)
+    are_indian = pc.match_substring_regex(texts, INDIAN)
+    if (pc.sum(are_indian).as_py() or 0) < LEAST_INDIAN or _any_match(texts, NOT_INDIAN):
+        return flags
+    return pc.or_(flags, are_indian)
 
 
 def _all(flags: Any) -> bool:
@@ -85,7 +152,9 @@ def read_numbers(column: Any, decimal: str) -> np.ndarray:
     [1234.5, 7.0, 12000.0, nan]
     """
     texts = _clean(column)
-    is_number = pc.match_substring_regex(texts, ENGLISH if decimal == "." else CONTINENTAL)
+    is_number = (
+        _match_english(texts) if decimal == "." else pc.match_substring_regex(texts, CONTINENTAL)
+    )
     is_number = pc.and_(is_number, pc.match_substring_regex(texts, r"\d"))
     other = "," if decimal == "." else "."
     plain = pc.replace_substring(texts, other, "")

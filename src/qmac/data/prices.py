@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -97,8 +98,13 @@ class Prices:
     @functools.cached_property
     def warnings(self) -> tuple[str, ...]:
         """What the reader says of the file, and what is odd in the prices, a sentence each."""
-        found = (anomaly.message for anomaly in find_anomalies(self.frame, self.name))
-        texts = map(shorten_note, (*self.origin.notes, *found))
+        notes = self.origin.notes
+        found = (
+            anomaly.message
+            for anomaly in find_anomalies(self.frame, self.name)
+            if not (anomaly.kind == "split" and _is_noted(anomaly.row, notes))
+        )
+        texts = map(shorten_note, (*notes, *found))
         return tuple(dict.fromkeys(texts))[:MOST_NOTES]
 
     def tail(self, bars: int) -> Prices:
@@ -195,6 +201,11 @@ class Prices:
                 " Use one, a Series of closes, or what qmac.read_prices returns."
             )
         return build_prices(read_table(data, DEFAULT, name), DEFAULT, name)
+
+
+def _is_noted(row: int | None, notes: Iterable[str]) -> bool:
+    """Return whether the reader has said of the split in a row that it is one."""
+    return any(f"row {row} (" in note and "djusted" in note for note in notes)
 
 
 def build_prices(table: Table, options: ReadOptions, name: str) -> Prices:

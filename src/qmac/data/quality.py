@@ -190,8 +190,8 @@ def describe_adjustment(frame: pd.DataFrame, name: str) -> str | None:
     row = int(np.abs(np.diff(np.log(ratios))).argmax()) + 1
     close, adjusted = frame["Close"].to_numpy(), frame[ADJUSTED].to_numpy()
     return (
-        f"{name}: {ADJUSTED} is not Close: from row {row} to {row + 1} ({frame.index[row]}) Close "
-        f"goes from {close[row - 1]:g} to {close[row]:g}, and {ADJUSTED} from "
+        f"{name}: {ADJUSTED} is not Close: from row {row} to row {row + 1} ({frame.index[row]}) "
+        f"Close goes from {close[row - 1]:g} to {close[row]:g}, and {ADJUSTED} from "
         f"{adjusted[row - 1]:g} to {adjusted[row]:g}. Close was read, with splits and dividends as "
         "moves of the price. Add --adjusted to take them out."
     )

@@ -15,7 +15,14 @@ import pyarrow.compute as pc
 from qmac.data.columns import DATE, INSTRUMENT, SPLIT, SYMBOL, TIME
 from qmac.data.date_texts import ORDERS, DayOrder, find_orders
 from qmac.data.layouts.find import Selection
-from qmac.data.numbers import EMPTY, GROUP_MARKS, find_decimal, read_numbers, read_volumes
+from qmac.data.numbers import (
+    EMPTY,
+    GROUP_MARKS,
+    find_decimal,
+    find_open_decimal,
+    read_numbers,
+    read_volumes,
+)
 from qmac.data.options import ReadOptions
 from qmac.data.origin import Origin
 from qmac.errors import PricesError
@@ -272,15 +279,41 @@ def _decide(
         is_float = role != "Volume" and pd.api.types.is_float_dtype(frame[each].dtype)
         if is_float and (frame[each].dropna() % 1 != 0).any() and _is_near(frame, texts, each):
             return "."
+    decimal = find_open_decimal([frame[each] for each in texts])
+    if decimal is not None:
+        return decimal
     for each in texts:
         marked = frame[each].astype("str").str.contains(OPEN_MARK).fillna(False)
         if marked.any():
             row = int(marked.to_numpy().argmax())
-            raise PricesError(
-                f"{name}: {columns[each]} is {frame[each].iloc[row]} in row {rows + row + 1}: the "
-                "mark may be a decimal or a thousands mark. Say which: --decimal , or --decimal ."
-            )
+            text = frame[each].iloc[row]
+            raise PricesError(describe_open_mark(name, columns[each], text, rows + row))
     return "."
+
+
+def describe_open_mark(name: str, role: str, text: str, row: int) -> str:
+    """Return why a number that may be two is refused.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table.
+    role : str
+        What its column holds.
+    text : str
+        The number.
+    row : int
+        Its row, from 0.
+
+    Returns
+    -------
+    str
+        With the options that say which it is.
+    """
+    return (
+        f"{name}: {role} is {text} in row {row + 1}: the mark may be a decimal or a thousands "
+        "mark. Say which: --decimal , or --decimal ."
+    )
 
 
 def _is_near(frame: pd.DataFrame, texts: list[Any], other: Any) -> bool:

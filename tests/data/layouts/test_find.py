@@ -218,3 +218,35 @@ def test_open_and_close_that_changed_places_are_no_layout():
     for lines in (bad, bad[::-1]):
         with pytest.raises(PricesError, match="no header"):
             select_text(lines, DEFAULT, "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("titles", "says"),
+    [
+        (["SPX Index,,"], "a line above the header: 'SPX Index,,'. Remove it, so that"),
+        (["SPX Index,,", "Start Date,2023-01-02,", ",,"], "3 lines above the header: .* them, so"),
+        (["Prices", "Source: a vendor, of 2024", "Period,D"], "3 lines above the header"),
+    ],
+)
+def test_all_lines_above_the_header_are_named_at_once(titles, says):
+    lines = [*titles, "Date,PX_LAST,Close", "2024-01-02,5,6", "2024-01-03,5,6"]
+    with pytest.raises(PricesError, match=f"{says}.*begins 'Date,PX_LAST,Close'"):
+        select_text(lines, DEFAULT, "a.csv")
+
+
+def write_side_by_side(closes):
+    rows = [",".join(map(str, row)) for row in closes]
+    lines = [f"2024-01-{day:02},{row}" for day, row in enumerate(rows, 2)]
+    return ["Date,SPY,VOO,IVV", *lines]
+
+
+def test_closes_of_similar_funds_are_told_from_bars():
+    """Bars have their open and close anywhere between high and low."""
+    funds = [(470 + day, round(0.9195 * (470 + day), 2), 472.4 + day) for day in range(11)]
+    found = select_text(write_side_by_side(funds), DEFAULT, "a.csv").selection
+    assert found.layout is SIDE_BY_SIDE
+    bars = [(462 + 5 * (day % 4), 460, 480) for day in range(10)]
+    middles = [(470, 460 - day, 480 + day) for day in range(10)]
+    for rows in (bars, middles, funds[:9]):
+        with pytest.raises(PricesError, match="no Close column"):
+            select_text(write_side_by_side(rows), DEFAULT, "a.csv")

@@ -34,7 +34,7 @@ def test_frame_of_the_example(layout, tmp_path):
 @pytest.mark.parametrize("name", WITH_SPLIT)
 def test_a_split_beside_adjusted_closes(name, tmp_path):
     raw = read_text(BY_NAME[name].example, tmp_path)["prices"]
-    assert any("Adj Close is not Close: from row 2 to 3" in note for note in raw.origin.notes)
+    assert any("Adj Close is not Close: from row 2 to row 3" in note for note in raw.origin.notes)
     assert not any("split factor" in note for note in raw.origin.notes)
     adjusted = read_text(BY_NAME[name].example, tmp_path, ReadOptions(adjusted=True))["prices"]
     assert adjusted.close.tolist() == [50.5, 51.0, 51.5]

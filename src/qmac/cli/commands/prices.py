@@ -45,7 +45,7 @@ def prices(
         _print_layouts(as_json=as_json)
         return
     check_prices_source(files, sample=sample)
-    symbols = find_symbols(files, Limits(), reading.options, sample=sample)
+    symbols = find_symbols(files, Limits(), reading, sample=sample)
     if as_json:
         streams.print_json(_build_answer(symbols))
     else:

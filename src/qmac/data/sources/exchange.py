@@ -195,7 +195,7 @@ class Exchange:
             kind = "answers that there are too many requests"
             limits = (self._ccxt.DDoSProtection, self._ccxt.RateLimitExceeded)
             if not isinstance(error, limits):
-                kind = f"cannot be reached ({type(error).__name__})"
+                kind = self._describe_fault(error)
             raise SourceBusyError(f"{place} {kind}") from error
         except self._ccxt.BaseError as error:
             reason = str(error).partition("\n")[0].removeprefix(f"{place} ")
@@ -203,6 +203,16 @@ class Exchange:
         except Exception as error:  # an answer of another form
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise SourceBusyError(f"{place}'s answer cannot be read: {reason}") from error
+
+    def _describe_fault(self, error: Exception) -> str:
+        """Return what is wrong with the network or the exchange, in words."""
+        faults = {
+            self._ccxt.RequestTimeout: "does not answer in time",
+            self._ccxt.OnMaintenance: "is under maintenance",
+            self._ccxt.ExchangeNotAvailable: "is not available for now",
+        }
+        kind = next((words for each, words in faults.items() if isinstance(error, each)), None)
+        return kind or "cannot be reached: the connection failed. Check the network"
 
 
 def _find_step(interval: str) -> int:
