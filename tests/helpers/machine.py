@@ -96,6 +96,11 @@ def counter(path, name=None):
     return int(words[0] if name is None else words[words.index(name) + 1])
 
 
+def read_header(out):
+    """Return the header of the first result of a run directory."""
+    return json.loads(next((out / "results").glob("*/result.json")).read_text())
+
+
 class Run:
     """``qmac`` in another process, in cgroups; its output, and the memory it takes."""
 
