@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from helpers.luck_answers import build_luck
 from helpers.series import frame, series
@@ -105,6 +106,14 @@ def test_series_are_checked_before_they_are_swept():
 
 def test_few_words_for_one_and_more_for_many():
     assert Lucks({"SPY": build_luck()}).sentences == []
-    many = Lucks({f"S{number}": build_luck() for number in range(50)}, 199)
-    assert many.sentences[0] == "Of 50 symbols 0 are below 0.05; 2.5 would be by luck alone."
-    assert "Sweep at least 999" in many.sentences[-1]
+    answers = {f"S{number}": build_luck() for number in range(50)}
+    text = "Of 50 symbols 0 are below 0.05; 2.5 would be by luck alone."
+    assert Lucks(answers).sentences == [text]
+    rare = build_luck(scores_by_null={"mirror": np.zeros(199)})
+    one, none, few = Lucks(answers | {"S7": rare}, 199).sentences
+    assert one.startswith("Of 50 symbols 1 is below") and "none stays" in none
+    assert "199 resamples are too few to tell" in few and "Sweep at least 999" in few
+    rarer = build_luck(scores_by_null={"mirror": np.zeros(1999)})
+    names = [f"S{number}" for number in range(7)]
+    _, several = Lucks(answers | dict.fromkeys(names, rarer), 1999).sentences
+    assert several.endswith("below 0.05 for S0, S1, S2, S3, S4 and 2 more.")

@@ -172,7 +172,7 @@ def describe_many(
         sentences.append(f"Adjusted for their number, p stays below {SMALL_P} for {shown}.")
     elif small:
         sentences.append(f"Adjusted for their number, none stays below {SMALL_P}.")
-    if not can_decide(count * tried, resamples):
+    if small and not can_decide(count * tried, resamples):
         enough = math.ceil(count * tried / SMALL_P) - 1
         sentences.append(
             f"{resamples:,} resamples are too few to tell: even the smallest p of so many symbols "

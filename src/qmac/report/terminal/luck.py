@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from qmac.errors import printable
@@ -20,7 +18,8 @@ LEAST_SHORT_BOUND = 0.1
 ROW_NAMES = {"shuffle": "random order", "mirror": "random direction"}
 """Null hypotheses in the table, below the heading ``moves in``."""
 
-HEADINGS = ("at least\nas good", "\np", "\n95 % interval", "best of\n5 %", "them:\n50 %", "\n95 %")
+QUANTILES = {"best: 5 %": "q05", "50 %": "q50", "95 %": "q95"}
+"""Columns of the best values of random markets, by their headings."""
 
 
 def show_luck(luck: Luck, console: Console) -> None:
@@ -34,20 +33,17 @@ def show_luck(luck: Luck, console: Console) -> None:
         Where it is printed.
     """
     show_line(printable(luck.headline), console)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("\nmoves in", no_wrap=True)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right")
-    for row in luck.table.to_dict("records"):
-        cells = [
-            ROW_NAMES.get(row["null"], row["null"]),
-            f"{row['at_least']:,} of {row['resamples']:,}",
-            f"{row['p']:.3f}",
-            _format_interval(row["low"], row["high"]),
-            *(format_value(luck.objective, row[name]) for name in ("q05", "q50", "q95")),
-        ]
-        table.add_row(*map(Text, map(printable, cells)))
-    console.print(table)
+    rows = luck.table.to_dict("records")
+    columns = [
+        Column("moves in", [ROW_NAMES.get(row["null"], row["null"]) for row in rows]),
+        Column("as good", [f"{row['at_least']:,} of {row['resamples']:,}" for row in rows]),
+        Column("p", [f"{row['p']:.3f}" for row in rows]),
+        Column("95 % interval", [_format_interval(row["low"], row["high"]) for row in rows]),
+    ]
+    for heading, name in QUANTILES.items():
+        cells = [format_value(luck.objective, row[name]) for row in rows]
+        columns.append(Column(heading, cells))
+    console.print(build_fitted_table(columns, 3, console, left=1, gap=2))
     for sentence in luck.sentences:
         show_line(printable(sentence), console)
 
