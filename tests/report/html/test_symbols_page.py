@@ -37,7 +37,7 @@ def test_ps_are_shown_where_there_are_any(swept, swept_luck, tmp_path):
     page = results.report(tmp_path / "none.html").read_text()
     assert "<th" in page and ">p, adjusted</th>" not in page
     page = results.report(tmp_path / "all.html", each=True, luck={"X": swept_luck}).read_text()
-    assert ">p, adjusted</th>" in page
+    assert ">p, adjusted</th>" in page and "share of random markets" in page
     assert without_data(page).count(f'<td data-value="{swept_luck.p}">{swept_luck.p:.3f}</td>') == 2
     assert "random-markets" in (tmp_path / "all-X.html").read_text()
 

@@ -9,8 +9,9 @@ from helpers.series import frame, series
 import qmac
 from qmac.errors import OptionError, ResultError
 from qmac.report.sections.distribution import summarize_distribution
-from qmac.report.sections.symbols import _adjust_ps, build_symbols
+from qmac.report.sections.symbols import _count_resamples, build_symbols
 from qmac.results.collection import Results
+from qmac.robustness.luck import RESAMPLES
 from qmac.storage.json_text import to_json_values
 
 
@@ -41,15 +42,23 @@ def test_the_p_of_symbols_that_have_one(results):
         build_symbols(results, answers={"flat": answer})
 
 
-def test_ps_are_adjusted_for_the_number_of_symbols():
-    answers = {name: build_luck(stop_after=None) for name in "abc"}
-    assert _adjust_ps(answers) == dict.fromkeys("abc", min(1.0, 3 * answers["a"].p))
-    assert _adjust_ps({}) == {}
+def test_ps_are_adjusted_for_the_number_of_symbols(swept, swept_luck):
+    results = Results(dict.fromkeys("abc", lambda: swept), {})
+    found = build_symbols(results, answers=dict.fromkeys("abc", swept_luck))
+    assert [row.adjusted_p for row in found.rows] == [min(1.0, 3 * swept_luck.p)] * 3
+    assert found.luck[0].startswith("Of 3 symbols 0 are below 0.05")
+    assert build_symbols(results).luck == ()
+
+
+def test_resamples_are_those_of_an_answer_that_was_not_stopped():
+    assert _count_resamples({"a": build_luck()}) == 29
+    stopped = {"shuffle": build_luck().scores_by_null["shuffle"]}
+    assert _count_resamples({"a": build_luck(scores_by_null=stopped)}) == RESAMPLES
 
 
 def test_keys_of_the_json(results):
     values = to_json_values(build_symbols(results, "runs/first").to_dict())
-    assert list(values) == ["directory", "asked", "rows", "left_out"]
+    assert list(values) == ["directory", "asked", "rows", "left_out", "luck"]
     assert values["asked"]["objective"] == "total_return" and len(values["rows"]) == 2
 
 

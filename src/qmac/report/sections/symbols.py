@@ -13,8 +13,9 @@ from qmac.report.sections.luck import check_luck
 from qmac.report.sections.settings import Settings, build_settings, drop_midnight
 from qmac.results.collection import Results
 from qmac.results.result import Result
-from qmac.robustness.chance import adjust_holm
+from qmac.robustness.luck import RESAMPLES
 from qmac.robustness.luck_answer import Luck
+from qmac.robustness.lucks import Lucks
 from qmac.strategy.grid import Combination
 from qmac.strategy.metrics import METRICS
 
@@ -53,6 +54,8 @@ class Symbols:
     """Settings of the first symbol: objective, grid and rules are those of all."""
     rows: tuple[SymbolRow, ...]
     left_out: tuple[str, ...]
+    luck: tuple[str, ...]
+    """What the answers about luck say together, in words."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers behind the page.
@@ -67,6 +70,7 @@ class Symbols:
             "asked": self.settings,
             "rows": self.rows,
             "left_out": self.left_out,
+            "luck": self.luck,
         }
 
 
@@ -102,14 +106,15 @@ def build_symbols(
         If an answer is about another result.
     """
     settings, rows = None, []
-    answers = answers or {}
-    adjusted = _adjust_ps(answers)
+    lucks = Lucks(answers or {}, _count_resamples(answers or {}))
+    adjusted = lucks.table["adjusted_p"].to_dict() if lucks else {}
     for symbol, result in results.items():
         if settings is None:
             settings = build_settings(result)
-        if symbol in answers:
-            check_luck(answers[symbol], result)
-        ps = (answers[symbol].p, adjusted[symbol]) if symbol in answers else (math.nan, math.nan)
+        ps = (math.nan, math.nan)
+        if symbol in lucks:
+            check_luck(lucks[symbol], result)
+            ps = (lucks[symbol].p, adjusted[symbol])
         rows.append(_build_row(symbol, result, ps, (links or {}).get(symbol, "")))
     if settings is None:
         raise ResultError(
@@ -117,12 +122,19 @@ def build_symbols(
             "Resume the run first: qmac.resume(directory)."
         )
     left_out = [*results.left_out.values(), results.describe_missing()]
-    return Symbols(directory, settings, tuple(rows), tuple(filter(None, left_out)))
+    return Symbols(
+        directory,
+        settings,
+        tuple(rows),
+        tuple(filter(None, left_out)),
+        tuple(lucks.sentences) if lucks else (),
+    )
 
 
-def _adjust_ps(answers: Mapping[str, Luck]) -> dict[str, float]:
-    adjusted = adjust_holm([answer.p for answer in answers.values()])
-    return dict(zip(answers, adjusted.tolist(), strict=True))
+def _count_resamples(answers: Mapping[str, Luck]) -> int:
+    """Return how many random markets there are of each kind, as far as the answers show it."""
+    counts = [each for answer in answers.values() for each in answer.counts.values()]
+    return max((each.resamples for each in counts if not each.is_stopped), default=RESAMPLES)
 
 
 def _build_row(symbol: str, result: Result, ps: tuple[float, float], link: str) -> SymbolRow:
