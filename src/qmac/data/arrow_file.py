@@ -12,7 +12,7 @@ import pandas as pd
 
 from qmac.data import frames
 from qmac.data.arrow_sizes import read_unpacked_size
-from qmac.data.containers import Content, MemoryCheck
+from qmac.data.containers import MemoryCheck, PriceFile
 from qmac.data.csv_file import BYTES_PER_ROW, BYTES_PER_TEXT
 from qmac.data.options import ReadOptions
 from qmac.data.origin import FRAME, Origin
@@ -26,21 +26,13 @@ MOST_TEXT_BYTES = 1024
 """A longer text is neither a date nor a symbol; kept once, it may stand in every row."""
 
 
-def read_parquet(
-    content: Content, path: Path, options: ReadOptions, check_memory: MemoryCheck
-) -> Table:
+def read_parquet(file: PriceFile) -> Table:
     """Return the columns of a Parquet file that prices are made of.
 
     Parameters
     ----------
-    content : Content
+    file : PriceFile
         The open file.
-    path : Path
-        Its name.
-    options : ReadOptions
-        What the user says of it.
-    check_memory : callable
-        Refuses what does not fit into memory.
 
     Returns
     -------
@@ -54,9 +46,10 @@ def read_parquet(
     """
     import pyarrow.parquet
 
-    stream = content.load(check_memory)
-    with pyarrow.parquet.ParquetFile(stream) as file:
-        metadata, schema = file.metadata, file.schema_arrow
+    path, options = file.path, file.options
+    stream = file.content.load(file.check_memory)
+    with pyarrow.parquet.ParquetFile(stream) as parquet:
+        metadata, schema = parquet.metadata, parquet.schema_arrow
     rows = metadata.num_rows
     groups = [metadata.row_group(place).num_rows for place in range(metadata.num_row_groups)]
     if min(groups, default=0) < 0 or sum(groups) != rows:
@@ -68,7 +61,7 @@ def read_parquet(
     columns = _find_needed(schema, options, str(path))
     fields = [each for each in schema if not columns or each.name in columns]
     unpacked = 2 * _sum_sizes(metadata, columns)
-    _check_rows(path, rows, fields, unpacked, check_memory)
+    _check_rows(path, rows, fields, unpacked, file.check_memory)
     _check_texts(stream, [each.name for each in fields if _is_text(each.type)], str(path))
     stream.seek(0)
     frame = pd.read_parquet(stream, columns=columns, page_checksum_verification=True)
@@ -137,21 +130,13 @@ def _name_source(table: Table, metadata: Mapping[bytes, bytes]) -> Table:
     return replace(table, selection=replace(table.selection, layout=layout))
 
 
-def read_feather(
-    content: Content, path: Path, options: ReadOptions, check_memory: MemoryCheck
-) -> Table:
+def read_feather(file: PriceFile) -> Table:
     """Return the columns of a Feather file, or another of Arrow, that prices are made of.
 
     Parameters
     ----------
-    content : Content
+    file : PriceFile
         The open file.
-    path : Path
-        Its name.
-    options : ReadOptions
-        What the user says of it.
-    check_memory : callable
-        Refuses what does not fit into memory.
 
     Returns
     -------
@@ -165,22 +150,23 @@ def read_feather(
     """
     import pyarrow as pa
 
-    stream = content.load(check_memory)
+    path, options = file.path, file.options
+    stream = file.content.load(file.check_memory)
     unpacked = read_unpacked_size(stream)
-    check_memory(f"{path}: reading {unpacked:,} bytes", 2 * unpacked)
+    file.check_memory(f"{path}: reading {unpacked:,} bytes", 2 * unpacked)
     stream.seek(0)
-    with pa.ipc.open_file(stream) as file:
-        schema = file.schema
+    with pa.ipc.open_file(stream) as feather:
+        schema = feather.schema
     columns = _find_needed(schema, options, str(path))
     fields = [each for each in schema if not columns or each.name in columns]
     chosen = pa.ipc.IpcReadOptions(
         included_fields=[place for place, each in enumerate(schema) if each in fields]
     )
     stream.seek(0)
-    with pa.ipc.open_file(stream, options=chosen) as file:
-        table = file.read_all()
+    with pa.ipc.open_file(stream, options=chosen) as feather:
+        table = feather.read_all()
     table.validate(full=True)  # of damage: places of texts may be outside of them
-    _check_rows(path, table.num_rows, fields, 2 * unpacked, check_memory)
+    _check_rows(path, table.num_rows, fields, 2 * unpacked, file.check_memory)
     frame = _expand_texts(table.to_pandas(), str(path))
     return frames.read_table(frame, options, str(path), is_file=True)
 

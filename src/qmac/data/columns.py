@@ -38,7 +38,7 @@ SPLIT_NAMES = tuple(
     f"split{mark}{word}" for word in ("coefficient", "factor", "ratio") for mark in ("_", " ", "")
 )
 """Not ``Stock Splits``: the closes beside it are adjusted."""
-BAR_WORDS = re.compile(
+HEADING_WORDS = re.compile(
     r"(?<![a-z])(open|high|low|close|last|price|max|min|avg|mean|value|vol|volume|turnover|amount|bid|ask|mid|settle"
     r"|vwap|trades|count|change|return|index|level|average|adj|adjusted|dividends?|splits?|spread"
     r"|oi|interest|year|month|week|hour|row|id|sma|ema|rsi|macd|atr|obv|signal|position"
@@ -222,4 +222,4 @@ def is_word_of_bars(name: str) -> bool:
         True for ``"Last Price"``, False for ``"SPY"``.
     """
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)  # BidPrice
-    return BAR_WORDS.search(words.lower()) is not None
+    return HEADING_WORDS.search(words.lower()) is not None

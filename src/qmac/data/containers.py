@@ -9,10 +9,12 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 
 from qmac.data.foreign import check_members, clean
+from qmac.data.options import ReadOptions
 from qmac.errors import PricesError
 
 WRITER_SECONDS = 3.0
@@ -206,6 +208,23 @@ class Content:
             whole.write(block)
         whole.seek(0)
         return whole
+
+
+@dataclass(frozen=True)
+class PriceFile:
+    """An open file of prices, and how it is read."""
+
+    content: Content
+    path: Path
+    options: ReadOptions
+    """What the user says of it."""
+    check_memory: MemoryCheck = admit_all
+    """Refuses what does not fit into memory."""
+
+    @property
+    def name(self) -> str:
+        """Path as a text, for messages."""
+        return str(self.path)
 
 
 def _read_head(stream: Any) -> bytes:

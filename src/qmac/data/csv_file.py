@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from qmac.data.columns import DATE, INSTRUMENT, PRICES, SYMBOL, TIME
-from qmac.data.containers import Content, MemoryCheck
+from qmac.data.containers import PriceFile
 from qmac.data.encodings import Text
 from qmac.data.layouts.find import LAYOUTS, SEPARATORS, TextSelection, select_text, show_lines
 from qmac.data.layouts.layout import split_line
@@ -47,21 +47,13 @@ HEAD_BYTES = 2**17
 """They begin within so many bytes: blank lines may be any number."""
 
 
-def read_csv(
-    content: Content, path: Path, options: ReadOptions, check_memory: MemoryCheck
-) -> Table:
+def read_csv(file: PriceFile) -> Table:
     """Return the columns of a CSV file that prices are made of, block after block.
 
     Parameters
     ----------
-    content : Content
+    file : PriceFile
         The open file.
-    path : Path
-        Its name.
-    options : ReadOptions
-        What the user says of it.
-    check_memory : callable
-        Refuses what does not fit into memory.
 
     Returns
     -------
@@ -73,7 +65,7 @@ def read_csv(
     PricesError
         If its layout is not known, or a row has more or fewer fields than the header.
     """
-    name = str(path)
+    content, options, name = file.content, file.options, file.name
     encoded = Text(content.stream, content.head, name)
     blocks = _check_bytes(read_blocks(encoded, name), encoded, name)
     first = next((block.lstrip(b"\r\n") for block in blocks if not block.isspace()), b"")
@@ -91,15 +83,15 @@ def read_csv(
         rows += lines.check(block, rows, name) if block and not block.isspace() else 0
         piece = parser.parse(block, before)
         total = int(rows / content.progress)
-        check_memory(
-            f"{path}: reading about {total:,} rows",
+        file.check_memory(
+            f"{name}: reading about {total:,} rows",
             total * (BYTES_PER_ROW + texts * BYTES_PER_TEXT) - held,
         )
         held += int(piece.memory_usage().sum())
         pieces.append(piece)
         last = block or last
     if not content.is_checked and not last.endswith(b"\n") and parser.is_last_needed:
-        _note_missing_newline(path, layout, pieces[-1])
+        _note_missing_newline(file.path, layout, pieces[-1])
     frame = pieces[0] if len(pieces) == 1 else pd.concat(pieces, ignore_index=True)
     return Table(frame, layout.selection, notes=(*encoded.notes, *parser.notes))
 

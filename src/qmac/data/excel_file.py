@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from qmac.data.containers import Content, MemoryCheck
+from qmac.data.containers import Content, MemoryCheck, PriceFile
 from qmac.data.csv_file import HEAD_LINES
 from qmac.data.foreign import clean
 from qmac.data.layouts.find import select_text
@@ -27,21 +26,13 @@ ROW_BYTES = 8
 SHEETS = "xl/worksheets/"
 
 
-def read_xlsx(
-    content: Content, path: Path, options: ReadOptions, check_memory: MemoryCheck
-) -> Table:
+def read_xlsx(file: PriceFile) -> Table:
     """Return the columns of a sheet that prices are made of.
 
     Parameters
     ----------
-    content : Content
-        The open file.
-    path : Path
-        Its name.
-    options : ReadOptions
-        What the user says of it; ``sheet`` is the name of the sheet.
-    check_memory : callable
-        Refuses what does not fit into memory.
+    file : PriceFile
+        The open file; the option ``sheet`` names the sheet.
 
     Returns
     -------
@@ -58,17 +49,17 @@ def read_xlsx(
         import openpyxl
     except ModuleNotFoundError:
         raise PricesError(
-            f"{path}: reading .xlsx needs openpyxl. Install it: pip install 'qmac[xlsx]'."
+            f"{file.name}: reading .xlsx needs openpyxl. Install it: pip install 'qmac[xlsx]'."
         ) from None
-    _check_size(content, check_memory)
-    content.stream.seek(0)
+    _check_size(file.content, file.check_memory)
+    file.content.stream.seek(0)
     # not calamine, although it takes a sixth of the time: it holds all cells of a sheet up to the
     # last, so that one cell far away, in a file of 5 KB, ends the process
-    workbook = openpyxl.load_workbook(content.stream, read_only=True, data_only=True)
+    workbook = openpyxl.load_workbook(file.content.stream, read_only=True, data_only=True)
     sheets = {sheet.title: sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"}
-    sheet = _choose_sheet(sheets, options, str(path))
-    lines = write_rows(_read_rows(sheet, options, str(path)))
-    return read_rows(lines, path, options, check_memory)
+    sheet = _choose_sheet(sheets, file.options, file.name)
+    lines = write_rows(_read_rows(sheet, file.options, file.name))
+    return read_rows(lines, file)
 
 
 def _check_size(content: Content, check_memory: MemoryCheck) -> None:

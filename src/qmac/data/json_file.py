@@ -6,14 +6,12 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from qmac.data.columns import DATE, DATE_NAMES, normalize_name
-from qmac.data.containers import Content, MemoryCheck
+from qmac.data.containers import Content, MemoryCheck, PriceFile
 from qmac.data.encodings import Text
 from qmac.data.foreign import clean
-from qmac.data.options import ReadOptions
 from qmac.data.table import Table
 from qmac.data.text_rows import read_rows, write_rows
 from qmac.errors import PricesError
@@ -65,21 +63,13 @@ def is_json(head: bytes) -> bool:
     return BEGINNING.match(head) is not None
 
 
-def read_json(
-    content: Content, path: Path, options: ReadOptions, check_memory: MemoryCheck
-) -> Table:
+def read_json(file: PriceFile) -> Table:
     """Return the columns of bars in JSON that prices are made of.
 
     Parameters
     ----------
-    content : Content
+    file : PriceFile
         The open file.
-    path : Path
-        Its name.
-    options : ReadOptions
-        What the user says of it.
-    check_memory : callable
-        Refuses what does not fit into memory.
 
     Returns
     -------
@@ -91,9 +81,9 @@ def read_json(
     PricesError
         If it is damaged, an answer without prices, or nothing proves where the closes are.
     """
-    name = str(path)
-    encoded = Text(content.stream, content.head, name)
-    text = _load(content, encoded, check_memory)
+    name = file.name
+    encoded = Text(file.content.stream, file.content.head, name)
+    text = _load(file.content, encoded, file.check_memory)
     bars = _take_header(_find_table(_parse(text, name), name))
     cells = len(bars.rows) * len(bars.names or ())
     if cells > len(text):
@@ -104,7 +94,7 @@ def read_json(
     lines = write_rows(_fill(bars, name))
     notes = (*encoded.notes, *bars.notes)
     del text, bars
-    return replace(read_rows(lines, path, options, check_memory), notes=notes)
+    return replace(read_rows(lines, file), notes=notes)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from qmac.data.containers import (
     USE,
     Content,
     MemoryCheck,
+    PriceFile,
     admit_all,
     name_series,
     open_content,
@@ -31,7 +32,7 @@ from qmac.data.prices import Prices, build_prices
 from qmac.data.table import Table
 from qmac.errors import PricesError
 
-Reader = Callable[[Content, Path, ReadOptions, MemoryCheck], Table]
+Reader = Callable[[PriceFile], Table]
 EXCEL = "an Excel file (.xlsx)"
 READERS: dict[str, Reader] = {
     "Parquet": read_parquet,
@@ -114,7 +115,7 @@ def read_table(
                     f"{path} is no .xlsx file, and has no sheet {describe(options.sheet)}. "
                     "Omit --sheet."
                 )
-            return READERS[kind](content, path, options, check_memory)
+            return READERS[kind](PriceFile(content, path, options, check_memory))
     except PricesError:
         raise
     except Exception as error:  # pandas, pyarrow and zlib raise anything at damage

@@ -6,11 +6,9 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from qmac.data.containers import Content, MemoryCheck
+from qmac.data.containers import Content, PriceFile
 from qmac.data.csv_file import read_csv
-from qmac.data.options import ReadOptions
 from qmac.data.table import Table
 
 
@@ -38,19 +36,15 @@ def write_rows(rows: Iterable[Sequence[str]]) -> bytes:
     return file.getvalue().encode("utf-8", "replace")
 
 
-def read_rows(text: bytes, path: Path, options: ReadOptions, check_memory: MemoryCheck) -> Table:
+def read_rows(text: bytes, file: PriceFile) -> Table:
     """Return the table in lines that ``write_rows`` wrote.
 
     Parameters
     ----------
     text : bytes
         Lines of CSV.
-    path : Path
+    file : PriceFile
         Where they are from.
-    options : ReadOptions
-        What the user says of it.
-    check_memory : callable
-        Refuses what does not fit into memory.
 
     Returns
     -------
@@ -62,6 +56,6 @@ def read_rows(text: bytes, path: Path, options: ReadOptions, check_memory: Memor
     PricesError
         If its layout is not known, or a row has more or fewer cells than the header.
     """
-    file = io.BytesIO(text)
-    content = Content(str(path), file, file, len(text), is_checked=True, is_seekable=True)
-    return read_csv(content, path, replace(options, separator=None), check_memory)
+    stream = io.BytesIO(text)
+    content = Content(file.name, stream, stream, len(text), is_checked=True, is_seekable=True)
+    return read_csv(replace(file, content=content, options=replace(file.options, separator=None)))

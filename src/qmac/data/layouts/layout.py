@@ -9,11 +9,18 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 
-from qmac.data.columns import INSTRUMENT, ROLE_BY_WORD, ROLES, SYMBOL, Column, normalize_name
+from qmac.data.columns import (
+    INSTRUMENT,
+    PRICES,
+    ROLE_BY_WORD,
+    ROLES,
+    SYMBOL,
+    Column,
+    normalize_name,
+)
 
 MORE = "..."
 """Last in a header: more columns may follow."""
-BAR_WORDS = ("open", "high", "low", "close")
 FEWEST_PAIRS = 3
 """Bars in a row that show whether they open where the last one closed."""
 ROW_NUMBERS = ("", "Unnamed: 0")
@@ -103,7 +110,7 @@ class Layout:
     def bar_places(self) -> dict[str, int]:
         """Places of the prices in a row without a header."""
         words = self.columns.split(",")
-        return {word: words.index(word) for word in BAR_WORDS if word in words}
+        return {word: words.index(word) for word in map(str.lower, PRICES) if word in words}
 
     @cached_property
     def _footer(self) -> re.Pattern[bytes]:
