@@ -17,13 +17,17 @@ from qmac.strategy.request import check_request
 
 def test_it_is_longer_with_more_of_everything():
     plan = Plan.check()
-    one = estimate_duration(1.0, 1000, plan, 1)
+    one = estimate_duration(1.0, 1000, "total_return", plan, 1)
     assert 0 < one.low < one.high
-    assert estimate_duration(2.0, 1000, plan, 1).high > one.high
-    assert estimate_duration(1.0, 2000, plan, 1).high > one.high
-    assert estimate_duration(1.0, 1000, plan, 2).high == one.high / 2
-    assert estimate_duration(1.0, 1000, Plan.check(nulls="mirror"), 1).high == one.high / 2
-    never = estimate_duration(1.0, 1000, Plan.check(stop_after=None), 1)
+    assert estimate_duration(2.0, 1000, "total_return", plan, 1).high > one.high
+    assert estimate_duration(1.0, 2000, "total_return", plan, 1).high > one.high
+    assert estimate_duration(1.0, 1000, "total_return", plan, 2).high == one.high / 2
+    assert (
+        estimate_duration(1.0, 1000, "total_return", Plan.check(nulls="mirror"), 1).high
+        == one.high / 2
+    )
+    assert estimate_duration(1.0, 1000, "sharpe_ratio", plan, 1).high > one.high
+    never = estimate_duration(1.0, 1000, "total_return", Plan.check(stop_after=None), 1)
     assert never.low == never.high == one.high
 
 

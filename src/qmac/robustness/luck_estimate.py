@@ -15,12 +15,12 @@ from qmac.runtime.monitoring.status import format_duration
 from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.probes import Probe
 
-HALF_BARS = 4500
-"""Bars of which a random market takes half the time of a whole sweep. Measured: 0.10 of it at 800
-bars, 0.21 at 2,000, 0.36 at 5,031 with total_return, and 1.5 to 1.8 times as much with
-sharpe_ratio."""
-FIXED_SECONDS = 0.006
-"""For each random market, on one thread: prices, averages and crosses."""
+HALF_BARS, OTHER_HALF_BARS = 8500, 4500
+"""Bars of which a random market takes half the time of a whole sweep, with total_return and with
+other objectives. Measured with total_return: 0.10 of it at 800 bars, 0.21 at 2,000, 0.36 at 5,031;
+with sharpe_ratio 1.5 to 1.8 times as much."""
+FIXED_SECONDS = 0.012
+"""For each random market, on one thread: prices, averages and crosses. For 51 windows."""
 LUCKY_P = 0.5
 """A p at which counting stops early: many a winner is no better than half of the random markets."""
 RECORD_BYTES = 200
@@ -43,7 +43,9 @@ class Duration:
         return low if low == high else f"{low} to {high}"
 
 
-def estimate_duration(cpu_seconds: float, bars: int, plan: Plan, threads: int) -> Duration:
+def estimate_duration(
+    cpu_seconds: float, bars: int, objective: str, plan: Plan, threads: int
+) -> Duration:
     """Return how long the random markets of one sweep take.
 
     Parameters
@@ -52,6 +54,8 @@ def estimate_duration(cpu_seconds: float, bars: int, plan: Plan, threads: int) -
         Of the sweep itself, of all threads together.
     bars : int
         Its bars.
+    objective : str
+        Metric that ranks combinations.
     plan : Plan
         How random markets are drawn and counted.
     threads : int
@@ -62,7 +66,8 @@ def estimate_duration(cpu_seconds: float, bars: int, plan: Plan, threads: int) -
     Duration
         About.
     """
-    each = cpu_seconds * bars / (bars + HALF_BARS) + FIXED_SECONDS
+    half = HALF_BARS if objective == "total_return" else OTHER_HALF_BARS
+    each = cpu_seconds * bars / (bars + half) + FIXED_SECONDS
     most = few = plan.resamples
     if plan.stop_after is not None:
         few = min(most, round(plan.stop_after / LUCKY_P))
@@ -168,7 +173,8 @@ def estimate_luck(job: Job, plan: Plan, limits: Limits, threads: int) -> LuckEst
     bars = {task: len(job.series(task)) for task in job.tasks}
     longest = max(bars, key=lambda task: bars[task])
     mean = round(sum(bars.values()) / len(bars))
-    one = estimate_duration(sweep.cpu_seconds / len(bars), mean, plan, sweep.threads)
+    objective, cpu_seconds = job.request.objective, sweep.cpu_seconds / len(bars)
+    one = estimate_duration(cpu_seconds, mean, objective, plan, sweep.threads)
     series = job.prepare(job.series(longest))
     each = resample_bytes(series, job.request.grid, job.build_spec(series))
     count = len(plan.nulls) * plan.resamples

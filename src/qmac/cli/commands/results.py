@@ -322,7 +322,7 @@ def print_luck_hint(results: Any, words: Sequence[str], threads: int) -> None:
         if result.best is None or result.failed or result.prices["averages"] == "own":
             continue
         seconds, bars = result.elapsed * result.threads, result.prices["bars"]
-        durations.append(estimate_duration(seconds, bars, plan, threads))
+        durations.append(estimate_duration(seconds, bars, result.objective, plan, threads))
     if durations:
         command = " ".join(map(shell_quote, ["qmac", "luck", *words]))
         _print_plain(f"is it luck? {command} (about {add_durations(durations).text})")
