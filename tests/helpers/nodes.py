@@ -16,6 +16,7 @@ from pathlib import Path
 from qmac.runtime.cluster.driver import ClusterExecutor, Nodes
 from qmac.runtime.cluster.messages import (
     Done,
+    Drop,
     Expel,
     Failed,
     Grant,
@@ -45,12 +46,19 @@ class Slow(importlib.abc.MetaPathFinder):
                     time.sleep(seconds * (batch[1] - batch[0]))
                 return evaluate(worker, batch)
             Worker.evaluate = slowly
+            from qmac.robustness.resample_sweep import ResampleSweep
+            compute = ResampleSweep.compute_score
+            def compute_slowly(sweep, part, stop):
+                with open(os.environ["QMAC_TEST_CELL_SECONDS"]) as file:
+                    time.sleep(float(file.read()))
+                return compute(sweep, part, stop)
+            ResampleSweep.compute_score = compute_slowly
 
 sys.meta_path.insert(0, Slow())
 """
-"""``sitecustomize`` of every process of a raylet: cells take time, so that tests can break in.
+"""``sitecustomize`` of every process of a raylet: work takes time, so that tests can break in.
 
-How long, is read from the file that the variable names, before each batch of cells.
+How long each cell and part takes, is read from the file that the variable names, before each batch of cells.
 """
 
 
@@ -122,11 +130,11 @@ class LocalNodes(Nodes):
         self.events, self.actions, self.fault = queue.SimpleQueue(), [], fault
         self.count, self.threads, self.generation, self.created = count, threads, 0, 0
 
-    def begin(self, evaluator):
+    def begin(self, payload):
         self.generation += 1
-        self.evaluator, self.checksum, self.events = (
-            evaluator,
-            evaluator.compute_checksum(),
+        self.payload, self.checksum, self.events = (
+            payload,
+            payload.compute_checksum(),
             queue.SimpleQueue(),
         )
         self.members = {}
@@ -152,7 +160,7 @@ class LocalNodes(Nodes):
                     events.put(Lost(name, "gone"))
                     return
                 result = copy.deepcopy(
-                    node.work(lease, self.generation, self.checksum, lambda: self.evaluator)
+                    node.work(lease, self.generation, self.checksum, lambda: self.payload)
                 )
             except Exception as error:
                 events.put(Failed(name, lease.number, str(error)))
@@ -179,6 +187,8 @@ class LocalNodes(Nodes):
                 self.events.put(Heard(name, reading.lease, reading.swept, reading.paused, reading))
             case Recall(name):
                 self.members[name][0].recall()
+            case Drop(name, number):
+                self.members[name][0].drop(number)
             case Expel(name):
                 self.members.pop(name)[1].put(None)
                 self.join()

@@ -80,10 +80,13 @@ class World:
         self.epoch += 1
         self.stalled_until = 0.0
         self.counted = self.saved.copy()
-        self.machine, self.leased = ls.Leases(self.work, self.counted > 0), set()
+        self.machine, self.leased = self.build_machine(), set()
         self.processes = {}
         for speed in self.speeds:
             self.join(speed, 0.1)
+
+    def build_machine(self):
+        return ls.Leases(self.work, self.counted > 0)
 
     def join(self, speed, after):
         self.incarnation += 1
@@ -288,3 +291,63 @@ class World:
         self.at(1.0, "tick")
         if self.driver_dies:
             self.at(self.dice.random() * 60, "driver dies")
+
+
+class PartWorld(World):
+    """A cluster that does parts of some sequences, which end once enough of them are done."""
+
+    spans = ()
+    waived = ()
+    dropped = 0
+
+    def build_machine(self):
+        if not self.spans:
+            self.work = np.ones(self.cells, np.int64)
+            dice = random.Random(self.cells)
+            edges = sorted({0, self.cells // 3, 2 * self.cells // 3, self.cells})
+            self.spans = list(zip(edges, edges[1:]))
+            self.enough = [dice.choice([1, 5, 40, 1000]) for _ in self.spans]
+            self.waived = np.zeros(self.cells, bool)
+        terms = ls.LeaseTerms(2.0, 90.0, fills_threads=True)
+        starts = [first for first, _ in self.spans]
+        return ls.Leases(self.work, (self.counted > 0) | self.waived, starts, terms)
+
+    def check(self):
+        places = self.counted.copy()
+        for lease in self.machine.outstanding:
+            assert any(first <= lease.first < lease.last <= last for first, last in self.spans)
+            places[lease.first : lease.last] += 1
+        assert (places[self.waived] <= 1).all()
+        for piece in self.machine.free.pieces:
+            places[piece.first : piece.last] += 1
+        for cell in self.machine.failed:
+            places[cell] += 1
+        assert (places[~self.waived] == 1).all(), places
+        assert (places[self.waived] <= 1).all(), places
+
+    def do(self, action):
+        super().do(action)
+        if isinstance(action, ms.Accept):
+            for (first, last), enough in zip(self.spans, self.enough):
+                if self.counted[first:last].sum() >= enough and not self.waived[first:last].all():
+                    self.waived[first:last] = True
+                    for drop in self.machine.waive(first, last):
+                        self.at(0.01, "drop", self.processes[drop.node], drop.number)
+
+    def on_drop(self, process, number):
+        waiting = [lease for lease in process.queue if lease.number == number]
+        process.queue = [lease for lease in process.queue if lease.number != number]
+        if process.alive and (waiting or process.number == number):
+            self.dropped += 1
+            self.send(ms.Done(process.name, number, (), 0.0))
+            if not waiting:
+                self.go_on(process)
+
+    def go_on(self, process):
+        process.number = 0
+        if process.queue:
+            self.start(process)
+
+    def on_ends(self, process, lease):
+        if process.number == lease.number:
+            super().on_ends(process, lease)

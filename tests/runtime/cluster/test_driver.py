@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from helpers.nodes import LocalClusterExecutor
+from helpers.part_work import EXPECTED, Counting, build_queue
 from helpers.series import frame, series
 from helpers.sweeps import evaluator_of
 from helpers.terminal import inside
@@ -14,8 +15,10 @@ from helpers.terminal import inside
 import qmac
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import InputError, OptionError, Stopped
-from qmac.runtime.cluster import driver, leases
-from qmac.runtime.cluster.messages import Grant
+from qmac.runtime.cluster import accounts, driver, leases
+from qmac.runtime.cluster.messages import Drop, Grant
+from qmac.runtime.execution.directive import WorkerDirective
+from qmac.runtime.execution.parts import Part
 from qmac.runtime.resources.limits import Limits
 
 pytestmark = pytest.mark.slow
@@ -311,3 +314,83 @@ def test_the_ledger_merges_many_times_what_sixty_cpus_send():
 
 def evaluator():
     return evaluator_of(qmac.Prices.of(PRICES), GRID)
+
+
+# -- parts
+
+
+def do_parts(executor, work, **options):
+    queue = build_queue(**options)
+    executor.run_parts(queue, work, lambda _: WorkerDirective(1))
+    return queue
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("seconds", [0.001, 2.0])
+def test_the_same_values_count_on_any_nodes(monkeypatch, count, seconds):
+    monkeypatch.setattr(accounts, "PART_LEASE_SECONDS", seconds)
+    executor = LocalClusterExecutor(count, threads=2)
+    queue = do_parts(executor, Counting(0.002))
+    assert queue.values == EXPECTED
+    assert queue.is_complete
+    assert queue.swept_elsewhere == 0
+    assert do_parts(executor, Counting(), most=None).counted == 80  # nodes stay
+
+
+def test_parts_that_are_needed_no_more_are_stopped_on_their_nodes(monkeypatch):
+    monkeypatch.setattr(accounts, "PART_LEASE_SECONDS", 1e-9)
+    monkeypatch.setattr(leases, "LEAST_SECONDS", 1e-9)
+    executor, began = LocalClusterExecutor(2), time.monotonic()
+
+    class Endless(Counting):
+        def compute(self, part, stop):
+            is_needed = part.number < len(EXPECTED[part.sequence])
+            return Counting(0.005 if is_needed else 60.0).compute(part, stop)
+
+    queue = do_parts(executor, Endless(), count=14)
+    assert queue.values == EXPECTED
+    assert any(isinstance(action, Drop) for action in executor.local.actions)
+    assert time.monotonic() - began < 30
+
+
+def test_faults_of_every_kind_change_no_value(monkeypatch):
+    monkeypatch.setattr(leases, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(leases, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(leases, "LEAST_SECONDS", 0.02)
+    monkeypatch.setattr(accounts, "PART_LEASE_SECONDS", 0.05)
+    faults, turns, heard = {2: "twice", 4: "gone", 5: "mute"}, itertools.count(1), []
+    executor = LocalClusterExecutor(3, fault=lambda name, lease: faults.get(next(turns)))
+    with pytest.warns(UserWarning, match="came late or twice"):
+        queue = do_parts(
+            executor, Counting(0.005), most=None, listener=lambda *each: heard.append(each[0])
+        )
+    assert queue.counted == len(heard) == len(set(heard)) == 80
+    assert executor.local.created == 3 + 2
+
+
+def test_a_part_that_fails_everywhere_is_named_once_the_rest_is_done():
+    heard, executor = [], LocalClusterExecutor(2)
+    with pytest.raises(Stopped, match=r"part 2 of b failed on every node .*a bit fell over"):
+        do_parts(
+            executor,
+            Counting(bad=[Part("b", 2), Part("a", 20)]),
+            listener=lambda *each: heard.append(each[0]),
+        )
+    assert {part for part in heard if part.sequence == "b"} == {
+        Part("b", number) for number in range(40) if number != 2
+    }
+    executor = LocalClusterExecutor(2)
+    assert do_parts(executor, Counting(bad=[Part("a", 39)])).values == EXPECTED
+
+
+def test_a_stop_brings_home_the_parts_that_are_done():
+    executor, queue = LocalClusterExecutor(2), build_queue(most=None)
+    seen = []
+
+    def monitor(nodes):
+        seen.append(queue.swept + queue.swept_elsewhere)
+        return WorkerDirective(1, stop=seen[-1] >= 9)
+
+    executor.run_parts(queue, Counting(0.05), monitor)
+    assert 9 <= queue.swept < 80
+    assert seen[-1] <= queue.swept + 2

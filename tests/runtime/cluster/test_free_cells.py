@@ -53,6 +53,32 @@ def test_a_lease_holds_so_much_work_and_at_least_a_cell(amount, last):
     assert spans(free.pieces) == ([(last, 10)] if last < 10 else [])
 
 
+def test_sequences_go_out_in_turn():
+    free = FreeCells(np.full(10, 2), np.arange(10) == 7, (0, 6))
+    cut = [free.cut(applicant(amount=4)) for _ in range(6)]
+    assert spans(cut[:5]) == [(0, 2), (6, 7), (8, 10), (2, 4), (4, 6)]
+    assert cut[5] is None
+    free.put_back([cut[3]])
+    assert spans([free.cut(applicant(amount=2)), free.cut(applicant(amount=2))]) == [(2, 3), (3, 4)]
+
+
+def test_cells_that_are_needed_no_more_go_out_no_more():
+    free = FreeCells(np.full(10, 2), np.zeros(10, bool), (0, 6))
+    piece = free.cut(applicant(amount=4))
+    free.waive(0, 6)
+    assert spans(free.pieces) == [(6, 10)]
+    free.put_back([piece])
+    free.put_back_failed(piece, "a", "bad")
+    for _ in range(MOST_LOSSES_OF_A_CELL + 1):
+        free.put_back_lost(Piece(2, 3, losses=MOST_LOSSES_OF_A_CELL), "gone")
+    assert spans(free.pieces) == [(6, 10)]
+    assert not free.failed
+    free.failed[7] = "bad"
+    free.waive(6, 10)
+    assert not free.failed
+    assert not free.pieces
+
+
 def test_cells_that_come_back_go_out_first_and_only_they_to_some():
     free = make()
     assert free.cut(applicant(returned_only=True)) is None

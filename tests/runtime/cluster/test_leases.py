@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from helpers.faults import LONG
-from helpers.simulator import World
+from helpers.simulator import PartWorld, World
 
 from qmac.runtime.cluster import leases as ls
 from qmac.runtime.cluster.leases import Leases
 from qmac.runtime.cluster.messages import (
     Accept,
     Done,
+    Drop,
     Expel,
     Failed,
     Grant,
@@ -71,6 +72,61 @@ def test_no_cell_is_lost_or_counted_twice_whatever_happens(seeds):
         assert world.poison <= missing, seed
         late += world.late
     assert late > 0
+
+
+@pytest.mark.slow
+def test_no_part_is_lost_or_counted_twice_and_none_is_done_in_vain():
+    dropped = 0
+    for seed in range(SEEDS // 4):
+        world = PartWorld(seed)
+        board = world.run()
+        missing = (world.counted == 0) & ~world.waived
+        assert set(np.flatnonzero(missing).tolist()) == set(board.failed), seed
+        dropped += world.dropped
+    assert dropped > 0
+
+
+def build_parts(*counts, terms=None):
+    starts = [0, *np.cumsum(counts)[:-1].tolist()]
+    size = sum(counts)
+    return Leases(np.ones(size, int), np.zeros(size, bool), starts, terms)
+
+
+def test_a_lease_of_parts_has_one_for_each_thread_and_none_of_two_sequences():
+    board = build_parts(1, 20, 20, terms=ls.LeaseTerms(2.0, 30.0, fills_threads=True))
+    held = leases(board.step(Joined("a", 8), 0.0))
+    (first,) = held
+    assert (first.first, first.last) == (0, 1)
+    spans = [(lease.first, lease.last) for lease in finish(board, held, a=1)]
+    assert spans[:4] == [(0, 1), (1, 9), (21, 29), (9, 17)]
+
+
+def test_parts_that_are_needed_no_more_are_dropped():
+    board = build_parts(10, 10, terms=ls.LeaseTerms(2.0, 30.0, fills_threads=True))
+    (a,) = leases(board.step(Joined("a", 4), 0.0))
+    (b,) = leases(board.step(Joined("b", 4), 0.0))
+    assert (a.first, b.first) == (0, 10)
+    assert board.waive(10, 20) == [Drop("b", b.number)]
+    assert [piece.first for piece in board.free.pieces] == [4]
+    later = leases(board.step(Done("b", b.number, (), 0.0), 1.0))
+    assert [(lease.node, lease.first, lease.last) for lease in later] == [("b", 4, 8)]
+    board.step(Lost("b", "gone"), 2.0)
+    assert sum(piece.size for piece in board.free.pieces) == 6
+    assert board.waive(0, 10) == [Drop("a", a.number)]
+    board.step(Failed("a", a.number, "bad"), 3.0)
+    assert board.is_finished
+    assert not board.failed
+
+
+def test_a_part_that_takes_long_is_waited_for():
+    terms = ls.LeaseTerms(2.0, 200.0, fills_threads=True)
+    board = build_parts(4, terms=terms)
+    board.step(Joined("a", 4), 0.0)
+    for now in range(1, 200):
+        heard = board.step(Heard("a", 1, 0), float(now)) + board.step(Tick(), float(now))
+        assert not only(heard, Expel)
+    board.step(Heard("a", 1, 0), 202.0)
+    assert only(board.step(Tick(), 202.0), Expel)
 
 
 def test_cells_go_out_once_and_in_order():

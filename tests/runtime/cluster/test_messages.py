@@ -20,6 +20,7 @@ MESSAGES = [
     messages.Grant(LEASE),
     messages.Ping("a"),
     messages.Recall("a"),
+    messages.Drop("a", 7),
     messages.Expel("a", "gone"),
     Accept(LEASE, ((3, 9),)),
     messages.Reject("a", 7),

@@ -24,6 +24,7 @@ from qmac.errors import OptionError, Stopped
 from qmac.runtime.cluster import driver, ray_client
 from qmac.runtime.cluster.leases import SILENCE_SECONDS, STUCK_SECONDS
 from qmac.runtime.cluster.messages import Accept, Expel, Grant
+from qmac.runtime.cluster.payloads import CellPayload
 
 ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'qmac[ray]'")
 from ray.cluster_utils import Cluster  # noqa: E402
@@ -207,6 +208,41 @@ def test_a_worker_that_is_killed(digest, actions, shared_executor, pace):
     )
 
 
+@pytest.fixture(scope="module")
+def swept_result():
+    return qmac.optimize(PRICES, GRID, top=3)
+
+
+def test_random_markets_on_two_nodes_of_which_one_is_killed(
+    swept_result, actions, shared_executor, pace
+):
+    """SIGKILL: the same digest as on threads, with an early end and without."""
+    for options in ({}, {"stop_after": None}):
+        expected = qmac.luck(swept_result, 39, **options).digest
+        seen = []
+        answer = qmac.luck(
+            swept_result, 39, executor=shared_executor, progress=seen.append, **options
+        )
+        assert answer.digest == expected
+        assert any(len(status.nodes) == 2 for status in seen)
+    del actions[:]
+    pace.set(0.2)
+    killed = []
+
+    def kill():
+        when_granted(actions, 4)
+        killed.append(workers()[0])
+        killed[0].kill()
+        pace.set(0.05)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    answer = qmac.luck(swept_result, 39, stop_after=None, executor=shared_executor)
+    thread.join()
+    assert answer.digest == expected
+    assert any(isinstance(action, Expel) for _, action in actions)
+
+
 def begun(out, home, *python, **streams):
     """Start ``qmac optimize --executor ray`` with slow cells; its digest is ``digest``."""
     csv = out.parent / "prices.csv"
@@ -331,7 +367,7 @@ def test_a_node_whose_cpus_others_hold_is_named(monkeypatch, tmp_path, two_nodes
 
 def test_a_node_of_another_version_is_refused_by_name(monkeypatch, shared_executor):
     monkeypatch.setattr(driver, "REFUSED_SECONDS", 1.0)
-    monkeypatch.setattr(ray_client, "node_fingerprint", lambda *_: {"version": "99.0"})
+    monkeypatch.setattr(CellPayload, "compute_fingerprint", lambda _: {"version": "99.0"})
     with pytest.raises(qmac.InputError, match=r"differs in version .*, here 99\.0"):
         qmac.optimize(PRICES, GRID, executor=shared_executor)
 

@@ -15,6 +15,7 @@ import qmac
 from qmac.errors import OptionError, Stopped
 from qmac.runtime.cluster import ray_client
 from qmac.runtime.cluster.messages import Lost, Ping, Settings
+from qmac.runtime.cluster.payloads import CellPayload
 from qmac.runtime.resources.limits import Limits
 
 SETTINGS = Settings("127.0.0.1:1", False, Limits(), None)
@@ -52,9 +53,9 @@ class Head:
 
 
 @pytest.fixture
-def evaluator():
+def payload():
     prices = qmac.Prices.of(frame(series("random", 60, 4)))
-    return evaluator_of(prices, qmac.Grid(windows=range(2, 8)))
+    return CellPayload(evaluator_of(prices, qmac.Grid(windows=range(2, 8))))
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def polled(client, seconds=20.0):
     return events
 
 
-def test_what_is_printed_in_the_process_reaches_no_stream_of_this_one(client, evaluator, capfd):
+def test_what_is_printed_in_the_process_reaches_no_stream_of_this_one(client, payload, capfd):
     nodes = client(
         JOINED + "print('colours', flush=True); os.write(1, b'more')\n"
         "message = pickle.load(source)\n"
@@ -91,8 +92,8 @@ def test_what_is_printed_in_the_process_reaches_no_stream_of_this_one(client, ev
         "_send(sink, Report(1, [Lost('a', message.checksum)], {'b': 'x'}, {'c': 'y'}, 2))\n"
         "while pickle.load(source): pass\n"
     )
-    nodes.begin(evaluator)
-    assert polled(nodes) == [Lost("a", evaluator.compute_checksum())]
+    nodes.begin(payload)
+    assert polled(nodes) == [Lost("a", payload.compute_checksum())]
     assert (nodes.refused, nodes.awaited, nodes.starting) == ({"b": "x"}, {"c": "y"}, 2)
     assert capfd.readouterr() == ("", "")
 
@@ -126,36 +127,36 @@ def test_a_cluster_that_cannot_be_joined(client, code, why):
         ("sink.write(b'garbage'); sink.flush()", "exit code 0"),
     ],
 )
-def test_a_process_that_ends(client, evaluator, code, why):
+def test_a_process_that_ends(client, payload, code, why):
     nodes = client(JOINED + code)
-    nodes.begin(evaluator)
+    nodes.begin(payload)
     with pytest.raises(Stopped, match=rf"Ray has left the cluster \({why}.*ray status"):
         polled(nodes)
     assert not nodes.is_alive
     nodes.do(Ping("a"))  # as what follows from other events is done
 
 
-def test_silence_of_the_process_and_of_the_head(client, evaluator, monkeypatch):
+def test_silence_of_the_process_and_of_the_head(client, payload, monkeypatch):
     monkeypatch.setattr(ray_client, "HEAD_SILENCE_SECONDS", 0.2)
     nodes = client(JOINED + "time.sleep(60)")
-    nodes.begin(evaluator)
+    nodes.begin(payload)
     assert not polled(nodes, 0.5)
     nodes._head.is_lost = True
     with pytest.raises(Stopped, match=r"the head of the cluster, 127\.0\.0\.1:1, does not answer"):
         polled(nodes)
     monkeypatch.setattr(ray_client, "SILENCE_SECONDS", 0.4)
     nodes = client(JOINED + "time.sleep(60)")
-    nodes.begin(evaluator)
+    nodes.begin(payload)
     with pytest.raises(Stopped, match="Ray has not answered for 0 s on this machine"):
         polled(nodes)
 
 
-def test_a_pause_of_this_process_is_no_silence(client, evaluator, monkeypatch):
+def test_a_pause_of_this_process_is_no_silence(client, payload, monkeypatch):
     monkeypatch.setattr(ray_client, "STALL_SECONDS", 0.01)
     monkeypatch.setattr(ray_client, "CLOSE_SECONDS", 0.1)
     monkeypatch.setattr(ray_client, "SILENCE_SECONDS", 0.3)
     nodes = client(JOINED + "time.sleep(60)")
-    nodes.begin(evaluator)
+    nodes.begin(payload)
     time.sleep(0.5)
     assert nodes.poll(0) == []
 

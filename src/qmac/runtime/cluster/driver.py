@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -10,12 +11,14 @@ from typing import Any
 
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.errors import InputError, Stopped, warn
-from qmac.runtime.cluster.leases import Leases
+from qmac.runtime.cluster.accounts import Account, CellAccount, PartAccount
 from qmac.runtime.cluster.messages import Accept, Action, Event, Reject, Tick
 from qmac.runtime.cluster.node import NodeReading
+from qmac.runtime.cluster.payloads import Payload
 from qmac.runtime.execution.directive import PATIENCE_SECONDS, POLL_SECONDS, WorkerDirective
 from qmac.runtime.execution.executor import Monitor, Value
 from qmac.runtime.execution.ledger import Ledger
+from qmac.runtime.execution.parts import PartQueue, PartsMonitor, PartWork
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.resources.machine import available_cpus
 
@@ -38,13 +41,13 @@ class Nodes(ABC):
     """Nodes that are about to join."""
 
     @abstractmethod
-    def begin(self, evaluator: Evaluator) -> None:
-        """Begin a dataset; what comes of an earlier one is dropped.
+    def begin(self, payload: Payload) -> None:
+        """Begin what is to be swept; what comes of an earlier payload is dropped.
 
         Parameters
         ----------
-        evaluator : Evaluator
-            The dataset and its spec.
+        payload : Payload
+            What each node is sent once.
         """
 
     @abstractmethod
@@ -64,7 +67,7 @@ class Nodes(ABC):
 
     @abstractmethod
     def do(self, action: Action) -> None:
-        """Grant, ping, recall or expel; what follows from it comes as events.
+        """Grant, ping, recall, drop or expel; what follows from it comes as events.
 
         Parameters
         ----------
@@ -112,9 +115,7 @@ class ClusterExecutor:
         raise NotImplementedError
 
     def run(self, evaluator: Evaluator, ledger: Ledger, monitor: Monitor) -> None:
-        """Sweep what is left of a ledger.
-
-        The calling thread waits and calls the monitor, another thread changes the ledger.
+        """Sweep what is left of a ledger, which another thread changes.
 
         Parameters
         ----------
@@ -125,13 +126,31 @@ class ClusterExecutor:
         monitor : callable
             Called about ten times a second, with readings of the nodes.
         """
-        sweep = ClusterSweep(self.nodes(), evaluator, ledger)
+        self._sweep(CellAccount(evaluator, ledger), functools.partial(monitor, ledger))
+
+    def run_parts(self, queue: PartQueue, work: PartWork, monitor: PartsMonitor) -> None:
+        """Do what is left of a queue, which another thread changes.
+
+        Parameters
+        ----------
+        queue : PartQueue
+            Which parts; counts their values.
+        work : PartWork
+            Does them; each node is sent it once.
+        monitor : callable
+            Called about ten times a second, with readings of the nodes.
+        """
+        self._sweep(PartAccount(work, queue), monitor)
+
+    def _sweep(self, account: Account, monitor: Callable[..., WorkerDirective]) -> None:
+        """Sweep; the calling thread waits and calls the monitor, with readings of the nodes."""
+        sweep = ClusterSweep(self.nodes(), account)
         with ThreadPoolExecutor(1) as pool:
             future = pool.submit(sweep.run)
             try:
                 while not future.done() and not sweep.directive.stop:
                     wait([future], timeout=POLL_SECONDS)
-                    sweep.directive = monitor(ledger, sweep.readings)
+                    sweep.directive = monitor(sweep.readings)
             finally:
                 sweep.directive = WorkerDirective(0, stop=True)
                 wait([future])
@@ -140,28 +159,25 @@ class ClusterExecutor:
 
 
 class ClusterSweep:
-    """The sweep of one dataset on a cluster.
+    """The sweep of one dataset, or of many parts, on a cluster.
 
     Parameters
     ----------
     nodes : Nodes
         Where leases are swept.
-    evaluator : Evaluator
-        The dataset and its spec.
-    ledger : Ledger
-        Which cells are done.
+    account : Account
+        What is to be swept, and what is done of it.
     """
 
-    def __init__(self, nodes: Nodes, evaluator: Evaluator, ledger: Ledger) -> None:
+    def __init__(self, nodes: Nodes, account: Account) -> None:
         self.directive = WorkerDirective(0)
         self.readings: dict[str, NodeReading] = {}
         """The last reading of each node."""
         self.threads = 0
         """Most threads that were there at a time."""
-        self.leases = Leases(ledger.work, ledger.done)
+        self.leases = account.build_leases()
         self._nodes = nodes
-        self._evaluator = evaluator
-        self._ledger = ledger
+        self._account = account
         self._warned: set[str] = set()
 
     def run(self) -> None:
@@ -176,7 +192,7 @@ class ClusterSweep:
         Stopped
             If there is no node any more.
         """
-        self._nodes.begin(self._evaluator)
+        self._nodes.begin(self._account.payload)
         last_alive = time.monotonic()
         stopped_at: float | None = None
         while not self.leases.is_finished:
@@ -199,27 +215,24 @@ class ClusterSweep:
             for action in self.leases.step(event, time.monotonic()):
                 self._act(action)
         self._warn_of_absent()
-        self._ledger.swept_elsewhere = self.leases.swept_work
+        self._account.note_swept(self.leases.swept_work)
         self.threads = max(self.threads, self.leases.threads)
         readings = self.leases.readings.items()
         self.readings = {name: reading for name, reading in readings if reading is not None}
 
     def _act(self, action: Action) -> None:
         if isinstance(action, Accept):
-            tally = action.result.tally
-            self._ledger.settle(tally, action.cells)
-            best = float(tally.heap.scores.max(initial=-float("inf")))
-            for batch in action.cells:
-                self._ledger.record_swept(batch, best)
+            for first, last in self._account.settle(action):
+                for drop in self.leases.waive(first, last):
+                    self._nodes.do(drop)
         elif not isinstance(action, Reject):
             self._nodes.do(action)
 
     def _conclude(self) -> None:
-        self._ledger.swept_elsewhere = 0
-        self._ledger.failed = dict(self.leases.failed)
         late = self.leases.late
         if late:
             warn(f"{late} results came late or twice, and were not counted.", stacklevel=2)
+        self._account.conclude(self.leases.failed)
 
     def _warn_of_absent(self) -> None:
         """Warn once of each node that is waited for, and of each that does not take part."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -72,14 +73,22 @@ class FreeCells:
         Steps of each cell, ``(C,)``.
     done : ndarray
         Cells that are done, ``(C,)`` of bool.
+    starts : sequence of int
+        Cells with which a sequence begins; no lease has cells of two. Cells that were never leased
+        are leased from each sequence in turn.
     """
 
-    def __init__(self, work: np.ndarray, done: np.ndarray) -> None:
-        self.pieces = [Piece(first, last) for first, last in find_ranges(~done)]
+    def __init__(self, work: np.ndarray, done: np.ndarray, starts: Sequence[int] = (0,)) -> None:
+        self.pieces = [
+            Piece(start + first, start + last)
+            for start, end in itertools.pairwise([*starts, done.size])
+            for first, last in find_ranges(~done[start:end])
+        ]
         """In the order in which they are leased."""
         self.failed: dict[int, str] = {}
         """Cells that were given up, and why."""
         self._work_before = np.concatenate(([0], np.cumsum(work)))  # (C + 1,) of all cells before
+        self._waived: list[Batch] = []
 
     @property
     def count(self) -> int:
@@ -121,7 +130,8 @@ class FreeCells:
         pieces : list of Piece
             In order.
         """
-        self.pieces = [replace(piece, returned=True) for piece in pieces] + self.pieces
+        returned = [replace(piece, returned=True) for piece in pieces if not self.is_waived(piece)]
+        self.pieces = returned + self.pieces
 
     def put_back_failed(self, piece: Piece, node: str, why: str) -> None:
         """Take cells back whose lease ended with an error.
@@ -159,8 +169,37 @@ class FreeCells:
             self.put_back([piece])
         elif piece.size > 1:
             self.put_back(piece.halve())
-        else:
+        elif not self.is_waived(piece):
             self.failed[piece.first] = why
+
+    # -- cells that are needed no more
+
+    def waive(self, first: int, last: int) -> None:
+        """Lease some cells no more, also when they come back.
+
+        Parameters
+        ----------
+        first, last : int
+            All cells of a sequence.
+        """
+        self._waived.append((first, last))
+        self.pieces = [piece for piece in self.pieces if not self.is_waived(piece)]
+        self.failed = {cell: why for cell, why in self.failed.items() if not first <= cell < last}
+
+    def is_waived(self, cells: Piece) -> bool:
+        """Return whether cells are needed no more.
+
+        Parameters
+        ----------
+        cells : Piece
+            Of one sequence.
+
+        Returns
+        -------
+        bool
+            For all of them.
+        """
+        return any(first <= cells.first < last for first, last in self._waived)
 
     # -- cells that go out
 
@@ -182,7 +221,11 @@ class FreeCells:
                 continue
             last = self._find_end(piece, applicant.amount)
             rest = [replace(piece, first=last)] if last < piece.last else []
-            self.pieces[place : place + 1] = rest
+            if piece.returned:
+                self.pieces[place : place + 1] = rest
+            else:  # the next lease is of another sequence, so that all end at about the same time
+                self.pieces[place : place + 1] = []
+                self.pieces += rest
             return replace(piece, last=last)
         return None
 

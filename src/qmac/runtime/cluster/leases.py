@@ -18,7 +18,7 @@ every ``PING_SECONDS``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ from qmac.runtime.cluster.messages import (
     Accept,
     Action,
     Done,
+    Drop,
     Event,
     Expel,
     Failed,
@@ -70,6 +71,18 @@ RETURN_SECONDS = 10.0
 """A lease that is swept must be back after so long."""
 
 
+@dataclass(frozen=True)
+class LeaseTerms:
+    """How long the leases of a dataset are."""
+
+    seconds: float = field(default_factory=lambda: LEASE_SECONDS)
+    """Longest lease."""
+    stuck_seconds: float = field(default_factory=lambda: STUCK_SECONDS)
+    """A lease on which nothing was swept for so long is past its due."""
+    fills_threads: bool = False
+    """Whether each has a cell for each thread of its node, which sweeps it alone."""
+
+
 @dataclass
 class _Outstanding:
     """A lease that a node holds."""
@@ -109,7 +122,7 @@ class _Node:
             speed = work / seconds
             self.speed = (self.speed + speed) / 2 if self.speed else speed
 
-    def renew_due(self, now: float) -> None:
+    def renew_due(self, now: float, stuck_seconds: float) -> None:
         """Let the current lease be past its due if from now on nothing happens for a while."""
         if not self.leases:
             return
@@ -118,7 +131,7 @@ class _Node:
             patience = RETURN_SECONDS
         else:
             expected = current.work / self.speed if self.speed else 0.0
-            patience = max(STUCK_SECONDS, 3 * expected)
+            patience = max(stuck_seconds, 3 * expected)
         current.due = now + patience
 
 
@@ -131,10 +144,21 @@ class Leases:
         Steps of each cell, ``(C,)``.
     done : ndarray
         Cells that are done, ``(C,)`` of bool.
+    starts : sequence of int
+        Cells with which a sequence begins; no lease has cells of two.
+    terms : LeaseTerms, optional
+        How long leases are.
     """
 
-    def __init__(self, work: np.ndarray, done: np.ndarray) -> None:
-        self.free = FreeCells(work, done)
+    def __init__(
+        self,
+        work: np.ndarray,
+        done: np.ndarray,
+        starts: Sequence[int] = (0,),
+        terms: LeaseTerms | None = None,
+    ) -> None:
+        self.free = FreeCells(work, done, starts)
+        self._terms = terms or LeaseTerms()
         self.late = 0
         """Results that were rejected."""
         self.lost = 0
@@ -228,7 +252,7 @@ class Leases:
         has_moved = swept > current.swept or current.due == math.inf
         if has_moved or node.rests_at(now):
             current.swept = max(current.swept, swept)
-            node.renew_due(now)
+            node.renew_due(now, self._terms.stuck_seconds)
 
     def _take_back(self, event: Done | Failed, now: float) -> list[Action]:
         ended = self._end_lease(event.node, event.number, now)
@@ -258,8 +282,28 @@ class Leases:
         ended = next((each for each in node.leases if each.lease.number == number), None)
         if ended is not None:
             node.leases.remove(ended)
-            node.renew_due(now)
+            node.renew_due(now, self._terms.stuck_seconds)
         return ended
+
+    def waive(self, first: int, last: int) -> list[Action]:
+        """Lease the cells of a sequence no more: what others have brought is enough.
+
+        Parameters
+        ----------
+        first, last : int
+            All of its cells.
+
+        Returns
+        -------
+        list of Action
+            What is to be done, in order.
+        """
+        self.free.waive(first, last)
+        return [
+            Drop(lease.node, lease.number)
+            for lease in self.outstanding
+            if first <= lease.first < last
+        ]
 
     # -- time
 
@@ -336,7 +380,7 @@ class Leases:
         node = self._nodes[name]
 
         def amount() -> float:
-            return self._compute_amount(node, now)
+            return max(self._compute_amount(node, now), self._compute_least(node))
 
         able = frozenset(self._find_able(now))
         piece = self.free.cut(Applicant(name, able, amount, returned_only))
@@ -347,7 +391,7 @@ class Leases:
         work = self.free.compute_work(piece.first, piece.last)
         node.leases.append(_Outstanding(lease, piece, work))
         if len(node.leases) == 1:
-            node.renew_due(now)
+            node.renew_due(now, self._terms.stuck_seconds)
         return [Grant(lease)]
 
     def _find_able(self, now: float) -> Iterator[str]:
@@ -355,6 +399,12 @@ class Leases:
         for name, node in self._nodes.items():
             if node.paused is None or node.rests_at(now):
                 yield name
+
+    def _compute_least(self, node: _Node) -> float:
+        """Return the work that every lease of a node has, if there is so much."""
+        if not self._terms.fills_threads:
+            return 0.0
+        return node.threads * self.free.total_work / self.free.count
 
     def _compute_amount(self, node: _Node, now: float) -> float:
         """Return the work of a lease.
@@ -369,7 +419,7 @@ class Leases:
         speed_of_all = sum(speeds) * len(self._nodes) / len(speeds)
         half_of_rest = work_left / speed_of_all / 2
         between_losses = self._seconds_between_losses(now) / LEASES_A_LOSS
-        seconds = min(LEASE_SECONDS, half_of_rest, between_losses)
+        seconds = min(self._terms.seconds, half_of_rest, between_losses)
         return node.speed * max(LEAST_SECONDS, seconds)
 
     def _seconds_between_losses(self, now: float) -> float:

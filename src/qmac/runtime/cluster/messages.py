@@ -5,7 +5,7 @@ Those of the process that has joined a Ray cluster come last.
 ::
 
     events    Joined  Lost  Heard  Done  Failed  Tick         what happened
-    actions   Grant  Ping  Recall  Expel  Accept  Reject      what is to be done
+    actions   Grant  Ping  Recall  Drop  Expel  Accept  Reject      what is to be done
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the process that speaks to Ray starts sooner without them
-    from qmac.engine.sweep.evaluator import Evaluator
-    from qmac.engine.sweep.spec import SweepSpec
     from qmac.runtime.execution.ledger import Batch
     from qmac.runtime.resources.limits import Limits
 
 
 @dataclass(frozen=True)
 class Lease:
-    """Cells from ``first`` to before ``last``, for a node."""
+    """Cells, or numbered parts, from ``first`` to before ``last``, for a node."""
 
     number: int
     node: str
@@ -75,7 +73,7 @@ class Done:
     cells: tuple[Batch, ...]
     seconds: float
     result: Any = field(default=None, compare=False, repr=False)
-    """A ``node.LeaseResult`` with the tally of these cells."""
+    """What the node's sweeper returned: the tally of these cells, or the values of these parts."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +123,14 @@ class Recall:
 
 
 @dataclass(frozen=True)
+class Drop:
+    """Let a node stop a lease, of which nothing is needed any more."""
+
+    node: str
+    number: int
+
+
+@dataclass(frozen=True)
 class Expel:
     """End what is left of a node that was given up; it may join again."""
 
@@ -149,7 +155,7 @@ class Reject:
     number: int
 
 
-Action = Grant | Ping | Recall | Expel | Accept | Reject
+Action = Grant | Ping | Recall | Drop | Expel | Accept | Reject
 
 
 # -- to and from ray_process
@@ -167,14 +173,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Begin:
-    """A dataset, and what the fingerprint of its nodes must be."""
+    """What nodes are to sweep, and what their fingerprint must be."""
 
-    spec: SweepSpec
-    bars: int
+    probe: Any
+    """Computes the fingerprint of a node; the payload does, where it is None."""
     fingerprint: dict[str, str]
     checksum: str
-    evaluator: Evaluator | None
-    """None after it was stored in the cluster."""
+    overlaps: bool
+    """Whether a node begins a lease while threads end the one before."""
+    payload: Any
+    """A ``payloads.Payload``; None after it was stored in the cluster."""
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from qmac.engine.sweep.evaluator import Evaluator
-from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import InputError, OptionError, Stopped
+from qmac.runtime.cluster.cell_sweeper import LeaseResult
 from qmac.runtime.cluster.head import is_listening
+from qmac.runtime.cluster.leases import IN_FLIGHT
 from qmac.runtime.cluster.messages import (
     Action,
     Begin,
     Done,
+    Drop,
     Event,
     Expel,
     Failed,
@@ -38,7 +39,9 @@ from qmac.runtime.cluster.messages import (
     Recall,
     Settings,
 )
-from qmac.runtime.cluster.node import LeaseResult, Node, NodeReading, node_fingerprint
+from qmac.runtime.cluster.node import Node, NodeReading
+from qmac.runtime.cluster.part_sweeper import PartResult
+from qmac.runtime.cluster.payloads import CellProbe, Payload
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.machine import available_cpus
 
@@ -86,15 +89,17 @@ class Actor:
         self._paused = Gauge("qmac_paused", "by the governor")
 
     @ray.method(concurrency_group="talk")
-    def hello(self, spec: SweepSpec, bars: int) -> tuple[dict[str, str], int]:
+    def hello(
+        self, probe: CellProbe | None, payload: list[ray.ObjectRef]
+    ) -> tuple[dict[str, str], int]:
         """Return fingerprint and threads.
 
         Parameters
         ----------
-        spec : SweepSpec
-            What will be computed.
-        bars : int
-            Length of the series.
+        probe : CellProbe or None
+            Computes the fingerprint; None: the payload does, which is fetched for it.
+        payload : list of ray.ObjectRef
+            See ``work``.
 
         Returns
         -------
@@ -103,12 +108,13 @@ class Actor:
         int
             Threads.
         """
-        return node_fingerprint(spec, bars), self._node.threads
+        judge = _fetch(payload[0]) if probe is None else probe
+        return judge.compute_fingerprint(), self._node.threads
 
     @ray.method(concurrency_group="work")
     def work(
-        self, lease: Lease, generation: int, checksum: str, dataset: list[ray.ObjectRef]
-    ) -> LeaseResult:
+        self, lease: Lease, generation: int, checksum: str, payload: list[ray.ObjectRef]
+    ) -> LeaseResult | PartResult:
         """Sweep a lease; see ``Node.work``.
 
         Parameters
@@ -118,22 +124,33 @@ class Actor:
         generation : int
             Number of the sweep.
         checksum : str
-            Names the dataset.
-        dataset : list of ray.ObjectRef
-            The evaluator, in a list so that Ray does not fetch it before it is needed.
+            Names the payload.
+        payload : list of ray.ObjectRef
+            What is swept, in a list so that Ray does not fetch it before it is needed.
 
         Returns
         -------
-        LeaseResult
-            The cells that are done, and their tally.
+        LeaseResult or PartResult
+            The cells that are done, and what is to be merged of them.
         """
 
-        return self._node.work(lease, generation, checksum, lambda: _fetch(dataset[0]))
+        return self._node.work(lease, generation, checksum, lambda: _fetch(payload[0]))
 
     @ray.method(concurrency_group="talk")
     def recall(self) -> None:
         """End the current lease."""
         self._node.recall()
+
+    @ray.method(concurrency_group="talk")
+    def drop(self, number: int) -> None:
+        """End a lease that is needed no more.
+
+        Parameters
+        ----------
+        number : int
+            Of the lease.
+        """
+        self._node.drop(number)
 
     @ray.method(concurrency_group="talk")
     def reading(self) -> NodeReading:
@@ -151,10 +168,10 @@ class Actor:
         return reading
 
 
-def _fetch(dataset: ray.ObjectRef) -> Evaluator:
-    """Return a dataset, on a node that may reach its owner's machine only in part."""
+def _fetch(reference: ray.ObjectRef) -> Payload:
+    """Return the payload, on a node that may reach its owner's machine only in part."""
     try:
-        evaluator = ray.get(dataset, timeout=FETCH_SECONDS)
+        payload = ray.get(reference, timeout=FETCH_SECONDS)
     except RayError as error:
         raise OptionError(
             f"the prices have not come from the machine of this run within {FETCH_SECONDS:.0f} s "
@@ -163,12 +180,12 @@ def _fetch(dataset: ray.ObjectRef) -> Evaluator:
         ) from None
     # what Ray hands out lies in its store and is read-only: another type, for which no kernel is
     # compiled
-    return copy.deepcopy(evaluator)  # type: ignore[no-any-return]
+    return copy.deepcopy(payload)  # type: ignore[no-any-return]
 
 
-ACTOR = ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups={"work": 1, "talk": 2})(
-    Actor
-)
+GROUPS = {"work": 1, "overlap": IN_FLIGHT, "talk": 2}
+"""Calls that an actor answers side by side, by their group."""
+ACTOR = ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups=GROUPS)(Actor)
 
 
 @dataclass
@@ -267,8 +284,8 @@ class RayNodes:
         self._generation += 1
         self._calls, self.refused, self.awaited = {}, {}, {}
         self._backoff.forgive()
-        self._reference = [ray.put(dataset.evaluator)]
-        self._dataset = replace(dataset, evaluator=None)  # it lies in Ray's store
+        self._reference = [ray.put(dataset.payload)]
+        self._dataset = replace(dataset, payload=None)  # it lies in Ray's store
         for member in self._members.values():  # actors that are there may lack other kernels
             member.joined, member.since = False, time.monotonic()
             self._greet(member)
@@ -317,6 +334,9 @@ class RayNodes:
             case Recall(node):
                 if member := self._members.get(node):
                     member.actor.recall.remote()
+            case Drop(node, number):
+                if member := self._members.get(node):
+                    member.actor.drop.remote(number)
             case Expel(node):
                 self._end(node)
 
@@ -325,7 +345,9 @@ class RayNodes:
         if member is None:
             return
         dataset = self._dataset
-        call = member.actor.work.remote(lease, self._generation, dataset.checksum, self._reference)
+        group = "overlap" if dataset.overlaps else "work"
+        method = member.actor.work.options(concurrency_group=group)
+        call = method.remote(lease, self._generation, dataset.checksum, self._reference)
         self._calls[call] = _Call(member, "work", lease.number)
 
     def close(self) -> None:
@@ -371,7 +393,7 @@ class RayNodes:
         self._greet(member)
 
     def _greet(self, member: _Member) -> None:
-        call = member.actor.hello.remote(self._dataset.spec, self._dataset.bars)
+        call = member.actor.hello.remote(self._dataset.probe, self._reference)
         self._calls[call] = _Call(member, "hello")
 
     def _end(self, name: str, *, for_good: bool = False) -> None:

@@ -26,7 +26,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import IO, Any
 
-from qmac.engine.sweep.evaluator import Evaluator
 from qmac.errors import OptionError, Stopped, warn
 from qmac.runtime.cluster.driver import Nodes
 from qmac.runtime.cluster.head import HeadWatch
@@ -39,7 +38,7 @@ from qmac.runtime.cluster.messages import (
     Report,
     Settings,
 )
-from qmac.runtime.cluster.node import node_fingerprint
+from qmac.runtime.cluster.payloads import Payload
 
 JOIN_SECONDS, START_SECONDS, NOTE_SECONDS = 60.0, 120.0, 10.0
 """To join a cluster whose head has answered, and to start Ray on this machine; after the last one
@@ -105,20 +104,20 @@ class RayClient(Nodes):
         self._head.close()
         self._end()
 
-    def begin(self, evaluator: Evaluator) -> None:
-        """Begin a dataset; see ``Nodes.begin``.
+    def begin(self, payload: Payload) -> None:
+        """Begin what is to be swept; see ``Nodes.begin``.
 
         Parameters
         ----------
-        evaluator : Evaluator
-            The dataset and its spec.
+        payload : Payload
+            What each node is sent once.
         """
         self._generation += 1
         self.refused, self.awaited, self.starting = {}, {}, 0
         self._silent, self._looked = 0.0, time.monotonic()
-        spec, bars = evaluator.spec, evaluator.dataset.bars
-        fingerprint, checksum = node_fingerprint(spec, bars), evaluator.compute_checksum()
-        self._messages.put(Begin(spec, bars, fingerprint, checksum, evaluator))
+        fingerprint, checksum = payload.compute_fingerprint(), payload.compute_checksum()
+        begin = Begin(payload.probe, fingerprint, checksum, payload.overlaps, payload)
+        self._messages.put(begin)
 
     def poll(self, seconds: float) -> Iterable[Event]:
         """Return what happened; see ``Nodes.poll``.

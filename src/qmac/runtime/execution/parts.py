@@ -124,6 +124,27 @@ class PartQueue:
         return len(self._ended) == len(self._counters)
 
     @property
+    def ended(self) -> frozenset[str]:
+        """Sequences that have ended."""
+        return frozenset(self._ended)
+
+    def is_open(self, part: Part) -> bool:
+        """Return whether a part is to be done, and was not taken.
+
+        Parameters
+        ----------
+        part : Part
+            Its name.
+
+        Returns
+        -------
+        bool
+            False also where its sequence has ended.
+        """
+        is_before = part.number < self._next[part.sequence]
+        return not (part.sequence in self._ended or is_before or part in self._taken)
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether no part is left to be taken."""
         with self.lock:
