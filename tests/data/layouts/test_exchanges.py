@@ -130,10 +130,10 @@ def test_prices_of_lean_are_divided_where_that_is_proven(tmp_path):
         "20240105 00:00,6312500,6412500,6212500,6400001,50\n"
         "20240106 00:00,6400000,6412500,6312500,6350000,60\n"
     )
-    with pytest.raises(PricesError, match="LEAN, whole numbers of any market: .*--col"):
+    with pytest.raises(PricesError, match="LEAN, market not known: .*--col"):
         read(yen, tmp_path, "btcjpy.zip")
     won = yen.replace("6400001", "6400000")  # whole cents, but on a Saturday
     with pytest.raises(PricesError, match="row 2 .* is on a weekend"):
         read(won, tmp_path, "btckrw.zip")
-    with pytest.raises(PricesError, match="of any market"):
+    with pytest.raises(PricesError, match="market not known"):
         read(won.replace("0106", "0104"), tmp_path, "btckrw_trade.zip")

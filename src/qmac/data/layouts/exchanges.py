@@ -282,7 +282,7 @@ LAYOUTS: tuple[Layout, ...] = (
         bars_per_year=252,
     ),
     Layout(
-        name="LEAN, whole numbers of any market",
+        name="LEAN, market not known",
         first_row=LEAN_WHOLE_ROW,
         file_name=r".*\.zip",
         refusal=(
