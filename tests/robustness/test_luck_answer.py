@@ -114,3 +114,4 @@ def test_text():
         "SPY: the best of 2,970 window sets has a total_return of 64.9%; buy & hold 25.0%."
     )
     assert repr(luck).startswith("Luck(SPY: the best")
+    assert repr(build(name="S\x1bY")).startswith("Luck(S?Y: the best")

@@ -232,7 +232,8 @@ class Luck:
 
     def __repr__(self) -> str:
         low, high = self.interval
-        return f"Luck({self.headline} p {self.p:.3f}, {low:.3f} to {high:.3f}: {self.verdict})"
+        head = printable(self.headline)
+        return f"Luck({head} p {self.p:.3f}, {low:.3f} to {high:.3f}: {self.verdict})"
 
     def _repr_html_(self) -> str:
         html: str = _views.draw("luck table", self)
