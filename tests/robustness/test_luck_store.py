@@ -52,18 +52,22 @@ def test_records_are_there_afterwards(tmp_path, is_run):
 
 def test_answers_of_a_directory(tmp_path):
     run = created(tmp_path / "run")
-    assert read_answers(run.path, ["SPY"]) == read_answers(tmp_path, ["SPY"]) == {}
+    assert (
+        read_answers(run.path, ["SPY"], read_answer)
+        == read_answers(tmp_path, ["SPY"], read_answer)
+        == {}
+    )
     question = compute_checksum(describe_question(IDENTITY, 1))
     folder = run.path / "luck" / "SPY"
     folder.mkdir(parents=True)
     luck = build_luck(question=question)
     luck.save(folder / "luck.json")
-    (read,) = read_answers(run.path, ["SPY"]).values()
+    (read,) = read_answers(run.path, ["SPY"], read_answer).values()
     assert read.digest == luck.digest
-    assert read_answers(run.path, ["QQQ"]) == {}
+    assert read_answers(run.path, ["QQQ"], read_answer) == {}
     build_luck().save(folder / "luck.json")
     with pytest.warns(UserWarning, match="another question"):
-        assert read_answers(run.path, ["SPY"]) == {}
+        assert read_answers(run.path, ["SPY"], read_answer) == {}
 
 
 def test_nothing_is_written_before_it_is_opened(tmp_path):

@@ -297,6 +297,7 @@ class Result:
         prices: Prices | pd.DataFrame | pd.Series | None = None,
         *,
         luck: Any = None,
+        tries: Any = None,
     ) -> Path:
         """Write a page that shows all of the result, in one HTML file (docs/report.md).
 
@@ -308,6 +309,9 @@ class Result:
             The prices that were swept, if they were not saved with the result.
         luck : Luck, optional
             What ``luck`` answered for this result; the page has a section about it.
+        tries : Tries, optional
+            What ``tries`` answered; the section then has a Sharpe ratio that is deflated by it,
+            where that is the objective.
 
         Returns
         -------
@@ -319,11 +323,11 @@ class Result:
         ResultError
             If the prices are missing or others, or the file cannot be written.
         OptionError
-            If Plotly and Jinja are not installed (``pip install "qmac[report]"``), or ``luck`` is
-            about another result.
+            If Plotly and Jinja are not installed (``pip install "qmac[report]"``), or ``luck`` or
+            ``tries`` is about another result.
         """
         shown = self if prices is None else self.with_prices(prices)
-        written: Path = _views.draw("report", shown, check_path("path", path), luck)
+        written: Path = _views.draw("report", shown, check_path("path", path), luck, tries)
         return written
 
     def luck(  # noqa: PLR0913 - the arguments of qmac.luck

@@ -12,10 +12,10 @@ In a directory without a run, these files lie in it.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from qmac.errors import ResultError, Stopped, warn
 from qmac.robustness.answer_file import write_answer
@@ -39,6 +39,7 @@ PLAIN: dict[str, Any] = {
     "store_schema": False,
 }
 """Options of Parquet without which the file of a few hundred scores has twice the size."""
+Read = TypeVar("Read")
 AGAIN = "Move it elsewhere, and run qmac luck again."
 FILES = {RECORDS, ANSWER, SCORES, LOCK, PROGRESS}
 """All files of a directory without a run."""
@@ -316,7 +317,9 @@ def read_answer(run: RunDirectory, task: Task) -> Luck | None:
     return luck
 
 
-def read_answers(directory: Path, names: Iterable[str]) -> dict[str, Luck]:
+def read_answers(
+    directory: Path, names: Iterable[str], read: Callable[[RunDirectory, Task], Read | None]
+) -> dict[str, Read]:
     """Read what random markets say of the results in a directory.
 
     Parameters
@@ -325,10 +328,12 @@ def read_answers(directory: Path, names: Iterable[str]) -> dict[str, Luck]:
         A run directory, or that of a result, which has no answers.
     names : iterable of str
         Symbols whose results are read.
+    read : callable
+        ``read_answer``, or another one of the kind.
 
     Returns
     -------
-    dict of str to Luck
+    dict
         Those that are known; a warning says which one is damaged.
     """
     path = resolve_typed(directory).absolute()
@@ -340,7 +345,7 @@ def read_answers(directory: Path, names: Iterable[str]) -> dict[str, Luck]:
         if task.name not in wanted:
             continue
         try:
-            answer = read_answer(run, task)
+            answer = read(run, task)
         except ResultError as error:
             warn(error, stacklevel=2)
             continue

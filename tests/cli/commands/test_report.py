@@ -56,6 +56,18 @@ def test_many_symbols(tmp_path, named, capsys):
         report(path, prices=tmp_path / "x.csv")
 
 
+def test_measured_tries_are_on_the_page(tmp_path):
+    path = tmp_path / "run"
+    grid, prices = qmac.Grid(windows=range(10, 60, 10)), qmac.sample_prices().tail(400)
+    result = qmac.optimize(prices, grid, objective="sharpe_ratio", top=3, out=path)
+    result.luck(19, out=path)
+    report(path)
+    assert "tries(out=" in (path / "report.html").read_text()
+    result.tries(5, out=path)
+    report(path)
+    assert "tries as measured" in (path / "report.html").read_text()
+
+
 def test_luck_is_on_the_page_where_it_is_known(run, capsys):
     report(run)
     assert f"qmac luck {run}" in (run / "report.html").read_text()

@@ -57,17 +57,21 @@ def report(
     """
     from qmac.report.html import page, symbols_page
     from qmac.results.reader import read_results
-    from qmac.robustness.luck_store import read_answers
+    from qmac.robustness.luck_store import read_answer, read_answers
+    from qmac.robustness.tries_store import read_task_tries
 
     results = read_results(directory, symbol)
-    answers = read_answers(directory, results)
+    answers = read_answers(directory, results, read_answer)
+    tries = read_answers(directory, results, read_task_tries)
     is_many = not results.is_single
     path = check_path("out", out or directory / PAGE)
     if each and (as_json or symbol is not None):
         raise OptionError("--each writes the pages of all symbols. Leave out --symbol and --json.")
     if each and is_many:
         for name in results:
-            shown, render = _prepare_result(results[name], answers.get(name), directory, name)
+            shown, render = _prepare_result(
+                results[name], answers.get(name), tries.get(name), directory, name
+            )
             place = symbols_page.symbol_path(name, path)
             _print_place(page.write_page(place, functools.partial(render, shown)))
     if is_many:
@@ -76,7 +80,9 @@ def report(
         ((name, result),) = results.items()
         if prices is not None:
             result = result.with_prices(read_prices(prices, reading))
-        shown, render = _prepare_result(result, answers.get(name), directory, symbol or "")
+        shown, render = _prepare_result(
+            result, answers.get(name), tries.get(name), directory, symbol or ""
+        )
     if symbol is not None and out is None:
         path = symbols_page.symbol_path(symbol, path)  # not in place of the page of all winners
     if not as_json or out is not None:
@@ -102,13 +108,13 @@ def _prepare_symbols(
 
 
 def _prepare_result(
-    result: Any, luck: Any, directory: Path, symbol: str
+    result: Any, luck: Any, tries: Any, directory: Path, symbol: str
 ) -> tuple[Any, Callable[[Any], str]]:
     """Return the report of a single result, and what renders it."""
     from qmac.report.html.page import render_report
     from qmac.report.sections.report import build_report
 
-    return build_report(result, luck, str(directory), symbol), render_report
+    return build_report(result, luck, str(directory), symbol, tries), render_report
 
 
 def _print_place(path: Path, stream: TextIO | None = None) -> None:

@@ -21,6 +21,7 @@ from qmac.report.sections.equity import Equity
 from qmac.report.sections.report import Report, build_report
 from qmac.results.result import Result
 from qmac.robustness.luck_answer import Luck
+from qmac.robustness.tries_answer import Tries
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import resolve_typed
 from qmac.strategy.formatting import format_value
@@ -51,7 +52,9 @@ COMPRESSION_LEVEL = 6
 PAGE_SUFFIXES = (".html", ".htm")
 
 
-def write_report(result: Result, path: Path, luck: Luck | None = None) -> Path:
+def write_report(
+    result: Result, path: Path, luck: Luck | None = None, tries: Tries | None = None
+) -> Path:
     """Write the page of a result, all or nothing.
 
     Parameters
@@ -77,7 +80,7 @@ def write_report(result: Result, path: Path, luck: Luck | None = None) -> Path:
     OptionError
         If Plotly or Jinja is not installed, or ``luck`` is no answer for this result.
     """
-    return write_page(path, lambda: render_report(build_report(result, luck)))
+    return write_page(path, lambda: render_report(build_report(result, luck, tries=tries)))
 
 
 def write_page(path: Path, render: Callable[[], str]) -> Path:

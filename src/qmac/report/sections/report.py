@@ -18,9 +18,11 @@ from qmac.report.sections.luck import (
     summarize_luck,
 )
 from qmac.report.sections.settings import Settings, build_settings
+from qmac.report.sections.sharpe import SharpeSummary, check_tries, summarize_sharpe
 from qmac.report.sections.strategies import Strategies, build_strategies
 from qmac.results.result import Result
 from qmac.robustness.luck_answer import Luck
+from qmac.robustness.tries_answer import Tries
 from qmac.runtime.resources.admission import check_memory
 from qmac.strategy.metrics import METRICS
 
@@ -39,6 +41,8 @@ class Report:
     equity: Equity | None
     luck: LuckSummary | None
     """None where no random markets were swept."""
+    sharpe: SharpeSummary | None
+    """Beside ``luck``, where the highest Sharpe ratio was searched for."""
     luck_command: str
     """What to type for an answer; empty where there can be none."""
     strategies: Strategies
@@ -59,6 +63,7 @@ class Report:
             "cautions": self.cautions,
             "course": self.equity,
             "luck": self.luck,
+            "sharpe": self.sharpe,
             "strategies": self.strategies.to_dict(),
             "landscape": self.heatmaps,
             "outcomes": self.distribution,
@@ -66,7 +71,11 @@ class Report:
 
 
 def build_report(
-    result: Result, luck: Luck | None = None, directory: str = "", symbol: str = ""
+    result: Result,
+    luck: Luck | None = None,
+    directory: str = "",
+    symbol: str = "",
+    tries: Tries | None = None,
 ) -> Report:
     """Return the numbers of a report.
 
@@ -80,6 +89,8 @@ def build_report(
         Directory of its run, for the command that the page shows; empty where it is in memory.
     symbol : str
         Symbol in a run of many, for the same.
+    tries : Tries, optional
+        How many tries its search is worth.
 
     Returns
     -------
@@ -91,12 +102,14 @@ def build_report(
     ResultError
         If the result has no prices.
     OptionError
-        If ``luck`` is about another result.
+        If ``luck`` or ``tries`` is about another result.
     OutOfMemoryError
         If there is no memory for it.
     """
     if luck is not None:
         check_luck(luck, result)
+    if tries is not None:
+        check_tries(tries, result)
     series = result.series
     needed = BAR_BYTES * len(series.prices) + CELL_BYTES * len(result.grid.windows) ** 2
     name = printable(result.prices["name"])
@@ -113,6 +126,11 @@ def build_report(
         cautions=find_cautions(result, run, strategies, distribution, luck),
         equity=None if run is None else build_equity(run),
         luck=None if luck is None else summarize_luck(luck),
+        sharpe=(
+            None
+            if run is None or luck is None
+            else summarize_sharpe(result, run, tries, directory, symbol)
+        ),
         luck_command=describe_luck_command(result, directory, symbol),
         strategies=strategies,
         heatmaps=build_heatmaps(result),
