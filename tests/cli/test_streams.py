@@ -1,5 +1,6 @@
 """Standard output and standard error: closed, full, coloured; JSON in one line."""
 
+import io
 import json
 import math
 import os
@@ -135,3 +136,12 @@ def test_a_fetch_is_shown_on_a_terminal_only(monkeypatch, capsys):
         listener(FetchStatus("yahoo:S\x1b[2JPY", 1, 2, 1234))
     shown = capsys.readouterr()
     assert shown.out == "" and "1/2" in shown.err and "yahoo:S?[2JPY, 1,234 bars" in shown.err
+
+
+def test_a_reset_of_colours_at_the_end_is_not_printed():
+    stream = io.StringIO()
+    safe = streams.make_safe(stream)
+    safe.write(streams.RESET)
+    assert stream.getvalue() == ""
+    safe.write(f"{streams.RESET}text")
+    assert stream.getvalue() == "?[0mtext"

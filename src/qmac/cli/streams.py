@@ -21,6 +21,8 @@ SIZES = {"COLUMNS": (40, 1000), "LINES": (10, 1000), "TERMINAL_WIDTH": (40, 1000
 is typer's."""
 PIPE_COLUMNS = 1000
 """Width of a table in a pipe that is not to be cut: paths in it stay in one piece."""
+RESET = "\x1b[0m"
+"""What colorama, which Numba imports, prints at the end of a process on a terminal."""
 MOST_DIGITS = 9
 """Of a size; Python refuses to read more than a few thousand."""
 
@@ -80,7 +82,8 @@ class SafeStream:
         int
             Its length.
         """
-        self.colored.write(printable_lines(text))
+        if text != RESET:
+            self.colored.write(printable_lines(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
