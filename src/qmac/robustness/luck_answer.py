@@ -16,6 +16,7 @@ import pandas as pd
 
 from qmac import _views
 from qmac._fields import protected
+from qmac.errors import printable
 from qmac.robustness.answer_file import check_seal, read_file, save_answer, seal
 from qmac.robustness.chance import LEVEL, Conclusion, Exceedances, Interval, conclude
 from qmac.robustness.chance import count_exceedances as count

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from qmac._fields import protected
+from qmac.errors import printable
 from qmac.robustness.answer_file import check_seal, read_file, save_answer, seal
 from qmac.robustness.chance import Interval
 from qmac.robustness.sharpe import solve_tries
@@ -116,7 +117,7 @@ class Tries:
         return plain
 
     def __repr__(self) -> str:
-        return f"Tries({self.sentences[0]})"
+        return f"Tries({printable(self.sentences[0])})"
 
     def save(self, path: str | Path) -> Path:
         """Write the answer into a file of JSON, all or nothing.
