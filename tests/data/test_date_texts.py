@@ -276,7 +276,7 @@ def test_one_file_has_one_order():
     assert orders == (("day", "month", "year"),)
     other = pa.array(["13/01/2024", "01/13/2024"], pa.large_string())
     assert find_orders(other, np.array(["A", "B"], object)) == ()
-    assert find_orders(pa.array(["2024-01-02"]), np.array(["A"], object)) == ORDERS
+    assert find_orders(pa.array(["2024-01-02"]), np.array(["A"], object)) == ORDERS  # of its own
     assert read_texts(texts[2:3], None, orders)[0] == pd.Timestamp("2024-01-03")
     with pytest.raises(FormError, match="the day first in one symbol of the file"):
         read_texts(texts[:1], None, ())

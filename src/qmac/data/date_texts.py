@@ -272,11 +272,9 @@ def find_orders(texts: Any, symbols: np.ndarray) -> tuple[DayOrder, ...]:
     Returns
     -------
     tuple
-        Of ``ORDERS``; all of them for texts that show it by themselves, such as 2010-01-04, and
-        none where symbols contradict each other. A symbol that can have no order does not count.
+        Of ``ORDERS``; none where symbols contradict each other. A symbol that can have no order
+        does not count.
     """
-    if not len(texts) or not ORDERED.fullmatch(texts[0].as_py() or ""):
-        return ORDERS
     limits = pd.DataFrame(dict(enumerate(_split_parts(texts)))).groupby(symbols).agg(["min", "max"])
     orders = ORDERS
     for row in np.unique(limits.to_numpy(), axis=0):

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qmac.data.columns import DATE, INSTRUMENT, SPLIT, SYMBOL, TIME
-from qmac.data.date_texts import ORDERS, DayOrder, find_orders
+from qmac.data.date_texts import ORDERED, ORDERS, DayOrder, find_orders
 from qmac.data.layouts.find import Selection
 from qmac.data.numbers import (
     EMPTY,
@@ -95,7 +95,7 @@ class Table:
     def date_orders(self) -> tuple[DayOrder, ...]:
         """Orders of day, month and year that the dates of all symbols can have."""
         dates = self._raw_dates
-        if self._symbols is None or dates is None or not _is_text(dates):
+        if self._symbols is None or dates is None or not ORDERED.fullmatch(str(dates.iloc[0])):
             return ORDERS
         return find_orders(_to_texts(dates), self._symbols)
 

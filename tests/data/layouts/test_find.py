@@ -226,6 +226,7 @@ def test_open_and_close_that_changed_places_are_no_layout():
         (["SPX Index,,"], "a line above the header: 'SPX Index,,'. Remove it, so that"),
         (["SPX Index,,", "Start Date,2023-01-02,", ",,"], "3 lines above the header: .* them, so"),
         (["Prices", "Source: a vendor, of 2024", "Period,D"], "3 lines above the header"),
+        (["Security,SPX Index", "Start Date,2023-01-02"], "2 lines above the header"),
     ],
 )
 def test_all_lines_above_the_header_are_named_at_once(titles, says):

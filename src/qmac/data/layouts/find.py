@@ -201,13 +201,16 @@ def _refuse_titles(
 def _count_titles(lines: Sequence[str], options: ReadOptions) -> int:
     """Return the number of lines above the names of columns that a row of as many values follows.
 
-    0 where the first line is a header, or none is.
+    0 where the first line names the closes, or no line is such a header.
     """
     for count, (line, row) in enumerate(itertools.pairwise(lines)):
         separator = options.separator or _find_separator(line)
         names, values = split_line(line, separator), split_line(row, separator)
+        has_close = any(normalize_name(each) == "Close" for each in names)
         is_header = len(names) > 1 and "" not in names and not any(map(_is_value, names))
-        if is_header and (count == 0 or (len(values) == len(names) and _is_row(values))):
+        if (count == 0 and has_close) or (
+            is_header and len(values) == len(names) and _is_row(values)
+        ):
             return count
     return 0
 
