@@ -1,14 +1,23 @@
 """The best score alone equals the first of a whole sweep, to the bit."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from helpers.faults import LONG
+from helpers.series import ohlc
 from helpers.sweeps import AllStatistics, custom_spec, dataset_of, prepared, run_sweep
 
 import qmac
+from qmac.data.prices import Prices
 from qmac.engine.sweep import worker
 from qmac.engine.sweep.best_score import compute_best_score
+from qmac.robustness.resample_sweep import ResampleSweep
+from qmac.runtime.execution.parts import Part
 from qmac.strategy.metrics import MEASURES
+from qmac.strategy.request import check_request
 
 LANES = 8
 STOPS = [{}, {"stop_loss": 0.05, "max_bars": 30}]
@@ -81,3 +90,52 @@ def test_long_series(bars, objective):
     assert best_of(prices, grid, qmac.Rules(), objective=objective) == first_of(
         prices, grid, qmac.Rules(), objective=objective
     )
+
+
+@pytest.mark.skipif(not LONG, reason="with make test-long: kernels of wide codes are compiled")
+@pytest.mark.parametrize("stops", STOPS)
+@pytest.mark.parametrize("conflict", ["ignore", "opposite"])
+def test_wide_codes_and_tiles(conflict, stops):
+    prices = Prices.of(ohlc("random", 40_000, 5))
+    for shared_windows in (False, True):
+        grid = qmac.Grid(windows=[2, 3, 5, 8, 13, 60, 250], shared_windows=shared_windows)
+        for objective in ("total_return", "sharpe_ratio", "max_drawdown"):
+            rules = qmac.Rules(conflict=conflict, **stops)
+            options = {"objective": objective, "constraints": {"exposure": (0.1, 0.6)}}
+            best = best_of(prices, grid, rules, **options)
+            assert best == first_of(prices, grid, rules, **options) and np.isfinite(best)
+
+
+@pytest.mark.skipif(not LONG, reason="with make test-long: a kernel for each")
+@pytest.mark.parametrize("objective", sorted(MEASURES))
+def test_the_kernels_of_users(objective):
+    """Those of ``qmac.optimize``, with the statistics of one objective."""
+    prices, grid = qmac.sample_prices().tail(800), qmac.Grid(windows=range(2, 252, 10))
+    sweep = ResampleSweep.build(prices, check_request(grid, objective), ("shuffle",), seed=1)
+    for number in range(3):
+        part = Part("shuffle", number)
+        result = qmac.optimize(sweep.build_series(part).prices, grid, objective, top=1)
+        score = sweep.compute_score(part, np.zeros(1, np.uint8))
+        assert score == result.top_scores[0] * sweep.spec.objective.sign
+
+
+PLAIN = """
+from helpers.series import frame, series
+import qmac
+prices = qmac.Prices.of(frame(series("random", 90, 4)))
+result = qmac.optimize(prices, qmac.Grid(windows=(2, 3, 5, 8)), "sharpe_ratio", top=1)
+print(result.luck(19, threads=1).digest)
+"""
+
+
+@pytest.mark.slow
+def test_plain_python():
+    digests = set()
+    for disabled in "01":
+        variables = os.environ | {"NUMBA_DISABLE_JIT": disabled}
+        variables["PYTHONPATH"] = os.pathsep.join(sys.path)
+        done = subprocess.run(
+            [sys.executable, "-c", PLAIN], env=variables, capture_output=True, text=True, check=True
+        )
+        digests.add(done.stdout.strip())
+    assert len(digests) == 1 and digests != {""}
