@@ -11,6 +11,7 @@ from helpers.terminal import inside
 import qmac
 from qmac.cli.interrupts import Interruption
 from qmac.robustness.luck_store import ANSWER, RECORDS
+from qmac.runs.directory import RunDirectory
 from qmac.storage.directories import safe_name
 
 WINDOWS = ("--windows", "2,3,5,8,13,21")
@@ -278,3 +279,12 @@ def test_a_limit_stops_it_and_the_same_command_goes_on(run):
 def test_a_directory_of_runs_is_not_one(run):
     done = inside("luck", run.parent)
     assert done.returncode == 2 and f"Name one, such as {run}" in done.stderr
+
+
+def test_a_run_that_cannot_be_written(run, tmp_path, monkeypatch):
+    before = read_folder(run)
+    monkeypatch.setattr(RunDirectory, "is_writable", False)
+    done = inside("luck", run, *FEW)
+    assert done.returncode == 74 and "--out DIR" in done.stderr
+    assert inside("luck", run, *FEW, "--out", tmp_path / "elsewhere").returncode == 0
+    assert (tmp_path / "elsewhere" / ANSWER).is_file() and read_folder(run) == before

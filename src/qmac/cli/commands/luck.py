@@ -319,6 +319,10 @@ def _open_directory(
         results = _read_results(directory, options, symbol, prices_file)
         return _Work(None, results, None, out)
     run = RunDirectory.open(directory)
+    if out is None and not run.is_writable:
+        raise WriteError(
+            f"{run.path} cannot be written. Name another directory for the answer: --out DIR"
+        )
     is_done = all(look_up(run.result(task) / RESULT) is not None for task in run.tasks)
     if is_done or symbol is not None:
         results = _read_results(directory, options, symbol, prices_file)
