@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from qmac.results.collection import Results
     from qmac.results.reader import load
     from qmac.results.result import Result
+    from qmac.robustness.forward import Forward
     from qmac.robustness.luck import luck
+    from qmac.robustness.walk_forward import walk_forward
     from qmac.runtime.cluster.ray_executor import RayExecutor as RayExecutor
     from qmac.runtime.resources.limits import Limits
     from qmac.strategy.grid import Grid
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backtest",
+    "Forward",
     "Grid",
     "InputError",
     "Limits",
@@ -66,10 +69,12 @@ __all__ = [
     "read_prices",
     "resume",
     "sample_prices",
+    "walk_forward",
 ]
 
 _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Backtest": "engine.backtest.backtest",
+    "Forward": "robustness.forward",
     "Grid": "strategy.grid",
     "InputError": "errors",
     "Limits": "runtime.resources.limits",
@@ -89,6 +94,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "read_prices": "api",
     "resume": "api",
     "sample_prices": "data.sample",
+    "walk_forward": "robustness.walk_forward",
 }
 _views.register(
     {
@@ -96,7 +102,7 @@ _views.register(
         "luck figure": "qmac.report.html.figures:plot_answer",
         "luck table": "qmac.report.html.notebook:render_luck",
         "luck of each": "qmac.robustness.lucks:luck_of_each",
-        "luck file": "qmac.robustness.luck_answer:read_luck",
+        "answer file": "qmac.robustness.answers:read_any",
         "tries": "qmac.robustness.tries:tries",
         "report": "qmac.report.html.page:write_report",
         "map": "qmac.report.html.figures:plot_result_map",

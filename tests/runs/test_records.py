@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qmac.errors import ResultError, WriteError
 from qmac.runs import records as records_module
-from qmac.runs.records import Record, RecordFile
+from qmac.runs.records import RESAMPLES, Record, RecordFile
 
 QUESTION = {"seed": 1, "objective": "total_return", "grid": {"windows": [2, 3]}}
 RECORDS = [
@@ -28,14 +28,14 @@ def path(tmp_path):
 
 
 def write(path, records, question=QUESTION):
-    file = RecordFile(path, question)
+    file = RecordFile(path, question, RESAMPLES)
     with file.opened():
         for record in records:
             file.add(record)
 
 
 def read(path, question=QUESTION):
-    return RecordFile(path, question).read()
+    return RecordFile(path, question, RESAMPLES).read()
 
 
 def test_what_is_written_is_read(path):
@@ -56,7 +56,7 @@ def test_a_record_has_at_most_110_bytes(path):
 def test_pending_records_are_written_while_it_is_open(path, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", synced.append)
-    file = RecordFile(path, QUESTION)
+    file = RecordFile(path, QUESTION, RESAMPLES)
     with file.opened():
         synced.clear()
         file.add(RECORDS[0])
@@ -153,7 +153,7 @@ def refuse(*_):
 
 
 def test_a_full_disk_is_warned_of_once_and_tried_again(path, monkeypatch, recwarn):
-    file = RecordFile(path, QUESTION)
+    file = RecordFile(path, QUESTION, RESAMPLES)
     with file.opened():
         file.add(RECORDS[0])
         with monkeypatch.context() as full:
@@ -170,14 +170,14 @@ def test_a_full_disk_is_warned_of_once_and_tried_again(path, monkeypatch, recwar
 
 
 def test_records_that_cannot_be_written_at_the_end_are_an_error(path, monkeypatch):
-    file = RecordFile(path, QUESTION)
+    file = RecordFile(path, QUESTION, RESAMPLES)
     with pytest.raises(WriteError, match="No space left"), file.opened():
         file.add(RECORDS[0])
         monkeypatch.setattr(os, "write", refuse)
 
 
 def test_what_is_pending_is_written_when_it_is_interrupted(path):
-    file = RecordFile(path, QUESTION)
+    file = RecordFile(path, QUESTION, RESAMPLES)
     with pytest.raises(KeyboardInterrupt), file.opened():
         file.add(RECORDS[0])
         raise KeyboardInterrupt

@@ -33,7 +33,7 @@ from qmac.runtime.cluster.driver import ClusterExecutor
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.monitoring.status import JobProgress, Listener
-from qmac.runtime.resources.admission import Shortage, admit
+from qmac.runtime.resources.admission import admit
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.machine import available_cpus
@@ -266,13 +266,7 @@ class _TaskRunner:
             self.progress.begin(task.name)
         size = self.job.request.grid.size
         patience = Patience(task.name, size, self.governor, self.progress)
-        while True:
-            try:
-                return self._try_sweep(task, patience)
-            except Shortage as shortage:
-                demand, reason = shortage.demand, str(shortage)
-            # outside of the handler: the exception holds what was built before it
-            patience.wait(demand, reason)
+        return patience.insist(lambda: self._try_sweep(task, patience))
 
     def _try_sweep(self, task: Task, patience: Patience) -> Result:
         """Sweep one series, if it fits into memory."""

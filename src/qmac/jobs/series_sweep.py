@@ -22,6 +22,7 @@ from qmac.engine.sweep.window_maps import Maps, build_maps
 from qmac.errors import InternalError, Stopped
 from qmac.jobs.monitor import NullMonitor, SeriesMonitor
 from qmac.jobs.top_rows import replay_top
+from qmac.kernels.sweep.tally import Cells
 from qmac.results.result import Result
 from qmac.runs.header import prices_checksum
 from qmac.runtime.execution.executor import Executor
@@ -31,8 +32,8 @@ from qmac.strategy.grid import Grid
 
 
 @dataclass(frozen=True)
-class _Sweep:
-    """A sweep that has come to its end, and everything it was made of."""
+class SweptCells:
+    """The cells of a grid that were swept on one series, and everything they were made of."""
 
     series: PreparedSeries
     grid: Grid
@@ -41,6 +42,38 @@ class _Sweep:
     evaluator: Evaluator
     ledger: Ledger
     monitor: SeriesMonitor
+    degradations: list[dict[str, Any]]
+    """Steps of the governor."""
+
+    def build_cells(self) -> Cells:
+        """Return the six maps of all scored combinations; the tally is used up.
+
+        Returns
+        -------
+        Cells
+            ``(6, W, W)``.
+        """
+        dataset, tally = self.evaluator.dataset, self.ledger.tally
+        shared_windows = self.grid.shared_windows
+        return build_maps(tally, dataset.buys, dataset.sells, shared_windows, self.executor.map)
+
+    def build_distribution(self, cells: Cells) -> Distribution:
+        """Return the distribution of all scored combinations.
+
+        Parameters
+        ----------
+        cells : Cells
+            What ``build_cells`` returned.
+
+        Returns
+        -------
+        Distribution
+            Of the objective.
+        """
+        tally, evaluator = self.ledger.tally, self.evaluator
+        return Distribution.from_tally(
+            self.spec.objective, tally, cells, evaluator.scale, evaluator.units
+        )
 
 
 class _Counts(NamedTuple):
@@ -88,11 +121,78 @@ def sweep(
     InternalError
         If the counts do not add up.
     """
-    if code_dtype(series.period.close.size) is np.uint16:
-        self_test(spec)  # longer series have kernels of their own
     if monitor is None:
         monitor = NullMonitor(executor.threads)
-    dataset = Dataset.build(series, grid, spec.statistics, executor.map)
+    dataset = prepare_dataset(series, grid, spec, executor)
+    return _build_result(sweep_cells(series, grid, spec, dataset, executor, monitor))
+
+
+def prepare_dataset(
+    series: PreparedSeries, grid: Grid, spec: SweepSpec, executor: Executor
+) -> Dataset:
+    """Test the kernels of a sweep, and prepare a series for them.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        Prepared for the windows of the grid.
+    grid : Grid
+        Window sets.
+    spec : SweepSpec
+        What is computed for each combination.
+    executor : Executor
+        Helps.
+
+    Returns
+    -------
+    Dataset
+        What cells are swept with.
+
+    Raises
+    ------
+    InternalError
+        If the kernels are wrong on this machine.
+    """
+    if code_dtype(series.period.close.size) is np.uint16:
+        self_test(spec)  # longer series have kernels of their own
+    return Dataset.build(series, grid, spec.statistics, executor.map)
+
+
+def sweep_cells(
+    series: PreparedSeries,
+    grid: Grid,
+    spec: SweepSpec,
+    dataset: Dataset,
+    executor: Executor,
+    monitor: SeriesMonitor,
+) -> SweptCells:
+    """Sweep every cell of the grid; nothing is made of the tally yet.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        Prepared for the windows of the grid.
+    grid : Grid
+        Window sets.
+    spec : SweepSpec
+        What is computed for each combination.
+    dataset : Dataset
+        What ``prepare_dataset`` returned.
+    executor : Executor
+        Where it is computed.
+    monitor : SeriesMonitor
+        Shows progress, saves snapshots and may end the sweep.
+
+    Returns
+    -------
+    SweptCells
+        With a complete tally, but for cells that failed.
+
+    Raises
+    ------
+    Stopped
+        If the monitor ended the sweep.
+    """
     evaluator = Evaluator(dataset, spec, executor.map)
     ledger = Ledger(evaluator.counts, evaluator.work, evaluator.empty)
     monitor.begin(evaluator, ledger, executor.threads)
@@ -100,18 +200,20 @@ def sweep(
         executor.run(evaluator, ledger, monitor)
     finally:
         degradations = monitor.end(ledger)
-    swept = _Sweep(series, grid, spec, executor, evaluator, ledger, monitor)
-    return _build_result(swept, degradations)
+    return SweptCells(series, grid, spec, executor, evaluator, ledger, monitor, degradations)
 
 
-def _build_result(swept: _Sweep, degradations: list[dict[str, Any]]) -> Result:
+def _build_result(swept: SweptCells) -> Result:
     """Build the result of a sweep that has ended; its tally is used up."""
     series, grid, spec, ledger = swept.series, swept.grid, swept.spec, swept.ledger
     elapsed = swept.monitor.seconds
     _check_failed_cells(ledger)
     counts = _count(swept)
     ranked = reductions.ranked_top(ledger.tally)
-    distribution, maps = _summarise(swept)
+    cells = swept.build_cells()
+    distribution = swept.build_distribution(cells)
+    units, mapped = swept.evaluator.units, swept.executor.map
+    maps = Maps.from_cells(spec.objective, cells, grid, units, mapped)
     top = replay_top(
         series,
         grid,
@@ -141,7 +243,7 @@ def _build_result(swept: _Sweep, degradations: list[dict[str, Any]]) -> Result:
         hold=batch.evaluate_hold(series),
         elapsed=elapsed,
         threads=swept.executor.workers,
-        degradations=degradations,
+        degradations=swept.degradations,
         machine=describe_machine(),
         source=functools.partial(Series.from_rows, series.prices, series.averages, grid.windows),
     )
@@ -170,7 +272,7 @@ def _describe_failed_cells(ledger: Ledger) -> list[dict[str, Any]]:
     ]
 
 
-def _count(swept: _Sweep) -> _Counts:
+def _count(swept: SweptCells) -> _Counts:
     """Count combinations, and check that the counts add up."""
     spec, ledger = swept.spec, swept.ledger
     totals = ledger.tally.totals
@@ -188,19 +290,6 @@ def _count(swept: _Sweep) -> _Counts:
         removed["total_trades"] = int(totals.removed[0])
     filtered_by = {metric: removed[metric] for metric in spec.constraints}
     return _Counts(evaluated, passed, scored, filtered_by)
-
-
-def _summarise(swept: _Sweep) -> tuple[Distribution, Maps]:
-    """Return the distribution and the maps of all scored combinations; the tally is used up."""
-    grid, objective, mapped = swept.grid, swept.spec.objective, swept.executor.map
-    tally = swept.ledger.tally
-    dataset = swept.evaluator.dataset
-    units = swept.evaluator.units
-    scale = swept.evaluator.scale
-    cells = build_maps(tally, dataset.buys, dataset.sells, grid.shared_windows, mapped)
-    distribution = Distribution.from_tally(objective, tally, cells, scale, units)
-    maps = Maps.from_cells(objective, cells, grid, units, mapped)
-    return distribution, maps
 
 
 def _describe_prices(series: PreparedSeries) -> dict[str, Any]:

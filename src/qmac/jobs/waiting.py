@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from qmac.errors import Stopped
 from qmac.runtime.monitoring.status import Listener, Status
-from qmac.runtime.resources.admission import Demand
+from qmac.runtime.resources.admission import Demand, Shortage
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.machine import release_freed_memory
 from qmac.runtime.resources.thresholds import Level
 
+Value = TypeVar("Value")
 LOOK_SECONDS = 0.2
 """Between two looks at the memory."""
 PATIENCE_SECONDS = 60.0
@@ -43,6 +46,32 @@ class Patience:
         self._listener = listener
         self._began = time.perf_counter()
         self._left = PATIENCE_SECONDS
+
+    def insist(self, attempt: Callable[[], Value]) -> Value:
+        """Return what a function returns, which is called again once its memory is there.
+
+        Parameters
+        ----------
+        attempt : callable
+            Raises ``Shortage`` where other programs hold what it needs.
+
+        Returns
+        -------
+        object
+            Of the first call that has enough.
+
+        Raises
+        ------
+        Stopped
+            If it does not fit in time, or the governor ends the run.
+        """
+        while True:
+            try:
+                return attempt()
+            except Shortage as shortage:
+                demand, reason = shortage.demand, str(shortage)
+            # outside of the handler: the exception holds what was built before it
+            self.wait(demand, reason)
 
     def wait(self, demand: Demand, reason: str) -> None:
         """Wait for memory.

@@ -74,8 +74,8 @@ from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request
 
 AGAIN = "Run it again."
-LUCK_SUFFIX = ".json"
-"""Of the files that ``Luck.save`` writes."""
+ANSWER_SUFFIX = ".json"
+"""Of the files that ``Luck.save`` and ``Forward.save`` write."""
 NAME_RESULT = "Name a directory that 'qmac optimize --out' or Result.save wrote."
 NUMBER_BYTES = 8
 MAPS = 3
@@ -119,18 +119,24 @@ class Summary(NamedTuple):
     """Windows and objective of the first row; None if there is no row."""
 
 
+FORWARD = "forward.json"
+"""Answer of a walk-forward, in its directory."""
+
+
 def load(directory: str | Path) -> Result | Any:
-    """Read a result that ``Result.save`` or ``qmac optimize --out`` wrote.
+    """Read a result, or another answer, that its ``save`` or a call with ``out`` wrote.
 
     Parameters
     ----------
     directory : str or Path
-        The directory of a result, or of a run of one symbol; or a file that ``Luck.save`` wrote.
+        The directory of a result, of a run of one symbol, or of a walk-forward; or a file that
+        ``Luck.save`` or ``Forward.save`` wrote.
 
     Returns
     -------
     Result
-        Every file of it has the checksum that it was written with. Of such a file, the ``Luck``.
+        Every file of it has the checksum that it was written with. Of such a file, the ``Luck`` or
+        the ``Forward``.
 
     Raises
     ------
@@ -139,8 +145,11 @@ def load(directory: str | Path) -> Result | Any:
         something else than the run in which it lies.
     """
     path = _resolve(directory)
-    if path.suffix == LUCK_SUFFIX and path.name not in (HEADER, RUN) and not path.is_dir():
-        return _views.draw("luck file", path.absolute())
+    is_named = path.suffix == ANSWER_SUFFIX and path.name not in (HEADER, RUN)
+    if is_named and not path.is_dir():
+        return _views.draw("answer file", path.absolute())
+    if is_file(path / FORWARD):
+        return _views.draw("answer file", path.absolute() / FORWARD)
     return _load(_find_result(path))
 
 

@@ -12,24 +12,23 @@ In a directory without a run, these files lie in it.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from qmac.errors import ResultError, Stopped, warn
+from qmac.errors import ResultError, warn
 from qmac.robustness.answer_file import write_answer
 from qmac.robustness.luck_answer import Luck, read_luck
+from qmac.robustness.record_store import MemoryRecords, RecordDirectory, RecordStore, check_names
 from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.header import HEADER, Identity, describe_changes
-from qmac.runs.records import Record, RecordFile
+from qmac.runs.records import RESAMPLES, Record, RecordFile
 from qmac.runs.tasks import Task
-from qmac.runtime.monitoring.progress_log import ProgressLog
-from qmac.runtime.monitoring.status import Listener, join_listeners
 from qmac.storage.atomic import write_whole
-from qmac.storage.files import check_file, list_names, look_up, make_directories, resolve_typed
+from qmac.storage.files import look_up, resolve_typed
 from qmac.storage.json_text import compute_checksum
-from qmac.storage.lock import LOCK, hold_lock, write_holder
+from qmac.storage.lock import LOCK
 from qmac.storage.refusals import describe_damage, describe_refusal
 
 RECORDS, ANSWER, SCORES = "records.jsonl", "luck.json", "luck.parquet"
@@ -45,60 +44,14 @@ FILES = {RECORDS, ANSWER, SCORES, LOCK, PROGRESS}
 """All files of a directory without a run."""
 
 
-class LuckStore(Protocol):
+class LuckStore(RecordStore[Record], Protocol):
     """Where the scores of random markets go."""
-
-    @property
-    def directory(self) -> Path | None:
-        """Whose disk is watched; None where nothing is written."""
-
-    def opened(self, listener: Listener | None) -> AbstractContextManager[Listener | None]: ...
-
-    def read(self) -> list[Record]: ...
-
-    def add(self, record: Record, /) -> None: ...
-
-    def write_pending(self) -> None: ...
 
     def store(self, luck: Luck, /) -> Luck: ...
 
 
-class MemoryLuckStore:
+class MemoryLuckStore(MemoryRecords[Record]):
     """Writes nothing."""
-
-    directory = None
-
-    @contextmanager
-    def opened(self, listener: Listener | None) -> Iterator[Listener | None]:
-        """Yield the listener as it is.
-
-        Parameters
-        ----------
-        listener : callable or None
-            Gets each status.
-
-        Yields
-        ------
-        callable or None
-            The same.
-        """
-        yield listener
-
-    def read(self) -> list[Record]:
-        """Return no records.
-
-        Returns
-        -------
-        list
-            Empty.
-        """
-        return []
-
-    def add(self, _: Record) -> None:
-        """Do nothing: the queue has the score."""
-
-    def write_pending(self) -> None:
-        """Do nothing."""
 
     def store(self, luck: Luck) -> Luck:
         """Return the answer.
@@ -116,7 +69,7 @@ class MemoryLuckStore:
         return luck
 
 
-class DirectoryLuckStore:
+class DirectoryLuckStore(RecordDirectory[Record]):
     """Writes records and answer into a directory, which is locked meanwhile.
 
     Parameters
@@ -135,7 +88,6 @@ class DirectoryLuckStore:
     """
 
     def __init__(self, path: Path, identity: Identity, question: Mapping[str, Any]) -> None:
-        self.directory: Path = path
         self._run: RunDirectory | None = None
         folder = path
         if look_up(path / HEADER) is not None:
@@ -143,89 +95,19 @@ class DirectoryLuckStore:
             task = find_task(self._run, identity)
             folder = self._run.luck(task)
         else:
-            _check_names(path)
+            check_names(path, FILES, "Name a new directory, or that of the run.")
         self._answer = folder / ANSWER
-        self._records = RecordFile(folder / RECORDS, question)
+        super().__init__(path, RecordFile(folder / RECORDS, question, RESAMPLES))
 
-    @contextmanager
-    def opened(self, listener: Listener | None) -> Iterator[Listener | None]:
-        """Hold the lock of the directory, and write how the work proceeds and ends.
-
-        Parameters
-        ----------
-        listener : callable or None
-            Gets each status.
-
-        Yields
-        ------
-        callable
-            Writes each status into the progress log, and passes it on.
-
-        Raises
-        ------
-        ResultError
-            If another process holds the directory, or it has records of another question.
-        WriteError
-            If the system refuses a file.
-        """
-        with self._locked():
-            self.read()  # before anything is written: it may answer another question
-            log = ProgressLog(self.directory / PROGRESS)
-            state = "interrupted"
-            try:
-                with self._records.opened():
-                    yield join_listeners(log, listener)
-                state = "finished"
-            except Stopped as error:
-                state = str(error)
-                raise
-            finally:
-                log.end(state)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        if self._run is not None:
-            with self._run.locked():
-                yield
-            return
-        lock = self.directory / LOCK
-        try:
-            make_directories(self.directory)
-            check_file(lock)
-        except OSError as error:
-            raise describe_refusal(self.directory, error) from None
-        with hold_lock(lock, self.directory) as descriptor:
-            write_holder(descriptor)
-            yield
-
-    def read(self) -> list[Record]:
-        """Return the records of earlier processes.
+    def locked(self) -> AbstractContextManager[None]:
+        """Return the context in which the directory is locked, as its run locks it.
 
         Returns
         -------
-        list of Record
-            Those that are whole.
-
-        Raises
-        ------
-        ResultError
-            If they answer another question.
+        context manager
+            Entering it raises ResultError if another process holds the directory.
         """
-        return self._records.read()
-
-    def add(self, record: Record) -> None:
-        """Take a record; any thread may call it.
-
-        Parameters
-        ----------
-        record : Record
-            What is not stored yet.
-        """
-        self._records.add(record)
-
-    def write_pending(self) -> None:
-        """Write the records that were taken."""
-        self._records.write_pending()
+        return super().locked() if self._run is None else self._run.locked()
 
     def store(self, luck: Luck) -> Luck:
         """Write the answer, unless it is there.
@@ -389,24 +271,6 @@ def find_task(run: RunDirectory, identity: Identity) -> Task:
             "has this result, or a new one."
         )
     return task
-
-
-def _check_names(path: Path) -> None:
-    """Refuse a directory that holds anything but records and their answer."""
-    try:
-        names = list_names(path)
-    except OSError as error:
-        raise describe_refusal(path, error) from None
-    others = [name for name in names if name not in FILES and not _is_unfinished(name)]
-    if others:
-        raise ResultError(
-            f"{path} exists and is not empty. Name a new directory, or that of the run."
-        )
-
-
-def _is_unfinished(name: str) -> bool:
-    """Whether a killed process was writing one of the files."""
-    return any(name.startswith(f".{file}.") and name.endswith(".part") for file in FILES)
 
 
 def build_store(out: Path | None, identity: Identity, question: Mapping[str, Any]) -> LuckStore:

@@ -1,4 +1,4 @@
-"""Best scores of random markets on disk: one file that is only appended to, a line of JSON each.
+"""Records of parts that are done: one file that is only appended to, a line of JSON each.
 
 The first line is the question that they answer, which never changes. Each line has a checksum: of a
 process or machine that stopped at any moment, at most the last lines are lost, and a line that is
@@ -12,10 +12,11 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from qmac.errors import ResultError, warn
 from qmac.runs.header import describe_changes
@@ -32,7 +33,7 @@ SYNC_SECONDS = 10.0
 """Between two syncs at most, while records come."""
 CHECKSUM_CHARACTERS = 16
 """Of the SHA-256 of a record, which guards against damage only."""
-ADVICE = "Put back what qmac wrote, or remove the file: its resamples are then computed again."
+T = TypeVar("T")
 
 
 class Record(NamedTuple):
@@ -46,7 +47,27 @@ class Record(NamedTuple):
     """The higher the better; -inf where no combination was scored."""
 
 
-class RecordFile:
+@dataclass(frozen=True)
+class RecordKind(Generic[T]):
+    """What the records of a file are, and how they are written."""
+
+    noun: str
+    """Of several of them."""
+    to_values: Callable[[T], dict[str, Any]]
+    """Returns plain values of JSON."""
+    from_values: Callable[[dict[str, Any]], T]
+    """Returns the record again; fails in any way where it is none."""
+
+    @property
+    def advice(self) -> str:
+        """What to do about a damaged file."""
+        return (
+            f"Put back what qmac wrote, or remove the file: its {self.noun} are then computed "
+            "again."
+        )
+
+
+class RecordFile(Generic[T]):
     """The records of one question.
 
     Parameters
@@ -54,24 +75,27 @@ class RecordFile:
     path : Path
         The file, which need not exist.
     question : mapping
-        Everything that the scores follow from, as plain values of JSON.
+        Everything that the records follow from, as plain values of JSON.
+    kind : RecordKind
+        What they are.
     """
 
-    def __init__(self, path: Path, question: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, question: Mapping[str, Any], kind: RecordKind[T]) -> None:
         self.path = path
+        self._kind = kind
         self._question = json.loads(json.dumps(question))  # as it is read
-        self._pending: deque[Record] = deque()
+        self._pending: deque[T] = deque()
         self._descriptor: int | None = None
         self._synced = 0.0
         self._is_refused = False
         """Whether the disk refused the last write."""
 
-    def read(self) -> list[Record]:
+    def read(self) -> list[T]:
         """Read the records that are whole.
 
         Returns
         -------
-        list of Record
+        list of records
             In the order in which they were written; empty if there is no file.
 
         Raises
@@ -85,9 +109,9 @@ class RecordFile:
             return []
         except OSError as error:
             reason = describe_damage(error)
-            raise ResultError(f"{self.path} cannot be read: {reason}.", ADVICE) from None
+            raise ResultError(f"{self.path} cannot be read: {reason}.", self._kind.advice) from None
         self._check_question(first)
-        records = [_read_record(line) for line in lines if line]
+        records = [self._read_record(line) for line in lines if line]
         return [record for record in records if record is not None]
 
     def _check_question(self, line: bytes) -> None:
@@ -99,14 +123,14 @@ class RecordFile:
             before, number = header["question"], header["format"]
         except Exception as error:  # an untrusted file can fail in any way
             reason = describe_damage(error)
-            raise ResultError(f"{self.path} is damaged: {reason}.", ADVICE) from None
+            raise ResultError(f"{self.path} is damaged: {reason}.", self._kind.advice) from None
         changes = describe_changes(before, self._question)
         if number != FORMAT:
             changes = [f"its format is {number}, not {FORMAT}"]
         if changes:
             more = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
             raise ResultError(
-                f"{self.path} holds the resamples of another question: {changes[0]}{more}.",
+                f"{self.path} holds the {self._kind.noun} of another question: {changes[0]}{more}.",
                 "Ask that one again, or move the file elsewhere.",
             )
 
@@ -155,12 +179,12 @@ class RecordFile:
         self._synced = time.monotonic()
         return descriptor
 
-    def add(self, record: Record) -> None:
+    def add(self, record: T) -> None:
         """Take a record, which is written soon; any thread may call it.
 
         Parameters
         ----------
-        record : Record
+        record : object
             What no other record of the file is about.
         """
         self._pending.append(record)
@@ -193,14 +217,17 @@ class RecordFile:
         if is_last or not self._is_refused:
             end = "they are lost." if is_last else "they are tried again, and the run continues."
             reason = error.strerror or error
-            warn(f"resamples could not be written to {self.path} ({reason}); {end}", stacklevel=3)
+            warn(
+                f"{self._kind.noun} could not be written to {self.path} ({reason}); {end}",
+                stacklevel=3,
+            )
         self._is_refused = True
 
     def _write(self) -> None:
         """Write what is pending, all of it or, on an error, the first of it."""
         assert self._descriptor is not None
         records = list(self._pending)
-        left = memoryview(b"".join(map(_format_record, records)))
+        left = memoryview(b"".join(map(self._format_record, records)))
         try:
             while left:
                 left = left[os.write(self._descriptor, left) :]
@@ -211,26 +238,33 @@ class RecordFile:
         for _ in records:
             self._pending.popleft()
 
+    def _format_record(self, record: T) -> bytes:
+        values = self._kind.to_values(record)
+        values["checksum"] = compute_checksum(values)[:CHECKSUM_CHARACTERS]
+        return json.dumps(values, separators=(",", ":")).encode() + b"\n"
 
-def _format_record(record: Record) -> bytes:
+    def _read_record(self, line: bytes) -> T | None:
+        """Return the record of a line, or None for one that is not whole."""
+        with suppress(Exception):  # a damaged line can fail in any way
+            values = json.loads(line)
+            checksum = compute_checksum(values)[:CHECKSUM_CHARACTERS]
+            if values.pop("checksum") == checksum:
+                return self._kind.from_values(values)
+        return None
+
+
+def _build_values(record: Record) -> dict[str, Any]:
     score = record.score if math.isfinite(record.score) else None
-    values: dict[str, Any] = {"null": record.null, "number": record.number, "score": score}
-    values["checksum"] = compute_checksum(values)[:CHECKSUM_CHARACTERS]
-    return json.dumps(values, separators=(",", ":")).encode() + b"\n"
+    return {"null": record.null, "number": record.number, "score": score}
 
 
-def _read_record(line: bytes) -> Record | None:
-    """Return the record of a line, or None for one that is not whole."""
-    with suppress(Exception):  # a damaged line can fail in any way
-        values = json.loads(line)
-        null, number, score = values["null"], values["number"], values["score"]
-        is_record = (
-            isinstance(null, str)
-            and type(number) is int
-            and number >= 0
-            and (score is None or (type(score) is float and math.isfinite(score)))
-        )
-        checksum = compute_checksum(values)[:CHECKSUM_CHARACTERS]
-        if is_record and values["checksum"] == checksum:
-            return Record(null, number, -math.inf if score is None else score)
-    return None
+def _build_record(values: dict[str, Any]) -> Record:
+    null, number, score = values["null"], values["number"], values["score"]
+    is_score = score is None or (type(score) is float and math.isfinite(score))
+    if not (isinstance(null, str) and type(number) is int and number >= 0 and is_score):
+        raise ValueError("it is no score of a random market")
+    return Record(null, number, -math.inf if score is None else score)
+
+
+RESAMPLES = RecordKind("resamples", _build_values, _build_record)
+"""Best scores of random markets."""

@@ -115,9 +115,9 @@ def backtest(
     columns: dict[Any, np.ndarray] = {
         "close": period.close,
         **inputs.averages,
-        "hold": _compute_equity(period, hold, rules.init_cash),
+        "hold": compute_equity(period, hold, rules.init_cash),
     }
-    equity = pd.Series(_compute_equity(period, trades, rules.init_cash), index, name="equity")
+    equity = pd.Series(compute_equity(period, trades, rules.init_cash), index, name="equity")
     return Backtest(
         combination=windows,
         metrics=pd.Series(first_row(inputs.compute_metrics()), name=str(windows)),
@@ -127,21 +127,32 @@ def backtest(
     )
 
 
-def _compute_equity(period: Period, trades: TradeList, cash: float) -> np.ndarray:
-    """Return the value of the account at each close, ``(T,)``, in currency.
+def compute_equity(period: Period, trades: TradeList, cash: float) -> np.ndarray:
+    """Return the value of an account at each close.
 
     Levels are in turn the cash while flat and the units while a position is open.
+
+    Parameters
+    ----------
+    period : Period
+        The bars that may trade.
+    trades : TradeList
+        In the order of time.
+    cash : float
+        At the start.
+
+    Returns
+    -------
+    ndarray
+        ``(T,)``, in currency.
     """
     levels = [cash]
     for paid, brought in zip(trades.paid.tolist(), trades.brought.tolist(), strict=True):
         units = levels[-1] / paid
         levels.append(units)
         levels.append(units * brought)
-    changes = np.column_stack((trades.opened, trades.closed)).ravel()
-    lengths = np.diff(changes, prepend=0, append=period.close.size)
-    equity = np.repeat(levels, lengths)
-    is_units = np.arange(lengths.size) % 2 == 1
-    is_invested = np.repeat(is_units, lengths)
+    equity = np.repeat(levels, trades.measure_states(period.close.size))
+    is_invested = trades.find_held(period.close.size)
     np.multiply(equity, period.close, out=equity, where=is_invested)
     return equity
 

@@ -41,6 +41,38 @@ class TradeList:
         returns: np.ndarray = (self.brought - self.paid) / self.paid
         return returns
 
+    def measure_states(self, length: int) -> np.ndarray:
+        """Return how long the account is flat and in a position in turn.
+
+        Parameters
+        ----------
+        length : int
+            T, bars of the period.
+
+        Returns
+        -------
+        ndarray
+            ``(2 * N + 1,)`` bars, which add up to T.
+        """
+        changes = np.column_stack((self.opened, self.closed)).ravel()
+        return np.diff(changes, prepend=0, append=length)
+
+    def find_held(self, length: int) -> np.ndarray:
+        """Return whether each bar ends in a position.
+
+        Parameters
+        ----------
+        length : int
+            T, bars of the period.
+
+        Returns
+        -------
+        ndarray
+            ``(T,)`` bool.
+        """
+        lengths = self.measure_states(length)
+        return np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
+
 
 @dataclass(frozen=True)
 class BacktestInputs:

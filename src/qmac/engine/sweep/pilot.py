@@ -11,8 +11,9 @@ from qmac.engine.dataset.trade_values import bound_log_gain
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import Worker, count_blocks, count_lists
-from qmac.kernels.signals.event_lists import Lists, Side, build_lists
+from qmac.kernels.signals.event_lists import Lists, Side, build_lists, map_pairs_to_lists
 from qmac.kernels.sweep.tally import Scale
+from qmac.strategy.grid import Combination
 
 PILOT_ROWS, PILOT_LANES = 256, 32
 """Combinations that place the histogram: at most this many lists of entries by this many of exits.
@@ -47,16 +48,47 @@ def place_scale(dataset: Dataset, spec: SweepSpec) -> tuple[reductions.Units, Sc
     """
     pilot = _sample_dataset(dataset)
     windows = len(dataset.windows)
-    is_bounded = spec.is_bounded(dataset)
-    # of the type of the real one: one compilation
-    rough_limit = None if is_bounded else 1.0
-    rough = reductions.Units.from_bound(1.0, windows).build_scale(0.0, 0.0, rough_limit)
+    rough, is_bounded = _build_rough_scale(dataset, spec), spec.is_bounded(dataset)
     scores = _drop_nan(sweep_scores(pilot, spec, rough))
     if scores.size < PILOT_LEAST and count_lists(pilot) != count_lists(dataset):
         scores = _drop_nan(sweep_scores(pilot, spec, rough, ignores_constraints=True))
     scores *= spec.objective.sign
     bound = bound_log_gain(dataset.trade_values.sums.gain) if is_bounded else None
     return fit_scale(scores, bound, windows)
+
+
+def _build_rough_scale(dataset: Dataset, spec: SweepSpec) -> Scale:
+    """Return any scale that has the type of the real one: one compilation."""
+    limit = None if spec.is_bounded(dataset) else 1.0
+    units = reductions.Units.from_bound(1.0, len(dataset.windows))
+    return units.build_scale(0.0, 0.0, limit)
+
+
+def compute_score(dataset: Dataset, spec: SweepSpec, combination: Combination) -> float:
+    """Return the score of one combination, whatever the constraints; bit for bit as swept.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is swept.
+    spec : SweepSpec
+        What is computed.
+    combination : tuple of int
+        The four windows.
+
+    Returns
+    -------
+    float
+        NaN where it has none.
+    """
+    windows = len(dataset.windows)
+    buy_fast, buy_slow, sell_fast, sell_slow = np.searchsorted(dataset.windows, combination)
+    buy = map_pairs_to_lists(dataset.buys.pairs, windows)[buy_fast, buy_slow]
+    sell = map_pairs_to_lists(dataset.sells.pairs, windows)[sell_fast, sell_slow]
+    lists = (np.array([number], np.int32) for number in (buy, sell))
+    one = select_lists(dataset, *lists)
+    scale = _build_rough_scale(dataset, spec)
+    return float(sweep_scores(one, spec, scale, ignores_constraints=True)[0, 0])
 
 
 def fit_scale(

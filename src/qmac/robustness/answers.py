@@ -1,0 +1,38 @@
+"""Any answer that a file may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qmac.robustness.answer_file import read_file
+from qmac.robustness.forward import Forward
+from qmac.robustness.luck_answer import Luck
+
+AGAIN = "Run qmac luck or qmac walk-forward again."
+
+
+def read_any(path: Path) -> Luck | Forward:
+    """Read an answer, whichever it is.
+
+    Parameters
+    ----------
+    path : Path
+        A file; no part of it is a link.
+
+    Returns
+    -------
+    Luck or Forward
+        The same answer.
+
+    Raises
+    ------
+    ResultError
+        If there is none, or it is damaged.
+    """
+    return read_file(path, _build, AGAIN)
+
+
+def _build(values: Mapping[str, Any]) -> Luck | Forward:
+    return Forward.from_dict(values) if "walk_forward" in values else Luck.from_dict(values)

@@ -1,0 +1,103 @@
+"""What a walk-forward says, in words."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from qmac.strategy.formatting import format_value
+
+RANDOM_WALK_KEPT_SHARE = 0.43
+"""Mean kept share on random walks that drift like a stock index: 100 walks, trains of 1,000 bars,
+five tests of 250."""
+
+
+class Facts(NamedTuple):
+    """What the sentences are about."""
+
+    objective: str
+    """Metric that chooses."""
+    ranked_by: str
+    """Metric that ranks in the tests."""
+    combinations: int
+    """Size of the grid."""
+    folds: int
+    above_median: int
+    """Folds whose winner is better than half of all."""
+    without_winner: int
+    """Folds in whose train nothing was scored."""
+    better_than: float
+    """Share of all that the first winner is better than."""
+    followed: float
+    """Total return of the account that follows."""
+    hold: float
+    """Total return of buy & hold."""
+    kept_share: float
+    left_over: int
+    """Bars after the last test."""
+
+
+def describe(facts: Facts) -> list[str]:
+    """Return what a walk-forward says.
+
+    Parameters
+    ----------
+    facts : Facts
+        What it is about.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    sentences = [_describe_ranks(facts), _describe_growth(facts), _describe_share(facts)]
+    if facts.without_winner:
+        trains = _count(facts.without_winner, "train")
+        sentences.append(
+            f"In {trains} no window set passed the constraints; the account stayed in cash."
+        )
+    if facts.ranked_by != facts.objective:
+        sentences.append(
+            f"{facts.objective} is no sum over bars: it chooses in training, and in the tests "
+            f"window sets are ranked by {facts.ranked_by}."
+        )
+    if facts.left_over:
+        bars = _count(facts.left_over, "bar")
+        sentences.append(f"{bars} after the last test are left over, too few for another one.")
+    return sentences
+
+
+def _describe_ranks(facts: Facts) -> str:
+    if facts.folds > 1:
+        return (
+            "The winners were better than the median window set in the bars after in "
+            f"{facts.above_median} of {facts.folds} folds."
+        )
+    if math.isnan(facts.better_than):
+        return f"The winner has no {facts.ranked_by} in the bars after."
+    return (
+        f"In the bars after, the winner was better than {facts.better_than:.1%} of all "
+        f"{facts.combinations:,} window sets."
+    )
+
+
+def _describe_growth(facts: Facts) -> str:
+    relation = "as much as"
+    if facts.followed != facts.hold:
+        relation = "more than" if facts.followed > facts.hold else "less than"
+    followed, hold = (format_value("total_return", value) for value in (facts.followed, facts.hold))
+    return f"Followed, they made {followed}, {relation} buy & hold with {hold}."
+
+
+def _describe_share(facts: Facts) -> str:
+    what = "This is what following the winners would have made, not a test"
+    if math.isnan(facts.kept_share):
+        return f"{what}; the winners did not grow in their trains, so there is no kept share."
+    return (
+        f"{what}: the kept share is {facts.kept_share:.2f}, and on random walks that drift like a "
+        f"stock index it averages {RANDOM_WALK_KEPT_SHARE}."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,452 @@
+"""Does the choice hold on bars it has not seen? The whole grid, chosen and ranked fold by fold."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from qmac._checks import check_callable, check_path
+from qmac.data.description import warn_of_prices
+from qmac.data.prices import Prices
+from qmac.engine.dataset.series import PreparedSeries
+from qmac.engine.dataset.signals import Averages, check_averages
+from qmac.errors import GridError, ResultError, Stopped
+from qmac.jobs.runner import count_threads
+from qmac.results.reader import FORWARD
+from qmac.robustness import accounts
+from qmac.robustness.accounts import Account
+from qmac.robustness.answer_file import write_answer
+from qmac.robustness.fold_sweep import (
+    FOLDS,
+    QUANTILES,
+    TEST,
+    TRAIN,
+    Choice,
+    FoldRecord,
+    FoldSweep,
+    Ranking,
+    choose_rank_metric,
+    name_test,
+    name_train,
+    prepare_bars,
+)
+from qmac.robustness.folds import Folds, Layout, plan_folds
+from qmac.robustness.forward import (
+    DATES,
+    Forward,
+    convert_whole,
+    list_records,
+    read_forward,
+)
+from qmac.robustness.record_store import MemoryRecords, RecordDirectory, RecordStore, check_names
+from qmac.runs.directory import PROGRESS
+from qmac.runs.header import Fingerprint, Identity, prices_checksum
+from qmac.runs.records import RecordFile
+from qmac.runtime.cluster.driver import ClusterExecutor
+from qmac.runtime.execution.executor import Executor, check_executor
+from qmac.runtime.execution.threads import ThreadExecutor
+from qmac.runtime.monitoring.status import JobProgress, Listener
+from qmac.runtime.resources.governor import Governor
+from qmac.runtime.resources.limits import Limits
+from qmac.runtime.resources.probes import Probe
+from qmac.storage.files import resolve_typed
+from qmac.storage.json_text import compute_checksum
+from qmac.storage.lock import LOCK
+from qmac.storage.refusals import describe_refusal
+from qmac.strategy.constraints import Constraints
+from qmac.strategy.grid import ROLES, Combination, Grid
+from qmac.strategy.objective import Objective
+from qmac.strategy.request import Request, check_request
+from qmac.strategy.rules import Rules
+
+RECORDS = "folds.jsonl"
+FILES = {RECORDS, FORWARD, LOCK, PROGRESS}
+"""All files of a directory."""
+
+
+def walk_forward(  # noqa: PLR0913 - public signature
+    prices: Prices | pd.DataFrame | pd.Series,
+    grid: Grid,
+    objective: str = "total_return",
+    rules: Rules | None = None,
+    min_trades: int = 1,
+    threads: int | None = None,
+    progress: Listener | None = None,
+    *,
+    train: int | str | None = None,
+    test: int | str | None = None,
+    holdout: float | str | date | None = None,
+    anchored: bool = False,
+    gap: int = 0,
+    maximize: bool = True,
+    constraints: Constraints | None = None,
+    averages: Averages | None = None,
+    out: str | Path | None = None,
+    limits: Limits | None = None,
+    executor: Executor | None = None,
+) -> Forward:
+    """Choose the best of the whole grid on some bars, and see what it does on the bars after.
+
+    Every train is the sweep of ``optimize`` on its bars, and every test ranks its winner among all
+    combinations, exactly. Positions are carried over the border.
+
+    Parameters
+    ----------
+    prices : Prices, DataFrame or Series
+        Bars with a Close. The first train begins where the largest window is defined.
+    grid : Grid
+        Windows of the four averages.
+    objective : str, default "total_return"
+        Metric that chooses. Those that are no sums over bars, such as max_drawdown, choose only; in
+        the tests, total_return ranks.
+    rules : Rules, optional
+        How signals become trades; its start and end bound all folds.
+    min_trades : int, default 1
+        Combinations with fewer trades in a train are not chosen.
+    threads : int, optional
+        Number of threads; all CPUs that the process may use by default. The answer does not depend
+        on it.
+    progress : callable, optional
+        Called about ten times a second with a ``Status``.
+    train, test : int or str, optional
+        Length of each part of a fold: bars, or a length of the calendar such as ``"4y"``,
+        ``"6mo"``, ``"8w"``. Each test begins where the one before ends.
+    holdout : float, str or date, optional
+        In place of these, one test at the end: its share of the bars, or its first date.
+    anchored : bool, default False
+        Whether every train begins with the first bar.
+    gap : int, default 0
+        Bars between train and test.
+    maximize : bool, default True
+        Whether the highest objective is the best.
+    constraints : dict of str to tuple, optional
+        Lowest and highest value by metric, as in ``optimize``. They choose, they do not judge.
+    averages : ndarray or DataFrame, optional
+        Averages of your own, as in ``optimize``.
+    out : str or Path, optional
+        Directory where all that was swept is written; the same call goes on after an interruption.
+    limits : Limits, optional
+        Limits of memory, CPUs, disk and time; ``Limits()`` by default.
+    executor : Executor, optional
+        Where cells are swept; threads of this process by default.
+
+    Returns
+    -------
+    Forward
+        Folds, equity of the account that follows the winners, metrics.
+
+    Raises
+    ------
+    PricesError
+        If the prices are invalid or too few.
+    GridError
+        If the grid has no combination.
+    RulesError
+        If a rule does not fit the prices.
+    OptionError
+        If there is no whole fold, or another argument is invalid.
+    ResultError
+        If ``out`` is in use, holds something else, or cannot be written.
+    Stopped
+        If a limit ended the run.
+
+    Examples
+    --------
+    >>> import qmac
+    >>> grid = qmac.Grid(windows=range(10, 101, 10))
+    >>> forward = qmac.walk_forward(qmac.sample_prices(), grid, train=1000, test=1000)
+    >>> len(forward.folds), forward.left_over
+    (3, 931)
+    """
+    check_callable("progress", progress)
+    check_executor(executor)
+    series = Prices.of(prices)
+    if series is not prices:  # those of a file were warned of when it was read
+        warn_of_prices([series], stacklevel=2)
+    request = check_request(
+        grid, objective, rules, 100, min_trades, maximize=maximize, constraints=constraints
+    )
+    layout = Layout.check(train, test, holdout, anchored=anchored, gap=gap)
+    place = None if out is None else check_path("out", out, is_new=True)
+    limits = Limits.of(limits)
+    executor = executor or ThreadExecutor(count_threads(limits, threads))
+    folds = _plan(series, request, averages, layout)
+    question = _describe_question(series, request, averages, layout)
+    if isinstance(executor, ClusterExecutor):
+        executor.connect()
+    store, answer = _build_store(place, question)
+    with store.opened(progress) as listener:
+        run = _Run(series, request, averages, layout, folds, store, limits, executor, listener)
+        forward = run.compute(compute_checksum(question))
+        return forward if answer is None else _store(forward, answer)
+
+
+def _plan(prices: Prices, request: Request, averages: Averages | None, layout: Layout) -> Folds:
+    """Return the folds of the bars that may trade and have all averages."""
+    windows = request.grid.windows
+    series = PreparedSeries.build(prices, windows, request.rules, averages)
+    period, longest = series.period, windows[-1]
+    is_defined = ~np.isnan(series.compute_averages((longest,))[0])
+    if not is_defined.any():
+        raise GridError(f"the averages of window {longest} are undefined. Use a smaller window.")
+    # a cross looks one bar back
+    first = max(period.first + period.start, int(is_defined.argmax()) + 1)
+    return plan_folds(prices, layout, first, period.first + period.close.size, longest)
+
+
+def _describe_question(
+    prices: Prices, request: Request, averages: Averages | None, layout: Layout
+) -> dict[str, Any]:
+    """Return everything that the answer follows from."""
+    rows = None
+    if averages is not None:
+        rows = check_averages(averages, request.grid.windows, prices)
+    fingerprint = Fingerprint.of(request, rows)
+    identity = Identity(fingerprint, prices.name, prices_checksum(prices))
+    return identity.to_dict() | {"folds": layout.to_dict()}
+
+
+def _build_store(
+    out: Path | None, question: Mapping[str, Any]
+) -> tuple[RecordStore[FoldRecord], Path | None]:
+    """Return where records go, and the file of the answer; nothing is written yet."""
+    if out is None:
+        return MemoryRecords[FoldRecord](), None
+    try:
+        path = resolve_typed(out).absolute()
+    except OSError as error:
+        raise describe_refusal(out, error) from None
+    check_names(path, FILES, "Name a new directory.")
+    return RecordDirectory(path, RecordFile(path / RECORDS, question, FOLDS)), path / FORWARD
+
+
+def _store(forward: Forward, path: Path) -> Forward:
+    """Write the answer, unless it is there; return the one that is stored."""
+    with suppress(ResultError):
+        stored = read_forward(path)
+        if stored.digest == forward.digest:  # it says how long it took when it was computed
+            return stored
+    write_answer(forward, path)
+    return forward
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The sweeps that one call makes, and the answer that they give."""
+
+    prices: Prices
+    request: Request
+    averages: Averages | None
+    layout: Layout
+    folds: Folds
+    store: RecordStore[FoldRecord]
+    limits: Limits
+    executor: Executor
+    listener: Listener | None
+
+    def compute(self, question: str) -> Forward:
+        """Sweep what is left, and return what it says."""
+        began = time.perf_counter()
+        has_workers_here = not isinstance(self.executor, ClusterExecutor)
+        probe = Probe(self.store.directory, children=has_workers_here)
+        governor = Governor(self.limits, probe, self.executor.threads)
+        outcomes = {(record.part, record.fold): record for record in self.store.read()}
+        self._sweep(outcomes, governor)
+        count = len(self.folds.folds)
+        choices = [outcomes[TRAIN, number].outcome for number in range(count)]
+        rankings = [outcomes[TEST, number].outcome for number in range(count)]
+        judge = _Judge(self, choices, rankings)  # type: ignore[arg-type]
+        needed = [outcomes[part, number] for number in range(count) for part in (TRAIN, TEST)]
+        return judge.build(question, list_records(needed), began, governor.degradations)
+
+    def _sweep(self, outcomes: dict[tuple[str, int], FoldRecord], governor: Governor) -> None:
+        """Sweep the trains and tests that are not among the outcomes yet."""
+        parts = [(part, n) for n in range(len(self.folds.folds)) for part in (TRAIN, TEST)]
+        if all(part in outcomes for part in parts):
+            return
+        if self.store.directory is not None:
+            governor.admit_disk(None)
+        sweep = FoldSweep(
+            self.prices, self.request, self.averages, self.executor, governor, self._progress()
+        )
+        for part, number in parts:
+            if (part, number) in outcomes:
+                continue
+            fold = self.folds.folds[number]
+            try:
+                outcome: Choice | Ranking
+                if part == TRAIN:
+                    outcome = sweep.train(fold)
+                else:
+                    choice = outcomes[TRAIN, number].outcome
+                    assert isinstance(choice, Choice)
+                    outcome = sweep.test(fold, choice.winner)
+            except Stopped as error:
+                text = str(error).removesuffix(".")
+                raise Stopped(
+                    f"{text} ({part} of fold {number + 1} of {len(self.folds.folds)})."
+                ) from None
+            record = outcomes[part, number] = FoldRecord(part, number, outcome)
+            self.store.add(record)
+            self.store.write_pending()
+
+    def _progress(self) -> JobProgress | None:
+        if self.listener is None:
+            return None
+        weights: dict[str, float] = {}
+        for fold in self.folds.folds:
+            weights[name_train(self.prices, fold).name] = fold.train_stop - fold.train_start
+            weights[name_test(self.prices, fold).name] = fold.test_stop - fold.train_start
+        return JobProgress(self.listener, weights)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Makes tables, accounts and metrics of what was swept."""
+
+    run: _Run
+    choices: list[Choice]
+    rankings: list[Ranking]
+
+    @property
+    def metric(self) -> str:
+        """What ranks window sets in tests."""
+        return choose_rank_metric(self.run.request.objective)
+
+    def build(
+        self,
+        question: str,
+        records: list[dict[str, Any]],
+        began: float,
+        degradations: list[dict[str, Any]],
+    ) -> Forward:
+        """Return the answer."""
+        run, folds = self.run, self.run.folds
+        series = self._prepare(folds.test_start, folds.test_stop)
+        winners = [self._trade(number) for number in range(len(folds.folds))]
+        accounts_by_name = {
+            "followed": accounts.follow(series, winners),
+            "hold": accounts.follow(series, [accounts.hold(series, folds.test_start)]),
+            "first": accounts.follow(series, [self._stay_with_first()]),
+            "hindsight": accounts.follow(series, list(map(self._trade_best, range(len(winners))))),
+        }
+        cash = run.request.rules.init_cash
+        dates = run.prices.index[folds.test_start : folds.test_stop]
+        equity = {name: cash * account.equity[1:] for name, account in accounts_by_name.items()}
+        measured = {
+            name: accounts.measure(account, series.facts)
+            for name, account in accounts_by_name.items()
+        }
+        followed = accounts_by_name["followed"]
+        return Forward(
+            name=run.prices.name,
+            objective=run.request.objective,
+            maximize=run.request.maximize,
+            ranked_by=self.metric,
+            combinations=run.request.grid.size,
+            layout=run.layout.to_dict(),
+            left_over=folds.left_over,
+            folds=self._build_table(winners),
+            equity=pd.DataFrame(equity, dates),
+            metrics=pd.DataFrame(measured).rename_axis("metric"),
+            kept_share=self._compute_kept_share(followed, series),
+            records=records,
+            question=question,
+            elapsed=time.perf_counter() - began,
+            degradations=degradations,
+        )
+
+    def _prepare(self, start: int, stop: int) -> PreparedSeries:
+        run = self.run
+        return prepare_bars(run.prices, run.request, run.averages, start, stop)
+
+    def _trade(self, number: int) -> Account:
+        """Return what the winner of a fold does in its test."""
+        return self._trade_in(number, self.choices[number].winner)
+
+    def _trade_best(self, number: int) -> Account:
+        return self._trade_in(number, self.rankings[number].best)
+
+    def _trade_in(self, number: int, combination: Combination | None) -> Account:
+        fold = self.run.folds.folds[number]
+        series = self._prepare(fold.train_start, fold.test_stop)
+        return accounts.trade(series, combination, fold.test_start)
+
+    def _stay_with_first(self) -> Account:
+        """Return what the first winner does in all tests."""
+        folds = self.run.folds
+        series = self._prepare(folds.folds[0].train_start, folds.test_stop)
+        return accounts.trade(series, self.choices[0].winner, folds.test_start)
+
+    def _compute_kept_share(self, followed: Account, series: PreparedSeries) -> float:
+        years = series.facts.bars / series.facts.per_year
+        grown = [
+            0.0 if choice.annualized is None else math.log1p(choice.annualized)
+            for choice in self.choices
+        ]
+        mean = math.fsum(grown) / len(grown)
+        return math.log(followed.growth) / years / mean if mean > 0 else math.nan
+
+    def _build_table(self, winners: list[Account]) -> pd.DataFrame:
+        rows = [self._build_row(number, winner) for number, winner in enumerate(winners)]
+        table = pd.DataFrame(rows)
+        index, folds = self.run.prices.index, self.run.folds.folds
+        bars = [
+            (fold.train_start, fold.train_stop - 1, fold.test_start, fold.test_stop - 1)
+            for fold in folds
+        ]
+        for place, (name, column) in enumerate(zip(DATES, zip(*bars, strict=True), strict=True)):
+            table.insert(place, name, index[list(column)])
+        return convert_whole(table)
+
+    def _build_row(self, number: int, winner: Account) -> dict[str, float]:
+        """Return all but the dates of a fold."""
+        fold, choice, ranking = (
+            self.run.folds.folds[number],
+            self.choices[number],
+            self.rankings[number],
+        )
+        series = self._prepare(fold.train_start, fold.test_stop).counting_from(fold.test_start)
+        facts = series.facts
+        hold = accounts.measure(accounts.hold(series, fold.test_start), facts)
+        years = facts.bars / facts.per_year
+        request = self.run.request
+        scale = Objective(self.metric, request.maximize, years)
+        train_years = (fold.train_stop - fold.train_start) / facts.per_year
+        chosen = Objective(request.objective, request.maximize, train_years)
+        windows = choice.winner or (math.nan,) * len(ROLES)
+        is_ranked = ranking.score is not None
+        values = [scale.value(_number(score)) for score in ranking.quantiles]
+        return {
+            **dict(zip(ROLES, windows, strict=True)),
+            "train_score": chosen.value(_number(choice.score)),
+            "train_annualized": _number(choice.annualized),
+            "test_score": scale.value(_number(ranking.score)),
+            "test_return": winner.growth - 1,
+            "hold": hold[self.metric],
+            "rank": ranking.better + 1 if is_ranked else math.nan,
+            "scored": ranking.scored,
+            "better_than": 1 - (ranking.better + 1) / ranking.scored if is_ranked else math.nan,
+            **{f"q{100 * q:02.0f}": value for q, value in zip(QUANTILES, values, strict=True)},
+            "same_position": self._compare_positions(number, winner),
+        }
+
+    def _compare_positions(self, number: int, winner: Account) -> float:
+        """Return the share of a test's bars on which the winner before holds the same."""
+        if number == 0 or None in (self.choices[number].winner, self.choices[number - 1].winner):
+            return math.nan
+        before = self._trade_in(number, self.choices[number - 1].winner)
+        return float((before.held[1:] == winner.held[1:]).mean())
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

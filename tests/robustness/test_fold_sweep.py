@@ -1,0 +1,79 @@
+"""The two sweeps of a fold: lines, names, records."""
+
+import math
+
+import numpy as np
+import pytest
+from helpers.series import frame, series
+from helpers.sweeps import custom_spec, dataset_of, prepared
+
+import qmac
+from qmac.engine.sweep.pilot import compute_score
+from qmac.robustness.fold_sweep import (
+    FOLDS,
+    Choice,
+    FoldRecord,
+    Ranking,
+    choose_rank_metric,
+    draw_line,
+    name_test,
+    name_train,
+    prepare_bars,
+)
+from qmac.robustness.folds import Fold
+from qmac.runs.records import RecordFile
+from qmac.strategy.metrics import MEASURES
+from qmac.strategy.request import check_request
+
+PRICES = qmac.Prices.of(frame(series("random", 300, 4)), "SPY")
+GRID = qmac.Grid(windows=(2, 3, 5, 8, 13))
+FOLD = Fold(20, 120, 125, 200)
+
+
+def test_sums_over_bars_rank_in_a_test():
+    ranked = {metric for metric in MEASURES if choose_rank_metric(metric) == metric}
+    assert ranked == {
+        "total_return", "annualized_return", "sharpe_ratio", "sortino_ratio", "omega_ratio",
+        "annualized_volatility",
+    }  # fmt: skip
+    assert choose_rank_metric("calmar_ratio") == "total_return"
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_a_line_counts_what_is_better(maximize):
+    spec = custom_spec(prepared(PRICES, GRID), GRID, maximize=maximize)
+    line = draw_line(spec, 0.5).line
+    assert line == (0.5 if maximize else np.nextafter(0.5, -1))
+    assert draw_line(spec, math.nan).line == (math.inf if maximize else -math.inf)
+
+
+def test_a_fold_trades_its_bars():
+    request = check_request(GRID)
+    series = prepare_bars(PRICES, request, None, 20, 120)
+    assert series.period.first + series.period.start == 20 and series.period.bars == 100
+    counted = prepare_bars(PRICES, request, None, 20, 200).counting_from(125)
+    assert counted.period.bars == counted.facts.bars == 75
+    assert name_train(PRICES, FOLD).name == "SPY 2001-01-29 to 2001-06-15"
+    assert name_test(PRICES, FOLD).name == "SPY 2001-06-25 to 2001-10-05"
+
+
+def test_the_score_of_one_combination_has_the_bits_of_the_sweep():
+    result = qmac.optimize(PRICES, GRID, top=GRID.size)
+    dataset = dataset_of(PRICES, GRID, qmac.Rules(), {"gain"})
+    spec = custom_spec(prepared(PRICES, GRID), GRID)
+    for row in range(0, len(result.top), 7):
+        windows = tuple(result.top.iloc[row, :4].astype(int))
+        assert compute_score(dataset, spec, windows) == result.top_scores[row]
+
+
+def test_records_are_the_same_when_they_are_read(tmp_path):
+    records = [
+        FoldRecord("train", 0, Choice((2, 5, 3, 8), 0.25, 0.1, 90, "ab")),
+        FoldRecord("test", 0, Ranking(None, 90, 0, (0.1, None, 0.3, 0.4, 0.5), None, None)),
+        FoldRecord("train", 1, Choice(None, None, None, 0, "cd")),
+    ]
+    file = RecordFile(tmp_path / "folds.jsonl", {"seed": 1}, FOLDS)
+    with file.opened():
+        for record in records:
+            file.add(record)
+    assert RecordFile(tmp_path / "folds.jsonl", {"seed": 1}, FOLDS).read() == records

@@ -1,0 +1,55 @@
+"""What a walk-forward says, in words."""
+
+import math
+
+from qmac.robustness.forward_sentences import Facts, describe
+
+FACTS = Facts(
+    objective="total_return",
+    ranked_by="total_return",
+    combinations=1_499_400,
+    folds=15,
+    above_median=7,
+    without_winner=0,
+    better_than=0.8045,
+    followed=0.90,
+    hold=1.50,
+    kept_share=0.32,
+    left_over=29,
+)
+
+
+def test_many_folds():
+    assert describe(FACTS) == [
+        "The winners were better than the median window set in the bars after in 7 of 15 folds.",
+        "Followed, they made 90.0%, less than buy & hold with 150.0%.",
+        (
+            "This is what following the winners would have made, not a test: the kept share is "
+            "0.32, and on random walks that drift like a stock index it averages 0.43."
+        ),
+        "29 bars after the last test are left over, too few for another one.",
+    ]
+
+
+def test_one_fold():
+    first, *_ = describe(FACTS._replace(folds=1))
+    assert first == (
+        "In the bars after, the winner was better than 80.5% of all 1,499,400 window sets."
+    )
+    first, *_ = describe(FACTS._replace(folds=1, better_than=math.nan, ranked_by="sharpe_ratio"))
+    assert first == "The winner has no sharpe_ratio in the bars after."
+
+
+def test_what_else_may_be_said():
+    said = " ".join(
+        describe(
+            FACTS._replace(
+                objective="max_drawdown", without_winner=1, kept_share=math.nan, left_over=1
+            )
+        )
+    )
+    assert "max_drawdown is no sum over bars" in said
+    assert "In 1 train no window set passed the constraints" in said
+    assert "so there is no kept share" in said and "1 bar after the last test" in said
+    assert "as much as buy & hold" in describe(FACTS._replace(followed=1.5))[1]
+    assert "more than buy & hold" in describe(FACTS._replace(followed=1.6))[1]
