@@ -107,8 +107,10 @@ def write_prices(path, closes, form="2024-01-{:02d}", volumes=None):
         (WHOLE, ["1234", "99", "5", "7"], 16.769, False),
         (WHOLE, ["1.234.567", "99.000", "5.000", "7.000"], 16769, False),
         ([*WHOLE, "16.5"], None, 16.769, False),
+        ([*WHOLE * 4, "16.5"], None, 16.769, True),  # which may have lost digits
+        ([*WHOLE * 4, "16.5", "16.61"], None, 16.769, False),
         (["1.003", "1.001", "998", "1.002"], None, 1003, False),
-        ([*["1.003"] * 20, "0.998"], None, 1.003, False),  # behind the first lines
+        ([*["1.003"] * 20, "0.998", "0.999"], None, 1.003, False),  # behind the first lines
         (["110.123", "110.001"], None, 110.123, True),
     ],
 )

@@ -6,7 +6,7 @@ import io
 import itertools
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +36,9 @@ DIGITS = re.compile(r"-?[\d.]+([eE]\+?\d+)?\s*$")
 MOST_BLANK_BYTES = 2**24
 """A compressed file may hold any number of blank lines, which would take hours."""
 THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
-HUNDREDS = re.compile(r"\d{1,3}(\.\d{3})?")
+HUNDREDS = re.compile(r"[1-9]\d{0,2}(\.\d{3})?")
+MANY_PRICES = 10
+"""Of so many with three decimals, one with others may have lost a digit, and proves nothing."""
 POINTED_DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{2,4}")
 """As programs write dates that have a decimal comma."""
 PARTED = re.compile(r"\d{1,3},(\d{3}(\.\d+)?|\d{2})")
@@ -182,12 +184,18 @@ def _check_marks(
     ]
     open_texts = [each for each in texts if THOUSANDS.fullmatch(each[2])]
     if layout.separator == ",":
-        are_others_small = all(HUNDREDS.fullmatch(each[2]) for each in texts)
-        return bool(open_texts) and are_others_small
+        return bool(open_texts) and _may_be_grouped([each[2] for each in texts])
     if texts and len(open_texts) == len(texts):
         row, role, text = texts[0]
         raise PricesError(describe_open_mark(name, role, text, row))
     return False
+
+
+def _may_be_grouped(texts: Iterable[str]) -> bool:
+    """Return whether the points of prices may be between groups of three digits."""
+    are_grouped = [HUNDREDS.fullmatch(text.strip()) is not None for text in texts]
+    others = are_grouped.count(False)
+    return others <= (len(are_grouped) > MANY_PRICES)
 
 
 def _check_trailing(layout: TextSelection, lines: Sequence[str], name: str) -> None:
@@ -261,16 +269,17 @@ class _Parser:
         self._pandas["dtype"] = types
         volumes = [place for place, role in self._numbers.items() if role == "Volume"]
         prices = [place for place in self._numbers if place not in volumes]
-        decimal = find_decimal([frame[place] for place in prices]) or find_open_decimal(
-            [frame[place] for place in prices], [frame[place] for place in volumes]
-        )
+        texts = [frame[each] for each in prices]
+        is_open = _may_be_grouped(text for each in texts for text in each.dropna())
+        decimal = None if is_open else find_decimal(texts)
+        decimal = decimal or find_open_decimal(texts, [frame[each] for each in volumes])
         place = prices[0]
         text = frame[place].iloc[0]
         if decimal is None:
             if any(POINTED_DATE.match(frame[each].iloc[0]) for each in self._dates):
                 raise PricesError(describe_open_mark(self._name, self._numbers[place], text, 0))
             note = (
-                f"{self._name}: every price is like {text} in row 1, with three digits behind the "
+                f"{self._name}: prices are like {text} in row 1, with three digits behind the "
                 "point, and nothing shows whether it is a decimal or a thousands mark: it is read "
                 "as a decimal one. Say which: --decimal . or --decimal ,"
             )
