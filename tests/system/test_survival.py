@@ -315,8 +315,10 @@ def test_a_second_resume_is_refused_and_a_killed_one_is_not_waited_for(tmp_path,
 
 # -- signals
 
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+@pytest.mark.parametrize("number", SIGNALS if LONG else SIGNALS[:1])  # then the other one
 def test_the_last_line_is_the_command_that_goes_on(tmp_path, csv, answer, number):
     path = tmp_path / "it's a “run” $HOME"
     with Child(CLI, "optimize", csv, "--windows", "2:41", "--out", path, "--json") as child:
@@ -475,8 +477,11 @@ optimization.Dataset.build = built
 """
 
 
-@pytest.mark.parametrize("then", ["pass", "raise RuntimeError"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "then"),
+    [(signal.SIGINT, "pass"), (signal.SIGTERM, "raise RuntimeError")]
+    + [(signal.SIGINT, "raise RuntimeError"), (signal.SIGTERM, "pass")] * LONG,
+)
 def test_where_python_cannot_pass_it_on(tmp_path, csv, answer, number, then):
     path, code = tmp_path / "run", SWALLOWED.format(number=int(number), then=then)
     with Child(CLI.replace(SLOW, SLOW + code), "optimize", csv, "--windows", "2:41", "--out", path,

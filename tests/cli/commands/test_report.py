@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from helpers.series import frame, series
+from helpers.terminal import inside
 from helpers.terminal import qmac as command
 
 import qmac
@@ -29,8 +30,8 @@ def test_a_page(run, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(run / "report.html")) and done.stderr == ""
     assert (run / "report.html").read_text().startswith("<!DOCTYPE html>")
-    assert command("show", run).returncode == 0  # a page beside it is in nobody's way
-    answer = command("report", run, "--json", "--out", tmp_path / "x.html")
+    assert inside("show", run).returncode == 0  # a page beside it is in nobody's way
+    answer = inside("report", run, "--json", "--out", tmp_path / "x.html")
     assert json.loads(answer.stdout)["asked"]["digest"] == qmac.load(run).digest
     assert (tmp_path / "x.html").is_file() and "x.html" in answer.stderr
 
@@ -116,7 +117,7 @@ def test_prices_that_were_not_kept(tmp_path):
     prices = frame(series("random", 300, 4))
     prices.to_csv(tmp_path / "spy.csv")
     old = replace(qmac.optimize(prices, GRID), source=None).save(tmp_path / "old")
-    done = command("report", old)
+    done = inside("report", old)
     assert (
         done.returncode == 2
         and "--prices FILE" in done.stderr
@@ -140,10 +141,10 @@ def test_a_directory_that_is_none(tmp_path, place, says):
 
 @pytest.mark.slow
 def test_rank_by(run):
-    shown = command("show", run, "--rank-by", "plateau")
+    shown = inside("show", run, "--rank-by", "plateau")
     assert shown.returncode == 0, shown.stderr
     assert "plateau" in shown.stdout
-    ranked = json.loads(command("show", run, "--rank-by", "plateau", "--json").stdout)["top"]
+    ranked = json.loads(inside("show", run, "--rank-by", "plateau", "--json").stdout)["top"]
     plateaus = [row["plateau"] for row in ranked]
     assert plateaus == sorted(plateaus, reverse=True) and len(ranked) == 8
     with pytest.raises(OptionError, match="Did you mean 'plateau'"):
