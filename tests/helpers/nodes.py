@@ -58,7 +58,7 @@ sys.meta_path.insert(0, Slow())
 """
 """``sitecustomize`` of every process of a raylet: work takes time, so that tests can break in.
 
-How long each cell and part takes, is read from the file that the variable names, before each batch of cells.
+How long each cell or part takes, is read from the file that the variable names, before it begins.
 """
 
 

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.faults import LONG
 from helpers.series import frame, ohlc, series
 
 import qmac
@@ -244,31 +245,45 @@ def test_ctrl_c_loses_nothing_that_is_done(run, whole):
 
 
 KILLED = """
-import sys, time, qmac
+import time
 from qmac.robustness.resample_sweep import ResampleSweep
 compute = ResampleSweep.compute_score
 def slowly(sweep, part, stop):
-    time.sleep(0.02)
+    time.sleep(0.05)
     return compute(sweep, part, stop)
 ResampleSweep.compute_score = slowly
-qmac.load(sys.argv[1]).luck(39, stop_after=None, out=sys.argv[1], threads=2)
+from qmac.cli.main import main
+main()
 """
+COMMAND = "luck run --resamples 39 --stop-after never --threads 2"
+KILLS = 20 if LONG else 2
 
 
 @pytest.mark.slow
 def test_killed_again_and_again_it_gives_the_same_answer(run, whole):
     path, result = run
     records = path / "luck" / "SPY" / RECORDS
-    for lines in (5, 30, 60):
-        with subprocess.Popen([sys.executable, "-c", KILLED, path]) as process:
+    lines = 0
+    for kill in range(1, KILLS + 1):
+        command = [sys.executable, "-c", KILLED, *COMMAND.split()]
+        with subprocess.Popen(command, cwd=path.parent, stderr=subprocess.DEVNULL) as process:
             until = time.monotonic() + 60
             while time.monotonic() < until and (
-                not records.exists() or count_lines(records) < lines
+                not records.exists() or count_lines(records) < kill * 60 // KILLS
             ):
                 time.sleep(0.01)
             os.kill(process.pid, signal.SIGKILL)
-    assert lines <= count_lines(records) < 80
+        assert lines < count_lines(records) < 80
+        lines = count_lines(records)
     assert luck(result, 39, stop_after=None, out=path).digest == whole.digest
+    assert 80 <= count_lines(records) <= 80 + KILLS  # of torn lines
+
+
+@pytest.mark.slow
+def test_99_that_become_199_are_199_at_once(result, tmp_path):
+    luck(result, 99, stop_after=None, out=tmp_path / "luck")
+    more = luck(result, 199, stop_after=None, out=tmp_path / "luck")
+    assert more.digest == luck(result, 199, stop_after=None).digest
 
 
 def test_records_of_another_market_are_not_believed(run, monkeypatch):
