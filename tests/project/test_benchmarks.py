@@ -105,3 +105,23 @@ def test_the_page_of_the_truth():
     page = truth.write_page(Counted())
     assert "| skewness of -2 | 100.0 / 100.0 | 0.0 / 0.0 | 0.0 / 0.0 |" in page
     assert "| 0.15 % | 0 / 0 | 0 / 0 | 0 / 0 |" in page
+
+
+def test_threads_are_simulated():
+    threads = importlib.import_module("benchmarks.many_threads")
+    simulate = threads.simulate
+    part, alone, held = np.array([1.0, 2, 1]), np.array([0.0, 10, 0]), np.array([1.0, 0, 1])
+    assert simulate([part] * 4, 1) == 16 and simulate([part] * 4, 2, wake=0) == 10
+    assert simulate([alone] * 7, 3) == pytest.approx(30, abs=1e-3)  # the last one is alone
+    assert simulate([held] * 6, 3, wake=0) == 12  # one at a time
+    assert simulate([part] * 2, 5, wake=0) == 5
+    assert simulate([], 2) == 0
+    assert threads.compute_efficiency([alone] * 7, 3) == pytest.approx(7 / 9, rel=1e-3)
+    rng = np.random.default_rng(1)
+    parts = [rng.random(2 * rng.integers(0, 9) + 1) for _ in range(200)]
+    work, interpreter = sum(each.sum() for each in parts), sum(each[::2].sum() for each in parts)
+    for count in (1, 2, 7):
+        took = simulate(parts, count)
+        assert max(work / count, interpreter) <= took + 1e-9 and took < work + interpreter
+    drawn = threads.draw_parts({"shuffle": [part], "mirror": [held]}, 3)
+    assert [each is part for each in drawn] == [True, False] * 3
