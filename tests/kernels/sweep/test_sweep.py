@@ -62,10 +62,10 @@ def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monke
     data = dataset_of(prices, grid, rules, spec.statistics)
     scale = Evaluator(data, spec).scale
     whole = swept(data, spec, scale)
-    assert evaluation._tile_bars(data, spec) == data.bars
+    assert evaluation.count_tile_bars(data, spec) == data.bars
     monkeypatch.setattr(evaluation, "WHOLE_BYTES", 0)
     monkeypatch.setattr(evaluation, "TILE_BYTES", tile_bytes)
-    assert evaluation._tile_bars(data, spec) < data.bars / 3
+    assert evaluation.count_tile_bars(data, spec) < data.bars / 3
     assert_same(swept(data, spec, scale), whole)
 
 
