@@ -2,13 +2,14 @@
 
 Whole bars are drawn at a time, and under a null hypothesis every market begins and ends as the real
 one does. A market is of the same bits on every machine: random words come from Philox, n-th roots
-from ``decimal``, and the rest are multiplications and divisions.
+from ``decimal``, a mean from an exact sum, and the rest are multiplications and divisions.
 """
 
 from __future__ import annotations
 
 import decimal
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -49,6 +50,11 @@ class Moves:
     def count(self) -> int:
         """Number of moves, n."""
         return int(self.ratios.shape[1])
+
+    @functools.cached_property
+    def mean(self) -> float:
+        """Mean move from close to close, of the same bits on every machine."""
+        return math.fsum(self.ratios[-1]) / self.count
 
 
 def shuffle(moves: Moves, words: np.ndarray) -> np.ndarray:
@@ -98,9 +104,11 @@ def mirror(moves: Moves, words: np.ndarray) -> np.ndarray:
 
 
 def shuffle_without_drift(moves: Moves, words: np.ndarray) -> np.ndarray:
-    """Return the moves in random order, less their mean: the market ends where it began.
+    """Return the moves in random order, without drift: the mean return of a bar is 0.
 
     It is no null hypothesis, because the drift of the real market counts for its best combination.
+    A mean logarithm of 0 would leave half the variance as a mean return, and so a Sharpe ratio
+    that no skill has made: on 5,031 bars a grid of 1,499,400 seemed worth 309 tries, not 179.
 
     Parameters
     ----------
@@ -114,7 +122,7 @@ def shuffle_without_drift(moves: Moves, words: np.ndarray) -> np.ndarray:
     ndarray
         ``(columns, n)``.
     """
-    return shuffle(moves, words) / compute_root(moves.growth, moves.count)
+    return shuffle(moves, words) / moves.mean
 
 
 Draw = Callable[[Moves, np.ndarray], np.ndarray]
