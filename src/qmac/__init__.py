@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from qmac.results.collection import Results
     from qmac.results.reader import load
     from qmac.results.result import Result
-    from qmac.robustness.forward import Forward
     from qmac.robustness.luck import luck
     from qmac.robustness.walk_forward import walk_forward
     from qmac.runtime.cluster.ray_executor import RayExecutor as RayExecutor
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backtest",
-    "Forward",
     "Grid",
     "InputError",
     "Limits",
@@ -74,7 +72,6 @@ __all__ = [
 
 _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Backtest": "engine.backtest.backtest",
-    "Forward": "robustness.forward",
     "Grid": "strategy.grid",
     "InputError": "errors",
     "Limits": "runtime.resources.limits",

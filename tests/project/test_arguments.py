@@ -137,6 +137,8 @@ LUCK = {
 }
 TRIES = ("resamples", "seed", "threads", "progress", "out", "limits")
 """Arguments that ``Result.tries`` shares with ``Result.luck``."""
+FORWARD = sorted(REQUEST.keys() - {"top", "save_grid"})
+"""Arguments that ``walk_forward`` shares with ``optimize``."""
 COMBINATION = (2, 4, 3, 5)
 READ_OPTIONS = ["close", "date", "columns", "separator", "decimal", "timezone", "date_format"]
 READ_OPTIONS += ["sheet"]
@@ -288,6 +290,27 @@ def rows(context):
             qmac.optimize_many,
             lambda: {"prices": {"SPY": prices}, "strict": False, **context.request()},
             {"strict": FLAG, **REQUEST},
+        ),
+        "walk_forward": Row(
+            qmac.walk_forward,
+            lambda: {
+                "prices": prices,
+                "averages": None,
+                "train": 20,
+                "test": 10,
+                "holdout": None,
+                "anchored": False,
+                "gap": 0,
+                **{name: context.request()[name] for name in FORWARD},
+            },
+            {
+                "test": {"text digits", *COUNT} - {"1"},
+                "holdout": {"None"},
+                "anchored": FLAG,
+                "gap": COUNT_OR_ZERO,
+                "averages": OPTIONAL,
+                **{name: REQUEST[name] for name in FORWARD},
+            },
         ),
         "resume": Row(
             qmac.resume,

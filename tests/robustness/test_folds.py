@@ -94,14 +94,17 @@ def test_tests_follow_each_other_and_no_train_looks_ahead(train, test, gap, anch
 @pytest.mark.parametrize(
     ("layout", "says"),
     [
-        ({}, "either holdout or train and test, got neither"),
-        ({"holdout": 0.3, "train": 10, "test": 5}, "got both"),
-        ({"train": 1000}, "train needs test beside it"),
-        ({"test": 1000}, "test needs train beside it"),
+        ({}, "need holdout, or train and test, got None"),
+        (
+            {"holdout": 0.3, "train": 10, "test": 5},
+            "holdout is 0.3, but there is train and test, too",
+        ),
+        ({"train": 1000}, "test must be a length, got None"),
+        ({"test": 1000}, "train must be a length, got None"),
         ({"holdout": 1.0}, "between 0 and 1, or a date, got 1.0"),
         ({"holdout": "soon"}, "between 0 and 1, or a date, got 'soon'"),
         ({"holdout": True}, "between 0 and 1"),
-        ({"holdout": 0.3, "anchored": True}, "about several folds"),
+        ({"holdout": 0.3, "anchored": True}, "anchored is True, but it is about several folds"),
         ({"train": "4 parsecs", "test": 5}, "train must be a length, got '4 parsecs'"),
         ({"train": 4.5, "test": 5}, "train must be a length, got 4.5"),
         ({"train": 100, "test": 1}, "test must have 2 to"),

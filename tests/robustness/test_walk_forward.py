@@ -301,7 +301,6 @@ def test_nothing_is_written_for_a_bad_question(options, tmp_path):
 
 def test_the_package_has_it(whole):
     assert qmac.walk_forward is walk_forward
-    assert isinstance(whole, qmac.Forward)
-    assert {"walk_forward", "Forward"} <= set(qmac.__all__)
+    assert "walk_forward" in qmac.__all__
     assert json.loads(json.dumps(whole.summary()))["above_median"] == list(whole.above_median)
     assert dataclasses.replace(whole, name="X").digest == whole.digest

@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from qmac._checks import check_count, check_flag, describe, is_number, read_integer
+from qmac._checks import check_count, check_flag, check_number, describe, is_number, read_integer
 from qmac.data.prices import Prices
 from qmac.errors import OptionError
 
 UNITS = {"y": "years", "mo": "months", "w": "weeks", "d": "days"}
 """Units of the calendar, by what follows the number."""
+LENGTH = r"\s*(\d{1,9})\s*(y|mo|w|d|)\s*"
 LEAST_TEST_BARS = 2
 MOST_COUNT = 1_000_000
 """Of bars or of a unit: dates end before."""
+ADVICE = "Use holdout=0.3 for one test at the end, or train=1000, test=250 for one after the other."
 LENGTHS = "Use bars, 1000, or a length of the calendar: 4y, 6mo, 8w, 90d."
 
 
@@ -142,24 +144,29 @@ class Layout:
         Length(count=4, unit='y')
         """
         anchored, gap = check_flag("anchored", anchored), check_count("gap", gap, 0)
-        has_lengths = train is not None or test is not None
-        if has_lengths == (holdout is not None):
-            passed = "both" if has_lengths else "neither"
-            raise OptionError(
-                f"folds need either holdout or train and test, got {passed}. Use holdout=0.3 for "
-                "one test at the end, or train=1000, test=250 for one after the other."
-            )
+        lengths = {"train": train, "test": test}
+        read: dict[str, Any] = {
+            name: _read_length(name, value) for name, value in lengths.items() if value is not None
+        }
         if holdout is not None:
+            held_out = _check_holdout(holdout)
+            if read:
+                raise OptionError(
+                    f"holdout is {describe(holdout)}, but there is {' and '.join(read)}, too, and "
+                    f"folds are made by one or the other. {ADVICE}"
+                )
             if anchored:
                 raise OptionError(
-                    "anchored is about several folds, but holdout is one. Leave it out."
+                    f"anchored is {describe(anchored)}, but it is about several folds, and holdout "
+                    "is one. Leave it out."
                 )
-            return cls(holdout=_check_holdout(holdout), gap=gap)
-        if train is None or test is None:
-            named, other = ("test", "train") if train is None else ("train", "test")
-            raise OptionError(f"{named} needs {other} beside it, and it is missing. {LENGTHS}")
-        lengths = _read_length("train", train), _read_length("test", test)
-        return cls(*lengths, anchored=anchored, gap=gap)
+            return cls(holdout=held_out, gap=gap)
+        if not read:
+            raise OptionError(f"folds need holdout, or train and test, got None. {ADVICE}")
+        for name in lengths:
+            if name not in read:
+                raise OptionError(f"{name} must be a length, got None. {LENGTHS}")
+        return cls(**read, anchored=anchored, gap=gap)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON.
@@ -190,16 +197,19 @@ def _check_holdout(holdout: Any) -> float | str:
                 return pd.Timestamp(holdout).isoformat()
             except ValueError:
                 pass
-    if not is_number(holdout) or not 0 < holdout < 1:
+    share = check_number("holdout", holdout) if is_number(holdout) else 0.0
+    if not 0 < share < 1:
         raise OptionError(
             f"holdout must be between 0 and 1, or a date, got {describe(holdout)}. Use 0.3 for the "
             "last 30 % of the bars."
         )
-    return float(holdout)
+    return share
 
 
 def _read_length(name: str, value: Any) -> Length:
-    match = re.fullmatch(r"\s*(\d+)\s*(y|mo|w|d|)\s*", value) if isinstance(value, str) else None
+    match = (
+        re.fullmatch(r"\s*(\d{1,9})\s*(y|mo|w|d|)\s*", value) if isinstance(value, str) else None
+    )
     count = int(match[1]) if match else read_integer(value)
     if count is None:
         raise OptionError(f"{name} must be a length, got {describe(value)}. {LENGTHS}")
@@ -207,8 +217,8 @@ def _read_length(name: str, value: Any) -> Length:
     least = LEAST_TEST_BARS if name == "test" and not unit else 1
     if not least <= count <= MOST_COUNT:
         raise OptionError(
-            f"{name} must have {least} to {MOST_COUNT:,} {UNITS.get(unit, 'bars')}, got {count:,}. "
-            f"{LENGTHS}"
+            f"{name} must have {least} to {MOST_COUNT:,} {UNITS.get(unit, 'bars')}, got "
+            f"{describe(value)}. {LENGTHS}"
         )
     return Length(count, unit)
 
