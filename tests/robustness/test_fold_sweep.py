@@ -8,6 +8,9 @@ from helpers.series import frame, series
 from helpers.sweeps import custom_spec, dataset_of, prepared
 
 import qmac
+from qmac.engine.backtest.backtest import compute_equity
+from qmac.engine.backtest.inputs import build_inputs
+from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.sweep.pilot import compute_score
 from qmac.robustness.fold_sweep import (
     FOLDS,
@@ -77,3 +80,21 @@ def test_records_are_the_same_when_they_are_read(tmp_path):
         for record in records:
             file.add(record)
     assert RecordFile(tmp_path / "folds.jsonl", {"seed": 1}, FOLDS).read() == records
+
+
+def test_scores_in_a_test_are_slices_of_backtests(sample):
+    """Of 200 random combinations in each of three folds of the sample."""
+    grid = qmac.Grid(windows=range(2, 253, 5))
+    request, rng = check_request(grid), np.random.default_rng(1)
+    for start in (252, 1752, 3252):
+        series = prepare_bars(sample, request, None, start, start + 1250)
+        series = series.counting_from(start + 1000)
+        dataset = Dataset.build(series, grid, {"gain"})
+        spec = custom_spec(series, grid, top=1)
+        rows = rng.choice(grid.size, 200, replace=False)
+        combinations = np.array([grid.combination(int(row)) for row in rows])
+        inputs = build_inputs(series, combinations)
+        for number, windows in enumerate(combinations.tolist()):
+            equity = compute_equity(series.period, inputs.list_trades(number), 1.0)
+            expected = math.log(equity[-1] / equity[-251])
+            assert compute_score(dataset, spec, windows) == pytest.approx(expected, abs=1e-12)
