@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from qmac._fields import protected
+from qmac.errors import printable
 from qmac.robustness.answer_file import check_seal, read_file, save_answer, seal
 from qmac.robustness.fold_sweep import FoldRecord, from_values, to_values
 from qmac.robustness.forward_sentences import Facts, describe
@@ -147,8 +148,8 @@ class Forward:
     def __repr__(self) -> str:
         followed, hold = (self.metrics[name]["total_return"] for name in ("followed", "hold"))
         return (
-            f"Forward({self.name}: {len(self.folds)} folds, followed {followed:+.1%}, buy & hold "
-            f"{hold:+.1%}, kept share {self.kept_share:.2f})"
+            f"Forward({printable(self.name)}: {len(self.folds)} folds, followed {followed:+.1%}, "
+            f"buy & hold {hold:+.1%}, kept share {self.kept_share:.2f})"
         )
 
     def save(self, path: str | Path) -> Path:
