@@ -62,7 +62,9 @@ ALIASES = {
 """How else messages name an argument."""
 BUILT_BY_FUNCTIONS = {"Result", "Backtest"}
 """Their constructors are no interface: no page describes them."""
-OF_EXECUTORS = {f"RayExecutor.{name}" for name in ("nodes", "close", "connect", "map", "run")}
+OF_EXECUTORS = {
+    f"RayExecutor.{name}" for name in ("nodes", "close", "connect", "map", "run", "run_parts")
+}
 """Called by qmac only."""
 
 
