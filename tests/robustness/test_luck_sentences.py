@@ -42,9 +42,13 @@ def test_power_is_named_where_nothing_was_seen():
 
 
 def test_a_market_that_fell_and_many_searches():
-    first, *_, last = sentences_of(COUNTS["open"], FACTS._replace(has_risen=False, tried=3))
-    assert "fell as much" in first
-    assert last == "The p counts 3 searches of which this is the best: it is 3 times that."
+    first, *_, last = sentences_of(COUNTS["open"], FACTS._replace(has_gain=False, tried=3))
+    assert "in which buy & hold loses as much as in SPY" in first
+    assert first.endswith("in 45 of 1,000, and it is the best of 3 searches.")
+    assert last == (
+        "p counts 3 searches of which this is the best: 3 times 0.045, at most 1, is 0.135 "
+        "(0.053 to 0.233)."
+    )
 
 
 @pytest.mark.parametrize(

@@ -180,8 +180,8 @@ class Luck:
     @property
     def sentences(self) -> list[str]:
         """What the counts say, in words."""
-        has_risen = self.hold_metrics.get("total_return", 0.0) >= 0
-        facts = Facts(self.name, self.objective, has_risen, self.tried)
+        has_gain = self.hold_metrics.get("total_return", 0.0) >= 0
+        facts = Facts(self.name, self.objective, has_gain, self.tried)
         sentences = describe(facts, self.conclusion, dict(self.counts))
         unscored = sum(map(self._count_unscored, self.scores_by_null))
         if unscored:

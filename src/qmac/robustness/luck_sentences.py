@@ -50,8 +50,9 @@ class Facts(NamedTuple):
     """Symbol."""
     objective: str
     """Metric that ranks combinations."""
-    has_risen: bool
-    """Whether buy & hold has a gain."""
+    has_gain: bool
+    """Whether buy & hold has one, so that the market rose. Costs can turn a small rise into a
+    loss."""
     tried: int
     """Searches of which this is the best."""
 
@@ -74,18 +75,22 @@ def describe(facts: Facts, conclusion: Conclusion, counts: dict[str, Exceedances
         Sentences.
     """
     verdict = conclusion.verdict
-    direction = "rose" if facts.has_risen else "fell"
-    share = format_share(counts[conclusion.decided_by].p)
+    if facts.has_gain:
+        alike = f"that rose as much as {facts.name}"
+    else:
+        alike = f"in which buy & hold loses as much as in {facts.name}"
+    p = counts[conclusion.decided_by].p
     sentence = (
-        f"{BEGINNINGS[verdict]}: in random markets that {direction} as much as {facts.name}, the "
-        f"best window set does as well in {share}."
+        f"{BEGINNINGS[verdict]}: in random markets {alike}, the best window set does as well in "
+        f"{format_share(p)}"
     )
+    sentence += "." if facts.tried == 1 else f", and it is the best of {facts.tried:,} searches."
     sentences = [sentence]
     if verdict == OPEN:
         sentences.append(_describe_open(conclusion))
     if verdict in (LUCK, OPEN):
         sentences.append(_describe_power(facts.objective))
-    sentences.append(_describe_tries(facts.tried))
+    sentences.append(_describe_tries(facts.tried, p, conclusion))
     return sentences
 
 
@@ -202,10 +207,14 @@ def _describe_power(objective: str) -> str:
     )
 
 
-def _describe_tries(tried: int) -> str:
+def _describe_tries(tried: int, p: float, conclusion: Conclusion) -> str:
     if tried == 1:
         return (
             "It is about this one question: if others were tried before (grids, objectives, rules, "
             "symbols), count them with tried."
         )
-    return f"The p counts {tried:,} searches of which this is the best: it is {tried:,} times that."
+    low, high = conclusion.interval
+    return (
+        f"p counts {tried:,} searches of which this is the best: {tried:,} times {p:.3f}, at most "
+        f"1, is {conclusion.p:.3f} ({low:.3f} to {high:.3f})."
+    )

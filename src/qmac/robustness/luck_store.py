@@ -26,7 +26,7 @@ from qmac.runs.header import HEADER, Identity, describe_changes
 from qmac.runs.records import RESAMPLES, Record, RecordFile
 from qmac.runs.tasks import Task
 from qmac.storage.atomic import write_whole
-from qmac.storage.files import look_up, resolve_typed
+from qmac.storage.files import is_file, look_up, resolve_typed
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK
 from qmac.storage.refusals import describe_damage, describe_refusal
@@ -127,12 +127,13 @@ class DirectoryLuckStore(RecordDirectory[Record]):
         WriteError
             If the system refuses it.
         """
+        scores = self._answer.with_name(SCORES)
         with suppress(ResultError):
             stored = read_luck(self._answer)
             is_same = (stored.digest, stored.tried) == (luck.digest, luck.tried)
-            if is_same and stored.stop_after == luck.stop_after:
+            if is_same and stored.stop_after == luck.stop_after and is_file(scores):
                 return stored
-        _write_scores(luck, self._answer.with_name(SCORES))
+        _write_scores(luck, scores)
         write_answer(luck, self._answer)
         return luck
 

@@ -10,7 +10,7 @@ from helpers.terminal import inside
 
 import qmac
 from qmac.cli.interrupts import Interruption
-from qmac.robustness.luck_store import ANSWER, RECORDS
+from qmac.robustness.luck_store import ANSWER, RECORDS, SCORES
 from qmac.runs.directory import RunDirectory
 from qmac.storage.directories import safe_name
 
@@ -104,6 +104,8 @@ def test_a_saved_result(run, csv, tmp_path):
     refused = inside("luck", bare, *FEW)
     assert refused.returncode == 2 and "--prices FILE" in refused.stderr
     assert inside("luck", bare, *FEW, "--prices", csv).returncode == 0
+    done = inside("luck", bare, *FEW, "--prices", csv, "--out", tmp_path / "other")
+    assert f"qmac luck {bare} --out {tmp_path / 'other'} --prices {csv} " in done.stderr
 
 
 def test_many_symbols(tmp_path):
@@ -174,6 +176,15 @@ def test_bad_prices_are_refused_before_they_are_swept(tmp_path, closes, words):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_run_with_too_few_moves_has_nothing_to_go_on_with(tmp_path):
+    path = tmp_path / "spy.csv"
+    frame(series("random", 30, 4)).to_csv(path)
+    assert inside("optimize", path, "--windows", "2,3,4,5", "--out", tmp_path / "run").stdout
+    done = inside("luck", tmp_path / "run", *FEW)
+    assert done.returncode == 2 and "29 moves" in done.stderr
+    assert "Resume with" not in done.stderr
+
+
 def test_nothing_was_scored(csv, tmp_path):
     path = tmp_path / "run"
     inside("optimize", csv, *WINDOWS, "--min-trades", 1000, "--out", path)
@@ -238,6 +249,9 @@ def test_a_damaged_answer_and_damaged_records(run):
         json.loads((folder / ANSWER).read_text())["luck"]["digest"]
         == (json.loads(text)["luck"]["digest"])
     )
+    (folder / SCORES).unlink()
+    assert inside("luck", run, *FEW).returncode == 0
+    assert (folder / SCORES).is_file()
     (folder / RECORDS).write_text("damaged\n")
     done = inside("luck", run, *FEW)
     assert done.returncode == 2 and "is damaged" in done.stderr and RECORDS in done.stderr
@@ -268,7 +282,8 @@ def test_another_seed_is_another_question(run):
 
 
 def test_a_limit_stops_it_and_the_same_command_goes_on(run):
-    done = inside("luck", run, "--stop-after", "never", "--max-time", "0.01s")
+    many = ("--resamples", 99_999, "--stop-after", "never")
+    done = inside("luck", run, *many, "--max-time", "0.01s")
     assert done.returncode == 75, done.stderr
     assert f"Resume with: qmac luck {run}" in done.stderr
     unsaved = inside("luck", "--sample", *WINDOWS, "--max-time", "0.01s")

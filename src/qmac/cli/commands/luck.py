@@ -30,6 +30,7 @@ from qmac.cli.options import (
 )
 from qmac.errors import (
     OptionError,
+    PricesError,
     ResultError,
     WriteError,
     printable,
@@ -201,7 +202,10 @@ def luck(  # noqa: PLR0913, one parameter for each option
         work = _create_run(options, luck_options.plan, symbol, out, chosen)
     announce(chosen)
     if work.place is not None:
-        _announce_same(work, directory, out, symbol, [*luck_options.words, *limits.options], chosen)
+        words = [*luck_options.words, *limits.options]
+        if prices_file is not None:
+            words = ["--prices", _complete(prices_file), *words]
+        _announce_same(work, directory, out, symbol, words, chosen)
     with (
         _resumed_only_if_begun(),
         chosen or nullcontext(),
@@ -371,6 +375,13 @@ def _announce_same(
     streams.print_note(f"if this is interrupted, the same goes on with: {Interruption.resume}")
 
 
+def _complete(prices_file: Path) -> str:
+    """Return the path of a file from any directory; the name of a symbol stays as it is."""
+    from qmac.storage.files import is_file
+
+    return str(prices_file.resolve() if is_file(prices_file) else prices_file)
+
+
 @contextmanager
 def _resumed_only_if_begun() -> Iterator[None]:
     """Leave out how to go on where the same command would be refused again."""
@@ -378,7 +389,7 @@ def _resumed_only_if_begun() -> Iterator[None]:
         yield
     except WriteError:
         raise
-    except ResultError:
+    except (PricesError, ResultError):
         Interruption.resume = None
         raise
 
