@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from qmac.results.collection import Results
     from qmac.results.reader import load
     from qmac.results.result import Result
+    from qmac.robustness.forwards import walk_forward_many
     from qmac.robustness.luck import luck
     from qmac.robustness.walk_forward import walk_forward
     from qmac.runtime.cluster.ray_executor import RayExecutor as RayExecutor
@@ -68,6 +69,7 @@ __all__ = [
     "resume",
     "sample_prices",
     "walk_forward",
+    "walk_forward_many",
 ]
 
 _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
@@ -92,6 +94,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "resume": "api",
     "sample_prices": "data.sample",
     "walk_forward": "robustness.walk_forward",
+    "walk_forward_many": "robustness.forwards",
 }
 _views.register(
     {
@@ -100,6 +103,12 @@ _views.register(
         "luck table": "qmac.report.html.notebook:render_luck",
         "luck of each": "qmac.robustness.lucks:luck_of_each",
         "answer file": "qmac.robustness.answers:read_any",
+        "walk": "qmac.robustness.forwards:read_walk",
+        "forward figure": "qmac.report.html.figures:plot_forward_answer",
+        "forward table": "qmac.report.html.notebook:render_forward",
+        "forwards table": "qmac.report.html.notebook:render_forwards",
+        "forward report": "qmac.report.html.walk_forward_page:write_forward_report",
+        "forwards report": "qmac.report.html.walk_forward_page:write_forwards_report",
         "tries": "qmac.robustness.tries:tries",
         "report": "qmac.report.html.page:write_report",
         "map": "qmac.report.html.figures:plot_result_map",

@@ -15,7 +15,7 @@ from qmac.data.prices import Prices
 from qmac.data.sources.names import is_source_name
 from qmac.data.symbols import Symbols, from_frames
 from qmac.engine.dataset.signals import Averages
-from qmac.errors import PricesError, ResultError
+from qmac.errors import PricesError, ResultError, shell_quote
 from qmac.jobs.job import Job, build_job
 from qmac.jobs.runner import count_threads, create_directory, run
 from qmac.results.collection import Results
@@ -374,6 +374,11 @@ def resume(
     check_executor(executor)
     retry_failed = check_flag("retry_failed", retry_failed)
     run_directory = RunDirectory.open(check_path("directory", directory, ResultError))
+    if run_directory.header.folds is not None:
+        raise ResultError(
+            f"{run_directory.path} holds a walk-forward, not a sweep of all bars. Resume it: "
+            f"qmac resume {shell_quote(run_directory.path)}"
+        )
     limits = Limits.of(limits)
     return run(
         Job.from_directory(run_directory),

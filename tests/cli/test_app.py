@@ -12,13 +12,13 @@ from qmac.cli.app import COMMANDS, app
 ROOT = Path(__file__).parents[2]
 
 
-NAMES = sorted(command.__name__ for command in COMMANDS)
+NAMES = sorted(command.__name__.replace("_", "-") for command in COMMANDS)
 
 
 def test_the_commands():
     wanted = (
         "optimize backtest evaluate resume watch show report luck verify estimate runs export "
-        "fetch prices doctor"
+        "fetch prices doctor walk-forward"
     )
     assert sorted(wanted.split()) == NAMES
 
@@ -26,7 +26,7 @@ def test_the_commands():
 def test_the_commands_are_documented():
     page = (ROOT / "docs" / "command-line.md").read_text()
     table = page.partition("| command |")[2].partition("\n\n")[0]
-    assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == NAMES
+    assert sorted(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -314,6 +314,25 @@ def rows(context):
                 **{name: REQUEST[name] for name in FORWARD},
             },
         ),
+        "walk_forward_many": Row(
+            qmac.walk_forward_many,
+            lambda: {
+                "prices": {"SPY": prices},
+                "train": 20,
+                "test": 10,
+                "holdout": None,
+                "anchored": False,
+                "gap": 0,
+                **{name: context.request()[name] for name in FORWARD},
+            },
+            {
+                "test": {"text digits", *COUNT} - {"1"},
+                "holdout": {"None"},
+                "anchored": FLAG,
+                "gap": COUNT_OR_ZERO,
+                **{name: REQUEST[name] for name in FORWARD},
+            },
+        ),
         "resume": Row(
             qmac.resume,
             lambda: {

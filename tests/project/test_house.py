@@ -22,6 +22,7 @@ def test_public_names():
         "Backtest", "Grid", "InputError", "Limits", "Prices", "QmacError", "Result", "Results",
         "Rules", "__version__", "backtest", "evaluate", "fetch", "load", "luck", "optimize",
         "optimize_many", "read_prices", "resume", "sample_prices", "walk_forward",
+        "walk_forward_many",
     }  # fmt: skip
     assert all(hasattr(qmac, name) for name in qmac.__all__)
 

@@ -14,7 +14,8 @@ from qmac.engine.backtest.backtest import compute_equity
 from qmac.engine.backtest.inputs import build_inputs
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.errors import GridError, OptionError, ResultError, Stopped
-from qmac.robustness.walk_forward import RECORDS, walk_forward
+from qmac.robustness.forward_store import RECORDS
+from qmac.robustness.walk_forward import walk_forward
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.strategy.grid import ROLES
 

@@ -100,6 +100,13 @@ CALLS = {
         lambda prices, run, forged: [run, "--symbol", CODES],
         lambda prices, run, forged: [run, "--nulls", CODES],
     ],
+    "walk-forward": [
+        lambda prices, run, forged: [run, "--train", 60, "--test", 30],
+        lambda prices, run, forged: [prices, *WINDOWS, "--train", 60, "--test", 30],
+        lambda prices, run, forged: [forged, "--holdout", 0.3],
+        lambda prices, run, forged: [prices, "--holdout", CODES],
+        lambda prices, run, forged: [run, "--train", CODES, "--test", 30],
+    ],
     "export": [
         lambda prices, run, forged: [run],
         lambda prices, run, forged: [run, "--format", "json"],
@@ -118,7 +125,7 @@ COLORED = [(name, calls[0], True) for name, calls in CALLS.items()]
 
 
 def test_every_command_is_tried():
-    assert set(CALLS) == {command.__name__ for command in COMMANDS}
+    assert set(CALLS) == {command.__name__.replace("_", "-") for command in COMMANDS}
 
 
 @pytest.mark.slow

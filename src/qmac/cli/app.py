@@ -20,6 +20,7 @@ from qmac.cli.commands.prices import prices
 from qmac.cli.commands.report import report
 from qmac.cli.commands.results import export, show
 from qmac.cli.commands.runs import estimate, optimize, resume, runs, watch
+from qmac.cli.commands.walk_forward import walk_forward
 from qmac.errors import OptionError
 
 COMMANDS = (
@@ -32,6 +33,7 @@ COMMANDS = (
     show,
     report,
     luck,
+    walk_forward,
     export,
     fetch,
     prices,

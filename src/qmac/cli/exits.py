@@ -29,7 +29,7 @@ MEANINGS = {
     LEFT_OUT: "finished, but symbols were left out; `show`: results are damaged",
     INCOMPLETE: "finished, but cells failed; `qmac resume DIR --retry-failed` tries them again",
     OUTPUT: "output could not be written",
-    RESUMABLE: "stopped; resume the run with `qmac resume DIR`, or `qmac luck DIR`",
+    RESUMABLE: "stopped; resume the run with `qmac resume DIR`, or by the same command",
     INTERRUPTED: "interrupted, and nothing was saved",
     PIPE: "the reader of a pipe has ended",
 }

@@ -37,6 +37,8 @@ OPTIMIZE_ONLY = ("out", "save_grid", "dry_run", "rows", "rank_by")
 """Keys of a job file that other commands than ``optimize`` ignore."""
 LUCK_ONLY = ("resamples", "nulls", "stop_after", "seed", "tried")
 """Keys of a job file that other commands than ``luck`` ignore."""
+WALK_ONLY = ("train", "test", "holdout", "anchored", "gap")
+"""Keys of a job file that other commands than ``walk-forward`` ignore."""
 
 
 class CommandOption(NamedTuple):
@@ -717,7 +719,7 @@ class JobOptions(NamedTuple):
         Job
             What is swept.
         """
-        return _build_job(self.limits, **self.values)
+        return _build_job(self.limits, **{"top": RANKING["top"].default} | self.values)
 
 
 def _collect_job(limits: Limits, **values: Any) -> JobOptions:
@@ -729,6 +731,10 @@ takes_limits = takes("limits", Limits, LIMITS)
 takes_reading = takes("reading", build_reading, READING)
 takes_job = takes("job", _build_job, JOB, uses=("limits",))
 takes_job_options = takes("options", _collect_job, JOB, uses=("limits",))
+takes_fold_options = takes(
+    "options", _collect_job, {name: JOB[name] for name in JOB if name != "top"}, uses=("limits",)
+)
+"""The options of a job of which only the best combination counts."""
 takes_executor = takes("executor", _choose_executor, EXECUTOR)
 
 
@@ -805,7 +811,7 @@ def _job_file_options(signature: inspect.Signature) -> dict[str, Any]:
     """Return the options of a command by the keys of a job file."""
     from qmac.runs.job_file import Option
 
-    options = {key: Option(key, Any) for key in (*OPTIMIZE_ONLY, *LUCK_ONLY)}
+    options = {key: Option(key, Any) for key in (*OPTIMIZE_ONLY, *LUCK_ONLY, *WALK_ONLY, *JOB)}
     for parameter in signature.parameters.values():
         if parameter.name == CONTEXT:
             continue

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -141,13 +142,17 @@ class Job:
         """Everything but the prices that the results follow from."""
         return Fingerprint.of(self.request, self.checked_averages())
 
-    def new_run(self, save_grid: str | None = None) -> NewRun:
+    def new_run(
+        self, save_grid: str | None = None, folds: Mapping[str, Any] | None = None
+    ) -> NewRun:
         """Return what is written into a new run directory.
 
         Parameters
         ----------
         save_grid : str or None
             Type of the scores on disk, if they are written.
+        folds : mapping, optional
+            How bars are divided into folds, for a walk-forward.
 
         Returns
         -------
@@ -155,7 +160,7 @@ class Job:
             Request, prices and the rest.
         """
         averages = self.checked_averages()
-        return NewRun(self.request, self.prices, averages, self.left_out, save_grid)
+        return NewRun(self.request, self.prices, averages, self.left_out, save_grid, folds)
 
     @classmethod
     def from_directory(cls, directory: RunDirectory) -> Job:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from qmac._checks import check_path
 from qmac.errors import OptionError, printable
-from qmac.results.reader import Place, Summary, read_summary
+from qmac.results.reader import FORWARD, Place, Summary, read_summary
 from qmac.results.writer import ARRAYS, TOP
 from qmac.results.writer import HEADER as RESULT
 from qmac.runs.directory import PROGRESS, RunDirectory
@@ -217,6 +217,8 @@ def _read_time(path: Path) -> float:
 
 def _describe_run(path: Path) -> Entry:
     directory = RunDirectory.open(path)
+    if directory.header.folds is not None:
+        return _describe_walk(directory)
     request = directory.header.request
     done = _read_done(directory)
     line = read_last_line(path / PROGRESS)
@@ -236,6 +238,30 @@ def _describe_run(path: Path) -> Entry:
         symbol=best.symbol,
         when=_read_time(path) if line is None else line.time,
         message=state.message,
+    )
+
+
+def _describe_walk(directory: RunDirectory) -> Entry:
+    """Return the entry of a walk-forward, which has no best combination of all bars."""
+    path, request = directory.path, directory.header.request
+    done = sum(is_file(directory.forward(task) / FORWARD) for task in directory.tasks)
+    line = read_last_line(path / PROGRESS)
+    says_running = line is not None and line.status is not None
+    if is_held(path / LOCK):
+        state = RUNNING
+    else:  # symbols without a whole fold are left out, so not all need be done
+        has_ended = line is not None and line.summary == FINISHED
+        state = FINISHED if done == len(directory.tasks) or (done and has_ended) else INTERRUPTED
+    return Entry(
+        path=path,
+        state=state,
+        request=f"walk-forward, {_describe_request(request)}",
+        objective=request.objective,
+        symbols=len(directory.tasks),
+        done=done,
+        share=math.nan if line is None or state == FINISHED else line.share,
+        when=_read_time(path) if line is None else line.time,
+        message="" if line is None or says_running or state == FINISHED else line.summary,
     )
 
 

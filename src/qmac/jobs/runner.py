@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from qmac._checks import check_count, check_path
 from qmac.errors import (
@@ -52,6 +54,7 @@ def create_directory(
     executor: Executor | None = None,
     *,
     continues: bool = False,
+    folds: Mapping[str, Any] | None = None,
 ) -> RunDirectory | None:
     """Create the run directory of a job, if there is to be one.
 
@@ -69,6 +72,9 @@ def create_directory(
         Where the job is to run.
     continues : bool
         Whether the directory may hold this very run, which then goes on.
+    folds : mapping, optional
+        How bars are divided into folds, for a walk-forward. The directory may then hold a sweep
+        of the same request and prices.
 
     Returns
     -------
@@ -89,7 +95,8 @@ def create_directory(
     if isinstance(executor, ClusterExecutor):
         executor.connect()
     if out is not None:
-        return _create(job, check_path("out", out, is_new=True), save_grid, continues)
+        path = check_path("out", out, is_new=True)
+        return _create(path, job.new_run(save_grid, folds), continues)
     if save_grid is not None:
         raise OptionError(
             "save_grid writes every score to disk, but there is no directory. Name one: out, or "
@@ -98,8 +105,7 @@ def create_directory(
     return None
 
 
-def _create(job: Job, path: Path, save_grid: str | None, continues: bool) -> RunDirectory:
-    run = job.new_run(save_grid)
+def _create(path: Path, run: NewRun, continues: bool) -> RunDirectory:
     try:
         path = resolve_typed(path)
         if look_up(path / HEADER) is not None:
@@ -131,10 +137,13 @@ def _describe_other_run(path: Path, header: RunHeader, run: NewRun) -> ResultErr
 
 def _describe_changes(header: RunHeader, run: NewRun) -> list[str]:
     """Return how the run in a directory differs from a new one."""
+    if header.folds is not None and run.folds is None:
+        return ["it is a walk-forward, not a sweep of all bars"]
+    changes = [] if header.folds is None else describe_changes(header.folds, run.folds, "folds")
     before, after = header.fingerprint.to_dict(), run.fingerprint.to_dict()
     prices_before = {symbol: entry.sha256 for symbol, entry in header.prices.items()}
     prices_after = {symbol: prices_checksum(series) for symbol, series in run.prices.items()}
-    changes = describe_changes(before, after)
+    changes += describe_changes(before, after)
     return changes + describe_changes(prices_before, prices_after, "prices")
 
 

@@ -148,9 +148,27 @@ def load(directory: str | Path) -> Result | Any:
     is_named = path.suffix == ANSWER_SUFFIX and path.name not in (HEADER, RUN)
     if is_named and not path.is_dir():
         return _views.draw("answer file", path.absolute())
-    if is_file(path / FORWARD):
-        return _views.draw("answer file", path.absolute() / FORWARD)
+    if holds_walk(path):
+        return _views.draw("walk", path)
     return _load(_find_result(path))
+
+
+def holds_walk(path: Path) -> bool:
+    """Return whether a directory holds a walk-forward, by itself or with its prices.
+
+    Parameters
+    ----------
+    path : Path
+        Any directory.
+
+    Returns
+    -------
+    bool
+        False for a sweep, in whose directory a walk-forward may lie, too.
+    """
+    if is_file(path / FORWARD):
+        return True
+    return is_file(path / RUN) and RunDirectory.open(path).header.folds is not None
 
 
 def _resolve(directory: str | Path) -> Path:
@@ -277,6 +295,8 @@ def _find_only_result(run: RunDirectory) -> Path:
 def _describe_unfinished(run: RunDirectory) -> str:
     """Return what to do about a run without any result."""
     path = shell_quote(run.path)
+    if run.header.folds is not None:
+        return f"{run.path} holds a walk-forward, and no result. Show it: qmac show {path}"
     if is_held(run.path / LOCK):
         return f"{run.path} holds no result yet: it is being run. Watch it: qmac watch {path}"
     reason = f"{run.path} holds no result yet: the run is unfinished"

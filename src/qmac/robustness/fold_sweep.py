@@ -30,6 +30,7 @@ from qmac.runtime.resources.governor import Governor
 from qmac.strategy.grid import Combination
 from qmac.strategy.metrics import METRICS
 from qmac.strategy.request import Request
+from qmac.strategy.rules import Rules
 
 Outcome = TypeVar("Outcome")
 TRAIN, TEST = "train", "test"
@@ -311,9 +312,29 @@ def prepare_bars(
     PreparedSeries
         Averages are warmed up on the bars before.
     """
-    index = prices.index
-    rules = dataclasses.replace(request.rules, start=index[start], end=index[stop - 1])
+    rules = restrict_rules(prices, request.rules, start, stop)
     return PreparedSeries.build(prices, request.grid.windows, rules, averages)
+
+
+def restrict_rules(prices: Prices, rules: Rules, start: int, stop: int) -> Rules:
+    """Return rules by which some of the bars are traded.
+
+    Parameters
+    ----------
+    prices : Prices
+        The whole series.
+    rules : Rules
+        Of all bars.
+    start, stop : int
+        First bar that may trade, and the one after the last.
+
+    Returns
+    -------
+    Rules
+        With two dates.
+    """
+    index = prices.index
+    return dataclasses.replace(rules, start=index[start], end=index[stop - 1])
 
 
 def draw_line(spec: SweepSpec, score: float) -> SweepSpec:

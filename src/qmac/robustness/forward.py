@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from qmac import _views
+from qmac._checks import check_path
 from qmac._fields import protected
 from qmac.errors import printable
 from qmac.robustness.answer_file import check_seal, read_file, save_answer, seal
 from qmac.robustness.fold_sweep import FoldRecord, from_values, to_values
-from qmac.robustness.forward_sentences import Facts, describe
+from qmac.robustness.forward_sentences import Facts, describe, describe_headline
 from qmac.storage.json_text import to_json_values
 from qmac.strategy.grid import ROLES
 
@@ -92,6 +94,13 @@ class Forward:
         """Folds whose winner is better than half of all window sets in the test; all folds."""
         better_than = self.folds["better_than"]
         return int((better_than > 0.5).sum()), len(better_than)
+
+    @property
+    def headline(self) -> str:
+        """What was done, in a sentence."""
+        return describe_headline(
+            self.name, self.combinations, self.objective, self.layout, len(self.folds)
+        )
 
     @property
     def sentences(self) -> list[str]:
@@ -171,6 +180,48 @@ class Forward:
             If the system refuses it.
         """
         return save_answer(self, path)
+
+    def plot(self) -> Any:
+        """Draw the equity of the accounts over all tests.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+            Followed, buy & hold, the first winner, and the best in hindsight.
+
+        Raises
+        ------
+        OptionError
+            If Plotly is not installed (``pip install "qmac[report]"``).
+        """
+        return _views.draw("forward figure", self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write a page that shows all of it, in one HTML file.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write, such as ``walk-forward.html``.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        WriteError
+            If the file cannot be written.
+        OptionError
+            If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+        """
+        written: Path = _views.draw("forward report", self, check_path("path", path))
+        return written
+
+    def _repr_html_(self) -> str:
+        html: str = _views.draw("forward table", self)
+        return html
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, with a checksum.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from qmac.strategy.formatting import format_value
 
@@ -35,6 +36,45 @@ class Facts(NamedTuple):
     kept_share: float
     left_over: int
     """Bars after the last test."""
+
+
+def describe_headline(
+    name: str, combinations: int, objective: str, layout: Mapping[str, Any], folds: int
+) -> str:
+    """Return what was done, in a sentence.
+
+    Parameters
+    ----------
+    name : str
+        Symbol.
+    combinations : int
+        Size of the grid.
+    objective : str
+        Metric that chooses.
+    layout : mapping
+        How bars were divided, as ``Layout.to_dict`` returns it.
+    folds : int
+        How many.
+
+    Returns
+    -------
+    str
+        Lengths as the user wrote them.
+    """
+    best = f"{name}: the best of {combinations:,} window sets by {objective}, chosen"
+    gap = f" after a gap of {_spell_length(layout['gap'])}" if layout["gap"] else ""
+    if layout["holdout"] is not None:
+        return f"{best} on the bars before the test{gap}."
+    train, test = (_spell_length(layout[part]) for part in ("train", "test"))
+    start = "all bars before (at least " if layout["anchored"] else ""
+    end = ")" if layout["anchored"] else ""
+    return f"{best} in {_count(folds, 'fold')} on {start}{train}{end} and followed for {test}{gap}."
+
+
+def _spell_length(length: int | str) -> str:
+    """Return a length in words: bars have no unit."""
+    text = str(length)
+    return _count(int(text), "bar") if text.isdigit() else text
 
 
 def describe(facts: Facts) -> list[str]:
@@ -101,3 +141,43 @@ def _describe_share(facts: Facts) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def describe_many(
+    symbols: int, better: int, folds: int, above_median: int, kept_share: float
+) -> list[str]:
+    """Return what the walk-forwards of many symbols say together.
+
+    Parameters
+    ----------
+    symbols : int
+        How many.
+    better : int
+        Those whose winners, followed, made more than buy & hold.
+    folds : int
+        Of all symbols.
+    above_median : int
+        Folds whose winner is better than the median window set.
+    kept_share : float
+        Mean of the symbols; NaN where none has one.
+
+    Returns
+    -------
+    list of str
+        Sentences.
+    """
+    growth = (
+        f"Of {_count(symbols, 'symbol')}, following the winners made more than buy & hold in "
+        f"{better:,}."
+    )
+    ranks = (
+        "The winners were better than the median window set in the bars after in "
+        f"{above_median:,} of {_count(folds, 'fold')}."
+    )
+    sentences = [growth, ranks]
+    if not math.isnan(kept_share):
+        sentences.append(
+            f"The kept share averages {kept_share:.2f}; on random walks that drift like a stock "
+            f"index it averages {RANDOM_WALK_KEPT_SHARE}."
+        )
+    return sentences

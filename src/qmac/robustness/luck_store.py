@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -88,26 +88,14 @@ class DirectoryLuckStore(RecordDirectory[Record]):
     """
 
     def __init__(self, path: Path, identity: Identity, question: Mapping[str, Any]) -> None:
-        self._run: RunDirectory | None = None
-        folder = path
+        run, folder = None, path
         if look_up(path / HEADER) is not None:
-            self._run = RunDirectory.open(path)
-            task = find_task(self._run, identity)
-            folder = self._run.luck(task)
+            run = RunDirectory.open(path)
+            folder = run.luck(find_task(run, identity))
         else:
             check_names(path, FILES, "Name a new directory, or that of the run.")
         self._answer = folder / ANSWER
-        super().__init__(path, RecordFile(folder / RECORDS, question, RESAMPLES))
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Return the context in which the directory is locked, as its run locks it.
-
-        Returns
-        -------
-        context manager
-            Entering it raises ResultError if another process holds the directory.
-        """
-        return super().locked() if self._run is None else self._run.locked()
+        super().__init__(path, RecordFile(folder / RECORDS, question, RESAMPLES), run)
 
     def store(self, luck: Luck) -> Luck:
         """Write the answer, unless it is there.

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from qmac._checks import check_callable, check_instance, check_path, describe
+from qmac._checks import check_callable, check_instance, check_path
 from qmac.errors import (
-    OptionError,
     PricesError,
     ResultError,
-    SymbolError,
-    WriteError,
-    suggestion,
-    warn,
 )
 from qmac.jobs.job import Job
 from qmac.jobs.runner import count_threads
@@ -29,22 +24,14 @@ from qmac.robustness.luck_sentences import describe_many
 from qmac.robustness.resample_run import describe_own_averages
 from qmac.robustness.resample_sweep import RandomMarkets
 from qmac.robustness.resampling import NULLS
-from qmac.runs.header import HEADER
-from qmac.runs.tasks import Task
+from qmac.robustness.symbol_answers import Means, SymbolAnswers, answer_each
 from qmac.runtime.execution.executor import Executor, check_executor
 from qmac.runtime.execution.threads import ThreadExecutor
-from qmac.runtime.monitoring.status import JobProgress, Listener
+from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.limits import Limits
-from qmac.storage.files import look_up, resolve_typed
-from qmac.storage.refusals import describe_refusal
-
-SHOWN_SYMBOLS = 5
-"""Symbols that a line names."""
-LEAVES_OUT = (OptionError, PricesError, ResultError)
-"""Errors that concern one symbol."""
 
 
-class Lucks(Mapping[str, Luck]):
+class Lucks(SymbolAnswers[Luck]):
     """The answers of many symbols by their names. Nothing of it can be changed.
 
     Parameters
@@ -63,35 +50,13 @@ class Lucks(Mapping[str, Luck]):
         resamples: int = RESAMPLES,
         left_out: Mapping[str, str] | None = None,
     ) -> None:
-        self._answers = dict(answers)
-        self._left_out = dict(left_out or {})
+        super().__init__(answers, left_out)
         self.resamples = resamples
         """Random markets of each null hypothesis, at most."""
 
-    @property
-    def left_out(self) -> dict[str, str]:
-        """Symbols without an answer, and why."""
-        return dict(self._left_out)
-
-    def __getitem__(self, name: str) -> Luck:
-        if name not in self._answers:
-            shown = describe(name)
-            hint = suggestion(name if isinstance(name, str) else shown, self._answers)
-            raise SymbolError(f"there is no answer named {shown}. {hint}")
-        return self._answers[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._answers)
-
-    def __len__(self) -> int:
-        return len(self._answers)
-
     def __repr__(self) -> str:
-        names = list(self)[:SHOWN_SYMBOLS]
-        if len(self) > SHOWN_SYMBOLS:
-            names.append("...")
         small = int((self.table["p"] < SMALL_P).sum())
-        return f"Lucks({len(self)} symbols: {', '.join(names)}; {small} with p below {SMALL_P})"
+        return f"Lucks({self._shown_names}; {small} with p below {SMALL_P})"
 
     @property
     def table(self) -> pd.DataFrame:
@@ -207,28 +172,12 @@ def luck_of_each(  # noqa: PLR0913 - the arguments of luck
     limits = Limits.of(limits)
     threads = count_threads(limits, threads)
     executor = check_executor(executor, "run_parts") or ThreadExecutor(threads)
-    listener = None
-    if progress is not None:
-        listener = JobProgress(progress, dict.fromkeys(results, 1.0))
-    answers: dict[str, Luck] = {}
-    errors: dict[str, Exception] = {}
-    for name in results:
-        try:
-            search = Search.prepare(results[name], plan)
-        except LEAVES_OUT as error:
-            if isinstance(error, WriteError):
-                raise
-            errors[name] = error
-            continue
-        if listener is not None:
-            listener.begin(name)
-        answers[name] = search.run(_find_place(place, name), limits, executor, listener)
-    if errors and not answers:
-        raise next(iter(errors.values()))
-    reasons = {name: str(error) for name, error in errors.items()}
-    for reason in reasons.values():
-        warn(f"left out: {reason}", stacklevel=2)
-    return Lucks(answers, plan.resamples, reasons)
+    answers, left_out = answer_each(
+        results,
+        lambda name: Search.prepare(results[name], plan),
+        Means(place, limits, executor, progress),
+    )
+    return Lucks(answers, plan.resamples, left_out)
 
 
 def check_series(job: Job, plan: Plan) -> None:
@@ -260,14 +209,3 @@ def check_series(job: Job, plan: Plan) -> None:
         else:
             return
     raise errors[0]
-
-
-def _find_place(place: Path | None, name: str) -> Path | None:
-    """Return where the random markets of a symbol are written: a run has a directory for each."""
-    if place is None:
-        return None
-    try:
-        path = resolve_typed(place)
-        return path if look_up(path / HEADER) is not None else path / Task(name).key
-    except OSError as error:
-        raise describe_refusal(place, error) from None

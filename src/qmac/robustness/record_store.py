@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from qmac.errors import ResultError, Stopped
-from qmac.runs.directory import PROGRESS
+from qmac.runs.directory import PROGRESS, RunDirectory
 from qmac.runs.records import RecordFile
 from qmac.runtime.monitoring.progress_log import ProgressLog
 from qmac.runtime.monitoring.status import Listener, join_listeners
@@ -82,11 +82,14 @@ class RecordDirectory(Generic[T]):
         The directory; no part of it is a link.
     records : RecordFile
         A file in it.
+    run : RunDirectory, optional
+        The run that the directory holds, if it does.
     """
 
-    def __init__(self, path: Path, records: RecordFile[T]) -> None:
+    def __init__(self, path: Path, records: RecordFile[T], run: RunDirectory | None = None) -> None:
         self.directory: Path | None = path
         self._path = path
+        self._run = run
         self._records = records
 
     @contextmanager
@@ -127,12 +130,14 @@ class RecordDirectory(Generic[T]):
     def locked(self) -> AbstractContextManager[None]:
         """Return the context in which the directory is locked; it is made if it is not there.
 
+        A run is locked as whoever sweeps it locks it.
+
         Returns
         -------
         context manager
             Entering it raises ResultError if another process holds the directory.
         """
-        return self._hold_lock()
+        return self._hold_lock() if self._run is None else self._run.locked()
 
     @contextmanager
     def _hold_lock(self) -> Iterator[None]:

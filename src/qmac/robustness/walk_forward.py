@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,14 +18,11 @@ from qmac.data.description import warn_of_prices
 from qmac.data.prices import Prices
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import Averages, check_averages
-from qmac.errors import GridError, ResultError, Stopped
+from qmac.errors import GridError, Stopped
 from qmac.jobs.runner import count_threads
-from qmac.results.reader import FORWARD
 from qmac.robustness import accounts
 from qmac.robustness.accounts import Account
-from qmac.robustness.answer_file import write_answer
 from qmac.robustness.fold_sweep import (
-    FOLDS,
     QUANTILES,
     TEST,
     TRAIN,
@@ -45,12 +41,10 @@ from qmac.robustness.forward import (
     Forward,
     convert_whole,
     list_records,
-    read_forward,
 )
-from qmac.robustness.record_store import MemoryRecords, RecordDirectory, RecordStore, check_names
-from qmac.runs.directory import PROGRESS
+from qmac.robustness.forward_store import TOP, build_store, describe_question, store_forward
+from qmac.robustness.record_store import RecordStore
 from qmac.runs.header import Fingerprint, Identity, prices_checksum
-from qmac.runs.records import RecordFile
 from qmac.runtime.cluster.driver import ClusterExecutor
 from qmac.runtime.execution.executor import Executor, check_executor
 from qmac.runtime.execution.threads import ThreadExecutor
@@ -58,19 +52,12 @@ from qmac.runtime.monitoring.status import JobProgress, Listener
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Probe
-from qmac.storage.files import resolve_typed
 from qmac.storage.json_text import compute_checksum
-from qmac.storage.lock import LOCK
-from qmac.storage.refusals import describe_refusal
 from qmac.strategy.constraints import Constraints
 from qmac.strategy.grid import ROLES, Combination, Grid
 from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request, check_request
 from qmac.strategy.rules import Rules
-
-RECORDS = "folds.jsonl"
-FILES = {RECORDS, FORWARD, LOCK, PROGRESS}
-"""All files of a directory."""
 
 
 def walk_forward(  # noqa: PLR0913 - public signature
@@ -173,21 +160,110 @@ def walk_forward(  # noqa: PLR0913 - public signature
     if series is not prices:  # those of a file were warned of when it was read
         warn_of_prices([series], stacklevel=2)
     request = check_request(
-        grid, objective, rules, 100, min_trades, maximize=maximize, constraints=constraints
+        grid, objective, rules, TOP, min_trades, maximize=maximize, constraints=constraints
     )
     layout = Layout.check(train, test, holdout, anchored=anchored, gap=gap)
     place = None if out is None else check_path("out", out, is_new=True)
     limits = Limits.of(limits)
     executor = executor or ThreadExecutor(count_threads(limits, threads))
-    folds = _plan(series, request, averages, layout)
-    question = _describe_question(series, request, averages, layout)
-    if isinstance(executor, ClusterExecutor):
-        executor.connect()
-    store, answer = _build_store(place, question)
-    with store.opened(progress) as listener:
-        run = _Run(series, request, averages, layout, folds, store, limits, executor, listener)
-        forward = run.compute(compute_checksum(question))
-        return forward if answer is None else _store(forward, answer)
+    return Walk.prepare(series, request, layout, averages).run(place, limits, executor, progress)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One series, and the folds into which it is divided."""
+
+    prices: Prices
+    request: Request
+    averages: Averages | None
+    layout: Layout
+    folds: Folds
+
+    @classmethod
+    def prepare(
+        cls, prices: Prices, request: Request, layout: Layout, averages: Averages | None = None
+    ) -> Walk:
+        """Divide a series into folds.
+
+        Parameters
+        ----------
+        prices : Prices
+            The series.
+        request : Request
+            What is swept in each fold.
+        layout : Layout
+            How bars are divided.
+        averages : ndarray or DataFrame, optional
+            The user's own.
+
+        Returns
+        -------
+        Walk
+            With one fold at least.
+
+        Raises
+        ------
+        PricesError
+            If the prices do not fit the request.
+        GridError
+            If the averages are undefined.
+        OptionError
+            If there is no whole fold, or a train or test is too short.
+        """
+        request = dataclasses.replace(request, top=TOP)
+        return cls(prices, request, averages, layout, _plan(prices, request, averages, layout))
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """How much work each sweep is, by its name in progress: the bars on which it trades."""
+        weights: dict[str, float] = {}
+        for fold in self.folds.folds:
+            weights[name_train(self.prices, fold).name] = fold.train_stop - fold.train_start
+            weights[name_test(self.prices, fold).name] = fold.test_stop - fold.train_start
+        return weights
+
+    def run(
+        self, out: Path | None, limits: Limits, executor: Executor, progress: Listener | None
+    ) -> Forward:
+        """Sweep all folds, or those that are left of an earlier call.
+
+        Parameters
+        ----------
+        out : Path or None
+            Directory of the run that has the prices, or another one; None for memory.
+        limits : Limits
+            Of memory, CPUs, disk and time.
+        executor : Executor
+            Where cells are swept.
+        progress : callable or None
+            Gets each status.
+
+        Returns
+        -------
+        Forward
+            What they say.
+
+        Raises
+        ------
+        ResultError
+            If the directory is in use, holds something else, or cannot be written.
+        Stopped
+            If a limit ended the run.
+        """
+        rows = None
+        if self.averages is not None:
+            rows = check_averages(self.averages, self.request.grid.windows, self.prices)
+        fingerprint = Fingerprint.of(self.request, rows)
+        identity = Identity(fingerprint, self.prices.name, prices_checksum(self.prices))
+        question = describe_question(identity, self.layout.to_dict())
+        store, answer = build_store(out, identity, question)
+        if isinstance(executor, ClusterExecutor):
+            executor.connect()
+        with store.opened(progress) as listener:
+            forward = _Run(self, store, limits, executor, listener).compute(
+                compute_checksum(question)
+            )
+            return forward if answer is None else store_forward(forward, answer)
 
 
 def _plan(prices: Prices, request: Request, averages: Averages | None, layout: Layout) -> Folds:
@@ -203,51 +279,11 @@ def _plan(prices: Prices, request: Request, averages: Averages | None, layout: L
     return plan_folds(prices, layout, first, period.first + period.close.size, longest)
 
 
-def _describe_question(
-    prices: Prices, request: Request, averages: Averages | None, layout: Layout
-) -> dict[str, Any]:
-    """Return everything that the answer follows from."""
-    rows = None
-    if averages is not None:
-        rows = check_averages(averages, request.grid.windows, prices)
-    fingerprint = Fingerprint.of(request, rows)
-    identity = Identity(fingerprint, prices.name, prices_checksum(prices))
-    return identity.to_dict() | {"folds": layout.to_dict()}
-
-
-def _build_store(
-    out: Path | None, question: Mapping[str, Any]
-) -> tuple[RecordStore[FoldRecord], Path | None]:
-    """Return where records go, and the file of the answer; nothing is written yet."""
-    if out is None:
-        return MemoryRecords[FoldRecord](), None
-    try:
-        path = resolve_typed(out).absolute()
-    except OSError as error:
-        raise describe_refusal(out, error) from None
-    check_names(path, FILES, "Name a new directory.")
-    return RecordDirectory(path, RecordFile(path / RECORDS, question, FOLDS)), path / FORWARD
-
-
-def _store(forward: Forward, path: Path) -> Forward:
-    """Write the answer, unless it is there; return the one that is stored."""
-    with suppress(ResultError):
-        stored = read_forward(path)
-        if stored.digest == forward.digest:  # it says how long it took when it was computed
-            return stored
-    write_answer(forward, path)
-    return forward
-
-
 @dataclass(frozen=True)
 class _Run:
     """The sweeps that one call makes, and the answer that they give."""
 
-    prices: Prices
-    request: Request
-    averages: Averages | None
-    layout: Layout
-    folds: Folds
+    walk: Walk
     store: RecordStore[FoldRecord]
     limits: Limits
     executor: Executor
@@ -261,27 +297,32 @@ class _Run:
         governor = Governor(self.limits, probe, self.executor.threads)
         outcomes = {(record.part, record.fold): record for record in self.store.read()}
         self._sweep(outcomes, governor)
-        count = len(self.folds.folds)
+        count = len(self.walk.folds.folds)
         choices = [outcomes[TRAIN, number].outcome for number in range(count)]
         rankings = [outcomes[TEST, number].outcome for number in range(count)]
-        judge = _Judge(self, choices, rankings)  # type: ignore[arg-type]
+        judge = _Judge(self.walk, choices, rankings)  # type: ignore[arg-type]
         needed = [outcomes[part, number] for number in range(count) for part in (TRAIN, TEST)]
         return judge.build(question, list_records(needed), began, governor.degradations)
 
     def _sweep(self, outcomes: dict[tuple[str, int], FoldRecord], governor: Governor) -> None:
         """Sweep the trains and tests that are not among the outcomes yet."""
-        parts = [(part, n) for n in range(len(self.folds.folds)) for part in (TRAIN, TEST)]
+        parts = [(part, n) for n in range(len(self.walk.folds.folds)) for part in (TRAIN, TEST)]
         if all(part in outcomes for part in parts):
             return
         if self.store.directory is not None:
             governor.admit_disk(None)
         sweep = FoldSweep(
-            self.prices, self.request, self.averages, self.executor, governor, self._progress()
+            self.walk.prices,
+            self.walk.request,
+            self.walk.averages,
+            self.executor,
+            governor,
+            self._progress(),
         )
         for part, number in parts:
             if (part, number) in outcomes:
                 continue
-            fold = self.folds.folds[number]
+            fold = self.walk.folds.folds[number]
             try:
                 outcome: Choice | Ranking
                 if part == TRAIN:
@@ -293,34 +334,28 @@ class _Run:
             except Stopped as error:
                 text = str(error).removesuffix(".")
                 raise Stopped(
-                    f"{text} ({part} of fold {number + 1} of {len(self.folds.folds)})."
+                    f"{text} ({part} of fold {number + 1} of {len(self.walk.folds.folds)})."
                 ) from None
             record = outcomes[part, number] = FoldRecord(part, number, outcome)
             self.store.add(record)
             self.store.write_pending()
 
     def _progress(self) -> JobProgress | None:
-        if self.listener is None:
-            return None
-        weights: dict[str, float] = {}
-        for fold in self.folds.folds:
-            weights[name_train(self.prices, fold).name] = fold.train_stop - fold.train_start
-            weights[name_test(self.prices, fold).name] = fold.test_stop - fold.train_start
-        return JobProgress(self.listener, weights)
+        return None if self.listener is None else JobProgress(self.listener, self.walk.weights)
 
 
 @dataclass(frozen=True)
 class _Judge:
     """Makes tables, accounts and metrics of what was swept."""
 
-    run: _Run
+    walk: Walk
     choices: list[Choice]
     rankings: list[Ranking]
 
     @property
     def metric(self) -> str:
         """What ranks window sets in tests."""
-        return choose_rank_metric(self.run.request.objective)
+        return choose_rank_metric(self.walk.request.objective)
 
     def build(
         self,
@@ -330,7 +365,7 @@ class _Judge:
         degradations: list[dict[str, Any]],
     ) -> Forward:
         """Return the answer."""
-        run, folds = self.run, self.run.folds
+        walk, folds = self.walk, self.walk.folds
         series = self._prepare(folds.test_start, folds.test_stop)
         winners = [self._trade(number) for number in range(len(folds.folds))]
         accounts_by_name = {
@@ -339,8 +374,8 @@ class _Judge:
             "first": accounts.follow(series, [self._stay_with_first()]),
             "hindsight": accounts.follow(series, list(map(self._trade_best, range(len(winners))))),
         }
-        cash = run.request.rules.init_cash
-        dates = run.prices.index[folds.test_start : folds.test_stop]
+        cash = walk.request.rules.init_cash
+        dates = walk.prices.index[folds.test_start : folds.test_stop]
         equity = {name: cash * account.equity[1:] for name, account in accounts_by_name.items()}
         measured = {
             name: accounts.measure(account, series.facts)
@@ -348,12 +383,12 @@ class _Judge:
         }
         followed = accounts_by_name["followed"]
         return Forward(
-            name=run.prices.name,
-            objective=run.request.objective,
-            maximize=run.request.maximize,
+            name=walk.prices.name,
+            objective=walk.request.objective,
+            maximize=walk.request.maximize,
             ranked_by=self.metric,
-            combinations=run.request.grid.size,
-            layout=run.layout.to_dict(),
+            combinations=walk.request.grid.size,
+            layout=walk.layout.to_dict(),
             left_over=folds.left_over,
             folds=self._build_table(winners),
             equity=pd.DataFrame(equity, dates),
@@ -366,8 +401,8 @@ class _Judge:
         )
 
     def _prepare(self, start: int, stop: int) -> PreparedSeries:
-        run = self.run
-        return prepare_bars(run.prices, run.request, run.averages, start, stop)
+        walk = self.walk
+        return prepare_bars(walk.prices, walk.request, walk.averages, start, stop)
 
     def _trade(self, number: int) -> Account:
         """Return what the winner of a fold does in its test."""
@@ -377,13 +412,13 @@ class _Judge:
         return self._trade_in(number, self.rankings[number].best)
 
     def _trade_in(self, number: int, combination: Combination | None) -> Account:
-        fold = self.run.folds.folds[number]
+        fold = self.walk.folds.folds[number]
         series = self._prepare(fold.train_start, fold.test_stop)
         return accounts.trade(series, combination, fold.test_start)
 
     def _stay_with_first(self) -> Account:
         """Return what the first winner does in all tests."""
-        folds = self.run.folds
+        folds = self.walk.folds
         series = self._prepare(folds.folds[0].train_start, folds.test_stop)
         return accounts.trade(series, self.choices[0].winner, folds.test_start)
 
@@ -399,7 +434,7 @@ class _Judge:
     def _build_table(self, winners: list[Account]) -> pd.DataFrame:
         rows = [self._build_row(number, winner) for number, winner in enumerate(winners)]
         table = pd.DataFrame(rows)
-        index, folds = self.run.prices.index, self.run.folds.folds
+        index, folds = self.walk.prices.index, self.walk.folds.folds
         bars = [
             (fold.train_start, fold.train_stop - 1, fold.test_start, fold.test_stop - 1)
             for fold in folds
@@ -411,7 +446,7 @@ class _Judge:
     def _build_row(self, number: int, winner: Account) -> dict[str, float]:
         """Return all but the dates of a fold."""
         fold, choice, ranking = (
-            self.run.folds.folds[number],
+            self.walk.folds.folds[number],
             self.choices[number],
             self.rankings[number],
         )
@@ -419,7 +454,7 @@ class _Judge:
         facts = series.facts
         hold = accounts.measure(accounts.hold(series, fold.test_start), facts)
         years = facts.bars / facts.per_year
-        request = self.run.request
+        request = self.walk.request
         scale = Objective(self.metric, request.maximize, years)
         train_years = (fold.train_stop - fold.train_start) / facts.per_year
         chosen = Objective(request.objective, request.maximize, train_years)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,8 @@ class NewRun:
     """Symbols that are not part of the run, and why."""
     save_grid: str | None = None
     """Type of the scores on disk; None where only the best are in the result."""
+    folds: Mapping[str, Any] | None = None
+    """How bars are divided into folds, for a walk-forward; None for a sweep of all bars."""
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -151,7 +154,7 @@ def _write(path: Path, run: NewRun) -> RunHeader:
         text = io.BytesIO()
         np.save(text, run.averages, allow_pickle=False)
         write_whole(path / AVERAGES, [text.getvalue()])
-    header = RunHeader(run.fingerprint, entries, dict(run.left_out), run.save_grid)
+    header = RunHeader(run.fingerprint, entries, dict(run.left_out), run.save_grid, folds=run.folds)
     write_whole(path / HEADER, [json.dumps(header.to_dict(), indent=2).encode()])
     sync(path.parent)
     return header

@@ -10,6 +10,7 @@
         results/SPY/         a result, written once
         scores/SPY/          with --save-grid, until they move into the result
         luck/SPY/            random markets: a record for each, and what they say
+        forward/SPY/         folds of a walk-forward: their records, and what they say
         progress.jsonl       a line every few seconds
         lock                 held by the process that runs it
 """
@@ -57,7 +58,7 @@ from qmac.storage.lock import LOCK, hold_lock, write_holder
 from qmac.storage.refusals import describe_damage, is_fault
 from qmac.storage.tables import check_table, load_array
 
-PROGRESS, LUCK = "progress.jsonl", "luck"
+PROGRESS, LUCK, FORWARD = "progress.jsonl", "luck", "forward"
 GENERATIONS = 3
 """Snapshots that stay."""
 SNAPSHOT_NAME, UNFINISHED_NAME = (
@@ -167,12 +168,13 @@ class RunDirectory:
         try:
             for name in (LOCK, PROGRESS):
                 check_file(self.path / name)
-            for folder in (*FOLDERS, SCORES, LUCK):
+            for folder in (*FOLDERS, SCORES, LUCK, FORWARD):
                 check_directory(self.path / folder)
             for task in self.tasks:
                 check_directory(self.result(task))
                 check_directory(self.scores(task))
                 check_directory(self.luck(task))
+                check_directory(self.forward(task))
                 check_file(self._aside(task), is_changed=False)
         except RefusedFileError as error:
             raise ResultError(
@@ -302,6 +304,21 @@ class RunDirectory:
             A directory.
         """
         return self.path / LUCK / task.key
+
+    def forward(self, task: Task) -> Path:
+        """Return where the folds of a walk-forward of a task are written.
+
+        Parameters
+        ----------
+        task : Task
+            One of ``tasks``.
+
+        Returns
+        -------
+        Path
+            A directory.
+        """
+        return self.path / FORWARD / task.key
 
     def move_scores(self, task: Task) -> None:
         """Move the scores of a task into its result, or remove them where they are not whole.

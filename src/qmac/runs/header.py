@@ -169,6 +169,8 @@ class RunHeader:
     """Version that wrote the header."""
     format: int = FORMAT
     """Format of the run directory; that of an earlier version can be read, not resumed."""
+    folds: Mapping[str, Any] | None = None
+    """How bars are divided into folds, for a walk-forward; None for a sweep of all bars."""
 
     @property
     def is_resumable(self) -> bool:
@@ -211,6 +213,8 @@ class RunHeader:
             "left_out": dict(self.left_out),
             "save_grid": self.save_grid,
         }
+        if self.folds is not None:
+            values["folds"] = dict(self.folds)
         return values | {"checksum": compute_checksum(values)}
 
     @classmethod
@@ -240,6 +244,9 @@ class RunHeader:
         save_grid = values.get("save_grid")
         if save_grid not in (None, *DTYPES):
             raise ResultError(f"save_grid must be one of {', '.join(DTYPES)}, got {save_grid!r}")
+        folds = values.get("folds")
+        if folds is not None:
+            check_type("folds", folds, dict)
         return cls(
             fingerprint=Fingerprint.from_dict(values[key]),
             prices=_read_prices_entries(values.get("prices")),
@@ -247,6 +254,7 @@ class RunHeader:
             save_grid=save_grid,
             qmac=values["qmac"],
             format=values["format"],
+            folds=folds,
         )
 
 

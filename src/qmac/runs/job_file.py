@@ -72,7 +72,8 @@ def format_run(header: RunHeader, directory: Path | None = None) -> str:
         TOML.
     """
     root = Path() if directory is None else directory.resolve()
-    head = ["# Repeats a run: qmac optimize job.toml --out NEW"]
+    command = "optimize" if header.folds is None else "walk-forward"
+    head = [f"# Repeats a run: qmac {command} job.toml --out NEW"]
     head += [f"# left out: {printable(reason)}" for reason in header.left_out.values()]
     if header.save_grid:
         head.append(
@@ -84,7 +85,8 @@ def format_run(header: RunHeader, directory: Path | None = None) -> str:
         table.append(f"{_quote(symbol)} = {_quote(file)}")
     has_own = header.fingerprint.has_own_averages
     request = format_request(header.request, has_own_averages=has_own)
-    return "\n".join([*head, *request, *table, ""])
+    folds = [f"{name} = {_format(value)}" for name, value in (header.folds or {}).items() if value]
+    return "\n".join([*head, *request, *folds, *table, ""])
 
 
 def write(directory: Path, header: RunHeader) -> None:

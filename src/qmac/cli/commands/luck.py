@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -12,16 +10,26 @@ import typer
 
 import qmac
 from qmac.cli import exits, streams
+from qmac.cli.commands.common import (
+    announce,
+    announce_same,
+    build_job,
+    find_directory,
+    print_saved,
+    raise_interrupts,
+    read_results,
+    refuse_job_options,
+    repeat_place,
+    resumed_only_if_begun,
+    select_symbol,
+)
 from qmac.cli.commands.prices import print_head
-from qmac.cli.commands.runs import announce, raise_interrupts
 from qmac.cli.interrupts import Interruption
 from qmac.cli.options import (
-    JOB,
     AsJson,
     CommandOption,
     JobOptions,
     OneSymbol,
-    find_explicit,
     takes,
     takes_executor,
     takes_file,
@@ -30,12 +38,7 @@ from qmac.cli.options import (
 )
 from qmac.errors import (
     OptionError,
-    PricesError,
-    ResultError,
     WriteError,
-    printable,
-    shell_quote,
-    suggestion,
 )
 
 NEVER = "never"
@@ -186,14 +189,14 @@ def luck(  # noqa: PLR0913, one parameter for each option
 
     Example: qmac luck --sample --windows 2:252:5 --resamples 999
     """
-    directory = _find_directory(options)
+    directory = find_directory(options)
     if directory is None and prices_file is not None:
         raise OptionError("--prices goes with the directory of a result. Name the file alone.")
     chosen = executor(limits)
     if directory is not None:
-        _refuse_job_options(context, directory)
+        refuse_job_options(context, directory)
     if dry_run:
-        job = _build_job(options, directory, symbol, prices_file)
+        job = build_job(options, directory, symbol, prices_file)
         _print_estimate(job, luck_options.plan, limits, as_json=as_json)
         return
     if directory is not None:
@@ -202,12 +205,13 @@ def luck(  # noqa: PLR0913, one parameter for each option
         work = _create_run(options, luck_options.plan, symbol, out, chosen)
     announce(chosen)
     if work.place is not None:
-        words = [*luck_options.words, *limits.options]
+        place = directory if work.run is None else work.run.path
+        words = repeat_place(place, directory, out, symbol)
         if prices_file is not None:
-            words = ["--prices", _complete(prices_file), *words]
-        _announce_same(work, directory, out, symbol, words, chosen)
+            words += ["--prices", _complete(prices_file)]
+        announce_same("qmac luck", [*words, *luck_options.words, *limits.options], chosen)
     with (
-        _resumed_only_if_begun(),
+        resumed_only_if_begun(),
         chosen or nullcontext(),
         streams.build_progress(work.objective) as progress,
     ):
@@ -223,84 +227,6 @@ def luck(  # noqa: PLR0913, one parameter for each option
     left_out = {} if results.is_single else answer.left_out
     if left_out or results.left_out:
         raise typer.Exit(exits.LEFT_OUT)
-
-
-def _find_directory(options: JobOptions) -> Path | None:
-    """Return the directory of a run or result that takes the place of prices."""
-    from qmac.results.writer import HEADER as RESULT
-    from qmac.runs.header import HEADER as RUN
-    from qmac.storage.files import is_directory, is_file, list_names, look_up, resolve_typed
-
-    words = options.prices
-    if options.sample or not isinstance(words, list) or len(words) != 1:
-        return None
-    path = resolve_typed(words[0])
-    if not is_directory(path):
-        return None
-    if any(look_up(path / name) is not None for name in (RUN, RESULT)):
-        return path
-    names = list_names(path)
-    has_runs = any(is_file(path / name / RUN) for name in names)
-    return path if has_runs and not any(is_file(path / name) for name in names) else None
-
-
-def _refuse_job_options(context: typer.Context, directory: Path) -> None:
-    """Refuse options of a sweep beside a run, whose sweep is done."""
-    explicit = find_explicit(context, set(JOB) - {"prices"})
-    if explicit:
-        raise OptionError(
-            f"--{explicit[0].replace('_', '-')} goes with prices that are swept first, and "
-            f"{directory} holds a sweep that has settings already. Leave it out, or name prices."
-        )
-
-
-def _build_job(
-    options: JobOptions, directory: Path | None, symbol: str | None, prices_file: Path | None
-) -> Any:
-    """Return the job whose random markets are estimated."""
-    from qmac.jobs.job import Job
-    from qmac.runs.directory import RunDirectory
-    from qmac.runs.header import HEADER as RUN
-    from qmac.storage.files import look_up
-
-    if directory is None:
-        job = options.build()
-    elif look_up(directory / RUN) is not None:
-        job = Job.from_directory(RunDirectory.open(directory))
-    else:
-        (result,) = _read_results(directory, options, symbol, prices_file).values()
-        job = Job({result.prices["name"]: result.series.prices}, result.request)
-    return _select(job, symbol)
-
-
-def _select(job: Any, symbol: str | None) -> Any:
-    """Return the job of one symbol, if one is named."""
-    if symbol is None:
-        return job
-    if symbol not in job.prices:
-        raise OptionError(f"there are no prices of {symbol!r}. {suggestion(symbol, job.prices)}")
-    return dataclasses.replace(job, prices={symbol: job.prices[symbol]}, left_out={})
-
-
-def _read_results(
-    directory: Path, options: JobOptions, symbol: str | None, prices_file: Path | None
-) -> Any:
-    """Return the results in a directory, with prices of a file if one is named."""
-    import functools
-
-    from qmac.results.collection import Results
-    from qmac.results.reader import read_results, return_result
-
-    results = read_results(directory, symbol)
-    if prices_file is None:
-        return results
-    if len(results) > 1:
-        raise OptionError(
-            f"--prices needs one symbol, but {directory} has {len(results)}. Add --symbol NAME."
-        )
-    ((name, result),) = results.items()
-    result = result.with_prices(options.read_prices(prices_file))
-    return Results({name: functools.partial(return_result, result)}, {})
 
 
 def _open_directory(
@@ -320,7 +246,7 @@ def _open_directory(
     from qmac.storage.files import look_up
 
     if look_up(directory / RUN) is None:
-        results = _read_results(directory, options, symbol, prices_file)
+        results = read_results(directory, options, symbol, prices_file)
         return _Work(None, results, None, out)
     run = RunDirectory.open(directory)
     if out is None and not run.is_writable:
@@ -329,7 +255,7 @@ def _open_directory(
         )
     is_done = all(look_up(run.result(task) / RESULT) is not None for task in run.tasks)
     if is_done or symbol is not None:
-        results = _read_results(directory, options, symbol, prices_file)
+        results = read_results(directory, options, symbol, prices_file)
         return _Work(None, results, run, out or run.path)
     job = Job.from_directory(run)
     check_series(job, plan)
@@ -343,36 +269,11 @@ def _create_run(
     from qmac.jobs.runner import create_directory
     from qmac.robustness.lucks import check_series
 
-    job = _select(options.build(), symbol)
+    job = select_symbol(options.build(), symbol)
     check_series(job, plan)
     place = None if out is None else str(out)  # a text: the shell's . is meant
     run = create_directory(job, place, None, executor, continues=True)
     return _Work(job, None, run, None if run is None else run.path)
-
-
-def _announce_same(
-    work: _Work,
-    directory: Path | None,
-    out: Path | None,
-    symbol: str | None,
-    words: list[str],
-    executor: Any,
-) -> None:
-    """Print the command that goes on from what is written."""
-    place = directory if work.run is None else work.run.path
-    assert place is not None  # without either, nothing is written
-    first = [str(place.resolve())]
-    if symbol is not None:
-        first += ["--symbol", symbol]
-    if directory is not None and out is not None:
-        first += ["--out", str(out.resolve())]
-    words = first + words
-    if executor is not None:
-        words += executor.options
-    Interruption.place = first[0]
-    Interruption.stopping = "what is swept is written"
-    Interruption.resume = f"qmac luck {' '.join(map(shell_quote, words))}"
-    streams.print_note(f"if this is interrupted, the same goes on with: {Interruption.resume}")
 
 
 def _complete(prices_file: Path) -> str:
@@ -380,18 +281,6 @@ def _complete(prices_file: Path) -> str:
     from qmac.storage.files import is_file
 
     return str(prices_file.resolve() if is_file(prices_file) else prices_file)
-
-
-@contextmanager
-def _resumed_only_if_begun() -> Iterator[None]:
-    """Leave out how to go on where the same command would be refused again."""
-    try:
-        yield
-    except WriteError:
-        raise
-    except (PricesError, ResultError):
-        Interruption.resume = None
-        raise
 
 
 def _sweep(work: _Work, limits: qmac.Limits, listener: Any, executor: Any) -> Any:
@@ -442,8 +331,7 @@ def _print_answer(answer: Any, results: Any, work: _Work, *, as_json: bool) -> N
             print_head(work.job.prices)
         show_luck(answer, console)
     if work.place is not None:
-        text = printable(f"saved in {work.place}")
-        console.print(text, style="dim", highlight=False, soft_wrap=True)
+        print_saved(work.place, console)
 
 
 def _print_estimate(job: Any, plan: Any, limits: qmac.Limits, *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, NamedTuple, TextIO
 
 import typer
 
@@ -16,6 +16,14 @@ from qmac.cli.options import Directory, Reading, read_prices, takes_reading
 from qmac.errors import OptionError, shell_quote
 
 PAGE = "report.html"
+
+
+class Answers(NamedTuple):
+    """What lies beside a result in its run; None where it does not."""
+
+    luck: Any
+    tries: Any
+    forward: Any
 
 
 @takes_reading
@@ -56,22 +64,19 @@ def report(
     Example: qmac report runs/first --out first.html
     """
     from qmac.report.html import page, symbols_page
-    from qmac.results.reader import read_results
-    from qmac.robustness.luck_store import read_answer, read_answers
-    from qmac.robustness.tries_store import read_task_tries
+    from qmac.results.reader import holds_walk, read_results
 
+    _check_each(symbol, each=each, as_json=as_json)
+    if holds_walk(directory):
+        _report_walk(directory, out, symbol, each=each, as_json=as_json)
+        return
     results = read_results(directory, symbol)
-    answers = read_answers(directory, results, read_answer)
-    tries = read_answers(directory, results, read_task_tries)
+    answers = _read_answers(directory, results)
     is_many = not results.is_single
     path = check_path("out", out or directory / PAGE)
-    if each and (as_json or symbol is not None):
-        raise OptionError("--each writes the pages of all symbols. Leave out --symbol and --json.")
     if each and is_many:
         for name in results:
-            shown, render = _prepare_result(
-                results[name], answers.get(name), tries.get(name), directory, name
-            )
+            shown, render = _prepare_result(results[name], answers[name], directory, name)
             place = symbols_page.symbol_path(name, path)
             _print_place(page.write_page(place, functools.partial(render, shown)))
     if is_many:
@@ -80,9 +85,7 @@ def report(
         ((name, result),) = results.items()
         if prices is not None:
             result = result.with_prices(read_prices(prices, reading))
-        shown, render = _prepare_result(
-            result, answers.get(name), tries.get(name), directory, symbol or ""
-        )
+        shown, render = _prepare_result(result, answers[name], directory, symbol or "")
     if symbol is not None and out is None:
         path = symbols_page.symbol_path(symbol, path)  # not in place of the page of all winners
     if not as_json or out is not None:
@@ -92,8 +95,47 @@ def report(
         streams.print_json(shown.to_dict())
 
 
+def _check_each(symbol: str | None, *, each: bool, as_json: bool) -> None:
+    if each and (as_json or symbol is not None):
+        raise OptionError("--each writes the pages of all symbols. Leave out --symbol and --json.")
+
+
+def _read_answers(directory: Path, results: Any) -> dict[str, Answers]:
+    """Return what lies beside each result in its run."""
+    from qmac.robustness.forward_store import read_task_forward
+    from qmac.robustness.luck_store import read_answer, read_answers
+    from qmac.robustness.tries_store import read_task_tries
+
+    lucks = read_answers(directory, results, read_answer)
+    tries = read_answers(directory, results, read_task_tries)
+    forwards = read_answers(directory, results, read_task_forward)
+    return {name: Answers(lucks.get(name), tries.get(name), forwards.get(name)) for name in results}
+
+
+def _report_walk(
+    directory: Path, out: Path | None, symbol: str | None, *, each: bool, as_json: bool
+) -> None:
+    """Write the page of a walk-forward, or that of many symbols."""
+    from qmac.report.html import symbols_page, walk_forward_page
+    from qmac.robustness.forwards import Forwards, read_walk
+
+    answer = read_walk(directory, symbol)
+    path = check_path("out", out or directory / PAGE)
+    if symbol is not None and out is None:
+        path = symbols_page.symbol_path(symbol, path)
+    if each and isinstance(answer, Forwards):
+        for name, forward in answer.items():
+            place = symbols_page.symbol_path(name, path)
+            _print_place(walk_forward_page.write_forward_report(forward, place))
+    if not as_json or out is not None:
+        written = walk_forward_page.write_walk_report(answer, path)
+        _print_place(written, sys.stderr if as_json else sys.stdout)
+    if as_json:
+        streams.print_json(walk_forward_page.to_dict(answer))
+
+
 def _prepare_symbols(
-    results: Any, answers: dict[str, Any], directory: Path, path: Path, prices: Path | None
+    results: Any, answers: dict[str, Answers], directory: Path, path: Path, prices: Path | None
 ) -> tuple[Any, Callable[[Any], str]]:
     """Return the winners of all symbols, and what renders them."""
     from qmac.report.html.symbols_page import find_links, render_symbols
@@ -104,17 +146,21 @@ def _prepare_symbols(
             f"--prices needs one symbol, but {directory} has {len(results)}. Add --symbol NAME."
         )
     links = find_links(results, path)
-    return build_symbols(results, str(directory), links, answers), render_symbols
+    lucks = {name: each.luck for name, each in answers.items() if each.luck is not None}
+    return build_symbols(results, str(directory), links, lucks), render_symbols
 
 
 def _prepare_result(
-    result: Any, luck: Any, tries: Any, directory: Path, symbol: str
+    result: Any, answers: Answers, directory: Path, symbol: str
 ) -> tuple[Any, Callable[[Any], str]]:
     """Return the report of a single result, and what renders it."""
     from qmac.report.html.page import render_report
     from qmac.report.sections.report import build_report
 
-    return build_report(result, luck, str(directory), symbol, tries), render_report
+    report = build_report(
+        result, answers.luck, str(directory), symbol, answers.tries, answers.forward
+    )
+    return report, render_report
 
 
 def _print_place(path: Path, stream: TextIO | None = None) -> None:

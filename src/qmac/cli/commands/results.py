@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,6 +42,8 @@ def show(
         _print_job_file(directory, as_json=as_json)
         return
     check_rank(rank_by)
+    if _show_walk(directory, symbol, as_json=as_json):
+        return
     results = read_results(directory, symbol)
     readable = results
     try:
@@ -54,6 +56,7 @@ def show(
         readable = results.readable()
         print_results(readable, rows, as_json=as_json, path=directory, rank_by=rank_by)
     is_sound = as_json or _print_luck(directory, readable)
+    is_sound = is_sound and (as_json or _print_forward(directory, readable))
     if results.missing:
         _note_next(directory, "what is not done yet")
     if print_failed(readable, directory):
@@ -65,29 +68,75 @@ def show(
         raise typer.Exit(exits.LEFT_OUT)
 
 
+def _show_walk(directory: Path, symbol: str | None, *, as_json: bool) -> bool:
+    """Show a walk-forward; return whether the directory holds one, and no sweep."""
+    from qmac.results.reader import holds_walk
+
+    if not holds_walk(directory):
+        return False
+    from qmac.cli.commands.walk_forward import print_answer
+    from qmac.robustness.forwards import Forwards, read_walk
+
+    answer = read_walk(directory, symbol)
+    print_answer(answer, as_json=as_json)
+    if isinstance(answer, Forwards) and answer.left_out:
+        raise typer.Exit(exits.LEFT_OUT)
+    return True
+
+
 def _print_luck(directory: Path, results: Any) -> bool:
     """Print what random markets say of the results of a run; return whether all of it is sound."""
-    from qmac.runs.directory import LUCK, RunDirectory
+    from qmac.runs.directory import LUCK
+
+    def describe(run: Any, task: Any) -> str:
+        from qmac.robustness.luck_sentences import describe_shortly
+        from qmac.robustness.luck_store import read_answer
+
+        luck = read_answer(run, task)
+        return "" if luck is None else describe_shortly(luck.conclusion)
+
+    return _print_answers(directory, results, LUCK, "is it luck?", describe)
+
+
+def _print_forward(directory: Path, results: Any) -> bool:
+    """Print what walk-forwards in a run say; return whether all of it is sound."""
+    from qmac.runs.directory import FORWARD
+
+    def describe(run: Any, task: Any) -> str:
+        from qmac.robustness.forward_store import read_task_forward
+
+        forward = read_task_forward(run, task)
+        return "" if forward is None else forward.sentences[1]
+
+    return _print_answers(directory, results, FORWARD, "walk-forward:", describe)
+
+
+def _print_answers(
+    directory: Path,
+    results: Any,
+    folder: str,
+    heading: str,
+    describe: Callable[[Any, Any], str],
+) -> bool:
+    """Print a line for each answer beside the results of a run; return whether all are sound."""
+    from qmac.runs.directory import RunDirectory
     from qmac.storage.files import look_up
 
-    if look_up(directory / LUCK) is None:
+    if look_up(directory / folder) is None:
         return True
-    from qmac.robustness.luck_sentences import describe_shortly
-    from qmac.robustness.luck_store import read_answer
-
     run, is_sound = RunDirectory.open(directory), True
     for task in run.tasks:
         if task.name not in results:
             continue
         try:
-            luck = read_answer(run, task)
+            text = describe(run, task)
         except ResultError as error:
             streams.print_note(str(error))
             is_sound = False
             continue
-        if luck is not None:
+        if text:
             name = "" if results.is_single else f"{task.name}: "
-            _print_plain(f"is it luck? {name}{describe_shortly(luck.conclusion)}")
+            _print_plain(f"{heading} {name}{text}")
     return is_sound
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -11,6 +11,7 @@ import typer
 
 import qmac
 from qmac.cli import exits, streams
+from qmac.cli.commands.common import announce, raise_interrupts
 from qmac.cli.commands.prices import describe, print_head
 from qmac.cli.commands.results import (
     print_failed,
@@ -18,7 +19,7 @@ from qmac.cli.commands.results import (
     print_place,
     print_results,
 )
-from qmac.cli.interrupts import Interrupted, Interruption
+from qmac.cli.interrupts import Interruption
 from qmac.cli.options import (
     EXECUTOR,
     JOB,
@@ -34,7 +35,7 @@ from qmac.cli.options import (
     takes_job,
     takes_limits,
 )
-from qmac.errors import shell_quote
+from qmac.errors import OptionError, shell_quote
 
 PrometheusFile = Annotated[
     Path | None,
@@ -141,6 +142,11 @@ def resume(
     from qmac.runs.directory import RunDirectory
 
     run_directory = RunDirectory.open(directory)
+    if run_directory.header.folds is not None:
+        _resume_walk(
+            run_directory, limits, executor, retry_failed, prometheus_file, as_json=as_json
+        )
+        return
     job, chosen = Job.from_directory(run_directory), executor(limits)
     output = Output(rows, as_json)
     _check_table(job, output)
@@ -154,6 +160,26 @@ def resume(
         prometheus_file=prometheus_file,
         retry_failed=retry_failed,
     )
+
+
+def _resume_walk(
+    directory: Any,
+    limits: qmac.Limits,
+    executor: Any,
+    retry_failed: bool,
+    prometheus_file: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Resume a walk-forward, to which options of a sweep do not apply."""
+    from qmac.cli.commands.walk_forward import resume_walk
+
+    if retry_failed or prometheus_file is not None:
+        option = "--retry-failed" if retry_failed else "--prometheus-file"
+        raise OptionError(
+            f"{option} goes with a sweep, and {directory.path} holds a walk-forward. Leave it out."
+        )
+    resume_walk(directory, limits, executor(limits), as_json=as_json)
 
 
 def watch(
@@ -280,44 +306,6 @@ def _announce_resume(
     Interruption.place = words[0]
     Interruption.resume = f"qmac resume {' '.join(map(shell_quote, words))}"
     streams.print_note(f"if this run is interrupted, resume with: {Interruption.resume}")
-
-
-def announce(executor: Any) -> None:
-    """Print what takes some seconds before anything else can be shown.
-
-    Parameters
-    ----------
-    executor : Executor or None
-        None for threads of this process.
-    """
-    if executor is None:
-        return
-    if executor.address:
-        streams.print_note(f"joining the Ray cluster at {executor.address}.")
-    else:
-        streams.print_note("starting Ray on this machine.")
-
-
-def raise_interrupts(listener: Any) -> Callable[[Any], None]:
-    """Return a listener that ends a run whose Ctrl-C was raised where Python swallowed it.
-
-    Parameters
-    ----------
-    listener : callable
-        Gets each status.
-
-    Returns
-    -------
-    callable
-        Passes it on.
-    """
-
-    def listen(status: Any) -> None:
-        if Interruption.interrupted:
-            raise Interrupted
-        listener(status)
-
-    return listen
 
 
 def _print_estimate(

@@ -30,8 +30,11 @@ from qmac.report.sections.equity import Equity, build_equity
 from qmac.report.sections.heatmaps import Heatmap, Profile, build_heatmap
 from qmac.report.sections.luck import LuckSummary, NullSummary, summarize_luck
 from qmac.report.sections.strategies import Strategies
+from qmac.report.sections.walk_forward import ACCOUNTS, ForwardSummary, summarize_forward
 from qmac.results.result import Result
+from qmac.robustness.forward import Forward
 from qmac.robustness.luck_answer import Luck
+from qmac.strategy.grid import ROLES
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -45,6 +48,8 @@ CLIPPED_SHARE = 0.002
 FEW_WINDOWS = 30
 """Profiles of fewer windows have a mark at each."""
 LEAST_BAR_WIDTH = 1e-12
+MEDIAN = 0.5
+"""Share of all window sets that the median one is better than."""
 TITLE_SHARE = 0.16
 """Share of the room of a histogram of random markets that its title takes."""
 
@@ -627,6 +632,126 @@ def plot_neighbourhoods(strategies: Strategies, objective: str) -> Figure:
     )
 
 
+ACCOUNT_LINES = {
+    "hindsight": {"color": GREY, "dash": "dot"},
+    "first": {"color": SKY, "dash": "dash"},
+    "hold": {"color": HOLD},
+    "followed": {"color": WINNER},
+}
+"""Lines of accounts, the last drawn over the others."""
+
+
+def plot_forward(forward: ForwardSummary) -> Figure:
+    """Return the equity of the accounts over all tests, with a line where each test begins.
+
+    Parameters
+    ----------
+    forward : ForwardSummary
+        Any walk-forward.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        The best in hindsight is hidden until it is chosen in the legend: nobody could follow it.
+    """
+    traces = []
+    for account, style in ACCOUNT_LINES.items():
+        trace = graph_objects().Scatter(
+            x=forward.dates,
+            y=to_float32(forward.equity[account]),
+            name=ACCOUNTS[account],
+            line={**style, "width": 2 if account == "followed" else 1.4},
+            visible="legendonly" if account == "hindsight" else True,
+            hovertemplate="%{y:,.4~g}",
+        )
+        traces.append(trace)
+    borders = [
+        {
+            "type": "line",
+            "x0": border,
+            "x1": border,
+            "y0": 0,
+            "y1": 1,
+            "yref": "paper",
+            "line": {"color": GREY, "width": 1, "dash": "dot"},
+        }
+        for border in forward.borders
+    ]
+    return build_figure(
+        *traces,
+        height=440,
+        xaxis={"type": "date"},
+        yaxis={"title": {"text": "equity"}, "tickformat": "~s"},
+        shapes=borders,
+    )
+
+
+def plot_ranks(forward: ForwardSummary) -> Figure:
+    """Return how many window sets each winner is better than in its test.
+
+    Parameters
+    ----------
+    forward : ForwardSummary
+        Any walk-forward.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        A bar for each fold, with a line at the median window set.
+    """
+    folds = forward.folds
+    shares = np.array([fold.better_than for fold in folds])
+    ranks = ["-" if fold.rank is None else f"{fold.rank:,} of {fold.scored:,}" for fold in folds]
+    bars = graph_objects().Bar(
+        x=[fold.test_start for fold in folds],
+        y=shares,
+        marker={"color": np.where(shares > MEDIAN, WINNER, HOLD)},
+        customdata=ranks,
+        hovertemplate="better than %{y:.1%}, rank %{customdata}<extra></extra>",
+    )
+    median = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": MEDIAN, "y1": MEDIAN}
+    return build_figure(
+        bars,
+        height=300,
+        hovermode="closest",
+        xaxis={"type": "category", "title": {"text": "test from"}},
+        yaxis={"title": {"text": "better than"}, "tickformat": ".0%", "range": [0, 1]},
+        shapes=[{**median, "line": {"color": GREEN, "width": 2}}],
+    )
+
+
+def plot_winners(forward: ForwardSummary) -> Figure:
+    """Return the four windows of each winner.
+
+    Parameters
+    ----------
+    forward : ForwardSummary
+        Any walk-forward.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        A line for each window over the folds; level ones are stable.
+    """
+    folds = forward.folds
+    traces = [
+        graph_objects().Scatter(
+            x=[fold.test_start for fold in folds],
+            y=[None if fold.winner is None else fold.winner[place] for fold in folds],
+            name=_words(role),
+            mode="lines+markers",
+            line={"color": color, "width": 1.4},
+        )
+        for place, (role, color) in enumerate(zip(ROLES, WINDOWS, strict=True))
+    ]
+    return build_figure(
+        *traces,
+        height=320,
+        xaxis={"type": "category", "title": {"text": "test from"}},
+        yaxis={"title": {"text": "window, bars"}, "rangemode": "tozero"},
+    )
+
+
 def plot_symbols(rows: Sequence[SymbolRow], objective: str) -> Figure:
     """Return the winner of each symbol beside buy & hold and the median of its grid.
 
@@ -699,6 +824,22 @@ def plot_result_map(result: Result, rows: str, columns: str, stat: str = "max") 
         One heatmap.
     """
     return plot_heatmaps(build_heatmap(result, rows, columns, stat))
+
+
+def plot_forward_answer(forward: Forward) -> Figure:
+    """Return the figure of ``Forward.plot``.
+
+    Parameters
+    ----------
+    forward : Forward
+        Any answer.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Equity of the accounts.
+    """
+    return plot_forward(summarize_forward(forward))
 
 
 def plot_answer(luck: Luck) -> Figure:

@@ -12,13 +12,17 @@ from qmac.data.origin import shorten_note
 from qmac.report.html.text import escape
 from qmac.report.sections.luck import summarize_luck
 from qmac.report.sections.settings import describe_bounds, settings_line
+from qmac.report.sections.walk_forward import METRICS as ACCOUNT_METRICS
+from qmac.report.sections.walk_forward import summarize_forward
 from qmac.strategy.formatting import format_value
-from qmac.strategy.grid import ROLES
+from qmac.strategy.grid import ROLES, Combination
 
 if TYPE_CHECKING:
     from qmac.engine.backtest.backtest import Backtest
     from qmac.results.collection import Results
     from qmac.results.result import Result
+    from qmac.robustness.forward import Forward
+    from qmac.robustness.forwards import Forwards
     from qmac.robustness.luck_answer import Luck
 
 MOST_ROWS = 5
@@ -167,6 +171,80 @@ def render_luck(luck: Luck) -> str:
     sentences = "<br>".join(map(escape, summary.sentences))
     head = f"<p>{escape(summary.headline)}</p>"
     return f"<div>{head}{_build_table(heads, rows)}<p>{sentences}</p></div>"
+
+
+def render_forward(forward: Forward) -> str:
+    """Return the folds and accounts of a walk-forward.
+
+    Parameters
+    ----------
+    forward : Forward
+        Any answer.
+
+    Returns
+    -------
+    str
+        HTML of two small tables and sentences.
+    """
+    summary, ranked_by = summarize_forward(forward), forward.ranked_by
+    heads = ["test from", "buy", "sell", "train a year", "test", "hold", "rank", "better than"]
+    rows = [
+        [
+            fold.test_start,
+            *_format_windows(fold.winner),
+            format_value("annualized_return", fold.train_annualized),
+            format_value(ranked_by, fold.test_score),
+            format_value(ranked_by, fold.hold),
+            "-" if fold.rank is None else f"{fold.rank:,}",
+            format_value("exposure", fold.better_than),
+        ]
+        for fold in summary.folds
+    ]
+    accounts = [
+        [row.name, *(format_value(name, row.metrics[name]) for name in ACCOUNT_METRICS)]
+        for row in summary.accounts
+    ]
+    tables = _build_table(heads, rows) + _build_table(["all tests", *ACCOUNT_METRICS], accounts)
+    sentences = "<br>".join(map(escape, summary.sentences))
+    return f"<div><p>{escape(summary.headline)}</p>{tables}<p>{sentences}</p></div>"
+
+
+def _format_windows(winner: Combination | None) -> list[str]:
+    if winner is None:
+        return ["-", "-"]
+    return [f"{winner[0]} / {winner[1]}", f"{winner[2]} / {winner[3]}"]
+
+
+def render_forwards(forwards: Forwards) -> str:
+    """Return a row for each symbol.
+
+    Parameters
+    ----------
+    forwards : Forwards
+        Any answers.
+
+    Returns
+    -------
+    str
+        HTML of a table and sentences.
+    """
+    table = forwards.table.reset_index().head(MOST_SYMBOLS)
+    heads = ["symbol", "folds", "followed", "buy & hold", "first kept", "above median"]
+    rows = [
+        [
+            str(row["symbol"]),
+            str(row["folds"]),
+            *(format_value("total_return", row[name]) for name in ("followed", "hold", "first")),
+            f"{row['above_median']} of {row['folds']}",
+        ]
+        for row in table.to_dict("records")
+    ]
+    notes = list(forwards.sentences)
+    if len(forwards) > MOST_SYMBOLS:
+        notes.append(f"The first {MOST_SYMBOLS} of {len(forwards):,} symbols.")
+    notes += [f"left out: {reason}" for reason in forwards.left_out.values()]
+    sentences = "<br>".join(map(escape, notes))
+    return f"<div>{_build_table(heads, rows)}<p>{sentences}</p></div>"
 
 
 def _format_row(row: Mapping[Any, Any], roles: Iterable[str], metrics: Iterable[str]) -> list[str]:

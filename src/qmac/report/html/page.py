@@ -19,6 +19,8 @@ from qmac.errors import OptionError, WriteError, printable_lines, shell_quote
 from qmac.report.html import figures, style
 from qmac.report.sections.equity import Equity
 from qmac.report.sections.report import Report, build_report
+from qmac.report.sections.walk_forward import METRICS as ACCOUNT_METRICS
+from qmac.report.sections.walk_forward import ForwardSummary
 from qmac.results.result import Result
 from qmac.robustness.luck_answer import Luck
 from qmac.robustness.tries_answer import Tries
@@ -181,11 +183,34 @@ def draw_figures(report: Report) -> dict[str, Any]:
         "price": figures.plot_price(equity),
         "trade-returns": figures.plot_trades(equity),
         **({"random-markets": figures.plot_luck(report.luck)} if report.luck else {}),
+        **draw_forward(report.forward),
         **maps,
         "profiles": figures.plot_profiles(heatmaps.profiles, objective, best),
         "curve": figures.plot_curve(distribution),
         "histogram": figures.plot_histogram(distribution),
         "surroundings": figures.plot_neighbourhoods(report.strategies, objective),
+    }
+
+
+def draw_forward(forward: ForwardSummary | None) -> dict[str, Any]:
+    """Return the figures of a walk-forward.
+
+    Parameters
+    ----------
+    forward : ForwardSummary or None
+        None where there is none.
+
+    Returns
+    -------
+    dict of str to plotly.graph_objects.Figure
+        By the identifier of their place in the page.
+    """
+    if forward is None:
+        return {}
+    return {
+        "walk-forward": figures.plot_forward(forward),
+        "ranks": figures.plot_ranks(forward),
+        "winners-windows": figures.plot_winners(forward),
     }
 
 
@@ -220,6 +245,7 @@ def render(template: str, plots: Mapping[str, Any], **values: Any) -> str:
         logarithms=LOGARITHMS,
         profits=PROFITS,
         months=MONTHS,
+        account_metrics=ACCOUNT_METRICS,
         **values,
     )
 

@@ -20,7 +20,9 @@ from qmac.report.sections.luck import (
 from qmac.report.sections.settings import Settings, build_settings
 from qmac.report.sections.sharpe import SharpeSummary, check_tries, summarize_sharpe
 from qmac.report.sections.strategies import Strategies, build_strategies
+from qmac.report.sections.walk_forward import ForwardSummary, summarize_forward
 from qmac.results.result import Result
+from qmac.robustness.forward import Forward
 from qmac.robustness.luck_answer import Luck
 from qmac.robustness.tries_answer import Tries
 from qmac.runtime.resources.admission import check_memory
@@ -43,6 +45,8 @@ class Report:
     """None where no random markets were swept."""
     sharpe: SharpeSummary | None
     """Beside ``luck``, where the highest Sharpe ratio was searched for."""
+    forward: ForwardSummary | None
+    """None where there is no walk-forward in the run."""
     luck_command: str
     """What to type for an answer; empty where there can be none."""
     strategies: Strategies
@@ -64,6 +68,7 @@ class Report:
             "course": self.equity,
             "luck": self.luck,
             "sharpe": self.sharpe,
+            "walk_forward": self.forward,
             "strategies": self.strategies.to_dict(),
             "landscape": self.heatmaps,
             "outcomes": self.distribution,
@@ -76,6 +81,7 @@ def build_report(
     directory: str = "",
     symbol: str = "",
     tries: Tries | None = None,
+    forward: Forward | None = None,
 ) -> Report:
     """Return the numbers of a report.
 
@@ -91,6 +97,8 @@ def build_report(
         Symbol in a run of many, for the same.
     tries : Tries, optional
         How many tries its search is worth.
+    forward : Forward, optional
+        The walk-forward of the same request and prices.
 
     Returns
     -------
@@ -131,6 +139,7 @@ def build_report(
             if run is None or luck is None
             else summarize_sharpe(result, run, tries, directory, symbol)
         ),
+        forward=None if forward is None else summarize_forward(forward),
         luck_command=describe_luck_command(result, directory, symbol),
         strategies=strategies,
         heatmaps=build_heatmaps(result),

@@ -199,7 +199,7 @@ class JobProgress:
 
     def _compute_share(self, status: Status) -> float:
         earlier = math.fsum(self._weights[: self._place])
-        current = self._weights[self._place] * status.done / status.size
+        current = self._weights[self._place] * status.share
         return (earlier + current) / self._total
 
 

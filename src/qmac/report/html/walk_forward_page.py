@@ -1,0 +1,156 @@
+"""The page of a walk-forward by itself, and that of many symbols."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from qmac.report.html.page import draw_forward, render, write_page
+from qmac.report.html.symbols_page import symbol_path
+from qmac.report.sections.walk_forward import summarize_forward
+from qmac.robustness.forward import Forward
+from qmac.robustness.forwards import Forwards
+
+
+def write_forward_report(forward: Forward, path: Path) -> Path:
+    """Write the page of a walk-forward, all or nothing.
+
+    Parameters
+    ----------
+    forward : Forward
+        Any answer.
+    path : pathlib.Path
+        File to write.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, with ``~`` expanded.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
+    OptionError
+        If Plotly or Jinja is not installed.
+    """
+    return write_page(path, lambda: render_forward(forward))
+
+
+def render_forward(forward: Forward) -> str:
+    """Return the page of a walk-forward.
+
+    Parameters
+    ----------
+    forward : Forward
+        Any answer.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    summary = summarize_forward(forward)
+    return render("forward.html", draw_forward(summary), forward=summary)
+
+
+def write_forwards_report(forwards: Forwards, path: Path, *, each: bool = False) -> Path:
+    """Write the page of the walk-forwards of many symbols.
+
+    Parameters
+    ----------
+    forwards : Forwards
+        Any answers.
+    path : pathlib.Path
+        File to write.
+    each : bool
+        Whether to write the page of each symbol, too.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, with ``~`` expanded.
+
+    Raises
+    ------
+    WriteError
+        If a file cannot be written.
+    OptionError
+        If Plotly or Jinja is not installed.
+    """
+    if each:
+        for symbol, forward in forwards.items():
+            write_forward_report(forward, symbol_path(symbol, path))
+    return write_page(path, lambda: render_forwards(forwards, path))
+
+
+def render_forwards(forwards: Forwards, path: Path) -> str:
+    """Return the page of the walk-forwards of many symbols.
+
+    Parameters
+    ----------
+    forwards : Forwards
+        Any answers.
+    path : pathlib.Path
+        File of the page, beside which pages of the symbols are linked.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    pages = {symbol: symbol_path(symbol, path.expanduser()) for symbol in forwards}
+    links = {symbol: quote(page.name) for symbol, page in pages.items() if page.is_file()}
+    rows = forwards.table.reset_index().to_dict("records")
+    return render(
+        "forwards.html",
+        {},
+        rows=rows,
+        links=links,
+        sentences=forwards.sentences,
+        left_out=list(forwards.left_out.values()),
+    )
+
+
+def write_walk_report(answer: Forward | Forwards, path: Path) -> Path:
+    """Write the page of a walk-forward, or that of many symbols.
+
+    Parameters
+    ----------
+    answer : Forward or Forwards
+        What the page shows.
+    path : pathlib.Path
+        File to write.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, with ``~`` expanded.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
+    """
+    if isinstance(answer, Forwards):
+        return write_forwards_report(answer, path)
+    return write_forward_report(answer, path)
+
+
+def to_dict(answer: Forward | Forwards) -> dict[str, Any]:
+    """Return the numbers behind a page.
+
+    Parameters
+    ----------
+    answer : Forward or Forwards
+        What the page shows.
+
+    Returns
+    -------
+    dict
+        For JSON.
+    """
+    if isinstance(answer, Forwards):
+        return answer.summary()
+    return {"walk_forward": summarize_forward(answer)}

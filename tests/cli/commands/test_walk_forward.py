@@ -1,0 +1,148 @@
+"""``qmac walk-forward`` as its users meet it."""
+
+import json
+import shutil
+
+import pytest
+from helpers.series import frame, series
+from helpers.terminal import inside
+
+import qmac
+from qmac.cli.interrupts import Interruption
+from qmac.robustness.forward_store import RECORDS
+from qmac.storage.directories import safe_name
+
+WINDOWS = ("--windows", "2,3,5,8,13")
+LENGTHS = ("--train", 100, "--test", 60)
+
+
+@pytest.fixture(autouse=True)
+def _command_of_its_own(monkeypatch):
+    """A process has one command; what it says of an interrupt ends with it."""
+    for name in ("written", "stopping", "resume", "place"):
+        monkeypatch.setattr(Interruption, name, getattr(Interruption, name))
+
+
+@pytest.fixture(scope="module")
+def walked(csv, tmp_path_factory):
+    """The directory of a finished walk-forward."""
+    path = tmp_path_factory.mktemp("walk") / "walk"
+    done = inside("walk-forward", csv, *WINDOWS, *LENGTHS, "--out", path)
+    assert done.returncode == 0, done.stderr
+    assert f"the same goes on with: qmac resume {path}" in done.stderr
+    assert f"saved in {path}" in done.stdout and f"page: qmac report {path}" in done.stdout
+    return path
+
+
+def test_the_answer_is_that_of_python(csv, walked, tmp_path):
+    grid = qmac.Grid(windows=(2, 3, 5, 8, 13))
+    expected = qmac.walk_forward(qmac.read_prices(csv), grid, train=100, test=60)
+    assert qmac.load(walked).digest == expected.digest
+    memory = json.loads(inside("walk-forward", csv, *WINDOWS, *LENGTHS, "--json").stdout)
+    assert memory["walk_forward"]["digest"] == expected.digest
+    shown = inside("show", walked)
+    assert shown.returncode == 0 and expected.headline in shown.stdout
+    assert json.loads(inside("show", walked, "--json").stdout)["walk_forward"]["folds"]
+    toml = tmp_path / "job.toml"
+    toml.write_text(inside("show", walked, "--toml").stdout)
+    again = json.loads(inside("walk-forward", toml, "--json").stdout)
+    assert again["walk_forward"]["digest"] == expected.digest
+    assert inside("optimize", toml, "--dry-run").returncode == 0
+
+
+def test_it_goes_on(csv, walked, tmp_path):
+    path = shutil.copytree(walked, tmp_path / "walk")
+    folder = path / "forward" / safe_name("spy")
+    lines = (folder / RECORDS).read_bytes().splitlines(keepends=True)
+    (folder / "forward.json").unlink()
+    (folder / RECORDS).write_bytes(b"".join(lines[:-3]))
+    assert "interrupted" in inside("runs", path).stdout
+    unfinished = inside("show", path)
+    assert unfinished.returncode == 2 and f"qmac resume {path}" in unfinished.stderr
+    assert inside("resume", path).returncode == 0
+    assert qmac.load(path).digest == qmac.load(walked).digest
+    assert "finished" in inside("runs", path).stdout
+    assert inside("walk-forward", csv, *WINDOWS, *LENGTHS, "--out", path).returncode == 0
+    other = inside("walk-forward", csv, *WINDOWS, "--holdout", 0.3, "--out", path)
+    assert other.returncode == 2 and "holds another run: folds." in other.stderr
+    swept = inside("optimize", csv, *WINDOWS, "--out", path)
+    assert swept.returncode == 2 and "it is a walk-forward" in swept.stderr
+    assert inside("resume", path, "--retry-failed").returncode == 2
+    assert "holds a walk-forward" in inside("verify", path).stderr
+    with pytest.raises(qmac.InputError, match="holds a walk-forward"):
+        qmac.resume(path)
+
+
+def test_a_run_of_a_sweep_has_it_beside_its_result(csv, walked, tmp_path):
+    run = tmp_path / "run"
+    assert inside("optimize", csv, *WINDOWS, "--out", run).returncode == 0
+    done = inside("walk-forward", run, *LENGTHS)
+    assert done.returncode == 0, done.stderr
+    assert f"goes on with: qmac walk-forward {run} --train 100 --test 60" in done.stderr
+    assert qmac.load(run).best is not None
+    assert "walk-forward: Followed, they made" in inside("show", run).stdout
+    numbers = json.loads(inside("report", run, "--json").stdout)
+    assert numbers["walk_forward"]["digest"] == qmac.load(walked).digest
+    fees = inside("walk-forward", run, *LENGTHS, "--fees", 0.1)
+    assert fees.returncode == 2 and "--fees goes with prices" in fees.stderr
+
+
+def test_pages(walked, tmp_path):
+    done = inside("report", walked, "--out", tmp_path / "page.html")
+    assert done.returncode == 0, done.stderr
+    assert "winners followed" in (tmp_path / "page.html").read_text()
+    numbers = json.loads(inside("report", walked, "--json").stdout)["walk_forward"]
+    assert len(numbers["folds"]) == len(qmac.load(walked).folds)
+    assert not (walked / "report.html").exists()
+
+
+def test_many_symbols(tmp_path):
+    data, path = tmp_path / "data", tmp_path / "many"
+    data.mkdir()
+    for name, seed, bars in (("AAA", 1, 300), ("b c", 2, 300), ("few", 3, 120)):
+        frame(series("random", bars, seed)).to_csv(data / f"{name}.csv")
+    done = inside("walk-forward", data, *WINDOWS, *LENGTHS, "--out", path)
+    assert done.returncode == 3, done.stderr
+    for words in ("AAA", "b c", "kept share", "Of 2 symbols", "left out: there is no whole fold"):
+        assert words in done.stdout
+    shown = json.loads(inside("show", path, "--json").stdout)
+    assert [entry["name"] for entry in shown["walk_forward"]] == ["AAA", "b c"]
+    one = inside("show", path, "--symbol", "b c")
+    assert one.returncode == 0 and "b c: the best of" in one.stdout
+    assert inside("report", path, "--each").returncode == 0
+    assert len(list(path.glob("report*.html"))) == 3
+    assert inside("walk-forward", data, *LENGTHS, "--symbol", "AAB").returncode == 2
+
+
+def test_a_dry_run_writes_nothing(csv, tmp_path):
+    out = tmp_path / "new"
+    done = inside("walk-forward", csv, *WINDOWS, *LENGTHS, "--dry-run", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "folds" in done.stdout and "sweeps" in done.stdout and not out.exists()
+    answer = json.loads(
+        inside("walk-forward", csv, *WINDOWS, *LENGTHS, "--dry-run", "--json").stdout
+    )
+    assert answer["sweeps"] == 2 * answer["folds"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "--train and --test are missing"),
+        (("--train", 100), "--test is missing"),
+        (("--holdout", 0.3, "--train", 100, "--test", 20), "Use one of both"),
+        (("--holdout", 1.5), "holdout must be between 0 and 1"),
+        (("--train", "4 parsecs", "--test", 60), "train must be a length"),
+        (("--train", 100, "--test", 1), "test must have 2 to"),
+        (("--train", 8, "--test", 60), "one more than the largest window"),
+        (("--train", 10000, "--test", 60), "there is no whole fold"),
+        ((*LENGTHS, "--gap", -1), "gap must be"),
+        (("--holdout", 0.3, "--anchored"), "it is about several folds"),
+        ((*LENGTHS, "--top", 5), "No such option"),
+    ],
+)
+def test_bad_input_before_anything_is_written(options, words, csv, tmp_path):
+    out = tmp_path / "new"
+    done = inside("walk-forward", csv, *WINDOWS, *options, "--out", out)
+    assert done.returncode == 2 and words in done.stderr, done.stderr
+    assert done.stdout == "" and not out.exists()
