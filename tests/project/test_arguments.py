@@ -371,8 +371,11 @@ def rows(context):
         "Result.rows": Row(result.rows, lambda: {"rank_by": "objective"}, {}),
         "Result.report": Row(
             result.report,
-            lambda: {"path": context.new(".html"), "prices": None, "luck": None, "tries": None},
-            {"path": PATH, "prices": OPTIONAL, "luck": OPTIONAL, "tries": OPTIONAL},
+            lambda: {
+                "path": context.new(".html"),
+                **dict.fromkeys(("prices", "luck", "tries", "forward")),
+            },
+            {"path": PATH, **dict.fromkeys(("prices", "luck", "tries", "forward"), OPTIONAL)},
         ),
         "Result.save": Row(
             result.save, lambda: {"directory": context.new()}, {"directory": PATH}

@@ -41,7 +41,7 @@ def test_readme_commands(tmp_path, monkeypatch):
     """
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
-    frame(series("random", 700, 4)).to_csv("spy.csv")
+    frame(series("random", 2600, 4)).to_csv("spy.csv")
     for name in ("AAA", "BBB"):
         frame(series("random", 300, len(name))).to_csv(f"data/{name}.csv")
     printed = re.findall(r"^qmac (.*)", (ROOT / "README.md").read_text(), re.MULTILINE)

@@ -298,6 +298,7 @@ class Result:
         *,
         luck: Any = None,
         tries: Any = None,
+        forward: Any = None,
     ) -> Path:
         """Write a page that shows all of the result, in one HTML file (docs/report.md).
 
@@ -312,6 +313,9 @@ class Result:
         tries : Tries, optional
             What ``tries`` answered; the section then has a Sharpe ratio that is deflated by it,
             where that is the objective.
+        forward : Forward, optional
+            What ``qmac.walk_forward`` answered for the same prices, grid, objective, rules and
+            constraints; the page has a section about it.
 
         Returns
         -------
@@ -323,11 +327,11 @@ class Result:
         ResultError
             If the prices are missing or others, or the file cannot be written.
         OptionError
-            If Plotly and Jinja are not installed (``pip install "qmac[report]"``), or ``luck`` or
-            ``tries`` is about another result.
+            If Plotly and Jinja are not installed (``pip install "qmac[report]"``), or ``luck``,
+            ``tries`` or ``forward`` is about another result.
         """
         shown = self if prices is None else self.with_prices(prices)
-        written: Path = _views.draw("report", shown, check_path("path", path), luck, tries)
+        written: Path = _views.draw("report", shown, check_path("path", path), luck, tries, forward)
         return written
 
     def luck(  # noqa: PLR0913 - the arguments of qmac.luck

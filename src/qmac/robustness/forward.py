@@ -62,7 +62,8 @@ class Forward:
     equity: pd.DataFrame
     """Accounts at each close of the tests, ``(T, 4)`` by date, in currency: ``followed`` takes the
     position of the new winner before each test; ``hold`` buys and holds; ``first`` stays with the
-    first winner; ``hindsight`` follows the best window sets of the tests, which nobody knew."""
+    first winner; ``hindsight`` follows the best window sets of the tests, which could not be
+    known."""
     metrics: pd.DataFrame
     """Every metric of each account over all bars of the tests; by name and account."""
     kept_share: float

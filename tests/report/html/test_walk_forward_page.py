@@ -5,7 +5,7 @@ from helpers.forward_answers import GRID, build_forward, build_forwards
 from helpers.series import frame, series
 
 import qmac
-from qmac.errors import WriteError
+from qmac.errors import OptionError, WriteError
 from qmac.report.html.figures import plot_forward, plot_ranks, plot_winners
 from qmac.report.html.notebook import render_forward, render_forwards
 from qmac.report.html.walk_forward_page import (
@@ -64,6 +64,9 @@ def test_a_result_in_whose_run_it_lies_has_a_section():
     report = build_report(result, forward=build_forward())
     assert report.to_dict()["walk_forward"].digest == build_forward().digest
     assert build_report(result).forward is None
+    other = qmac.optimize(prices.tail(250), GRID)
+    with pytest.raises(OptionError, match="forward must be of the prices and settings"):
+        build_report(other, forward=build_forward())
 
 
 def test_names_are_no_tags():

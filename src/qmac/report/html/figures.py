@@ -652,7 +652,7 @@ def plot_forward(forward: ForwardSummary) -> Figure:
     Returns
     -------
     plotly.graph_objects.Figure
-        The best in hindsight is hidden until it is chosen in the legend: nobody could follow it.
+        The best in hindsight is hidden until it is chosen in the legend: it could not be followed.
     """
     traces = []
     for account, style in ACCOUNT_LINES.items():

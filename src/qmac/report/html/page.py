@@ -22,6 +22,7 @@ from qmac.report.sections.report import Report, build_report
 from qmac.report.sections.walk_forward import METRICS as ACCOUNT_METRICS
 from qmac.report.sections.walk_forward import ForwardSummary
 from qmac.results.result import Result
+from qmac.robustness.forward import Forward
 from qmac.robustness.luck_answer import Luck
 from qmac.robustness.tries_answer import Tries
 from qmac.storage.atomic import write_whole
@@ -55,7 +56,11 @@ PAGE_SUFFIXES = (".html", ".htm")
 
 
 def write_report(
-    result: Result, path: Path, luck: Luck | None = None, tries: Tries | None = None
+    result: Result,
+    path: Path,
+    luck: Luck | None = None,
+    tries: Tries | None = None,
+    forward: Forward | None = None,
 ) -> Path:
     """Write the page of a result, all or nothing.
 
@@ -67,6 +72,10 @@ def write_report(
         File to write.
     luck : Luck, optional
         What random markets say about its winner.
+    tries : Tries, optional
+        How many tries its search is worth.
+    forward : Forward, optional
+        The walk-forward of the same request and prices.
 
     Returns
     -------
@@ -80,9 +89,11 @@ def write_report(
     ResultError
         If the result has no prices.
     OptionError
-        If Plotly or Jinja is not installed, or ``luck`` is no answer for this result.
+        If Plotly or Jinja is not installed, or an answer is not about this result.
     """
-    return write_page(path, lambda: render_report(build_report(result, luck, tries=tries)))
+    return write_page(
+        path, lambda: render_report(build_report(result, luck, tries=tries, forward=forward))
+    )
 
 
 def write_page(path: Path, render: Callable[[], str]) -> Path:

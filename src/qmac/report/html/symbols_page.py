@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -35,13 +35,13 @@ def symbol_path(symbol: str, path: Path) -> Path:
     return path.with_name(f"{path.stem}-{safe_name(symbol)}.html")
 
 
-def find_links(results: Results, path: Path) -> dict[str, str]:
+def find_links(symbols: Iterable[str], path: Path) -> dict[str, str]:
     """Return links to the pages of symbols that exist.
 
     Parameters
     ----------
-    results : Results
-        Results by symbol.
+    symbols : iterable of str
+        Their names.
     path : pathlib.Path
         Page of all symbols.
 
@@ -50,7 +50,7 @@ def find_links(results: Results, path: Path) -> dict[str, str]:
     dict of str to str
         Relative addresses by symbol.
     """
-    pages = {symbol: symbol_path(symbol, path.expanduser()) for symbol in results}
+    pages = {symbol: symbol_path(symbol, path.expanduser()) for symbol in symbols}
     return {symbol: quote(page.name) for symbol, page in pages.items() if page.is_file()}
 
 

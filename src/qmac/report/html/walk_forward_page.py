@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from qmac.report.html.page import draw_forward, render, write_page
-from qmac.report.html.symbols_page import symbol_path
+from qmac.report.html.symbols_page import find_links, symbol_path
 from qmac.report.sections.walk_forward import summarize_forward
 from qmac.robustness.forward import Forward
 from qmac.robustness.forwards import Forwards
@@ -100,14 +99,12 @@ def render_forwards(forwards: Forwards, path: Path) -> str:
     str
         HTML.
     """
-    pages = {symbol: symbol_path(symbol, path.expanduser()) for symbol in forwards}
-    links = {symbol: quote(page.name) for symbol, page in pages.items() if page.is_file()}
     rows = forwards.table.reset_index().to_dict("records")
     return render(
         "forwards.html",
         {},
         rows=rows,
-        links=links,
+        links=find_links(forwards, path),
         sentences=forwards.sentences,
         left_out=list(forwards.left_out.values()),
     )

@@ -20,7 +20,7 @@ from qmac.report.sections.luck import (
 from qmac.report.sections.settings import Settings, build_settings
 from qmac.report.sections.sharpe import SharpeSummary, check_tries, summarize_sharpe
 from qmac.report.sections.strategies import Strategies, build_strategies
-from qmac.report.sections.walk_forward import ForwardSummary, summarize_forward
+from qmac.report.sections.walk_forward import ForwardSummary, check_forward, summarize_forward
 from qmac.results.result import Result
 from qmac.robustness.forward import Forward
 from qmac.robustness.luck_answer import Luck
@@ -110,7 +110,7 @@ def build_report(
     ResultError
         If the result has no prices.
     OptionError
-        If ``luck`` or ``tries`` is about another result.
+        If ``luck``, ``tries`` or ``forward`` is about another result.
     OutOfMemoryError
         If there is no memory for it.
     """
@@ -118,6 +118,8 @@ def build_report(
         check_luck(luck, result)
     if tries is not None:
         check_tries(tries, result)
+    if forward is not None:
+        check_forward(forward, result)
     series = result.series
     needed = BAR_BYTES * len(series.prices) + CELL_BYTES * len(result.grid.windows) ** 2
     name = printable(result.prices["name"])

@@ -9,9 +9,15 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from qmac._checks import check_instance
+from qmac.errors import OptionError
 from qmac.report.sections.equity import MOST_BARS, to_wall_clock
 from qmac.report.sections.settings import drop_midnight
+from qmac.results.result import Result
 from qmac.robustness.forward import Forward
+from qmac.robustness.forward_store import describe_question
+from qmac.runs.header import Identity
+from qmac.storage.json_text import compute_checksum
 from qmac.strategy.grid import ROLES, Combination
 
 ACCOUNTS = {
@@ -143,6 +149,36 @@ def summarize_forward(forward: Forward) -> ForwardSummary:
         equity={account: equity[account].to_numpy()[drawn] for account in ACCOUNTS},
         borders=tuple(str(start)[:19] for start in starts[1:]),
     )
+
+
+def check_forward(forward: Forward, result: Result) -> None:
+    """Check that a walk-forward is about the prices and the request of a result.
+
+    Parameters
+    ----------
+    forward : Forward
+        What a user passed.
+    result : Result
+        The result of the page.
+
+    Raises
+    ------
+    OptionError
+        If it is about another one.
+    """
+    check_instance("forward", forward, Forward, "Use what qmac.walk_forward returns.")
+    name = result.prices["name"]
+    is_of_it = False
+    if result.fingerprint is not None:
+        identity = Identity(result.fingerprint, name, result.prices["sha256"])
+        question = describe_question(identity, forward.layout)
+        is_of_it = forward.question == compute_checksum(question)
+    if not is_of_it:
+        raise OptionError(
+            f"forward must be of the prices and settings of this result of {name}, got others: "
+            f"{forward.headline} Use qmac.walk_forward with the same grid, objective, rules and "
+            "constraints."
+        )
 
 
 def _to_numbers(metrics: pd.Series) -> dict[str, float]:
