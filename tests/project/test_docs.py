@@ -88,11 +88,12 @@ def test_picture_in_python(capsys):
     assert "this combination makes 14.3 %" in picture
 
 
-def test_the_example_of_luck(capsys):
+@pytest.mark.parametrize("name", ["luck.md", "walk-forward.md"])
+def test_the_first_example_of_a_page(name, capsys):
     """The code of docs/luck.md prints what stands below it."""
-    page = (ROOT / "docs" / "luck.md").read_text()
+    page = (ROOT / "docs" / name).read_text()
     block, printed = re.search(r"```python\n(.*?)```\n+```\n(.*?)```", page, re.DOTALL).groups()
-    exec(compile(block, "luck.md", "exec"), {})  # noqa: S102
+    exec(compile(block, name, "exec"), {})  # noqa: S102
     assert capsys.readouterr().out == printed
 
 

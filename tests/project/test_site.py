@@ -52,7 +52,7 @@ def test_no_network_is_needed(site):
 
 
 def test_generated_pages_have_their_content(site):
-    assert (site / "tutorial.html").read_text().count("plotly-graph-div") == 3
+    assert (site / "tutorial.html").read_text().count("plotly-graph-div") == 4
     assert "0.1.0" in (site / "changelog.html").read_text()
     assert not (site / "hooks").exists()
 

@@ -21,7 +21,7 @@ def tutorial(tmp_path_factory):
 def test_cells_show_something(tutorial):
     page, _ = tutorial
     assert "vendor.csv has no Close column" in page and "Close is empty in row 101" in page
-    assert page.count('class="plotly-graph-div"') == 3
+    assert page.count('class="plotly-graph-div"') == 4
     assert page.count("<table>") >= 8
 
 
@@ -33,6 +33,10 @@ def test_conclusions_match_the_numbers(tutorial):
     assert (names["above_median"], names["above_hold"]) == (0.59, 0.04)
     assert round(names["answer"].p, 2) == 0.65  # "on 65 of 100"
     assert names["answer"].verdict == "luck_alone_brings_this"
+    forward = names["forward"]
+    assert forward.above_median == (4, 7)
+    followed, held = (forward.metrics[name]["total_return"] for name in ("followed", "hold"))
+    assert (round(followed, 2), round(held, 2)) == (0.64, 1.28)
     judged, hold = names["judged"]["total_return"], names["later"].hold["total_return"]
     assert judged["highest plateau"] > judged["highest return"] and judged.max() < hold
 

@@ -100,6 +100,19 @@ def test_strange_headers_are_refused(directory, text):
         RunDirectory.open(directory.path)
 
 
+FOLDS = {"train": "4y", "test": "250", "holdout": None, "anchored": False, "gap": 5}
+
+
+def test_folds_are_in_the_header_of_a_walk_forward_only():
+    sweep = RunHeader.from_dict(WHOLE)
+    assert sweep.folds is None and "folds" not in sweep.to_dict()
+    walk = RunHeader.from_dict(WHOLE | {"folds": FOLDS})
+    assert walk.folds == FOLDS and walk.to_dict()["folds"] == FOLDS
+    for changes in ({"gap": True}, {"gap": None}, {"train": 4}, {"more": 1}):
+        with pytest.raises(ResultError, match="folds"):
+            RunHeader.from_dict(WHOLE | {"folds": FOLDS | changes})
+
+
 def test_a_directory_of_a_newer_format_names_who_wrote_it_and_the_way_out(directory):
     header = signed(directory.header.to_dict() | {"format": 99, "qmac": "9.9"})
     (directory.path / HEADER).write_text(json.dumps(header))

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,14 @@ FINGERPRINT_KEYS = {1: "asked", 2: "fingerprint"}
 """Where each format that is read has the fingerprint. Only runs of ``FORMAT`` are resumed."""
 OWN_AVERAGES = "own"
 """How the name of the user's own averages begins; a checksum follows."""
+FOLD_TYPES = {
+    "train": (str, NoneType),
+    "test": (str, NoneType),
+    "holdout": (float, str, NoneType),
+    "anchored": (bool,),
+    "gap": (int,),
+}
+"""How bars are divided for a walk-forward; ``robustness.folds.Layout`` reads it."""
 WORDS_WIDTH, WORDS_BEGIN = 60, 40
 """Characters up to which a value is shown in full, and those of a longer one that are shown."""
 
@@ -246,7 +255,7 @@ class RunHeader:
             raise ResultError(f"save_grid must be one of {', '.join(DTYPES)}, got {save_grid!r}")
         folds = values.get("folds")
         if folds is not None:
-            check_type("folds", folds, dict)
+            _check_folds(folds)
         return cls(
             fingerprint=Fingerprint.from_dict(values[key]),
             prices=_read_prices_entries(values.get("prices")),
@@ -256,6 +265,16 @@ class RunHeader:
             format=values["format"],
             folds=folds,
         )
+
+
+def _check_folds(folds: Any) -> None:
+    """Refuse what is no description of folds; whether its lengths make sense is checked later."""
+    check_type("folds", folds, dict)
+    if set(folds) != set(FOLD_TYPES):
+        raise ResultError(f"folds must have {', '.join(FOLD_TYPES)}")
+    for name, kinds in FOLD_TYPES.items():
+        if type(folds[name]) not in kinds:
+            raise ResultError(f"folds.{name} has another type")
 
 
 def _read_prices_entries(values: Any) -> dict[str, PricesEntry]:

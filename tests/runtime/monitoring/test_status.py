@@ -136,3 +136,14 @@ def test_a_job_says_how_far_all_of_it_is_and_how_long_it_takes(monkeypatch):
 def test_former_names_work_and_say_so(former, present):
     with pytest.warns(DeprecationWarning, match=f"called {present}"):
         assert getattr(STATUS, former) == getattr(STATUS, present)
+
+
+def test_a_job_within_a_job_counts_by_its_share():
+    statuses = []
+    symbols = JobProgress(statuses.append, {"SPY": 1, "QQQ": 1})
+    folds = JobProgress(symbols, {"train": 3, "test": 1})
+    symbols.begin("QQQ")
+    folds.begin("test")
+    folds(Status(**(STATUS.__dict__ | {"done": 1000, "size": 2000})))
+    assert (statuses[-1].part, statuses[-1].parts) == (2, 2)
+    assert statuses[-1].job_done == pytest.approx(0.5 + 0.5 * 0.875)
