@@ -31,7 +31,13 @@ def test_each_verdict(verdict):
 
 def test_an_open_verdict_says_what_would_decide():
     assert "resamples would decide" in sentences_of(COUNTS["open"])[1]
-    assert "too close to call" in sentences_of((9_999, 499, False))[1]
+    assert "too close to call after 9,999 resamples" in sentences_of((9_999, 499, False))[1]
+    assert "too close to call after 19 resamples" in sentences_of((19, 0, False))[1]
+
+
+def test_more_resamples_alone_do_not_decide_what_counting_has_stopped_at():
+    sentence = sentences_of((300, 20, True))[1]
+    assert sentence.endswith("would decide, if counting did not stop at 20 (stop_after).")
 
 
 def test_power_is_named_where_nothing_was_seen():

@@ -87,7 +87,7 @@ def describe(facts: Facts, conclusion: Conclusion, counts: dict[str, Exceedances
     sentence += "." if facts.tried == 1 else f", and it is the best of {facts.tried:,} searches."
     sentences = [sentence]
     if verdict == OPEN:
-        sentences.append(_describe_open(conclusion))
+        sentences.append(_describe_open(conclusion, counts[conclusion.decided_by]))
     if verdict in (LUCK, OPEN):
         sentences.append(_describe_power(facts.objective))
     sentences.append(_describe_tries(facts.tried, p, conclusion))
@@ -186,12 +186,16 @@ def describe_many(
     return sentences
 
 
-def _describe_open(conclusion: Conclusion) -> str:
+def _describe_open(conclusion: Conclusion, counts: Exceedances) -> str:
     low, high = conclusion.interval
     between = f"p is between {low:.3f} and {high:.3f}"
     if conclusion.resamples_to_decide is None:
-        return f"{between}, on both sides of 0.05: it is too close to call."
-    return f"{between}; about {conclusion.resamples_to_decide:,} resamples would decide."
+        after = f"after {counts.resamples:,} resamples"
+        return f"{between}, on both sides of 0.05: it is too close to call {after}."
+    sentence = f"{between}; about {conclusion.resamples_to_decide:,} resamples would decide"
+    if counts.is_stopped:  # more of them alone would stop at the same one
+        sentence += f", if counting did not stop at {counts.at_least:,} (stop_after)"
+    return f"{sentence}."
 
 
 def _describe_power(objective: str) -> str:
