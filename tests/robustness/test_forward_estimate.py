@@ -1,7 +1,6 @@
 """The estimate of a walk-forward: folds, sweeps, time, memory, disk."""
 
 import qmac
-from qmac.robustness.fold_sweep import TEST
 from qmac.robustness.folds import Layout
 from qmac.robustness.forward_estimate import estimate_forward
 from qmac.robustness.walk_forward import Walk
@@ -25,9 +24,10 @@ def test_it_counts_what_is_swept():
     assert one.to_dict()["train"]["combinations"] == GRID.size
 
 
-def test_weights_name_each_sweep():
+def test_weights_of_each_sweep_also_where_a_test_is_the_next_train():
     prices = qmac.sample_prices().tail(300)
     request = check_request(GRID, "total_return", None, 100, 1)
     walk = Walk.prepare(prices, request, Layout.check(100, 60))
     assert len(walk.weights) == 6 and sum(walk.weights.values()) == 3 * (100 + 160)
-    assert TEST == "test"
+    walk = Walk.prepare(prices, request, Layout.check(100, 100))
+    assert len(walk.weights) == 2 * len(walk.folds.folds)

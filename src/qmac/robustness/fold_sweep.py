@@ -213,7 +213,7 @@ class FoldSweep:
                 result.best, float(score), float(annualized), result.scored, result.digest
             )
 
-        return self._watch(name_train(self.prices, fold), series, spec, run)
+        return self._watch(TRAIN, fold, series, spec, run)
 
     def test(self, fold: Fold, winner: Combination | None) -> Ranking:
         """Sweep a test: all combinations on its bars, beside the winner of its train.
@@ -266,19 +266,21 @@ class FoldSweep:
                 best_score=best_score,
             )
 
-        return self._watch(name_test(self.prices, fold), series, plain, run)
+        return self._watch(TEST, fold, series, plain, run)
 
     def _watch(
         self,
-        task: Task,
+        part: str,
+        fold: Fold,
         series: PreparedSeries,
         spec: SweepSpec,
         run: Callable[[SweepMonitor], Outcome],
     ) -> Outcome:
         """Sweep within the limits; while other programs hold the memory for it, wait."""
         grid, governor, progress = self.request.grid, self.governor, self.progress
+        task = (name_train if part == TRAIN else name_test)(self.prices, fold)
         if progress is not None:
-            progress.begin(task.name)
+            progress.begin(identify_part(part, fold))
         patience = Patience(task.name, grid.size, governor, progress)
 
         def attempt() -> Outcome:
@@ -356,6 +358,29 @@ def draw_line(spec: SweepSpec, score: float) -> SweepSpec:
         return dataclasses.replace(spec, line=math.inf if spec.objective.maximize else -math.inf)
     line = score if spec.objective.maximize else float(np.nextafter(score, -np.inf))
     return dataclasses.replace(spec, line=line)
+
+
+def identify_part(part: str, fold: Fold) -> str:
+    """Return the key of a sweep: the test of a fold may have the bars of the next train.
+
+    Parameters
+    ----------
+    part : str
+        ``TRAIN`` or ``TEST``.
+    fold : Fold
+        The fold.
+
+    Returns
+    -------
+    str
+        Different for all sweeps of a series.
+
+    Examples
+    --------
+    >>> identify_part(TRAIN, Fold(0, 100, 100, 200))
+    'train of test 100'
+    """
+    return f"{part} of test {fold.test_start}"
 
 
 def name_train(prices: Prices, fold: Fold) -> Task:

@@ -31,8 +31,7 @@ from qmac.robustness.fold_sweep import (
     FoldSweep,
     Ranking,
     choose_rank_metric,
-    name_test,
-    name_train,
+    identify_part,
     prepare_bars,
 )
 from qmac.robustness.folds import Folds, Layout, plan_folds
@@ -215,11 +214,11 @@ class Walk:
 
     @property
     def weights(self) -> dict[str, float]:
-        """How much work each sweep is, by its name in progress: the bars on which it trades."""
+        """How much work each sweep is, by its key: the bars on which it trades."""
         weights: dict[str, float] = {}
         for fold in self.folds.folds:
-            weights[name_train(self.prices, fold).name] = fold.train_stop - fold.train_start
-            weights[name_test(self.prices, fold).name] = fold.test_stop - fold.train_start
+            weights[identify_part(TRAIN, fold)] = fold.train_stop - fold.train_start
+            weights[identify_part(TEST, fold)] = fold.test_stop - fold.train_start
         return weights
 
     def run(
