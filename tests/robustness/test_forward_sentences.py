@@ -25,7 +25,7 @@ def test_many_folds():
         "Followed, they made 90.0%, less than buy & hold with 150.0%.",
         (
             "This is what following the winners would have made, not a test: the kept share is "
-            "0.32, and on random walks that drift like a stock index it averages 0.43."
+            "0.32, and on random walks that drift like a stock index it averages 0.30."
         ),
         "29 bars after the last test are left over, too few for another one.",
     ]
