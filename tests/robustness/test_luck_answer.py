@@ -37,6 +37,15 @@ def test_a_minimised_objective():
     assert luck.table["q05"][0] < luck.table["q95"][0]
 
 
+def test_a_lowest_value_of_0_has_no_sign():
+    scores = {"shuffle": np.zeros(29)}
+    luck = build(
+        metric=Objective("win_rate", maximize=False, years=2.0), score=0.0, scores_by_null=scores
+    )
+    values = [luck.best, *luck.table["q05"], *luck.scores["value"]]
+    assert not np.signbit(values).any()
+
+
 def test_searches_that_were_tried_multiply_p():
     luck = build(tried=2)
     assert luck.p == 6 / 7

@@ -106,15 +106,17 @@ class Luck:
     @property
     def best(self) -> float:
         """Objective of the best combination."""
-        return self._convert(self.score)
+        return float(self._convert(np.array(self.score)))
 
     @property
     def hold(self) -> float:
         """Objective of buy & hold on the same bars; NaN where it is undefined."""
         return self.hold_metrics.get(self.objective, math.nan)
 
-    def _convert(self, score: float) -> float:
-        return self.metric.value(score * self.metric.sign)
+    def _convert(self, scores: np.ndarray) -> np.ndarray:
+        """Return scores, the higher the better, as values of the objective."""
+        values: np.ndarray = self.metric.values(scores * self.metric.sign)
+        return values + 0.0  # a lowest value of 0 is not -0
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -124,7 +126,7 @@ class Luck:
             for null, scores in self.scores_by_null.items()
         ]
         frame = pd.concat(frames, ignore_index=True)
-        values = self.metric.values(self.metric.sign * frame["score"].to_numpy())
+        values = self._convert(frame["score"].to_numpy())
         frame["value"] = np.where(np.isfinite(frame["score"]), values, np.nan)
         return frame
 
@@ -154,7 +156,7 @@ class Luck:
     def _find_quantiles(self, null: str) -> dict[float, float]:
         """Return quantiles of the best values of the resamples in which something was scored."""
         scores = self.scores_by_null[null]
-        values = self.metric.values(self.metric.sign * scores[np.isfinite(scores)])
+        values = self._convert(scores[np.isfinite(scores)])
         if not values.size:
             return dict.fromkeys(QUANTILES, math.nan)
         return dict(zip(QUANTILES, np.quantile(values, QUANTILES).tolist(), strict=True))
