@@ -91,13 +91,22 @@ def test_the_truth_is_counted():
     assert truth.compute_chi2(uniform / 10) == pytest.approx(360)  # all in the first tenth
 
 
+def test_winners_are_followed_in_random_markets():
+    truth = importlib.import_module("benchmarks.truth")
+    market = next(iter(truth.WALKED_MARKETS.values()))
+    found = truth.walk_forward(market, range(2))
+    assert found.shape == (2, 3) and set(found[:, 2]) <= {0, 1}
+    assert (truth.walk_forward(market, [1]) == found[1:]).all()
+
+
 class Counted:
     """Counts instead of sweeping."""
 
-    walks, power_walks, processes = 400, 200, 2
+    walks, power_walks, forward_walks, processes = 400, 200, 100, 2
 
     def run(self, tasks, walks):
-        return {name: np.tile([0.05, 1.0], (walks, 1)) for name in tasks}
+        row = [0.5, 0.75, 0.0] if walks == self.forward_walks else [0.05, 1.0]
+        return {name: np.tile(row, (walks, 1)) for name in tasks}
 
 
 def test_the_page_of_the_truth():
@@ -105,6 +114,7 @@ def test_the_page_of_the_truth():
     page = truth.write_page(Counted())
     assert "| skewness of -2 | 100.0 / 100.0 | 0.0 / 0.0 | 0.0 / 0.0 |" in page
     assert "| 0.15 % | 0 / 0 | 0 / 0 | 0 / 0 |" in page
+    assert "turning after 60 bars | 0.50 +- 0.00 | 0.50 | 100 | 75 | 0 |" in page
 
 
 def test_threads_are_simulated():
