@@ -286,7 +286,7 @@ def test_a_limit_stops_it_and_the_same_command_goes_on(run):
     done = inside("luck", run, *many, "--max-time", "0.01s")
     assert done.returncode == 75, done.stderr
     assert f"Resume with: qmac luck {run}" in done.stderr
-    unsaved = inside("luck", "--sample", *WINDOWS, "--max-time", "0.01s")
+    unsaved = inside("luck", "--sample", *WINDOWS, *many, "--max-time", "0.01s")
     assert unsaved.returncode == 75
     assert inside("luck", run, *FEW).returncode == 0
 
