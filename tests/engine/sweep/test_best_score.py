@@ -126,16 +126,27 @@ prices = qmac.Prices.of(frame(series("random", 90, 4)))
 result = qmac.optimize(prices, qmac.Grid(windows=(2, 3, 5, 8)), "sharpe_ratio", top=1)
 print(result.luck(19, threads=1).digest)
 """
+PLAIN_STOPS = """
+rules = qmac.Rules(stop_loss=0.03, take_profit=0.05, trailing_stop=0.04)
+for objective in ("total_trades", "win_rate", "max_drawdown"):
+    result = qmac.optimize(prices, qmac.Grid(windows=(2, 3, 5, 8)), objective, rules=rules, top=1)
+    print(objective, result.digest)
+"""
+
+
+def run_python(code, *, is_plain):
+    variables = os.environ | {"NUMBA_DISABLE_JIT": str(int(is_plain))}
+    variables["PYTHONPATH"] = os.pathsep.join(sys.path)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.mark.slow
 def test_plain_python():
-    digests = set()
-    for disabled in "01":
-        variables = os.environ | {"NUMBA_DISABLE_JIT": disabled}
-        variables["PYTHONPATH"] = os.pathsep.join(sys.path)
-        done = subprocess.run(
-            [sys.executable, "-c", PLAIN], env=variables, capture_output=True, text=True, check=True
-        )
-        digests.add(done.stdout.strip())
-    assert len(digests) == 1 and digests != {""}
+    printed = run_python(PLAIN + PLAIN_STOPS, is_plain=True).splitlines()
+    assert len(printed) == 4
+    # the kinds of kernels of the others are compiled for nothing else
+    is_compiled = 4 if LONG else 1
+    compiled = run_python(PLAIN + PLAIN_STOPS * LONG, is_plain=False).splitlines()
+    assert compiled == printed[:is_compiled]

@@ -193,11 +193,19 @@ def _meet_stop(at, mask, entry, bar, values, stops):
         ),
         where(mask, item(values.prices.stopped, entry), at.brought),
         Excursions(
-            where(mask, low - base, excursions.lowest),
-            where(mask, high - base, excursions.highest),
+            where(mask, _subtract(low, base), excursions.lowest),
+            where(mask, _subtract(high, base), excursions.highest),
             where(mask, deepest, excursions.fall),
         ),
     )
+
+
+@inlined
+def _subtract(level, base):
+    """Return how far a level is above another one, where it is computed."""
+    if level is None or base is None:
+        return None
+    return level - base
 
 
 @inlined
