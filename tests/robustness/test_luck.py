@@ -181,6 +181,18 @@ def test_an_answer_that_is_there_stays_as_it_is(run):
     assert (path / "luck" / "SPY" / ANSWER).read_bytes() != before
 
 
+@pytest.mark.parametrize("less", [{"resamples": 19}, {"nulls": "mirror"}, {"stop_after": 5}])
+def test_an_answer_of_fewer_markets_takes_the_place_of_none(run, less):
+    path, result = run
+    whole = luck(result, 29, out=path, stop_after=None)
+    before = (path / "luck" / "SPY" / ANSWER).read_bytes()
+    with pytest.warns(UserWarning, match="stays as it is: it counts more random markets"):
+        answer = luck(result, **{"resamples": 29, "stop_after": None} | less, out=path)
+    assert len(answer.scores) < len(whole.scores)
+    assert (path / "luck" / "SPY" / ANSWER).read_bytes() == before
+    assert read_luck(path / "luck" / "SPY" / ANSWER).digest == whole.digest
+
+
 def test_another_seed_or_run_is_refused(run, tmp_path):
     path, result = run
     luck(result, 19, out=path)

@@ -35,6 +35,9 @@ def test_a_minimised_objective():
     luck = build(metric=Objective("max_drawdown", maximize=False, years=2.0), score=0.5)
     assert luck.best == math.expm1(-0.5)
     assert luck.table["q05"][0] < luck.table["q95"][0]
+    assert (
+        "SPY: the lowest, and so the best, of 2,970 window sets has a max_drawdown" in luck.headline
+    )
 
 
 def test_a_lowest_value_of_0_has_no_sign():

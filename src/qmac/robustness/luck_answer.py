@@ -174,9 +174,10 @@ class Luck:
     def headline(self) -> str:
         """What is asked about, in a sentence."""
         best, hold = (format_value(self.objective, value) for value in (self.best, self.hold))
+        chosen = "best" if self.maximize else "lowest, and so the best,"
         return (
-            f"{self.name}: the best of {self.combinations:,} window sets has a {self.objective} of "
-            f"{best}; buy & hold {hold}."
+            f"{self.name}: the {chosen} of {self.combinations:,} window sets has a "
+            f"{self.objective} of {best}; buy & hold {hold}."
         )
 
     @property

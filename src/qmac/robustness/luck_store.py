@@ -98,7 +98,10 @@ class DirectoryLuckStore(RecordDirectory[Record]):
         super().__init__(path, RecordFile(folder / RECORDS, question, RESAMPLES), run)
 
     def store(self, luck: Luck) -> Luck:
-        """Write the answer, unless it is there.
+        """Write the answer, unless it is there, or one of more random markets.
+
+        Without this rule the p that was stored could be asked for again with fewer markets, until
+        it is small.
 
         Parameters
         ----------
@@ -108,7 +111,8 @@ class DirectoryLuckStore(RecordDirectory[Record]):
         Returns
         -------
         Luck
-            The one that is stored: it says how long it took when it was computed.
+            The same answer; where it is stored, that one: it says how long it took when it was
+            computed.
 
         Raises
         ------
@@ -121,9 +125,23 @@ class DirectoryLuckStore(RecordDirectory[Record]):
             is_same = (stored.digest, stored.tried) == (luck.digest, luck.tried)
             if is_same and stored.stop_after == luck.stop_after and is_file(scores):
                 return stored
+            if _counts_less(luck, stored):
+                warn(
+                    f"{self._answer} stays as it is: it counts more random markets than this "
+                    "answer. To store this one, too, name another directory: out, or --out DIR.",
+                    stacklevel=2,
+                )
+                return luck
         _write_scores(luck, scores)
         write_answer(luck, self._answer)
         return luck
+
+
+def _counts_less(luck: Luck, stored: Luck) -> bool:
+    """Whether an answer lacks random markets that count in the stored one."""
+    sizes = {null: scores.size for null, scores in luck.scores_by_null.items()}
+    before = stored.scores_by_null.items()
+    return any(sizes.get(null, 0) < scores.size for null, scores in before)
 
 
 def _write_scores(luck: Luck, path: Path) -> None:

@@ -131,7 +131,7 @@ class RecordFile(Generic[T]):
             more = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
             raise ResultError(
                 f"{self.path} holds the {self._kind.noun} of another question: {changes[0]}{more}.",
-                "Ask that one again, or name another directory for this one.",
+                "Ask that one again, or name another directory for this one: out, or --out DIR.",
             )
 
     @contextmanager
