@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from qmac._checks import check_path
 from qmac.errors import ResultError
 from qmac.storage.atomic import write_whole
-from qmac.storage.files import read_bytes, resolve_typed
+from qmac.storage.files import look_up, read_bytes, resolve_typed
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.refusals import describe_damage, describe_refusal, is_fault
 
@@ -18,6 +18,16 @@ FORMAT = 1
 """Version of the files; a number in them."""
 
 Read = TypeVar("Read")
+
+
+class WithQuestion(Protocol):
+    """An answer that knows its question."""
+
+    @property
+    def question(self) -> str: ...
+
+
+Stored = TypeVar("Stored", bound=WithQuestion)
 
 
 class Answer(Protocol):
@@ -142,3 +152,40 @@ def read_file(path: Path, build: Callable[[Mapping[str, Any]], Read], again: str
         if is_fault(error):
             raise
         raise ResultError(f"{path} is damaged: {describe_damage(error)}.", again) from None
+
+
+def read_stored(
+    path: Path, read: Callable[[Path], Stored], build_question: Callable[[Stored], Any], advice: str
+) -> Stored | None:
+    """Read an answer of a run, if it is that of the present question.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    read : callable
+        Reads the file.
+    build_question : callable
+        Returns the plain values of the present question, from what the answer says of its settings.
+    advice : str
+        What to do about a file that is refused.
+
+    Returns
+    -------
+    object or None
+        None where there is no file.
+
+    Raises
+    ------
+    ResultError
+        If the file is damaged, or is the answer of another question.
+    """
+    try:
+        if look_up(path) is None:
+            return None
+    except OSError as error:
+        raise ResultError(f"{path} cannot be read: {describe_damage(error)}.", advice) from None
+    answer = read(path)
+    if answer.question != compute_checksum(build_question(answer)):
+        raise ResultError(f"{path} is the answer of another question.", advice)
+    return answer

@@ -17,7 +17,7 @@ from typing import Any
 
 from qmac.errors import ResultError
 from qmac.results.reader import FORWARD
-from qmac.robustness.answer_file import write_answer
+from qmac.robustness.answer_file import read_stored, write_answer
 from qmac.robustness.fold_sweep import FOLDS, FoldRecord
 from qmac.robustness.forward import Forward, read_forward
 from qmac.robustness.luck_store import find_task
@@ -27,9 +27,8 @@ from qmac.runs.header import HEADER, Identity
 from qmac.runs.records import RecordFile
 from qmac.runs.tasks import Task
 from qmac.storage.files import look_up, resolve_typed
-from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK
-from qmac.storage.refusals import describe_damage, describe_refusal
+from qmac.storage.refusals import describe_refusal
 
 RECORDS = "folds.jsonl"
 FILES = {RECORDS, FORWARD, LOCK, PROGRESS}
@@ -148,14 +147,10 @@ def read_task_forward(run: RunDirectory, task: Task) -> Forward | None:
     ResultError
         If the file is damaged, or is the answer of another question.
     """
-    path = run.forward(task) / FORWARD
-    try:
-        if look_up(path) is None:
-            return None
-    except OSError as error:
-        raise ResultError(f"{path} cannot be read: {describe_damage(error)}.", AGAIN) from None
-    forward = read_forward(path)
-    question = describe_question(run.header.identify(task), forward.layout)
-    if forward.question != compute_checksum(question):
-        raise ResultError(f"{path} is the answer of another question.", AGAIN)
-    return forward
+    identity = run.header.identify(task)
+    return read_stored(
+        run.forward(task) / FORWARD,
+        read_forward,
+        lambda forward: describe_question(identity, forward.layout),
+        AGAIN,
+    )

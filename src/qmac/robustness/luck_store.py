@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from qmac.errors import ResultError, warn
-from qmac.robustness.answer_file import write_answer
+from qmac.robustness.answer_file import read_stored, write_answer
 from qmac.robustness.luck_answer import Luck, read_luck
 from qmac.robustness.record_store import MemoryRecords, RecordDirectory, RecordStore, check_names
 from qmac.runs.directory import PROGRESS, RunDirectory
@@ -27,9 +27,8 @@ from qmac.runs.records import RESAMPLES, Record, RecordFile
 from qmac.runs.tasks import Task
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import is_file, look_up, resolve_typed
-from qmac.storage.json_text import compute_checksum
 from qmac.storage.lock import LOCK
-from qmac.storage.refusals import describe_damage, describe_refusal
+from qmac.storage.refusals import describe_refusal
 
 RECORDS, ANSWER, SCORES = "records.jsonl", "luck.json", "luck.parquet"
 PLAIN: dict[str, Any] = {
@@ -193,17 +192,13 @@ def read_answer(run: RunDirectory, task: Task) -> Luck | None:
     ResultError
         If the file is damaged, or is the answer of another question.
     """
-    path = run.luck(task) / ANSWER
-    try:
-        if look_up(path) is None:
-            return None
-    except OSError as error:
-        raise ResultError(f"{path} cannot be read: {describe_damage(error)}.", AGAIN) from None
-    luck = read_luck(path)
-    question = describe_question(run.header.identify(task), luck.seed)
-    if luck.question != compute_checksum(question):
-        raise ResultError(f"{path} is the answer of another question.", AGAIN)
-    return luck
+    identity = run.header.identify(task)
+    return read_stored(
+        run.luck(task) / ANSWER,
+        read_luck,
+        lambda luck: describe_question(identity, luck.seed),
+        AGAIN,
+    )
 
 
 def read_answers(
