@@ -1,6 +1,7 @@
 """Runs that are slow enough to be broken into, and what breaks into them."""
 
 import contextlib
+import threading
 import time
 
 from hypothesis import settings
@@ -9,6 +10,7 @@ import qmac
 from helpers.series import frame, series
 from qmac.engine.sweep.worker import Worker
 from qmac.jobs import monitor
+from qmac.runs.directory import RunDirectory
 from qmac.runtime.execution import ledger, threads
 
 GRID = qmac.Grid(windows=range(2, 42), shared_windows=True)
@@ -33,18 +35,28 @@ def halting(share):
 
 
 def slow(monkeypatch, seconds=0.006, snapshots=0.005):
-    """Every cell is a batch and takes so long; snapshots are written as often as they can be."""
-    evaluate = Worker.evaluate
+    """Every cell is a batch and takes so long; snapshots are written as often as they can be.
+
+    Cells wait while one is written, so that a slow disk does not change their number.
+    """
+    evaluate, save = Worker.evaluate, RunDirectory.save_snapshot
+    saving = threading.Lock()
 
     def slowly(worker, batch):
         time.sleep(seconds)
-        return evaluate(worker, batch)
+        with saving:
+            return evaluate(worker, batch)
+
+    def alone(directory, about, ledger):
+        with saving:
+            save(directory, about, ledger)
 
     monkeypatch.setattr(Worker, "evaluate", slowly)
+    monkeypatch.setattr(RunDirectory, "save_snapshot", alone)
     monkeypatch.setattr(ledger, "BATCH_SECONDS", 0.0)
     monkeypatch.setattr(threads, "POLL_SECONDS", 0.005)
     monkeypatch.setattr(monitor, "SNAPSHOT_SECONDS", snapshots)
-    monkeypatch.setattr(monitor, "SNAPSHOT_COST", 1.0)
+    monkeypatch.setattr(monitor, "SNAPSHOT_COST", 1e9)
 
 
 def halted(path, share=0.5, prices=PRICES, grid=GRID, **asked):
