@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from qmac.engine.backtest.backtest import Backtest, backtest
     from qmac.engine.backtest.batch import evaluate
     from qmac.errors import InputError, QmacError
+    from qmac.jobs.session import Cancellation, Session
     from qmac.results.collection import Results
     from qmac.results.reader import load
     from qmac.results.result import Result
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backtest",
+    "Cancellation",
     "Grid",
     "InputError",
     "Limits",
@@ -57,6 +59,7 @@ __all__ = [
     "Result",
     "Results",
     "Rules",
+    "Session",
     "__version__",
     "backtest",
     "evaluate",
@@ -74,6 +77,7 @@ __all__ = [
 
 _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Backtest": "engine.backtest.backtest",
+    "Cancellation": "jobs.session",
     "Grid": "strategy.grid",
     "InputError": "errors",
     "Limits": "runtime.resources.limits",
@@ -83,6 +87,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Result": "results.result",
     "Results": "results.collection",
     "Rules": "strategy.rules",
+    "Session": "jobs.session",
     "backtest": "engine.backtest.backtest",
     "evaluate": "engine.backtest.batch",
     "fetch": "data.sources.fetching",

@@ -141,6 +141,8 @@ TRIES = ("resamples", "seed", "threads", "progress", "out", "limits")
 """Arguments that ``Result.tries`` shares with ``Result.luck``."""
 FORWARD = sorted(REQUEST.keys() - {"top", "save_grid"})
 """Arguments that ``walk_forward`` shares with ``optimize``."""
+QUESTION = sorted(REQUEST.keys() - {"grid", "threads", "out", "save_grid", "limits", "executor"})
+"""Arguments that ``Session.optimize`` shares with ``optimize``."""
 COMBINATION = (2, 4, 3, 5)
 READ_OPTIONS = ["close", "date", "columns", "separator", "decimal", "timezone", "date_format"]
 READ_OPTIONS += ["sheet"]
@@ -292,6 +294,25 @@ def rows(context):
             qmac.optimize_many,
             lambda: {"prices": {"SPY": prices}, "strict": False, **context.request()},
             {"strict": FLAG, **REQUEST},
+        ),
+        "Session": Row(
+            qmac.Session,
+            lambda: {"prices": prices, "grid": grid, "threads": 1, "limits": None},
+            {"grid": {"Grid"}, "threads": COUNT_OR_NONE, "limits": LIMITS},
+        ),
+        "Session.optimize": Row(
+            qmac.Session(prices, grid).optimize,
+            lambda: {
+                "cancellation": None, **{name: context.request()[name] for name in QUESTION}
+            },
+            {"cancellation": {"None"}, **{name: REQUEST[name] for name in QUESTION}},
+        ),
+        "Session.close": Row(qmac.Session(prices, grid).close, dict, {}),
+        "Cancellation": Row(qmac.Cancellation, dict, {}),
+        "Cancellation.cancel": Row(qmac.Cancellation().cancel, dict, {}),
+        "Cancellation.check": Row(qmac.Cancellation().check, dict, {}),
+        "Cancellation.attach": Row(
+            qmac.Cancellation().attach, lambda: {"action": None}, {"action": PROGRESS}
         ),
         "walk_forward": Row(
             qmac.walk_forward,

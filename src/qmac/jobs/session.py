@@ -1,0 +1,312 @@
+"""A session: one series and one grid, on which question after question is answered."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+import pandas as pd
+
+from qmac._checks import check_callable, check_instance
+from qmac.data.description import warn_of_prices
+from qmac.data.prices import Prices
+from qmac.data.symbols import Symbols
+from qmac.engine.sweep.evaluator import Evaluator
+from qmac.errors import OptionError, Stopped
+from qmac.jobs.job import build_job
+from qmac.jobs.monitor import SweepMonitor
+from qmac.jobs.runner import count_threads
+from qmac.jobs.series_sweep import sweep
+from qmac.results.result import Result
+from qmac.runtime.execution.directive import WorkerDirective
+from qmac.runtime.execution.ledger import Ledger
+from qmac.runtime.execution.threads import ThreadExecutor
+from qmac.runtime.monitoring.status import Listener
+from qmac.runtime.resources.governor import Governor
+from qmac.runtime.resources.limits import Limits
+from qmac.runtime.resources.probes import Probe
+from qmac.strategy.constraints import Constraints
+from qmac.strategy.grid import Grid
+from qmac.strategy.request import check_request
+from qmac.strategy.rules import Rules
+
+
+class Cancellation:
+    """Ends the sweep that it was passed to, from any thread and at once.
+
+    Examples
+    --------
+    >>> cancellation = Cancellation()
+    >>> cancellation.cancel()
+    >>> cancellation.is_cancelled
+    True
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_cancelled = False
+        self._action: Callable[[], None] | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether ``cancel`` was called."""
+        return self._is_cancelled
+
+    def cancel(self) -> None:
+        """End the sweep, or keep it from beginning."""
+        with self._lock:
+            self._is_cancelled = True
+            if self._action is not None:
+                self._action()
+
+    def check(self) -> None:
+        """Raise Stopped if it is cancelled.
+
+        Raises
+        ------
+        Stopped
+            If it is.
+        """
+        if self._is_cancelled:
+            raise Stopped("the sweep was cancelled.")
+
+    def attach(self, action: Callable[[], None] | None) -> None:
+        """Call a function on ``cancel``, or now if that was before.
+
+        Parameters
+        ----------
+        action : callable or None
+            Makes the sweep end; it must return at once. None where there is none any more.
+
+        Raises
+        ------
+        OptionError
+            If it cannot be called.
+        """
+        check_callable("action", action)
+        with self._lock:
+            self._action = action
+            if self._is_cancelled and action is not None:
+                action()
+
+
+class Session:
+    """One series and one grid, and what does not change from one question about them to the next.
+
+    Answers are those of ``qmac.optimize``, digest for digest. Questions from several threads are
+    answered one after the other.
+
+    Parameters
+    ----------
+    prices : Prices, DataFrame or Series
+        Bars with a Close, at least one more than the largest window.
+    grid : Grid
+        Windows of the four averages.
+    threads : int, optional
+        Number of threads; all CPUs that the process may use by default.
+    limits : Limits, optional
+        Limits of memory, CPUs and time of each question; ``Limits()`` by default.
+
+    Raises
+    ------
+    PricesError
+        If the prices are invalid.
+    OptionError
+        If another argument is invalid.
+
+    Examples
+    --------
+    >>> import qmac
+    >>> with qmac.Session(qmac.sample_prices(), qmac.Grid(windows=range(10, 101, 10))) as session:
+    ...     default = session.optimize()
+    ...     dear = session.optimize(rules=qmac.Rules(fees=0.01))
+    >>> default.best
+    (10, 70, 60, 90)
+    """
+
+    def __init__(
+        self,
+        prices: Prices | pd.DataFrame | pd.Series,
+        grid: Grid,
+        threads: int | None = None,
+        *,
+        limits: Limits | None = None,
+    ) -> None:
+        self.prices = Prices.of(prices)
+        if self.prices is not prices:  # those of a file were warned of when it was read
+            warn_of_prices([self.prices], stacklevel=2)
+        if not isinstance(grid, Grid):
+            check_request(grid)  # which says what a grid is
+        self.grid = grid
+        self.limits = Limits.of(limits)
+        self.threads = count_threads(self.limits, threads)
+        self._executor = ThreadExecutor(self.threads)
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free what the session holds; it answers no more."""
+        self._is_closed = True
+
+    def optimize(  # noqa: PLR0913 - the arguments of qmac.optimize
+        self,
+        objective: str = "total_return",
+        rules: Rules | None = None,
+        top: int = 100,
+        min_trades: int = 1,
+        progress: Listener | None = None,
+        *,
+        maximize: bool = True,
+        constraints: Constraints | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> Result:
+        """Backtest every combination of the grid, see ``qmac.optimize``.
+
+        Parameters
+        ----------
+        objective : str, default "total_return"
+            Metric to rank by.
+        rules : Rules, optional
+            How signals become trades; ``Rules()`` by default.
+        top : int, default 100
+            Number of best combinations in ``Result.top``.
+        min_trades : int, default 1
+            Combinations with fewer trades are filtered.
+        progress : callable, optional
+            Called about ten times a second with a ``Status``.
+        maximize : bool, default True
+            Whether the highest objective ranks first.
+        constraints : dict of str to tuple, optional
+            Lowest and highest value by metric, None for no bound.
+        cancellation : Cancellation, optional
+            Ends the sweep from another thread.
+
+        Returns
+        -------
+        Result
+            With the digest of ``qmac.optimize``.
+
+        Raises
+        ------
+        InputError
+            If an argument is invalid, as in ``qmac.optimize``, or the session is closed.
+        Stopped
+            If a limit or the cancellation ended the sweep.
+        """
+        check_callable("progress", progress)
+        cancellation = Cancellation() if cancellation is None else cancellation
+        check_instance("cancellation", cancellation, Cancellation, "Make one: Cancellation().")
+        request = check_request(
+            self.grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
+        )
+        job = build_job(Symbols({self.prices.name: self.prices}, {}), request, strict=True)
+        with self._lock:
+            if self._is_closed:
+                raise OptionError("the session is closed. Make another one: qmac.Session(...).")
+            cancellation.check()
+            series = job.prepare(self.prices)
+            spec = job.build_spec(series)
+            governor = Governor(self.limits, Probe(None), self.threads)
+            (task,) = job.tasks
+            watch = SweepMonitor(task, spec.objective, self.grid.size, governor, progress)
+            monitor = CancellableMonitor(watch, cancellation)
+            with watch.admitted(series, self.grid, spec):
+                result = sweep(series, self.grid, spec, self._executor, monitor)
+        return replace(result, fingerprint=job.fingerprint)
+
+
+class CancellableMonitor:
+    """A monitor whose sweep a cancellation ends: kernels leave at their next row.
+
+    Parameters
+    ----------
+    monitor : SweepMonitor
+        Does everything else.
+    cancellation : Cancellation
+        Looked at by each call, and acts on the kernels between two.
+    """
+
+    def __init__(self, monitor: SweepMonitor, cancellation: Cancellation) -> None:
+        self._monitor = monitor
+        self._cancellation = cancellation
+
+    @property
+    def seconds(self) -> float:
+        """Seconds on this task so far."""
+        return self._monitor.seconds
+
+    def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
+        """Begin the sweep, unless it is cancelled.
+
+        Parameters
+        ----------
+        evaluator : Evaluator
+            Makes the workers.
+        ledger : Ledger
+            What is done.
+        threads : int
+            Most threads.
+
+        Raises
+        ------
+        Stopped
+            If it is cancelled.
+        """
+        self._cancellation.check()
+        self._monitor.begin(evaluator, ledger, threads)
+        self._cancellation.attach(lambda: evaluator.stop.fill(1))
+
+    def __call__(self, ledger: Ledger, nodes: Mapping[str, Any] | None = None) -> WorkerDirective:
+        """Return what workers do, as the other monitor says; stop if it is cancelled."""
+        directive = self._monitor(ledger, nodes)
+        return replace(directive, stop=directive.stop or self._cancellation.is_cancelled)
+
+    def end(self, ledger: Ledger) -> list[dict[str, Any]]:
+        """End the sweep.
+
+        Parameters
+        ----------
+        ledger : Ledger
+            What is done.
+
+        Returns
+        -------
+        list of dict
+            What the governor did.
+
+        Raises
+        ------
+        Stopped
+            If it is cancelled, or the governor ended it.
+        """
+        self._cancellation.attach(None)
+        if sys.exception() is None and not ledger.is_complete:
+            self._cancellation.check()
+        return self._monitor.end(ledger)
+
+    def finishing(self, ledger: Ledger, share: float) -> None:
+        """Show how far the replay of the top rows is.
+
+        Parameters
+        ----------
+        ledger : Ledger
+            All of it is done.
+        share : float
+            Share of the rows that are replayed.
+
+        Raises
+        ------
+        Stopped
+            If it is cancelled, or the governor ended it.
+        """
+        self._cancellation.check()
+        self._monitor.finishing(ledger, share)
