@@ -2,7 +2,10 @@
 
 import math
 
-from qmac.robustness.forward_sentences import Facts, describe
+import pytest
+
+from qmac.robustness.folds import Layout
+from qmac.robustness.forward_sentences import Facts, describe, describe_headline
 
 FACTS = Facts(
     objective="total_return",
@@ -53,3 +56,23 @@ def test_what_else_may_be_said():
     assert "so there is no kept share" in said and "1 bar after the last test" in said
     assert "as much as buy & hold" in describe(FACTS._replace(followed=1.5))[1]
     assert "more than buy & hold" in describe(FACTS._replace(followed=1.6))[1]
+
+
+@pytest.mark.parametrize(
+    ("layout", "words"),
+    [
+        ({"train": "4y", "test": "1y"}, "chosen in 3 folds on 4 years and followed for 1 year."),
+        (
+            {"train": 1000, "test": "8w", "anchored": True, "gap": 1},
+            (
+                "chosen in 3 folds on all bars before (at least 1,000 bars) and followed for 8 "
+                "weeks after a gap of 1 bar."
+            ),
+        ),
+        ({"train": "6mo", "test": "1d"}, "chosen in 3 folds on 6 months and followed for 1 day."),
+        ({"holdout": 0.3}, "chosen on the bars before the test."),
+    ],
+)
+def test_the_headline_has_lengths_in_words(layout, words):
+    headline = describe_headline("X", 10, "total_return", Layout.check(**layout).to_dict(), 3)
+    assert headline == f"X: the best of 10 window sets by total_return, {words}"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from qmac.robustness.folds import UNITS
 from qmac.strategy.formatting import format_value
 
 RANDOM_WALK_KEPT_SHARE = 0.30
@@ -72,9 +73,11 @@ def describe_headline(
 
 
 def _spell_length(length: int | str) -> str:
-    """Return a length in words: bars have no unit."""
+    """Return a length in words: a number without a unit counts bars."""
     text = str(length)
-    return _count(int(text), "bar") if text.isdigit() else text
+    count = text.rstrip("".join(UNITS))
+    unit = UNITS.get(text.removeprefix(count), "bars")
+    return _count(int(count), unit.removesuffix("s"))
 
 
 def describe(facts: Facts) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.browser import CHROMIUM, chromium
+from helpers.forward_answers import GRID, build_forward, build_forwards
 from helpers.series import frame, series
 
 import qmac
@@ -43,6 +44,13 @@ addEventListener("unhandledrejection", (event) => errors.push(String(event.reaso
     drawn: plots.filter((plot) => plot.querySelector("svg.main-svg")).length,
     trouble: !document.getElementById("trouble").hidden,
   };
+  const walk = document.getElementById("walk-forward");
+  if (walk && walk.data) {
+    const hidden = walk.data.filter((trace) => trace.visible === "legendonly");
+    seen.followed = walk.layout.yaxis.type;
+    seen.folds = document.querySelectorAll("#folds tbody tr").length;
+    seen.hidden = hidden.map((trace) => trace.name).join();
+  }
   if (map && map.data) {
     const drawing = document.querySelector("#equity svg.main-svg").getBoundingClientRect();
     const visible = map.data.filter((trace) => trace.type === "heatmap" && trace.visible === true);
@@ -84,6 +92,14 @@ def pages(named, report):
     files = {"wide": report, "phone": report, "old": report}
     luck = results["minutes"].luck(19)
     files["luck"] = results["minutes"].report(folder / "luck.html", luck=luck)
+    forward = build_forward("<b>X</b>").report(folder / "forward.html")
+    files |= {"forward": forward, "forward-wide": forward}
+    files["no-winner"] = build_forward(min_trades=1000).report(folder / "no-winner.html")
+    files["forwards"] = build_forwards("<b>X</b>", "SPY").report(folder / "forwards.html")
+    prices = qmac.Prices.of(frame(series("random", 300, 4)), "SPY")
+    files["section"] = qmac.optimize(prices, GRID).report(
+        folder / "section.html", forward=build_forward()
+    )
     files |= {name: result.report(folder / f"{name}.html") for name, result in results.items()}
     many = qmac.optimize_many({"<b>X</b>": named, "late": named.tail(300)}, grid, top=5)
     files["many"] = many.report(folder / "many.html")
@@ -99,7 +115,7 @@ def pages(named, report):
                 "<head>", "<head><script>delete window.DecompressionStream</script>"
             )
         path.with_suffix(f".{name}.html").write_text(text)
-        width = 1280 if name == "wide" else 375
+        width = 1280 if name.endswith("wide") else 375
         frames += f'<iframe src="{path.stem}.{name}.html" width="{width}" height="700"></iframe>'
     (folder / "harness.html").write_text(HARNESS.format(frames=frames))
     done = chromium(
@@ -123,6 +139,11 @@ def pages(named, report):
         ("luck", 14),
         ("tiny", 13),
         ("many", 1),
+        ("forward", 3),
+        ("forward-wide", 3),
+        ("no-winner", 3),
+        ("forwards", 0),
+        ("section", 16),
     ],
 )
 def test_pages_are_drawn(pages, name, drawn):
@@ -134,7 +155,7 @@ def test_pages_are_drawn(pages, name, drawn):
         False,
     )
     assert not seen["wide"]  # nothing sticks out, on a phone neither
-    assert seen["width"] == (1280 if name == "wide" else 375)
+    assert seen["width"] == (1280 if name.endswith("wide") else 375)
 
 
 @pytest.mark.slow
@@ -148,6 +169,17 @@ def test_buttons_do_it(pages):
             "dark",
         )
         assert seen["caption"].startswith("number of scored combinations")
+
+
+@pytest.mark.slow
+def test_a_walk_forward_is_drawn_by_itself_and_in_the_page_of_a_result(pages):
+    for name in ("forward", "forward-wide", "no-winner", "section"):
+        seen = pages[0][name]
+        assert (seen["followed"], seen["folds"], seen["hidden"]) == (
+            "log",
+            3,
+            "best in hindsight",
+        ), name
 
 
 @pytest.mark.slow

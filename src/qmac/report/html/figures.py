@@ -50,6 +50,8 @@ FEW_WINDOWS = 30
 LEAST_BAR_WIDTH = 1e-12
 MEDIAN = 0.5
 """Share of all window sets that the median one is better than."""
+FOLD_AXIS = {"type": "category", "title": {"text": "test from"}, "nticks": 5}
+"""Of figures with something for each fold; more dates do not fit side by side on a phone."""
 TITLE_SHARE = 0.16
 """Share of the room of a histogram of random markets that its title takes."""
 
@@ -714,7 +716,7 @@ def plot_ranks(forward: ForwardSummary) -> Figure:
         bars,
         height=300,
         hovermode="closest",
-        xaxis={"type": "category", "title": {"text": "test from"}},
+        xaxis=FOLD_AXIS,
         yaxis={"title": {"text": "better than"}, "tickformat": ".0%", "range": [0, 1]},
         shapes=[{**median, "line": {"color": GREEN, "width": 2}}],
     )
@@ -747,7 +749,7 @@ def plot_winners(forward: ForwardSummary) -> Figure:
     return build_figure(
         *traces,
         height=320,
-        xaxis={"type": "category", "title": {"text": "test from"}},
+        xaxis=FOLD_AXIS,
         yaxis={"title": {"text": "window, bars"}, "rangemode": "tozero"},
     )
 
