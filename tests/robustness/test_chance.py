@@ -2,6 +2,7 @@
 
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from qmac.robustness.chance import (
     conclude,
     count_exceedances,
     estimate_resamples,
+    find_trend_power,
     invert_beta,
 )
 
@@ -218,15 +220,38 @@ def test_verdicts(low, high, verdict):
 
 
 def test_what_would_decide():
-    assert estimate_resamples(0.04) == 1536  # 4 p (1 - p) / (p - 0.05)^2
-    assert estimate_resamples(0.06) == 2256
+    assert estimate_resamples(0.04) == 1900  # 4 b (1 - b) / (p - b)^2, b = 0.05
+    assert estimate_resamples(0.06) == 2096
     assert estimate_resamples(0.05) is None
     assert estimate_resamples(0.0512) is None
-    assert estimate_resamples(0.052) == 49_296
-    assert conclude({"shuffle": Exceedances(399, 15, is_stopped=False)}).resamples_to_decide == 1536
+    assert estimate_resamples(0.052) == 48_495
+    assert conclude({"shuffle": Exceedances(399, 15, is_stopped=False)}).resamples_to_decide == 1235
+    # p is 0.05 by its step, 1 / (19 + 1); without an exceedance 72 decide
     assert conclude({"shuffle": Exceedances(19, 0, is_stopped=False)}) == Conclusion(
-        0.05, (0, pytest.approx(0.1765, abs=1e-4)), "shuffle", "open", None
+        0.05, (0, pytest.approx(0.1765, abs=1e-4)), "shuffle", "open", 76
     )
+    assert conclude({"shuffle": Exceedances(72, 0, is_stopped=False)}).verdict != "open"
+
+
+@pytest.mark.parametrize("tried", [1, 3, 7])
+@pytest.mark.parametrize("resamples", [19, 20, 25, 39, 71, 99, 199, 999])
+def test_what_would_decide_is_monotone_and_more_than_there_are(resamples, tried):
+    """The nearer to the bound, the more; never fewer than left the verdict open, or p can show."""
+    needed = {}
+    for at_least in range(resamples // 3):
+        counts = Exceedances(resamples, at_least, is_stopped=False)
+        conclusion = conclude({"shuffle": counts}, tried)
+        if conclusion.verdict == "open":
+            distance = at_least / resamples - chance.SMALL_P / tried
+            needed[distance] = conclusion.resamples_to_decide or math.inf
+    assert needed
+    below = [needed[distance] for distance in sorted(needed) if distance <= 0]
+    above = [needed[distance] for distance in sorted(needed) if distance > 0]
+    assert below == sorted(below) and above == sorted(above, reverse=True)
+    for distance, number in needed.items():
+        assert number > resamples
+        if distance < 0:  # the smallest p of so many is small, once multiplied
+            assert tried / (number + 1) <= chance.SMALL_P
 
 
 @pytest.mark.parametrize("tried", [1, 7])
@@ -272,11 +297,38 @@ def test_too_few_resamples_for_many_series():
     assert adjust_holm([least] + [1.0] * 10)[0] > chance.SMALL_P
 
 
+def read_power_of_docs():
+    """Return the rows of docs/truth.md, in which trends were looked for."""
+    text = (Path(__file__).parents[2] / "docs" / "truth.md").read_text("utf-8")
+    section = text.split("## Where there is something to find")[1].split("##")[0]
+    head, _, *rows = [line.strip("| \n") for line in section.splitlines() if "|" in line]
+    lengths = [int(cell.split()[0].replace(",", "")) for cell in head.split("|")[1:]]
+    found = {}
+    for row in rows:
+        drift, *cells = row.split("|")
+        for bars, cell in zip(lengths, cells, strict=True):
+            shares = [int(number) / 100 for number in cell.split("/")]
+            found[bars, float(drift.split()[0]) / 100] = shares
+    return found
+
+
 def test_power_of_planted_trends():
-    """Shares of those that the documentation names, and of the same length."""
-    assert {power.bars for power in chance.TREND_POWER} == {2000}
-    found = {power.drift: power.total_return for power in chance.TREND_POWER}
-    assert found == {0.001: 0.17, 0.0015: 0.6}
+    """The table is that of the documentation, for all of its lengths."""
+    documented = read_power_of_docs()
+    assert {power.bars for power in chance.TREND_POWER} == {bars for bars, _ in documented}
+    for power in chance.TREND_POWER:
+        shares = [power.total_return, power.sharpe_ratio]
+        assert shares == documented[power.bars, round(power.drift, 6)]
+        assert power.duration == 60
+
+
+@pytest.mark.parametrize(
+    ("bars", "nearest"), [(2, 1000), (1400, 1000), (1500, 2000), (5031, 5000), (900_000, 5000)]
+)
+def test_power_is_that_of_the_nearest_length(bars, nearest):
+    weak, strong = find_trend_power(bars)
+    assert weak.bars == strong.bars == nearest
+    assert weak.drift < strong.drift
 
 
 def test_fewest_resamples():

@@ -9,7 +9,8 @@ from helpers.luck_answers import SHUFFLED
 from helpers.luck_answers import build_luck as build
 
 from qmac.errors import ResultError, WriteError
-from qmac.robustness.luck_answer import read_luck
+from qmac.robustness.answer_file import seal
+from qmac.robustness.luck_answer import Luck, read_luck
 from qmac.strategy.objective import Objective
 
 
@@ -102,6 +103,17 @@ def test_a_file(tmp_path):
     assert read.hold_metrics["total_return"] == 0.25
     with pytest.raises(WriteError):
         luck.save(tmp_path / "no" / "such" / "luck.json")
+
+
+def test_a_file_of_an_earlier_version():
+    """It does not say how long the series is."""
+    luck = build(bars=800)
+    assert Luck.from_dict(luck.to_dict()).bars == luck.summary()["bars"] == 800
+    values = luck.to_dict()
+    del values["checksum"], values["answer"]["bars"], values["luck"]["bars"]
+    earlier = Luck.from_dict(seal(values))
+    assert earlier.bars is None
+    assert earlier.digest == luck.digest
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "3", "[" * 10_000])

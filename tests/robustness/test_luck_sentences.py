@@ -32,7 +32,8 @@ def test_each_verdict(verdict):
 def test_an_open_verdict_says_what_would_decide():
     assert "resamples would decide" in sentences_of(COUNTS["open"])[1]
     assert "too close to call after 9,999 resamples" in sentences_of((9_999, 499, False))[1]
-    assert "too close to call after 19 resamples" in sentences_of((19, 0, False))[1]
+    assert "too close to call after 40 resamples" in sentences_of((40, 2, False))[1]
+    assert "about 76 resamples would decide" in sentences_of((19, 0, False))[1]
 
 
 def test_more_resamples_alone_do_not_decide_what_counting_has_stopped_at():
@@ -44,7 +45,17 @@ def test_power_is_named_where_nothing_was_seen():
     by_return = sentences_of(COUNTS["open"])
     by_sharpe = sentences_of(COUNTS["open"], FACTS._replace(objective="sharpe_ratio"))
     assert "0.15% a bar that turn every 60 bars are found in 60%" in by_return[2]
-    assert "are found in 56%" in by_sharpe[2]
+    assert "are found in 50%" in by_sharpe[2]
+
+
+def test_power_is_that_of_series_as_long_as_this_one():
+    short, tried, long = (
+        sentences_of(COUNTS["open"], FACTS._replace(bars=bars))[2] for bars in (800, 2000, 5031)
+    )
+    assert "are found in 40% of series of 1,000 bars (" in short and "these 800)" in short
+    assert short.endswith("those of 0.10% in 17%.")
+    assert "in 60% of series of 2,000 bars, those of 0.10% in 20%." in tried
+    assert "are found in 88% of series of 5,000 bars (" in long and "these 5,031)" in long
 
 
 def test_a_market_that_fell_and_many_searches():

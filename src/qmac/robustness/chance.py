@@ -84,6 +84,7 @@ class TrendPower(NamedTuple):
     """How often planted trends are found at a p of 0.05, by the larger p of both nulls."""
 
     bars: int
+    """Length of the series."""
     drift: float
     """Of a bar, up or down, beside a volatility of 0.01."""
     duration: int
@@ -94,11 +95,40 @@ class TrendPower(NamedTuple):
 
 
 TREND_POWER = (
-    TrendPower(2000, 0.0010, 60, 0.17, 0.21),
-    TrendPower(2000, 0.0015, 60, 0.60, 0.56),
+    TrendPower(1000, 0.0010, 60, 0.17, 0.14),
+    TrendPower(1000, 0.0015, 60, 0.40, 0.32),
+    TrendPower(2000, 0.0010, 60, 0.20, 0.18),
+    TrendPower(2000, 0.0015, 60, 0.60, 0.50),
+    TrendPower(5000, 0.0010, 60, 0.40, 0.33),
+    TrendPower(5000, 0.0015, 60, 0.88, 0.81),
 )
-"""Measured on 400 random walks with 39 resamples each and 12 windows; 26 windows find as many. By
-``make truth``, on 200 others: 0.20 and 0.18, 0.60 and 0.50."""
+"""From docs/truth.md, "Where there is something to find": 200 series for each, 12 windows."""
+
+
+def find_trend_power(bars: int) -> list[TrendPower]:
+    """Return how often trends are found in series about as long as another one.
+
+    Parameters
+    ----------
+    bars : int
+        Length of that one.
+
+    Returns
+    -------
+    list of TrendPower
+        The rows of ``TREND_POWER`` whose length is nearest by its ratio, the weakest trend first.
+
+    Examples
+    --------
+    >>> [power.bars for power in find_trend_power(1300)]
+    [1000, 1000]
+    """
+
+    def compute_ratio(power: TrendPower) -> float:
+        return abs(math.log(power.bars / bars))
+
+    nearest = min(TREND_POWER, key=compute_ratio).bars
+    return [power for power in TREND_POWER if power.bars == nearest]
 
 
 def count_exceedances(
@@ -261,7 +291,8 @@ def conclude(counts: Mapping[str, Exceedances], tried: int = 1) -> Conclusion:
     deciding = counts[decided_by]
     low, high = (min(1.0, tried * bound) for bound in deciding.interval)
     verdict = choose_verdict(Interval(low, high))
-    more = estimate_resamples(deciding.p, tried) if verdict == OPEN else None
+    share = deciding.at_least / deciding.resamples
+    more = estimate_resamples(share, tried) if verdict == OPEN else None
     return Conclusion(min(1.0, tried * deciding.p), Interval(low, high), decided_by, verdict, more)
 
 
@@ -290,32 +321,44 @@ def choose_verdict(interval: Interval) -> str:
     return LUCK if interval.low > SMALL_P else OPEN
 
 
-def estimate_resamples(p: float, tried: int = 1) -> int | None:
+def estimate_resamples(share: float, tried: int = 1) -> int | None:
     """Return the number of resamples that would decide whether p is small.
 
     Parameters
     ----------
-    p : float
-        Probability of one search.
+    share : float
+        Share of the resamples so far that are at least as good, of one search. Not p, which is
+        never 0 and would lie at the bound after 19 resamples without one that is as good.
     tried : int
         Searches that were tried; p times these is what must be small.
 
     Returns
     -------
     int or None
-        With so many, p is two standard errors from ``SMALL_P / tried``; None above 100,000, where
-        it is too close to call.
+        With so many, and the same share, the bounds of p are on one side of ``SMALL_P / tried``;
+        None above 100,000, where it is too close to call.
+
+    Notes
+    -----
+    At the bound ``b = SMALL_P / tried`` the count of ``n`` resamples has a standard error of
+    ``sqrt(n b (1 - b))``. The share is decided two of them from ``b``, and above it one count
+    more: the distribution leans to that side. Within a tenth of what Clopper and Pearson's
+    interval needs, and always more than what has left a verdict open.
 
     Examples
     --------
-    >>> estimate_resamples(0.04), estimate_resamples(0.0499)
-    (1536, None)
+    >>> estimate_resamples(0.0), estimate_resamples(0.04), estimate_resamples(0.0499)
+    (76, 1900, None)
     """
-    distance = p - SMALL_P / tried
+    bound = SMALL_P / tried
+    distance = abs(share - bound)
     if distance == 0:
         return None
-    exact = 4 * p * (1 - p) / distance**2
-    number = math.ceil(round(exact, 6))  # 0.06 - 0.05 is a little less than 0.01
+    error = 2 * math.sqrt(bound * (1 - bound))
+    counts = 1 if share > bound else 0
+    # the n of: distance n = error sqrt(n) + counts
+    root = (error + math.sqrt(error**2 + 4 * distance * counts)) / (2 * distance)
+    number = math.ceil(round(root**2, 6))  # 0.05 - 0.04 is a little more than 0.01
     return number if number <= MOST_RESAMPLES_TO_DECIDE else None
 
 

@@ -321,6 +321,7 @@ class _Run:
             question=question,
             elapsed=time.perf_counter() - began,
             degradations=degradations,
+            bars=self.run.markets.sweep.series.period.bars,
         )
 
     def _build_queue(self) -> PartQueue:

@@ -58,6 +58,8 @@ class Luck:
     """Seconds."""
     degradations: list[dict[str, Any]] = field(default_factory=list)
     """Steps of the governor; none of them changes the answer."""
+    bars: int | None = None
+    """Bars that may trade; None in answers of earlier versions."""
 
     @functools.cached_property
     def counts(self) -> Mapping[str, Exceedances]:
@@ -184,7 +186,7 @@ class Luck:
     def sentences(self) -> list[str]:
         """What the counts say, in words."""
         has_gain = self.hold_metrics.get("total_return", 0.0) >= 0
-        facts = Facts(self.name, self.objective, has_gain, self.tried)
+        facts = Facts(self.name, self.objective, has_gain, self.tried, self.bars)
         sentences = describe(facts, self.conclusion, dict(self.counts))
         unscored = sum(map(self._count_unscored, self.scores_by_null))
         if unscored:
@@ -214,6 +216,7 @@ class Luck:
             "objective": self.objective,
             "maximize": self.maximize,
             "combinations": self.combinations,
+            "bars": self.bars,
             "best": self.best,
             "hold": self.hold,
             "p": self.p,
@@ -313,7 +316,8 @@ class Luck:
             If it is anything else.
         """
         check_seal(values)
-        answer = {name: values["answer"][name] for name in FIELDS}
+        answer = {name: values["answer"][name] for name in FIELDS if name not in ADDED}
+        answer |= {name: values["answer"].get(name) for name in ADDED}
         answer["metric"] = Objective(**answer["metric"])
         answer["hold_metrics"] = {
             metric: _read_number(value, math.nan)
@@ -330,6 +334,8 @@ class Luck:
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Luck))
+ADDED = ("bars",)
+"""Fields that files of earlier versions lack."""
 
 
 def _read_number(value: Any, missing: float) -> float:

@@ -11,11 +11,11 @@ from qmac.robustness.chance import (
     LUCK,
     OPEN,
     SMALL_P,
-    TREND_POWER,
     UNLIKELY,
     Conclusion,
     Exceedances,
     can_decide,
+    find_trend_power,
 )
 
 NULL_NAMES = {"shuffle": "moves in random order", "mirror": "moves in random direction"}
@@ -39,6 +39,8 @@ WHOLE_COUNT = 10
 """From so many on, an expected count has no decimals."""
 WHOLES = (100, 1_000, 10_000)
 """Of how many random markets a share is written."""
+USUAL_BARS = 2000
+"""Length of a series that an answer does not say."""
 LEAST_COUNT = 10
 """A share that has fewer is one of more of them."""
 
@@ -55,6 +57,8 @@ class Facts(NamedTuple):
     loss."""
     tried: int
     """Searches of which this is the best."""
+    bars: int | None = None
+    """Bars that may trade; None in answers of earlier versions."""
 
 
 def describe(facts: Facts, conclusion: Conclusion, counts: dict[str, Exceedances]) -> list[str]:
@@ -89,7 +93,7 @@ def describe(facts: Facts, conclusion: Conclusion, counts: dict[str, Exceedances
     if verdict == OPEN:
         sentences.append(_describe_open(conclusion, counts[conclusion.decided_by]))
     if verdict in (LUCK, OPEN):
-        sentences.append(_describe_power(facts.objective))
+        sentences.append(_describe_power(facts))
     sentences.append(_describe_tries(facts.tried, p, conclusion))
     return sentences
 
@@ -198,16 +202,19 @@ def _describe_open(conclusion: Conclusion, counts: Exceedances) -> str:
     return f"{sentence}."
 
 
-def _describe_power(objective: str) -> str:
-    weak, strong = TREND_POWER
-    is_sharpe = objective == "sharpe_ratio"
+def _describe_power(facts: Facts) -> str:
+    weak, strong = find_trend_power(facts.bars or USUAL_BARS)
+    is_sharpe = facts.objective == "sharpe_ratio"
     weak_share, strong_share = (
         power.sharpe_ratio if is_sharpe else power.total_return for power in (weak, strong)
     )
+    tried = ""
+    if facts.bars not in (None, strong.bars):
+        tried = f" (of the lengths that were tried, the nearest to these {facts.bars:,})"
     return (
         f"That is no proof that there is nothing: trends of {strong.drift:.2%} a bar that turn "
         f"every {strong.duration} bars are found in {strong_share:.0%} of series of "
-        f"{strong.bars:,} bars, those of {weak.drift:.2%} in {weak_share:.0%}."
+        f"{strong.bars:,} bars{tried}, those of {weak.drift:.2%} in {weak_share:.0%}."
     )
 
 
