@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from qmac.cli.commands.common import (
+    announce_at_work,
     announce_same,
+    prepare_same,
     raise_interrupts,
     repeat_place,
     resumed_only_if_begun,
@@ -38,6 +40,32 @@ def test_what_would_be_refused_again_is_not_resumed():
         with pytest.raises(type(error)), resumed_only_if_begun():
             raise error
         assert Interruption.resume == resumed
+
+
+def test_only_a_directory_that_is_there_is_resumed(tmp_path):
+    for place, resumed in ((tmp_path, "same"), (tmp_path / "new", None)):
+        Interruption.resume = "same"
+        with pytest.raises(WriteError), resumed_only_if_begun(place):
+            raise WriteError("x")
+        assert Interruption.resume == resumed
+    Interruption.resume = "same"
+    with pytest.raises(OptionError), resumed_only_if_begun(tmp_path):
+        raise OptionError("memory")
+    assert Interruption.resume is None
+
+
+def test_the_command_is_printed_once_there_is_work(capsys):
+    seen = []
+    prepare_same("qmac luck", ["run"], None)
+    listen = announce_at_work(seen.append)
+    assert capsys.readouterr().err == ""
+    listen(1)
+    assert capsys.readouterr().err.endswith("goes on with: qmac luck run\n")
+    listen(2)
+    assert capsys.readouterr().err == "" and seen == [1, 2]
+    Interruption.resume = None
+    announce_at_work(seen.append)(3)
+    assert capsys.readouterr().err == "" and seen == [1, 2, 3]
 
 
 def test_an_interrupt_ends_the_next_status():

@@ -108,6 +108,35 @@ def test_a_saved_result(run, csv, tmp_path):
     assert f"qmac luck {bare} --out {tmp_path / 'other'} --prices {csv} " in done.stderr
 
 
+def test_prices_of_a_result_are_read_as_options_say(run, csv, tmp_path):
+    bare, table = tmp_path / "bare", tmp_path / "other.csv"
+    dataclasses.replace(qmac.load(run), source=None).save(bare)
+    table.write_text(csv.read_text().replace("Close", "Last"))
+    reading = ("--prices", table, "--close", "Last")
+    done = inside("luck", bare, *FEW, *reading, "--out", tmp_path / "luck")
+    assert done.returncode == 0, done.stderr
+    assert f"--prices {table} --close Last " in done.stderr
+    assert inside("luck", bare, *reading, "--dry-run").returncode == 0
+    without = inside("luck", bare, *FEW, "--close", "Last")
+    assert without.returncode == 2 and "--close goes with prices" in without.stderr
+    grid = inside("luck", bare, *FEW, *reading, "--windows", "2:9")
+    assert grid.returncode == 2 and "--windows goes with prices" in grid.stderr
+
+
+def test_how_to_go_on_is_said_only_where_it_can(run, tmp_path):
+    """Not of what is done, nor where the same command would be refused again."""
+    file, note = tmp_path / "file", "if this is interrupted"
+    file.write_text("mine")
+    for options in (("--memory", "1MiB"), ("--out", file), ("--memory", "1MiB", "--out", file)):
+        done = inside("luck", run, *FEW, *options)
+        assert done.returncode in (2, 74), done.stderr
+        assert "Resume with" not in done.stderr
+    assert file.read_text() == "mine"
+    assert note in inside("luck", run, *FEW).stderr
+    again = inside("luck", run, *FEW)
+    assert again.returncode == 0 and note not in again.stderr and "saved in" in again.stdout
+
+
 def test_many_symbols(tmp_path):
     data, path = tmp_path / "data", tmp_path / "many"
     data.mkdir()

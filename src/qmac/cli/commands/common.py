@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,8 @@ from qmac.cli import streams
 from qmac.cli.interrupts import Interrupted, Interruption
 from qmac.cli.options import JOB, JobOptions, find_explicit
 from qmac.errors import (
+    InputError,
     OptionError,
-    PricesError,
-    ResultError,
     WriteError,
     printable,
     shell_quote,
@@ -54,7 +53,9 @@ def find_directory(options: JobOptions) -> Path | None:
     return path if has_runs and not any(is_file(path / name) for name in names) else None
 
 
-def refuse_job_options(context: typer.Context, directory: Path) -> None:
+def refuse_job_options(
+    context: typer.Context, directory: Path, accepted: Collection[str] = ()
+) -> None:
     """Refuse options of a sweep beside a run, whose sweep is done.
 
     Parameters
@@ -63,13 +64,15 @@ def refuse_job_options(context: typer.Context, directory: Path) -> None:
         Of the command.
     directory : Path
         Of the run.
+    accepted : collection of str
+        Parameters that go with the run, too.
 
     Raises
     ------
     OptionError
         If there is one.
     """
-    explicit = find_explicit(context, set(JOB) - {"prices"})
+    explicit = find_explicit(context, set(JOB) - {"prices", *accepted})
     if explicit:
         raise OptionError(
             f"--{explicit[0].replace('_', '-')} goes with prices that are swept first, and "
@@ -230,27 +233,80 @@ def announce_same(command: str, words: Sequence[str], executor: Any) -> None:
     executor : Executor or None
         None for threads of this process.
     """
+    prepare_same(command, words, executor)
+    _print_same()
+
+
+def prepare_same(command: str, words: Sequence[str], executor: Any) -> None:
+    """Make an interrupt name the command that goes on from what is written.
+
+    Parameters
+    ----------
+    command : str
+        Such as ``qmac luck``.
+    words : sequence of str
+        What follows it, the directory first.
+    executor : Executor or None
+        None for threads of this process.
+    """
     Interruption.place = words[0]
     Interruption.stopping = "what is swept is written"
     words = [*words, *([] if executor is None else executor.options)]
     Interruption.resume = f"{command} {' '.join(map(shell_quote, words))}"
+
+
+def announce_at_work(listener: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return a listener that prints the prepared command once there is something left to do.
+
+    Parameters
+    ----------
+    listener : callable
+        Gets each status; there is none where all is done already.
+
+    Returns
+    -------
+    callable
+        Passes each on.
+    """
+    is_printed = Interruption.resume is None
+
+    def listen(status: Any) -> None:
+        nonlocal is_printed
+        if not is_printed:
+            is_printed = True
+            _print_same()
+        listener(status)
+
+    return listen
+
+
+def _print_same() -> None:
     streams.print_note(f"if this is interrupted, the same goes on with: {Interruption.resume}")
 
 
 @contextmanager
-def resumed_only_if_begun() -> Iterator[None]:
-    """Leave out how to go on where the same command would be refused again.
+def resumed_only_if_begun(place: Path | None = None) -> Iterator[None]:
+    """Leave out how to go on where the same command would be refused again, or nothing is written.
+
+    Parameters
+    ----------
+    place : Path, optional
+        Directory in which the answer is written.
 
     Yields
     ------
     None
         While the command works.
     """
+    from qmac.storage.files import is_directory
+
     try:
         yield
     except WriteError:
+        if place is not None and not is_directory(place):
+            Interruption.resume = None
         raise
-    except (PricesError, ResultError):
+    except InputError:
         Interruption.resume = None
         raise
 

@@ -12,9 +12,10 @@ import qmac
 from qmac.cli import exits, streams
 from qmac.cli.commands.common import (
     announce,
-    announce_same,
+    announce_at_work,
     build_job,
     find_directory,
+    prepare_same,
     print_saved,
     raise_interrupts,
     read_results,
@@ -26,10 +27,12 @@ from qmac.cli.commands.common import (
 from qmac.cli.commands.prices import print_head
 from qmac.cli.interrupts import Interruption
 from qmac.cli.options import (
+    READING,
     AsJson,
     CommandOption,
     JobOptions,
     OneSymbol,
+    repeat_words,
     takes,
     takes_executor,
     takes_file,
@@ -194,7 +197,7 @@ def luck(  # noqa: PLR0913, one parameter for each option
         raise OptionError("--prices goes with the directory of a result. Name the file alone.")
     chosen = executor(limits)
     if directory is not None:
-        refuse_job_options(context, directory)
+        refuse_job_options(context, directory, () if prices_file is None else READING)
     if dry_run:
         job = build_job(options, directory, symbol, prices_file)
         _print_estimate(job, luck_options.plan, limits, as_json=as_json)
@@ -208,14 +211,14 @@ def luck(  # noqa: PLR0913, one parameter for each option
         place = directory if work.run is None else work.run.path
         words = repeat_place(place, directory, out, symbol)
         if prices_file is not None:
-            words += ["--prices", _complete(prices_file)]
-        announce_same("qmac luck", [*words, *luck_options.words, *limits.options], chosen)
+            words += ["--prices", _complete(prices_file), *repeat_words(context, READING)]
+        prepare_same("qmac luck", [*words, *luck_options.words, *limits.options], chosen)
     with (
-        resumed_only_if_begun(),
+        resumed_only_if_begun(work.place),
         chosen or nullcontext(),
         streams.build_progress(work.objective) as progress,
     ):
-        listener = raise_interrupts(progress)
+        listener = announce_at_work(raise_interrupts(progress))
         results = work.results
         if results is None:
             results = _sweep(work, limits, listener, chosen)
