@@ -1,6 +1,7 @@
 """Accounts that follow others, against the reference extended by the switch rule."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -31,6 +32,15 @@ def prepare(prices, rules, start, stop):
     return PreparedSeries.build(prices, WINDOWS, rules)
 
 
+def is_in_after_the_open(simulation, start, price, rules, is_carried_in):
+    """Whether the winner is in a position once orders, and stops beyond the open, are filled."""
+    costs = {price * rules.sell_factor, price * (1 - rules.fees)}
+    if not is_carried_in:
+        return any(trade.opened == start for trade in simulation.trades)
+    brought = [trade.brought for trade in simulation.trades if trade.closed == start]
+    return not any(cash == pytest.approx(cost, rel=1e-12) for cash in brought for cost in costs)
+
+
 def simulate_followed(prices, rules, folds, winners):
     """Trade bar by bar: at each border the position of the new winner, then its orders."""
     delay = int(rules.fill == "next_open")
@@ -40,18 +50,21 @@ def simulate_followed(prices, rules, folds, winners):
         opens, highs, lows = (None if c is None else c[:stop].tolist() for c in columns)
         bars = reference.Bars(prices.close[:stop].tolist(), opens, highs, lows)
         simulation = reference.simulate(bars, winner, rules, begin)
-        wants = simulation.held[start - 1 - begin]
+        is_carried_in = simulation.held[start - 1 - begin]
         price = bars.at(start).open if delay else bars.close[start - 1]
-        if wants and not units:
+        wants = is_carried_in
+        if delay:
+            wants = is_in_after_the_open(simulation, start, price, rules, is_carried_in)
+        if wants and not units and is_carried_in:
             paid = price * rules.buy_factor
             units, cash = cash / paid, 0.0
             done.append(reference.Trade(start - 1 + delay, paid, units))
-        elif units and not wants:
+        elif units and not wants and not is_carried_in:
             done[-1].closed, done[-1].brought = start - 1 + delay, price * rules.sell_factor
             cash, units = units * price * rules.sell_factor, 0.0
         for bar in range(start, stop):
             for trade in simulation.trades:
-                if trade.opened == bar:
+                if trade.opened == bar and not units:
                     units, cash = cash / trade.paid, 0.0
                     done.append(reference.Trade(bar, trade.paid, units))
                 if trade.closed == bar and units:
@@ -89,6 +102,30 @@ def test_an_account_that_follows_equals_the_reference(rules, kind, seed, winners
         reference_metrics = reference.compute_metrics(expected, rules, whole.periods_per_year)
         for name, value in reference_metrics.items():
             assert metrics[name] == pytest.approx(value, rel=1e-9, abs=1e-11, nan_ok=True), name
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_no_round_trip_at_the_first_open(held):
+    """The winner sells, or buys, at the first open, and the follower is there already."""
+    rules = qmac.Rules(fill="next_open", slippage=0.0, fees=0.01, init_cash=1.0)
+    prices = qmac.Prices.of(ohlc("random", 160, 1))
+    whole = prepare(prices, rules, 10, 150)
+    ends = {each: accounts.trade(whole, each, 11).held for each in COMBINATIONS}  # from bar 10
+    found = 0
+    for old, new in itertools.permutations(COMBINATIONS, 2):
+        turns = (ends[old][:-1] == held) & (ends[new][:-1] != held) & (ends[new][1:] == held)
+        for start in (np.flatnonzero(turns) + 11).tolist():
+            if start < 20:
+                continue
+            found += 1
+            before = accounts.trade(prepare(prices, rules, 10, start), old, start - 5)
+            after = accounts.trade(whole, new, start)
+            series = prepare(prices, rules, start - 5, 150)
+            followed = accounts.follow(series, [before, after])
+            move = prices.close[start] / prices.close[start - 1] if held else 1.0
+            assert followed.equity[6] / followed.equity[5] == pytest.approx(move, rel=1e-12)
+            assert start not in [*followed.trades.opened, *followed.trades.closed]
+    assert found > 5
 
 
 def test_the_account_of_one_combination_is_its_backtest():

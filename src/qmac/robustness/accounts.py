@@ -1,12 +1,14 @@
 """Accounts over the tests of a walk-forward: who follows the winners, holds, or knew the future.
 
 An account that follows takes the position that the new winner has at the close before each test,
-or at its first open where signals are filled there. Its equity is the product of the winners' own
-in the tests and the costs of these switches. Bars count over the whole series.
+or, where signals are filled at the next open, after the orders of its first open. Its equity is the
+product of the winners' own in the tests and the costs of these switches. Bars count over the whole
+series.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -142,20 +144,48 @@ class _Follower:
         """Take the position of another account at the close before its bars, and its trades."""
         period, rules = self._series.period, self._series.rules
         switch = account.start - 1 + period.delay
+        eve = float(period.close[account.start - 1 - period.first])
         price = float(period.fill[switch - period.first])
-        move = price / float(period.close[account.start - 1 - period.first])
+        is_carried_in, exit_price = bool(account.held[0]), price * rules.sell_factor
+        wants = is_carried_in
+        if period.delay:
+            wants, exit_price = self._take_orders(account, price)
+        # by what a change of position multiplies the equity, beside that of one without a change
+        entering, leaving = eve / (price * rules.buy_factor), exit_price / eve
+        by_switch = {(False, True): entering, (True, False): leaving}
         factor = 1.0
-        is_carried_in = bool(account.held[0])
-        if is_carried_in and not self.is_holding:
-            factor = 1 / (rules.buy_factor * move)
-            self._open(switch, price * rules.buy_factor)
-        elif self.is_holding and not is_carried_in:
-            factor = rules.sell_factor * move
-            self._close(switch, price * rules.sell_factor)
+        if self.is_holding != is_carried_in:
+            paid = by_switch.get((self.is_holding, wants), 1.0)
+            factor = paid / by_switch.get((is_carried_in, wants), 1.0)
+        if wants == is_carried_in and wants != self.is_holding:
+            if wants:
+                self._open(switch, price * rules.buy_factor)
+            else:
+                self._close(switch, exit_price)
         self._take_trades(account)
         growth = account.equity[1:] / account.equity[0]
         self._equity.append(self._equity[-1][-1] * factor * growth)
         self._held.append(account.held[1:])
+
+    def _take_orders(self, account: Account, price: float) -> tuple[bool, float]:
+        """Return whether an account is in a position after the first open, and its exit's price.
+
+        At that open its orders are filled, and stops that the price has jumped beyond.
+        """
+        rules, trades = self._series.rules, account.trades
+        at_open = (price * rules.sell_factor, price * (1 - rules.fees))  # stops have no slippage
+        if account.held[0]:
+            for brought in trades.brought[trades.closed == account.start].tolist():
+                if any(math.isclose(brought, cash, rel_tol=1e-12) for cash in at_open):
+                    return False, brought
+            return True, at_open[0]
+        return bool((trades.opened == account.start).any()), at_open[0]
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether the last trade has not been closed."""
+        period = self._series.period
+        return bool(self._trades) and self._trades[-1].closed == period.first + period.close.size
 
     def _open(self, bar: int, paid: float) -> None:
         end = self._series.period.first + self._series.period.close.size
@@ -167,14 +197,15 @@ class _Follower:
         last.closed, last.brought, last.stopped = bar, brought, stopped
 
     def _take_trades(self, account: Account) -> None:
+        """Take its entries and exits, but for those of a first open that change nothing here."""
         trades = account.trades
         columns = (trades.opened, trades.paid, trades.closed, trades.brought, trades.stopped)
         for opened, paid, closed, brought, stopped in zip(
             *(column.tolist() for column in columns), strict=True
         ):
-            if opened >= account.start:
+            if opened >= account.start and not self._is_open:
                 self._open(opened, paid)
-            if account.start <= closed < account.stop:
+            if account.start <= closed < account.stop and self._is_open:
                 self._close(closed, brought, stopped=stopped)
 
     def build(self, start: int) -> Account:
