@@ -46,8 +46,11 @@ def test_a_share_is_held_out(holdout, start):
 
 def test_a_date_is_held_out():
     moment = PRICES.index[700]
-    for date in (moment, str(moment), moment.date()):
+    texts = (str(moment), moment.strftime(" %Y%m%d"))
+    for date in (moment, moment.date(), moment.to_datetime64(), *texts):
         assert plan(holdout=date).folds == (Fold(20, 700, 700, 1000),)
+    first = int(PRICES.index.searchsorted(pd.Timestamp("2003")))
+    assert plan(holdout="2003").test_start == first
     with pytest.raises(PricesError, match="has a time zone"):
         plan(holdout="2003-01-01T00:00+09:00")
 
@@ -66,6 +69,24 @@ def test_lengths_of_the_calendar_do_not_drift():
     mixed = plan(0, len(index), prices=prices, train="2y", test=250)
     assert all(fold.test_stop - fold.test_start == 250 for fold in mixed.folds)
     assert all(515 <= fold.train_stop - fold.train_start <= 525 for fold in mixed.folds)
+
+
+def test_months_from_their_last_day_end_on_their_last_day():
+    index = pd.date_range("2020-01-31", periods=250, freq="D")
+    prices = qmac.Prices.of(pd.Series(series("random", 250, 2), index))
+    folds = plan(0, 250, 5, prices=prices, train="1mo", test="1mo").folds
+    starts = [index[fold.test_start].date().isoformat() for fold in folds]
+    assert starts[:4] == ["2020-02-29", "2020-03-31", "2020-04-30", "2020-05-31"]
+    assert folds[1].train_start == folds[0].train_stop
+
+
+def test_a_hole_in_the_dates_is_named():
+    index = pd.bdate_range("2000-01-03", periods=300).append(
+        pd.bdate_range("2003-01-01", periods=300)
+    )
+    prices = qmac.Prices.of(pd.Series(series("random", 600, 2), index))
+    with pytest.raises(OptionError, match="2 bars, got 0 in fold 5 of .* begins at 2003-01-01"):
+        plan(0, 600, 5, prices=prices, train="6mo", test="2mo")
 
 
 @given(
@@ -104,6 +125,7 @@ def test_tests_follow_each_other_and_no_train_looks_ahead(train, test, gap, anch
         ({"holdout": 1.0}, "between 0 and 1, or a date, got 1.0"),
         ({"holdout": "soon"}, "between 0 and 1, or a date, got 'soon'"),
         ({"holdout": True}, "between 0 and 1"),
+        ({"holdout": pd.NaT}, "between 0 and 1, or a date, got NaT"),
         ({"holdout": 0.3, "anchored": True}, "anchored is True, but it is about several folds"),
         ({"train": "4 parsecs", "test": 5}, "train must be a length, got '4 parsecs'"),
         ({"train": 4.5, "test": 5}, "train must be a length, got 4.5"),
@@ -112,11 +134,16 @@ def test_tests_follow_each_other_and_no_train_looks_ahead(train, test, gap, anch
         ({"train": 100, "test": 5, "gap": -1}, "gap"),
         ({"train": 800, "test": 400}, "need 1,200 bars .* SPY has 980: 220 are missing"),
         ({"train": "4y", "test": 400}, "about .* are missing"),
-        ({"train": 800, "test": 100, "gap": 100}, "a gap of 100 .* 20 are missing"),
+        ({"train": 800, "test": 100, "gap": 1000}, "a gap of 1,000 bars and .* 920 are missing"),
         ({"train": 19, "test": 5}, "at least 20 bars, .* got 19"),
         ({"holdout": 0.99}, "at least 20 bars"),
         ({"holdout": 0.001}, "a test must have at least 2 bars, got 1"),
-        ({"holdout": "2099-01-01"}, "at least 2 bars, got 0"),
+        (
+            {"holdout": "2099-01-01"},
+            "must be a date from 2001-01-30 to 2004-10-29 of SPY, got 2099-01-01",
+        ),
+        ({"holdout": "1990-01-01"}, "got 1990-01-01. Bars before are needed"),
+        ({"holdout": "today"}, "between 0 and 1, or a date, got 'today'"),
     ],
 )
 def test_what_cannot_be_divided(layout, says):

@@ -4,8 +4,9 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
-from helpers.series import frame, series
+from helpers.series import frame, ohlc, series
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +93,53 @@ def test_ranks_are_those_of_brute_force_ties_included(whole):
         equity = qmac.backtest(PRICES, windows_of(row)).equity
         assert equity.size == 600
     assert ties > 0
+
+
+def test_ranks_of_results_that_stops_make_equal():
+    """A dozen window sets that all lost the stop differ by rounding, and are no better."""
+    prices = qmac.Prices.of(ohlc("random", 300, 5), "SPY")
+    rules = qmac.Rules(
+        fill="next_open", slippage=0.0, conflict="opposite", stop_loss=0.02, take_profit=0.03
+    )
+    forward = walk_forward(prices, FEW, rules=rules, train=60, test=15, min_trades=0, threads=1)
+    combinations = np.array([FEW.combination(index) for index in range(FEW.size)])
+    mixed = 0
+    for _, row in forward.folds.iterrows():
+        start, border, end = (
+            int(prices.index.get_loc(row[name]))
+            for name in ("train_start", "test_start", "test_end")
+        )
+        bounds = dataclasses.replace(rules, start=prices.index[start], end=prices.index[end])
+        series = PreparedSeries.build(prices, FEW.windows, bounds)
+        inputs = build_inputs(series, combinations)
+        eve = border - 1 - series.period.first
+        equity = [
+            compute_equity(series.period, inputs.list_trades(number), 1.0)
+            for number in range(FEW.size)
+        ]
+        growth = np.array([np.log(each[-1] / each[eve]) for each in equity])
+        own = growth[FEW.index(windows_of(row))]
+        equal = growth[np.abs(growth - own) < 1e-12]
+        mixed += equal.min() < equal.max()
+        assert row["rank"] == (growth > own + 1e-12).sum() + 1
+    assert mixed
+
+
+@pytest.mark.filterwarnings("ignore:prices. all 300 bars")
+def test_a_train_of_minutes_that_lost_all_in_a_year_has_a_kept_share():
+    """Its return a year is -100 % in float64."""
+    minutes = pd.date_range("2020-01-01", periods=300, freq="min")
+    close = pd.Series(series("random", 300, 5), minutes)
+    grid = qmac.Grid(windows=(2, 3, 4, 5))
+    rules = qmac.Rules(slippage=0.0, periods_per_year=525_600)
+    forward = walk_forward(close, grid, rules=rules, train=6, test=2, min_trades=0, threads=1)
+    annualized = forward.folds["train_annualized"]
+    assert (annualized == -1).any() or np.isinf(annualized).any()
+    assert np.isfinite(forward.kept_share) or np.isnan(forward.kept_share)
+    worst = walk_forward(
+        close, grid, rules=rules, train=6, test=2, min_trades=0, maximize=False, threads=1
+    )
+    assert (worst.folds["train_annualized"] == -1).any() and np.isnan(worst.kept_share)
 
 
 def test_the_best_in_hindsight_is_the_best_of_brute_force(whole):
@@ -211,7 +259,7 @@ def test_constraints_choose_and_do_not_judge():
     assert np.isnan(row["better_than"]) and row["test_return"] == 0
     assert (forward.equity["followed"] == 100).all() and np.isnan(forward.kept_share)
     assert any("stayed in cash" in text for text in forward.sentences)
-    assert forward.above_median == (0, 2)
+    assert forward.above_median == (0, 0)
 
 
 def test_averages_of_ones_own(whole):

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-
 from qmac.data.prices import Prices
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import Averages
@@ -36,6 +34,8 @@ Outcome = TypeVar("Outcome")
 TRAIN, TEST = "train", "test"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Of all window sets in a test."""
+TIE = 1e-12
+"""Scores that differ by less are equal: the same trades, summed in another order, as of stops."""
 FALLBACK = "total_return"
 """Ranks window sets in a test by another objective that is no sum over bars."""
 
@@ -340,7 +340,7 @@ def restrict_rules(prices: Prices, rules: Rules, start: int, stop: int) -> Rules
 
 
 def draw_line(spec: SweepSpec, score: float) -> SweepSpec:
-    """Return a spec that counts the combinations that are better than a score.
+    """Return a spec that counts the combinations that are better than a score, ties in its favour.
 
     Parameters
     ----------
@@ -356,8 +356,10 @@ def draw_line(spec: SweepSpec, score: float) -> SweepSpec:
     """
     if math.isnan(score):
         return dataclasses.replace(spec, line=math.inf if spec.objective.maximize else -math.inf)
-    line = score if spec.objective.maximize else float(np.nextafter(score, -np.inf))
-    return dataclasses.replace(spec, line=line)
+    margin = TIE * max(1.0, abs(score))
+    return dataclasses.replace(
+        spec, line=score + margin if spec.objective.maximize else score - margin
+    )
 
 
 def identify_part(part: str, fold: Fold) -> str:

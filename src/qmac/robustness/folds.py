@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -26,6 +27,8 @@ LEAST_TEST_BARS = 2
 MOST_COUNT = 1_000_000
 """Of bars or of a unit: dates end before."""
 ADVICE = "Use holdout=0.3 for one test at the end, or train=1000, test=250 for one after the other."
+MIDNIGHT = " 00:00:00"
+"""Dates of daily bars are shown without it."""
 LENGTHS = "Use bars, 1000, or a length of the calendar: 4y, 6mo, 8w, 90d."
 
 
@@ -57,9 +60,43 @@ class Length:
         Timestamp
             At the end of a month that is too short for its day.
         """
-        offset: dict[str, Any] = {UNITS[self.unit]: times * self.count}
-        later: pd.Timestamp = moment + pd.DateOffset(**offset)
-        return later
+        return _shift(moment, (self, times))
+
+
+def _shift(moment: pd.Timestamp, *steps: tuple[Length, int]) -> pd.Timestamp:
+    """Return a date so many times some lengths later, all in one step.
+
+    Months in two steps end on the last day that the shortest month has.
+    """
+    offset: dict[str, Any] = dict.fromkeys(UNITS.values(), 0)
+    for length, times in steps:
+        offset[UNITS[length.unit]] += times * length.count
+    later: pd.Timestamp = moment + pd.DateOffset(**offset)
+    return later
+
+
+def spell_length(length: int | str) -> str:
+    """Return a length in words.
+
+    Parameters
+    ----------
+    length : int or str
+        As ``Length.text`` has it, or a number of bars.
+
+    Returns
+    -------
+    str
+        Bars have separators of thousands.
+
+    Examples
+    --------
+    >>> spell_length("4y"), spell_length("1mo"), spell_length(1000)
+    ('4 years', '1 month', '1,000 bars')
+    """
+    text = str(length)
+    count = text.rstrip("".join(UNITS))
+    unit = UNITS.get(text.removeprefix(count), "bars")
+    return f"{int(count):,} {unit if int(count) != 1 else unit.removesuffix('s')}"
 
 
 @dataclass(frozen=True)
@@ -187,16 +224,14 @@ class Layout:
 
 def _check_holdout(holdout: Any) -> float | str:
     """Return a share, or the text of a date."""
-    if isinstance(holdout, date):
-        return holdout.isoformat()
+    if isinstance(holdout, date | np.datetime64) and not pd.isna(holdout):
+        return pd.Timestamp(holdout).isoformat()
     if isinstance(holdout, str):
-        try:
+        date_text = _read_date(holdout)
+        if date_text is not None:
+            return date_text
+        with suppress(ValueError):
             holdout = float(holdout)
-        except ValueError:
-            try:
-                return pd.Timestamp(holdout).isoformat()
-            except ValueError:
-                pass
     share = check_number("holdout", holdout) if is_number(holdout) else 0.0
     if not 0 < share < 1:
         raise OptionError(
@@ -204,6 +239,20 @@ def _check_holdout(holdout: Any) -> float | str:
             "last 30 % of the bars."
         )
     return share
+
+
+def _read_date(text: str) -> str | None:
+    """Return the date of a text: 2015, 20150102 and whatever is neither a number nor a word."""
+    is_date = re.search(r"\d", text) is not None
+    with suppress(ValueError):
+        float(text)
+        is_date = re.fullmatch(r"\s*(\d{4}|\d{8})\s*", text) is not None
+    if not is_date:
+        return None
+    try:
+        return pd.Timestamp(text.strip()).isoformat()
+    except ValueError:
+        return None
 
 
 def _read_length(name: str, value: Any) -> Length:
@@ -256,32 +305,50 @@ def plan_folds(prices: Prices, layout: Layout, first: int, stop: int, longest: i
         folds = tuple(_Calendar(prices.index, layout, first, stop).divide())
         if not folds:
             raise OptionError(_describe_missing(prices, layout, first, stop))
-    for fold in folds:
-        _check_fold(fold, longest)
+    for number, fold in enumerate(folds, start=1):
+        _check_fold(fold, longest, _describe_fold(prices, fold, number, len(folds)))
     return Folds(folds, stop - folds[-1].test_stop)
 
 
 def _hold_out(prices: Prices, layout: Layout, first: int, stop: int) -> Fold:
     """Return the one fold whose test is a share of the bars, or begins on a date."""
     if isinstance(layout.holdout, str):
-        start = int(prices.index.searchsorted(prices.moment(layout.holdout)))
+        moment = prices.moment(layout.holdout)
+        start = int(prices.index.searchsorted(moment))
+        if not first < start < stop:
+            earliest, latest = (str(prices.index[bar]) for bar in (first + 1, stop - 1))
+            raise OptionError(
+                f"holdout must be a date from {earliest.removesuffix(MIDNIGHT)} to "
+                f"{latest.removesuffix(MIDNIGHT)} of {prices.name}, got "
+                f"{str(moment).removesuffix(MIDNIGHT)}. Bars before are needed for averages and "
+                "the train."
+            )
     else:
         assert layout.holdout is not None
         start = stop - round(layout.holdout * (stop - first))
     return Fold(first, start - layout.gap, start, stop)
 
 
-def _check_fold(fold: Fold, longest: int) -> None:
+def _describe_fold(prices: Prices, fold: Fold, number: int, count: int) -> str:
+    """Return which fold it is; nothing where it is the only one."""
+    if count == 1:
+        return ""
+    last = min(fold.test_start, len(prices.index) - 1)
+    date = str(prices.index[last]).removesuffix(MIDNIGHT)
+    return f" in fold {number} of {count}, whose test begins at {date}"
+
+
+def _check_fold(fold: Fold, longest: int, where: str) -> None:
     train, test = fold.train_stop - fold.train_start, fold.test_stop - fold.test_start
     if train <= longest:
         raise OptionError(
             f"a train must have at least {longest + 1:,} bars, one more than the largest window, "
-            f"got {max(train, 0):,}. Use a longer train, or smaller windows."
+            f"got {max(train, 0):,}{where}. Use a longer train, or smaller windows."
         )
     if test < LEAST_TEST_BARS:
         raise OptionError(
-            f"a test must have at least {LEAST_TEST_BARS} bars, got {max(test, 0)}. Use a longer "
-            "one."
+            f"a test must have at least {LEAST_TEST_BARS} bars, got {max(test, 0)}{where}. Use a "
+            "longer one."
         )
 
 
@@ -311,17 +378,15 @@ class _Calendar:
 
         The test of a fold ends as many bars after the next train as it begins after its own.
         """
-        origin = self.index[self.first]
+        origin, steps = self.index[self.first], [(self.train, 1), (self.test, number)]
         if not self.train.unit:
             end = self.first + self.train.count
             if end >= self.stop or not self.test.unit:
                 return self._limit(end + number * self.test.count)
-            origin = self.index[end]
+            origin, steps = self.index[end], steps[1:]
         elif not self.test.unit:
             return self._limit(self._find(self.train.after(origin)) + number * self.test.count)
-        else:
-            origin = self.train.after(origin)
-        moment = self.test.after(origin, number)
+        moment = _shift(origin, *steps)
         end = self._find(moment)
         is_missing = end >= self.stop and moment > self.index[self.stop - 1] + self._distance
         return None if is_missing else min(end, self.stop)
@@ -359,9 +424,10 @@ def _describe_missing(prices: Prices, layout: Layout, first: int, stop: int) -> 
         needed += length.count if is_bars else round((length.after(moment) - moment) / span)
     about = "about " if any(length.unit for length in parts) else ""
     missing = max(needed - (stop - first), 1)
-    gap = f", a gap of {layout.gap} and" if layout.gap else " and"
+    gap = f", a gap of {spell_length(layout.gap)} and" if layout.gap else " and"
+    train, test = (spell_length(length.text) for length in parts)
     return (
-        f"there is no whole fold: a train of {layout.train.text}{gap} a test of {layout.test.text} "
-        f"need {about}{needed:,} bars after the largest window, and {prices.name} has "
-        f"{stop - first:,}: {about}{missing:,} are missing. Use shorter ones, or smaller windows."
+        f"there is no whole fold: a train of {train}{gap} a test of {test} need {about}{needed:,} "
+        f"bars after the largest window, and {prices.name} has {stop - first:,}: {about}"
+        f"{missing:,} are missing. Use shorter ones, or smaller windows."
     )

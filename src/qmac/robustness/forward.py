@@ -92,26 +92,37 @@ class Forward:
 
     @property
     def above_median(self) -> tuple[int, int]:
-        """Folds whose winner is better than half of all window sets in the test; all folds."""
+        """Folds whose winner is better than half of all window sets in the test; those with a rank.
+
+        A winner has none where it has no score in the test, such as a ratio without a trade.
+        """
         better_than = self.folds["better_than"]
-        return int((better_than > 0.5).sum()), len(better_than)
+        return int((better_than > 0.5).sum()), int(better_than.count())
 
     @property
     def headline(self) -> str:
         """What was done, in a sentence."""
         return describe_headline(
-            self.name, self.combinations, self.objective, self.layout, len(self.folds)
+            self.name,
+            self.combinations,
+            self.objective,
+            self.layout,
+            len(self.folds),
+            maximize=self.maximize,
         )
 
     @property
     def sentences(self) -> list[str]:
         """What it says, in words."""
-        above, folds = self.above_median
+        above, ranked = self.above_median
         facts = Facts(
             objective=self.objective,
+            maximize=self.maximize,
             ranked_by=self.ranked_by,
             combinations=self.combinations,
-            folds=folds,
+            scored=int(self.folds["scored"].iloc[0]),
+            folds=len(self.folds),
+            ranked=ranked,
             above_median=above,
             without_winner=int(self.folds["buy_fast"].isna().sum()),
             better_than=float(self.folds["better_than"].iloc[0]),

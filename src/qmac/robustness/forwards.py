@@ -64,7 +64,8 @@ class Forwards(SymbolAnswers[Forward]):
     def table(self) -> pd.DataFrame:
         """A row for each symbol: folds, total returns by account, kept share, and ranks.
 
-        ``above_median`` is the number of folds whose winner is better than the median window set,
+        ``ranked`` is the number of folds whose winner has a rank, ``above_median`` that of those
+        whose winner is better than the median window set,
         ``better_than`` the mean share of window sets that it is better than.
         """
         rows = [
@@ -75,6 +76,7 @@ class Forwards(SymbolAnswers[Forward]):
                 "sharpe_ratio": forward.metrics["followed"]["sharpe_ratio"],
                 "max_drawdown": forward.metrics["followed"]["max_drawdown"],
                 "kept_share": forward.kept_share,
+                "ranked": forward.above_median[1],
                 "above_median": forward.above_median[0],
                 "better_than": float(forward.folds["better_than"].mean()),
             }
@@ -87,8 +89,8 @@ class Forwards(SymbolAnswers[Forward]):
         """What the answers say together, in words."""
         table = self.table
         better = int((table["followed"] > table["hold"]).sum())
-        folds, above = int(table["folds"].sum()), int(table["above_median"].sum())
-        return describe_many(len(table), better, folds, above, float(table["kept_share"].mean()))
+        ranked, above = int(table["ranked"].sum()), int(table["above_median"].sum())
+        return describe_many(len(table), better, ranked, above, float(table["kept_share"].mean()))
 
     def summary(self) -> dict[str, Any]:
         """Return the summary of each answer, and what they say together.

@@ -2,8 +2,8 @@
 
 Conventions of Bailey and Lopez de Prado, "The Sharpe Ratio Efficient Frontier" (2012) and "The
 Deflated Sharpe Ratio" (2014): ratios are those of a bar, bars in cash have a return of 0, and
-kurtosis is raw, 3 for normal returns. Free functions of numbers; ``result.deflated_sharpe()`` is
-the way to them from a result.
+kurtosis is raw, 3 for normal returns. Free functions of numbers; docs/luck.md has an example, and
+the report shows them beside luck.
 """
 
 from __future__ import annotations

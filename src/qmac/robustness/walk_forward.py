@@ -423,12 +423,19 @@ class _Judge:
 
     def _compute_kept_share(self, followed: Account, series: PreparedSeries) -> float:
         years = series.facts.bars / series.facts.per_year
-        grown = [
-            0.0 if choice.annualized is None else math.log1p(choice.annualized)
-            for choice in self.choices
-        ]
+        grown = list(map(self._grow_in_train, range(len(self.choices))))
         mean = math.fsum(grown) / len(grown)
         return math.log(followed.growth) / years / mean if mean > 0 else math.nan
+
+    def _grow_in_train(self, number: int) -> float:
+        """Return the log growth a year of a winner in its train.
+
+        The return a year is no way to it: of some minutes, it may be beyond float64.
+        """
+        fold = self.walk.folds.folds[number]
+        series = self._prepare(fold.train_start, fold.train_stop)
+        winner = accounts.trade(series, self.choices[number].winner, fold.train_start)
+        return math.log(winner.growth) / (series.facts.bars / series.facts.per_year)
 
     def _build_table(self, winners: list[Account]) -> pd.DataFrame:
         rows = [self._build_row(number, winner) for number, winner in enumerate(winners)]

@@ -657,7 +657,10 @@ def plot_forward(forward: ForwardSummary) -> Figure:
         The best in hindsight is hidden until it is chosen in the legend: it could not be followed.
     """
     traces = []
+    shown = {row.account for row in forward.shown_accounts}
     for account, style in ACCOUNT_LINES.items():
+        if account not in shown:
+            continue
         trace = graph_objects().Scatter(
             x=forward.dates,
             y=to_float32(forward.equity[account]),

@@ -235,7 +235,7 @@ def render_forwards(forwards: Forwards) -> str:
             str(row["symbol"]),
             str(row["folds"]),
             *(format_value("total_return", row[name]) for name in ("followed", "hold", "first")),
-            f"{row['above_median']} of {row['folds']}",
+            f"{row['above_median']} of {row['ranked']}",
         ]
         for row in table.to_dict("records")
     ]

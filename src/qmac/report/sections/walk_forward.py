@@ -88,8 +88,10 @@ class ForwardSummary:
     headline: str
     sentences: tuple[str, ...]
     kept_share: float
+    ranked: int
+    """Folds whose winner has a rank in the test."""
     above_median: int
-    """Folds whose winner is better than the median window set."""
+    """Those of them whose winner is better than the median window set."""
     digest: str
     folds: tuple[FoldSummary, ...]
     accounts: tuple[AccountSummary, ...]
@@ -101,6 +103,12 @@ class ForwardSummary:
     """Of each account at ``dates``, ``(N,)``."""
     borders: tuple[str, ...]
     """First dates of the tests but the first."""
+
+    @property
+    def shown_accounts(self) -> tuple[AccountSummary, ...]:
+        """All accounts; with one fold, staying with the first winner is following it."""
+        is_one = len(self.folds) == 1
+        return tuple(row for row in self.accounts if not (is_one and row.account == "first"))
 
     @property
     def changes(self) -> int:
@@ -134,6 +142,7 @@ def summarize_forward(forward: Forward) -> ForwardSummary:
         headline=forward.headline,
         sentences=tuple(forward.sentences),
         kept_share=forward.kept_share,
+        ranked=forward.above_median[1],
         above_median=forward.above_median[0],
         digest=forward.digest,
         folds=tuple(

@@ -33,7 +33,7 @@ def show_forward(forward: Forward, console: Console) -> None:
     summary = summarize_forward(forward)
     show_line(printable(summary.headline), console)
     console.print(build_fitted_table(_list_folds(summary), 2, console, left=2, gap=2))
-    rows = summary.accounts
+    rows = summary.shown_accounts
     columns = [Column(f"{summary.bars:,} bars of tests", [row.name for row in rows])]
     for metric in ACCOUNT_METRICS:
         cells = [format_value(metric, row.metrics[metric]) for row in rows]
@@ -99,7 +99,7 @@ def show_forwards(forwards: Forwards, console: Console) -> None:
         Column("symbol", [shorten(printable(row["symbol"])) for row in rows]),
         Column("followed", [format_value("total_return", row["followed"]) for row in rows]),
         Column("hold", [format_value("total_return", row["hold"]) for row in rows]),
-        Column("above median", [f"{row['above_median']} of {row['folds']}" for row in rows]),
+        Column("above median", [f"{row['above_median']} of {row['ranked']}" for row in rows]),
         Column("kept share", [format_value("kept_share", row["kept_share"]) for row in rows]),
         Column("sharpe", [format_value("sharpe_ratio", row["sharpe_ratio"]) for row in rows]),
         Column("max dd", [format_value("max_drawdown", row["max_drawdown"]) for row in rows]),
