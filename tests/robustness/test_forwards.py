@@ -1,7 +1,14 @@
 """The walk-forwards of many symbols, and what they say together."""
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from helpers.series import frame, series
+from helpers.terminal import inside
 
 import qmac
 from qmac.errors import OptionError, SymbolError
@@ -56,3 +63,54 @@ def test_folds_are_planned_before_anything_is_swept():
     assert list(plan_each(job, Layout.check(100, 60))) == ["AAA", "b c"]
     with pytest.raises(OptionError, match="no whole fold"):
         plan_each(job, Layout.check(1000, 60))
+
+
+KILLED = """
+import os, sys
+import qmac
+from helpers.series import frame, series
+
+def kill(status):
+    if status.part > 1:  # in the second symbol
+        os.kill(os.getpid(), 9)
+
+prices = {name: frame(series("random", 300, seed)) for name, seed in (("AAA", 4), ("b c", 5))}
+grid = qmac.Grid(windows=(2, 3, 5, 8, 13))
+qmac.walk_forward_many(prices, grid, train=100, test=60, out=sys.argv[1], progress=kill)
+"""
+
+
+@pytest.mark.slow
+def test_a_new_directory_is_a_run_that_is_resumed_after_a_kill(tmp_path):
+    out = tmp_path / "out"
+    paths = os.pathsep.join([*sys.path, str(Path(__file__).parents[1])])
+    environment = os.environ | {"PYTHONPATH": paths}
+    killed = subprocess.run([sys.executable, "-c", KILLED, out], env=environment)
+    assert killed.returncode == -signal.SIGKILL
+    prices = {"AAA": PRICES["AAA"], "b c": frame(series("random", 300, 5))}
+    expected = walk_forward_many(prices, GRID, **LENGTHS)
+    begun = qmac.load(out)
+    assert list(begun) == ["AAA"] and "b c" in begun.left_out
+    resumed = inside("resume", out)
+    assert resumed.returncode == 0, resumed.stderr
+    digests = {name: forward.digest for name, forward in expected.items()}
+    assert {name: forward.digest for name, forward in qmac.load(out).items()} == digests
+    again = walk_forward_many(prices, GRID, **LENGTHS, out=out)
+    assert again["AAA"].elapsed == qmac.load(out)["AAA"].elapsed  # what is stored
+
+
+def test_nothing_is_written_without_a_whole_fold(tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(OptionError, match="no whole fold"):
+        walk_forward_many(PRICES, GRID, train=1000, test=60, out=out)
+    assert not out.exists()
+
+
+def test_a_run_that_has_the_series_takes_some_of_them(tmp_path):
+    out = tmp_path / "out"
+    two = {name: PRICES[name] for name in ("AAA", "b c")}
+    qmac.optimize_many(two, GRID, out=out)
+    one = {"AAA": PRICES["AAA"]}
+    (forward,) = walk_forward_many(one, GRID, **LENGTHS, out=out).values()
+    assert list((out / "forward").iterdir())
+    assert forward.digest == walk_forward_many(one, GRID, **LENGTHS)["AAA"].digest

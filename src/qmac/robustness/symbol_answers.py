@@ -168,8 +168,28 @@ def find_place(out: Path | None, name: str) -> Path | None:
     """
     if out is None:
         return None
+    return out if is_run(out) else out / Task(name).key
+
+
+def is_run(out: Path) -> bool:
+    """Return whether a directory holds a run.
+
+    Parameters
+    ----------
+    out : Path
+        What a user named.
+
+    Returns
+    -------
+    bool
+        False where there is nothing yet.
+
+    Raises
+    ------
+    ResultError
+        If the path cannot be read.
+    """
     try:
-        path = resolve_typed(out)
-        return path if look_up(path / HEADER) is not None else path / Task(name).key
+        return look_up(resolve_typed(out) / HEADER) is not None
     except OSError as error:
         raise describe_refusal(out, error) from None
