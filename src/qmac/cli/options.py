@@ -117,6 +117,17 @@ def _typer_type(kind: Any) -> Any:
     return plain | None if NoneType in members else plain
 
 
+def _check_answer(path: Path) -> Path:
+    """Return the path of a directory, or of the file of an answer, such as luck.json."""
+    if check_path("DIR", path, ResultError).is_file():
+        from qmac.results.reader import find_answer
+
+        file = find_answer(resolve_typed(path))
+        if file is not None:
+            return file
+    return _check_directory(path)
+
+
 def _metrics() -> list[str]:
     """Return the names of all metrics, imported when a shell completes."""
     from qmac.strategy.metrics import MEASURES
@@ -203,6 +214,14 @@ Directory = Annotated[
         metavar="DIR",
         help="A directory that 'qmac optimize --out' wrote.",
         callback=_check_directory,
+    ),
+]
+DirectoryOrAnswer = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR",
+        help="A directory that 'qmac optimize --out' wrote, or the file of an answer, luck.json.",
+        callback=_check_answer,
     ),
 ]
 Rows = Annotated[int, typer.Option(help="Number of rows in the table.", min=1)]

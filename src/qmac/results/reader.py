@@ -121,6 +121,8 @@ class Summary(NamedTuple):
 
 FORWARD = "forward.json"
 """Answer of a walk-forward, in its directory."""
+LUCK, TRIES = "luck.json", "tries.json"
+"""Answers of random markets."""
 
 
 def load(directory: str | Path) -> Result | Any:
@@ -169,6 +171,27 @@ def holds_walk(path: Path) -> bool:
     if is_file(path / FORWARD):
         return True
     return is_file(path / RUN) and RunDirectory.open(path).header.folds is not None
+
+
+def find_answer(path: Path) -> Path | None:
+    """Return the file of an answer that a user names by itself, or by its directory.
+
+    Parameters
+    ----------
+    path : Path
+        Any file or directory.
+
+    Returns
+    -------
+    Path or None
+        None for the directory of a run, of a result, or of anything else.
+    """
+    if is_file(path):
+        is_named = path.suffix == ANSWER_SUFFIX and path.name not in (HEADER, RUN)
+        return path if is_named else None
+    if is_file(path / RUN) or is_file(path / HEADER):
+        return None
+    return next((path / name for name in (LUCK, TRIES) if is_file(path / name)), None)
 
 
 def _resolve(directory: str | Path) -> Path:

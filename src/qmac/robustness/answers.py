@@ -9,11 +9,12 @@ from typing import Any
 from qmac.robustness.answer_file import read_file
 from qmac.robustness.forward import Forward
 from qmac.robustness.luck_answer import Luck
+from qmac.robustness.tries_answer import Tries
 
 AGAIN = "Run qmac luck or qmac walk-forward again."
 
 
-def read_any(path: Path) -> Luck | Forward:
+def read_any(path: Path) -> Luck | Forward | Tries:
     """Read an answer, whichever it is.
 
     Parameters
@@ -23,7 +24,7 @@ def read_any(path: Path) -> Luck | Forward:
 
     Returns
     -------
-    Luck or Forward
+    Luck, Forward or Tries
         The same answer.
 
     Raises
@@ -34,5 +35,7 @@ def read_any(path: Path) -> Luck | Forward:
     return read_file(path, _build, AGAIN)
 
 
-def _build(values: Mapping[str, Any]) -> Luck | Forward:
-    return Forward.from_dict(values) if "walk_forward" in values else Luck.from_dict(values)
+def _build(values: Mapping[str, Any]) -> Luck | Forward | Tries:
+    if "walk_forward" in values:
+        return Forward.from_dict(values)
+    return Tries.from_dict(values) if "tries" in values else Luck.from_dict(values)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from qmac.errors import ResultError, warn
+from qmac.results.reader import LUCK
 from qmac.robustness.answer_file import read_stored, write_answer
 from qmac.robustness.luck_answer import Luck, read_luck
 from qmac.robustness.record_store import MemoryRecords, RecordDirectory, RecordStore, check_names
@@ -30,7 +31,7 @@ from qmac.storage.files import is_file, look_up, resolve_typed
 from qmac.storage.lock import LOCK
 from qmac.storage.refusals import describe_refusal
 
-RECORDS, ANSWER, SCORES = "records.jsonl", "luck.json", "luck.parquet"
+RECORDS, ANSWER, SCORES = "records.jsonl", LUCK, "luck.parquet"
 PLAIN: dict[str, Any] = {
     "use_dictionary": ["null"],
     "write_statistics": False,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qmac.errors import ResultError
+from qmac.results.reader import TRIES
 from qmac.robustness.answer_file import write_answer
 from qmac.robustness.luck_store import describe_question, find_task
 from qmac.robustness.resampling import DRIFTLESS
@@ -17,8 +18,6 @@ from qmac.runs.tasks import Task
 from qmac.storage.files import look_up, make_directories, resolve_typed
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.refusals import describe_refusal
-
-TRIES = "tries.json"
 
 
 def compute_question(identity: Identity, seed: int, resamples: int) -> str:

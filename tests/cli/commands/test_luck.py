@@ -61,6 +61,27 @@ def test_a_run(run):
     assert f"is it luck? p {luck.p:.3f}" in inside("show", run).stdout
 
 
+def test_the_file_of_an_answer_is_shown(run, tmp_path):
+    assert inside("luck", run, *FEW, "--out", tmp_path / "luck").returncode == 0
+    file = tmp_path / "luck" / ANSWER
+    luck = qmac.load(file)
+    for place in (file, file.parent):
+        done = inside("show", place)
+        assert done.returncode == 0, done.stderr
+        assert luck.headline in " ".join(done.stdout.split())
+        assert json.loads(inside("show", place, "--json").stdout) == {"luck": luck.summary()}
+    refused = inside("show", file, "--toml")
+    assert refused.returncode == 2 and "is an answer" in refused.stderr
+    tries = qmac.load(run).tries(5).save(tmp_path / "tries.json")
+    assert "independent tries" in " ".join(inside("show", tries).stdout.split())
+    for other in (run / "run.json", file.with_name(SCORES), file.with_name(RECORDS)):
+        done = inside("show", other)
+        assert done.returncode == 2 and "is a file, not a directory" in done.stderr
+    file.write_text("{}")
+    done = inside("show", file)
+    assert done.returncode == 2 and "is damaged" in done.stderr
+
+
 def test_more_resamples_go_on(run):
     assert inside("luck", run, *FEW, "--stop-after", "never").returncode == 0
     before = (run / "luck" / SYMBOL / RECORDS).read_bytes()

@@ -320,21 +320,39 @@ def _judge(
 
 def _print_answer(answer: Any, results: Any, work: _Work, *, as_json: bool) -> None:
     """Print an answer, and where it is saved."""
-    from qmac.report.terminal.luck import show_luck, show_lucks
+    if work.job is not None and results.is_single and not as_json:
+        print_head(work.job.prices)
+    print_answer(answer, as_json=as_json)
+    if work.place is not None and not as_json:
+        print_saved(work.place, streams.build_console())
+
+
+def print_answer(answer: Any, *, as_json: bool) -> None:
+    """Print what random markets say.
+
+    Parameters
+    ----------
+    answer : Luck, Lucks, Tries or TriesOfSymbols
+        The answer.
+    as_json : bool
+        Whether to print one JSON object.
+    """
+    from qmac.report.terminal.luck import show_luck, show_lucks, show_tries
+    from qmac.robustness.luck_answer import Luck
+    from qmac.robustness.lucks import Lucks
 
     if as_json:
         summary = answer.summary()
-        streams.print_json({"luck": summary} if results.is_single else summary)
+        entry = "luck" if isinstance(answer, Luck) else "tries"
+        streams.print_json(summary if isinstance(answer, Lucks) else {entry: summary})
         return
     console = streams.build_console()
-    if not results.is_single:
+    if isinstance(answer, Luck):
+        show_luck(answer, console)
+    elif isinstance(answer, Lucks):
         show_lucks(answer, console)
     else:
-        if work.job is not None:
-            print_head(work.job.prices)
-        show_luck(answer, console)
-    if work.place is not None:
-        print_saved(work.place, console)
+        show_tries(answer, console)
 
 
 def _print_estimate(job: Any, plan: Any, limits: qmac.Limits, *, as_json: bool) -> None:

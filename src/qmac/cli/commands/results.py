@@ -10,7 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from qmac.cli import exits, streams
-from qmac.cli.options import AsJson, Directory, OneSymbol, RankBy, Rows, check_rank
+from qmac.cli.options import (
+    AsJson,
+    Directory,
+    DirectoryOrAnswer,
+    OneSymbol,
+    RankBy,
+    Rows,
+    check_rank,
+)
 from qmac.errors import OptionError, ResultError, printable, shell_quote
 
 SLOW_SHEET_ROWS = 50_000
@@ -22,7 +30,7 @@ FORMATS = ("csv", "parquet", "json", "xlsx")
 
 
 def show(
-    directory: Directory,
+    directory: DirectoryOrAnswer,
     symbol: OneSymbol = None,
     rows: Rows = 20,
     as_toml: Annotated[
@@ -35,9 +43,15 @@ def show(
     """Show a saved result again.
 
     Example: qmac show runs/first
-    """
-    from qmac.results.reader import read_results
 
+    Example: qmac show runs/first/luck/SPY/luck.json
+    """
+    from qmac.results.reader import find_answer, read_results
+
+    answer = find_answer(directory)
+    if answer is not None:
+        _show_answer(answer, as_toml=as_toml, as_json=as_json)
+        return
     if as_toml:
         _print_job_file(directory, as_json=as_json)
         return
@@ -82,6 +96,24 @@ def _show_walk(directory: Path, symbol: str | None, *, as_json: bool) -> bool:
     if isinstance(answer, Forwards) and answer.left_out:
         raise typer.Exit(exits.LEFT_OUT)
     return True
+
+
+def _show_answer(path: Path, *, as_toml: bool, as_json: bool) -> None:
+    """Show the answer in a file, whichever it is."""
+    from qmac.cli.commands import luck, walk_forward
+    from qmac.robustness.answers import read_any
+    from qmac.robustness.forward import Forward
+
+    if as_toml:
+        raise OptionError(
+            f"--toml prints the job file of a run or result, and {path} is an answer. Name the "
+            "directory of its run."
+        )
+    answer = read_any(path)
+    if isinstance(answer, Forward):
+        walk_forward.print_answer(answer, as_json=as_json)
+    else:
+        luck.print_answer(answer, as_json=as_json)
 
 
 def _print_luck(directory: Path, results: Any) -> bool:

@@ -10,6 +10,7 @@ from qmac.report.terminal.result import Column, build_fitted_table, show_line
 from qmac.robustness.luck_answer import Luck
 from qmac.robustness.luck_sentences import SHORT_VERDICTS
 from qmac.robustness.lucks import Lucks
+from qmac.robustness.tries_answer import Tries
 from qmac.runtime.monitoring.status import shorten
 from qmac.strategy.formatting import format_value
 
@@ -45,6 +46,20 @@ def show_luck(luck: Luck, console: Console) -> None:
         columns.append(Column(heading, cells))
     console.print(build_fitted_table(columns, 3, console, left=1, gap=2))
     for sentence in luck.sentences:
+        show_line(printable(sentence), console)
+
+
+def show_tries(tries: Tries, console: Console) -> None:
+    """Print how many independent tries a grid is worth.
+
+    Parameters
+    ----------
+    tries : Tries
+        The answer.
+    console : rich.console.Console
+        Where it is printed.
+    """
+    for sentence in tries.sentences:
         show_line(printable(sentence), console)
 
 
