@@ -237,9 +237,12 @@ def test_a_limit_stops_it_and_it_goes_on(run, whole, monkeypatch):
         luck(result, 39, stop_after=None, threads=1, out=path, limits=limits)
     before = len(swept)
     assert count_lines(path / "luck" / "SPY" / RECORDS) == 1 + before
+    began = time.perf_counter()
     answer = luck(result, 39, stop_after=None, out=path)
+    second = time.perf_counter() - began
     assert len(swept) == 79
     assert before > 0
+    assert answer.elapsed > second  # that of both
     assert answer.digest == whole.digest
 
 

@@ -19,6 +19,7 @@ def test_memory_holds_nothing():
         store.add(RECORD)
         store.write_pending()
     assert listener is print and store.read() == [] and store.directory is None
+    assert store.elapsed > 0 == MemoryRecords().elapsed
 
 
 def test_records_of_an_earlier_process_are_there(tmp_path):
@@ -27,7 +28,8 @@ def test_records_of_an_earlier_process_are_there(tmp_path):
         pass
     with (store := build_store(path)).opened(None):
         store.add(RECORD)
-    assert build_store(path).read() == [RECORD]
+    later = build_store(path)
+    assert later.read() == [RECORD] and later.elapsed <= store.elapsed
     assert (path / "progress.jsonl").exists() and (path / "lock").exists()
     with pytest.raises(ResultError, match="seed is 1, not 2"), build_store(path, 2).opened(None):
         pass

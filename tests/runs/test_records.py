@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from qmac.errors import ResultError, WriteError
 from qmac.runs import records as records_module
 from qmac.runs.records import RESAMPLES, Record, RecordFile
+from qmac.storage.json_text import compute_checksum
 
 QUESTION = {"seed": 1, "objective": "total_return", "grid": {"windows": [2, 3]}}
 RECORDS = [
@@ -44,6 +45,34 @@ def test_what_is_written_is_read(path):
     assert read(path) == RECORDS[:1]
     write(path, RECORDS[1:])
     assert read(path) == RECORDS
+
+
+def test_seconds_of_all_processes_are_counted(path, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(records_module.time, "monotonic", lambda: now)
+    for number in range(3):
+        file = RecordFile(path, QUESTION, RESAMPLES)
+        assert len(file.read()) == number and file.elapsed == 5 * number
+        with file.opened():
+            now += 5
+            file.add(RECORDS[number])
+            file.write_pending()
+            now += 2  # for nothing: the next process does not know of them
+            assert len(file.read()) == number + 1
+            assert file.elapsed == 5 * number + 7
+    earlier = path.read_text().replace('"s":', '"seconds":')
+    path.write_text(earlier)
+    assert read(path) == []  # not what its checksum says
+
+
+def test_records_of_earlier_versions_have_no_seconds(path):
+    write(path, [])
+    values = {"null": "shuffle", "number": 0, "score": 0.125}
+    values["checksum"] = compute_checksum(values)[:16]
+    with path.open("a") as file:
+        file.write(json.dumps(values) + "\n")
+    file = RecordFile(path, QUESTION, RESAMPLES)
+    assert file.read() == RECORDS[:1] and file.elapsed == 0
 
 
 def test_a_record_has_at_most_110_bytes(path):

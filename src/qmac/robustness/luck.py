@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -304,7 +303,6 @@ class _Run:
 
     def compute(self, identity: Identity) -> Luck:
         """Sweep what is left, and return what it says."""
-        began = time.perf_counter()
         queue = self._build_queue()
         degradations = self.run.run(queue)
         question = compute_checksum(describe_question(identity, self.plan.seed))
@@ -319,7 +317,7 @@ class _Run:
             tried=self.plan.tried,
             seed=self.plan.seed,
             question=question,
-            elapsed=time.perf_counter() - began,
+            elapsed=self.run.store.elapsed,
             degradations=degradations,
             bars=self.run.markets.sweep.series.period.bars,
         )

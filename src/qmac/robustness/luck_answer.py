@@ -55,7 +55,7 @@ class Luck:
     question: str
     """Checksum of request, prices, kernels and seed."""
     elapsed: float
-    """Seconds."""
+    """Seconds, of all processes that swept random markets for it."""
     degradations: list[dict[str, Any]] = field(default_factory=list)
     """Steps of the governor; none of them changes the answer."""
     bars: int | None = None

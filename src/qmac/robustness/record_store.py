@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -26,6 +27,10 @@ class RecordStore(Protocol[T]):
     def directory(self) -> Path | None:
         """Whose disk is watched; None where nothing is written."""
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds of work, those of earlier processes among them."""
+
     def opened(self, listener: Listener | None) -> AbstractContextManager[Listener | None]: ...
 
     def read(self) -> list[T]: ...
@@ -39,6 +44,12 @@ class MemoryRecords(Generic[T]):
     """Writes nothing."""
 
     directory: Path | None = None
+    _began: float | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was opened."""
+        return 0.0 if self._began is None else time.monotonic() - self._began
 
     @contextmanager
     def opened(self, listener: Listener | None) -> Iterator[Listener | None]:
@@ -54,6 +65,7 @@ class MemoryRecords(Generic[T]):
         callable or None
             The same.
         """
+        self._began = time.monotonic()
         yield listener
 
     def read(self) -> list[T]:
@@ -91,6 +103,11 @@ class RecordDirectory(Generic[T]):
         self._path = path
         self._run = run
         self._records = records
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds for which the records were held open, by earlier processes, too."""
+        return self._records.elapsed
 
     @contextmanager
     def opened(self, listener: Listener | None) -> Iterator[Listener | None]:

@@ -31,6 +31,9 @@ MOST_BYTES = 2**28
 """Of a file that is read: more than a million records."""
 SYNC_SECONDS = 10.0
 """Between two syncs at most, while records come."""
+ELAPSED = "s"
+"""Entry of a line: seconds of all processes up to there. Earlier versions wrote none. It is short
+because a line is written for each record."""
 CHECKSUM_CHARACTERS = 16
 """Of the SHA-256 of a record, which guards against damage only."""
 T = TypeVar("T")
@@ -87,8 +90,17 @@ class RecordFile(Generic[T]):
         self._pending: deque[T] = deque()
         self._descriptor: int | None = None
         self._synced = 0.0
+        self._earlier_seconds = 0.0
+        """Of processes before this one, up to the last record of each."""
+        self._began: float | None = None
         self._is_refused = False
         """Whether the disk refused the last write."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds for which processes held the file open, those before this one among them."""
+        present = 0.0 if self._began is None else time.monotonic() - self._began
+        return self._earlier_seconds + present
 
     def read(self) -> list[T]:
         """Read the records that are whole.
@@ -148,6 +160,7 @@ class RecordFile(Generic[T]):
         WriteError
             If the disk refuses the file, or the last records.
         """
+        self._began = time.monotonic()
         try:
             self._descriptor = self._open()
         except OSError as error:
@@ -239,7 +252,7 @@ class RecordFile(Generic[T]):
             self._pending.popleft()
 
     def _format_record(self, record: T) -> bytes:
-        values = self._kind.to_values(record)
+        values = self._kind.to_values(record) | {ELAPSED: round(self.elapsed, 1)}
         values["checksum"] = compute_checksum(values)[:CHECKSUM_CHARACTERS]
         return json.dumps(values, separators=(",", ":")).encode() + b"\n"
 
@@ -249,8 +262,14 @@ class RecordFile(Generic[T]):
             values = json.loads(line)
             checksum = compute_checksum(values)[:CHECKSUM_CHARACTERS]
             if values.pop("checksum") == checksum:
+                self._note_seconds(values.pop(ELAPSED, 0.0))
                 return self._kind.from_values(values)
         return None
+
+    def _note_seconds(self, seconds: Any) -> None:
+        """Take over the seconds of a line of an earlier process, which may say anything."""
+        if self._began is None and isinstance(seconds, int | float) and math.isfinite(seconds):
+            self._earlier_seconds = max(self._earlier_seconds, float(seconds))
 
 
 def _build_values(record: Record) -> dict[str, Any]:
