@@ -74,6 +74,15 @@ def test_a_bar_fits_in_80_columns(changes):
     assert wanted in text, text
 
 
+def test_the_dates_of_a_fold_are_shown_in_80_columns():
+    stream, name = io.StringIO(), "sp500 2000-01-03 to 2003-12-31"
+    status = Status(**(STATUS.__dict__ | {"name": name, "part": 7, "parts": 30}))
+    with ProgressBar("{:+.1%}".format, Console(file=stream, width=80)) as listener:
+        listener(status)
+        text = listener._progress.columns[2].render(listener._progress.tasks[0]).plain
+    assert text.startswith(f"{name} (7/30)  best +25.0%") and "left" in text
+
+
 def test_why_a_run_pauses_is_shown():
     stream = io.StringIO()
     listener = ProgressLines(str, stream)

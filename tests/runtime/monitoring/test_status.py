@@ -13,6 +13,7 @@ from qmac.runtime.monitoring.status import (
     format_duration,
     format_rate,
     join_listeners,
+    shorten_name,
 )
 
 
@@ -147,3 +148,9 @@ def test_a_job_within_a_job_counts_by_its_share():
     folds(Status(**(STATUS.__dict__ | {"done": 1000, "size": 2000})))
     assert (statuses[-1].part, statuses[-1].parts) == (2, 2)
     assert statuses[-1].job_done == pytest.approx(0.5 + 0.5 * 0.875)
+
+
+def test_a_name_is_cut_off_before_its_dates():
+    minutes = "x" * 30 + " 2024-03-04 09:30:00-05:00 to 2024-03-05 16:00:00-05:00"
+    assert shorten_name(minutes) == "x" * 15 + "… 2024-03-04 09:30 to 2024-03-05 16:00"
+    assert shorten_name("SPY") == "SPY" and len(shorten_name("y" * 99)) == 16

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Self, TextIO
 
 from qmac.errors import printable
-from qmac.runtime.monitoring.status import Status, shorten
+from qmac.runtime.monitoring.status import Status, shorten, shorten_name
 
 LINE_SECONDS = 2.0
 """Between two lines."""
@@ -59,7 +59,7 @@ def _describe_place(status: Status) -> str:
     if status.parts == 1:
         return f"{status.done:,} of {status.size:,}"
     share = status.done / status.size
-    return f"{shorten(status.name)} ({status.part} of {status.parts}) {share:.0%}"
+    return f"{shorten_name(status.name)} ({status.part} of {status.parts}) {share:.0%}"
 
 
 class ProgressBar:
@@ -103,7 +103,7 @@ class ProgressBar:
         """Return what is shown beside the bar; what matters most comes first."""
         words = [*status.alerts]
         if status.parts > 1:
-            words.append(f"{shorten(status.name)} ({status.part}/{status.parts})")
+            words.append(f"{shorten_name(status.name)} ({status.part}/{status.parts})")
         return [*words, *_describe_best(status, self._shown), *status.figures]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qmac.errors import printable
-from qmac.runtime.monitoring.status import Listener, Status, shorten
+from qmac.runtime.monitoring.status import Listener, Status, shorten_name
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import look_up, open_file, open_to_change
 from qmac.storage.json_text import to_json
@@ -222,7 +222,7 @@ def _read_line(fields: dict[str, Any]) -> LogLine:
     share = status.done / status.size
     summary = f"{state}, {status.share:.1%} done"
     if status.parts > 1:
-        summary += f", {shorten(status.name)} ({status.part} of {status.parts}) {share:.0%}"
+        summary += f", {shorten_name(status.name)} ({status.part} of {status.parts}) {share:.0%}"
     elif status.finishing is not None:
         summary = "all is swept"
     return LogLine(moment, f"{summary}  {status.text}", status, share)

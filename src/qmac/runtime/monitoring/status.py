@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +13,10 @@ from qmac.errors import warn
 
 NORMAL = "normal"
 """Level of a governor that changes nothing."""
+PART = r"(.*) (\d{4}-\d\d-\d\d.*) to (\d{4}-\d\d-\d\d.*)"
+"""Name of a part of a series, as ``runs.tasks.Task`` writes it."""
+DATE_CHARACTERS = 16
+"""Of a date with a time, up to the minute."""
 SHORT_NAME_CHARACTERS = 16
 """Of a symbol where columns are few: the file that it comes from may have 200."""
 WHOLE_RATE = 1e7
@@ -264,6 +269,31 @@ def shorten(name: str, most: int = SHORT_NAME_CHARACTERS) -> str:
     ('SPY', 'a name that goe…')
     """
     return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def shorten_name(name: str) -> str:
+    """Return the name of what is swept with its symbol cut off, and not the dates after it.
+
+    Parameters
+    ----------
+    name : str
+        A symbol, or a symbol and the first and last date of a part.
+
+    Returns
+    -------
+    str
+        Times up to the minute.
+
+    Examples
+    --------
+    >>> shorten_name("a name that goes on 2001-01-02 to 2005-12-30")
+    'a name that goe… 2001-01-02 to 2005-12-30'
+    """
+    part = re.fullmatch(PART, name)
+    if part is None:
+        return shorten(name)
+    first, last = (date[:DATE_CHARACTERS] for date in part.groups()[1:])
+    return f"{shorten(part[1])} {first} to {last}"
 
 
 def _count(number: int, noun: str) -> str:
