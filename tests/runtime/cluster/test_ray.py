@@ -195,6 +195,17 @@ def test_digest_is_that_of_threads(digest, shared_executor):
     check_digests(shared_executor, digest, 2)
 
 
+def test_a_walk_forward_has_the_digest_of_threads(shared_executor, tmp_path):
+    """Three trains and three tests, of which a cluster sweeps one after the other."""
+    grid, lengths = qmac.Grid(windows=(2, 3, 5, 8, 13)), {"train": 100, "test": 60}
+    expected = qmac.walk_forward(PRICES, grid, **lengths)
+    forward = qmac.walk_forward(
+        PRICES, grid, **lengths, executor=shared_executor, out=tmp_path / "out"
+    )
+    assert forward.digest == expected.digest == qmac.load(tmp_path / "out").digest
+    assert forward.folds.equals(expected.folds) and forward.equity.equals(expected.equity)
+
+
 def test_a_worker_that_is_killed(digest, actions, shared_executor, pace):
     pace.set(0.06)
     result, given_up = swept(shared_executor, actions, lambda: workers()[0].kill())
