@@ -3,7 +3,7 @@
 import sys
 import zipfile
 from datetime import date, time, timedelta
-from time import monotonic
+from time import process_time
 
 import openpyxl
 import pandas as pd
@@ -164,10 +164,10 @@ def test_sheets_that_claim_very_much(part, old, new, says, tmp_path):
                 content = content.replace(old, new)
                 content = (ENTITIES if b"&j;" in content else b"") + content
             bad.writestr(name, content)
-    began = monotonic()
+    began = process_time()
     if says:
         with pytest.raises(PricesError, match=says):
             qmac.read_prices(tmp_path / "a.xlsx")
     else:
         assert qmac.read_prices(tmp_path / "a.xlsx").close.tolist() == [5, 6.25]
-    assert monotonic() - began < 5
+    assert process_time() - began < 5

@@ -1,6 +1,7 @@
 """Runs that are slow enough to be broken into, and what breaks into them."""
 
 import contextlib
+import functools
 import threading
 import time
 
@@ -12,6 +13,7 @@ from qmac.engine.sweep.worker import Worker
 from qmac.jobs import monitor
 from qmac.runs.directory import RunDirectory
 from qmac.runtime.execution import ledger, threads
+from qmac.runtime.resources.governor import Governor
 
 GRID = qmac.Grid(windows=range(2, 42), shared_windows=True)
 """25 cells."""
@@ -57,6 +59,15 @@ def slow(monkeypatch, seconds=0.006, snapshots=0.005):
     monkeypatch.setattr(threads, "POLL_SECONDS", 0.005)
     monkeypatch.setattr(monitor, "SNAPSHOT_SECONDS", snapshots)
     monkeypatch.setattr(monitor, "SNAPSHOT_COST", 1e9)
+
+
+def let_time_pass(monkeypatch, module, holds):
+    """For the governors that a module makes, an hour passes as soon as something holds."""
+
+    def clock():
+        return time.monotonic() + (3600.0 if holds() else 0.0)
+
+    monkeypatch.setattr(module, "Governor", functools.partial(Governor, clock=clock))
 
 
 def halted(path, share=0.5, prices=PRICES, grid=GRID, **asked):

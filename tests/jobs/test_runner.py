@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from helpers.faults import GRID, PRICES, Halt, halted, halting, slow
+from helpers.faults import GRID, PRICES, Halt, halted, halting, let_time_pass, slow
 from helpers.series import frame, ohlc, series
+from helpers.stopwatch import Stopwatch
 from helpers.terminal import inside
 from helpers.terminal import qmac as command
 
@@ -202,9 +203,17 @@ def test_a_run_is_interrupted_again_and_again(tmp_path, slowly, digest):
 
 def test_a_limit_ends_a_run_that_is_resumed_later(tmp_path, monkeypatch, digest):
     slow(monkeypatch, 0.04)
+    shares = [0.0]
+    let_time_pass(monkeypatch, runner, lambda: shares[-1] > 0.1)
     with pytest.raises(Stopped, match=r"stopped at \d+\.\d%: max_time"):
         qmac.optimize(
-            PRICES, GRID, top=20, out=tmp_path / "run", threads=1, limits=qmac.Limits(max_time=0.1)
+            PRICES,
+            GRID,
+            top=20,
+            out=tmp_path / "run",
+            threads=1,
+            limits=qmac.Limits(max_time="1h"),
+            progress=lambda status: shares.append(status.done / status.size),
         )
     assert states(tmp_path / "run")[-1].startswith("stopped at ") and snapshots(tmp_path / "run")
     assert qmac.resume(tmp_path / "run")["prices"].digest == digest
@@ -659,10 +668,10 @@ def test_two_at_a_time_are_one(copy, digest, monkeypatch):
 
     def listen(status):
         if not second:
-            began = time.perf_counter()
-            with pytest.raises(ResultError, match=f"is being run by process {os.getpid()}"):
+            refused = pytest.raises(ResultError, match=f"is being run by process {os.getpid()}")
+            with Stopwatch() as watch, refused:
                 qmac.resume(copy)
-            second.append(time.perf_counter() - began)
+            second.append(watch.seconds)
 
     assert qmac.resume(copy, progress=listen)["prices"].digest == digest
     assert second[0] < 1

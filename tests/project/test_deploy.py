@@ -72,7 +72,7 @@ def test_the_slurm_script_starts_head_workers_and_job(tmp_path, begun, code):
         (tmp_path / "ray").write_text("#!/bin/bash\n")
         (tmp_path / "sleep").write_text("#!/bin/bash\n")
     assert subprocess.run(script, env=environment, timeout=60).returncode == code
-    for _ in range(100):  # what was started in the background may still be about to speak
+    for _ in range(1200):  # what was started in the background may still be about to speak
         said = log.read_text().splitlines()
         if sum(line.startswith("srun ray start --address") for line in said) == 2:
             break

@@ -7,13 +7,13 @@ import warnings
 import numpy as np
 import pyarrow as pa
 import pytest
-from helpers.faults import GRID, PRICES, slow
+from helpers.faults import GRID, PRICES, let_time_pass, slow
 from helpers.series import MINUTES_PER_YEAR, frame, minutes, series
 from helpers.sweeps import dataset_of
 
 import qmac
 from qmac.errors import GridError, OptionError, ResultError, Stopped
-from qmac.jobs import monitor
+from qmac.jobs import monitor, runner
 from qmac.runs import score_store
 from qmac.runs.score_store import ScoreGrid, ScoreWriter
 from qmac.runtime.resources.limits import Limits
@@ -262,11 +262,18 @@ def test_scores_of_another_result_are_not_continued(kept, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_time_ended_keeps_its_scores(tmp_path, monkeypatch):
-    limits = Limits(max_time=1.5)  # of five seconds: a loaded machine needs some to prepare
-    with monkeypatch.context() as slowly, pytest.raises(Stopped, match="max_time"):
-        slow(slowly, 0.2)
+    shares = [0.0]
+    with monkeypatch.context() as patch, pytest.raises(Stopped, match="max_time"):
+        slow(patch, 0.04)
+        let_time_pass(patch, runner, lambda: shares[-1] > 0.2)
         qmac.optimize(
-            PRICES, GRID, out=tmp_path / "run", save_grid="float32", threads=1, limits=limits
+            PRICES,
+            GRID,
+            out=tmp_path / "run",
+            save_grid="float32",
+            threads=1,
+            limits=Limits(max_time="1h"),
+            progress=lambda status: shares.append(status.done / status.size),
         )
     result = qmac.resume(tmp_path / "run", threads=1)["prices"]
     kept = [result.scores.of_sell(*GRID.sells.pair(rank)) for rank in range(GRID.sells.size)]

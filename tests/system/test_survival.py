@@ -11,9 +11,11 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from helpers.faults import LONG
 from helpers.series import frame, ohlc, series
+from helpers.stopwatch import Stopwatch
 
 import qmac
 from qmac.errors import ResultError
@@ -42,7 +44,7 @@ from qmac.runtime.execution import ledger, threads as executors
 from qmac.runtime.monitoring import display, progress_log as progress
 from qmac.storage import atomic as files
 sys.path.insert(0, os.environ["TESTS"])
-evaluate, seconds = Worker.evaluate, float(os.environ.get("CELL_SECONDS", 0.03))
+evaluate, seconds = Worker.evaluate, float(os.environ.get("CELL_SECONDS", 0.1))
 
 def slowly(worker, batch):
     if threading.current_thread() is not threading.main_thread():  # which prepares
@@ -166,17 +168,16 @@ class Child:
 
     def send(self, number):
         """Send a signal; return exit code, output, and after how many seconds it ended."""
-        began = time.perf_counter()
-        self.process.send_signal(number)
-        last = threading.Timer(60, self.process.kill)
-        last.start()
-        # not communicate(), which loses what wait_for has read ahead
-        errors, out = (
-            stream.read() if stream else "" for stream in (self.process.stderr, self.process.stdout)
-        )
-        code = self.process.wait()
-        last.cancel()
-        return code, out, "".join(self.lines) + errors, time.perf_counter() - began
+        streams = self.process.stderr, self.process.stdout
+        last = threading.Timer(120, self.process.kill)
+        with Stopwatch() as watch:
+            self.process.send_signal(number)
+            last.start()
+            # not communicate(), which loses what wait_for has read ahead
+            errors, out = (stream.read() if stream else "" for stream in streams)
+            code = self.process.wait()
+            last.cancel()
+        return code, out, "".join(self.lines) + errors, watch.seconds
 
 
 def check(path, digests, count=1):
@@ -195,23 +196,37 @@ def check(path, digests, count=1):
 # -- kill -9
 
 
+def find_snapshots(path):
+    return set(path.glob("run*/snapshots/0*"))
+
+
+def await_snapshot(pid, path, before):
+    """Let a process live, on a slow disk, too, until it has written a snapshot or has ended."""
+    process = psutil.Process(pid)
+    while not find_snapshots(path) - before and process.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.005)
+
+
 @pytest.mark.parametrize("seed", range(ROUNDS))
 @pytest.mark.parametrize(("count", "cell"), [(1, 0.06), (3, 0.005)])
 def test_killed_again_and_again(tmp_path, digests, count, cell, seed):
     dice = random.Random(seed)
     path, began = tmp_path / "run", []
     with Child(DRIVER, path, count, CELL_SECONDS=str(cell)) as child:
-        done = 0
+        done, before = 0, find_snapshots(tmp_path)
         for line in child.process.stdout:
             kind, *words = line.split()
             if kind == "at":
                 began.append((words[0], float(words[1])))
             elif kind == "pid":
                 if done < KILLS:
+                    if dice.random() < 0.4:
+                        await_snapshot(int(words[0]), tmp_path, before)
                     time.sleep(
                         dice.choice([0.02, 0.1, 0.3, 0.5]) * dice.random() + 0.1 * (done == 0)
                     )
                     os.kill(int(words[0]), signal.SIGKILL)
+                    before = find_snapshots(tmp_path)
                 child.process.stdin.write("go on\n")
             elif kind == "code":
                 assert words in (["0"], ["-9"]), words
@@ -297,16 +312,15 @@ def test_a_machine_that_stops_at_any_step(tmp_path, digests, kind):
 
 def test_a_second_resume_is_refused_and_a_killed_one_is_not_waited_for(tmp_path, csv, answer):
     path = tmp_path / "run"
-    with Child(CLI, "optimize", csv, "--windows", "2:41", "--out", path) as first:
+    words = "optimize", csv, "--windows", "2:41", "--out", path
+    with Child(CLI, *words, CELL_SECONDS="0.5") as first:
         first.wait_for(SOME)
-        began = time.perf_counter()
-        with pytest.raises(
-            ResultError, match=f"is being run by process {first.process.pid} on .*qmac watch"
-        ):
+        match = f"is being run by process {first.process.pid} on .*qmac watch"
+        with Stopwatch() as watch, pytest.raises(ResultError, match=match):
             qmac.resume(path)
-        assert time.perf_counter() - began < 1
+        assert watch.seconds < 1
         with Child(CLI, "resume", path) as second:
-            _, errors = second.process.communicate(timeout=30)
+            _, errors = second.process.communicate(timeout=120)
             assert second.process.returncode == 2 and f"process {first.process.pid} on " in errors
         first.process.kill()
         first.process.wait()
@@ -486,7 +500,7 @@ def test_where_python_cannot_pass_it_on(tmp_path, csv, answer, number, then):
     path, code = tmp_path / "run", SWALLOWED.format(number=int(number), then=then)
     with Child(CLI.replace(SLOW, SLOW + code), "optimize", csv, "--windows", "2:41", "--out", path,
                CELL_SECONDS="0.1") as child:  # fmt: skip
-        out, errors = child.process.communicate(timeout=60)
+        out, errors = child.process.communicate(timeout=120)
     assert (child.process.returncode, out) == (75, "")
     assert "Traceback" not in errors and errors.splitlines()[-1].endswith(
         f"Resume with: qmac resume {path}"

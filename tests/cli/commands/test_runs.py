@@ -1,13 +1,15 @@
 """Commands that begin runs, go on with them, and look at them."""
 
 import dataclasses
+import itertools
 import json
 import os
 import shutil
-import threading
 import time
+from types import SimpleNamespace
 
 import pytest
+from helpers.stopwatch import Stopwatch
 from helpers.terminal import inside, qmac
 
 import qmac as api
@@ -15,6 +17,7 @@ from qmac.report.terminal import result as terminal
 from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER
+from qmac.runtime.monitoring import progress_log
 from qmac.runtime.monitoring.progress_log import ProgressLog
 from qmac.runtime.monitoring.status import Status
 from qmac.strategy.request import check_request
@@ -243,9 +246,9 @@ def begun(csv, tmp_path):
 
 def test_watch_says_at_once_that_the_process_is_gone(begun):
     ProgressLog(begun / "progress.jsonl")(STATUS)
-    began = time.monotonic()
-    done = inside("watch", begun)
-    assert time.monotonic() - began < 5
+    with Stopwatch() as watch:
+        done = inside("watch", begun)
+    assert watch.seconds < 5
     assert done.returncode == 0
     assert done.stdout == f"{begun}: its process is gone; resume with: qmac resume {begun}\n"
     answer = json.loads(inside("watch", begun, "--json", "--once").stdout)
@@ -257,9 +260,9 @@ def test_watch_says_at_once_that_the_process_is_gone(begun):
 
 
 def test_watch_does_not_wait_for_a_run_that_left_no_line(begun):
-    began = time.monotonic()
-    assert "its process is gone" in inside("watch", begun).stdout
-    assert time.monotonic() - began < 10
+    with Stopwatch() as watch:
+        assert "its process is gone" in inside("watch", begun).stdout
+    assert watch.seconds < 10
 
 
 def test_an_interrupted_run_says_how_far_it_is(begun):
@@ -279,16 +282,19 @@ def test_watch_in_a_pipe_says_nothing_twice(begun, monkeypatch):
     """While the process lives and says nothing new."""
     for module in ("display", "progress_log"):
         monkeypatch.setattr(f"qmac.runtime.monitoring.{module}.LINE_SECONDS", 0.0)
-    monkeypatch.setattr("qmac.runtime.monitoring.progress_log.POLL_SECONDS", 0.01)
-    log = ProgressLog(begun / "progress.jsonl")
+    log, looks = ProgressLog(begun / "progress.jsonl"), itertools.count(1)
+
+    def rest(_):
+        look = next(looks)
+        if look == 20:
+            log.write({"state": "max_time is over"})
+        elif look == 40:
+            (begun / "lock").rename(begun / "held")  # as if it had ended
+
+    clock = SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=rest)
+    monkeypatch.setattr(progress_log, "time", clock)
     with RunDirectory.open(begun).locked():
         log(STATUS)
-        ending = threading.Timer(0.5, lambda: log.write({"state": "max_time is over"}))
-        ending.start()
-        leaving = threading.Timer(
-            1.0, lambda: (begun / "lock").rename(begun / "held")
-        )  # as if it had ended
-        leaving.start()
         done = inside("watch", begun)
         (begun / "held").rename(begun / "lock")
     assert done.stderr.count("500 of 2,000") == 1

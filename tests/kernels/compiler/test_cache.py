@@ -93,9 +93,10 @@ def test_other_kernels_are_not_waited_for(tmp_path, monkeypatch):
     while here.depth:
         here.release()
     there.release()
+    monkeypatch.setattr(cache, "LONGEST_WAIT_SECONDS", 60.0)
     began = time.monotonic()
     there.acquire(tmp_path / "one")
-    assert time.monotonic() - began < 0.3
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers.faults import let_time_pass
 from helpers.nodes import LocalClusterExecutor
 from helpers.part_work import EXPECTED, Counting, build_queue
 from helpers.series import frame, series
@@ -15,6 +16,7 @@ from helpers.terminal import inside
 import qmac
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import InputError, OptionError, Stopped
+from qmac.jobs import runner
 from qmac.runtime.cluster import accounts, driver, leases
 from qmac.runtime.cluster.messages import Drop, Grant
 from qmac.runtime.execution.directive import WorkerDirective
@@ -61,8 +63,8 @@ def test_nodes_serve_one_dataset_after_the_other():
 
 
 def test_faults_of_every_kind_change_nothing(monkeypatch, digest):
-    monkeypatch.setattr(leases, "SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr(leases, "STUCK_SECONDS", 0.5)
+    monkeypatch.setattr(leases, "SILENCE_SECONDS", 5.0)
+    monkeypatch.setattr(leases, "STUCK_SECONDS", 1.5)
     monkeypatch.setattr(leases, "PING_SECONDS", 0.1)
     monkeypatch.setattr(leases, "LEAST_SECONDS", 0.02)
     monkeypatch.setattr(leases, "LEASE_SECONDS", 0.05)
@@ -200,6 +202,8 @@ def test_without_a_cell_that_takes_off_there_is_no_answer(tmp_path):
 
 def test_a_stop_keeps_what_nodes_have_and_resumes(monkeypatch, tmp_path, digest):
     slowly(monkeypatch, 0.02)
+    first, shares = [0.0], []
+    let_time_pass(monkeypatch, runner, lambda: first[-1] > 0.2)
     with pytest.raises(Stopped, match="max_time"):
         qmac.optimize(
             PRICES,
@@ -207,9 +211,9 @@ def test_a_stop_keeps_what_nodes_have_and_resumes(monkeypatch, tmp_path, digest)
             top=20,
             executor=LocalClusterExecutor(2),
             out=tmp_path / "run",
-            limits=Limits(max_time="0.7s"),
+            limits=Limits(max_time="1h"),
+            progress=lambda status: first.append(status.done / status.size),
         )
-    shares = []
     results = qmac.resume(
         tmp_path / "run",
         executor=LocalClusterExecutor(1),
@@ -220,7 +224,7 @@ def test_a_stop_keeps_what_nodes_have_and_resumes(monkeypatch, tmp_path, digest)
 
 
 def test_progress_tells_of_every_node(monkeypatch, tmp_path):
-    slowly(monkeypatch, 0.02)
+    slowly(monkeypatch, 0.03)
     monkeypatch.setattr(leases, "PING_SECONDS", 0.1)
     seen = []
     qmac.optimize(PRICES, GRID, executor=LocalClusterExecutor(2), progress=seen.append)
@@ -271,7 +275,7 @@ def test_nodes_that_are_about_to_join_are_waited_for(monkeypatch):
 
 
 def test_a_cluster_without_a_cpu_is_reported_long_before_the_end(monkeypatch):
-    monkeypatch.setattr(driver, "EMPTY_SECONDS", 0.4)
+    monkeypatch.setattr(driver, "EMPTY_SECONDS", 1.5)
     monkeypatch.setattr(driver, "LONELY_SECONDS", 0.1)
     with (
         pytest.warns(UserWarning, match="waiting for a node: no node with a CPU is there"),
@@ -354,16 +358,16 @@ def test_parts_that_are_needed_no_more_are_stopped_on_their_nodes(monkeypatch):
 
 
 def test_faults_of_every_kind_change_no_value(monkeypatch):
-    monkeypatch.setattr(leases, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(leases, "SILENCE_SECONDS", 5.0)
     monkeypatch.setattr(leases, "PING_SECONDS", 0.1)
     monkeypatch.setattr(leases, "LEAST_SECONDS", 0.02)
     monkeypatch.setattr(accounts, "PART_LEASE_SECONDS", 0.05)
     faults, turns, heard = {2: "twice", 4: "gone", 5: "mute"}, itertools.count(1), []
     executor = LocalClusterExecutor(3, fault=lambda name, lease: faults.get(next(turns)))
+    work = Counting(0.005)
+    work.most_seconds = 1.5
     with pytest.warns(UserWarning, match="came late or twice"):
-        queue = do_parts(
-            executor, Counting(0.005), most=None, listener=lambda *each: heard.append(each[0])
-        )
+        queue = do_parts(executor, work, most=None, listener=lambda *each: heard.append(each[0]))
     assert queue.counted == len(heard) == len(set(heard)) == 80
     assert executor.local.created == 3 + 2
 

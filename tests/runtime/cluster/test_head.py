@@ -79,7 +79,7 @@ def serving(says, times=1):
 
 @pytest.mark.parametrize("says", SERVERS)
 def test_other_servers_are_no_cluster(monkeypatch, says):
-    monkeypatch.setattr(head, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(head, "ANSWER_SECONDS", 0.3 if says is None else 60.0)
     match = f"is no Ray cluster: .*{re.escape(SERVERS[says])}"
     with serving(says) as address, pytest.raises(OptionError, match=match):
         head.check_address(address)
@@ -119,12 +119,14 @@ def test_a_port_that_lets_nothing_through(monkeypatch):
             head.check_address(f"127.0.0.1:{port}")
 
 
-def test_the_head_of_a_cluster_is_one():
+def test_the_head_of_a_cluster_is_one(monkeypatch):
+    monkeypatch.setattr(head, "ANSWER_SECONDS", 60.0)
     with serving(INSTALLED) as address:
         head.check_address(address)
 
 
-def test_another_version_of_ray_is_named_with_the_command():
+def test_another_version_of_ray_is_named_with_the_command(monkeypatch):
+    monkeypatch.setattr(head, "ANSWER_SECONDS", 60.0)
     installed = re.escape(metadata.version("ray"))
     match = rf"runs Ray 1\.2\.3, and Ray {installed} .*pip install ray==1\.2\.3"
     with serving(reply("1.2.3")) as address, pytest.raises(OptionError, match=match):
@@ -135,6 +137,7 @@ def test_another_version_of_ray_is_named_with_the_command():
     ("mode", "advice"), [(None, "Set RAY_AUTH_MODE=token and copy"), ("token", "Copy ~/.ray/auth")]
 )
 def test_a_cluster_that_needs_a_token_says_so(monkeypatch, mode, advice):
+    monkeypatch.setattr(head, "ANSWER_SECONDS", 60.0)
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     if mode:
         monkeypatch.setenv("RAY_AUTH_MODE", mode)
@@ -156,11 +159,12 @@ def test_the_token_is_sent_if_ray_would_send_it(monkeypatch, tmp_path):
 
 def test_a_name_that_is_looked_up_for_ever_is_left(monkeypatch):
     monkeypatch.setattr(head, "ANSWER_SECONDS", 0.0)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(5))
-    began = time.monotonic()
+    over, is_left = threading.Event(), []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: is_left.append(over.wait(60)))
     with pytest.raises(OptionError, match="no Ray cluster answers at nowhere:1 "):
         head.check_address("nowhere:1")
-    assert time.monotonic() - began < 3
+    assert not is_left
+    over.set()
 
 
 def test_auto_is_the_address_in_the_environment(monkeypatch):
@@ -174,7 +178,7 @@ def test_auto_is_the_address_in_the_environment(monkeypatch):
 
 def test_a_head_is_lost_after_several_calls_without_an_answer(monkeypatch):
     monkeypatch.setattr(head, "BEAT_SECONDS", 0.02)
-    monkeypatch.setattr(head, "BEAT_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(head, "BEAT_ANSWER_SECONDS", 60.0)
     with serving(INSTALLED, times=10_000) as address:
         watch = head.HeadWatch(address)
         time.sleep(0.3)
@@ -182,7 +186,7 @@ def test_a_head_is_lost_after_several_calls_without_an_answer(monkeypatch):
         watch.close()
     other = head.HeadWatch(address)  # which nobody serves any more
     began = time.monotonic()
-    while not other.is_lost and time.monotonic() - began < 5:
+    while not other.is_lost and time.monotonic() - began < 60:
         time.sleep(0.01)
     assert other.is_lost
     other.close()
@@ -190,7 +194,7 @@ def test_a_head_is_lost_after_several_calls_without_an_answer(monkeypatch):
 
 def test_a_raylet_listens_or_not():
     with serving(SETTINGS) as address:
-        assert head.is_listening(*head.split_address(address), 1.0)
+        assert head.is_listening(*head.split_address(address), 60.0)
     assert not head.is_listening(*head.split_address(address), 1.0)
     with serving(None) as address:
         assert not head.is_listening(*head.split_address(address), 0.1)

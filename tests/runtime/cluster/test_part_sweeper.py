@@ -64,14 +64,14 @@ def begin(sweeper, *lease):
     thread.start()
 
     def end():
-        thread.join(10)
+        thread.join(60)
         return results[0]
 
     return end
 
 
 def until(condition):
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.001)
@@ -105,7 +105,8 @@ def test_the_next_lease_begins_while_the_last_parts_of_one_are_under_way():
     assert first().cells == ((0, 2),)
 
 
-def test_a_recall_ends_all_leases_after_the_parts_under_way():
+def test_a_recall_ends_all_leases_after_the_parts_under_way(monkeypatch):
+    monkeypatch.setattr(part_sweeper, "PATIENCE_SECONDS", 60.0)
     work = Work(held=[Part("a", 0), Part("a", 1)])
     sweeper = build(work)
     leases = begin(sweeper, 1, 0, 6), begin(sweeper, 2, 6, 10)

@@ -18,6 +18,7 @@ import pytest
 from helpers.faults import LONG
 from helpers.nodes import Pace
 from helpers.series import frame, series
+from helpers.stopwatch import Stopwatch
 
 import qmac
 from qmac.errors import OptionError, Stopped
@@ -207,8 +208,13 @@ def test_a_walk_forward_has_the_digest_of_threads(shared_executor, tmp_path):
 
 
 def test_a_worker_that_is_killed(digest, actions, shared_executor, pace):
-    pace.set(0.06)
-    result, given_up = swept(shared_executor, actions, lambda: workers()[0].kill())
+    pace.set(0.2)
+
+    def kill():
+        workers()[0].kill()
+        pace.set(0.04)
+
+    result, given_up = swept(shared_executor, actions, kill)
     assert result.digest == digest
     assert len(given_up) == 1 and given_up[0] < 3
     waits = released(actions)
@@ -237,7 +243,7 @@ def test_random_markets_on_two_nodes_of_which_one_is_killed(
         assert answer.digest == expected
         assert any(len(status.nodes) == 2 for status in seen)
     del actions[:]
-    pace.set(0.2)
+    pace.set(1.0)
     killed = []
 
     def kill():
@@ -295,7 +301,7 @@ def test_a_driver_that_is_killed_goes_on_elsewhere(digest, ray_home, tmp_path):
     result = next(iter(results.values()))
     assert shares[0] > 0 and result.digest == digest
     assert (
-        heavy and not psutil.wait_procs(heavy, timeout=15)[1]
+        heavy and not psutil.wait_procs(heavy, timeout=60)[1]
     )  # the Ray that it started ends with it
 
 
@@ -338,10 +344,10 @@ def test_sigterm_ends_within_seconds_and_keeps_what_is_done(ray_home, tmp_path):
     for line in process.stderr:
         if "on 1 node" in line and " 0.0%" not in line:
             break
-    began = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    took = time.monotonic() - began
+    with Stopwatch() as watch:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=180)
+    took = watch.seconds
     assert (
         process.returncode == 75 and f"qmac resume {out} --executor ray" in errors and took < 10
     ), (
@@ -473,10 +479,9 @@ def test_why_no_process_has_begun(monkeypatch, member, listens, free, why):
     "address", ["127.0.0.1:1", "nowhere", "ray://127.0.0.1:1", "127.0.0.1:99999"]
 )
 def test_an_address_without_a_cluster_is_reported_at_once(address):
-    began = time.monotonic()
-    with pytest.raises(OptionError, match=r"Ray cluster"):
+    with Stopwatch() as watch, pytest.raises(OptionError, match=r"Ray cluster"):
         qmac.RayExecutor(address)
-    assert time.monotonic() - began < 6
+    assert watch.seconds < 6
 
 
 # -- with make test-long

@@ -77,7 +77,7 @@ def client(monkeypatch, tmp_path):
         each.close()
 
 
-def polled(client, seconds=20.0):
+def polled(client, seconds=60.0):
     events, began = [], time.monotonic()
     while not events and time.monotonic() - began < seconds:
         events += client.poll(0.05)
@@ -163,10 +163,10 @@ def test_a_pause_of_this_process_is_no_silence(client, payload, monkeypatch):
 
 def test_a_process_that_does_not_end_is_ended(client, monkeypatch):
     monkeypatch.setattr(ray_client, "CLOSE_SECONDS", 0.2)
-    nodes = client(JOINED + "time.sleep(60)")
+    nodes = client(JOINED + "time.sleep(600)")
     began = time.monotonic()
     nodes.close()
-    assert not nodes.is_alive and time.monotonic() - began < 5
+    assert not nodes.is_alive and time.monotonic() - began < 60
 
 
 def test_an_interrupt_while_a_cluster_is_joined_ends_the_process(tmp_path):
@@ -186,5 +186,5 @@ def test_an_interrupt_while_a_cluster_is_joined_ends_the_process(tmp_path):
     while not (children := family.children()) and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) != 0
-    assert not psutil.wait_procs(children, timeout=5)[1]
+    assert process.wait(60) != 0
+    assert not psutil.wait_procs(children, timeout=60)[1]

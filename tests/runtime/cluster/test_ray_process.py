@@ -57,7 +57,7 @@ def test_it_joins_ignores_signals_and_leaves(farewell):
     process.send_signal(signal.SIGTERM)
     if farewell:
         send(process, None)
-    output, errors = process.communicate(timeout=20)  # closes its standard input
+    output, errors = process.communicate(timeout=60)  # closes its standard input
     assert (process.returncode, output) == (0, b"")
     assert errors.splitlines() == [b"Ray prints", b"closed"]
 
@@ -66,7 +66,7 @@ def test_an_error_of_ray_is_sent():
     process = started(join="raise ValueError('no\\n node')")
     send(process, SETTINGS)
     assert pickle.load(process.stdout) == Broken("no node")
-    assert process.wait(20) == 1
+    assert process.wait(60) == 1
     process.communicate()
 
 
@@ -78,10 +78,10 @@ def test_an_error_of_the_socket_of_ray_is_explained():
 
 
 def test_it_ends_though_ray_does_not():
-    process = started(leave="lambda: time.sleep(60)")
+    process = started(leave="lambda: time.sleep(600)")
     send(process, SETTINGS)
     pickle.load(process.stdout)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 1
 
 

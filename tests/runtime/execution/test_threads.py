@@ -30,6 +30,9 @@ from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.threads import ThreadExecutor, WorkerPool, compute_tally
 
+LATE = 40
+"""The first of the last cells."""
+
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch):
@@ -53,6 +56,22 @@ def slow(monkeypatch):
     monkeypatch.setattr(Worker, "evaluate", slowly)
 
 
+@pytest.fixture
+def late(monkeypatch, slow):
+    """An event that the last cells wait for, but for the first of a thread."""
+    come, begun, evaluate = threading.Event(), set(), Worker.evaluate
+
+    def wait(worker, batch):
+        if batch[0] >= LATE and threading.get_ident() in begun:
+            assert come.wait(60)
+        begun.add(threading.get_ident())
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", wait)
+    yield come
+    come.set()
+
+
 class Script(NullMonitor):
     """A monitor that repeats a list of directives."""
 
@@ -73,11 +92,11 @@ def test_map_ends_soon_when_an_item_fails_on_any_thread():
 
         def item(k, fails=fails):
             if k < 2:
-                both.wait(5)
+                both.wait(60)
             if (threading.current_thread() is threading.main_thread()) == fails:
                 raise ZeroDivisionError
             swept.append(k)
-            time.sleep(0.02)
+            time.sleep(0.2)
 
         with pytest.raises(ZeroDivisionError):
             executor.map(item, range(100))
@@ -90,7 +109,7 @@ def test_ctrl_c_leaves_no_item_at_work():
 
     def item(k):
         if k < 2:
-            both.wait(5)
+            both.wait(60)
         if threading.current_thread() is threading.main_thread():
             raise KeyboardInterrupt
         at_work.append(k)
@@ -108,7 +127,7 @@ def test_map_inside_map_and_after_a_pickle_and_a_fork():
     assert nested == [0, 0, 1, 3, 6, 10, 15, 21]
     assert pickle.loads(pickle.dumps(executor)).map(abs, range(-3, 0)) == [3, 2, 1]
     if (child := os.fork()) == 0:
-        signal.alarm(10)
+        signal.alarm(60)
         os._exit(0 if executor.map(abs, range(-3, 0)) == [3, 2, 1] else 1)
     assert os.waitpid(child, 0)[1] == 0
 
@@ -127,15 +146,24 @@ def test_directives_that_change_while_it_runs(digest, directives, threads):
     monitor.ledger.check()
 
 
-def test_a_pause_lets_the_batches_at_hand_end_and_settles_them(slow):
+def test_a_pause_lets_the_batches_at_hand_end_and_settles_them(slow, monkeypatch):
     evaluator = evaluator_of(PRICES, GRID)
-    ledger, seen = ledger_of(evaluator), []
+    ledger, evaluate, at_hand, seen = ledger_of(evaluator), Worker.evaluate, [], []
+
+    def noted(worker, batch):
+        at_hand.append(batch)
+        try:
+            return evaluate(worker, batch)
+        finally:
+            at_hand.remove(batch)
 
     def monitor(ledger):
-        seen.append((ledger.share, int(ledger.done.sum())))
-        paused = ledger.share > 0.3 and len(seen) < 400
-        return WorkerDirective(2, pause=paused)
+        is_late = ledger.share > 0.3
+        if is_late and not at_hand:
+            seen.append((ledger.share, int(ledger.done.sum())))
+        return WorkerDirective(2, pause=is_late and len(seen) < 400)
 
+    monkeypatch.setattr(Worker, "evaluate", noted)
     ThreadExecutor(2).run(evaluator, ledger, monitor)
     assert ledger.is_complete
     waiting = [at for at in seen[:399] if at == seen[398]]
@@ -148,12 +176,16 @@ def test_a_pause_lets_the_batches_at_hand_end_and_settles_them(slow):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_a_stop_settles_what_is_at_hand(slow, threads):
+def test_a_stop_settles_what_is_at_hand(late, threads):
     evaluator = evaluator_of(PRICES, GRID)
     ledger = ledger_of(evaluator)
-    ThreadExecutor(threads).run(
-        evaluator, ledger, lambda ledger: WorkerDirective(threads, stop=ledger.share > 0.3)
-    )
+
+    def monitor(ledger):
+        if ledger.share > 0.3:
+            late.set()
+        return WorkerDirective(threads, stop=late.is_set())
+
+    ThreadExecutor(threads).run(evaluator, ledger, monitor)
     assert 0 < ledger.done.sum() < 46
     assert ledger.share == pytest.approx(evaluator.work[ledger.done].sum() / evaluator.work.sum())
     ledger.check()
@@ -161,7 +193,7 @@ def test_a_stop_settles_what_is_at_hand(slow, threads):
     assert ledger.is_complete
 
 
-def test_a_request_to_settle_before_any_worker_has_started_is_met(slow):
+def test_a_request_to_settle_before_any_worker_has_started_is_met(late):
     evaluator = evaluator_of(PRICES, GRID)
     seen = []
 
@@ -169,16 +201,19 @@ def test_a_request_to_settle_before_any_worker_has_started_is_met(slow):
         if not seen:
             ledger.request_settlement()
         seen.append((len(ledger.settled_by), ledger.share))
+        if seen[-1][0] == 2:
+            late.set()
         return WorkerDirective(2)
 
     ThreadExecutor(2).run(evaluator, ledger_of(evaluator), monitor)
     assert min(share for settled, share in seen if settled == 2) < 0.9
 
 
-def test_an_interrupt_while_workers_are_started(slow, monkeypatch):
+def test_an_interrupt_while_workers_are_started(late, monkeypatch):
     class Pool(threads_module.ThreadPoolExecutor):
         def submit(self, *arguments, **keywords):
             super().submit(*arguments, **keywords)
+            threading.Timer(0.2, late.set).start()  # the last cells come long after it
             raise KeyboardInterrupt
 
     monkeypatch.setattr(threads_module, "ThreadPoolExecutor", Pool)
@@ -257,25 +292,32 @@ def test_a_tally_that_is_lost_has_surpassed_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("raiser", ["worker", "monitor"])
-def test_an_error_keeps_what_others_have_done(slow, monkeypatch, raiser):
+def test_an_error_keeps_what_others_have_done(late, monkeypatch, raiser):
     evaluator = evaluator_of(PRICES, GRID)
-    ledger, names, evaluate = ledger_of(evaluator), [], Worker.evaluate
+    ledger, names, evaluate = ledger_of(evaluator), set(), Worker.evaluate
+    are_several = threading.Event()
 
     def fails(worker, batch):
-        names.append(threading.get_ident())
+        names.add(threading.get_ident())
+        if len(names) > 1:
+            are_several.set()
+        if batch[0] >= 30:
+            assert are_several.wait(60)
         if raiser == "worker" and batch[0] == 30:
+            late.set()
             raise ZeroDivisionError
         return evaluate(worker, batch)
 
     def monitor(ledger):
         if raiser == "monitor" and ledger.share > 0.5:
+            late.set()
             raise ZeroDivisionError
         return WorkerDirective(3)
 
     monkeypatch.setattr(Worker, "evaluate", fails)
     with pytest.raises(ZeroDivisionError):
         ThreadExecutor(3).run(evaluator, ledger, monitor)
-    assert len(set(names)) > 1 and 0 < ledger.done.sum() < 46
+    assert len(names) > 1 and 0 < ledger.done.sum() < 46
     assert not ledger.done[30 if raiser == "worker" else 45]
     ledger.check()
 

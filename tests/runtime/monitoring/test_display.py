@@ -2,7 +2,6 @@
 
 import io
 import math
-import time
 
 import pytest
 from helpers.statuses import FULL, MANY, STATUS
@@ -14,15 +13,18 @@ from qmac.runtime.monitoring.status import Status
 
 
 def test_lines(monkeypatch):
-    monkeypatch.setattr(display, "LINE_SECONDS", 0.05)
+    now = [100.0]
+    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
     stream = io.StringIO()
     with ProgressLines("{:+.1%}".format, stream) as listener:
+        now[0] += 0.9 * display.LINE_SECONDS
         listener(STATUS)  # nothing yet: most runs are over before the first line
         assert stream.getvalue() == ""
-        time.sleep(0.06)
+        now[0] += 0.2 * display.LINE_SECONDS
         listener(STATUS)
+        now[0] += 0.9 * display.LINE_SECONDS
         listener(STATUS)
-        time.sleep(0.06)
+        now[0] += 0.2 * display.LINE_SECONDS
         listener(Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "best": math.nan})))
     first, second = stream.getvalue().splitlines()
     assert first.startswith(" 25.0%  500 of 2,000  best +25.0%  15 s left  0.00 million/s")

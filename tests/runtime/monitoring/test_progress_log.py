@@ -2,6 +2,7 @@
 
 import json
 import math
+import queue
 import threading
 import time
 
@@ -53,11 +54,13 @@ def test_why_a_run_pauses_is_logged(log, path):
 
 
 def test_log_writes_a_line_every_few_seconds(log, path, monkeypatch):
-    monkeypatch.setattr(progress_log, "LINE_SECONDS", 0.05)
+    now = [100.0]
+    monkeypatch.setattr(progress_log.time, "monotonic", lambda: now[0])
     for _ in range(5):
         log(STATUS)
+        now[0] += 0.2 * progress_log.LINE_SECONDS
     assert len(lines(path)) == 1
-    time.sleep(0.06)
+    now[0] += 0.1 * progress_log.LINE_SECONDS
     log(Status(**(STATUS.__dict__ | {"best": math.nan, "rate": math.inf})))
     log.write({"state": "finished"})
     first, second, third = lines(path)
@@ -116,20 +119,24 @@ def never(status):
 def test_follow_until_it_ends(log, path, monkeypatch):
     monkeypatch.setattr(progress_log, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(progress_log, "LINE_SECONDS", 0.0)
-    seen = []
+    seen, shown = [], queue.SimpleQueue()
 
     def run():
         for done in (500, 1000, 2000):
             log(Status(**(STATUS.__dict__ | {"done": done})))
-            time.sleep(0.1)
+            shown.get(timeout=60)
         log.write({"state": "stopped at 50.0%: max_time"})
+
+    def listen(status):
+        seen.append(status)
+        shown.put(status)
 
     runner = threading.Thread(target=run)
     runner.start()
-    assert follow(path, seen.append) == "stopped at 50.0%: max_time"
+    assert follow(path, listen) == "stopped at 50.0%: max_time"
     runner.join()
     assert (
-        {status.done for status in seen} >= {1000, 2000}
+        [status.done for status in seen] == [500, 1000, 2000]
         and seen[-1].name == "SPY"
         and seen[-1].limit == 2**30
     )
