@@ -2,11 +2,19 @@
 
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from qmac import errors
-from qmac.errors import printable, printable_lines, shell_quote, suggestion, warn
+from qmac.errors import (
+    collect_warnings,
+    printable,
+    printable_lines,
+    shell_quote,
+    suggestion,
+    warn,
+)
 
 KNOWN = ("total_return", "sharpe_ratio", "Win_Rate")
 
@@ -73,3 +81,18 @@ def test_a_quoted_word_is_printable_and_the_same_to_a_shell(word):
     quoted = shell_quote(word)
     done = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, check=True)
     assert quoted.isprintable() and done.stdout == word.encode("utf-8", "surrogateescape")
+
+
+def test_warnings_are_collected_for_one_thread_alone():
+    def warn_elsewhere():
+        with pytest.warns(UserWarning, match="elsewhere"):
+            warn("elsewhere")
+
+    with collect_warnings() as texts:
+        warn("a")
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(warn_elsewhere).result()
+    assert texts == ["a"]
+    with pytest.warns(UserWarning, match="again"):
+        warn("again")
+    assert texts == ["a"]

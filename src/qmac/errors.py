@@ -30,7 +30,9 @@ from __future__ import annotations
 import difflib
 import shlex
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class QmacError(Exception):
@@ -252,4 +254,30 @@ def warn(message: object, category: type[Warning] = UserWarning, stacklevel: int
     stacklevel : int, default 1
         Whose line is named: 1 for that of the caller, as in ``warnings.warn``.
     """
-    warnings.warn(printable(message), category, stacklevel=stacklevel + 1)
+    collected = _COLLECTED.get()
+    if collected is None:
+        warnings.warn(printable(message), category, stacklevel=stacklevel + 1)
+    else:
+        collected.append(printable(message))
+
+
+_COLLECTED: ContextVar[list[str] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collect_warnings() -> Iterator[list[str]]:
+    """Collect what this thread warns of, to issue it elsewhere.
+
+    ``warnings.catch_warnings`` is one for all threads.
+
+    Yields
+    ------
+    list of str
+        Texts of the warnings so far, in order.
+    """
+    texts: list[str] = []
+    token = _COLLECTED.set(texts)
+    try:
+        yield texts
+    finally:
+        _COLLECTED.reset(token)

@@ -398,3 +398,21 @@ def test_a_stop_brings_home_the_parts_that_are_done():
     executor.run_parts(queue, Counting(0.05), monitor)
     assert 9 <= queue.swept < 80
     assert seen[-1] <= queue.swept + 2
+
+
+class Doubling(Counting):
+    """Doubles what comes with a part."""
+
+    def compute(self, part, stop, packed=b""):
+        return float(packed) * 2
+
+
+def test_what_a_part_needs_comes_with_its_lease_whichever_node_has_it():
+    faults, turns = {2: "gone"}, itertools.count(1)
+    executor = LocalClusterExecutor(3, fault=lambda name, lease: faults.get(next(turns)))
+    queue = build_queue(most=None)
+    executor.run_parts(
+        queue, Doubling(), lambda _: WorkerDirective(1), lambda part: str(part.number).encode()
+    )
+    assert queue.values == {name: [2.0 * number for number in range(40)] for name in "ab"}
+    assert executor.local.created == 3 + 1

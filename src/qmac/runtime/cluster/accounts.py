@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.errors import InternalError, Stopped
 from qmac.runtime.cluster.leases import Leases, LeaseTerms
-from qmac.runtime.cluster.messages import Accept
+from qmac.runtime.cluster.messages import Accept, Grant
 from qmac.runtime.cluster.part_sweeper import PartLayout
 from qmac.runtime.cluster.payloads import CellPayload, PartPayload, Payload
 from qmac.runtime.execution.ledger import Batch, Ledger
-from qmac.runtime.execution.parts import PartQueue, PartWork
+from qmac.runtime.execution.parts import Part, PartQueue, PartWork
 
 PART_LEASE_SECONDS = 2.0
 """Of a lease of parts. What a sequence needs no more is known sooner, and less is lost with a
 driver; leases follow each other on a node without a gap, so short ones cost little."""
+PACKED_LEASE_SECONDS = 0.5
+"""Of a lease of parts with inputs: these and the results of a few leases lie in memory."""
 
 
 class Account(Protocol):
@@ -30,6 +31,8 @@ class Account(Protocol):
         """What each node is sent once."""
 
     def build_leases(self) -> Leases: ...
+
+    def load(self, action: Grant, /) -> Grant: ...
 
     def settle(self, action: Accept, /) -> list[Batch]: ...
 
@@ -62,6 +65,21 @@ class CellAccount:
             None of them is out.
         """
         return Leases(self._ledger.work, self._ledger.done)
+
+    def load(self, action: Grant) -> Grant:
+        """Return a lease as it is: nodes have all that they need.
+
+        Parameters
+        ----------
+        action : Grant
+            The lease.
+
+        Returns
+        -------
+        Grant
+            The same.
+        """
+        return action
 
     def settle(self, action: Accept) -> list[Batch]:
         """Count a result.
@@ -114,14 +132,19 @@ class PartAccount:
         Does parts, and can be sent.
     queue : PartQueue
         Which parts are done.
+    pack : callable, optional
+        Returns what a part needs beside the work, which is sent with its lease.
     """
 
-    def __init__(self, work: PartWork, queue: PartQueue) -> None:
+    def __init__(
+        self, work: PartWork, queue: PartQueue, pack: Callable[[Part], bytes] | None = None
+    ) -> None:
         self._layout = PartLayout(dict(queue.counts))
         self.payload: Payload = PartPayload(work, self._layout)
         self._most_seconds = work.most_seconds
         self._queue = queue
         self._ended = queue.ended
+        self._pack = pack
 
     def build_leases(self) -> Leases:
         """Return the leases of what is left.
@@ -133,8 +156,28 @@ class PartAccount:
         """
         layout = self._layout
         is_done = [not self._queue.is_open(layout.find_part(k)) for k in range(layout.size)]
-        terms = LeaseTerms(PART_LEASE_SECONDS, self._most_seconds, fills_threads=True)
+        seconds = PART_LEASE_SECONDS if self._pack is None else PACKED_LEASE_SECONDS
+        terms = LeaseTerms(seconds, self._most_seconds, fills_threads=True)
         return Leases(np.ones(layout.size, np.int64), np.array(is_done), layout.starts, terms)
+
+    def load(self, action: Grant) -> Grant:
+        """Return a lease with what its parts need.
+
+        Parameters
+        ----------
+        action : Grant
+            The lease.
+
+        Returns
+        -------
+        Grant
+            With inputs, if parts need any.
+        """
+        if self._pack is None:
+            return action
+        lease = action.lease
+        parts = map(self._layout.find_part, range(lease.first, lease.last))
+        return Grant(replace(lease, inputs=tuple(map(self._pack, parts))))
 
     def settle(self, action: Accept) -> list[Batch]:
         """Count values.
@@ -152,16 +195,12 @@ class PartAccount:
         Raises
         ------
         InternalError
-            If a value is missing, or is no number.
+            If a value is missing, or is none.
         """
         for place in (place for batch in action.cells for place in range(*batch)):
-            value = action.result.values.get(place)
-            if type(value) is not float or math.isnan(value):
-                raise InternalError(
-                    f"node {action.lease.node} sent {value!r} for "
-                    f"{self._layout.find_part(place)}, which is no number."
-                )
-            self._queue.record(self._layout.find_part(place), value)
+            part, value = self._layout.find_part(place), action.result.values.get(place)
+            self._queue.check(part, value, action.lease.node)
+            self._queue.record(part, value)
         ended = self._queue.ended - self._ended
         self._ended |= ended
         return [self._layout.find_span(sequence) for sequence in ended]
@@ -177,7 +216,7 @@ class PartAccount:
         self._queue.swept_elsewhere = work
 
     def conclude(self, failed: Mapping[int, str]) -> None:
-        """Check that no part was given up that is needed.
+        """Give up what failed on every node.
 
         Parameters
         ----------
@@ -187,12 +226,8 @@ class PartAccount:
         Raises
         ------
         Stopped
-            If one was.
+            If it is needed.
         """
         self._queue.swept_elsewhere = 0
         for place, why in failed.items():
-            part = self._layout.find_part(place)
-            raise Stopped(
-                f"part {part.number} of {part.sequence} failed on every node "
-                f"({why.removesuffix('.')}). Run it on threads, or on other nodes."
-            )
+            self._queue.give_up(self._layout.find_part(place), why)

@@ -12,13 +12,13 @@ from typing import Any
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.errors import InputError, Stopped, warn
 from qmac.runtime.cluster.accounts import Account, CellAccount, PartAccount
-from qmac.runtime.cluster.messages import Accept, Action, Event, Reject, Tick
+from qmac.runtime.cluster.messages import Accept, Action, Event, Grant, Reject, Tick
 from qmac.runtime.cluster.node import NodeReading
 from qmac.runtime.cluster.payloads import Payload
 from qmac.runtime.execution.directive import PATIENCE_SECONDS, POLL_SECONDS, WorkerDirective
 from qmac.runtime.execution.executor import Monitor, Value
 from qmac.runtime.execution.ledger import Ledger
-from qmac.runtime.execution.parts import PartQueue, PartsMonitor, PartWork
+from qmac.runtime.execution.parts import Part, PartQueue, PartsMonitor, PartWork
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.resources.machine import available_cpus
 
@@ -128,7 +128,13 @@ class ClusterExecutor:
         """
         self._sweep(CellAccount(evaluator, ledger), functools.partial(monitor, ledger))
 
-    def run_parts(self, queue: PartQueue, work: PartWork, monitor: PartsMonitor) -> None:
+    def run_parts(
+        self,
+        queue: PartQueue,
+        work: PartWork,
+        monitor: PartsMonitor,
+        pack: Callable[[Part], bytes] | None = None,
+    ) -> None:
         """Do what is left of a queue, which another thread changes.
 
         Parameters
@@ -139,8 +145,10 @@ class ClusterExecutor:
             Does them; each node is sent it once.
         monitor : callable
             Called about ten times a second, with readings of the nodes.
+        pack : callable, optional
+            Returns what a part needs beside ``work``; it is sent with the lease of the part.
         """
-        self._sweep(PartAccount(work, queue), monitor)
+        self._sweep(PartAccount(work, queue, pack), monitor)
 
     def _sweep(self, account: Account, monitor: Callable[..., WorkerDirective]) -> None:
         """Sweep; the calling thread waits and calls the monitor, with readings of the nodes."""
@@ -225,6 +233,8 @@ class ClusterSweep:
             for first, last in self._account.settle(action):
                 for drop in self.leases.waive(first, last):
                     self._nodes.do(drop)
+        elif isinstance(action, Grant):
+            self._nodes.do(self._account.load(action))
         elif not isinstance(action, Reject):
             self._nodes.do(action)
 

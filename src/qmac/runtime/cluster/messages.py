@@ -28,6 +28,8 @@ class Lease:
     last: int
     again: bool = False
     """Whether they were leased before."""
+    inputs: tuple[bytes, ...] | None = field(default=None, compare=False, repr=False)
+    """What each part needs beside the payload, if anything."""
 
 
 # -- events

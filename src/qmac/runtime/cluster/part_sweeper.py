@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -93,7 +94,7 @@ class PartResult:
     """Places of the parts that are done."""
     seconds: float
     """That the threads of the node took for it."""
-    values: dict[int, float]
+    values: dict[int, Any]
     """By place."""
 
 
@@ -105,9 +106,14 @@ class _OpenLease:
     stop: np.ndarray = field(default_factory=lambda: np.zeros(1, np.uint8))
     ended: float | None = None
     """When no more parts of it are to begin."""
-    values: dict[int, float] = field(default_factory=dict)
+    values: dict[int, Any] = field(default_factory=dict)
     seconds: float = 0.0
     """Of all threads."""
+
+    def find_inputs(self, place: int) -> tuple[bytes, ...]:
+        """Return what came with the lease for a part, if anything."""
+        inputs = self.lease.inputs
+        return () if inputs is None else (inputs[place - self.lease.first],)
 
     def end(self) -> None:
         """Begin no more parts."""
@@ -248,7 +254,7 @@ class PartSweeper:
                 futures.append(self._pool.submit(self._do, current, place))
             pending = set(futures)
             while pending:
-                _, pending = wait(pending, POLL_SECONDS, FIRST_COMPLETED)
+                _, pending = wait(pending, POLL_SECONDS)
                 self._follow(self._direct(), current)
         finally:
             current.end()
@@ -277,9 +283,11 @@ class PartSweeper:
                 return
             self._busy += 1
         began = time.perf_counter()
-        value: float | None = None
+        value: Any = None
+        compute: Callable[..., Any] = self._work.compute
+        part, inputs = self._layout.find_part(place), current.find_inputs(place)
         try:
-            value = self._work.compute(self._layout.find_part(place), current.stop)
+            value = compute(part, current.stop, *inputs)
         except BaseException:
             current.end()  # the whole lease fails
             raise

@@ -7,13 +7,15 @@ comes after the last one that counts is as if it had never been done.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from qmac.errors import InternalError, Stopped
 from qmac.runtime.execution.directive import PATIENCE_SECONDS, POLL_SECONDS, WorkerDirective
 from qmac.runtime.resources.machine import release_freed_memory
 
@@ -38,7 +40,7 @@ there are nodes."""
 class PartWork(Protocol):
     """What does parts. Pickled, it is all that another machine needs to do the same."""
 
-    def compute(self, part: Part, stop: np.ndarray, /) -> float | None: ...
+    def compute(self, part: Part, stop: np.ndarray, /) -> Any: ...
 
     @property
     def thread_bytes(self) -> int:
@@ -182,7 +184,47 @@ class PartQueue:
         number, _, name = min(numbers)
         return Part(name, number)
 
-    def record(self, part: Part, value: float | None) -> None:
+    def check(self, part: Part, value: Any, node: str) -> None:
+        """Check a value that another machine has sent.
+
+        Parameters
+        ----------
+        part : Part
+            What it is of.
+        value : object
+            What arrived; None if nothing did.
+        node : str
+            The machine.
+
+        Raises
+        ------
+        InternalError
+            If it is no number.
+        """
+        if type(value) is not float or math.isnan(value):
+            raise InternalError(f"node {node} sent {value!r} for {part}, which is no number.")
+
+    def give_up(self, part: Part, why: str) -> None:
+        """End the run: a part is needed that failed on every node.
+
+        Parameters
+        ----------
+        part : Part
+            Its name.
+        why : str
+            The last error.
+
+        Raises
+        ------
+        Stopped
+            Always.
+        """
+        raise Stopped(
+            f"part {part.number} of {part.sequence} failed on every node "
+            f"({why.removesuffix('.')}). Run it on threads, or on other nodes."
+        )
+
+    def record(self, part: Part, value: Any) -> None:
         """Take the value of a part, and count what can be counted.
 
         Parameters
