@@ -137,7 +137,7 @@ LUCK = {
     "limits": LIMITS,
     "executor": OPTIONAL,
 }
-TRIES = ("resamples", "seed", "threads", "progress", "out", "limits")
+TRIES = ("resamples", "seed", "threads", "progress", "out", "limits", "executor")
 """Arguments that ``Result.tries`` shares with ``Result.luck``."""
 FORWARD = sorted(REQUEST.keys() - {"top", "save_grid"})
 """Arguments that ``walk_forward`` shares with ``optimize``."""

@@ -11,7 +11,9 @@ from qmac.errors import OptionError, PricesError, ResultError, Stopped
 from qmac.robustness.resample_sweep import ResampleSweep
 from qmac.robustness.resampling import Resampler
 from qmac.robustness.sharpe import solve_tries
-from qmac.robustness.tries import tries
+from qmac.robustness.symbol_answers import Means
+from qmac.robustness.tries import count_each, tries
+from qmac.runtime.execution.threads import ThreadExecutor
 
 PRICES = qmac.Prices.of(frame(series("random", 300, 4)), "SPY")
 GRID = qmac.Grid(windows=(2, 3, 5, 8, 13, 21, 34, 40, 50, 60, 70, 80))
@@ -69,6 +71,48 @@ def test_a_run_directory_has_it(tmp_path, answer, monkeypatch):
     monkeypatch.setattr(ResampleSweep, "compute_score", None)  # nothing is swept again
     again = qmac.load(path).tries(out=path)
     assert (again.digest, again.elapsed) == (first.digest, first.elapsed)
+
+
+def test_what_is_swept_is_not_swept_again(tmp_path, answer, monkeypatch):
+    """After an interruption, and with more random markets, the same call goes on."""
+    path, swept = tmp_path / "run", []
+    result = qmac.optimize(PRICES, GRID, objective=SHARPE, top=3, out=path)
+    compute = ResampleSweep.compute_score
+
+    def count(sweep, part, stop):
+        swept.append(part)
+        return compute(sweep, part, stop)
+
+    def interrupt(status):
+        if status.done >= 8 * GRID.size:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ResampleSweep, "compute_score", count)
+    with pytest.raises(KeyboardInterrupt):
+        result.tries(out=path, progress=interrupt)
+    assert len(swept) >= 8
+    assert result.tries(out=path).digest == answer.digest and len(swept) == 25
+    more = result.tries(30, out=path)
+    assert len(swept) == 30 and more.values[:25].tolist() == answer.values.tolist()
+    assert result.tries(5, seed=2, out=path).seed == 2  # another seed, another file
+    assert result.tries(30, out=path).digest == more.digest and len(swept) == 35
+
+
+def test_any_executor_sweeps(result, answer):
+    assert result.tries(executor=ThreadExecutor(2)).digest == answer.digest
+    with pytest.raises(OptionError, match="executor"):
+        tries(result, executor=3)
+
+
+def test_many_symbols(result, tmp_path):
+    results = qmac.optimize_many(
+        {"SPY": PRICES, "few": PRICES.tail(90)}, GRID, objective=SHARPE, top=1
+    )
+    limits, executor = qmac.Limits(), ThreadExecutor(1)
+    answers = count_each(results, 5, 1, Means(None, limits, executor, None))
+    assert answers["SPY"].values.tolist() == tries(result, 5).values.tolist()
+    assert [entry["name"] for entry in answers.summary()["tries"]] == list(answers)
+    assert len(answers.sentences) == len(answers) and repr(answers).startswith("ManyTries(")
 
 
 def test_progress_and_limits(result):

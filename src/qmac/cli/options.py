@@ -35,7 +35,7 @@ WINDOW_ROLES = ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
 """``strategy.grid.ROLES``, which needs NumPy."""
 OPTIMIZE_ONLY = ("out", "save_grid", "dry_run", "rows", "rank_by")
 """Keys of a job file that other commands than ``optimize`` ignore."""
-LUCK_ONLY = ("resamples", "nulls", "stop_after", "seed", "tried")
+LUCK_ONLY = ("resamples", "nulls", "stop_after", "seed", "tried", "tries")
 """Keys of a job file that other commands than ``luck`` ignore."""
 WALK_ONLY = ("train", "test", "holdout", "anchored", "gap")
 """Keys of a job file that other commands than ``walk-forward`` ignore."""

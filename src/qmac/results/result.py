@@ -409,6 +409,7 @@ class Result:
         progress: Listener | None = None,
         out: str | Path | None = None,
         limits: Limits | None = None,
+        executor: Executor | None = None,
     ) -> Any:
         """Return how many independent tries the search is worth.
 
@@ -428,9 +429,13 @@ class Result:
             Called about ten times a second with a ``Status``.
         out : str or Path, optional
             Directory of the run that has the result: the answer is written there, where reports
-            find it, and read from there the next time.
+            find it, and read from there the next time. The same call goes on after an
+            interruption, or with more random markets.
         limits : Limits, optional
             Limits of memory, CPUs, disk and time; ``Limits()`` by default.
+        executor : Executor, optional
+            Where random markets are swept, such as ``RayExecutor``; threads of this process by
+            default.
 
         Returns
         -------
@@ -453,6 +458,7 @@ class Result:
             progress=progress,
             out=out,
             limits=limits,
+            executor=executor,
         )
 
     def plot_map(self, rows: str, columns: str, stat: str = "max") -> Any:

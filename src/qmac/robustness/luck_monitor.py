@@ -9,7 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from qmac.errors import Stopped
-from qmac.robustness.luck_store import LuckStore
+from qmac.robustness.record_store import RecordStore
+from qmac.runs.records import Record
 from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.parts import PartQueue
 from qmac.runtime.monitoring.status import Listener, Status
@@ -27,7 +28,7 @@ class LuckMonitor:
         Combinations of the grid.
     queue : PartQueue
         What is done.
-    store : LuckStore
+    store : RecordStore
         Where it is written.
     governor : Governor
         Decides how many threads work, and whether the run ends.
@@ -42,7 +43,7 @@ class LuckMonitor:
         name: str,
         size: int,
         queue: PartQueue,
-        store: LuckStore,
+        store: RecordStore[Record],
         governor: Governor,
         listener: Listener | None,
         threads: int,

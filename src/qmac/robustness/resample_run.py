@@ -15,7 +15,7 @@ from qmac.jobs.memory_model import (
 from qmac.jobs.waiting import Patience
 from qmac.results.result import Result
 from qmac.robustness.luck_monitor import LuckMonitor
-from qmac.robustness.luck_store import LuckStore
+from qmac.robustness.record_store import RecordStore
 from qmac.robustness.resample_sweep import RandomMarkets
 from qmac.runs.header import Identity, prices_checksum
 from qmac.runs.records import Record
@@ -110,7 +110,7 @@ class ResampleRun:
     name: str
     """Symbol."""
     markets: RandomMarkets
-    store: LuckStore
+    store: RecordStore[Record]
     """Takes each score."""
     limits: Limits
     executor: Executor

@@ -1,4 +1,10 @@
-"""Where the number of tries of a run is written: ``DIR/luck/SPY/tries.json``, beside its luck."""
+"""Where the number of tries of a run is written, beside its luck.
+
+::
+
+    DIR/luck/SPY/tries-1.jsonl   a line for each random market of seed 1
+                 tries.json      what they say, written whole once it is known
+"""
 
 from __future__ import annotations
 
@@ -10,10 +16,12 @@ from qmac.errors import ResultError
 from qmac.results.reader import TRIES
 from qmac.robustness.answer_file import write_answer
 from qmac.robustness.luck_store import describe_question, find_task
+from qmac.robustness.record_store import MemoryRecords, RecordDirectory, RecordStore
 from qmac.robustness.resampling import DRIFTLESS
 from qmac.robustness.tries_answer import Tries, read_tries
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import Identity
+from qmac.runs.records import RESAMPLES, Record, RecordFile
 from qmac.runs.tasks import Task
 from qmac.storage.files import look_up, make_directories, resolve_typed
 from qmac.storage.json_text import compute_checksum
@@ -37,8 +45,42 @@ def compute_question(identity: Identity, seed: int, resamples: int) -> str:
     str
         Hexadecimal digits.
     """
-    question: dict[str, Any] = describe_question(identity, seed)
-    return compute_checksum(question | {"markets": DRIFTLESS, "resamples": resamples})
+    return compute_checksum(_describe_markets(identity, seed) | {"resamples": resamples})
+
+
+def _describe_markets(identity: Identity, seed: int) -> dict[str, Any]:
+    """Return everything that the best scores of random markets without drift follow from."""
+    return describe_question(identity, seed) | {"markets": DRIFTLESS}
+
+
+def build_store(out: Path | None, identity: Identity, seed: int) -> RecordStore[Record]:
+    """Return where the scores of random markets go; nothing is written yet.
+
+    Parameters
+    ----------
+    out : Path or None
+        Directory of the run; None for memory.
+    identity : Identity
+        Request, kernels and prices of the result.
+    seed : int
+        Of the random words; each has a file of its own.
+
+    Returns
+    -------
+    RecordStore
+        One for memory or for the directory.
+
+    Raises
+    ------
+    ResultError
+        If the directory is not that of the run.
+    """
+    if out is None:
+        return MemoryRecords[Record]()
+    run, folder = _find_folder(out, identity)
+    question = _describe_markets(identity, seed)
+    records = RecordFile(folder / f"tries-{seed}.jsonl", question, RESAMPLES)
+    return RecordDirectory(run.path, records, run)
 
 
 def find_file(out: Path, identity: Identity) -> Path:
@@ -61,11 +103,16 @@ def find_file(out: Path, identity: Identity) -> Path:
     ResultError
         If the directory is not that of the run.
     """
+    return _find_folder(out, identity)[1] / TRIES
+
+
+def _find_folder(out: Path, identity: Identity) -> tuple[RunDirectory, Path]:
+    """Return the run in a directory, and the folder of a result's answers in it."""
     try:
         run = RunDirectory.open(resolve_typed(out).absolute())
     except OSError as error:
         raise describe_refusal(out, error) from None
-    return run.luck(find_task(run, identity)) / TRIES
+    return run, run.luck(find_task(run, identity))
 
 
 def read_same(path: Path, question: str) -> Tries | None:

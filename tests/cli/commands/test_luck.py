@@ -158,6 +158,25 @@ def test_how_to_go_on_is_said_only_where_it_can(run, tmp_path):
     assert again.returncode == 0 and note not in again.stderr and "saved in" in again.stdout
 
 
+def test_tries_are_counted(run):
+    expected = qmac.load(run).tries(9)
+    done = inside("luck", run, "--tries", "--resamples", 9)
+    assert done.returncode == 0, done.stderr
+    assert expected.sentences[0] in " ".join(done.stdout.split())
+    assert f"goes on with: qmac luck {run} --tries --resamples 9\n" in done.stderr
+    file = run / "luck" / SYMBOL / "tries.json"
+    assert qmac.load(file).digest == expected.digest
+    again = inside("luck", run, "--tries", "--resamples", 9, "--json")
+    assert json.loads(again.stdout)["tries"]["values"] == expected.values.tolist()
+    assert "independent tries" in " ".join(inside("show", file).stdout.split())
+    estimated = json.loads(inside("luck", run, "--tries", "--dry-run", "--json").stdout)
+    assert estimated["resamples"] == 25
+    for option in (("--tried", 3), ("--nulls", "mirror"), ("--stop-after", "never")):
+        done = inside("luck", run, "--tries", *option)
+        assert done.returncode == 2 and f"{option[0]} is about p" in done.stderr
+    assert "at least 5" in inside("luck", run, "--tries", "--resamples", 4).stderr
+
+
 def test_many_symbols(tmp_path):
     data, path = tmp_path / "data", tmp_path / "many"
     data.mkdir()
@@ -173,6 +192,9 @@ def test_many_symbols(tmp_path):
     assert [entry["name"] for entry in answer["luck"]] == ["AAA", "b c"]
     one = json.loads(inside("luck", path, *FEW, "--json", "--symbol", "b c").stdout)
     assert one["luck"]["digest"] == answer["luck"][1]["digest"]
+    tries = json.loads(inside("luck", path, "--tries", "--resamples", 5, "--json").stdout)
+    assert [entry["name"] for entry in tries["tries"]] == ["AAA", "b c"]
+    assert "of b c is worth" in inside("luck", path, "--tries", "--resamples", 5).stdout
     lines = [line for line in inside("show", path).stdout.splitlines() if "is it luck" in line]
     assert len(lines) == 2 and "AAA: p " in lines[0]
     assert inside("luck", path, *FEW, "--symbol", "AAB").returncode == 2

@@ -63,7 +63,7 @@ def test_measured_tries_are_on_the_page(tmp_path):
     result = qmac.optimize(prices, grid, objective="sharpe_ratio", top=3, out=path)
     result.luck(19, out=path)
     report(path)
-    assert "tries(out=" in (path / "report.html").read_text()
+    assert f"qmac luck {path} --tries" in (path / "report.html").read_text()
     result.tries(5, out=path)
     report(path)
     assert "tries as measured" in (path / "report.html").read_text()

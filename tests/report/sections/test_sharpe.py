@@ -84,8 +84,8 @@ def test_a_page_has_it_beside_luck(result, tries):
 
 def test_a_page_says_how_tries_are_measured(result):
     assert describe_tries("", "") == "result.report(path, luck=result.luck(), tries=result.tries())"
-    assert describe_tries("a b", "") == "qmac.load('a b').tries(out='a b')"
-    assert describe_tries("runs", "SPY") == "qmac.load('runs')['SPY'].tries(out='runs')"
+    assert describe_tries("a b", "") == "qmac luck 'a b' --tries"
+    assert describe_tries("runs", "SPY") == "qmac luck runs --symbol SPY --tries"
     report = build_report(result, result.luck(19), "runs")
-    assert report.sharpe.command == "qmac.load('runs').tries(out='runs')"
-    assert "tries(out=" in render_report(report)
+    assert report.sharpe.command == "qmac luck runs --tries"
+    assert "<code>qmac luck runs --tries</code>" in render_report(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -49,10 +50,13 @@ PANEL = "Random markets"
 LUCK = {
     "resamples": CommandOption(
         Annotated[
-            int,
-            typer.Option(help="Random markets of each null, at most.", rich_help_panel=PANEL),
+            int | None,
+            typer.Option(
+                help="Random markets of each null, at most.",
+                show_default="199, or 25 with --tries",
+                rich_help_panel=PANEL,
+            ),
         ],
-        199,
     ),
     "nulls": CommandOption(
         Annotated[
@@ -90,8 +94,22 @@ LUCK = {
         ],
         1,
     ),
+    "tries": CommandOption(
+        Annotated[
+            bool,
+            typer.Option(
+                "--tries",
+                help="Count how many independent tries the grid is worth instead, on random "
+                "markets without drift: small print of a report.",
+                rich_help_panel=PANEL,
+            ),
+        ],
+        False,
+    ),
 }
 """How random markets are drawn and counted."""
+OF_P = ("nulls", "stop_after", "tried")
+"""Options that do not go with ``tries``."""
 
 
 class LuckOptions(NamedTuple):
@@ -101,29 +119,55 @@ class LuckOptions(NamedTuple):
     """The ``Plan``."""
     words: list[str]
     """Words of the command line that set them; none for a default."""
+    counts_tries: bool
+    """Whether tries are counted, in place of p."""
 
     @property
     def arguments(self) -> dict[str, Any]:
         """Arguments of ``qmac.luck``."""
-        return {name: getattr(self.plan, name) for name in LUCK}
+        return dataclasses.asdict(self.plan)
 
 
-def _build_luck_options(**values: Any) -> LuckOptions:
+def _build_luck_options(*, tries: bool, **values: Any) -> LuckOptions:
+    words = ["--tries"] if tries else []
+    for name, value in values.items():
+        if value != LUCK[name].default:
+            if tries and name in OF_P:
+                raise OptionError(
+                    f"{_name_flag(name)} is about p, and --tries counts tries in its place. Leave "
+                    "one of them out."
+                )
+            words += [_name_flag(name), str(value)]
+    plan = _build_tries_plan(values) if tries else _build_plan(values)
+    return LuckOptions(plan, words, tries)
+
+
+def _build_plan(values: dict[str, Any]) -> Any:
+    """Return how random markets are drawn, and counted for p."""
+    from qmac.robustness.luck import RESAMPLES, Plan
+
+    stop_after, nulls, resamples = (values[name] for name in ("stop_after", "nulls", "resamples"))
+    changes = {
+        "resamples": RESAMPLES if resamples is None else resamples,
+        "nulls": [name.strip() for name in nulls.split(",")],
+        "stop_after": None if stop_after == NEVER else _read_count(stop_after),
+    }
+    return Plan.check(**values | changes)
+
+
+def _build_tries_plan(values: dict[str, Any]) -> Any:
+    """Return how random markets without drift are drawn."""
     from qmac.robustness.luck import Plan
+    from qmac.robustness.resampling import DRIFTLESS
+    from qmac.robustness.tries import RESAMPLES, check_counts
 
-    stop_after, nulls = values["stop_after"], values["nulls"]
-    plan = Plan.check(
-        **values
-        | {
-            "nulls": [name.strip() for name in nulls.split(",")],
-            "stop_after": None if stop_after == NEVER else _read_count(stop_after),
-        }
-    )
-    words = []
-    for name, option in LUCK.items():
-        if values[name] != option.default:
-            words += [f"--{name.replace('_', '-')}", str(values[name])]
-    return LuckOptions(plan, words)
+    resamples = RESAMPLES if values["resamples"] is None else values["resamples"]
+    resamples, seed = check_counts(resamples, values["seed"])
+    return Plan(resamples, (DRIFTLESS,), None, seed, 1)
+
+
+def _name_flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _read_count(text: str) -> int:
@@ -191,6 +235,8 @@ def luck(  # noqa: PLR0913, one parameter for each option
     Example: qmac luck runs/first
 
     Example: qmac luck --sample --windows 2:252:5 --resamples 999
+
+    Example: qmac luck runs/first --tries
     """
     directory = find_directory(options)
     if directory is None and prices_file is not None:
@@ -200,7 +246,7 @@ def luck(  # noqa: PLR0913, one parameter for each option
         refuse_job_options(context, directory, () if prices_file is None else READING)
     if dry_run:
         job = build_job(options, directory, symbol, prices_file)
-        _print_estimate(job, luck_options.plan, limits, as_json=as_json)
+        _print_estimate(job, luck_options, limits, as_json=as_json)
         return
     if directory is not None:
         work = _open_directory(directory, options, luck_options.plan, symbol, prices_file, out)
@@ -306,6 +352,8 @@ def _judge(
     from qmac.robustness.luck import luck
     from qmac.robustness.lucks import luck_of_each
 
+    if options.counts_tries:
+        return _count_tries(results, place, options.plan, limits, listener, executor)
     arguments = options.arguments | {
         "progress": listener,
         "out": place,
@@ -316,6 +364,27 @@ def _judge(
         return luck_of_each(results, **arguments)
     (result,) = results.values()
     return luck(result, **arguments)
+
+
+def _count_tries(
+    results: Any,
+    place: Path | None,
+    plan: Any,
+    limits: qmac.Limits,
+    listener: Any,
+    executor: Any,
+) -> Any:
+    """Return how many tries the search of one symbol is worth, or those of many."""
+    from qmac.jobs.runner import count_threads
+    from qmac.robustness.symbol_answers import Means
+    from qmac.robustness.tries import TriesSearch, count_each
+    from qmac.runtime.execution.threads import ThreadExecutor
+
+    means = Means(place, limits, executor or ThreadExecutor(count_threads(limits)), listener)
+    if not results.is_single:
+        return count_each(results, plan.resamples, plan.seed, means)
+    (result,) = results.values()
+    return TriesSearch.prepare(result, plan.resamples, plan.seed).run(*means)
 
 
 def _print_answer(answer: Any, results: Any, work: _Work, *, as_json: bool) -> None:
@@ -332,7 +401,7 @@ def print_answer(answer: Any, *, as_json: bool) -> None:
 
     Parameters
     ----------
-    answer : Luck, Lucks, Tries or TriesOfSymbols
+    answer : Luck, Lucks, Tries or ManyTries
         The answer.
     as_json : bool
         Whether to print one JSON object.
@@ -340,11 +409,12 @@ def print_answer(answer: Any, *, as_json: bool) -> None:
     from qmac.report.terminal.luck import show_luck, show_lucks, show_tries
     from qmac.robustness.luck_answer import Luck
     from qmac.robustness.lucks import Lucks
+    from qmac.robustness.symbol_answers import SymbolAnswers
 
     if as_json:
         summary = answer.summary()
         entry = "luck" if isinstance(answer, Luck) else "tries"
-        streams.print_json(summary if isinstance(answer, Lucks) else {entry: summary})
+        streams.print_json(summary if isinstance(answer, SymbolAnswers) else {entry: summary})
         return
     console = streams.build_console()
     if isinstance(answer, Luck):
@@ -355,14 +425,17 @@ def print_answer(answer: Any, *, as_json: bool) -> None:
         show_tries(answer, console)
 
 
-def _print_estimate(job: Any, plan: Any, limits: qmac.Limits, *, as_json: bool) -> None:
+def _print_estimate(job: Any, options: LuckOptions, limits: qmac.Limits, *, as_json: bool) -> None:
     """Print what random markets take, on this machine."""
     from qmac.jobs.runner import count_threads
     from qmac.robustness.luck_estimate import estimate_luck
     from qmac.robustness.lucks import check_series
 
-    check_series(job, plan)
-    estimated = estimate_luck(job, plan, limits, count_threads(limits))
+    if options.counts_tries:
+        request = dataclasses.replace(job.request, objective="sharpe_ratio", maximize=True)
+        job = dataclasses.replace(job, request=request)
+    check_series(job, options.plan)
+    estimated = estimate_luck(job, options.plan, limits, count_threads(limits))
     if as_json:
         streams.print_json(estimated.to_dict())
         return

@@ -9,7 +9,7 @@ import numpy as np
 
 from qmac._checks import check_instance
 from qmac.engine.backtest.backtest import Backtest
-from qmac.errors import OptionError
+from qmac.errors import OptionError, shell_quote
 from qmac.results.result import Result
 from qmac.robustness.sharpe import (
     compute_deflated_sharpe,
@@ -123,12 +123,12 @@ def describe_tries(directory: str, symbol: str) -> str:
     Returns
     -------
     str
-        Python.
+        A command; Python where the result is in memory.
     """
     if not directory:
         return "result.report(path, luck=result.luck(), tries=result.tries())"
-    choice = f"[{symbol!r}]" if symbol else ""
-    return f"qmac.load({directory!r}){choice}.tries(out={directory!r})"
+    choice = ["--symbol", symbol] if symbol else []
+    return " ".join(map(shell_quote, ["qmac", "luck", directory, *choice, "--tries"]))
 
 
 def check_tries(tries: Tries, result: Result) -> None:

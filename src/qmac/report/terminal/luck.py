@@ -10,6 +10,7 @@ from qmac.report.terminal.result import Column, build_fitted_table, show_line
 from qmac.robustness.luck_answer import Luck
 from qmac.robustness.luck_sentences import SHORT_VERDICTS
 from qmac.robustness.lucks import Lucks
+from qmac.robustness.tries import ManyTries
 from qmac.robustness.tries_answer import Tries
 from qmac.runtime.monitoring.status import shorten
 from qmac.strategy.formatting import format_value
@@ -49,13 +50,13 @@ def show_luck(luck: Luck, console: Console) -> None:
         show_line(printable(sentence), console)
 
 
-def show_tries(tries: Tries, console: Console) -> None:
+def show_tries(tries: Tries | ManyTries, console: Console) -> None:
     """Print how many independent tries a grid is worth.
 
     Parameters
     ----------
-    tries : Tries
-        The answer.
+    tries : Tries or ManyTries
+        The answer, of one symbol or of many.
     console : rich.console.Console
         Where it is printed.
     """
