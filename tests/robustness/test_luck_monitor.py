@@ -6,6 +6,7 @@ import pytest
 from helpers.monitors import Machine
 
 from qmac.errors import Stopped
+from qmac.robustness import luck_monitor
 from qmac.robustness.luck_monitor import LuckMonitor
 from qmac.robustness.luck_store import MemoryLuckStore
 from qmac.runtime.execution.directive import WorkerDirective
@@ -14,8 +15,8 @@ from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 
 
-def build(listener=None, limits=None, threads=8):
-    queue = PartQueue({"shuffle": lambda _: False}, {"shuffle": 4})
+def build(listener=None, limits=None, threads=8, markets=4):
+    queue = PartQueue({"shuffle": lambda _: False}, {"shuffle": markets})
     governor = Governor(limits or Limits(), Machine(), 8)
     store = MemoryLuckStore()
     return queue, LuckMonitor("SPY", 100, queue, store, governor, listener, threads)
@@ -32,6 +33,25 @@ def test_it_shows_how_far_it_is():
     assert shown[-1].size == 400
     assert shown[-1].rate > 0
     assert math.isnan(shown[-1].best)
+
+
+def test_the_speed_is_that_of_now(monkeypatch):
+    """Not the mean since the start, when kernels were compiled; it stays between two markets."""
+    now, shown = [1000.0], []
+    monkeypatch.setattr(luck_monitor.time, "perf_counter", lambda: now[0])
+    queue, monitor = build(shown.append, threads=1, markets=30)
+    monitor()
+    now[0] += 60
+    for _ in range(20):
+        now[0] += 2
+        part, _ = queue.take()
+        queue.record(part, 0.5)
+        monitor()
+    assert shown[-1].rate == pytest.approx(100 / 2)
+    assert shown[-1].left == pytest.approx(20)
+    now[0] += 1.9
+    monitor()
+    assert shown[-1].rate == shown[-2].rate
 
 
 def test_no_more_threads_work_than_fit():

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
@@ -27,6 +26,7 @@ from qmac.runs.tasks import Task
 from qmac.runtime.cluster.node import NodeReading
 from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.ledger import Ledger
+from qmac.runtime.monitoring.rate import Rate
 from qmac.runtime.monitoring.status import Listener, Status
 from qmac.runtime.resources.admission import Demand, Shortage, admit
 from qmac.runtime.resources.governor import Decision, Governor
@@ -46,8 +46,6 @@ EARLY_COST = 0.05
 of the time that the whole sweep will take."""
 CALL_SECONDS = 3.0
 """A snapshot waits so long at most for workers to settle; without them it is only older."""
-RATE_SECONDS = 10.0
-"""Over which the rate is measured: it is the present speed, not that of before a pause."""
 LOST = "What was done since the last snapshot is lost."
 LONG_FINISH_BARS = 1 << 29
 """Bars of all top rows from which on what was swept is saved before they are replayed: they take
@@ -150,7 +148,7 @@ class SweepMonitor:
         self.seconds_before = 0.0
         """Seconds of earlier processes on this task."""
         self._schedule = _SnapshotSchedule()
-        self._rate = _Rate()
+        self._rate = Rate()
         self._began = time.perf_counter()
         self._governor_began = 0.0
         self._fitting_threads = 1
@@ -213,7 +211,7 @@ class SweepMonitor:
         """
         self._began = time.perf_counter()
         self._governor_began = self.governor.seconds
-        self._rate.begin(share=0.0)
+        self._rate.begin(0.0)
         self._open_writer(evaluator)
         self._admit(evaluator, threads)
         if self.directory is not None:
@@ -521,29 +519,3 @@ class _SnapshotSchedule:
         due = self._began + (self._spent + seconds) / SNAPSHOT_COST
         self._interval = max(SNAPSHOT_SECONDS, due - self._saved)
         self._early_interval *= 2
-
-
-class _Rate:
-    """The share of the work that is done in a second, over the last ``RATE_SECONDS``."""
-
-    def __init__(self) -> None:
-        self._shares: deque[tuple[float, float]] = deque()
-
-    def begin(self, share: float) -> None:
-        """Begin to measure, from a share that is done already."""
-        self._shares.clear()
-        self._shares.append((time.perf_counter(), share))
-
-    def measure(self, share: float) -> float:
-        """Return the rate, now that ``share`` is done.
-
-        One moment that is longer ago stays, so that there is always a time between two.
-        """
-        now = time.perf_counter()
-        oldest = now - RATE_SECONDS
-        self._shares.append((now, share))
-        while len(self._shares) > 2 and self._shares[1][0] <= oldest:
-            self._shares.popleft()
-        moment, share_before = self._shares[0]
-        seconds = max(now - moment, 1e-9)
-        return max(share - share_before, 0.0) / seconds

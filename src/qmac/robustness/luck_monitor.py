@@ -13,8 +13,13 @@ from qmac.robustness.record_store import RecordStore
 from qmac.runs.records import Record
 from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.parts import PartQueue
+from qmac.runtime.monitoring.rate import Rate
 from qmac.runtime.monitoring.status import Listener, Status
 from qmac.runtime.resources.governor import Decision, Governor
+
+ROUNDS = 4
+"""Random markets of each thread over which the speed is measured, at least: threads that end at
+about the same time look twice as fast, or half, over one."""
 
 
 class LuckMonitor:
@@ -57,7 +62,10 @@ class LuckMonitor:
         self._threads = threads
         self._decision: Decision | None = None
         self._began = time.perf_counter()
-        self._swept_before = queue.swept
+        self._swept = queue.swept
+        self._rate = Rate(least=ROUNDS * threads)
+        self._rate.begin(self._swept)
+        self._speed = 0.0
 
     def __call__(self, nodes: Mapping[str, Any] | None = None) -> WorkerDirective:
         """Show how far it is, write what is done, and return what threads do.
@@ -98,16 +106,17 @@ class LuckMonitor:
         self, decision: Decision, threads: int, nodes: Mapping[str, Any] | None
     ) -> Status:
         swept = self._queue.swept + self._queue.swept_elsewhere
-        seconds = time.perf_counter() - self._began
+        if swept != self._swept:  # between two parts the speed is what it was
+            self._swept, self._speed = swept, self._rate.measure(swept)
         if nodes is not None:
             threads = sum(node.threads for node in nodes.values())
         return Status(
             done=self._size * swept,
             size=self._size * self._queue.size,
-            seconds=seconds,
+            seconds=time.perf_counter() - self._began,
             best=math.nan,
             memory=self._governor.memory_used,
-            rate=self._size * (swept - self._swept_before) / max(seconds, 1e-9),
+            rate=self._size * self._speed,
             name=self._name,
             threads=threads,
             level=decision.level.name.lower(),
