@@ -138,6 +138,9 @@ class SweepMonitor:
         patience: Patience | None = None,
     ) -> None:
         self.task = task
+        self.purpose = ""
+        """What it is swept for, where task and run do not say all of it: a snapshot of another
+        purpose is passed over."""
         self.objective = objective
         self.size = size
         self.governor = governor
@@ -249,6 +252,8 @@ class SweepMonitor:
     def _resume(self, directory: RunDirectory, evaluator: Evaluator, ledger: Ledger) -> None:
         """Resume from the newest sound snapshot, if there is one."""
         checksum = evaluator.compute_checksum()
+        if self.purpose:
+            checksum += f" {self.purpose}"
         self._identity = identify(self.task, checksum)
         about, damaged = directory.load_snapshot(self.task, checksum, ledger)
         origin = "an older one" if about else "the start"

@@ -20,6 +20,7 @@ from qmac.jobs.series_sweep import prepare_dataset, sweep, sweep_cells
 from qmac.jobs.waiting import Patience
 from qmac.kernels.trades.exit_tables import ReturnSums
 from qmac.robustness.folds import Fold
+from qmac.runs.directory import RunDirectory
 from qmac.runs.records import RecordKind
 from qmac.runs.tasks import Task
 from qmac.runtime.execution.executor import Executor
@@ -157,6 +158,8 @@ class FoldSweep:
     executor: Executor
     governor: Governor
     progress: JobProgress | None
+    snapshots: RunDirectory | None = None
+    """Where a sweep at hand is saved; None where one that is interrupted is swept again."""
 
     def prepare(self, start: int, stop: int) -> PreparedSeries:
         """Return the series, traded on some of its bars.
@@ -213,7 +216,7 @@ class FoldSweep:
                 result.best, float(score), float(annualized), result.scored, result.digest
             )
 
-        return self._watch(TRAIN, fold, series, spec, run)
+        return self._watch(TRAIN, fold, series, spec, run, TRAIN)
 
     def test(self, fold: Fold, winner: Combination | None) -> Ranking:
         """Sweep a test: all combinations on its bars, beside the winner of its train.
@@ -266,7 +269,8 @@ class FoldSweep:
                 best_score=best_score,
             )
 
-        return self._watch(TEST, fold, series, plain, run)
+        purpose = f"{TEST} from bar {fold.train_start} of {winner}"
+        return self._watch(TEST, fold, series, plain, run, purpose)
 
     def _watch(
         self,
@@ -275,6 +279,7 @@ class FoldSweep:
         series: PreparedSeries,
         spec: SweepSpec,
         run: Callable[[SweepMonitor], Outcome],
+        purpose: str,
     ) -> Outcome:
         """Sweep within the limits; while other programs hold the memory for it, wait."""
         grid, governor, progress = self.request.grid, self.governor, self.progress
@@ -285,8 +290,15 @@ class FoldSweep:
 
         def attempt() -> Outcome:
             monitor = SweepMonitor(
-                task, spec.objective, grid.size, governor, progress, patience=patience
+                task,
+                spec.objective,
+                grid.size,
+                governor,
+                progress,
+                self.snapshots,
+                patience,
             )
+            monitor.purpose = purpose
             with monitor.admitted(series, grid, spec):
                 return run(monitor)
 

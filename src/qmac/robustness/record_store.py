@@ -28,6 +28,10 @@ class RecordStore(Protocol[T]):
         """Whose disk is watched; None where nothing is written."""
 
     @property
+    def snapshots(self) -> RunDirectory | None:
+        """Run that has snapshots of the part at hand; None where there are none."""
+
+    @property
     def elapsed(self) -> float:
         """Seconds of work, those of earlier processes among them."""
 
@@ -44,6 +48,7 @@ class MemoryRecords(Generic[T]):
     """Writes nothing."""
 
     directory: Path | None = None
+    snapshots: RunDirectory | None = None
     _began: float | None = None
 
     @property
@@ -108,6 +113,12 @@ class RecordDirectory(Generic[T]):
     def elapsed(self) -> float:
         """Seconds for which the records were held open, by earlier processes, too."""
         return self._records.elapsed
+
+    @property
+    def snapshots(self) -> RunDirectory | None:
+        """The run, unless it is that of a sweep, whose snapshots stay."""
+        run = self._run
+        return None if run is None or run.header.folds is None else run
 
     @contextmanager
     def opened(self, listener: Listener | None) -> Iterator[Listener | None]:

@@ -317,6 +317,7 @@ class _Run:
             self.executor,
             governor,
             self._progress(),
+            self.store.snapshots,
         )
         for part, number in parts:
             if (part, number) in outcomes:
@@ -338,6 +339,8 @@ class _Run:
             record = outcomes[part, number] = FoldRecord(part, number, outcome)
             self.store.add(record)
             self.store.write_pending()
+            if self.store.snapshots is not None:
+                self.store.snapshots.drop_snapshots()
 
     def _progress(self) -> JobProgress | None:
         return None if self.listener is None else JobProgress(self.listener, self.walk.weights)

@@ -1,9 +1,11 @@
 """``qmac walk-forward`` as its users meet it."""
 
+import contextlib
 import json
 import shutil
 
 import pytest
+from helpers.faults import Halt, slow
 from helpers.series import frame, series
 from helpers.terminal import inside
 
@@ -71,6 +73,42 @@ def test_it_goes_on(csv, walked, tmp_path):
     assert "holds a walk-forward" in inside("verify", path).stderr
     with pytest.raises(qmac.InputError, match="holds a walk-forward"):
         qmac.resume(path)
+
+
+@pytest.mark.slow
+def test_a_sweep_at_hand_goes_on_from_its_snapshot(tmp_path, monkeypatch):
+    """Train and test: what is swept of them is not swept again."""
+    slow(monkeypatch)
+    prices, grid = {"SPY": frame(series("random", 300, 4))}, qmac.Grid(windows=range(2, 12))
+    request = {"train": 100, "test": 100, "threads": 2}
+    expected = qmac.walk_forward_many(prices, grid, **request)["SPY"]
+    out, begun = tmp_path / "out", []
+    trained, tested = (f"SPY 2001-{dates}" for dates in ("01-16 to 2001-06-04", "06-05 to"))
+
+    def walk(halted=None):
+        """Halt in the middle of what is swept on these dates."""
+        first = {}
+
+        def listen(status):
+            share = status.done / status.size
+            first.setdefault(status.name.removesuffix(" 2001-10-22"), share)
+            if halted is not None and status.name.startswith(halted) and 0.4 < share < 0.8:
+                raise Halt
+
+        with contextlib.suppress(Halt):
+            qmac.walk_forward_many(prices, grid, **request, out=out, progress=listen)
+        begun.append(first)
+
+    walk(trained)
+    assert list((out / "snapshots").iterdir())
+    walk(tested)
+    assert list((out / "snapshots").iterdir())
+    walk()
+    assert begun[0][trained] == begun[1][tested] == 0
+    assert begun[1][trained] > 0.2 and begun[2][tested] > 0.2
+    assert trained not in begun[2]  # it is done
+    assert qmac.load(out).digest == expected.digest
+    assert not list((out / "snapshots").iterdir())
 
 
 def test_a_run_of_a_sweep_has_it_beside_its_result(csv, walked, tmp_path):
