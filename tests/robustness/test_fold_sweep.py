@@ -4,14 +4,17 @@ import math
 
 import numpy as np
 import pytest
-from helpers.series import frame, series
-from helpers.sweeps import custom_spec, dataset_of, prepared
+from helpers.series import frame, ohlc, series
+from helpers.sweeps import custom_spec, dataset_of, prepared, whole_spec
 
 import qmac
 from qmac.engine.backtest.backtest import compute_equity
 from qmac.engine.backtest.inputs import build_inputs
 from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.sweep import reductions
 from qmac.engine.sweep.pilot import compute_score
+from qmac.jobs.monitor import NullMonitor
+from qmac.jobs.series_sweep import prepare_dataset, sweep_cells
 from qmac.robustness.fold_sweep import (
     FOLDS,
     Choice,
@@ -25,6 +28,7 @@ from qmac.robustness.fold_sweep import (
 )
 from qmac.robustness.folds import Fold
 from qmac.runs.records import RecordFile
+from qmac.runtime.execution.executor import SerialExecutor
 from qmac.strategy.metrics import MEASURES
 from qmac.strategy.request import check_request
 
@@ -98,3 +102,53 @@ def test_scores_in_a_test_are_slices_of_backtests(sample):
             equity = compute_equity(series.period, inputs.list_trades(number), 1.0)
             expected = math.log(equity[-1] / equity[-251])
             assert compute_score(dataset, spec, windows) == pytest.approx(expected, abs=1e-12)
+
+
+RANKED = ("total_return", "sharpe_ratio", "sortino_ratio", "omega_ratio", "annualized_volatility")
+STOPS = {"stop_loss": 0.03, "take_profit": 0.06, "trailing_stop": 0.04, "max_bars": 20}
+
+
+@pytest.mark.parametrize("stops", [{}, STOPS], ids=["no stops", "stops"])
+@pytest.mark.parametrize("fill", ["close", "next_open"])
+@pytest.mark.parametrize("conflict", ["ignore", "opposite"])
+def test_swept_scores_of_a_test_are_slices_of_backtests(conflict, fill, stops):
+    """All 225 combinations by every metric that ranks: 1e-12 of log growth, 1e-9 of others."""
+    prices = qmac.Prices.of(ohlc("random", 260, 7), "SPY")
+    grid = qmac.Grid(windows=(2, 3, 5, 8, 13, 21))
+    rules = qmac.Rules(conflict=conflict, fill=fill, **stops)
+    whole = prepare_bars(prices, check_request(grid, rules=rules), None, 30, 240)
+    inputs = build_inputs(whole, np.array([grid.combination(row) for row in range(grid.size)]))
+    trades = [inputs.list_trades(row) for row in range(grid.size)]
+    held = np.mean([each.find_held(whole.period.close.size) for each in trades], axis=0)
+    eve = 100 + int(held[100:160].argmax())
+    assert held[eve] > 0.1  # positions are carried in
+    series = whole.counting_from(whole.period.first + eve + 1)
+    slices = [compute_equity(whole.period, each, 1.0)[eve:] for each in trades]
+    for metric in RANKED:
+        spec = whole_spec(custom_spec(series, grid, metric))
+        executor = SerialExecutor()
+        dataset = prepare_dataset(series, grid, spec, executor)
+        swept = sweep_cells(series, grid, spec, dataset, executor, NullMonitor(1))
+        scores, indices = reductions.ranked_top(swept.ledger.tally)
+        values = spec.objective.values(scores)
+        rows = [grid.index(tuple(each)) for each in grid.combinations_at(indices).tolist()]
+        expected = np.array([measure(slices[row], metric, series) for row in rows])
+        if metric == "total_return":
+            assert indices.size == grid.size
+            assert np.log1p(values) == pytest.approx(np.log1p(expected), abs=1e-12)
+        assert indices.size > grid.size / 2
+        assert values == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def measure(equity, metric, series):
+    """Return a metric of the account of a test, by its definition in docs/metrics.md."""
+    returns, year = equity[1:] / equity[:-1] - 1, series.periods_per_year
+    losses = np.minimum(returns, 0)
+    values = {
+        "total_return": lambda: equity[-1] / equity[0] - 1,
+        "sharpe_ratio": lambda: returns.mean() / returns.std(ddof=1) * math.sqrt(year),
+        "sortino_ratio": lambda: returns.mean() / math.sqrt((losses**2).mean()) * math.sqrt(year),
+        "omega_ratio": lambda: np.maximum(returns, 0).sum() / -losses.sum(),
+        "annualized_volatility": lambda: returns.std(ddof=1) * math.sqrt(year),
+    }
+    return values[metric]()
