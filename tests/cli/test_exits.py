@@ -36,7 +36,7 @@ def test_a_pipe_whose_reader_ends(csv):
     command = (
         f"{sys.executable} -m qmac evaluate {csv} 2 5 3 9 --csv | true; echo ${{PIPESTATUS[0]}}"
     )
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300)
     said = [
         line
         for line in done.stderr.splitlines()

@@ -31,7 +31,7 @@ def test_interrupt(tmp_path):
     assert any("left" in line for line in lines)  # the sweep runs
     with Stopwatch() as watch:
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=300)
     assert watch.seconds < 5
     assert process.returncode == 75
     assert f"Resume with: qmac resume {tmp_path / 'run'}" in errors and "Traceback" not in errors
@@ -55,7 +55,7 @@ def test_a_closed_terminal(tmp_path, ignored):
     )
     assert any("left" in line for line in iter(process.stderr.readline, ""))  # the sweep runs
     process.send_signal(signal.SIGHUP)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 75 and f"Resume with: qmac resume {tmp_path / 'run'}" in errors
     assert ("max_time" in errors) == ignored and "Traceback" not in errors
 

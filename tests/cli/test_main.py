@@ -35,7 +35,7 @@ def test_the_last_line_of_an_interrupted_process(resume, line, code):
         "start.main()",
     ]
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == code and done.stderr.endswith(line) and done.stdout == ""
 
@@ -55,7 +55,7 @@ def test_the_last_line_where_the_last_snapshot_could_not_be_written(tmp_path):
         "start.main()",
     ]
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == EXIT_UNSAVED
     last = done.stderr.splitlines()[-1]
@@ -66,7 +66,7 @@ def test_the_last_line_where_the_last_snapshot_could_not_be_written(tmp_path):
 def test_a_defect_is_not_hidden():
     call = "import qmac.cli.app, qmac.cli.main as start\n"
     call += "qmac.cli.app.run = lambda: 1 / 0\nstart.main()"
-    done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, timeout=300)
     assert done.returncode == 1 and "ZeroDivisionError" in done.stderr
 
 
@@ -83,7 +83,7 @@ import qmac.cli.app, qmac.cli.main as start
 qmac.cli.app.run = lambda: os.kill(os.getpid(), signal.{name})
 start.main()
 """
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0
     heeded = code.replace("SIG_IGN", "SIG_DFL")
-    done = subprocess.run([sys.executable, "-c", heeded], timeout=60, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", heeded], timeout=300, capture_output=True)
     assert done.returncode == EXIT_INTERRUPTED

@@ -19,7 +19,7 @@ from qmac.cli import exits, streams
 )
 def test_closed_and_full_streams(one_run, where, code):
     command = f"{sys.executable} -m qmac runs {one_run} {where}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300)
     assert done.returncode == code and "Traceback" not in done.stderr
 
 

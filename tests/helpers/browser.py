@@ -19,5 +19,5 @@ def chromium(folder, *options):
          "--virtual-time-budget=30000",
          "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
          "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}", *options],
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip

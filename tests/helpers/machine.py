@@ -28,6 +28,8 @@ monitor.SNAPSHOT_SECONDS, monitor.SNAPSHOT_COST = {snapshots!r}
 monitor.FIRST_SECONDS = min(monitor.FIRST_SECONDS, monitor.SNAPSHOT_SECONDS)
 if monitor.SNAPSHOT_SECONDS > 60:  # none is wanted
     monitor.FIRST_SECONDS = monitor.SNAPSHOT_SECONDS
+from qmac.runtime.monitoring import progress_log
+progress_log.LINE_SECONDS = 0.25
 from qmac.cli.main import main
 main()
 """
@@ -131,7 +133,7 @@ class Run:
         self.process.communicate()
         self._watch.join()
 
-    def end(self, timeout=120):
+    def end(self, timeout=300):
         """Return its exit code; ``out`` and ``err`` are its output."""
         self.out, self.err = self.process.communicate(timeout=timeout)
         self._watch.join()

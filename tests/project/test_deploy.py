@@ -71,7 +71,7 @@ def test_the_slurm_script_starts_head_workers_and_job(tmp_path, begun, code):
     if code:  # only qmac says so, not what stands in for ray
         (tmp_path / "ray").write_text("#!/bin/bash\n")
         (tmp_path / "sleep").write_text("#!/bin/bash\n")
-    assert subprocess.run(script, env=environment, timeout=60).returncode == code
+    assert subprocess.run(script, env=environment, timeout=300).returncode == code
     for _ in range(1200):  # what was started in the background may still be about to speak
         said = log.read_text().splitlines()
         if sum(line.startswith("srun ray start --address") for line in said) == 2:

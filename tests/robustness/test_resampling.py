@@ -210,7 +210,7 @@ def test_markets_are_the_same_bits_in_any_order_and_process():
     test = Path(__file__)
     code = OTHER_PROCESS.format(path=[str(test.parent), *sys.path], name=test.stem)
     run = [sys.executable, "-c", code]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == here, done.stderr
     assert here == DIGEST
 

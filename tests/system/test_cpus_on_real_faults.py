@@ -20,11 +20,9 @@ def test_threads_follow_a_quota_and_affinity(tmp_path):
         group("cpu", cpu_cfs_period_us=100_000, cpu_cfs_quota_us=200_000) as cpu,
         Run(*WIDE, "--out", out, groups=[cpu], snapshots=(600.0, 0.01)) as child,
     ):
-        child.wait_for(lambda line: line["threads"] == 2 and line["done"] > 0, 30)
+        child.wait_for(lambda line: line["threads"] == 2 and line["done"] > 0, 120)
         (cpu / "cpu.cfs_quota_us").write_text("100000")
-        assert (
-            child.wait_for(lambda line: line["threads"] == 1, 10) < 5
-        )  # of which 2 s are between two lines
+        assert child.wait_for(lambda line: line["threads"] == 1, 10) < 5
         (cpu / "cpu.cfs_quota_us").write_text("-1")
         assert child.wait_for(lambda line: line["threads"] == 2, 20) < 10
         one = {min(os.sched_getaffinity(child.process.pid))}
@@ -68,7 +66,7 @@ def test_polite_makes_way_and_says_so(tmp_path):
         "optimize",
         "--sample",
         "--windows",
-        "2:220",
+        "2:160",
         "--polite",
         "--threads",
         "2",

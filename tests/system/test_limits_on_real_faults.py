@@ -3,11 +3,13 @@
 import json
 import re
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from helpers.faults import LONG
 from helpers.machine import MIB, Run, counter, group, held, read_header
+from helpers.stopwatch import Stopwatch
 
 import qmac
 
@@ -114,13 +116,13 @@ def test_a_shortage_before_a_symbol_is_waited_out(tmp_path, sample):
         sample.tail(2000).frame.to_csv(data / f"{name}.csv")
     out = tmp_path / "out"
     words = ("optimize", data, "--windows", "2:80", "--out", out)
-    with (
-        group("memory", memory_limit_in_bytes=400 * MIB) as memory,
-        held(memory, 240 * MIB, 4),
-        Run(*words, groups=[memory]) as child,
-    ):
-        assert child.end() == 0, child.err
-        assert child.kills == 0
+    with group("memory", memory_limit_in_bytes=400 * MIB) as memory, ExitStack() as stack:
+        stack.enter_context(held(memory, 240 * MIB, 600))
+        with Run(*words, groups=[memory]) as child:
+            child.wait_for(lambda line: "waiting" in line["reason"], 120)
+            stack.close()
+            assert child.end() == 0, child.err
+            assert child.kills == 0
     assert sorted(path.name for path in (out / "results").iterdir()) == ["AAA", "BBB", "CCC"]
     waited = [line for line in child.lines if "waiting" in line.get("reason", "")]
     assert waited and waited[0]["name"] == "AAA" and waited[0]["level"] == "pause"
@@ -133,13 +135,15 @@ def test_the_limit_asked_for(tmp_path):
 
 
 def test_max_time_ends_with_a_snapshot_that_is_gone_on_with(tmp_path, sample):
-    out = tmp_path / "out"
-    first = run(600, out, "--windows", "2:252", "--threads", "1", "--max-time", "2s")
-    assert (
-        first.code == 75
-        and "max_time: 2 s are over" in first.err
-        and f"qmac resume {out}" in first.err
-    )
+    words = "--windows", "2:252", "--threads", "1", "--max-time"
+    for seconds in (2, 4, 8, 16):  # of a loaded machine the preparation takes some
+        out = tmp_path / f"out{seconds}"
+        first = run(600, out, *words, f"{seconds}s")
+        assert first.code == 75, first.err
+        assert f"max_time: {seconds} s are over" in first.err
+        assert f"qmac resume {out}" in first.err
+        if list((out / "snapshots").iterdir()):
+            break
     assert list((out / "snapshots").iterdir())
     share = first.lines[-2]["done"] / first.lines[-2]["size"]
     with (
@@ -172,22 +176,20 @@ def test_a_shock(tmp_path):
         group("memory", memory_limit_in_bytes=limit) as memory,
         Run(
             "optimize", "--sample", "--windows", "2:600", "--threads", 2, "--out", out,
-            "--max-time", "90s",
+            "--max-time", "600s",
             groups=[memory], snapshots=(600.0, 0.01),
         ) as child,
     ):  # fmt: skip
-        child.wait_for(lambda line: line["done"] > 0.02 * line["size"] and line["threads"] == 2, 30)
+        child.wait_for(lambda line: line["done"] > 0 and line["threads"] == 2, 120)
         before = pace(child, STEADY)
         used, own = counter(memory / "memory.stat", "total_rss"), child.anonymous
         with held(memory, int(0.965 * limit) - used, 60):
-            began = time.monotonic()
-            while child.anonymous > own - 40 * MIB:
-                assert time.monotonic() - began < 2, (
-                    "nothing was freed within 2 s",
-                    child.lines[-3:],
-                )
-                time.sleep(0.02)
-            shed = time.monotonic() - began
+            with Stopwatch() as watch:
+                while child.anonymous > own - 40 * MIB:
+                    late = "nothing was freed within 2 s", child.lines[-3:]
+                    assert watch.seconds < 2, late
+                    time.sleep(0.02)
+            shed = watch.seconds
             time.sleep(10 if LONG else 2)
             assert child.process.poll() is None, child.process.communicate()
         back = child.wait_for(lambda line: line["threads"] == 2 and line["level"] == "normal", 60)

@@ -12,6 +12,7 @@ from contextlib import suppress
 import pytest
 from helpers.faults import LONG, PRICES
 from helpers.power import power_disk
+from helpers.stopwatch import Stopwatch
 
 import qmac
 
@@ -120,16 +121,27 @@ def count_lines(out):
 
 def live(process, out, dice):
     """Let a process live for a while; return for how long, or None if it has ended."""
-    began, lines = time.monotonic(), count_lines(out)
-    if not LONG:  # from its first line on: a start takes longer beside other tests
-        while count_lines(out) <= lines and process.poll() is None:
+    began = time.monotonic()
+    if LONG:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(dice.uniform(3, 20))
+    else:
+        await_snapshot(process, out)
+    if process.poll() is not None:
+        assert process.returncode == 0
+        return None
+    process.kill()
+    return time.monotonic() - began if LONG else STARTING
+
+
+def await_snapshot(process, out):
+    """Wait until a new one is there, from the first line on, and no longer than is promised."""
+    lines, before = count_lines(out), newest(out)
+    while count_lines(out) <= lines and process.poll() is None:
+        time.sleep(0.02)
+    with Stopwatch() as watch:
+        while newest(out) <= before and process.poll() is None and watch.seconds < 2.2:
             time.sleep(0.02)
-    try:
-        assert process.wait(dice.uniform(3, 20) if LONG else dice.uniform(1.7, 2.2)) == 0
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return time.monotonic() - began if LONG else STARTING
-    return None
 
 
 def test_kills_in_a_row_each_gain_something(tmp_path):

@@ -169,7 +169,7 @@ class Child:
     def send(self, number):
         """Send a signal; return exit code, output, and after how many seconds it ended."""
         streams = self.process.stderr, self.process.stdout
-        last = threading.Timer(120, self.process.kill)
+        last = threading.Timer(300, self.process.kill)
         with Stopwatch() as watch:
             self.process.send_signal(number)
             last.start()
@@ -320,7 +320,7 @@ def test_a_second_resume_is_refused_and_a_killed_one_is_not_waited_for(tmp_path,
             qmac.resume(path)
         assert watch.seconds < 1
         with Child(CLI, "resume", path) as second:
-            _, errors = second.process.communicate(timeout=120)
+            _, errors = second.process.communicate(timeout=300)
             assert second.process.returncode == 2 and f"process {first.process.pid} on " in errors
         first.process.kill()
         first.process.wait()
@@ -500,7 +500,7 @@ def test_where_python_cannot_pass_it_on(tmp_path, csv, answer, number, then):
     path, code = tmp_path / "run", SWALLOWED.format(number=int(number), then=then)
     with Child(CLI.replace(SLOW, SLOW + code), "optimize", csv, "--windows", "2:41", "--out", path,
                CELL_SECONDS="0.1") as child:  # fmt: skip
-        out, errors = child.process.communicate(timeout=120)
+        out, errors = child.process.communicate(timeout=300)
     assert (child.process.returncode, out) == (75, "")
     assert "Traceback" not in errors and errors.splitlines()[-1].endswith(
         f"Resume with: qmac resume {path}"

@@ -35,7 +35,7 @@ def start(directory, **environment):
 
 
 def finish(process):
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     compiled, value = output.split()
     assert float(value) == 7.0

@@ -57,7 +57,7 @@ def test_it_joins_ignores_signals_and_leaves(farewell):
     process.send_signal(signal.SIGTERM)
     if farewell:
         send(process, None)
-    output, errors = process.communicate(timeout=60)  # closes its standard input
+    output, errors = process.communicate(timeout=300)  # closes its standard input
     assert (process.returncode, output) == (0, b"")
     assert errors.splitlines() == [b"Ray prints", b"closed"]
 
@@ -81,7 +81,7 @@ def test_it_ends_though_ray_does_not():
     process = started(leave="lambda: time.sleep(600)")
     send(process, SETTINGS)
     pickle.load(process.stdout)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == 1
 
 
