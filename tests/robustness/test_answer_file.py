@@ -26,6 +26,17 @@ def test_an_answer_is_read_as_it_was_written(tmp_path):
     assert read_file(path, lambda values: values["luck"]["seed"], "again") == 7
 
 
+def test_what_was_computed_otherwise_is_refused():
+    """A file with a sound checksum, whose values do not lead to the digest in it."""
+    values = build_luck().to_dict()
+    assert list(values) == ["format", "luck", "answer", "checksum"]
+    assert type(build_luck()).from_dict(values).digest == values["luck"]["digest"]
+    del values["checksum"]
+    values["answer"]["question"] = "another"
+    with pytest.raises(ValueError, match="digest differs"):
+        type(build_luck()).from_dict(seal(values))
+
+
 def test_files_that_are_refused(tmp_path):
     path = tmp_path / "luck.json"
     with pytest.raises(ResultError, match="there is no such file"):

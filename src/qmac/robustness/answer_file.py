@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from qmac._checks import check_path
 from qmac.errors import ResultError
@@ -34,6 +35,90 @@ class Answer(Protocol):
     """What can be written."""
 
     def to_dict(self) -> dict[str, Any]: ...
+
+
+class StoredAnswer(ABC):
+    """An answer that can be written into a file, and is built from it again.
+
+    The file has a summary under the name of the kind, what the answer follows from, and a
+    checksum of both.
+    """
+
+    kind: ClassVar[str]
+    """Entry of the summary."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """Checksum of question and values."""
+
+    @abstractmethod
+    def summary(self) -> dict[str, Any]:
+        """Return the figures, for JSON."""
+
+    @abstractmethod
+    def _pack(self) -> dict[str, Any]:
+        """Return what the answer follows from, beside its summary, as plain values."""
+
+    @classmethod
+    @abstractmethod
+    def _unpack(cls, values: Mapping[str, Any]) -> Self:
+        """Build an answer from what ``to_dict`` returned; fails in any way where it is none."""
+
+    def save(self, path: str | Path) -> Path:
+        """Write the answer into a file of JSON, all or nothing; ``qmac.load`` reads it.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; an older one is replaced.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        WriteError
+            If the system refuses it.
+        """
+        return save_answer(self, path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, with a checksum.
+
+        Returns
+        -------
+        dict
+            ``from_dict`` builds the same answer from it.
+        """
+        return seal({self.kind: self.summary()} | self._pack())
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build an answer from plain values of an untrusted file.
+
+        Parameters
+        ----------
+        values : mapping
+            What ``to_dict`` returned.
+
+        Returns
+        -------
+        StoredAnswer
+            The same answer.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError, AttributeError
+            If it is anything else.
+        """
+        check_seal(values)
+        answer = cls._unpack(values)
+        if answer.digest != values[cls.kind]["digest"]:
+            raise ValueError("its digest differs")
+        return answer
 
 
 def seal(values: Mapping[str, Any]) -> dict[str, Any]:

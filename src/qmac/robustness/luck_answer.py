@@ -17,7 +17,7 @@ import pandas as pd
 from qmac import _views
 from qmac._fields import protected
 from qmac.errors import printable
-from qmac.robustness.answer_file import check_seal, read_file, save_answer, seal
+from qmac.robustness.answer_file import StoredAnswer, read_file
 from qmac.robustness.chance import LEVEL, Conclusion, Exceedances, Interval, conclude
 from qmac.robustness.chance import count_exceedances as count
 from qmac.robustness.luck_sentences import Facts, describe
@@ -31,9 +31,10 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 @protected("hold_metrics", "scores_by_null", "degradations")
 @dataclass(frozen=True, eq=False, repr=False)
-class Luck:
+class Luck(StoredAnswer):
     """How often luck alone does as well as the best combination. Nothing of it can be changed."""
 
+    kind = "luck"
     name: str
     """Symbol."""
     metric: Objective
@@ -261,61 +262,16 @@ class Luck:
         """
         return _views.draw("luck figure", self)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the answer into a file of JSON, all or nothing.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file; an older one is replaced.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        WriteError
-            If the system refuses it.
-        """
-        return save_answer(self, path)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, with a checksum.
-
-        Returns
-        -------
-        dict
-            ``Luck.from_dict`` builds the same answer from it.
-        """
+    def _pack(self) -> dict[str, Any]:
         answer = {name: getattr(self, name) for name in FIELDS}
         answer["metric"] = dataclasses.asdict(self.metric)
         answer["scores_by_null"] = {
             null: to_json_values(scores.tolist()) for null, scores in self.scores_by_null.items()
         }
-        return seal({"luck": self.summary(), "answer": to_json_values(answer)})
+        return {"answer": to_json_values(answer)}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Luck:
-        """Build an answer from plain values of an untrusted file.
-
-        Parameters
-        ----------
-        values : mapping
-            What ``to_dict`` returned.
-
-        Returns
-        -------
-        Luck
-            The same answer.
-
-        Raises
-        ------
-        ValueError, TypeError, KeyError, AttributeError
-            If it is anything else.
-        """
-        check_seal(values)
+    def _unpack(cls, values: Mapping[str, Any]) -> Luck:
         answer = {name: values["answer"][name] for name in FIELDS if name not in ADDED}
         answer |= {name: values["answer"].get(name) for name in ADDED}
         answer["metric"] = Objective(**answer["metric"])
@@ -327,10 +283,7 @@ class Luck:
             str(null): np.array([_read_number(score, -math.inf) for score in scores])
             for null, scores in answer["scores_by_null"].items()
         }
-        luck = cls(**answer)
-        if luck.digest != values["luck"]["digest"]:
-            raise ValueError("its digest differs")
-        return luck
+        return cls(**answer)
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Luck))

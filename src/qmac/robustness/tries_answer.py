@@ -14,7 +14,7 @@ import numpy as np
 
 from qmac._fields import protected
 from qmac.errors import printable
-from qmac.robustness.answer_file import check_seal, read_file, save_answer, seal
+from qmac.robustness.answer_file import StoredAnswer, read_file
 from qmac.robustness.chance import Interval
 from qmac.robustness.sharpe import solve_tries
 from qmac.storage.json_text import to_json_values
@@ -25,9 +25,10 @@ ERRORS = 2
 
 @protected("values", "degradations")
 @dataclass(frozen=True, eq=False, repr=False)
-class Tries:
+class Tries(StoredAnswer):
     """How many independent tries a search is worth, as measured; ``float(tries)`` is the number."""
 
+    kind = "tries"
     name: str
     """Symbol."""
     combinations: int
@@ -119,58 +120,13 @@ class Tries:
     def __repr__(self) -> str:
         return f"Tries({printable(self.sentences[0])})"
 
-    def save(self, path: str | Path) -> Path:
-        """Write the answer into a file of JSON, all or nothing.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file; an older one is replaced.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        WriteError
-            If the system refuses it.
-        """
-        return save_answer(self, path)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, with a checksum.
-
-        Returns
-        -------
-        dict
-            ``Tries.from_dict`` builds the same answer from it.
-        """
-        return seal({"tries": self.summary(), "question": self.question})
+    def _pack(self) -> dict[str, Any]:
+        return {"question": self.question}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Tries:
-        """Build an answer from plain values of an untrusted file.
-
-        Parameters
-        ----------
-        values : mapping
-            What ``to_dict`` returned.
-
-        Returns
-        -------
-        Tries
-            The same answer.
-
-        Raises
-        ------
-        ValueError, TypeError, KeyError, AttributeError
-            If it is anything else.
-        """
-        check_seal(values)
+    def _unpack(cls, values: Mapping[str, Any]) -> Tries:
         summary = values["tries"]
-        tries = cls(
+        return cls(
             name=summary["name"],
             combinations=summary["combinations"],
             values=np.array(summary["values"], np.float64),
@@ -179,9 +135,6 @@ class Tries:
             elapsed=summary["elapsed"],
             degradations=summary["degradations"],
         )
-        if tries.digest != summary["digest"]:
-            raise ValueError("its digest differs")
-        return tries
 
 
 def format_tries(tries: float) -> str:
