@@ -187,3 +187,13 @@ def test_an_error_of_a_part_ends_it():
     with pytest.raises(ZeroDivisionError):
         run_parts(queue, work, 2, always(2))
     assert queue.counted >= 6
+
+
+@pytest.mark.parametrize(("seconds", "least", "most"), [(0.0, COUNT, COUNT), (60.0, 0, 0)])
+def test_freed_memory_is_given_back_now_and_then(monkeypatch, seconds, least, most):
+    trimmed = []
+    monkeypatch.setattr(parts_module, "TRIM_SECONDS", seconds)
+    monkeypatch.setattr(parts_module, "release_freed_memory", lambda: trimmed.append(1))
+    queue = PartQueue({"b": lambda _: False}, {"b": COUNT})
+    run_parts(queue, lambda part, _: value_of(part), 1, lambda: WorkerDirective(1))
+    assert queue.is_complete and least <= len(trimmed) <= most
