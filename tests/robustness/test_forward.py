@@ -66,6 +66,7 @@ def test_the_summary_is_plain(forward):
     assert fold["same_position"] is None and fold["scored"] == GRID.size
     assert summary["followed"].keys() == summary["hold"].keys()
     assert summary["above_median"] == list(forward.above_median)
+    assert summary["train_digests"] == forward.train_digests and len(forward.train_digests) == 3
     assert summary["digest"] == forward.digest
 
 

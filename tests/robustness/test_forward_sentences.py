@@ -5,7 +5,12 @@ import math
 import pytest
 
 from qmac.robustness.folds import Layout
-from qmac.robustness.forward_sentences import Facts, describe, describe_headline
+from qmac.robustness.forward_sentences import (
+    Facts,
+    describe,
+    describe_headline,
+    describe_outcome,
+)
 
 FACTS = Facts(
     objective="total_return",
@@ -28,7 +33,7 @@ FACTS = Facts(
 def test_many_folds():
     assert describe(FACTS) == [
         "The winners were better than the median window set in the bars after in 7 of 15 folds.",
-        "Followed, they made 90.0%, less than buy & hold with 150.0%.",
+        "Followed, the winners made 90.0%, less than buy & hold with 150.0%.",
         (
             "This is what following the winners would have made, not a test: the kept share is "
             "0.32, and on random walks that drift like a stock index it averages 0.30."
@@ -42,7 +47,7 @@ def test_one_fold():
     assert first == (
         "In the bars after, the winner was better than 80.5% of all 1,499,400 window sets."
     )
-    assert growth.startswith("Followed, it made 90.0%")
+    assert growth.startswith("Followed, the winner made 90.0%")
     assert share.startswith("This is what following the winner would have made")
     sharpe = FACTS._replace(folds=1, ranked=1, objective="sharpe_ratio", ranked_by="sharpe_ratio")
     first, *_ = describe(sharpe._replace(scored=22))
@@ -66,7 +71,9 @@ def test_winners_without_a_rank_are_not_counted():
 
 
 def test_no_winner_at_all():
-    (only,) = describe(FACTS._replace(without_winner=15, ranked=0, above_median=0, left_over=0))
+    facts = FACTS._replace(without_winner=15, ranked=0, above_median=0, left_over=0)
+    (only,) = describe(facts)
+    assert describe_outcome(facts) == only and describe_outcome(FACTS) == describe(FACTS)[1]
     assert only == (
         "No window set passed the constraints in any train: the account stayed in cash; buy & hold "
         "made 150.0%."

@@ -51,6 +51,8 @@ def test_a_row_for_each_and_sentences(forwards):
     above = int(table["above_median"].sum())
     assert forwards.sentences[0].endswith(f"more than buy & hold in {better}.")
     assert forwards.sentences[1].endswith(f"in {above} of 5 folds.")
+    median = table["kept_share"].median()
+    assert forwards.sentences[2].startswith(f"The median kept share of 2 symbols is {median:.2f};")
     assert repr(forwards).startswith("Forwards(2 symbols: AAA, b c; ")
     summary = forwards.summary()
     assert [entry["name"] for entry in summary["walk_forward"]] == ["AAA", "b c"]

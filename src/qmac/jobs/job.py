@@ -209,6 +209,9 @@ class _StoredPrices(Mapping[str, Prices]):
     def __getitem__(self, symbol: str) -> Prices:
         return self._directory.prices(symbol)
 
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self._directory.symbols  # nothing is read for it
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._directory.symbols)
 

@@ -256,9 +256,7 @@ def _read_date(text: str) -> str | None:
 
 
 def _read_length(name: str, value: Any) -> Length:
-    match = (
-        re.fullmatch(r"\s*(\d{1,9})\s*(y|mo|w|d|)\s*", value) if isinstance(value, str) else None
-    )
+    match = re.fullmatch(LENGTH, value) if isinstance(value, str) else None
     count = int(match[1]) if match else read_integer(value)
     if count is None:
         raise OptionError(f"{name} must be a length, got {describe(value)}. {LENGTHS}")

@@ -20,7 +20,12 @@ from qmac._fields import protected
 from qmac.errors import printable
 from qmac.robustness.answer_file import check_seal, read_file, save_answer, seal
 from qmac.robustness.fold_sweep import FoldRecord, from_values, to_values
-from qmac.robustness.forward_sentences import Facts, describe, describe_headline
+from qmac.robustness.forward_sentences import (
+    Facts,
+    describe,
+    describe_headline,
+    describe_outcome,
+)
 from qmac.storage.json_text import to_json_values
 from qmac.strategy.grid import ROLES
 
@@ -68,7 +73,8 @@ class Forward:
     """Every metric of each account over all bars of the tests; by name and account."""
     kept_share: float
     """Log growth a year of the followed account over the mean one of the winners in their trains
-    (Pardo's walk-forward efficiency); NaN where these did not grow."""
+    (Pardo's walk-forward efficiency), 0 for a train without a winner; NaN where these did not
+    grow."""
     records: list[dict[str, Any]]
     """What was swept, in the order of the folds: scores, counts, the digests of the trains."""
     question: str
@@ -114,8 +120,18 @@ class Forward:
     @property
     def sentences(self) -> list[str]:
         """What it says, in words."""
+        return describe(self._facts)
+
+    @property
+    def outcome(self) -> str:
+        """What following the winners made, in a sentence that stands alone."""
+        return describe_outcome(self._facts)
+
+    @property
+    def _facts(self) -> Facts:
+        """What the sentences are about."""
         above, ranked = self.above_median
-        facts = Facts(
+        return Facts(
             objective=self.objective,
             maximize=self.maximize,
             ranked_by=self.ranked_by,
@@ -131,7 +147,6 @@ class Forward:
             kept_share=self.kept_share,
             left_over=self.left_over,
         )
-        return describe(facts)
 
     def summary(self) -> dict[str, Any]:
         """Return everything but the equity.
@@ -159,6 +174,7 @@ class Forward:
             "kept_share": self.kept_share,
             "above_median": self.above_median,
             "digest": self.digest,
+            "train_digests": self.train_digests,
             "elapsed": self.elapsed,
             "degradations": self.degradations,
             "sentences": self.sentences,

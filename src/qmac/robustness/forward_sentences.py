@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from qmac.robustness.folds import spell_length
@@ -120,6 +121,23 @@ def describe(facts: Facts) -> list[str]:
     return sentences
 
 
+def describe_outcome(facts: Facts) -> str:
+    """Return what following the winners made, in a sentence that stands alone.
+
+    Parameters
+    ----------
+    facts : Facts
+        What it is about.
+
+    Returns
+    -------
+    str
+        One of ``describe``.
+    """
+    no_winner = facts.without_winner == facts.folds
+    return _describe_cash(facts) if no_winner else _describe_growth(facts)
+
+
 def _describe_cash(facts: Facts) -> str:
     """Return the sentence of a walk-forward without any winner."""
     trains = "the train" if facts.folds == 1 else "any train"
@@ -169,7 +187,7 @@ def _describe_growth(facts: Facts) -> str:
     if facts.followed != facts.hold:
         relation = "more than" if facts.followed > facts.hold else "less than"
     followed, hold = (format_value("total_return", value) for value in (facts.followed, facts.hold))
-    who = "it" if facts.folds == 1 else "they"
+    who = "the winner" if facts.folds == 1 else "the winners"
     return f"Followed, {who} made {followed}, {relation} buy & hold with {hold}."
 
 
@@ -190,7 +208,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def describe_many(
-    symbols: int, better: int, folds: int, above_median: int, kept_share: float
+    symbols: int, better: int, folds: int, above_median: int, kept_shares: Sequence[float]
 ) -> list[str]:
     """Return what the walk-forwards of many symbols say together.
 
@@ -204,8 +222,8 @@ def describe_many(
         Of all symbols, whose winner has a rank.
     above_median : int
         Folds whose winner is better than the median window set.
-    kept_share : float
-        Mean of the symbols; NaN where none has one.
+    kept_shares : sequence of float
+        Those of the symbols that have one.
 
     Returns
     -------
@@ -221,9 +239,11 @@ def describe_many(
         f"{above_median:,} of {_count(folds, 'fold')}."
     )
     sentences = [growth, ranks]
-    if not math.isnan(kept_share):
+    if kept_shares:
+        # the median: a train that hardly grew makes a ratio of any size
         sentences.append(
-            f"The kept share averages {kept_share:.2f}; on random walks that drift like a stock "
-            f"index it averages {RANDOM_WALK_KEPT_SHARE:.2f}."
+            f"The median kept share of {_count(len(kept_shares), 'symbol')} is "
+            f"{statistics.median(kept_shares):.2f}; on random walks that drift like a stock index "
+            f"it averages {RANDOM_WALK_KEPT_SHARE:.2f}."
         )
     return sentences

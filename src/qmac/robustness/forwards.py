@@ -90,7 +90,8 @@ class Forwards(SymbolAnswers[Forward]):
         table = self.table
         better = int((table["followed"] > table["hold"]).sum())
         ranked, above = int(table["ranked"].sum()), int(table["above_median"].sum())
-        return describe_many(len(table), better, ranked, above, float(table["kept_share"].mean()))
+        kept_shares = table["kept_share"].dropna().tolist()
+        return describe_many(len(table), better, ranked, above, kept_shares)
 
     def summary(self) -> dict[str, Any]:
         """Return the summary of each answer, and what they say together.

@@ -118,11 +118,13 @@ def test_a_run_of_a_sweep_has_it_beside_its_result(csv, walked, tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"goes on with: qmac walk-forward {run} --train 100 --test 60" in done.stderr
     assert qmac.load(run).best is not None
-    assert "walk-forward: Followed, they made" in inside("show", run).stdout
+    assert "walk-forward: Followed, the winners made" in inside("show", run).stdout
     numbers = json.loads(inside("report", run, "--json").stdout)
     assert numbers["walk_forward"]["digest"] == qmac.load(walked).digest
     fees = inside("walk-forward", run, *LENGTHS, "--fees", 0.1)
     assert fees.returncode == 2 and "--fees goes with prices" in fees.stderr
+    other = inside("walk-forward", run, *LENGTHS, "--symbol", "foo")
+    assert other.returncode == 2 and "there are no prices of 'foo'" in other.stderr
 
 
 def test_pages(walked, tmp_path):

@@ -76,7 +76,7 @@ def refuse_job_options(
     if explicit:
         raise OptionError(
             f"--{explicit[0].replace('_', '-')} goes with prices that are swept first, and "
-            f"{directory} holds a sweep that has settings already. Leave it out, or name prices."
+            f"{directory} holds a run that has settings already. Leave it out, or name prices."
         )
 
 

@@ -138,7 +138,7 @@ def _print_forward(directory: Path, results: Any) -> bool:
         from qmac.robustness.forward_store import read_task_forward
 
         forward = read_task_forward(run, task)
-        return "" if forward is None else forward.sentences[1]
+        return "" if forward is None else forward.outcome
 
     return _print_answers(directory, results, FORWARD, "walk-forward:", describe)
 
