@@ -403,15 +403,17 @@ def rows(context):
         ),
         "Results": Row(
             qmac.Results,
-            lambda: {"readers": {}, "left_out": {}, "missing": ()},
+            lambda: {"readers": {}, "left_out": {}, "missing": (), "find_outline": None},
             {
                 "readers": {"dict empty"},
                 "left_out": {"dict empty"},
                 "missing": {"list empty", "list texts", "range empty"},
+                "find_outline": PROGRESS,
             },
         ),
         "Results.__getitem__": Row(context.many.__getitem__, lambda: {"name": "SPY"}, {}),
         "Results.luck": Row(context.many.luck, luck_arguments, LUCK),
+        "Results.outline": Row(context.many.outline, lambda: {"name": "SPY"}, {}),
         "Results.readable": Row(context.many.readable, dict, {}),
         "Results.report": Row(
             context.many.report,

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from qmac._checks import check_path
 from qmac.errors import OptionError, printable
+from qmac.results.outline import OutlineTable
 from qmac.results.reader import FORWARD, Place, Summary, read_summary
 from qmac.results.writer import ARRAYS, TOP
 from qmac.results.writer import HEADER as RESULT
@@ -267,12 +268,17 @@ def _describe_walk(directory: RunDirectory) -> Entry:
 
 def _read_done(directory: RunDirectory) -> _Done:
     """Return the results of a run, but those that are damaged or answer something else."""
-    summaries, errors = {}, []
+    summaries, errors, table = {}, [], OutlineTable(directory)
     for task in directory.tasks:
         place = directory.result(task)
         if look_up(place / RESULT) is not None:
             try:
-                summaries[task] = read_summary(place, Place(directory, task))
+                outline, request = table.find(task), directory.header.request
+                summaries[task] = (
+                    read_summary(place, Place(directory, task))
+                    if outline is None
+                    else Summary({"failed": outline.failed}, request, outline.best)
+                )
             except Exception as error:  # a damaged file can fail in any way
                 errors.append(error)
     return _Done(summaries, errors)

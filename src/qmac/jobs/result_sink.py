@@ -10,6 +10,7 @@ from typing import Protocol
 
 from qmac.errors import ResultError, Stopped, WriteError, shell_quote, warn
 from qmac.jobs.job import Job
+from qmac.results.outline import Outline, OutlineTable
 from qmac.results.reader import result_reader, return_result
 from qmac.results.result import Result
 from qmac.results.writer import HEADER as RESULT
@@ -139,6 +140,7 @@ class DirectorySink:
         self.directory = directory
         self._job = job
         self._retries_failed = retry_failed
+        self._outlines = OutlineTable(directory)
         self._incomplete: set[Task] = set()
         """Tasks whose snapshot stays: their result lacks cells, or there is none."""
 
@@ -292,6 +294,7 @@ class DirectorySink:
         without_prices.save(self.directory.result(task))
         self.directory.move_scores(task)
         self.directory.drop_snapshots()
+        self._outlines.add(task, Outline.from_result(result))
         return result_reader(self.directory, task)
 
     def leave_out(self, task: Task) -> None:

@@ -25,6 +25,7 @@ from qmac.jobs.result_sink import Reader, ResultSink, build_sink
 from qmac.jobs.series_sweep import sweep
 from qmac.jobs.waiting import Patience
 from qmac.results.collection import Results
+from qmac.results.reader import build_outline_finder
 from qmac.results.result import Result
 from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
@@ -260,7 +261,10 @@ class _TaskRunner:
         if errors and not readers:
             raise next(iter(errors.values()))
         reasons = {name: str(error) for name, error in errors.items()}
-        return Results(readers, {**self.job.left_out, **reasons})
+        find = None
+        if self.sink.directory is not None:
+            find = build_outline_finder(self.sink.directory)
+        return Results(readers, {**self.job.left_out, **reasons}, find_outline=find)
 
     def _name_symbol(self, error: Stopped, task: Task) -> Stopped:
         """Return what ended the run, with the symbol where there are many."""

@@ -11,6 +11,7 @@ import pandas as pd
 from qmac import _views
 from qmac._checks import check_flag, check_path, describe
 from qmac.errors import OptionError, ResultError, SymbolError, suggestion
+from qmac.results.outline import Outline
 from qmac.results.result import Result
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.monitoring.status import Listener
@@ -35,6 +36,8 @@ class Results(Mapping[str, Result]):
         Symbols without a result, and why.
     missing : sequence of str
         Symbols of an unfinished run that are not done yet.
+    find_outline : callable, optional
+        Returns what lists show of a symbol, where no result need be read for it, or None.
     """
 
     def __init__(
@@ -42,9 +45,17 @@ class Results(Mapping[str, Result]):
         readers: Mapping[str, Callable[[], Result]],
         left_out: Mapping[str, str],
         missing: Sequence[str] = (),
+        find_outline: Callable[[str], Outline | None] | None = None,
     ) -> None:
         self._readers = dict(_check_mapping("readers", readers, callable))
-        self._prices: dict[str, dict[str, Any]] = {}
+        is_function = callable(find_outline) and not isinstance(find_outline, type)
+        if find_outline is not None and not is_function:
+            raise OptionError(
+                f"find_outline must be a function of a symbol, got {describe(find_outline)}. Leave "
+                "it out."
+            )
+        self._find_outline = find_outline
+        self._outlines: dict[str, Outline] = {}
         self._recent: tuple[tuple[str, Result], ...] = ()
         self._left_out = dict(_check_mapping("left_out", left_out, _is_text))
         is_list = isinstance(missing, Sequence) and not isinstance(missing, str)
@@ -77,6 +88,33 @@ class Results(Mapping[str, Result]):
             result = self._readers[name]()
         self._recent = (*recent, (name, result))
         return result
+
+    def outline(self, name: str) -> Outline:
+        """Return what lists of many symbols show of a result, which is read only if it must be.
+
+        Parameters
+        ----------
+        name : str
+            A symbol.
+
+        Returns
+        -------
+        Outline
+            Its best row, and more.
+
+        Raises
+        ------
+        ResultError
+            If it had to be read and is damaged.
+        """
+        is_known = isinstance(name, str) and name in self._readers
+        outline = self._outlines.get(name) if is_known else None
+        if outline is None and is_known and self._find_outline is not None:
+            outline = self._find_outline(name)
+        if outline is None:
+            outline = Outline.from_result(self[name])
+        self._outlines[name] = outline
+        return outline
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._readers)
@@ -126,27 +164,25 @@ class Results(Mapping[str, Result]):
         errors: dict[str, ResultError] = {}
         for name, reader in self._readers.items():
             try:
-                reader()
+                self.outline(name)
                 readers[name] = reader
             except ResultError as error:
                 errors[name] = error
         if errors and not readers:
             raise next(iter(errors.values()))
         damaged = {name: str(error) for name, error in errors.items()}
-        return Results(readers, self._left_out | damaged, self.missing)
+        left_out = self._left_out | damaged
+        return Results(readers, left_out, self.missing, self._outlines.get)
 
     @property
     def winners(self) -> pd.DataFrame:
         """The best combination of each symbol with its metrics, and the return of buy & hold."""
-        rows, prices = [], {}
-        for name, result in self.items():
-            prices[name] = result.prices
-            row: dict[Any, Any] = {"symbol": name}
-            if not result.top.empty:
-                row |= result.top.iloc[0].to_dict()
-            row["buy_and_hold"] = result.hold["total_return"]
+        rows = []
+        for name in self:
+            outline = self.outline(name)
+            row: dict[Any, Any] = {"symbol": name, **(outline.best or {})}
+            row["buy_and_hold"] = outline.hold["total_return"]
             rows.append(row)
-        self._prices = prices
         frame = pd.DataFrame(rows).set_index("symbol")
         # a symbol without a winner has none of them
         whole = [column for column in (*ROLES, "total_trades") if column in frame]
@@ -155,9 +191,7 @@ class Results(Mapping[str, Result]):
     @property
     def prices(self) -> dict[str, dict[str, Any]]:
         """What each result says of its prices, as ``Result.prices``."""
-        # each result of a directory is read for it, so what ``winners`` has read is remembered
-        self._prices = self._prices or {name: result.prices for name, result in self.items()}
-        return {name: dict(prices) for name, prices in self._prices.items()}
+        return {name: dict(self.outline(name).prices) for name in self}
 
     def report(
         self, path: str | Path, *, each: bool = False, luck: Mapping[str, Any] | None = None
@@ -270,7 +304,7 @@ class Results(Mapping[str, Result]):
             Plain values, for JSON.
         """
         winners = self.winners.reset_index().astype(object)
-        digests = {name: result.digest for name, result in self.items()}
+        digests = {name: self.outline(name).digest for name in self}
         return {
             "winners": winners.where(winners.notna(), None).to_dict("records"),
             "digests": digests,

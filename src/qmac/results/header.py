@@ -9,6 +9,7 @@ from typing import Any
 
 from qmac.data.origin import MOST_NOTES
 from qmac.errors import OptionError
+from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import METRICS
 from qmac.strategy.request import check_type
 
@@ -54,7 +55,44 @@ def check_header(values: Mapping[str, Any]) -> None:
     _check_hold(values["hold"])
     for name in OBJECTS:
         _check_objects(name, values.get(name, []))
-    for place, cell in enumerate(values.get("failed", [])):
+    _check_failed(values.get("failed", []))
+
+
+def check_outline(values: Mapping[str, Any]) -> None:
+    """Check what a list of many symbols shows of a result, of a file that is not trusted.
+
+    Parameters
+    ----------
+    values : mapping
+        A line of the table of a run.
+
+    Raises
+    ------
+    OptionError
+        If an entry is missing or has another type.
+    """
+    for name, kind in (("prices", dict), ("hold", dict), ("failed", list), ("digest", str)):
+        check_type(name, values.get(name), kind)
+    _check_prices(values["prices"])
+    _check_failed(values["failed"])
+    rows = {"hold": values["hold"], "best": values.get("best")}
+    for place, row in rows.items():
+        if place == "best" and row is None:
+            continue
+        check_type(place, row, dict)
+        for name, value in row.items():
+            check_type(f"{place}.{name}", value, float)
+    if rows["hold"].keys() != METRICS.keys():
+        raise OptionError("hold must have every metric once, and no other.")
+    if rows["best"] is not None and not {*ROLES, *METRICS} <= rows["best"].keys():
+        raise OptionError("best must have every window and metric.")
+    for name in ("median", "share_positive", "share_better_than_hold", "sigmas"):
+        check_type(name, values.get(name), float)
+
+
+def _check_failed(values: Any) -> None:
+    _check_objects("failed", values)
+    for place, cell in enumerate(values):
         _check_count(f"failed[{place}].cell", cell.get("cell"))
         _check_count(f"failed[{place}].combinations", cell.get("combinations"), least=-MOST)
         check_type(f"failed[{place}].reason", cell.get("reason"), str)

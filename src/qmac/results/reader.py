@@ -38,6 +38,7 @@ from qmac.results.identity import (
     check_identity,
     read_identity,
 )
+from qmac.results.outline import Outline, OutlineTable
 from qmac.results.result import STORED_TOLERANCE, Result, are_close
 from qmac.results.writer import (
     ARRAYS,
@@ -611,6 +612,23 @@ def result_reader(directory: RunDirectory, task: Task) -> Callable[[], Result]:
     return lambda: _load(directory.result(task), Place(directory, task))
 
 
+def build_outline_finder(directory: RunDirectory) -> Callable[[str], Outline | None]:
+    """Return a function that finds what lists show of a symbol in the table of a run.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        The run.
+
+    Returns
+    -------
+    callable
+        Takes the name of a task, returns an ``Outline`` or None.
+    """
+    table, tasks = OutlineTable(directory), {task.name: task for task in directory.tasks}
+    return lambda name: table.find(tasks[name]) if name in tasks else None
+
+
 def read_results(path: str | Path, symbol: str | None = None) -> Results:
     """Read the results in a directory of one result or of a run, finished or not.
 
@@ -644,7 +662,8 @@ def read_results(path: str | Path, symbol: str | None = None) -> Results:
         raise ResultError(_describe_unfinished(run))
     missing = [task.name for task in run.tasks if task not in done]
     readers_by_name = {task.name: result_reader(run, task) for task in done}
-    return _select(path, Results(readers_by_name, run.header.left_out, missing), symbol)
+    results = Results(readers_by_name, run.header.left_out, missing, build_outline_finder(run))
+    return _select(path, results, symbol)
 
 
 def _select(path: Path, results: Results, symbol: str | None) -> Results:

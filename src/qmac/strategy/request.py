@@ -32,6 +32,7 @@ TYPES: Mapping[str, type] = {
 
 
 TYPE_NAMES: Mapping[type, str] = {
+    float: "a number",
     dict: "an object",
     list: "a list",
     str: "a text",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -267,7 +267,7 @@ def export(
         streams.print_line(f"{path}: {what} as {kind}, {size}")
 
 
-def print_failed(results: Mapping[str, Any], path: Path | None) -> bool:
+def print_failed(results: Any, path: Path | None) -> bool:
     """Print which results are incomplete, and how to compute the failed cells.
 
     Parameters
@@ -286,7 +286,8 @@ def print_failed(results: Mapping[str, Any], path: Path | None) -> bool:
     from qmac.runs.header import HEADER
     from qmac.storage.files import look_up
 
-    incomplete = {name: result.failed for name, result in results.items() if result.failed}
+    failed_by_name = {name: results.outline(name).failed for name in results}
+    incomplete = {name: failed for name, failed in failed_by_name.items() if failed}
     for name, failed in incomplete.items():
         streams.print_note(f"{name} is incomplete: {_describe_failed(failed)}")
     if not incomplete:

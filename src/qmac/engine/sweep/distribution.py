@@ -121,6 +121,33 @@ class Distribution:
         """Share of the scored combinations whose objective is above 0, exact."""
         return self.positive / self.scored if self.scored else math.nan
 
+    def share_below(self, score: float) -> float:
+        """Return the share of scores below one, interpolated within its bin.
+
+        Parameters
+        ----------
+        score : float
+            A score, not a value of the objective.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        lowest, highest = self.score_min, self.score_max
+        if score < lowest:
+            return 0.0
+        if score >= highest:
+            return 1.0
+        edges = np.clip(self.score_edges, lowest, highest)
+        edges[0], edges[-1] = lowest, highest
+        bin_number = int(np.searchsorted(edges, score, side="right")) - 1
+        width = float(edges[bin_number + 1] - edges[bin_number])
+        part = float(score - edges[bin_number]) / width if width else 0.0
+        lower = int(self.counts[:bin_number].sum()) / self.scored
+        upper = int(self.counts[: bin_number + 1].sum()) / self.scored
+        return lower + (upper - lower) * part
+
     def quantile(self, q: float) -> float:
         """Return the objective below which a share of the combinations lies, to within one bin.
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from qmac.engine.sweep.distribution import Distribution
+from qmac.results.outline import compute_share_better
 from qmac.results.result import Result
-from qmac.strategy.objective import compute_score
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 MOST_BARS = 160
@@ -91,46 +91,6 @@ def summarize_distribution(result: Result) -> DistributionSummary | None:
         share_better_than_hold=compute_share_better(distribution, hold),
         sigmas=(best_score - mean) / deviation if deviation > 0 else math.nan,
     )
-
-
-def compute_share_better(distribution: Distribution, value: float) -> float:
-    """Return the share of the combinations that are better than a value of the objective.
-
-    Parameters
-    ----------
-    distribution : Distribution
-        Histogram of a run.
-    value : float
-        Value of the objective.
-
-    Returns
-    -------
-    float
-        Within one bin of the histogram; NaN if the value is not finite or nothing was scored.
-    """
-    objective = distribution.objective
-    if not math.isfinite(value) or not distribution.scored:
-        return math.nan
-    score = compute_score(objective.metric, value, objective.years)
-    below = _compute_share_below(distribution, score)
-    return 1 - below if objective.maximize else below
-
-
-def _compute_share_below(distribution: Distribution, score: float) -> float:
-    """Return the share of scores below one, interpolated within its bin."""
-    lowest, highest = distribution.score_min, distribution.score_max
-    if score < lowest:
-        return 0.0
-    if score >= highest:
-        return 1.0
-    edges = np.clip(distribution.score_edges, lowest, highest)
-    edges[0], edges[-1] = lowest, highest
-    bin_number = int(np.searchsorted(edges, score, side="right")) - 1
-    width = float(edges[bin_number + 1] - edges[bin_number])
-    part = float(score - edges[bin_number]) / width if width else 0.0
-    lower = int(distribution.counts[:bin_number].sum()) / distribution.scored
-    upper = int(distribution.counts[: bin_number + 1].sum()) / distribution.scored
-    return lower + (upper - lower) * part
 
 
 def _fold_bins(distribution: Distribution) -> tuple[np.ndarray, np.ndarray]:

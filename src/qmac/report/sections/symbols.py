@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from qmac.errors import ResultError
-from qmac.report.sections.distribution import summarize_distribution
 from qmac.report.sections.luck import check_luck
 from qmac.report.sections.settings import Settings, build_settings, drop_midnight
 from qmac.results.collection import Results
-from qmac.results.result import Result
+from qmac.results.outline import Outline
 from qmac.robustness.luck import RESAMPLES
 from qmac.robustness.luck_answer import Luck
 from qmac.robustness.lucks import Lucks
-from qmac.strategy.grid import Combination
+from qmac.strategy.grid import ROLES, Combination
 from qmac.strategy.metrics import METRICS
 
 
@@ -80,7 +79,7 @@ def build_symbols(
     links: Mapping[str, str] | None = None,
     answers: Mapping[str, Luck] | None = None,
 ) -> Symbols:
-    """Return the winners of a run; each result is read once.
+    """Return the winners of a run.
 
     Parameters
     ----------
@@ -108,14 +107,17 @@ def build_symbols(
     settings, rows = None, []
     lucks = Lucks(answers or {}, _count_resamples(answers or {}))
     adjusted = lucks.table["adjusted_p"].to_dict() if lucks else {}
-    for symbol, result in results.items():
+    for symbol in results:
         if settings is None:
-            settings = build_settings(result)
+            settings = build_settings(results[symbol])
         ps = (math.nan, math.nan)
         if symbol in lucks:
-            check_luck(lucks[symbol], result)
+            check_luck(lucks[symbol], results[symbol])
             ps = (lucks[symbol].p, adjusted[symbol])
-        rows.append(_build_row(symbol, result, ps, (links or {}).get(symbol, "")))
+        row = _build_row(
+            symbol, results.outline(symbol), settings.objective, ps, (links or {}).get(symbol, "")
+        )
+        rows.append(row)
     if settings is None:
         raise ResultError(
             "a page needs at least one result, got none. "
@@ -137,24 +139,27 @@ def _count_resamples(answers: Mapping[str, Luck]) -> int:
     return max((each.resamples for each in counts if not each.is_stopped), default=RESAMPLES)
 
 
-def _build_row(symbol: str, result: Result, ps: tuple[float, float], link: str) -> SymbolRow:
-    summary, prices = summarize_distribution(result), result.prices
-    metrics = {}
-    if result.best is not None:
-        winner = result.top.iloc[0]
-        metrics = {name: float(winner[name]) for name in METRICS}
+def _build_row(
+    symbol: str, outline: Outline, objective: str, ps: tuple[float, float], link: str
+) -> SymbolRow:
+    prices, best = outline.prices, outline.best
+    combination, metrics = None, {}
+    if best is not None:
+        buy_fast, buy_slow, sell_fast, sell_slow = (int(best[role]) for role in ROLES)
+        combination = buy_fast, buy_slow, sell_fast, sell_slow
+        metrics = {name: float(best[name]) for name in METRICS}
     return SymbolRow(
         symbol=symbol,
         bars=int(prices["bars"]),
         first=drop_midnight(prices["first"]),
         last=drop_midnight(prices["last"]),
-        combination=result.best,
+        combination=combination,
         metrics=metrics,
-        hold=result.hold[result.objective],
-        median=dict(summary.quantiles)[0.5] if summary else math.nan,
-        share_positive=summary.share_positive if summary else math.nan,
-        share_better_than_hold=summary.share_better_than_hold if summary else math.nan,
-        sigmas=summary.sigmas if summary else math.nan,
+        hold=outline.hold[objective],
+        median=outline.median,
+        share_positive=outline.share_positive,
+        share_better_than_hold=outline.share_better_than_hold,
+        sigmas=outline.sigmas,
         p=ps[0],
         adjusted_p=ps[1],
         link=link,

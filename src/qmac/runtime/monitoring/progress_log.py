@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from qmac.errors import printable
 from qmac.runtime.monitoring.status import Listener, Status, shorten_name
 from qmac.storage.atomic import write_whole
-from qmac.storage.files import look_up, open_file, open_to_change
+from qmac.storage.files import look_up, open_file
 from qmac.storage.json_text import to_json
+from qmac.storage.lines import append_line
 from qmac.storage.lock import LOCK, is_held
 
 RUNNING = "running"
@@ -85,10 +86,10 @@ class ProgressLog:
         line : dict
             Plain values; the time is added.
         """
-        text = to_json({"time": round(time.time(), 3), **line}) + "\n"
+        text = to_json({"time": round(time.time(), 3), **line})
         with suppress(OSError):
             self._cut()
-            self._append(text.encode())
+            append_line(self._path, text.encode())
 
     def _cut(self) -> None:
         """Leave the newer half of a log that is too long."""
@@ -100,15 +101,6 @@ class ProgressLog:
             newer = file.read(LOG_BYTES // 2)
         _, _, whole_lines = newer.partition(b"\n")
         write_whole(self._path, [whole_lines])
-
-    def _append(self, line: bytes) -> None:
-        """Add a line, after a line break if a process was killed within its last line."""
-        with os.fdopen(open_to_change(self._path), "r+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 1))
-            is_torn = file.read(1) not in (b"", b"\n")
-            file.seek(0, os.SEEK_END)
-            file.write(b"\n" + line if is_torn else line)
 
 
 class LogLine(NamedTuple):
