@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := src tests benchmarks scripts docs/hooks docs/tutorial.ipynb
-# One process more than CPUs: some tests wait for processes that they start.
-PROCESSES := $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
+# Two processes more than CPUs: many tests wait for processes that they start.
+PROCESSES := $(shell expr `getconf _NPROCESSORS_ONLN` + 2)
 PARALLEL := -n $(PROCESSES) --maxprocesses 4 --dist worksteal
 # Markers of tests, registered in pyproject.toml. "alone": needs the machine to itself. "slow": takes more than
 # two seconds with compiled kernels on two cores; a test by @pytest.mark.slow, a whole file by

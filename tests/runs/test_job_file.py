@@ -70,6 +70,8 @@ REQUESTS = {
         "close",
         "--conflict",
         "opposite",
+        "--min-trades",
+        "2",
         "--stop-loss",
         "0.1",
         "--take-profit",

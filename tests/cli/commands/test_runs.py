@@ -81,6 +81,8 @@ def test_objectives_constraints_and_stops(csv, tmp_path):
         0.1,
         "--max-bars",
         40,
+        "--conflict",
+        "opposite",
         "--average",
         "ema",
         "--out",

@@ -16,7 +16,8 @@ def test_constraints_that_nothing_satisfies(market):
     """The histogram is then placed without them, by a kernel of fewer statistics than the data."""
     prices, grid = market
     constraints = {"max_drawdown": (-1e-9, None), "total_trades": (5000, None)}
-    result = run_sweep(prices, grid, qmac.Rules(stop_loss=0.1), constraints=constraints)
+    rules = qmac.Rules(stop_loss=0.1, conflict="opposite")
+    result = run_sweep(prices, grid, rules, constraints=constraints)
     assert (result.filtered, result.scored, result.best) == (grid.size, 0, None)
 
 

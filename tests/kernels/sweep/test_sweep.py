@@ -61,12 +61,12 @@ def test_tiles_of_time_give_what_the_whole_series_gives(rules, tile_bytes, monke
     spec = spec_on(grid, rules=rules)
     data = dataset_of(prices, grid, rules, spec.statistics)
     scale = Evaluator(data, spec).scale
-    whole = swept(data, spec, scale)
+    whole = swept(data, spec, scale, lanes=32)
     assert evaluation.count_tile_bars(data, spec) == data.bars
     monkeypatch.setattr(evaluation, "WHOLE_BYTES", 0)
     monkeypatch.setattr(evaluation, "TILE_BYTES", tile_bytes)
     assert evaluation.count_tile_bars(data, spec) < data.bars / 3
-    assert_same(swept(data, spec, scale), whole)
+    assert_same(swept(data, spec, scale, lanes=32), whole)
 
 
 def test_a_histogram_is_folded_before_it_overflows(monkeypatch):

@@ -1,5 +1,7 @@
 """Settings and rules of a result, in words."""
 
+import dataclasses
+
 import pytest
 from helpers.series import ohlc
 
@@ -27,10 +29,11 @@ def test_rules_in_words():
     result = qmac.optimize(
         ohlc("random", 500, 3),
         qmac.Grid(windows=range(2, 8), shared_windows=True),
+        "sharpe_ratio",
         rules=RULES,
-        constraints={"total_trades": (2, 50)},
     )
-    asked = build_settings(result)
+    bounds = {"constraints": {"total_trades": (2, 50)}, "filtered_by": {"total_trades": 7}}
+    asked = build_settings(dataclasses.replace(result, **bounds))
     text = " ".join(asked.rules)
     for words in (
         "Hull",
@@ -48,6 +51,4 @@ def test_rules_in_words():
     ):
         assert words in text, words
     assert "slippage" not in text and "worse" not in text
-    assert asked.filters == (
-        ("total trades at least 2 and at most 50", result.filtered_by["total_trades"]),
-    )
+    assert asked.filters == (("total trades at least 2 and at most 50", 7),)
