@@ -254,7 +254,9 @@ def optimize_many(  # noqa: PLR0913 - public signature
     executor: Executor | None = None,
     strict: bool = False,
 ) -> Results:
-    """Backtest every combination of the grid on each of many series, one after the other.
+    """Backtest every combination of the grid on each of many series.
+
+    Where there are more series than threads, each thread sweeps one alone, as memory allows.
 
     Without ``out``, results are in memory: about 4 MiB each with 251 windows.
 

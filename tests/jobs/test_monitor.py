@@ -43,6 +43,9 @@ class Folder:
         if self.error:
             raise self.error
 
+    def has_snapshots(self, task):
+        return True
+
     def load_snapshot(self, task, dataset, ledger):
         return None, []
 

@@ -258,7 +258,7 @@ def test_progress_is_that_of_all_symbols(tmp_path):
     ends = {status.name: status.job_done for status in said}
     assert ends == {"a": 0.25, "b": 1.0} and {status.parts for status in said} == {2}
     said.clear()
-    qmac.optimize_many(prices, SMALL, progress=said.append)
+    qmac.optimize_many(prices, SMALL, threads=1, progress=said.append)
     shares = [status.job_done for status in said]
     assert shares == sorted(shares) and {
         status.name: status.job_done for status in said
@@ -606,7 +606,7 @@ def many(tmp_path_factory):
                 GRID,
                 top=20,
                 out=path,
-                threads=2,
+                threads=1,
                 progress=lambda status: halting(0.5)(status) if status.name == "B" else None,
             )
     return path

@@ -50,7 +50,9 @@ def test_the_share_is_shown_after_each_part_but_the_last(evaluator, ranked, monk
     monkeypatch.setattr(top_rows, "PART_ROWS", 5)
     monkeypatch.setattr(top_rows, "PART_BARS", 1)
     shares = []
-    rows = replay_top(prepared(PRICES, GRID), GRID, evaluator, ranked, map, shares.append)
+    rows = pd.DataFrame(
+        replay_top(prepared(PRICES, GRID), GRID, evaluator, ranked, map, shares.append)
+    )
     assert len(rows) == 20 and shares == [0.25, 0.5, 0.75]
     assert rows["total_return"].is_monotonic_decreasing and rows["plateau"].notna().all()
 
@@ -64,9 +66,9 @@ def test_a_sweep_that_differs_from_its_replay_is_a_defect(evaluator, ranked):
 
 
 def test_no_rows_are_a_table_with_all_columns(evaluator, ranked):
-    rows = replay_top(prepared(PRICES, GRID), GRID, evaluator, ranked)
+    rows = pd.DataFrame(replay_top(prepared(PRICES, GRID), GRID, evaluator, ranked))
     none = tuple(part[:0] for part in ranked)
-    empty = replay_top(prepared(PRICES, GRID), GRID, evaluator, none)
+    empty = pd.DataFrame(replay_top(prepared(PRICES, GRID), GRID, evaluator, none))
     assert len(empty) == 0 and list(empty.columns) == list(rows.columns)
 
 

@@ -63,7 +63,6 @@ ALLOWED = {
         "exists glob is_dir iterdir pd.read_parquet",
         "the directory that the user names; an open file",
     ),
-    "results/writer.py": ("np.savez_compressed", "an open file"),
     "robustness/luck_answer.py": ("rename", "columns of a frame"),
     "runs/creation.py": ("np.save", "memory"),
     "runs/job_file.py": (

@@ -134,7 +134,7 @@ def test_a_run_of_many_of_which_one_is_done_is_no_result(run_of_many, tmp_path):
 
 def test_a_newer_result_is_refused(result, tmp_path):
     path = result.save(tmp_path / "run") / "result.json"
-    change(path, format=3, qmac="9.0")
+    change(path, format=4, qmac="9.0")
     with pytest.raises(ResultError, match=r"was written by qmac 9\.0\. Update qmac to read it"):
         load(tmp_path / "run")
 

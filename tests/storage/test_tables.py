@@ -10,8 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from qmac.storage import tables
 from qmac.storage.files import open_file
-from qmac.storage.tables import check_table, load_array, load_arrays, read_first_row
+from qmac.storage.tables import (
+    check_table,
+    load_array,
+    load_arrays,
+    read_first_row,
+    save_arrays,
+)
 
 
 def check(path, rows=None):
@@ -33,6 +40,66 @@ def test_what_is_written_is_read(tmp_path):
         assert np.array_equal(load_array(tmp_path / "array.npy", array.nbytes), array)
         read = load_arrays(tmp_path / "arrays.npz", 1000)
         assert list(read) == ["one", "other"] and np.array_equal(read["other"], array.T)
+
+
+ARRAYS = {
+    "smooth": np.arange(300_000).reshape(3, -1) * 7 // 5,
+    "any": np.random.default_rng(1).integers(-(2**63), 2**63 - 1, 5000),
+    "scores": np.random.default_rng(2).standard_normal((6, 40, 40)).cumsum(),
+    "special": np.array([np.nan, -np.nan, np.inf, -np.inf, -0.0, 5e-324] * 1000),
+    "few": np.array([1.5, -2.0]),
+    "flags": np.ones(5000, np.bool_),
+    "number": 7,
+}
+
+
+def save(path, arrays=ARRAYS):
+    with path.open("wb") as file:
+        save_arrays(file, arrays)
+
+
+def test_arrays_in_code_come_back_bit_for_bit(tmp_path, monkeypatch):
+    save(tmp_path / "arrays.npz")
+    monkeypatch.setattr(tables, "BLOCK_NUMBERS", 1000)
+    save(tmp_path / "blocks.npz")
+    assert (tmp_path / "arrays.npz").stat().st_size < 200_000
+    whole = sum(np.asarray(array).nbytes for array in ARRAYS.values())
+    for name, numbers in (("arrays.npz", 1 << 18), ("blocks.npz", 1000)):
+        monkeypatch.setattr(tables, "BLOCK_NUMBERS", numbers)
+        read = load_arrays(tmp_path / name, whole + 2000)
+        for key, array in ARRAYS.items():
+            array = np.asarray(array)
+            assert (read[key].dtype, read[key].shape) == (array.dtype, array.shape)
+            assert read[key].tobytes() == array.tobytes()
+    with zipfile.ZipFile(tmp_path / "arrays.npz") as members:
+        endings = {name.partition(".")[2] for name in members.namelist()}
+    assert endings == {"npy", "zst"}
+    with pytest.raises(ValueError, match="arrays of .* bytes, and 2,400,000 are the most"):
+        load_arrays(tmp_path / "arrays.npz", 2_400_000)
+
+
+@pytest.mark.parametrize("change", ["shape", "type", "block", "size", "end"])
+def test_code_that_says_something_else_is_refused(tmp_path, change):
+    """Whatever it says, no more memory is taken than was allowed."""
+    save(tmp_path / "arrays.npz", {"one": np.arange(5000)})
+    with zipfile.ZipFile(tmp_path / "arrays.npz") as members:
+        content = members.read("one.zst")
+    length = int.from_bytes(content[8:16], "little")
+    header, blocks = content[16 : 16 + length], content[16 + length :]
+    if change == "shape":
+        header = header.replace(b"[5000]", b"[5001]")
+    if change == "type":
+        header = header.replace(b"<i8", b"<M8[s]")
+    if change == "block":
+        blocks = (2**62).to_bytes(8, "little") + blocks[8:-1]
+    if change == "end":
+        blocks = blocks[:-20]
+    size = (8 if change == "size" else 40_000).to_bytes(8, "little")
+    changed = size + len(header).to_bytes(8, "little") + header + blocks
+    with zipfile.ZipFile(tmp_path / "changed.npz", "w") as members:
+        members.writestr("one.zst", changed)
+    with pytest.raises((ValueError, OSError)):
+        load_arrays(tmp_path / "changed.npz", 100_000)
 
 
 def test_many_rows_in_a_small_file(tmp_path):

@@ -379,8 +379,8 @@ def test_a_second_time_it_leaves_at_once(tmp_path, csv, answer):
 BETWEEN = """
 from qmac.runs.directory import RunDirectory
 drop = RunDirectory.drop_snapshots
-def dropped(directory):
-    drop(directory)
+def dropped(directory, *task):
+    drop(directory, *task)
     print("qmac: between", file=sys.stderr, flush=True)
     time.sleep(2)
 RunDirectory.drop_snapshots = dropped

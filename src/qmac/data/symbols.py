@@ -262,9 +262,10 @@ class _Candidate(NamedTuple):
 def _build(name: str, place: str, make: Callable[..., Prices], *arguments: Any) -> _Candidate:
     """Return a symbol with the prices that ``make(*arguments)`` returns."""
     try:
-        return _Candidate(name, place, replace(make(*arguments), name=name))
+        prices = make(*arguments)
     except PricesError as error:
         return _Candidate(name, place, error)
+    return _Candidate(name, place, prices if prices.name == name else replace(prices, name=name))
 
 
 def _collect(candidates: Iterable[_Candidate]) -> Symbols:

@@ -242,8 +242,11 @@ class _Meter:
         grid = self.job.request.grid
         series = self.job.prepare(self.job.series(task))
         spec = self.job.build_spec(series)
-        with admitted(self._limits, self._probe.read, series, grid, spec):
+        with admitted(self._admit, series, grid, spec):
             return self._measure(series, spec)
+
+    def _admit(self, needed: int) -> None:
+        admit(self._limits, self._probe.read(), needed, 0, 1)
 
     def _measure(self, series: PreparedSeries, spec: SweepSpec) -> _Measurement:
         grid, bars = self.job.request.grid, len(series.prices)

@@ -6,6 +6,7 @@ Estimates are from above: a refusal costs less than a kill.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,9 +19,6 @@ from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import WHOLE_BYTES
 from qmac.errors import OptionError
 from qmac.kernels.sweep.sweep import sweep_cells
-from qmac.runtime.resources.admission import admit
-from qmac.runtime.resources.limits import Limits
-from qmac.runtime.resources.probes import Reading
 from qmac.strategy.grid import Grid
 from qmac.strategy.pair_set import PairSet
 
@@ -142,6 +140,28 @@ def resample_bytes(series: PreparedSeries, grid: Grid, spec: SweepSpec) -> int:
     return dataset_bytes(series, grid) + tables_bytes + rows_bytes
 
 
+def series_bytes(series: PreparedSeries, grid: Grid, spec: SweepSpec) -> int:
+    """Return the bytes that one thread needs to sweep a series alone.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        Prepared for the windows of the grid.
+    grid : Grid
+        Window sets.
+    spec : SweepSpec
+        What is computed for each combination.
+
+    Returns
+    -------
+    int
+        An estimate from above: prices, dataset, tables, tallies and top rows.
+    """
+    bars, windows = len(series.prices), len(grid.windows)
+    later = max(tallies_bytes(grid), finishing_bytes(bars, windows, spec.top))
+    return reading_bytes(bars) + resample_bytes(series, grid, spec) + later
+
+
 def loading_bytes() -> int:
     """Return the bytes that the kernels take once they are loaded; 0 if they are.
 
@@ -150,8 +170,18 @@ def loading_bytes() -> int:
     int
         Bytes.
     """
-    is_loaded = getattr(sweep_cells, "signatures", True)
-    return 0 if is_loaded else LOADING_BYTES
+    return 0 if is_loaded() else LOADING_BYTES
+
+
+def is_loaded() -> bool:
+    """Return whether the kernels are in memory; once they are, they stay.
+
+    Returns
+    -------
+    bool
+        True too where they are not compiled at all.
+    """
+    return bool(getattr(sweep_cells, "overloads", True))
 
 
 def reading_bytes(bars: int) -> int:
@@ -236,8 +266,7 @@ def _count_crosses(series: PreparedSeries, pairs: np.ndarray) -> int:
 
 @contextmanager
 def admitted(
-    limits: Limits,
-    read: Callable[[], Reading],
+    check: Callable[[int], object],
     series: PreparedSeries,
     grid: Grid,
     spec: SweepSpec,
@@ -248,10 +277,8 @@ def admitted(
 
     Parameters
     ----------
-    limits : Limits
-        Limits of the run.
-    read : callable
-        Reads the machine.
+    check : callable
+        Takes bytes that are about to be allocated, and raises OptionError where they do not fit.
     series : PreparedSeries
         Prepared for the windows of the grid.
     grid : Grid
@@ -269,25 +296,27 @@ def admitted(
     OptionError
         If it does not fit into a memory limit.
     """
-
-    def check(needed: int, reading: Reading) -> None:
-        admit(limits, reading, needed, 0, 1)
-
-    with before_compiling(lambda: check(COMPILING_BYTES, read())):
-        loading, reading = loading_bytes(), read()
-        check(loading, reading)
+    with before_compiling(lambda: check(COMPILING_BYTES)):
+        loading = loading_bytes()
+        check(loading)
         rows = finishing_bytes(len(series.prices), len(grid.windows), spec.top)
         later = max(tallies_bytes(grid), rows)
         try:
-            check(loading + max(later, most_dataset_bytes(series, grid)), reading)
+            check(loading + max(later, most_dataset_bytes(series, grid)))
         except OptionError:  # the sample takes 3 ms
-            check(loading + max(later, dataset_bytes(series, grid)), read())
+            check(loading + max(later, dataset_bytes(series, grid)))
         yield
+
+
+_is_watching = threading.Lock()
+"""Held while the compiler is watched."""
 
 
 @contextmanager
 def before_compiling(check: Callable[[], object]) -> Iterator[None]:
     """Call a function when a kernel is about to be compiled for the first time.
+
+    Within another such context nothing is added: its function is called.
 
     Parameters
     ----------
@@ -299,6 +328,9 @@ def before_compiling(check: Callable[[], object]) -> Iterator[None]:
     None
         While kernels may be compiled.
     """
+    if not _is_watching.acquire(blocking=False):
+        yield
+        return
     compiler = logging.getLogger("qmac.compiler")
     level, is_shown = compiler.level, compiler.isEnabledFor(logging.INFO)
     has_checked = False
@@ -317,3 +349,4 @@ def before_compiling(check: Callable[[], object]) -> Iterator[None]:
     finally:
         compiler.removeFilter(check_once)
         compiler.setLevel(level)
+        _is_watching.release()

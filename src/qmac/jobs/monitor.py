@@ -5,10 +5,11 @@ The thread that waits for the workers calls it ten times a second.
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -28,7 +29,7 @@ from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.monitoring.rate import Rate
 from qmac.runtime.monitoring.status import Listener, Status
-from qmac.runtime.resources.admission import Demand, Shortage, admit
+from qmac.runtime.resources.admission import Demand, Shortage
 from qmac.runtime.resources.governor import Decision, Governor
 from qmac.strategy.grid import Grid
 from qmac.strategy.objective import Objective
@@ -158,7 +159,8 @@ class SweepMonitor:
         self._bars_to_finish = 0
         self._was_swept_before = False
         """Whether earlier processes swept all of it."""
-        self._identity: dict[str, Any] = {}
+        self._compute_checksum: Callable[[], str] = str
+        """That of the dataset: a short series without a snapshot does without."""
         self._writer: ScoreWriter | None = None
         self._earlier_degradations: list[dict[str, Any]] = []
         self._nodes: dict[str, NodeReading] | None = None
@@ -193,7 +195,7 @@ class SweepMonitor:
         context manager
             Entering it raises OptionError if the sweep does not fit into a memory limit.
         """
-        return admitted(self.governor.limits, self.governor.read_now, series, grid, spec)
+        return admitted(self.patience.admit, series, grid, spec)
 
     def begin(self, evaluator: Evaluator, ledger: Ledger, threads: int) -> None:
         """Admit as many threads as fit, and resume from the newest snapshot, if there is one.
@@ -241,20 +243,20 @@ class SweepMonitor:
         """Set how many threads fit, beside a tally, and see that the top rows will fit later."""
         dataset, top = evaluator.dataset, evaluator.spec.top
         self._bars_to_finish = top * (dataset.bars + plateau.AS_BARS)
-        limits, reading = self.governor.limits, self.governor.read_now()
-        tally_bytes = evaluator.tally_bytes
+        tally_bytes, worker_bytes = evaluator.tally_bytes, evaluator.worker_bytes
         # a second copy of the maps comes after the workers have gone
-        self._fitting_threads = admit(limits, reading, tally_bytes, evaluator.worker_bytes, threads)
+        self._fitting_threads = self.patience.admit(tally_bytes, worker_bytes, threads)
         rows_bytes = finishing_bytes(dataset.bars, len(dataset.windows), top)
-        admit(limits, reading, tally_bytes + rows_bytes, 0, 1)
+        self.patience.admit(tally_bytes + rows_bytes)
         self._finishing = Demand(max(tally_bytes, rows_bytes))
 
     def _resume(self, directory: RunDirectory, evaluator: Evaluator, ledger: Ledger) -> None:
         """Resume from the newest sound snapshot, if there is one."""
-        checksum = evaluator.compute_checksum()
-        if self.purpose:
-            checksum += f" {self.purpose}"
-        self._identity = identify(self.task, checksum)
+        name_dataset = functools.partial(self._name_dataset, evaluator)
+        self._compute_checksum = functools.cache(name_dataset)
+        if not directory.has_snapshots(self.task):
+            return
+        checksum = self._compute_checksum()
         about, damaged = directory.load_snapshot(self.task, checksum, ledger)
         origin = "an older one" if about else "the start"
         for message in damaged:
@@ -262,6 +264,11 @@ class SweepMonitor:
         if about is not None:
             self._rate.begin(ledger.share)
             self._restore(about, ledger)
+
+    def _name_dataset(self, evaluator: Evaluator) -> str:
+        """Return the checksum of the dataset, and what it is swept for."""
+        checksum = evaluator.compute_checksum()
+        return f"{checksum} {self.purpose}" if self.purpose else checksum
 
     def _restore(self, about: dict[str, Any], ledger: Ledger) -> None:
         """Take over what a snapshot says of an earlier process.
@@ -370,7 +377,7 @@ class SweepMonitor:
     def _wait_to_finish(self, ledger: Ledger) -> None:
         """Wait for the memory of the top rows and the result, where others have taken it."""
         try:
-            admit(self.governor.limits, self.governor.read_now(), *self._finishing, 1)
+            self.patience.admit(*self._finishing)
         except Shortage as shortage:
             demand, reason = shortage.demand, str(shortage)
         except OptionError:  # it was admitted before the sweep, and is refused no more
@@ -450,7 +457,7 @@ class SweepMonitor:
         """Write a snapshot; where the disk refuses it, the run goes on without."""
         ledger.check()
         about = {
-            **self._identity,
+            **identify(self.task, self._compute_checksum()),
             "seconds": self.seconds,
             "degradations": self._own_degradations(),
             "scores_dropped": None if self._writer is None else self._writer.dropped,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,24 +9,27 @@ from typing import Protocol
 
 from qmac.errors import ResultError, Stopped, WriteError, shell_quote, warn
 from qmac.jobs.job import Job
+from qmac.results.commits import Commits
 from qmac.results.outline import Outline, OutlineTable
 from qmac.results.reader import result_reader, return_result
-from qmac.results.result import Result
+from qmac.results.result import Result, build_contents
 from qmac.results.writer import HEADER as RESULT
+from qmac.results.writer import stage_result
 from qmac.runs import job_file
-from qmac.runs.directory import PROGRESS, RunDirectory
+from qmac.runs.directory import LONGEST_NAME, PROGRESS, RunDirectory
 from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import ProgressLog
 from qmac.runtime.monitoring.status import Listener, join_listeners
 from qmac.runtime.resources.governor import Governor
 from qmac.storage.files import is_directory, look_up
+from qmac.storage.refusals import describe_refusal
 
 Reader = Callable[[], Result]
 """Returns a result, from memory or from disk."""
 
 
 class ResultSink(Protocol):
-    """Where the results of a job go, one task after the other."""
+    """Where the results of a job go; results are stored from any thread."""
 
     @property
     def directory(self) -> RunDirectory | None:
@@ -140,7 +142,12 @@ class DirectorySink:
         self.directory = directory
         self._job = job
         self._retries_failed = retry_failed
+        self._commits = Commits(self._end)
+        self._is_open = False
+        """Whether results may be committed later."""
         self._outlines = OutlineTable(directory)
+        self._stored: dict[Task, Outline] = {}
+        """Of results that are not in their places yet."""
         self._incomplete: set[Task] = set()
         """Tasks whose snapshot stays: their result lacks cells, or there is none."""
 
@@ -170,6 +177,7 @@ class DirectorySink:
             job_file.write(self.directory.path, self.directory.header)
             log = ProgressLog(self.directory.path / PROGRESS)
             state = "interrupted"
+            self._is_open = True
             try:
                 yield join_listeners(log, listener)
                 state = "finished"
@@ -177,6 +185,8 @@ class DirectorySink:
                 state = str(error)
                 raise
             finally:
+                self._is_open = False
+                self._commits.close()
                 log.end(state)
 
     def count_bars(self) -> dict[str, int]:
@@ -187,6 +197,10 @@ class DirectorySink:
         dict
             By name, in the order of the job.
         """
+        return self._bars
+
+    @functools.cached_property
+    def _bars(self) -> dict[str, int]:
         entries = self.directory.header.prices
         return {task.name: entries[task.symbol].bars for task in self._job.tasks}
 
@@ -259,6 +273,8 @@ class DirectorySink:
 
     def _load(self, task: Task) -> Result | None:
         """Return the result, if there is a sound one; any other is removed."""
+        if task.key not in self._present:
+            return None
         if self._has_result(task):
             try:
                 return result_reader(self.directory, task)()
@@ -267,8 +283,14 @@ class DirectorySink:
         self.directory.drop_result(task)
         return None
 
+    @functools.cached_property
+    def _present(self) -> set[str]:
+        """Keys of tasks of which there is something among the results, whole or not."""
+        names, keys = self.directory.list_results(), [task.key for task in self._job.tasks]
+        return {key for key in keys if not names.isdisjoint((key, key[:LONGEST_NAME]))}
+
     def store(self, task: Task, result: Result) -> Reader:
-        """Write a result, in place of one that lacks cells.
+        """Write a result, in place of one that lacks cells; it is committed soon.
 
         Parameters
         ----------
@@ -289,13 +311,25 @@ class DirectorySink:
         """
         if result.failed:
             self.leave_out(task)
-        self.directory.drop_result(task)
-        without_prices = dataclasses.replace(result, source=None)  # they are in the directory
-        without_prices.save(self.directory.result(task))
-        self.directory.move_scores(task)
-        self.directory.drop_snapshots()
-        self._outlines.add(task, Outline.from_result(result))
+        place = self.directory.result(task)
+        try:
+            if look_up(place) is not None:
+                self.directory.drop_result(task)
+            staged = stage_result(place, build_contents(result))  # prices are in the directory
+        except OSError as error:
+            raise describe_refusal(place, error) from None
+        self._present.add(task.key)
+        self._stored[task] = Outline.from_result(result)
+        self._commits.add(staged, task)
+        if not self._is_open:
+            self._commits.flush()
         return result_reader(self.directory, task)
+
+    def _end(self, task: Task) -> None:
+        """Clear up after a task whose result is in its place."""
+        self.directory.move_scores(task)
+        self.directory.drop_snapshots(task)
+        self._outlines.add(task, self._stored.pop(task))
 
     def leave_out(self, task: Task) -> None:
         """Set the snapshot of a task aside, which is not done, or not all of it.
@@ -312,6 +346,7 @@ class DirectorySink:
         """Remove snapshots that are of no use any more, those of killed processes too."""
         if not self.directory.is_writable:
             return
+        self._commits.flush()
         self.directory.drop_snapshots()
         self.directory.drop_set_aside(but=self._incomplete)
 

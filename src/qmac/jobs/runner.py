@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from qmac._checks import check_count, check_path
+from qmac.engine.dataset.series import PreparedSeries
+from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import (
     InputError,
     OptionError,
@@ -19,10 +24,17 @@ from qmac.errors import (
     warn,
 )
 from qmac.jobs.job import Job
-from qmac.jobs.memory_model import reading_bytes
+from qmac.jobs.memory_model import (
+    COMPILING_BYTES,
+    before_compiling,
+    loading_bytes,
+    reading_bytes,
+    series_bytes,
+)
 from qmac.jobs.monitor import SweepMonitor
 from qmac.jobs.result_sink import Reader, ResultSink, build_sink
 from qmac.jobs.series_sweep import sweep
+from qmac.jobs.side_by_side import SideBySide
 from qmac.jobs.waiting import Patience
 from qmac.results.collection import Results
 from qmac.results.reader import build_outline_finder
@@ -33,7 +45,7 @@ from qmac.runs.header import HEADER, RunHeader, describe_changes, prices_checksu
 from qmac.runs.score_store import check_dtype
 from qmac.runs.tasks import Task
 from qmac.runtime.cluster.driver import ClusterExecutor
-from qmac.runtime.execution.executor import Executor
+from qmac.runtime.execution.executor import Executor, SerialExecutor
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.monitoring.status import JobProgress, Listener
 from qmac.runtime.resources.admission import admit
@@ -46,6 +58,11 @@ from qmac.storage.refusals import describe_refusal
 
 LEAVES_OUT = (OptionError, PricesError, ResultError)
 """Errors that concern one series: it does not fit into memory, or its file is damaged."""
+
+SHORT_SECONDS = 1.0
+"""What a series takes on one thread, below which all threads together are not faster."""
+ALIKE = 0.9
+"""Share of the bars of a series from which on another one is about as long."""
 
 
 def create_directory(
@@ -207,13 +224,17 @@ def run(
 
 @dataclass(frozen=True)
 class _TaskRunner:
-    """Runs the tasks of a job, one after the other."""
+    """Runs the tasks of a job: side by side, or one after the other on all threads."""
 
     job: Job
     sink: ResultSink
     executor: Executor
     governor: Governor
-    progress: JobProgress | None
+    progress: Listener | None
+    is_beside: bool = False
+    """Whether other threads run other tasks: what does not fit beside them is left to them."""
+    readers: dict[str, Reader] = field(default_factory=dict)
+    errors: dict[str, InputError] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -237,34 +258,111 @@ class _TaskRunner:
 
     def run_all(self) -> Results:
         """Do every task that is not done, and return the results of all."""
-        readers: dict[str, Reader] = {}
-        errors: dict[str, InputError] = {}
         for task in self.job.tasks:
             reader = self.sink.find(task)
-            if reader is None:
-                try:
-                    result = self._sweep(task)
-                except WriteError:
-                    raise
-                except Stopped as error:
-                    raise self._name_symbol(error, task) from None
-                except LEAVES_OUT as error:
-                    if self.job.strict or len(self.job.prices) == 1:
-                        raise
-                    warn(f"left out: {task.name}: {error}", stacklevel=2)
-                    errors[task.name] = error
-                    self.sink.leave_out(task)
-                    continue
-                reader = self.sink.store(task, result)
-            readers[task.name] = reader
+            if reader is not None:
+                self.readers[task.name] = reader
+                if isinstance(self.progress, JobProgress):
+                    self.progress.end(task.name)
+        self._do_side_by_side()
+        for task in self._left:
+            if isinstance(self.progress, JobProgress):
+                self.progress.begin(task.name)
+            self._do(task)
         self.sink.finish()
-        if errors and not readers:
+        names = [task.name for task in self.job.tasks]
+        errors = {name: self.errors[name] for name in names if name in self.errors}
+        if errors and not self.readers:
             raise next(iter(errors.values()))
         reasons = {name: str(error) for name, error in errors.items()}
+        readers = {name: self.readers[name] for name in names if name in self.readers}
         find = None
         if self.sink.directory is not None:
             find = build_outline_finder(self.sink.directory)
         return Results(readers, {**self.job.left_out, **reasons}, find_outline=find)
+
+    @property
+    def _left(self) -> list[Task]:
+        """Tasks that are neither done nor left out, in the order of the job."""
+        tried = self.readers.keys() | self.errors.keys()
+        return [task for task in self.job.tasks if task.name not in tried]
+
+    def _do_side_by_side(self) -> None:
+        """Do tasks on a thread each, where there are more of them than threads.
+
+        The last few, fewer than threads, are left to all threads, unless each is short: then what
+        a task does on one thread at a time, whatever the threads, takes longer than its sweep.
+        """
+        threads, left = self.executor.threads, self._left
+        if not isinstance(self.executor, ThreadExecutor) or not 1 < threads < len(left):
+            return
+        tasks = self._find_fitting(left, threads)
+        rest = len(tasks) % threads
+        several, last = tasks[: len(tasks) - rest], tasks[len(tasks) - rest :]
+        if several and self._run_beside(several) < SHORT_SECONDS and last:
+            self._run_beside(last)
+
+    def _run_beside(self, tasks: list[Task]) -> float:
+        """Do tasks side by side, and return the seconds that one takes."""
+
+        def do(task: Task, listener: Listener, stop: np.ndarray) -> None:
+            alone = replace(self, executor=SerialExecutor(stop), progress=listener, is_beside=True)
+            alone._do(task)
+
+        progress = self.progress if isinstance(self.progress, JobProgress) else None
+        limits, governor = self.governor.limits, self.governor
+        with before_compiling(
+            lambda: admit(limits, governor.read_now(), COMPILING_BYTES, 0, 1),
+        ):
+            return SideBySide(tasks, do, governor, progress).run(self.executor.threads)
+
+    def _find_fitting(self, tasks: list[Task], threads: int) -> list[Task]:
+        """Return tasks, the longest first, as many of which as there are threads fit into memory.
+
+        What a series needs goes with its bars, so one of about the length of another that does not
+        fit is not looked at.
+        """
+        bars = self.sink.count_bars()
+        tasks = sorted(tasks, key=lambda task: -bars[task.name])
+        most = math.inf
+        for place, task in enumerate(tasks):
+            if bars[task.name] <= most:
+                try:
+                    if self._count_fitting(task, threads) == threads:
+                        return tasks[place:]
+                    most = ALIKE * bars[task.name]
+                except (PricesError, ResultError):  # it says so when its turn comes
+                    pass
+        return []
+
+    def _count_fitting(self, task: Task, threads: int) -> int:
+        """Return how many series such as this one fit into memory side by side."""
+        try:
+            series, spec = self._prepare(task)
+            needed = series_bytes(series, self.job.request.grid, spec)
+            limits, reading = self.governor.limits, self.governor.read_now()
+            return admit(limits, reading, loading_bytes(), needed, threads)
+        except OptionError:
+            return 0
+
+    def _do(self, task: Task) -> None:
+        """Do a task, or leave it out."""
+        try:
+            result = self._sweep(task)
+        except WriteError:
+            raise
+        except Stopped as error:
+            raise self._name_symbol(error, task) from None
+        except LEAVES_OUT as error:
+            if self.is_beside and isinstance(error, OptionError):
+                raise
+            if self.job.strict or len(self.job.prices) == 1:
+                raise
+            warn(f"left out: {task.name}: {error}", stacklevel=2)
+            self.errors[task.name] = error
+            self.sink.leave_out(task)
+        else:
+            self.readers[task.name] = self.sink.store(task, result)
 
     def _name_symbol(self, error: Stopped, task: Task) -> Stopped:
         """Return what ended the run, with the symbol where there are many."""
@@ -275,20 +373,24 @@ class _TaskRunner:
 
     def _sweep(self, task: Task) -> Result:
         """Sweep one series; while other programs hold the memory for it, wait."""
-        if self.progress is not None:
-            self.progress.begin(task.name)
         size = self.job.request.grid.size
-        patience = Patience(task.name, size, self.governor, self.progress)
+        patience = Patience(task.name, size, self.governor, self.progress, is_beside=self.is_beside)
+        if self.is_beside:
+            return self._try_sweep(task, patience)
         return patience.insist(lambda: self._try_sweep(task, patience))
+
+    def _prepare(self, task: Task) -> tuple[PreparedSeries, SweepSpec]:
+        """Read and prepare one series, if there is memory for it."""
+        if self.sink.directory is not None:
+            needed = reading_bytes(self.sink.count_bars()[task.name])
+            self.governor.admit(needed, is_beside=self.is_beside)
+        series = self.job.prepare(self.job.series(task))
+        return series, self.job.build_spec(series)
 
     def _try_sweep(self, task: Task, patience: Patience) -> Result:
         """Sweep one series, if it fits into memory."""
         grid = self.job.request.grid
-        if self.sink.directory is not None:
-            needed = reading_bytes(self.sink.count_bars()[task.name])
-            admit(self.governor.limits, self.governor.read_now(), needed, 0, 1)
-        series = self.job.prepare(self.job.series(task))
-        spec = self.job.build_spec(series)
+        series, spec = self._prepare(task)
         monitor = SweepMonitor(
             task,
             spec.objective,
@@ -299,8 +401,7 @@ class _TaskRunner:
             patience,
         )
         with monitor.admitted(series, grid, spec):
-            result = sweep(series, grid, spec, self.executor, monitor)
-        return replace(result, fingerprint=self.job.fingerprint)
+            return sweep(series, grid, spec, self.executor, monitor, self.job.fingerprint)
 
 
 def count_threads(limits: Limits, threads: int | None = None) -> int:

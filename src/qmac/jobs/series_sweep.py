@@ -23,8 +23,8 @@ from qmac.errors import InternalError, Stopped
 from qmac.jobs.monitor import NullMonitor, SeriesMonitor
 from qmac.jobs.top_rows import replay_top
 from qmac.kernels.sweep.tally import Cells
-from qmac.results.result import Result
-from qmac.runs.header import prices_checksum
+from qmac.results.result import Columns, Result
+from qmac.runs.header import Fingerprint, prices_checksum
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.resources.machine import describe_machine
@@ -93,6 +93,7 @@ def sweep(
     spec: SweepSpec,
     executor: Executor,
     monitor: SeriesMonitor | None = None,
+    fingerprint: Fingerprint | None = None,
 ) -> Result:
     """Sweep every combination of the grid, on any executor.
 
@@ -108,6 +109,8 @@ def sweep(
         Where it is computed; the result does not depend on it.
     monitor : SeriesMonitor, optional
         Shows progress, saves snapshots and may end the sweep.
+    fingerprint : Fingerprint, optional
+        Of the job, if the series is one of a job.
 
     Returns
     -------
@@ -124,7 +127,8 @@ def sweep(
     if monitor is None:
         monitor = NullMonitor(executor.threads)
     dataset = prepare_dataset(series, grid, spec, executor)
-    return _build_result(sweep_cells(series, grid, spec, dataset, executor, monitor))
+    swept = sweep_cells(series, grid, spec, dataset, executor, monitor)
+    return _build_result(swept, fingerprint)
 
 
 def prepare_dataset(
@@ -203,7 +207,7 @@ def sweep_cells(
     return SweptCells(series, grid, spec, executor, evaluator, ledger, monitor, degradations)
 
 
-def _build_result(swept: SweptCells) -> Result:
+def _build_result(swept: SweptCells, fingerprint: Fingerprint | None) -> Result:
     """Build the result of a sweep that has ended; its tally is used up."""
     series, grid, spec, ledger = swept.series, swept.grid, swept.spec, swept.ledger
     elapsed = swept.monitor.seconds
@@ -223,7 +227,7 @@ def _build_result(swept: SweptCells) -> Result:
         functools.partial(swept.monitor.finishing, ledger),
     )
     return Result(
-        top=top,
+        top=Columns(top),  # type: ignore[arg-type]
         top_scores=ranked[0] * spec.objective.sign + 0.0,  # no minus zero
         distribution=distribution,
         maps=maps,
@@ -246,6 +250,7 @@ def _build_result(swept: SweptCells) -> Result:
         degradations=swept.degradations,
         machine=describe_machine(),
         source=functools.partial(Series.from_rows, series.prices, series.averages, grid.windows),
+        fingerprint=fingerprint,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 
 from qmac.engine.backtest import batch
 from qmac.engine.dataset.series import PreparedSeries
@@ -48,7 +47,7 @@ def replay_top(
     ranked: tuple[np.ndarray, np.ndarray],
     mapped: MapFunction = map,
     show_share: Callable[[float], None] | None = None,
-) -> pd.DataFrame:
+) -> dict[str, np.ndarray]:
     """Return the best combinations with all their metrics and their plateau.
 
     Parameters
@@ -68,8 +67,8 @@ def replay_top(
 
     Returns
     -------
-    pd.DataFrame
-        A row for each, in the same order.
+    dict of str to ndarray
+        Columns of a table with a row for each, in the same order.
 
     Raises
     ------
@@ -87,14 +86,14 @@ def replay_top(
         rows["plateau"] = compute_plateaus(evaluator, grid, combinations, mapped)
         parts.append(rows)
     if not parts:
-        return batch.empty_table().assign(plateau=np.zeros(0))
+        return {**batch.empty_columns(), "plateau": np.zeros(0)}
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     objective = evaluator.spec.objective
     values = objective.values(scores * objective.sign + 0.0)
     _check_agreement(columns, objective.metric, values)
     # the last bits of a replay must not break the order
     columns[objective.metric] = values.astype(columns[objective.metric].dtype)
-    return pd.DataFrame(columns)
+    return columns
 
 
 def _check_agreement(columns: dict[str, np.ndarray], metric: str, values: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -35,11 +36,20 @@ class Patience:
         Reads the machine; ends the run as it ends a sweep.
     listener : callable, optional
         Gets a ``Status`` at each look.
+    is_beside : bool
+        Whether other series are swept beside it, see ``Governor.admit``.
     """
 
     def __init__(
-        self, name: str, size: int, governor: Governor, listener: Listener | None = None
+        self,
+        name: str,
+        size: int,
+        governor: Governor,
+        listener: Listener | None = None,
+        *,
+        is_beside: bool = False,
     ) -> None:
+        self.admit = functools.partial(governor.admit, is_beside=is_beside)
         self._name = name
         self._size = size
         self._governor = governor

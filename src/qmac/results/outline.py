@@ -20,7 +20,7 @@ from typing import Any, Self
 from qmac.engine.sweep.distribution import Distribution
 from qmac.errors import InputError
 from qmac.results.header import check_outline
-from qmac.results.result import Result
+from qmac.results.result import Result, find_best_row
 from qmac.results.writer import ARRAYS, HEADER, TOP
 from qmac.runs.directory import RunDirectory
 from qmac.runs.tasks import Task
@@ -72,11 +72,8 @@ class Outline:
         if result.scored and distribution.score_std > 0:
             distance = float(result.top_scores[0]) - distribution.score_mean
             sigmas = distance / distribution.score_std
-        best: dict[Any, float] | None = None
-        if not result.top.empty:
-            best = result.top.iloc[0].to_dict()
         return cls(
-            best=best,
+            best=find_best_row(result),
             hold=dict(result.hold),
             prices=dict(result.prices),
             failed=list(result.failed),

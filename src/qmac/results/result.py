@@ -14,7 +14,7 @@ import pandas as pd
 
 from qmac import _views
 from qmac._checks import check_choice, check_count, check_path
-from qmac._fields import protected
+from qmac._fields import Deferred, protected
 from qmac.data.prices import Prices
 from qmac.engine.backtest.batch import evaluate
 from qmac.engine.dataset.period import build_period
@@ -42,6 +42,20 @@ ROWS_AT_ONCE = 1024
 STORED_TOLERANCE, REPLAY_TOLERANCE = 1e-9, 1e-6
 """How far two figures of a result may be apart: both stored, one by way of a logarithm; or one
 computed again from the prices, as by another version, whose sums may have another order."""
+
+
+class Columns(Deferred):
+    """A table as its columns, which becomes a frame when it is first looked at.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray
+        Values by name, ``(K,)`` each.
+    """
+
+    def __init__(self, columns: dict[str, np.ndarray]) -> None:
+        super().__init__(functools.partial(pd.DataFrame, columns))
+        self.columns = columns
 
 
 @protected(
@@ -118,10 +132,11 @@ class Result:
     @property
     def best(self) -> Combination | None:
         """The winner's windows; None if nothing was scored."""
-        if self.top.empty:
+        windows = self._top_windows
+        if not len(windows):
             return None
-        buy_fast, buy_slow, sell_fast, sell_slow = self.top.iloc[0, :4].astype(int)
-        return int(buy_fast), int(buy_slow), int(sell_fast), int(sell_slow)
+        buy_fast, buy_slow, sell_fast, sell_slow = windows[0].tolist()
+        return buy_fast, buy_slow, sell_fast, sell_slow
 
     @property
     def request(self) -> Request:
@@ -132,8 +147,22 @@ class Result:
             objective=self.objective,
             maximize=self.maximize,
             constraints=self.constraints,
-            top=max(len(self.top), 1),
+            top=max(len(self._top_windows), 1),
         )
+
+    @property
+    def _top_columns(self) -> dict[str, np.ndarray]:
+        """The columns of ``top``; no frame is built for them."""
+        top = vars(self)["top"]
+        if isinstance(top, Columns):
+            return top.columns
+        return {str(name): column.to_numpy() for name, column in top.items()}
+
+    @property
+    def _top_windows(self) -> np.ndarray:
+        """The combinations of ``top``, ``(K, 4)`` int64."""
+        columns = self._top_columns
+        return np.column_stack([columns[role] for role in ROLES]).astype(np.int64)
 
     @property
     def combinations_per_second(self) -> float:
@@ -503,7 +532,7 @@ class Result:
     def _digested_arrays(self) -> Iterator[Any]:
         """Yield what ``digest`` hashes after the counts; the order is part of its meaning."""
         distribution, maps = self.distribution, self.maps
-        yield self.top.iloc[:, :4].to_numpy(np.int64)
+        yield self._top_windows
         yield self.top_scores
         yield distribution.score_edges
         yield distribution.counts
@@ -595,22 +624,59 @@ class Result:
             If there is something in the directory, or it cannot be written.
         """
         directory = check_path("directory", directory, is_new=True)
-        details = {
-            "years": self.distribution.objective.years,
-            "limit": self.distribution.limit,
-            "threads": self.threads,
-            "hold": self.hold,
-            "job": self.job,
-        }
-        if self.fingerprint is not None:
-            details |= self.fingerprint.to_dict()
-        contents = Contents(
-            header=build_header(self.about, details),
-            top=self.top,
-            arrays=build_arrays(self.distribution, self.maps, self.top_scores),
-            series=None if self.source is None else self.series,
-        )
-        return write_result(directory, contents)
+        series = None if self.source is None else self.series
+        return write_result(directory, build_contents(self, series))
+
+
+def build_contents(result: Result, series: Series | None = None) -> Contents:
+    """Return the parts of a result's directory.
+
+    Parameters
+    ----------
+    result : Result
+        What is written.
+    series : Series, optional
+        Prices that are written beside it.
+
+    Returns
+    -------
+    Contents
+        For ``qmac.results.writer``.
+    """
+    distribution = result.distribution
+    details = {
+        "years": distribution.objective.years,
+        "limit": distribution.limit,
+        "threads": result.threads,
+        "hold": result.hold,
+        "job": result.job,
+    }
+    if result.fingerprint is not None:
+        details |= result.fingerprint.to_dict()
+    return Contents(
+        header=build_header(result.about, details),
+        top=result._top_columns,
+        arrays=build_arrays(distribution, result.maps, result.top_scores),
+        series=series,
+    )
+
+
+def find_best_row(result: Result) -> dict[str, float] | None:
+    """Return the windows and metrics of the winner; no frame is built for them.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+
+    Returns
+    -------
+    dict of str to float, or None
+        None if nothing was scored.
+    """
+    columns = result._top_columns
+    row = {name: float(column[0]) for name, column in columns.items() if column.size}
+    return row or None
 
 
 def are_close(one: Any, other: Any, tolerance: float) -> bool:

@@ -6,17 +6,17 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from qmac._version import __version__
 from qmac.data.readers import write_stored
 from qmac.engine.dataset.series import Series
+from qmac.engine.dataset.signals import MapFunction
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
 from qmac.runs.directory import LONGEST_NAME, WRITTEN_FILES
@@ -33,8 +33,10 @@ from qmac.storage.files import (
 )
 from qmac.storage.json_text import compute_checksum, to_json_values
 from qmac.storage.refusals import describe_refusal
+from qmac.storage.tables import save_arrays
 
-FORMAT = 2
+FORMAT = 3
+"""Since 3, large arrays are in code."""
 HEADER, TOP, ARRAYS = "result.json", "top.parquet", "arrays.npz"
 PRICES, AVERAGES_FILE = "prices.parquet", "averages.npz"
 """Beside a result that holds its prices; a run directory has them once, for all its results."""
@@ -47,7 +49,8 @@ class Contents(NamedTuple):
 
     header: dict[str, Any]
     """``result.json``, but for the checksums."""
-    top: pd.DataFrame
+    top: Mapping[str, np.ndarray]
+    """Columns of the best rows, ``(K,)`` each."""
     arrays: dict[str, Any]
     series: Series | None
     """None where the prices are not with the result, or lie in its run directory."""
@@ -135,28 +138,121 @@ def write_result(directory: str | Path, contents: Contents) -> Path:
         If it cannot be written.
     """
     directory = check_writable(directory)
-    existed = is_directory(directory)
-    parent = directory if existed else directory.parent
-    scratch = parent / f".{directory.name[:LONGEST_NAME]}-{os.getpid()}"
     try:
-        make_directories(parent)
-        remove_made(scratch, WRITTEN_FILES)  # of an ended process that had this number
-        make_directory(scratch)
-        names = _write_files(scratch, contents)
-        if existed:
-            # a shell may stand in it, so it is filled, not replaced; without its header, which
-            # comes last, it is no result
-            for name in names:
-                move(scratch / name, directory / name)
+        if is_directory(directory):
+            # a shell may stand in it, so it is filled, not replaced
+            _fill(directory, contents)
         else:
-            move(scratch, directory)
-        sync(parent)
+            make_directories(directory.parent)
+            _replace(stage_result(directory, contents))
     except OSError as error:
         raise describe_refusal(directory, error) from None
+    return directory
+
+
+def _replace(staged: StagedResult) -> None:
+    try:
+        commit_results([staged])
     finally:
+        drop_staged(staged)
+
+
+def _fill(directory: Path, contents: Contents) -> None:
+    """Write the parts into an empty directory; without its header, it is no result."""
+    staged = _stage(directory / _name_scratch(directory), directory, contents)
+    try:
+        for name in staged.names:
+            sync(staged.scratch / name)
+        for name in staged.names:
+            move(staged.scratch / name, directory / name)
+        sync(directory)
+    finally:
+        drop_staged(staged)
+
+
+class StagedResult(NamedTuple):
+    """The files of a result, beside its place."""
+
+    scratch: Path
+    """Where they lie."""
+    directory: Path
+    """Where they belong."""
+    names: list[str]
+    """The header last."""
+
+
+def stage_result(directory: Path, contents: Contents) -> StagedResult:
+    """Write the parts of a result beside its place, where they are no result yet.
+
+    Parameters
+    ----------
+    directory : Path
+        The place, in a directory that exists; nothing lies there.
+    contents : Contents
+        What is written.
+
+    Returns
+    -------
+    StagedResult
+        For ``commit_results``.
+
+    Raises
+    ------
+    OSError
+        If the disk refuses a file; nothing is left.
+    """
+    make_directory(directory.parent)  # a copy may lack what was empty
+    return _stage(directory.parent / _name_scratch(directory), directory, contents)
+
+
+def _name_scratch(directory: Path) -> str:
+    return f".{directory.name[:LONGEST_NAME]}-{os.getpid()}"
+
+
+def _stage(scratch: Path, directory: Path, contents: Contents) -> StagedResult:
+    if not make_directory(scratch):  # of an ended process that had this number
+        remove_made(scratch, WRITTEN_FILES)
+        make_directory(scratch)
+    try:
+        return StagedResult(scratch, directory, _write_files(scratch, contents))
+    except BaseException:
         with suppress(OSError):
             remove_made(scratch, WRITTEN_FILES)
-    return directory
+        raise
+
+
+def commit_results(staged: Sequence[StagedResult], mapped: MapFunction = map) -> None:
+    """Make results of what lies beside their places, which outlast a crash of the machine.
+
+    Parameters
+    ----------
+    staged : sequence of StagedResult
+        In one directory or several.
+    mapped : callable, optional
+        Like ``map``; may sync files side by side.
+
+    Raises
+    ------
+    OSError
+        If the disk refuses it; some of them may be in their places.
+    """
+    list(mapped(sync, [one.scratch / name for one in staged for name in one.names]))
+    for one in staged:
+        move(one.scratch, one.directory)
+    for parent in {one.directory.parent for one in staged}:
+        sync(parent)
+
+
+def drop_staged(staged: StagedResult) -> None:
+    """Remove what lies beside the place of a result, if anything does.
+
+    Parameters
+    ----------
+    staged : StagedResult
+        Committed or not.
+    """
+    with suppress(OSError):
+        remove_made(staged.scratch, WRITTEN_FILES)
 
 
 def _write_files(directory: Path, contents: Contents) -> list[str]:
@@ -169,13 +265,18 @@ def _write_files(directory: Path, contents: Contents) -> list[str]:
     checksums = {name: compute_file_checksum(directory / name) for name in names}
     header = {**contents.header, "checksums": checksums}
     header["checksum"] = compute_checksum(header)
-    text = json.dumps(header, indent=2, allow_nan=False)
     with create_file(directory / HEADER) as file:
-        file.write(f"{text}\n".encode())
-    names.append(HEADER)
-    for name in names:
-        sync(directory / name)
-    return names
+        file.write(_format_header(header).encode())
+    return [*names, HEADER]
+
+
+def _format_header(header: Mapping[str, Any]) -> str:
+    """Return JSON with an entry a line: with a number a line it took 20 times as long."""
+    lines = (
+        f"  {json.dumps(name)}: {json.dumps(value, allow_nan=False)}"
+        for name, value in header.items()
+    )
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def write_series(series: Series, directory: Path) -> list[str]:
@@ -202,14 +303,18 @@ def write_series(series: Series, directory: Path) -> list[str]:
     return [PRICES, AVERAGES_FILE]
 
 
-def _write_table(path: Path, frame: pd.DataFrame) -> None:
+def _write_table(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Write a table as Parquet; numbers that hardly repeat have no dictionary."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
     with create_file(path) as file:
-        frame.to_parquet(file)
+        pyarrow.parquet.write_table(pa.table(dict(columns)), file, use_dictionary=False)
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     with create_file(path) as file:
-        np.savez_compressed(file, **arrays)
+        save_arrays(file, arrays)
 
 
 def compute_file_checksum(path: Path) -> str:

@@ -1,10 +1,10 @@
-"""A run on disk: request, prices, snapshots of the task at hand, results of those that are done.
+"""A run on disk: request, prices, snapshots of tasks at hand, results of those that are done.
 
 ::
 
     DIR/run.json             the request, and the checksums of the prices; never changed
         prices/SPY.parquet   the very prices, so that a run is resumed wherever its directory is
-        snapshots/00000012   the newest three
+        snapshots/00000012   the newest three of each task at hand
         snapshots/of-SPY     set aside: its result lacks cells that failed on every node of a
                              cluster, or it was left out
         results/SPY/         a result, written once
@@ -21,6 +21,7 @@ import hashlib
 import os
 import re
 import stat
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ from qmac.data.prices import Prices
 from qmac.data.readers import read_stored
 from qmac.errors import ResultError, warn
 from qmac.runs import snapshot
-from qmac.runs.creation import AVERAGES, FOLDERS, SNAPSHOTS, NewRun, create, prices_file
+from qmac.runs.creation import AVERAGES, FOLDERS, RESULTS, SNAPSHOTS, NewRun, create, prices_file
 from qmac.runs.header import RunHeader, name_own_averages, prices_checksum, read_header
 from qmac.runs.score_store import SCORE_FILES, SCORES, is_complete
 from qmac.runs.tasks import Task
@@ -60,12 +61,15 @@ from qmac.storage.tables import check_table, load_array
 
 PROGRESS, LUCK, FORWARD = "progress.jsonl", "luck", "forward"
 GENERATIONS = 3
-"""Snapshots that stay."""
+"""Snapshots of a task that stay."""
+_lock = threading.Lock()
+"""Held while snapshots are numbered: tasks side by side write into one folder."""
 SNAPSHOT_NAME, UNFINISHED_NAME = (
     re.compile(r"[0-9]{8,}"),
     re.compile(r"\.[0-9]{8,}(\.[0-9]+)?\.part"),
 )
 """Names of a snapshot, and of one that a killed process was writing."""
+UNFINISHED_RESULT = re.compile(r"\.(.*)-[0-9]+")
 LONGEST_NAME = 100
 """Characters of a result's directory that its scratch directory repeats."""
 WRITTEN_FILES = re.compile(r"(result\.json|(top|prices)\.parquet|(arrays|averages)\.npz)")
@@ -91,6 +95,8 @@ class RunDirectory:
 
     def __init__(self, path: Path, header: RunHeader) -> None:
         self.path, self.header = path, header
+        self._keys: dict[str, str | None] = {}
+        """Keys of the tasks of snapshots by file name, as far as they were read; None: damaged."""
 
     @classmethod
     def create(cls, path: Path, run: NewRun) -> RunDirectory:
@@ -341,7 +347,7 @@ class RunDirectory:
             remove_made(self.scores(task), SCORE_FILES)
 
     def save_snapshot(self, about: dict[str, Any], ledger: Ledger) -> None:
-        """Write the next snapshot, and remove what is older than the newest three.
+        """Write the next snapshot of a task, and remove those before its newest three.
 
         Parameters
         ----------
@@ -356,14 +362,39 @@ class RunDirectory:
             If the disk refuses it; the snapshots before it are untouched.
         """
         make_directory(self.path / SNAPSHOTS)  # a copy may lack what was empty
-        paths = self._snapshots()
-        number = int(paths[0].name) + 1 if paths else 1
+        key, most = about.get("task"), snapshot.most_bytes(ledger)
+        earlier = [path for path in self._snapshots() if self._read_key(path, most) in (key, None)]
+        path = self.path / SNAPSHOTS / self._choose_name(key)
         arrays = snapshot.collect_arrays(ledger)
         # closed, for an exception refers to the generator, and so to the lock that workers wait for
         with closing(snapshot.encode(about | self._mark, arrays, ledger.lock)) as parts:
-            write_whole(self.path / SNAPSHOTS / f"{number:08}", parts)
-        for old in paths[GENERATIONS - 1 :]:
+            write_whole(path, parts)
+        for old in earlier[GENERATIONS - 1 :]:
             _remove_if_file(old)
+
+    def _choose_name(self, key: str | None) -> str:
+        """Return the name of the next snapshot, which is that of a task from now on."""
+        with _lock:
+            numbers = [int(path.name) for path in self._snapshots()]
+            number = max([*numbers, *map(int, self._keys)], default=0) + 1
+            name = f"{number:08}"
+            self._keys[name] = key
+        return name
+
+    def has_snapshots(self, task: Task) -> bool:
+        """Return whether there may be a snapshot of a task.
+
+        Parameters
+        ----------
+        task : Task
+            Whose snapshot.
+
+        Returns
+        -------
+        bool
+            True too for one that is damaged, or may be of another task.
+        """
+        return bool(self._list_snapshots(task))
 
     def load_snapshot(
         self, task: Task, dataset: str, ledger: Ledger
@@ -391,6 +422,8 @@ class RunDirectory:
         for path in self._list_snapshots(task):
             try:
                 about, arrays = snapshot.decode(path, snapshot.most_bytes(ledger))
+                if SNAPSHOT_NAME.fullmatch(path.name):
+                    self._keys[path.name] = about.get("task")
                 if not self._mark.items() <= (self._mark | about).items():
                     damaged.append(f"{path} is the snapshot of another run.")
                 elif wanted.items() <= about.items():
@@ -440,12 +473,36 @@ class RunDirectory:
             if task not in but:
                 _remove_if_file(self._aside(task))
 
-    def drop_snapshots(self) -> None:
-        """Remove the snapshots of a task that is done; not what is set aside."""
+    def drop_snapshots(self, task: Task | None = None) -> None:
+        """Remove the snapshots of tasks that are done; not what is set aside.
+
+        Parameters
+        ----------
+        task : Task, optional
+            The task that is done; all of them by default, and what killed processes left.
+        """
+        if task is not None:
+            if task.key not in list(self._keys.values()):
+                return
+            for path in self._snapshots():
+                if self._keys.get(path.name) == task.key:
+                    _remove_if_file(path)
+            return
         folder = self.path / SNAPSHOTS
         for name in list_names(folder):
             if SNAPSHOT_NAME.fullmatch(name) or UNFINISHED_NAME.fullmatch(name):
                 _remove_if_file(folder / name)
+
+    def list_results(self) -> set[str]:
+        """Return the keys of results, whole or not, that lie in the directory.
+
+        Returns
+        -------
+        set of str
+            Of what killed processes left, too, up to ``LONGEST_NAME`` characters of each.
+        """
+        names = list_names(self.path / RESULTS)
+        return {UNFINISHED_RESULT.sub(r"\1", name) for name in names}
 
     def drop_result(self, task: Task) -> None:
         """Remove what there is of a result, and what a killed process left beside it.
@@ -484,15 +541,26 @@ class RunDirectory:
         return self.path / SNAPSHOTS / f"{ASIDE}{task.key}"
 
     def _snapshots(self) -> list[Path]:
-        """Return the snapshots of the task at hand, the newest first."""
+        """Return the snapshots of tasks at hand, the newest first."""
         folder = self.path / SNAPSHOTS
         names = [name for name in list_names(folder) if SNAPSHOT_NAME.fullmatch(name)]
         return [folder / name for name in sorted(names, key=int, reverse=True)]
 
+    def _read_key(self, path: Path, most: float) -> str | None:
+        """Return the key of a snapshot's task; None if it is damaged or larger than any."""
+        if path.name not in self._keys:
+            try:
+                self._keys[path.name] = snapshot.read_about(path, most).get("task")
+            except ResultError:
+                self._keys[path.name] = None
+        return self._keys[path.name]
+
     def _list_snapshots(self, task: Task) -> list[Path]:
         """Return the snapshots that may be of a task, the newest first."""
         aside = self._aside(task)
-        return [*self._snapshots(), *([aside] if is_file(aside) else [])]
+        others = {name for name, key in self._keys.items() if key not in (task.key, None)}
+        paths = [path for path in self._snapshots() if path.name not in others]
+        return [*paths, *([aside] if is_file(aside) else [])]
 
 
 def identify(task: Task, dataset: str) -> dict[str, Any]:

@@ -184,13 +184,15 @@ def _not_a_snapshot(path: Path, error: Exception) -> ResultError:
     return ResultError(f"{path} is no snapshot ({describe_damage(error)}).")
 
 
-def read_about(path: Path) -> dict[str, Any]:
+def read_about(path: Path, most: float = math.inf) -> dict[str, Any]:
     """Read what a sound snapshot is of, piece by piece: memory may be short.
 
     Parameters
     ----------
     path : Path
         The file.
+    most : float
+        Bytes of the largest file that is read.
 
     Returns
     -------
@@ -204,11 +206,14 @@ def read_about(path: Path) -> dict[str, Any]:
     """
     try:
         with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise ResultError(f"{path} is damaged: it is larger than any snapshot.")
             head = file.read(HEAD_BYTES)
             index_bytes = int.from_bytes(head[len(MAGIC) :], "little")
             index = file.read(min(index_bytes, INDEX_BYTES))
             whole = hashlib.sha256(head + index)
-            _hash_until_checksum(file, os.fstat(file.fileno()).st_size, whole)
+            _hash_until_checksum(file, size, whole)
             if head[: len(MAGIC)] != MAGIC or whole.digest() != file.read(CHECKSUM_BYTES):
                 raise ResultError(f"{path} is damaged: its checksum differs.")
         return dict(json.loads(index)["about"])

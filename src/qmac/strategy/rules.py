@@ -282,7 +282,7 @@ class Rules:
         dict
             Values by field.
         """
-        return dataclasses.asdict(self)
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 def _format_moment(name: str, value: str | date) -> str:

@@ -139,9 +139,20 @@ def empty_table() -> pd.DataFrame:
     DataFrame
         Of 0 rows.
     """
+    return pd.DataFrame(empty_columns())
+
+
+def empty_columns() -> dict[str, np.ndarray]:
+    """Return the columns of ``empty_table``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``(0,)`` each.
+    """
     columns = (*ROLES, *METRICS)
     dtypes = {name: np.int64 if name in COUNTS else np.float64 for name in columns}
-    return pd.DataFrame({name: np.zeros(0, dtype) for name, dtype in dtypes.items()})
+    return {name: np.zeros(0, dtype) for name, dtype in dtypes.items()}
 
 
 def group_by_trades(series: PreparedSeries, combinations: Sequence[Combination]) -> np.ndarray:

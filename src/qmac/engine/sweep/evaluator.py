@@ -36,6 +36,8 @@ class Evaluator:
         self.stop = np.zeros(1, np.uint8)
         self.sink: Sink | None = None
         """Takes every score, if it is set before the workers are built."""
+        self._spare: Worker | None = None
+        """A worker that was measured, and not used."""
         self.units: reductions.Units
         self.scale: Scale
         self.counts: np.ndarray
@@ -60,6 +62,10 @@ class Evaluator:
         Worker
             With its own workspace.
         """
+        spare, self._spare = self._spare, None
+        if spare is not None and floors is None and spare.sink is self.sink:
+            spare.stop = self.stop
+            return spare
         return Worker(self.dataset, self.spec, self.scale, self.stop, self.sink, floors)
 
     def floors(self) -> np.ndarray:
@@ -92,7 +98,8 @@ class Evaluator:
     @property
     def worker_bytes(self) -> int:
         """Memory of one worker; its tally is not written for that."""
-        return self.worker().nbytes
+        self._spare = self.worker()
+        return self._spare.nbytes
 
     @property
     def tally_bytes(self) -> int:

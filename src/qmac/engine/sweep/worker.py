@@ -137,8 +137,8 @@ class Worker:
         floors: np.ndarray | None = None,
         stored_blocks: int = 0,
     ) -> None:
-        self._stop = np.zeros(1, np.uint8) if stop is None else stop
-        self._sink = sink
+        self.stop = np.zeros(1, np.uint8) if stop is None else stop
+        self.sink = sink
         self._width = (0,) * spec.lanes
         tile = count_tile_bars(dataset, spec)
         self._data = build_data(dataset, spec, scale, tile)
@@ -176,18 +176,18 @@ class Worker:
         bool
             False if the run was stopped meanwhile, and the tally is worth nothing.
         """
-        if self._sink is None:
+        if self.sink is None:
             return self._sweep(batch)
         for cell in range(*batch):
             if not self._sweep((cell, cell + 1)):
                 return False
             if cell < self._blocks:
-                self._sink(cell, self.take_scores())
+                self.sink(cell, self.take_scores())
         return True
 
     def _sweep(self, batch: tuple[int, int]) -> bool:
         completed = sweep_cells(
-            self._width, batch, self._data, self._workspace, self.tally, self._stop
+            self._width, batch, self._data, self._workspace, self.tally, self.stop
         )
         return bool(completed)
 

@@ -103,6 +103,7 @@ class PartQueue:
         self._next = dict.fromkeys(counters, 0)
         self._stops: dict[Part, np.ndarray] = {}
         """Flags of the parts under way."""
+        self._is_closed = False
         for name in counters:
             self._count(name)
 
@@ -174,6 +175,8 @@ class PartQueue:
 
     def _find_next(self) -> Part | None:
         """Return the part with the lowest number that was not taken."""
+        if self._is_closed:
+            return None
         for name in self._counters:
             while Part(name, self._next[name]) in self._taken:
                 self._taken.remove(Part(name, self._next[name]))
@@ -265,6 +268,10 @@ class PartQueue:
             if part.sequence == name:
                 stop[0] = 1
 
+    def close(self) -> None:
+        """Hand out no more parts: all are done, or the run ends."""
+        self._is_closed = True
+
     def stop_all(self) -> None:
         """Stop what is under way; it is to be done again another time."""
         with self.lock:
@@ -327,6 +334,7 @@ class _PartThreads:
 
     def _finish(self, futures: list[Future[None]]) -> None:
         """Let the threads end, with their present parts or without."""
+        self._queue.close()
         self._direct(WorkerDirective(self._threads, stop=True))
         try:
             wait(futures, timeout=PATIENCE_SECONDS)

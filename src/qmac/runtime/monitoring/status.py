@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -159,7 +159,7 @@ def join_listeners(first: Listener, second: Listener | None) -> Listener:
 
 
 class JobProgress:
-    """A listener to the symbols of a job, one after the other, that adds how far the job is.
+    """A listener to the symbols of a job that adds how far all of it is.
 
     Parameters
     ----------
@@ -172,8 +172,9 @@ class JobProgress:
     def __init__(self, listener: Listener, weights: Mapping[str, float]) -> None:
         self._listener = listener
         self._names = list(weights)
-        self._weights = list(weights.values())
-        self._total = math.fsum(self._weights)
+        self._weights = weights
+        self._total = math.fsum(weights.values())
+        self._shares = dict.fromkeys(weights, 0.0)
         self._place = 0
         self._began = 0.0
         self._first_share: float | None = None  # done before this process did any
@@ -187,6 +188,32 @@ class JobProgress:
             The symbol.
         """
         self._place = self._names.index(name)
+        self._shares |= dict.fromkeys(self._names[: self._place], 1.0)
+
+    def end(self, name: str) -> None:
+        """Count a symbol as done, whatever its place.
+
+        Parameters
+        ----------
+        name : str
+            The symbol.
+        """
+        self._shares[name] = 1.0
+
+    def show_together(self, statuses: Sequence[Status]) -> None:
+        """Pass on one status of symbols that are swept side by side.
+
+        Parameters
+        ----------
+        statuses : sequence of Status
+            The last one of each; shown is the first, with the rate and the threads of all.
+        """
+        for status in statuses:
+            self._shares[status.name] = status.share
+        first = statuses[0]
+        self._place = self._names.index(first.name)
+        rate = math.fsum(status.rate for status in statuses)
+        self(replace(first, rate=rate, threads=sum(status.threads for status in statuses)))
 
     def __call__(self, status: Status) -> None:
         """Pass a status on."""
@@ -203,9 +230,9 @@ class JobProgress:
         self._listener(replace(status, part=part, parts=parts, job_done=share, job_left=left))
 
     def _compute_share(self, status: Status) -> float:
-        earlier = math.fsum(self._weights[: self._place])
-        current = self._weights[self._place] * status.share
-        return (earlier + current) / self._total
+        self._shares[self._names[self._place]] = status.share
+        done = math.fsum(self._weights[name] * share for name, share in self._shares.items())
+        return done / self._total
 
 
 def format_duration(seconds: float) -> str:

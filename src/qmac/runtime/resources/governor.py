@@ -19,6 +19,7 @@ lets threads come back.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -28,7 +29,9 @@ from typing import Any, NamedTuple
 from qmac.errors import OptionError, warn
 from qmac.runtime.resources.admission import (
     MACHINE,
+    Demand,
     Headroom,
+    admit,
     find_headrooms,
     find_least_headroom,
 )
@@ -38,6 +41,8 @@ from qmac.runtime.resources.thresholds import MARGIN, RESTORE_SECONDS, THRESHOLD
 
 READING_SECONDS = 0.5
 """Between two readings."""
+RECENT_SECONDS, AMPLE_TIMES = 1.0, 8
+"""A reading that is younger admits a series beside others, if it has so many times the room."""
 RECORDS = 100
 """Degradations that are recorded from the start of a run, and as many from its end."""
 
@@ -53,7 +58,7 @@ class Decision:
     pause: bool = False
     """Whether no new batches begin."""
     stop: str | None = None
-    """``"memory"``, ``"disk"`` or ``"max_time"`` if the run ends."""
+    """``"memory"``, ``"disk"``, ``"max_time"`` or ``"request"`` if the run ends."""
     reason: str = field(default="", compare=False)
     """Why, in words; not compared, for its figures change all the time."""
 
@@ -338,6 +343,8 @@ class _BoundedRecord:
 class Governor:
     """Takes a reading at most twice a second, decides, and records every change.
 
+    Sweeps side by side share one: any thread may call it.
+
     Parameters
     ----------
     limits : Limits
@@ -372,6 +379,7 @@ class Governor:
         self._decided = Decision(threads=threads)
         self._in_force = self._decided
         self._record = _BoundedRecord()
+        self._lock = threading.Lock()
         self.reading = probe.read()
 
     @property
@@ -469,8 +477,64 @@ class Governor:
         Reading
             Dated by the clock.
         """
-        self.reading = replace(self._probe.read(), moment=self._clock())
-        return self.reading
+        with self._lock:
+            self.reading = replace(self._probe.read(), moment=self._clock())
+            return self.reading
+
+    def admit(
+        self,
+        base_bytes: int,
+        bytes_per_thread: int = 0,
+        threads: int = 1,
+        *,
+        is_beside: bool = False,
+    ) -> int:
+        """Return how many threads fit into memory now.
+
+        Parameters
+        ----------
+        base_bytes : int
+            What is about to be allocated, whatever the threads.
+        bytes_per_thread : int
+            What each thread will allocate.
+        threads : int
+            Most threads.
+        is_beside : bool
+            Whether it is one of many series side by side. A reading takes as long as preparing a
+            short one, so the last one counts if it has room for ``AMPLE_TIMES`` as much.
+
+        Returns
+        -------
+        int
+            At least 1, at most ``threads``.
+
+        Raises
+        ------
+        OptionError
+            If not even one thread fits; a Shortage if one would without the memory of others.
+        """
+        reading = self.reading
+        if is_beside and self._clock() - reading.moment < RECENT_SECONDS:
+            wanted = AMPLE_TIMES * (base_bytes + threads * bytes_per_thread)
+            if Demand(wanted).fits(self.limits, reading):
+                return threads
+        return admit(self.limits, self.read_now(), base_bytes, bytes_per_thread, threads)
+
+    def stop(self, reason: str) -> None:
+        """End the run, if it is not to end already: every decision from now on is to stop.
+
+        Parameters
+        ----------
+        reason : str
+            Why, in words.
+        """
+        with self._lock:
+            if self._in_force.stop is not None:
+                return
+            self._in_force = replace(
+                self._in_force, level=Level.STOP, pause=True, stop="request", reason=reason
+            )
+            self._due = math.inf
 
     def tick(self) -> Decision:
         """Return the decision of now; between readings, the last one.
@@ -482,6 +546,12 @@ class Governor:
         """
         now = self._clock()
         if now < self._due:
+            return self._in_force
+        with self._lock:
+            return self._decide(now)
+
+    def _decide(self, now: float) -> Decision:
+        if now < self._due:  # another thread has just decided
             return self._in_force
         self._due = now + READING_SECONDS
         self.reading = replace(self._probe.read(), moment=now)

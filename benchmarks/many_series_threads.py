@@ -1,0 +1,169 @@
+"""What many threads make of many series: real runs, and a simulation fed by measured times.
+
+    python -m benchmarks.many_series_threads [--threads 1 2] [--series 120] [--out]
+
+Each series is a part of ``benchmarks.many_threads``: it holds the interpreter for a while, lets it
+go, takes it again. What a job does beside its series, on one thread, comes on top. Left out: memory
+bandwidth, caches, clock frequencies that fall with the number of busy CPUs, locks of the system,
+and the wait for the disk, which no sweep does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import qmac
+from benchmarks.interpreter import restart_with_clock, time_pieces
+from benchmarks.many_series import BARS, GRIDS, SMALL, build_series
+from benchmarks.many_threads import simulate
+from benchmarks.measuring import Section, spread
+from qmac.jobs.side_by_side import SideBySide
+
+PROJECTED, THREADS = 500, 60
+MEASURED = {"2:252:5": 60, "2:252": 8}
+"""Series that are timed; the projected ones are drawn from these."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Where the CPU time of a job goes."""
+
+    parts: list[np.ndarray]
+    """Of each series the seconds with and without the interpreter, in turn."""
+    beside: float
+    """Seconds of the job for each series, before and after all of them."""
+
+    def draw(self, count: int) -> list[np.ndarray]:
+        """Return the parts of so many series."""
+        places = np.random.default_rng(1).choice(len(self.parts), count)
+        return [self.parts[place] for place in places]
+
+    def project(self, count: int, threads: int) -> tuple[float, float]:
+        """Return seconds and efficiency of a job of so many series."""
+        parts, beside = self.draw(count), count * self.beside
+        seconds = beside + simulate(parts, threads)
+        work = beside + sum(float(pieces.sum()) for pieces in parts)
+        return seconds, work / (threads * seconds)
+
+
+@contextmanager
+def swept_on(threads: int) -> Iterator[list[float]]:
+    """Sweep series side by side on so many threads, one too; yield the seconds that they take."""
+    run, seconds = SideBySide.run, []
+
+    def timed(job: SideBySide, _: int) -> float:
+        began = time.perf_counter()
+        try:
+            return run(job, threads)
+        finally:
+            seconds.append(time.perf_counter() - began)
+
+    SideBySide.run = timed  # type: ignore[method-assign]
+    try:
+        yield seconds
+    finally:
+        SideBySide.run = run  # type: ignore[method-assign]
+
+
+def run_job(grid: qmac.Grid, prices: dict[str, qmac.Prices], *, writes: bool) -> tuple[float, Any]:
+    """Return the seconds of a job, and its digests."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run" if writes else None
+        began = time.perf_counter()
+        results = qmac.optimize_many(prices, grid, threads=2, out=out)
+        seconds = time.perf_counter() - began
+        return seconds, {name: result.digest for name, result in results.items()}
+
+
+def time_job(grid: qmac.Grid, count: int, *, writes: bool) -> Times:
+    """Time every piece of the series of a job, one after the other."""
+    prices, parts = build_series(count), []
+    run_job(grid, dict(list(prices.items())[:3]), writes=writes)  # kernels are loaded
+    compute = SideBySide._compute
+
+    def timed(job: SideBySide, *arguments: Any) -> float | None:
+        values: list[float | None] = []
+        parts.append(time_pieces(lambda: values.append(compute(job, *arguments))))
+        return values[0]
+
+    SideBySide._compute = timed  # type: ignore[method-assign]
+    try:
+        with swept_on(1):
+            cpu = time.process_time()
+            run_job(grid, prices, writes=writes)
+            cpu = time.process_time() - cpu
+    finally:
+        SideBySide._compute = compute  # type: ignore[method-assign]
+    beside = max(cpu - sum(float(pieces.sum()) for pieces in parts), 0.0)
+    return Times(parts, beside / count)
+
+
+def project(*, writes: bool, wide: bool = True) -> Section:
+    """Return the table of docs/performance.md."""
+    section = Section(
+        "many_series_threads",
+        f"{PROJECTED} series on {THREADS} threads: a simulation",
+        f"Series of {BARS:,} bars, total_return, {'in a directory' if writes else 'in memory'}. "
+        "Times of each series with and without the interpreter, and of the job beside, in CPU "
+        f"time of one thread; {PROJECTED} series drawn from these.",
+        ("grid", "held, ms", "not held, ms", "beside, ms", "seconds", "efficiency"),
+    )
+    for name, grid in GRIDS.items():
+        if grid is not SMALL and not wide:
+            continue
+        times = time_job(grid, MEASURED[name], writes=writes)
+        held = [1e3 * float(pieces[::2].sum()) for pieces in times.parts]
+        free = [1e3 * float(pieces[1::2].sum()) for pieces in times.parts]
+        seconds, share = times.project(PROJECTED, THREADS)
+        figures = (f"{1e3 * times.beside:.2f}", f"{seconds:.2f}", f"{share:.0%}")
+        section.rows.append((name, spread(held, 2), spread(free, 1), *figures))
+    return section
+
+
+def compare_with_reality(threads: Sequence[int], count: int, *, writes: bool) -> Section:
+    """Return simulated and real seconds of the series of a job, by threads."""
+    section = Section(
+        "many_series_reality",
+        f"{count} series, 2:252:5, real and simulated",
+        "Wall seconds of the series side by side, without the job before and after; digests "
+        "checked. The least of three runs.",
+        ("threads", "simulated, s", "real, s", "real over simulated", "job, s"),
+    )
+    prices, times = build_series(count), time_job(SMALL, count, writes=writes)
+    expected: Any = None
+    for number in threads:
+        simulated, jobs = simulate(times.parts, number), []
+        with swept_on(number) as seconds:
+            for _ in range(3):
+                whole, digests = run_job(SMALL, prices, writes=writes)
+                jobs.append(whole)
+                if digests != (expected := expected or digests):
+                    raise SystemExit("the digests depend on the number of threads")
+        real = min(seconds)
+        cells = (f"{simulated:.2f}", f"{real:.2f}", f"{real / simulated:.2f}", f"{min(jobs):.2f}")
+        section.rows.append((str(number), *cells))
+    return section
+
+
+if __name__ == "__main__":
+    restart_with_clock("benchmarks.many_series_threads")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--series", type=int, default=120)
+    parser.add_argument("--out", action="store_true", help="in a directory")
+    parser.add_argument("--quick", action="store_true", help="without the full grid")
+    arguments = parser.parse_args()
+    print(project(writes=arguments.out, wide=not arguments.quick).markdown())
+    compared = compare_with_reality(arguments.threads, arguments.series, writes=arguments.out)
+    print(compared.markdown())

@@ -1,0 +1,148 @@
+"""Many series side by side: each thread prepares, sweeps and finishes one alone."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from qmac.errors import OptionError, Stopped, UnsavedError
+from qmac.jobs.monitor import LOST
+from qmac.runs.tasks import Task
+from qmac.runtime.execution.directive import WorkerDirective
+from qmac.runtime.execution.parts import Part, PartQueue, run_parts
+from qmac.runtime.monitoring.status import JobProgress, Listener, Status
+from qmac.runtime.resources.governor import Governor
+
+SEQUENCE = "series"
+
+
+class SideBySide:
+    """Series that are swept side by side, and the monitor of their threads.
+
+    Each sweep has a monitor of its own, which saves its snapshots. This one, on the thread that
+    waits, shows progress for all of them.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The longest first: what is begun last is short, so threads end together.
+    sweep : callable
+        Sweeps one of them on the calling thread and stores its result, with a listener to its
+        statuses and a flag that ends it.
+    governor : Governor
+        Of all sweeps; it may be called from each thread.
+    progress : JobProgress or None
+        Gets a ``Status`` about ten times a second.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        sweep: Callable[[Task, Listener, np.ndarray], None],
+        governor: Governor,
+        progress: JobProgress | None,
+    ) -> None:
+        self._tasks = tasks
+        self._sweep = sweep
+        self._governor = governor
+        self._progress = progress
+        self._statuses: dict[str, Status] = {}
+        """The last ones of the series under way, by name."""
+        self._last: deque[Status] = deque()
+        """Those of series that have ended, and are to be shown."""
+        self._stops: list[Stopped] = []
+        self._queue = _SeriesQueue(len(tasks), self._end)
+
+    def run(self, threads: int) -> float:
+        """Sweep all of them, but for those that do not fit beside others.
+
+        Parameters
+        ----------
+        threads : int
+            How many are swept at a time.
+
+        Returns
+        -------
+        float
+            Seconds that one takes.
+
+        Raises
+        ------
+        Stopped
+            If a limit ended it; UnsavedError where a snapshot could not be written.
+        """
+        began = time.perf_counter()
+        try:
+            run_parts(self._queue, self._compute, threads, self._monitor)
+        except BaseException as error:
+            if any(isinstance(stop, UnsavedError) for stop in self._stops):
+                error.add_note(LOST)
+            raise
+        if not self._queue.is_complete:
+            raise self._choose_stop()
+        return (time.perf_counter() - began) * threads / len(self._tasks)
+
+    def _compute(self, part: Part, stop: np.ndarray) -> float | None:
+        """Sweep a series, until the flag is set at most."""
+        name = self._tasks[part.number].name
+        try:
+            self._sweep(self._tasks[part.number], self._listen, stop)
+        except OptionError:  # not beside the others
+            return 0.0
+        except Stopped as error:
+            self._stops.append(error)
+            return None
+        finally:
+            if name in self._statuses:
+                self._last.append(self._statuses.pop(name))
+        if self._progress is not None:
+            self._progress.end(name)
+        return 1.0
+
+    def _listen(self, status: Status) -> None:
+        self._statuses[status.name] = status
+
+    def _monitor(self) -> WorkerDirective:
+        """Show how far all are, and return what threads do."""
+        decision = self._governor.tick()
+        if self._progress is not None:
+            self._show(self._progress)
+        is_ended = decision.stop is not None or bool(self._stops)
+        return WorkerDirective(decision.threads, decision.pause, is_ended)
+
+    def _show(self, progress: JobProgress) -> None:
+        """Show each series that has ended, then those under way."""
+        for _ in range(len(self._last)):
+            progress.show_together([self._last.popleft(), *list(self._statuses.values())])
+        statuses = list(self._statuses.values())
+        if statuses:
+            progress.show_together(statuses)
+
+    def _end(self) -> None:
+        """End the sweeps under way, each with a snapshot."""
+        self._governor.stop("the run was ended while others were swept beside it")
+
+    def _choose_stop(self) -> Stopped:
+        """Return why the run ended: what is lost counts most, then what a limit says."""
+        for stop in self._stops:
+            if isinstance(stop, UnsavedError):
+                return stop
+        reason = self._governor.tick().reason
+        return next(iter(self._stops), Stopped(f"stopped between two symbols: {reason}."))
+
+
+class _SeriesQueue(PartQueue):
+    """Numbers of series; one that is closed too early ends what is under way."""
+
+    def __init__(self, count: int, end: Callable[[], None]) -> None:
+        super().__init__({SEQUENCE: lambda _: False}, {SEQUENCE: count})
+        self._end_others = end
+
+    def close(self) -> None:
+        """Hand out no more series."""
+        if not self.is_complete:
+            self._end_others()
+        super().close()
