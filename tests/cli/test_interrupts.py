@@ -25,7 +25,7 @@ def test_interrupt(tmp_path):
         str(tmp_path / "run"),
     ]
     process = subprocess.Popen(
-        [*command, "--windows", "2:700"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--windows", "2:400"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     lines = iter(process.stderr.readline, "")
     assert any("left" in line for line in lines)  # the sweep runs
@@ -45,7 +45,7 @@ def test_a_closed_terminal(tmp_path, ignored):
     handler = "SIG_IGN" if ignored else "SIG_DFL"
     call = f"import signal; signal.signal(signal.SIGHUP, signal.{handler})\n"
     call += "import qmac.__main__ as start; start.main()"
-    words = ["optimize", "--sample", "--windows", "2:700", "--out", str(tmp_path / "run")]
+    words = ["optimize", "--sample", "--windows", "2:400", "--out", str(tmp_path / "run")]
     words += ["--max-time", "3s" if ignored else "5min"]
     process = subprocess.Popen(
         [sys.executable, "-c", call, *words],

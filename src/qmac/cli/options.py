@@ -22,7 +22,7 @@ from qmac.cli import streams
 from qmac.data.options import DEFAULT, ReadOptions
 from qmac.errors import OptionError, PricesError, ResultError
 from qmac.runtime.resources.limits import Limits
-from qmac.storage.files import resolve_typed
+from qmac.storage.files import is_file, resolve_typed
 from qmac.strategy.rules import Rules
 
 Command = Callable[..., None]
@@ -119,7 +119,7 @@ def _typer_type(kind: Any) -> Any:
 
 def _check_answer(path: Path) -> Path:
     """Return the path of a directory, or of the file of an answer, such as luck.json."""
-    if check_path("DIR", path, ResultError).is_file():
+    if is_file(check_path("DIR", path, ResultError)):
         from qmac.results.reader import find_answer
 
         file = find_answer(resolve_typed(path))
