@@ -205,8 +205,18 @@ def test_without_a_cell_that_takes_off_there_is_no_answer(tmp_path):
 
 
 def test_a_stop_keeps_what_nodes_have_and_resumes(monkeypatch, tmp_path, digest):
-    slowly(monkeypatch, 0.02)
-    first, shares = [0.0], []
+    slowly(monkeypatch, 0.04)
+    monkeypatch.setattr(leases, "PING_SECONDS", 0.1)
+    first, shares, evaluate = [0.0], [], Worker.evaluate
+
+    def wait(worker, batch):
+        until = time.monotonic() + 60
+        while worker.cells == 105 and batch[0] >= 70 and first[-1] <= 0.2:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", wait)
     let_time_pass(monkeypatch, runner, lambda: first[-1] > 0.2)
     with pytest.raises(Stopped, match="max_time"):
         qmac.optimize(
