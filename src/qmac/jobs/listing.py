@@ -57,7 +57,7 @@ class Entry:
     symbols, done : int
         Symbols of the run, and those whose result is there.
     share : float
-        Share of the present symbol that is done, as the run last wrote.
+        Share of the run that is done, of all symbols, as it last wrote.
     best : float
         Objective of the best combination of all symbols that are done.
     combination : tuple of int, optional

@@ -347,7 +347,9 @@ class _TaskRunner:
             alone = replace(self, executor=SerialExecutor(stop), progress=listener, is_beside=True)
             alone._do(task)
 
-        progress = self.progress if isinstance(self.progress, JobProgress) else None
+        progress = self.progress
+        if not isinstance(progress, JobProgress):  # nothing is shown
+            progress = JobProgress(lambda _: None, self.sink.count_bars())
         limits, governor = self.governor.limits, self.governor
         with before_compiling(
             lambda: admit(limits, governor.read_now(), COMPILING_BYTES, 0, 1),

@@ -34,8 +34,8 @@ class SideBySide:
         statuses and a flag that ends it.
     governor : Governor
         Of all sweeps; it may be called from each thread.
-    progress : JobProgress or None
-        Gets a ``Status`` about ten times a second.
+    progress : JobProgress
+        Knows how far all symbols are; gets a ``Status`` about ten times a second.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class SideBySide:
         tasks: Sequence[Task],
         sweep: Callable[[Task, Listener, np.ndarray], None],
         governor: Governor,
-        progress: JobProgress | None,
+        progress: JobProgress,
     ) -> None:
         self._tasks = tasks
         self._sweep = sweep
@@ -98,40 +98,41 @@ class SideBySide:
         finally:
             if name in self._statuses:
                 self._last.append(self._statuses.pop(name))
-        if self._progress is not None:
-            self._progress.end(name)
+        self._progress.end(name)
         return 1.0
 
     def _listen(self, status: Status) -> None:
+        if status.name not in self._statuses:
+            self._progress.restore(status.name, status.share)
         self._statuses[status.name] = status
 
     def _monitor(self) -> WorkerDirective:
         """Show how far all are, and return what threads do."""
         decision = self._governor.tick()
-        if self._progress is not None:
-            self._show(self._progress)
+        self._show()
         is_ended = decision.stop is not None or bool(self._stops)
         return WorkerDirective(decision.threads, decision.pause, is_ended)
 
-    def _show(self, progress: JobProgress) -> None:
+    def _show(self) -> None:
         """Show each series that has ended, then those under way."""
         for _ in range(len(self._last)):
-            progress.show_together(list(self._statuses.values()), self._last.popleft())
+            self._progress.show_together(list(self._statuses.values()), self._last.popleft())
         statuses = list(self._statuses.values())
         if statuses:
-            progress.show_together(statuses)
+            self._progress.show_together(statuses)
 
     def _end(self) -> None:
         """End the sweeps under way, each with a snapshot."""
         self._governor.stop("the run was ended while others were swept beside it")
 
     def _choose_stop(self) -> Stopped:
-        """Return why the run ended: what is lost counts most, then what a limit says."""
+        """Return why the run ended, and how far all symbols are; what is lost counts most."""
         for stop in self._stops:
             if isinstance(stop, UnsavedError):
                 return stop
+        self._show()  # what threads did last
         reason = self._governor.tick().reason
-        return next(iter(self._stops), Stopped(f"stopped between two symbols: {reason}."))
+        return Stopped(f"stopped at {self._progress.share:.1%} of all symbols: {reason}.")
 
 
 class _SeriesQueue(PartQueue):

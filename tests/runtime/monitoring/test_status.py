@@ -166,6 +166,31 @@ def test_of_symbols_side_by_side_rate_and_threads_are_those_under_way():
     assert {status.job_done for status in statuses} == {(1 + 0.25 + 2 * 0.5) / 4}
 
 
+def test_what_another_process_did_of_symbols_side_by_side_is_no_speed(monkeypatch):
+    now, statuses = [1000.0], []
+    monkeypatch.setattr(status_module.time, "monotonic", lambda: now[0])
+    job = JobProgress(statuses.append, {"A": 1, "B": 1, "C": 2})
+    first = replace(STATUS, name="A", done=1000)
+    job.restore("A", 0.5)
+    job.show_together([first])
+    now[0] += 1
+    job.restore("B", 0.8)
+    job.show_together([replace(first, done=1200), replace(first, name="B", done=1600)])
+    assert statuses[-1].job_done == pytest.approx((0.6 + 0.8) / 4)
+    assert statuses[-1].job_left == pytest.approx((4 - 1.4) / 0.1)
+
+
+def test_the_place_of_symbols_side_by_side_is_that_in_which_they_end():
+    statuses = []
+    job = JobProgress(statuses.append, {"A": 1, "B": 1, "C": 2})
+    long, short = (replace(STATUS, name=name) for name in "CA")
+    job.show_together([long, short])
+    job.end("C")
+    job.show_together([short], long)
+    job.show_together([short])
+    assert [status.part for status in statuses] == [1, 1, 2] and job.share == (0.25 + 0.5) / 4
+
+
 def test_a_name_is_cut_off_before_its_dates():
     minutes = "x" * 30 + " 2024-03-04 09:30:00-05:00 to 2024-03-05 16:00:00-05:00"
     assert shorten_name(minutes) == "x" * 15 + "… 2024-03-04 09:30 to 2024-03-05 16:00"

@@ -113,7 +113,7 @@ class LogLine(NamedTuple):
     status: Status | None
     """None when the run has ended."""
     share: float = math.nan
-    """Share of the current symbol that is done."""
+    """Share of the job that is done, of all symbols where there are many."""
 
 
 def follow(path: Path, listener: Listener, *, once: bool = False) -> str:
@@ -217,16 +217,16 @@ def _read_line(fields: dict[str, Any]) -> LogLine:
         summary += f", {shorten_name(status.name)} ({status.part} of {status.parts}) {share:.0%}"
     elif status.finishing is not None:
         summary = "all is swept"
-    return LogLine(moment, f"{summary}  {status.text}", status, share)
+    return LogLine(moment, f"{summary}  {status.text}", status, status.share)
 
 
 def _read_end(fields: dict[str, Any], state: str, moment: float) -> LogLine:
     """Return the line with which a run ended; an interrupted one tells how far it was."""
     share = fields["done"] / fields["size"] if "size" in fields else math.nan
+    if fields.get("job_done") is not None:
+        share = float(fields["job_done"])
     if state != "interrupted" or math.isnan(share):
         return LogLine(moment, state, None, share)
     if fields.get("finishing") is not None:
         return LogLine(moment, f"{state} while finishing", None, share)
-    job_share = fields.get("job_done")
-    shown_share = share if job_share is None else job_share
-    return LogLine(moment, f"{state} at {shown_share:.1%}", None, share)
+    return LogLine(moment, f"{state} at {share:.1%}", None, share)

@@ -175,6 +175,9 @@ class JobProgress:
         self._weights = weights
         self._total = math.fsum(weights.values())
         self._shares = dict.fromkeys(weights, 0.0)
+        self._restored: dict[str, float] = {}
+        """What other processes did of symbols that are swept side by side."""
+        self._ended: set[str] = set()
         self._place = 0
         self._began = 0.0
         self._first_share: float | None = None  # done before this process did any
@@ -190,6 +193,18 @@ class JobProgress:
         self._place = self._names.index(name)
         self._shares |= dict.fromkeys(self._names[: self._place], 1.0)
 
+    def restore(self, name: str, share: float) -> None:
+        """Count a share of a symbol as done before this process did any of it.
+
+        Parameters
+        ----------
+        name : str
+            The symbol, at its first status in this process.
+        share : float
+            Of its snapshot; 0 where there is none.
+        """
+        self._restored[name] = share
+
     def end(self, name: str) -> None:
         """Count a symbol as done, whatever its place.
 
@@ -199,9 +214,13 @@ class JobProgress:
             The symbol.
         """
         self._shares[name] = 1.0
+        self._ended.add(name)
 
     def show_together(self, statuses: Sequence[Status], ended: Status | None = None) -> None:
         """Pass on one status of symbols that are swept side by side.
+
+        Its place is that after the symbols that are done: they end in another order than that of
+        the job.
 
         Parameters
         ----------
@@ -214,29 +233,38 @@ class JobProgress:
         shown = ended or statuses[0]
         for status in (shown, *statuses):
             self._shares[status.name] = status.share
-        self._place = self._names.index(shown.name)
         active = statuses or [shown]
         rate = math.fsum(status.rate for status in active)
-        self(replace(shown, rate=rate, threads=sum(status.threads for status in active)))
+        threads = sum(status.threads for status in active)
+        others = len(self._ended - {shown.name})
+        self._pass_on(replace(shown, rate=rate, threads=threads), others)
 
     def __call__(self, status: Status) -> None:
         """Pass a status on."""
+        self._shares[self._names[self._place]] = status.share
+        self._pass_on(status, self._place)
+
+    @property
+    def share(self) -> float:
+        """Share of all symbols that is done, by their weights."""
+        return self._weigh(self._shares) / self._total
+
+    def _pass_on(self, status: Status, place: int) -> None:
+        """Add to a status how far all symbols are."""
         if len(self._names) == 1:
             self._listener(status)
             return
-        now = time.monotonic()
-        share = self._compute_share(status)
+        now, share = time.monotonic(), self.share
+        done_here = share - self._weigh(dict(self._restored)) / self._total
         if self._first_share is None:
-            self._first_share, self._began = share, now
-        speed = (share - self._first_share) / max(now - self._began, 1e-9)
+            self._first_share, self._began = done_here, now
+        speed = (done_here - self._first_share) / max(now - self._began, 1e-9)
         left = (1 - share) / speed if speed > 0 else math.inf
-        part, parts = self._place + 1, len(self._names)
+        part, parts = place + 1, len(self._names)
         self._listener(replace(status, part=part, parts=parts, job_done=share, job_left=left))
 
-    def _compute_share(self, status: Status) -> float:
-        self._shares[self._names[self._place]] = status.share
-        done = math.fsum(self._weights[name] * share for name, share in self._shares.items())
-        return done / self._total
+    def _weigh(self, shares: Mapping[str, float]) -> float:
+        return math.fsum(self._weights[name] * share for name, share in shares.items())
 
 
 def format_duration(seconds: float) -> str:
