@@ -161,6 +161,28 @@ def test_what_does_not_fit_beside_others_is_swept_after_them(monkeypatch, digest
     assert {name for name, result in results.items() if result.threads == 2} == {"B", "C"}
 
 
+def test_kernels_are_compiled_on_the_thread_that_sees_an_interrupt(monkeypatch):
+    def interrupted(_):
+        threads.append(threading.current_thread())
+        raise KeyboardInterrupt
+
+    threads = []
+    monkeypatch.setattr(runner, "self_test", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        optimize()
+    assert threads == [threading.main_thread()]
+
+
+def test_without_the_memory_to_compile_they_are_swept_one_after_the_other(monkeypatch, digests):
+    def refused(_):
+        raise OptionError("no room")
+
+    monkeypatch.setattr(runner, "self_test", refused)
+    results = optimize()
+    assert digests_in(results) == digests
+    assert {result.threads for result in results.values()} == {2}
+
+
 def damaged(monkeypatch):
     """Make the prices of D unreadable once a run has begun."""
     read = Job.series

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from qmac._checks import check_count, check_path
 from qmac.engine.dataset.series import PreparedSeries, Series
+from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import (
     InputError,
@@ -341,7 +343,7 @@ class _TaskRunner:
         self.sink.leave_out(task)
 
     def _run_beside(self, tasks: list[Task]) -> float:
-        """Do tasks side by side, and return the seconds that one takes."""
+        """Do tasks side by side if kernels can be compiled, and return the seconds of one."""
 
         def do(task: Task, listener: Listener, stop: np.ndarray) -> None:
             alone = replace(self, executor=SerialExecutor(stop), progress=listener, is_beside=True)
@@ -354,7 +356,17 @@ class _TaskRunner:
         with before_compiling(
             lambda: admit(limits, governor.read_now(), COMPILING_BYTES, 0, 1),
         ):
+            try:
+                self._compile(tasks[-1])
+            except OptionError:  # one after the other, each waits for the memory
+                return math.inf
             return SideBySide(tasks, do, governor, progress).run(self.executor.threads)
+
+    def _compile(self, task: Task) -> None:
+        """Compile the kernels of a sweep on this thread, where Ctrl-C breaks into it at once."""
+        with suppress(PricesError, ResultError):  # its turn says so
+            _, spec = self._prepare(task)
+            self_test(spec)
 
     def _find_fitting(self, tasks: list[Task], threads: int) -> list[Task]:
         """Return tasks, the longest first, as many of which as there are threads fit into memory.
