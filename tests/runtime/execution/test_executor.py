@@ -1,9 +1,11 @@
 """One conformance suite over all executors: the same answer, however the work is spread."""
 
+import numpy as np
 import pytest
 from helpers.sweeps import GRID, PRICES, done, evaluator_of, ledger_of, sweep_with, take_small_steps
 
 from qmac.jobs.monitor import NullMonitor
+from qmac.runtime.execution import executor as executor_module
 from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.parts import PartQueue
@@ -65,3 +67,36 @@ def test_no_worker_starts_after_a_stop():
         queue = PartQueue({"a": lambda _: False}, {"a": 9})
         executor.run_parts(queue, Squares(), lambda: WorkerDirective(2, stop=True))
         assert queue.counted == 0
+
+
+def test_a_pause_of_the_serial_executor_hands_over_what_is_swept(monkeypatch, digest):
+    monkeypatch.setattr(executor_module, "POLL_SECONDS", 0.001)
+    evaluator, seen = evaluator_of(PRICES, GRID), []
+    ledger = ledger_of(evaluator)
+
+    def monitor(ledger):
+        seen.append(int(ledger.done.sum()))
+        return WorkerDirective(1, pause=4 < len(seen) < 8)
+
+    SerialExecutor().run(evaluator, ledger, monitor)
+    assert len(set(seen[5:8])) == 1 and seen[5] > 0 and ledger.is_complete
+    ledger.check()
+
+
+def test_a_stop_flag_of_the_serial_executor_loses_the_batch_at_hand_only():
+    stop = np.zeros(1, np.uint8)
+    evaluator, calls = evaluator_of(PRICES, GRID), []
+    ledger = ledger_of(evaluator)
+
+    def monitor(ledger):
+        calls.append(ledger)
+        stop[0] = len(calls) > 3
+        return WorkerDirective(1)
+
+    SerialExecutor(stop).run(evaluator, ledger, monitor)
+    assert len(calls) == 4 and not ledger.is_complete
+    ledger.check()
+    stop[0] = 0
+    ledger = ledger_of(evaluator)
+    SerialExecutor(stop).run(evaluator, ledger, NullMonitor(1))
+    assert ledger.is_complete

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from qmac.errors import OptionError
 from qmac.runtime.resources.governor import (
     READING_SECONDS,
+    RECENT_SECONDS,
     RECORDS,
     Decision,
     Governor,
@@ -403,6 +404,24 @@ def test_reads_at_most_twice_a_second():
     assert set(decisions) == {Decision(threads=8)}
     assert governor.degradations == []
     assert governor.memory_limit == LIMIT and governor.reading.moment == 59.5
+
+
+def test_a_recent_reading_admits_a_series_beside_others_where_memory_is_ample():
+    script = Script()
+    governor = script.governor()
+    governor.read_now()
+    reads = script.reads
+    assert governor.admit(MIB, 1, 2, is_beside=True) == 2 and script.reads == reads
+    governor.admit(MIB, 1, 2)
+    assert script.reads == reads + 1
+    script.now += RECENT_SECONDS  # it is old
+    governor.admit(MIB, 1, 2, is_beside=True)
+    assert script.reads == reads + 2
+    governor.admit(LIMIT // 4, 1, 2, is_beside=True)  # it fits, but is not ample
+    assert script.reads == reads + 3
+    with pytest.raises(OptionError, match="needs"):
+        governor.admit(LIMIT, 1, 2, is_beside=True)
+    assert script.reads == reads + 4
 
 
 def test_writes_down_every_change():
