@@ -25,6 +25,7 @@ globalThis.explored = {
   drawMaps() {
     const began = performance.now();
     maps.draw(state.common);
+    for (const { context } of maps.maps) context.getImageData(0, 0, 1, 1);  // drawing is deferred
     return performance.now() - began;
   },
 };
