@@ -25,6 +25,8 @@ COARSE_WINDOWS = 51
 """Windows of each average of a coarse grid, at most."""
 MOST_PAGES = 16
 """Open pages at a time, each of which may hold two results."""
+END_SECONDS = 5.0
+"""For the worker to end, after which it is left."""
 Deliver = Callable[[str, dict[str, Any] | bytes], None]
 """Takes a kind of message and its content, from any thread; a newer one of a kind replaces it."""
 
@@ -160,7 +162,7 @@ class Explorer:
                 self._work.cancellation.cancel()
             self._changed.notify_all()
         if self._worker.is_alive():
-            self._worker.join()
+            self._worker.join(END_SECONDS)  # a compiler does not give way
         self._exact.close()
         self._coarse.close()
 

@@ -10,6 +10,7 @@ import { Luck } from "./luck.js";
 import { Maps, drawRamp } from "./maps.js";
 
 const REST = 400;  // milliseconds without input after which the whole grid is swept
+const LONG = 1200;  // milliseconds without an answer after which the page says that it waits
 const MOST_RECORDS = 500;
 const TILES = ["annualized_return", "max_drawdown", "sharpe_ratio", "total_trades", "exposure"];
 const find = (id) => document.getElementById(id);
@@ -77,6 +78,7 @@ function ask(isExact, view = {}) {
   if (!connection.send(message)) return;
   wanted = number;
   sentAt.set(number, performance.now());
+  sentAt.delete(number - MOST_RECORDS);
   globalThis.explored.asked = number;
   if (isExact) exactBegan = performance.now();
 }
@@ -195,6 +197,15 @@ function showProgress({ id, share }) {
   find("state").textContent = `exact: ${count(hello.combinations)}, ${(100 * share).toFixed(0)} %, ${duration((performance.now() - exactBegan) / 1000)}`;
 }
 
+// until a first answer or the first progress of an exact one: a kernel may be compiled
+function showWaiting() {
+  const waited = performance.now() - (sentAt.get(wanted) ?? Infinity);
+  if (!hello || (last?.id ?? 0) >= wanted || waited < LONG || find("notice").dataset.waits === String(wanted)) return;
+  if (document.querySelector(".state .bar").hidden) {
+    find("state").textContent = `working, ${duration(waited / 1000)} (what is new, such as a first stop, is compiled once)`;
+  }
+}
+
 function showScale(ends) {
   find("scale").hidden = !ends;
   if (ends) [find("scale-low").textContent, find("scale-high").textContent] = ends;
@@ -311,6 +322,8 @@ function notice(text, kind, command) {
 function showError({ id, text }) {
   if (id !== null && id < wanted && last?.id >= id) return;
   notice(text, "error");
+  find("notice").dataset.waits = String(wanted);  // for nothing any more
+  if (frame) showState();
   if (!luck.shown) luck.stop("ended");
   document.querySelector(".state .bar").hidden = true;
 }
@@ -376,4 +389,5 @@ addEventListener("hashchange", () => {
   rest();
 });
 drawRamp(find("ramp"));
+setInterval(showWaiting, 250);
 if (location.search) history.replaceState(null, "", `/${location.hash}`);
