@@ -140,7 +140,7 @@ def measure_block(prices: qmac.Prices, rounds: int) -> tuple[str, ...]:
     worker = Evaluator(data, spec).worker()
     workspace, exits, tally = worker._workspace, data.sells, worker.tally
     blocks = data.sells.count // LANES
-    tile = Tile(0, data.bars, data.bars)
+    tile = Tile(0, data.bars, data.bars, 0)
     entries, rows = data.buys.crosses, data.buys.prefixes.size - 1
     steps = int(entries.starts[-1] - data.buys.prefixes.sum())
     out, codes = np.zeros((4, LANES)), np.zeros((1, LANES), np.uint16)

@@ -7,7 +7,7 @@ import numpy as np
 import qmac
 from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep.spec import SweepSpec
-from qmac.engine.sweep.worker import Worker
+from qmac.engine.sweep.worker import Worker, build_data
 from qmac.strategy.objective import Objective
 
 
@@ -19,7 +19,8 @@ def spec_on(grid, metric="total_return", rules=None):
 
 def swept(data, spec, scale, lanes=8):
     """Return the tally of all cells, and its maps."""
-    worker = Worker(data, replace(spec, lanes=lanes), scale)
+    spec = replace(spec, lanes=lanes)
+    worker = Worker(data, spec, build_data(data, spec, scale))
     worker.evaluate((0, worker.cells))
     maps = window_maps.build_maps(worker.tally, data.buys, data.sells, spec.shared_windows)
     return worker.tally, maps

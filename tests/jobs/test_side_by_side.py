@@ -5,6 +5,7 @@ import dataclasses
 import errno
 import json
 import threading
+import time
 import warnings
 
 import pytest
@@ -12,6 +13,7 @@ from helpers.faults import Halt, slow
 from helpers.series import frame, ohlc, series
 
 import qmac
+from qmac.engine.sweep.worker import Worker
 from qmac.errors import OptionError, ResultError, Stopped, UnsavedError, WriteError
 from qmac.jobs import runner, side_by_side
 from qmac.jobs.job import Job
@@ -27,7 +29,7 @@ from qmac.runtime.resources.probes import Probe
 pytestmark = pytest.mark.slow
 
 GRID = qmac.Grid(windows=range(2, 42), shared_windows=True)
-"""25 cells."""
+CELLS = 25
 FRAMES = {
     name: frame(series("random", bars, number))
     for number, (name, bars) in enumerate(
@@ -60,6 +62,21 @@ def limit(monkeypatch, is_due):
         return decision
 
     monkeypatch.setattr(Governor, "tick", limited)
+
+
+def hold(monkeypatch, until):
+    """Let no series get beyond its middle before something is so."""
+    evaluate = Worker.evaluate
+
+    def held(worker, batch):
+        if worker.cells == CELLS and batch[0] == CELLS // 2:
+            deadline = time.monotonic() + 60
+            while not until():
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", held)
 
 
 def optimize(**options):
@@ -180,6 +197,7 @@ def test_a_damaged_one_stops_a_strict_job(tmp_path, monkeypatch, slowly):
 def test_a_limit_stops_all_and_each_goes_on_where_it_was(tmp_path, slowly, digests):
     path = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
+        hold(patch, lambda: len(saved(path)) == 2)
         limit(patch, lambda: len(saved(path)) == 2)
         with pytest.raises(Stopped, match=r"stopped at .* \(symbol [A-F]\)\.$"):
             optimize(out=path)
@@ -194,14 +212,16 @@ def test_a_limit_stops_all_and_each_goes_on_where_it_was(tmp_path, slowly, diges
 def test_what_breaks_into_the_waiting_thread_leaves_snapshots_of_all(
     tmp_path, slowly, digests, what
 ):
-    path = tmp_path / "run"
+    path, is_over = tmp_path / "run", threading.Event()
 
     def listen(status):
         assert threading.current_thread() is threading.main_thread()
         if len(saved(path)) == 2:
+            threading.Timer(0.3, is_over.set).start()
             raise what
 
-    with pytest.raises(what):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(what):
+        hold(patch, is_over.is_set)
         optimize(out=path, progress=listen)
     assert len(saved(path)) >= 2
     last = json.loads((path / "progress.jsonl").read_text().splitlines()[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from qmac._checks import check_count, check_path
-from qmac.engine.dataset.series import PreparedSeries
+from qmac.engine.dataset.series import PreparedSeries, Series
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import (
     InputError,
@@ -33,6 +34,7 @@ from qmac.jobs.memory_model import (
 )
 from qmac.jobs.monitor import SweepMonitor
 from qmac.jobs.result_sink import Reader, ResultSink, build_sink
+from qmac.jobs.series_leases import LeasedSeries, suits_nodes
 from qmac.jobs.series_sweep import sweep
 from qmac.jobs.side_by_side import SideBySide
 from qmac.jobs.waiting import Patience
@@ -294,6 +296,8 @@ class _TaskRunner:
         a task does on one thread at a time, whatever the threads, takes longer than its sweep.
         """
         threads, left = self.executor.threads, self._left
+        if isinstance(self.executor, ClusterExecutor):
+            self._lease(self.executor, left)
         if not isinstance(self.executor, ThreadExecutor) or not 1 < threads < len(left):
             return
         tasks = self._find_fitting(left, threads)
@@ -301,6 +305,40 @@ class _TaskRunner:
         several, last = tasks[: len(tasks) - rest], tasks[len(tasks) - rest :]
         if several and self._run_beside(several) < SHORT_SECONDS and last:
             self._run_beside(last)
+
+    def _lease(self, executor: ClusterExecutor, tasks: list[Task]) -> None:
+        """Do short tasks on nodes, where a thread sweeps each alone, but for failed cells."""
+        bars, directory = self.sink.count_bars(), self.sink.directory
+        short = [
+            task
+            for task in tasks
+            if suits_nodes(self.job, bars[task.name])
+            and not (directory is not None and directory.is_set_aside(task))
+        ]
+        if len(short) < 2:
+            return
+        short.sort(key=lambda task: -bars[task.name])
+        progress = self.progress if isinstance(self.progress, JobProgress) else None
+        LeasedSeries(self.job, short, self._settle, self.governor, progress).run(executor)
+
+    def _settle(self, task: Task, outcome: Result | InputError) -> None:
+        """Store a result that came without its prices, or leave a series out."""
+        if isinstance(outcome, InputError):
+            self._leave_out(task, outcome)
+            return
+        if self.sink.directory is None:
+            prices, windows = self.job.series(task), self.job.request.grid.windows
+            source = functools.partial(Series.from_rows, prices, None, windows)
+            outcome = replace(outcome, source=source)
+        self.readers[task.name] = self.sink.store(task, outcome)
+
+    def _leave_out(self, task: Task, error: InputError) -> None:
+        """Go on without a task, unless it is all there is, or none may be left out."""
+        if self.job.strict or len(self.job.prices) == 1:
+            raise error
+        warn(f"left out: {task.name}: {error}", stacklevel=2)
+        self.errors[task.name] = error
+        self.sink.leave_out(task)
 
     def _run_beside(self, tasks: list[Task]) -> float:
         """Do tasks side by side, and return the seconds that one takes."""
@@ -356,11 +394,7 @@ class _TaskRunner:
         except LEAVES_OUT as error:
             if self.is_beside and isinstance(error, OptionError):
                 raise
-            if self.job.strict or len(self.job.prices) == 1:
-                raise
-            warn(f"left out: {task.name}: {error}", stacklevel=2)
-            self.errors[task.name] = error
-            self.sink.leave_out(task)
+            self._leave_out(task, error)
         else:
             self.readers[task.name] = self.sink.store(task, result)
 

@@ -14,7 +14,7 @@ import math
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from qmac.engine.sweep.distribution import Distribution
@@ -93,7 +93,7 @@ class Outline:
         Parameters
         ----------
         values : mapping
-            What ``dataclasses.asdict`` returned.
+            The fields by name.
 
         Returns
         -------
@@ -167,7 +167,7 @@ class OutlineTable:
             "key": task.key,
             "run": self._run,
             "files": self._look_up(task),
-            "outline": asdict(outline),
+            "outline": vars(outline),
         }
         line["checksum"] = compute_checksum(line)
         with suppress(OSError), self._lock:

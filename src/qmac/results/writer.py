@@ -308,8 +308,10 @@ def _write_table(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     import pyarrow as pa
     import pyarrow.parquet
 
+    memory = pa.BufferOutputStream()  # each of 60 writes into a file would take the interpreter
+    pyarrow.parquet.write_table(pa.table(dict(columns)), memory, use_dictionary=False)
     with create_file(path) as file:
-        pyarrow.parquet.write_table(pa.table(dict(columns)), file, use_dictionary=False)
+        file.write(memory.getvalue())
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

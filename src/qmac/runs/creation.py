@@ -8,11 +8,13 @@ names, and nothing else.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
 import os
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +50,8 @@ from qmac.strategy.request import Request
 STARTING = f".{HEADER}.starting"
 PRICES, SNAPSHOTS, RESULTS = FOLDERS = ("prices", "snapshots", "results")
 AVERAGES = "averages.npy"
+WRITTEN_AT_ONCE = 8
+"""Files of prices. A disk takes as long for the sync of eight as for that of one."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ def _write_or_remove(path: Path, descriptor: int, run: NewRun) -> RunHeader:
 def _write(path: Path, run: NewRun) -> RunHeader:
     for folder in FOLDERS:
         make_directory(path / folder)
-    entries = {symbol: _write_prices(path, symbol, series) for symbol, series in run.prices.items()}
+    entries = _write_all_prices(path, run.prices)
     if run.averages is not None:
         text = io.BytesIO()
         np.save(text, run.averages, allow_pickle=False)
@@ -158,6 +162,19 @@ def _write(path: Path, run: NewRun) -> RunHeader:
     write_whole(path / HEADER, [json.dumps(header.to_dict(), indent=2).encode()])
     sync(path.parent)
     return header
+
+
+def _write_all_prices(path: Path, prices: Mapping[str, Prices]) -> dict[str, PricesEntry]:
+    """Write the prices of all symbols; many wait for the disk side by side."""
+    write = functools.partial(_write_prices, path)
+    if len(prices) == 1:
+        return {symbol: write(symbol, series) for symbol, series in prices.items()}
+    with ThreadPoolExecutor(WRITTEN_AT_ONCE) as pool:
+        try:
+            return dict(zip(prices, pool.map(write, prices, prices.values()), strict=True))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _write_prices(path: Path, symbol: str, series: Prices) -> PricesEntry:

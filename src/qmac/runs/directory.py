@@ -433,6 +433,21 @@ class RunDirectory:
                 damaged.append(str(error))
         return None, damaged
 
+    def is_set_aside(self, task: Task) -> bool:
+        """Return whether cells of a task failed, and the others lie in a snapshot.
+
+        Parameters
+        ----------
+        task : Task
+            One of the run.
+
+        Returns
+        -------
+        bool
+            Whether its snapshot was set aside.
+        """
+        return is_file(self._aside(task))
+
     def set_aside(self, task: Task) -> None:
         """Set aside the newest snapshot of a task that is not done.
 

@@ -24,7 +24,7 @@ CELL_BYTES = 8
 CODED = "zst"
 """Ending of the name of an array in code, where others end with ``npy``."""
 CODED_TYPES = (np.dtype("<i8"), np.dtype("<f8"))
-CODED_LEAST, CODED_SAMPLE, BLOCK_NUMBERS = 4096, 4096, 1 << 18
+CODED_LEAST, CODED_SAMPLE, BLOCK_NUMBERS = 4096, 1024, 1 << 18
 """Numbers of the smallest array in code, of the sample that decides how, and of a block."""
 SIZE_BYTES = 8
 CODECS = frozenset({"UNCOMPRESSED", "SNAPPY"})

@@ -12,7 +12,7 @@ from qmac.engine.dataset.dataset import walking_order
 from qmac.engine.dataset.period import Period
 from qmac.engine.dataset.signals import find_all_crosses
 from qmac.kernels.signals.averages import sma
-from qmac.kernels.signals.crosses import TIE, count_shared_prefixes
+from qmac.kernels.signals.crosses import TIE, Crosses, count_shared_prefixes, cut_lists
 from qmac.kernels.signals.event_lists import gather_lists
 from qmac.strategy import reference
 
@@ -160,3 +160,17 @@ def test_rows_are_ordered_to_share(close):
         assert shared[i] == common
     assert shared[0] == shared[order.size] == 0
     assert TIE == reference.TIE
+
+
+@given(st.lists(st.sets(st.integers(0, 39)), min_size=1, max_size=6), st.integers(1, 45))
+def test_lists_are_cut_at_the_ends_of_tiles(sets, tile_bars):
+    ascending = [sorted(bars) for bars in sets]
+    starts = np.cumsum([0, *map(len, ascending)])
+    whole = Crosses(starts, np.array(sum(ascending, []), np.uint16))
+    tiles = -(-40 // tile_bars)
+    parts = lists(cut_lists(whole, tile_bars, tiles))
+    expected = []
+    for tile in range(tiles):
+        for bars in ascending:
+            expected.append([bar for bar in bars if bar // tile_bars == tile])
+    assert parts == expected

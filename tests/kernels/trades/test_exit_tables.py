@@ -53,7 +53,7 @@ def filled(stops, ignore, tile_bars=BARS, falls=True):
     """Return the rows of all tiles, one after the other."""
     rows = []
     for begin in range((BARS - 1) // tile_bars * tile_bars, -1, -tile_bars):
-        tile = Tile(begin, min(begin + tile_bars, BARS), BARS)
+        tile = Tile(begin, min(begin + tile_bars, BARS), BARS, begin // tile_bars)
         code = np.zeros((tile_bars, LANES), np.uint16)
         gain, brought = np.zeros((2, tile_bars, LANES))
         columns = np.zeros((3, tile_bars, LANES)) if falls else [None] * 3

@@ -56,7 +56,7 @@ def test_the_walk_is_as_wide_as_the_machine(evaluator):
     worker: Worker = evaluator.worker()
     data, workspace = worker._data, worker._workspace
     kernel = numba.njit(nogil=True, error_model="numpy", _nrt=False)(walk)
-    tile, out = Tile(0, data.bars, data.bars), np.zeros((1, LANES))
+    tile, out = Tile(0, data.bars, data.bars, 0), np.zeros((1, LANES))
     kernel(
         (0,) * LANES,
         tile,

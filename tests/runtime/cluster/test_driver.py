@@ -19,6 +19,7 @@ from qmac.errors import InputError, OptionError, Stopped
 from qmac.jobs import runner
 from qmac.runtime.cluster import accounts, driver, leases
 from qmac.runtime.cluster.messages import Drop, Grant
+from qmac.runtime.execution import ledger
 from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.parts import Part
 from qmac.runtime.resources.limits import Limits
@@ -42,6 +43,7 @@ def slowly(monkeypatch, seconds=0.01):
         return evaluate(worker, batch)
 
     monkeypatch.setattr(Worker, "evaluate", slow)
+    monkeypatch.setattr(ledger, "BATCH_SECONDS", 0.05)
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -119,9 +121,11 @@ def cells_swept(monkeypatch):
 def test_cells_that_failed_are_tried_again_and_no_others(monkeypatch, tmp_path, digest, executor):
     frames = {"A": PRICES, "B": frame(series("ticks", 300, 2))}
     out = tmp_path / "run"
-    first = qmac.optimize_many(
-        frames, GRID, top=20, executor=LocalClusterExecutor(2, fault=broken), out=out
-    )
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "suits_nodes", lambda *_: False)  # by cells, which fail one by one
+        first = qmac.optimize_many(
+            frames, GRID, top=20, executor=LocalClusterExecutor(2, fault=broken), out=out
+        )
     assert all([cell["cell"] for cell in result.failed] == [2, 5] for result in first.values())
     seen = cells_swept(monkeypatch)
     assert all(result.failed for result in qmac.resume(out).values()) and seen == []  # not unasked
@@ -201,8 +205,18 @@ def test_without_a_cell_that_takes_off_there_is_no_answer(tmp_path):
 
 
 def test_a_stop_keeps_what_nodes_have_and_resumes(monkeypatch, tmp_path, digest):
-    slowly(monkeypatch, 0.02)
-    first, shares = [0.0], []
+    slowly(monkeypatch, 0.04)
+    monkeypatch.setattr(leases, "PING_SECONDS", 0.1)
+    first, shares, evaluate = [0.0], [], Worker.evaluate
+
+    def wait(worker, batch):
+        until = time.monotonic() + 60
+        while worker.cells == 105 and batch[0] >= 70 and first[-1] <= 0.2:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        return evaluate(worker, batch)
+
+    monkeypatch.setattr(Worker, "evaluate", wait)
     let_time_pass(monkeypatch, runner, lambda: first[-1] > 0.2)
     with pytest.raises(Stopped, match="max_time"):
         qmac.optimize(

@@ -109,8 +109,9 @@ def test_a_recall_ends_all_leases_after_the_parts_under_way(monkeypatch):
     monkeypatch.setattr(part_sweeper, "PATIENCE_SECONDS", 60.0)
     work = Work(held=[Part("a", 0), Part("a", 1)])
     sweeper = build(work)
-    leases = begin(sweeper, 1, 0, 6), begin(sweeper, 2, 6, 10)
+    first = begin(sweeper, 1, 0, 6)
     until(lambda: len(work.began) == 2)
+    leases = first, begin(sweeper, 2, 6, 10)
     sweeper.recall()
     for event in work.held.values():
         event.set()
@@ -133,7 +134,9 @@ def test_a_part_that_takes_too_long_after_a_recall_is_stopped():
 def test_a_lease_that_is_dropped_ends_at_once_and_others_do_not():
     work = Work(held=[Part("a", 0), Part("b", 0)])
     sweeper = build(work)
-    first, second = begin(sweeper, 1, 0, 6), begin(sweeper, 2, 6, 10)
+    first = begin(sweeper, 1, 0, 6)
+    until(lambda: Part("a", 0) in work.began)
+    second = begin(sweeper, 2, 6, 10)
     until(lambda: sweeper.progress[1] == 5 or len(work.began) >= 2)
     sweeper.drop(1)
     sweeper.drop(3)

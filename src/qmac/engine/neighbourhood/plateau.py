@@ -27,6 +27,8 @@ from qmac.strategy.grid import Grid
 
 ROWS_AT_ONCE = 128
 """Rows whose neighbourhoods are listed at a time, 3 MB of windows."""
+SORTED_ROWS = 16
+"""Rows whose neighbours are sorted in one call: a tenth of a millisecond."""
 MOST_SWEPT = 1 << 20
 """Combinations of a sweep: all scores are stored, 16 MiB."""
 AS_BARS = 1 << 14
@@ -68,7 +70,7 @@ def compute_plateaus(
         rows = combinations[begin : begin + ROWS_AT_ONCE]
         buys = _find_near_pairs(grid, BUY_ROLES, rows[:, BUY], buy_lists, places)
         sells = _find_near_pairs(grid, SELL_ROLES, rows[:, SELL], sell_lists, places)
-        medians.append(_compute_medians(evaluator, buys, sells))
+        medians.append(_compute_medians(evaluator, buys, sells, mapped))
     return np.concatenate(medians)
 
 
@@ -98,26 +100,42 @@ def _find_near_pairs(
     return _NearPairs(near, np.where(is_inside, lists[fast, slow], -1))
 
 
-def _compute_medians(evaluator: Evaluator, buys: _NearPairs, sells: _NearPairs) -> np.ndarray:
+def _compute_medians(
+    evaluator: Evaluator, buys: _NearPairs, sells: _NearPairs, mapped: MapFunction
+) -> np.ndarray:
     """Return the median of what lies around each row, ``(K,)``."""
     rows = len(buys.lists)
     buy_lists, buy_places = _number_lists(buys.lists)
     sell_lists, sell_places = _number_lists(sells.lists)
     if buy_lists.size * sell_lists.size > MOST_SWEPT and rows > 1:
         halves = slice(rows // 2), slice(rows // 2, None)
-        parts = [_compute_medians(evaluator, buys.select(h), sells.select(h)) for h in halves]
+        parts = [
+            _compute_medians(evaluator, buys.select(half), sells.select(half), mapped)
+            for half in halves
+        ]
         return np.concatenate(parts)
     spec = evaluator.spec
     sign = spec.objective.sign
     values = sign * evaluator.compute_values(buy_lists, sell_lists)
     values[np.isnan(values)] = -np.inf
     most = buys.lists.shape[1] * sells.lists.shape[1]
-    around = np.empty((rows, most))
-    counts = gather_neighbours(
-        values, buy_places, sell_places, buys.pairs, sells.pairs, spec.shared_windows, around
-    )
-    around.sort(axis=1)  # NaN last
-    medians = sign * _select_medians(around, counts)
+
+    def compute(begin: int) -> np.ndarray:
+        part = slice(begin, begin + SORTED_ROWS)
+        around = np.empty((len(buy_places[part]), most))
+        counts = gather_neighbours(
+            values,
+            buy_places[part],
+            sell_places[part],
+            buys.pairs[part],
+            sells.pairs[part],
+            spec.shared_windows,
+            around,
+        )
+        around.sort(axis=1)  # NaN last
+        return _select_medians(around, counts)
+
+    medians = sign * np.concatenate(list(mapped(compute, range(0, rows, SORTED_ROWS))))
     return np.where(np.isfinite(medians), medians, np.nan)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.sweep.spec import SweepSpec
-from qmac.engine.sweep.worker import build_data, count_tile_bars
+from qmac.engine.sweep.worker import build_data
 from qmac.engine.sweep.workspace import build_best_workspace
 from qmac.kernels.sweep.best_score import find_best
 
@@ -34,9 +34,8 @@ def compute_best_score(
         None if it was stopped.
     """
     stop = np.zeros(1, np.uint8) if stop is None else stop
-    tile = count_tile_bars(dataset, spec)
-    data = build_data(dataset, spec, None, tile)
-    workspace = build_best_workspace(dataset, spec, tile)
+    data = build_data(dataset, spec, None)
+    workspace = build_best_workspace(dataset, spec, data.tile)
     best = np.full(1, -np.inf)
     completed = find_best((0,) * spec.lanes, data, workspace, best, stop)
     return float(best[0]) if completed else None

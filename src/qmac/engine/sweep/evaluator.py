@@ -11,7 +11,13 @@ from qmac.engine.dataset.signals import MapFunction
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.pilot import place_scale, select_lists, sweep_scores
 from qmac.engine.sweep.spec import SweepSpec
-from qmac.engine.sweep.worker import Sink, Worker, count_blocks, make_tally
+from qmac.engine.sweep.worker import (
+    Sink,
+    Worker,
+    build_data,
+    count_blocks,
+    make_tally,
+)
 from qmac.kernels.sweep.tally import Scale, Tally
 
 
@@ -48,6 +54,7 @@ class Evaluator:
         steps = (place_scale, _count_combinations, _count_steps)
         prepared = mapped(lambda step: step(dataset, spec), steps)
         (self.units, self.scale), self.counts, self.work = prepared
+        self._data = build_data(dataset, spec, self.scale)
 
     def worker(self, floors: np.ndarray | None = None) -> Worker:
         """Return a worker that ends when ``stop`` is set.
@@ -66,7 +73,7 @@ class Evaluator:
         if spare is not None and floors is None and spare.sink is self.sink:
             spare.stop = self.stop
             return spare
-        return Worker(self.dataset, self.spec, self.scale, self.stop, self.sink, floors)
+        return Worker(self.dataset, self.spec, self._data, self.stop, self.sink, floors)
 
     def floors(self) -> np.ndarray:
         """Return the floors of workers that have swept nothing.

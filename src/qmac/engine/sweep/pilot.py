@@ -10,7 +10,7 @@ from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.trade_values import bound_log_gain
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.spec import SweepSpec
-from qmac.engine.sweep.worker import Worker, count_blocks, count_lists
+from qmac.engine.sweep.worker import Worker, build_data, count_blocks, count_lists
 from qmac.kernels.signals.event_lists import Lists, Side, build_lists, map_pairs_to_lists
 from qmac.kernels.sweep.tally import Scale
 from qmac.strategy.grid import Combination
@@ -158,7 +158,7 @@ def sweep_scores(
     """
     every = replace(spec, top=1, shared_windows=True, ignores_constraints=ignores_constraints)
     blocks = count_blocks(dataset, spec.lanes)
-    worker = Worker(dataset, every, scale, stored_blocks=blocks)
+    worker = Worker(dataset, every, build_data(dataset, every, scale), stored_blocks=blocks)
     worker.evaluate((0, worker.cells))
     buys, sells = count_lists(dataset)
     by_block = worker.take_scores().reshape(blocks, buys, spec.lanes)

@@ -17,7 +17,7 @@ from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep.best_score import compute_best_score
 from qmac.engine.sweep.spec import SweepSpec
-from qmac.engine.sweep.worker import Worker
+from qmac.engine.sweep.worker import Worker, build_data
 from qmac.errors import InternalError
 from qmac.kernels.sweep.tally import Cells, Tally
 from qmac.strategy.grid import Grid
@@ -122,7 +122,8 @@ def _check(kernels: _Kernels) -> str:
     dataset = Dataset.build(series, grid, spec.statistics)
     units = reductions.Units.from_bound(LARGEST, len(WINDOWS))
     limit = None if spec.is_bounded(dataset) else LARGEST
-    worker = Worker(dataset, spec, units.build_scale(-1.0, 1.0, limit))
+    scale = units.build_scale(-1.0, 1.0, limit)
+    worker = Worker(dataset, spec, build_data(dataset, spec, scale))
     worker.evaluate((0, worker.cells))
     tally = worker.tally
     maps = window_maps.build_maps(tally, dataset.buys, dataset.sells, grid.shared_windows)

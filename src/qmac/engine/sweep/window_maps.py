@@ -20,8 +20,8 @@ from qmac.kernels.sweep.tally import Cells, Tally
 from qmac.strategy.grid import ROLES, Grid
 from qmac.strategy.objective import Objective
 
-ADDED_LISTS = 8192
-"""Lists that are added to maps in one call of the kernel: a tenth of a millisecond."""
+ADDED_LISTS = 2048
+"""Lists that are added to maps in one call of the kernel: less than a tenth of a millisecond."""
 
 
 def build_maps(

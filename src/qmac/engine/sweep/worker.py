@@ -13,6 +13,7 @@ from qmac.engine.dataset.period import code_dtype
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.workspace import build_workspace
+from qmac.kernels.signals.crosses import cut_lists
 from qmac.kernels.sweep.sweep import Data, sweep_cells
 from qmac.kernels.sweep.tally import Scale, Tally, convert_to_metric
 from qmac.kernels.trades.exit_tables import ReturnSums
@@ -70,7 +71,9 @@ def make_tally(dataset: Dataset, spec: SweepSpec, make: Callable[..., Tally]) ->
     return make(len(dataset.windows), *count_lists(dataset), spec.top, len(spec.bounds))
 
 
-def build_data(dataset: Dataset, spec: SweepSpec, scale: Scale | None, tile: int) -> Data:
+def build_data(
+    dataset: Dataset, spec: SweepSpec, scale: Scale | None, tile: int | None = None
+) -> Data:
     """Return a sweep as the kernels take it.
 
     Parameters
@@ -81,16 +84,21 @@ def build_data(dataset: Dataset, spec: SweepSpec, scale: Scale | None, tile: int
         What is computed for each combination.
     scale : Scale or None
         How scores become integers and bins; None where nothing is summed.
-    tile : int
-        Bars whose tables are in memory at a time.
+    tile : int, optional
+        Bars whose tables are in memory at a time; ``count_tile_bars`` says how many.
 
     Returns
     -------
     Data
-        Views of the arrays of the dataset.
+        Views of the arrays of the dataset, but for entries that are cut into tiles.
     """
+    tile = count_tile_bars(dataset, spec) if tile is None else tile
+    entries = dataset.buys
+    if tile < dataset.bars:
+        cut = cut_lists(entries.crosses, tile, -(-dataset.bars // tile))
+        entries = entries._replace(crosses=cut)
     return Data(
-        entries=dataset.buys,
+        entries=entries,
         exits=dataset.sells,
         values=dataset.trade_values,
         stops=dataset.stops,
@@ -114,8 +122,8 @@ class Worker:
         What is swept.
     spec : SweepSpec
         What is computed for each combination.
-    scale : Scale
-        How scores become integers and bins.
+    data : Data
+        What ``build_data`` returned of them; workers may share it.
     stop : ndarray, optional
         ``(1,)`` uint8; the sweep ends early once it is not 0.
     sink : callable, optional
@@ -131,7 +139,7 @@ class Worker:
         self,
         dataset: Dataset,
         spec: SweepSpec,
-        scale: Scale,
+        data: Data,
         stop: np.ndarray | None = None,
         sink: Sink | None = None,
         floors: np.ndarray | None = None,
@@ -140,10 +148,9 @@ class Worker:
         self.stop = np.zeros(1, np.uint8) if stop is None else stop
         self.sink = sink
         self._width = (0,) * spec.lanes
-        tile = count_tile_bars(dataset, spec)
-        self._data = build_data(dataset, spec, scale, tile)
+        self._data = data
         stored_rows = dataset.buys.count * max(stored_blocks, sink is not None)
-        self._workspace = build_workspace(dataset, spec, tile, stored_rows, floors)
+        self._workspace = build_workspace(dataset, spec, data.tile, stored_rows, floors)
         self._tally: Tally | None = None
         self._make_tally = functools.partial(make_tally, dataset, spec)
         self._blocks = count_blocks(dataset, spec.lanes)

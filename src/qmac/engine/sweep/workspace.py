@@ -52,7 +52,6 @@ def build_workspace(
         tables=walk.tables,
         edge=walk.edge,
         states=walk.states,
-        cursors=walk.cursors,
         floors=np.full(lists, -np.inf) if floors is None else floors,
         every=walk.every,
         some=_build_visit(lists),
@@ -96,7 +95,6 @@ def build_best_workspace(dataset: Dataset, spec: SweepSpec, tile: int) -> BestWo
         tables=walk.tables,
         edge=walk.edge,
         states=walk.states,
-        cursors=walk.cursors,
         every=walk.every,
         lists=np.zeros(lanes, np.int32),
         alive=allocate(1, lanes, code_dtype(dataset.bars)),
@@ -110,7 +108,6 @@ class _Walk(NamedTuple):
     tables: Tables
     edge: Edge
     states: WalkState
-    cursors: np.ndarray
     every: Visit
 
 
@@ -127,7 +124,6 @@ def _build_walk(dataset: Dataset, spec: SweepSpec, tile: int) -> _Walk:
         tables=build_tables(tile, lanes, statistics, code),
         edge=Edge(allocate(1, lanes, code), allocate(1, lanes, np.float64)),
         states=build_states(depths, lanes, walked, code),
-        cursors=np.zeros(buys.count, np.int64),
         every=Visit(rows, buys.prefixes, np.zeros((2, 0), np.int64)),
     )
 

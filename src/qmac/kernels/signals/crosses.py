@@ -156,6 +156,45 @@ def count_shared_prefix(crosses, a, b, deepest):
 
 
 @jit
+def cut_lists(crosses, tile_bars, tiles):
+    """Cut lists at the ends of tiles, so that what is walked in a tile lies together.
+
+    Where each list goes on after a tile is a place of its own in memory: on 500,000 bars a walk
+    that went there took half as long again.
+
+    Parameters
+    ----------
+    crosses : Crosses
+        N lists.
+    tile_bars, tiles : int
+        Bars of each tile but the last, and how many tiles there are.
+
+    Returns
+    -------
+    Crosses
+        ``tiles * N`` lists; what list ``n`` has in tile ``i`` is list ``i * N + n``.
+    """
+    lists = crosses.starts.size - 1
+    starts = np.zeros(tiles * lists + 1, np.int64)
+    for n in range(lists):
+        for k in range(crosses.starts[n], crosses.starts[n + 1]):
+            starts[crosses.bars[k] // tile_bars * lists + n + 1] += 1
+    for n in range(tiles * lists):
+        starts[n + 1] += starts[n]
+    bars = np.empty_like(crosses.bars)
+    for n in range(lists):
+        tile, place = -1, 0
+        for k in range(crosses.starts[n], crosses.starts[n + 1]):
+            bar = crosses.bars[k]
+            if bar // tile_bars != tile:
+                tile = bar // tile_bars
+                place = starts[tile * lists + n]
+            bars[place] = bar
+            place += 1
+    return Crosses(starts, bars)
+
+
+@jit
 def count_shared_prefixes(crosses, deepest):
     """Count the leading crosses that each list has in common with the one before it.
 

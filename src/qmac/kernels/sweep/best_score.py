@@ -27,7 +27,6 @@ class BestWorkspace(NamedTuple):
     tables: Tables
     edge: Edge
     states: WalkState  # row 0 before any entry; then after each entry of a row, or each row's
-    cursors: np.ndarray  # (N,) int64, where the entries of each row go on after a tile
     every: Visit  # all rows
     lists: np.ndarray  # (L,) int32, the exit list of each lane; -1 for none
     alive: np.ndarray  # (1, L) unsigned, all ones, or 0 in a lane without a list
@@ -61,7 +60,8 @@ def find_best(width, data, workspace, best, stop):
         _open_lanes(first, lists, workspace.lists, workspace.alive)
         begin = 0
         while begin < data.bars:
-            tile = Tile(begin, min(begin + data.tile, data.bars), data.bars)
+            end = min(begin + data.tile, data.bars)
+            tile = Tile(begin, end, data.bars, begin // data.tile)
             fill_tables(
                 width, tile, data.exits.crosses, workspace.lists, data.values, data.stops,
                 data.aim.ignore, workspace.tables, workspace.edge,
@@ -100,12 +100,13 @@ def _walk_rows(width, tile, data, workspace, best, stop):
         False if ``stop`` was set meanwhile.
     """
     rows = workspace.every.rows.size
+    first = tile.number * rows
     for row in range(rows):
         if stop[0]:
             return False
         state = walk_row(
-            width, tile, row, row, workspace.every.prefixes, data.entries.crosses, data.values,
-            data.stops, data.facts.first, workspace.tables, workspace.states, workspace.cursors,
+            width, tile, row, first + row, workspace.every.prefixes, data.entries.crosses,
+            data.values, data.stops, data.facts.first, workspace.tables, workspace.states,
         )  # fmt: skip
         if tile.end < tile.length:
             continue
@@ -116,25 +117,34 @@ def _walk_rows(width, tile, data, workspace, best, stop):
 
 @spliced
 def _score_row(width, row, state, length, data, workspace, best):
-    """Score a row from the state after the last bar; nothing is stored but a new best."""
+    """Score a row from the state after the last bar; nothing is stored but a new best.
+
+    Whether a lane counts is asked only where one is higher than the best, which is rare.
+    """
     aim = data.aim
-    alive = load(workspace.alive, 0, width)
+    metric = measure(aim.measure, state, length, data.facts)
+    if rarely(metric * aim.sign > best[0]):  # NaN is not
+        scored = _find_scored(width, metric, state, length, data, workspace.alive)
+        score = where(scored, metric * aim.sign + 0.0, -np.inf)
+        store(workspace.scores, 0, score)
+        _look_closer(
+            row, data.entries.pairs, data.exits.pairs, aim.shared_windows, workspace.lists,
+            workspace.scores, best,
+        )  # fmt: skip
+
+
+@spliced
+def _find_scored(width, metric, state, length, data, open_lanes):
+    """Return the mask of the lanes with a list, a score, and nothing that a constraint removes."""
+    aim = data.aim
+    alive = load(open_lanes, 0, width)
     passed = alive != 0
     if aim.traded:
         passed = (alive & state.code) != 0
     for k in range(aim.metrics.size):
         value = measure(aim.metrics[k], state, length, data.facts)
         passed = passed & (value >= aim.low[k]) & (value <= aim.high[k])
-    metric = measure(aim.measure, state, length, data.facts)
-    scored = passed & (metric >= -FINITE) & (metric <= aim.highest)  # NaN is neither
-    values = metric * aim.sign + 0.0
-    score = where(scored, values, -np.inf)
-    if rarely(score > best[0]):
-        store(workspace.scores, 0, score)
-        _look_closer(
-            row, data.entries.pairs, data.exits.pairs, aim.shared_windows, workspace.lists,
-            workspace.scores, best,
-        )  # fmt: skip
+    return passed & (metric >= -FINITE) & (metric <= aim.highest)
 
 
 @inner

@@ -80,7 +80,8 @@ class Aim(NamedTuple):
 class Data(NamedTuple):
     """The series, both sides of the grid, and what is computed."""
 
-    entries: Lists  # in the order in which they are walked
+    entries: Lists
+    """In the order in which they are walked; their crosses are cut at the ends of tiles."""
     exits: Lists
     values: TradeValues
     stops: Stops | None
@@ -97,7 +98,6 @@ class Workspace(NamedTuple):
     tables: Tables
     edge: Edge
     states: WalkState  # row 0 before any entry; then after each entry of a row, or each row's
-    cursors: np.ndarray  # (N,) int64, where the entries of each row go on after a tile
     floors: np.ndarray  # (N,) float64, see pair_maps.look_closer
     every: Visit  # all rows
     some: Visit  # those with one window
@@ -165,7 +165,8 @@ def sweep_cells(width, batch, data, workspace, tally, stop):
                 break
             begin = 0
             while begin < data.bars:
-                tile = Tile(begin, min(begin + data.tile, data.bars), data.bars)
+                end = min(begin + data.tile, data.bars)
+                tile = Tile(begin, end, data.bars, begin // data.tile)
                 fill_tables(
                     width, tile, exits.crosses, lanes.lists, data.values, data.stops,
                     data.aim.ignore, workspace.tables, workspace.edge,
@@ -236,14 +237,15 @@ def _walk_rows(width, tile, cell, data, workspace, tally, stop):
     bool
         False if ``stop`` was set meanwhile.
     """
+    first = tile.number * (data.entries.pairs.starts.size - 1)
     pending, most_pending = 0, MOST_PENDING // max(1, _count_pairs(workspace.lanes.pairs))
     for i in range(cell.rows):
         if stop[0]:
             return False
         row = item(cell.visit.rows, i)
         state = walk_row(
-            width, tile, i, row, cell.visit.prefixes, data.entries.crosses, data.values,
-            data.stops, data.facts.first, workspace.tables, workspace.states, workspace.cursors,
+            width, tile, i, first + row, cell.visit.prefixes, data.entries.crosses, data.values,
+            data.stops, data.facts.first, workspace.tables, workspace.states,
         )  # fmt: skip
         if tile.end < tile.length:
             continue
@@ -257,7 +259,7 @@ def _walk_rows(width, tile, cell, data, workspace, tally, stop):
 
 
 @spliced
-def walk_row(width, tile, i, row, prefixes, crosses, values, stops, start, tables, states, cursors):
+def walk_row(width, tile, i, n, prefixes, crosses, values, stops, start, tables, states):
     """Return the state of the lanes after the entries of a row within a tile.
 
     It is stored where a later row or tile goes on from it.
@@ -269,41 +271,36 @@ def walk_row(width, tile, i, row, prefixes, crosses, values, stops, start, table
         One item a lane.
     tile : Tile
         Bars of the tables.
-    i, row : int
-        Place among the rows that are walked; number of the entry list.
+    i, n : int
+        Place among the rows that are walked; number of the entry list in this tile.
     prefixes : ndarray
         ``(N + 1,)`` entries that each row has in common with the one before.
     crosses : Crosses
-        Entries of all lists.
+        Entries of all lists, see ``crosses.cut_lists``.
     values, stops, start, tables : TradeValues, Stops or None, int, Tables
         What trades are scored with, see ``walk.enter``.
     states : WalkState
         Stored states.
-    cursors : ndarray
-        ``(N,)`` int64, where the entries of each row go on after a tile.
 
     Returns
     -------
     WalkState
         Of each lane.
     """
-    begin, end = item(crosses.starts, row), item(crosses.starts, row + 1)
+    begin, end = item(crosses.starts, n), item(crosses.starts, n + 1)
     if tile.end - tile.begin == tile.length:
         k, come_back = begin + item(prefixes, i), begin + item(prefixes, i + 1)
         state = load(states, k - begin, width)
     else:
         k, come_back = begin, 0
-        if tile.begin > 0:
-            k = item(cursors, i)
         state = load(states, i + 1 if tile.begin > 0 else 0, width)
-    while k < end and item(crosses.bars, k) < tile.end:
+    while k < end:
         state = enter(tile, item(crosses.bars, k), values, stops, tables, start, state)
         k += 1
         if k <= come_back:  # the next row starts from there
             store(states, k - begin, state)
     if tile.end < tile.length:
         store(states, i + 1, state)
-        cursors[i] = k
     return state
 
 

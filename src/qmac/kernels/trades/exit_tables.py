@@ -79,6 +79,7 @@ class Tile(NamedTuple):
     begin: int
     end: int
     length: int  # T, of the whole series
+    number: int  # of the tiles before
 
 
 class Edge(NamedTuple):
