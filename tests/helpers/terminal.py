@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from qmac.cli import exits, streams
 from qmac.cli.app import app
+from qmac.cli.interrupts import Interruption
 
 
 class Ended(NamedTuple):
@@ -31,6 +32,7 @@ def qmac(*arguments, **options):
 def inside(*arguments):
     """In this process, which has imported everything: a second less."""
     out, err = io.StringIO(), io.StringIO()
+    Interruption.resume = None  # as in a new process
     with (
         contextlib.redirect_stdout(streams.make_safe(out)),
         contextlib.redirect_stderr(streams.make_safe(err)),

@@ -116,6 +116,7 @@ def test_results_are_those_of_one_after_the_other(tmp_path, digests, writes):
     assert {result.threads for result in results.values()} == {1}
     shares = [status.job_done for status in seen]
     assert shares == sorted(shares) and {status.parts for status in seen} == {6}
+    assert {status.threads for status in seen} <= {1, 2}
     if writes:
         assert list((out / "snapshots").iterdir()) == []
         assert digests_in(qmac.resume(out)) == digests

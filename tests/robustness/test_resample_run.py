@@ -12,6 +12,7 @@ from qmac.robustness.resample_sweep import RandomMarkets
 from qmac.runtime.execution.parts import Part, PartQueue
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.resources.limits import Limits
+from qmac.runtime.resources.machine import available_cpus
 
 PRICES = qmac.Prices.of(frame(series("random", 300, 4)), "SPY")
 GRID = qmac.Grid(windows=(2, 3, 5, 8, 13, 21, 34, 40, 50, 60, 70, 80))
@@ -34,7 +35,8 @@ def result():
 
 def build(result, store, **limits):
     markets = RandomMarkets(PRICES, result.request, ("mirror",), seed=1)
-    return ResampleRun("SPY", markets, store, Limits(**limits), ThreadExecutor(2), None)
+    executor = ThreadExecutor(int(min(2, available_cpus())))
+    return ResampleRun("SPY", markets, store, Limits(**limits), executor, None)
 
 
 def build_queue(listener=None):

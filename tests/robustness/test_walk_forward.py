@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers.series import frame, ohlc, series
+from helpers.terminal import inside
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from qmac.errors import GridError, OptionError, ResultError, Stopped
 from qmac.robustness.forward_store import RECORDS
 from qmac.robustness.walk_forward import walk_forward
 from qmac.runtime.execution.executor import SerialExecutor
+from qmac.storage.directories import safe_name
 from qmac.strategy.grid import ROLES
 
 PRICES = qmac.Prices.of(frame(series("ticks", 600, 4)), "SPY")
@@ -289,6 +292,7 @@ class Interrupted(Exception):
 
 def test_an_interrupted_one_goes_on(whole, tmp_path):
     out = tmp_path / "out"
+    records = out / "forward" / safe_name("SPY") / RECORDS
     for most in (1, 2, 3):
 
         def interrupt(status, most=most):
@@ -297,23 +301,58 @@ def test_an_interrupted_one_goes_on(whole, tmp_path):
 
         with pytest.raises(Interrupted):
             walk_forward(PRICES, GRID, **FOLDS, out=out, progress=interrupt)
-        assert len((out / RECORDS).read_bytes().splitlines()) == 1 + most
-    with (out / RECORDS).open("ab") as file:
+        assert len(records.read_bytes().splitlines()) == 1 + most
+    with records.open("ab") as file:
         file.write(b'{"part": "test", "fo')  # torn
     resumed = walk_forward(PRICES, GRID, **FOLDS, out=out)
     assert resumed.digest == whole.digest and resumed.folds.equals(whole.folds)
     again = walk_forward(PRICES, GRID, **FOLDS, out=out)
     assert again.elapsed == resumed.elapsed  # the one that is stored
     assert qmac.load(out).digest == whole.digest
-    assert sorted(path.name for path in out.iterdir()) == [
+    assert sorted(path.name for path in records.parent.iterdir()) == ["folds.jsonl", "forward.json"]
+
+
+def test_a_new_directory_is_a_run_that_is_resumed(whole, tmp_path):
+    out = tmp_path / "out"
+
+    def interrupt(status):
+        if status.part > 2:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        walk_forward(PRICES, GRID, **FOLDS, out=out, progress=interrupt)
+    resumed = inside("resume", out, "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["walk_forward"]["digest"] == whole.digest
+    averages = PreparedSeries.build(PRICES, FEW.windows, qmac.Rules()).compute_averages(FEW.windows)
+    folds = FOLDS | {"averages": averages}
+    made = walk_forward(PRICES, FEW, **folds, out=tmp_path / "averages")
+    resumed = inside("resume", tmp_path / "averages", "--json")
+    assert json.loads(resumed.stdout)["walk_forward"]["digest"] == made.digest
+
+
+def test_a_directory_of_an_earlier_version_goes_on(whole, tmp_path):
+    out, old = tmp_path / "out", tmp_path / "old"
+    walk_forward(PRICES, GRID, **FOLDS, out=out)
+    shutil.copytree(out / "forward" / safe_name("SPY"), old)
+    (old / "forward.json").unlink()
+    assert walk_forward(PRICES, GRID, **FOLDS, out=old).digest == whole.digest
+    assert qmac.load(old).digest == whole.digest
+    assert sorted(path.name for path in old.iterdir()) == [
         "folds.jsonl", "forward.json", "lock", "progress.jsonl",
     ]  # fmt: skip
+    with pytest.raises(ResultError, match="another question: folds.gap is 0, not 1"):
+        walk_forward(PRICES, GRID, **FOLDS, gap=1, out=old)
+    with pytest.raises(ResultError, match="another question: prices"):
+        walk_forward(PRICES.tail(590), GRID, **FOLDS, out=old)
 
 
 def test_a_limit_of_time_ends_it_with_the_fold(tmp_path):
     limits = qmac.Limits(max_time=0.001)
     with pytest.raises(Stopped, match=r"train of fold 1 of 2"):
         walk_forward(PRICES, FEW, **FOLDS, out=tmp_path / "out", limits=limits)
+    with pytest.raises(ResultError, match="another question: folds.gap is 0, not 1"):
+        walk_forward(PRICES, FEW, **FOLDS, gap=1, out=tmp_path / "out")
     assert walk_forward(PRICES, FEW, **FOLDS, out=tmp_path / "out").left_over == 30 + 67
 
 
@@ -322,7 +361,7 @@ def test_another_question_or_other_files_are_refused(tmp_path):
     walk_forward(PRICES, FEW, **FOLDS, out=out)
     with pytest.raises(ResultError, match="another question: folds.gap is 0, not 1"):
         walk_forward(PRICES, FEW, **FOLDS, gap=1, out=out)
-    with pytest.raises(ResultError, match="another question: prices"):
+    with pytest.raises(ResultError, match="another run: prices"):
         walk_forward(PRICES.tail(590), FEW, **FOLDS, out=out)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ResultError, match="is not empty"):

@@ -116,7 +116,7 @@ class SideBySide:
     def _show(self, progress: JobProgress) -> None:
         """Show each series that has ended, then those under way."""
         for _ in range(len(self._last)):
-            progress.show_together([self._last.popleft(), *list(self._statuses.values())])
+            progress.show_together(list(self._statuses.values()), self._last.popleft())
         statuses = list(self._statuses.values())
         if statuses:
             progress.show_together(statuses)

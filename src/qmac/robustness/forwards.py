@@ -16,13 +16,13 @@ from qmac.data.prices import Prices
 from qmac.data.symbols import from_frames
 from qmac.errors import InputError, OptionError, PricesError, ResultError, printable, shell_quote
 from qmac.jobs.job import Job, build_job
-from qmac.jobs.runner import count_threads, create_directory
+from qmac.jobs.runner import count_threads
 from qmac.results.reader import FORWARD
 from qmac.robustness.folds import Layout
 from qmac.robustness.forward import Forward, read_forward
 from qmac.robustness.forward_sentences import describe_many
-from qmac.robustness.forward_store import TOP, read_task_forward
-from qmac.robustness.symbol_answers import Means, SymbolAnswers, answer_each, is_run
+from qmac.robustness.forward_store import TOP, begin_run, read_task_forward
+from qmac.robustness.symbol_answers import Means, SymbolAnswers, answer_each
 from qmac.robustness.walk_forward import Walk
 from qmac.runs.directory import RunDirectory
 from qmac.runtime.execution.executor import Executor, check_executor
@@ -184,8 +184,8 @@ def walk_forward_many(  # noqa: PLR0913 - the arguments of walk_forward
     constraints : dict of str to tuple, optional
         Lowest and highest value by metric. They choose, they do not judge.
     out : str or Path, optional
-        Directory of a run that has these series, or a new one, which becomes a run of its own: the
-        same call goes on after an interruption, and so does ``qmac resume``.
+        Directory of a run that has these series, or a new one, which becomes a run: the same call
+        goes on after an interruption, and so does ``qmac resume``.
     limits : Limits, optional
         Limits of memory, CPUs, disk and time; ``Limits()`` by default.
     executor : Executor, optional
@@ -226,9 +226,9 @@ def walk_forward_many(  # noqa: PLR0913 - the arguments of walk_forward
     place = None if out is None else check_path("out", out, is_new=True)
     limits = Limits.of(limits)
     executor = executor or ThreadExecutor(count_threads(limits, threads))
-    if place is not None and not is_run(place):
+    if place is not None:
         plan_each(job, layout)  # there is a whole fold, or nothing is written
-        create_directory(job, place, None, executor, continues=True, folds=layout.to_dict())
+        begin_run(job, layout.to_dict(), place, executor)
     return walk_each(job, layout, Means(place, limits, executor, progress))
 
 

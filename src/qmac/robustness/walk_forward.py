@@ -19,6 +19,7 @@ from qmac.data.prices import Prices
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import Averages, check_averages
 from qmac.errors import GridError, Stopped
+from qmac.jobs.job import Job
 from qmac.jobs.runner import count_threads
 from qmac.robustness import accounts
 from qmac.robustness.accounts import Account
@@ -41,7 +42,13 @@ from qmac.robustness.forward import (
     convert_whole,
     list_records,
 )
-from qmac.robustness.forward_store import TOP, build_store, describe_question, store_forward
+from qmac.robustness.forward_store import (
+    TOP,
+    begin_run,
+    build_store,
+    describe_question,
+    store_forward,
+)
 from qmac.robustness.record_store import RecordStore
 from qmac.runs.header import Fingerprint, Identity, prices_checksum
 from qmac.runtime.cluster.driver import ClusterExecutor
@@ -119,7 +126,8 @@ def walk_forward(  # noqa: PLR0913 - public signature
     averages : ndarray or DataFrame, optional
         Averages of your own, as in ``optimize``.
     out : str or Path, optional
-        Directory where all that was swept is written; the same call goes on after an interruption.
+        Directory of a run that has this series, or a new one, which becomes a run: the same call
+        goes on after an interruption, and so does ``qmac resume``.
     limits : Limits, optional
         Limits of memory, CPUs, disk and time; ``Limits()`` by default.
     executor : Executor, optional
@@ -165,7 +173,11 @@ def walk_forward(  # noqa: PLR0913 - public signature
     place = None if out is None else check_path("out", out, is_new=True)
     limits = Limits.of(limits)
     executor = executor or ThreadExecutor(count_threads(limits, threads))
-    return Walk.prepare(series, request, layout, averages).run(place, limits, executor, progress)
+    walk = Walk.prepare(series, request, layout, averages)
+    if place is not None:
+        job = Job({series.name: series}, request, averages)
+        begin_run(job, layout.to_dict(), place, executor)
+    return walk.run(place, limits, executor, progress)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A status in words, and how far a job of many symbols is."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from helpers.statuses import STATUS
@@ -148,6 +149,21 @@ def test_a_job_within_a_job_counts_by_its_share():
     folds(Status(**(STATUS.__dict__ | {"done": 1000, "size": 2000})))
     assert (statuses[-1].part, statuses[-1].parts) == (2, 2)
     assert statuses[-1].job_done == pytest.approx(0.5 + 0.5 * 0.875)
+
+
+def test_of_symbols_side_by_side_rate_and_threads_are_those_under_way():
+    statuses = []
+    job = JobProgress(statuses.append, {"A": 1, "B": 1, "C": 2})
+    ended, *active = (
+        replace(STATUS, name=name, done=done, threads=1)
+        for name, done in {"A": 2000, "B": 500, "C": 1000}.items()
+    )
+    job.show_together(active, ended)
+    job.show_together(active)
+    job.show_together([], ended)
+    shown = [(status.name, status.threads, status.rate) for status in statuses]
+    assert shown == [("A", 2, 200.0), ("B", 2, 200.0), ("A", 1, 100.0)]
+    assert {status.job_done for status in statuses} == {(1 + 0.25 + 2 * 0.5) / 4}
 
 
 def test_a_name_is_cut_off_before_its_dates():

@@ -200,20 +200,24 @@ class JobProgress:
         """
         self._shares[name] = 1.0
 
-    def show_together(self, statuses: Sequence[Status]) -> None:
+    def show_together(self, statuses: Sequence[Status], ended: Status | None = None) -> None:
         """Pass on one status of symbols that are swept side by side.
 
         Parameters
         ----------
         statuses : sequence of Status
-            The last one of each; shown is the first, with the rate and the threads of all.
+            The last one of each under way.
+        ended : Status, optional
+            The last one of a symbol that has ended. It is shown in place of the first of the
+            others, with their rate and threads, or its own where there are none.
         """
-        for status in statuses:
+        shown = ended or statuses[0]
+        for status in (shown, *statuses):
             self._shares[status.name] = status.share
-        first = statuses[0]
-        self._place = self._names.index(first.name)
-        rate = math.fsum(status.rate for status in statuses)
-        self(replace(first, rate=rate, threads=sum(status.threads for status in statuses)))
+        self._place = self._names.index(shown.name)
+        active = statuses or [shown]
+        rate = math.fsum(status.rate for status in active)
+        self(replace(shown, rate=rate, threads=sum(status.threads for status in active)))
 
     def __call__(self, status: Status) -> None:
         """Pass a status on."""
