@@ -9,6 +9,7 @@ from helpers.series import frame, series
 
 import qmac
 from qmac.errors import ResultError
+from qmac.robustness.answer_file import StoredAnswer
 from qmac.robustness.forward import Forward, list_records, read_forward, read_records
 from qmac.storage.json_text import compute_checksum
 
@@ -24,7 +25,8 @@ def forward():
 def test_it_is_the_same_when_it_is_read_again(forward, tmp_path):
     path = forward.save(tmp_path / "spy.json")
     read = qmac.load(path)
-    assert isinstance(read, Forward) and read.digest == forward.digest
+    assert isinstance(read, Forward) and isinstance(read, StoredAnswer)
+    assert read.digest == forward.digest
     pd.testing.assert_frame_equal(read.folds, forward.folds)
     pd.testing.assert_frame_equal(read.equity, forward.equity, check_freq=False)
     pd.testing.assert_frame_equal(read.metrics, forward.metrics)
@@ -68,6 +70,7 @@ def test_the_summary_is_plain(forward):
     assert summary["above_median"] == list(forward.above_median)
     assert summary["train_digests"] == forward.train_digests and len(forward.train_digests) == 3
     assert summary["digest"] == forward.digest
+    assert summary["layout"] == forward.layout | {"train": 100, "test": 60}
 
 
 def test_records_are_in_the_order_of_the_folds(forward):

@@ -127,6 +127,7 @@ def test_progress_and_limits(result):
     ("options", "match"),
     [
         ({"resamples": 4}, r"resamples must be at least 5, got 4\. Use 25\."),
+        ({"resamples": 0}, r"resamples must be at least 5, got 0\. Use 25\."),
         ({"resamples": 1.5}, "resamples"),
         ({"seed": -1}, "seed"),
         ({"threads": 0}, "threads"),

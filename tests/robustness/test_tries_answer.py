@@ -39,6 +39,9 @@ def test_nothing_above_luck_of_one_try():
     endless = build(values=np.array([1.0, 20.0, 5.0]))
     assert endless.summary()["high"] is None
     assert "any number" in endless.sentences[0]
+    one = build(combinations=1, values=np.array([-0.1, 0.1, -0.2])).sentences
+    assert one[0] == "The only window set of SPY is one try."
+    assert "0.07 standard errors below 0 on average" in one[1]
 
 
 def test_words():

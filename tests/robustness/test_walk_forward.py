@@ -336,7 +336,9 @@ def test_a_directory_of_an_earlier_version_goes_on(whole, tmp_path):
     walk_forward(PRICES, GRID, **FOLDS, out=out)
     shutil.copytree(out / "forward" / safe_name("SPY"), old)
     (old / "forward.json").unlink()
-    assert walk_forward(PRICES, GRID, **FOLDS, out=old).digest == whole.digest
+    again = walk_forward(PRICES, GRID, **FOLDS, out=old)
+    assert again.digest == whole.digest
+    assert again.elapsed > json.loads((old / RECORDS).read_bytes().splitlines()[-1])["s"] > 0
     assert qmac.load(old).digest == whole.digest
     assert sorted(path.name for path in old.iterdir()) == [
         "folds.jsonl", "forward.json", "lock", "progress.jsonl",

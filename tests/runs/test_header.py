@@ -206,16 +206,16 @@ def test_changes_name_what_changed():
     assert describe_changes(kept, kept | {"top": 6}) == ["top is 5, not 6"]
     assert describe_changes(kept, kept | {"rules": {"fees": 0.2, "end": "2001"}}) == [
         "rules.fees is 0.1, not 0.2",
-        'rules.end is null, not "2001"',
+        'rules.end is none, not "2001"',
     ]
     assert describe_changes(kept, kept | {"grid": []}) == ["grid is 0:99, not []"]
     words = {"text": "x" * 100}
     assert re.fullmatch(
-        r'text is "x+ \.\.\. \(102 characters\), not null', describe_changes(words, {})[0]
+        r'text is "x+ \.\.\. \(102 characters\), not none', describe_changes(words, {})[0]
     )
     assert describe_changes({"prices": {"A": "x"}}, {"prices": {"B": "y"}}) == [
-        'prices.A is "x", not null',
-        'prices.B is null, not "y"',
+        'prices.A is "x", not none',
+        'prices.B is none, not "y"',
     ]
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from qmac import _views
 from qmac._checks import check_path
 from qmac._fields import protected
 from qmac.errors import printable
-from qmac.robustness.answer_file import check_seal, read_file, save_answer, seal
+from qmac.robustness.answer_file import StoredAnswer, read_file
 from qmac.robustness.fold_sweep import FoldRecord, from_values, to_values
 from qmac.robustness.forward_sentences import (
     Facts,
@@ -38,8 +38,10 @@ WHOLE = (*ROLES, "rank", "scored")
 
 @protected("folds", "equity", "metrics", "layout", "records", "degradations")
 @dataclass(frozen=True, eq=False, repr=False)
-class Forward:
+class Forward(StoredAnswer):
     """What following the winners of a grid would have made. Nothing of it can be changed."""
+
+    kind: ClassVar[str] = "walk_forward"
 
     name: str
     """Symbol."""
@@ -80,7 +82,7 @@ class Forward:
     question: str
     """Checksum of request, prices, kernels and folds."""
     elapsed: float
-    """Seconds."""
+    """Seconds of all processes that swept for it."""
     degradations: list[dict[str, Any]] = field(default_factory=list)
     """Steps of the governor; none of them changes the answer."""
 
@@ -167,7 +169,7 @@ class Forward:
             "maximize": self.maximize,
             "ranked_by": self.ranked_by,
             "combinations": self.combinations,
-            "layout": self.layout,
+            "layout": {name: _to_count(value) for name, value in self.layout.items()},
             "left_over": self.left_over,
             "folds": folds.to_dict("records"),
             **{account: column.to_dict() for account, column in self.metrics.items()},
@@ -188,26 +190,6 @@ class Forward:
             f"Forward({printable(self.name)}: {len(self.folds)} folds, followed {followed:+.1%}, "
             f"buy & hold {hold:+.1%}, kept share {self.kept_share:.2f})"
         )
-
-    def save(self, path: str | Path) -> Path:
-        """Write it into a file of JSON, all or nothing; ``qmac.load`` reads it.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file; an older one is replaced.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        WriteError
-            If the system refuses it.
-        """
-        return save_answer(self, path)
 
     def plot(self) -> Any:
         """Draw the equity of the accounts over all tests.
@@ -251,14 +233,7 @@ class Forward:
         html: str = _views.draw("forward table", self)
         return html
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, with a checksum.
-
-        Returns
-        -------
-        dict
-            ``Forward.from_dict`` builds the same answer from it.
-        """
+    def _pack(self) -> dict[str, Any]:
         answer = {name: getattr(self, name) for name in PLAIN}
         folds = self.folds
         dates = {name: _pack_dates(pd.DatetimeIndex(folds.pop(name))) for name in DATES}
@@ -266,28 +241,10 @@ class Forward:
         answer["equity"] = {"date": _pack_dates(self.equity.index)} | _pack_columns(self.equity)
         answer["metrics"] = {"metric": list(self.metrics.index)} | _pack_columns(self.metrics)
         answer["kept_share"] = _pack_number(self.kept_share)
-        return seal({"walk_forward": self.summary(), "answer": answer})
+        return {"answer": answer}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Forward:
-        """Build an answer from plain values of an untrusted file.
-
-        Parameters
-        ----------
-        values : mapping
-            What ``to_dict`` returned.
-
-        Returns
-        -------
-        Forward
-            The same answer.
-
-        Raises
-        ------
-        ValueError, TypeError, KeyError, AttributeError
-            If it is anything else.
-        """
-        check_seal(values)
+    def _unpack(cls, values: Mapping[str, Any]) -> Forward:
         answer = dict(values["answer"])
         plain = {name: answer[name] for name in PLAIN}
         plain["kept_share"] = _read_number(plain["kept_share"])
@@ -296,15 +253,12 @@ class Forward:
         dates = {name: _unpack_dates(folds.pop(name)) for name in DATES}
         index = _unpack_dates(equity.pop("date"))
         names = pd.Index(metrics.pop("metric"), name="metric")
-        forward = cls(
+        return cls(
             **plain,
             folds=convert_whole(pd.DataFrame(dates | _unpack_columns(folds))),
             equity=pd.DataFrame(_unpack_columns(equity), index),
             metrics=pd.DataFrame(_unpack_columns(metrics), names),
         )
-        if forward.digest != values["walk_forward"]["digest"]:
-            raise ValueError("its digest differs")
-        return forward
 
 
 FRAMES = ("folds", "equity", "metrics")
@@ -365,6 +319,11 @@ def convert_whole(folds: pd.DataFrame) -> pd.DataFrame:
         ``Int64`` columns.
     """
     return folds.astype(dict.fromkeys(WHOLE, "Int64"))
+
+
+def _to_count(value: Any) -> Any:
+    """Return a length in bars as a number; 4y is a text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _format_date(moment: Any) -> str:

@@ -296,6 +296,31 @@ def plan_each(job: Job, layout: Layout) -> dict[str, Walk]:
     return walks
 
 
+def read_finished(run: RunDirectory) -> Forward | Forwards | None:
+    """Read the walk-forwards of a run, if every symbol has one; its prices are not needed.
+
+    Parameters
+    ----------
+    run : RunDirectory
+        The run of a walk-forward.
+
+    Returns
+    -------
+    Forward or Forwards or None
+        None where one is missing or damaged.
+    """
+    answers: dict[str, Forward] = {}
+    for task in run.tasks:
+        try:
+            answer = read_task_forward(run, task)
+        except ResultError:
+            return None
+        if answer is None:
+            return None
+        answers[task.symbol] = answer
+    return Forwards(answers, run.header.left_out) if len(answers) > 1 else answers[task.symbol]
+
+
 def read_walk(directory: Path, symbol: str | None = None) -> Forward | Forwards:
     """Read the walk-forward in a directory.
 

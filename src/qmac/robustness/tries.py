@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qmac._checks import check_callable, check_count, check_path
+from qmac._checks import check_callable, check_count, check_path, read_integer
 from qmac.errors import OptionError, ResultError
 from qmac.jobs.runner import count_threads
 from qmac.results.collection import Results
@@ -131,11 +131,12 @@ def check_counts(resamples: Any = RESAMPLES, seed: Any = 1) -> tuple[int, int]:
     OptionError
         If one is invalid.
     """
-    resamples = check_count("resamples", resamples, 1, MOST_RESAMPLES)
-    if resamples < LEAST_RESAMPLES:
+    count = read_integer(resamples)
+    if count is not None and count < LEAST_RESAMPLES:
         raise OptionError(
-            f"resamples must be at least {LEAST_RESAMPLES}, got {resamples}. Use {RESAMPLES}."
+            f"resamples must be at least {LEAST_RESAMPLES}, got {count}. Use {RESAMPLES}."
         )
+    resamples = check_count("resamples", resamples, LEAST_RESAMPLES, MOST_RESAMPLES)
     return resamples, check_count("seed", seed, 0, MOST_SEED)
 
 

@@ -83,9 +83,12 @@ class Tries(StoredAnswer):
             f"The best of {self.combinations:,} window sets of {self.name} is worth "
             f"{format_tries(self.tries)} independent tries ({low} to {high})."
         )
+        if self.combinations == 1:
+            worth = f"The only window set of {self.name} is one try."
+        side = "above" if self.z >= 0 else "below"
         measured = (
             f"In {self.values.size} random markets without drift, the best Sharpe ratio is "
-            f"{self.z:.2f} standard errors above 0 on average."
+            f"{abs(self.z):.2f} standard errors {side} 0 on average."
         )
         return [worth, measured]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,6 +15,7 @@ import pandas as pd
 from qmac._checks import check_callable, check_path
 from qmac.data.description import warn_of_prices
 from qmac.data.prices import Prices
+from qmac.engine.dataset.period import periods_per_year
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import Averages, check_averages
 from qmac.errors import GridError, Stopped
@@ -302,7 +302,6 @@ class _Run:
 
     def compute(self, question: str) -> Forward:
         """Sweep what is left, and return what it says."""
-        began = time.perf_counter()
         has_workers_here = not isinstance(self.executor, ClusterExecutor)
         probe = Probe(self.store.directory, children=has_workers_here)
         governor = Governor(self.limits, probe, self.executor.threads)
@@ -313,7 +312,8 @@ class _Run:
         rankings = [outcomes[TEST, number].outcome for number in range(count)]
         judge = _Judge(self.walk, choices, rankings)  # type: ignore[arg-type]
         needed = [outcomes[part, number] for number in range(count) for part in (TRAIN, TEST)]
-        return judge.build(question, list_records(needed), began, governor.degradations)
+        forward = judge.build(question, list_records(needed), governor.degradations)
+        return dataclasses.replace(forward, elapsed=self.store.elapsed)
 
     def _sweep(self, outcomes: dict[tuple[str, int], FoldRecord], governor: Governor) -> None:
         """Sweep the trains and tests that are not among the outcomes yet."""
@@ -367,18 +367,19 @@ class _Judge:
     rankings: list[Ranking]
 
     @property
+    def request(self) -> Request:
+        """What is swept in each fold."""
+        return self.walk.request
+
+    @property
     def metric(self) -> str:
         """What ranks window sets in tests."""
-        return choose_rank_metric(self.walk.request.objective)
+        return choose_rank_metric(self.request.objective)
 
     def build(
-        self,
-        question: str,
-        records: list[dict[str, Any]],
-        began: float,
-        degradations: list[dict[str, Any]],
+        self, question: str, records: list[dict[str, Any]], degradations: list[dict[str, Any]]
     ) -> Forward:
-        """Return the answer."""
+        """Return the answer, but for the seconds that it took."""
         walk, folds = self.walk, self.walk.folds
         series = self._prepare(folds.test_start, folds.test_stop)
         winners = [self._trade(number) for number in range(len(folds.folds))]
@@ -410,7 +411,7 @@ class _Judge:
             kept_share=self._compute_kept_share(followed, series),
             records=records,
             question=question,
-            elapsed=time.perf_counter() - began,
+            elapsed=0.0,
             degradations=degradations,
         )
 
@@ -466,34 +467,46 @@ class _Judge:
 
     def _build_row(self, number: int, winner: Account) -> dict[str, float]:
         """Return all but the dates of a fold."""
-        fold, choice, ranking = (
-            self.walk.folds.folds[number],
-            self.choices[number],
-            self.rankings[number],
-        )
-        series = self._prepare(fold.train_start, fold.test_stop).counting_from(fold.test_start)
-        facts = series.facts
-        hold = accounts.measure(accounts.hold(series, fold.test_start), facts)
-        years = facts.bars / facts.per_year
-        request = self.walk.request
-        scale = Objective(self.metric, request.maximize, years)
-        train_years = (fold.train_stop - fold.train_start) / facts.per_year
-        chosen = Objective(request.objective, request.maximize, train_years)
+        choice = self.choices[number]
         windows = choice.winner or (math.nan,) * len(ROLES)
-        is_ranked = ranking.score is not None
-        values = [scale.value(_number(score)) for score in ranking.quantiles]
         return {
             **dict(zip(ROLES, windows, strict=True)),
-            "train_score": chosen.value(_number(choice.score)),
+            **self._describe_train(number),
+            **self._describe_test(number, winner),
+            "same_position": self._compare_positions(number, winner),
+        }
+
+    def _describe_train(self, number: int) -> dict[str, float]:
+        """Return what the winner of a fold made in its train."""
+        fold, choice, request = self.walk.folds.folds[number], self.choices[number], self.request
+        bars_a_year = periods_per_year(self.walk.prices, request.rules)
+        years = (fold.train_stop - fold.train_start) / bars_a_year
+        objective = Objective(request.objective, request.maximize, years)
+        return {
+            "train_score": objective.value(_number(choice.score)),
             "train_annualized": _number(choice.annualized),
-            "test_score": scale.value(_number(ranking.score)),
+        }
+
+    def _describe_test(self, number: int, winner: Account) -> dict[str, float]:
+        """Return what the winner of a fold, buy & hold and all window sets made in its test."""
+        fold, ranking = self.walk.folds.folds[number], self.rankings[number]
+        series = self._prepare(fold.train_start, fold.test_stop).counting_from(fold.test_start)
+        hold = accounts.measure(accounts.hold(series, fold.test_start), series.facts)
+        years = series.facts.bars / series.facts.per_year
+        metric = Objective(self.metric, self.request.maximize, years)
+        quantiles = {
+            f"q{100 * q:02.0f}": metric.value(_number(score))
+            for q, score in zip(QUANTILES, ranking.quantiles, strict=True)
+        }
+        rank = math.nan if ranking.score is None else ranking.better + 1
+        return {
+            "test_score": metric.value(_number(ranking.score)),
             "test_return": winner.growth - 1,
             "hold": hold[self.metric],
-            "rank": ranking.better + 1 if is_ranked else math.nan,
+            "rank": rank,
             "scored": ranking.scored,
-            "better_than": 1 - (ranking.better + 1) / ranking.scored if is_ranked else math.nan,
-            **{f"q{100 * q:02.0f}": value for q, value in zip(QUANTILES, values, strict=True)},
-            "same_position": self._compare_positions(number, winner),
+            "better_than": math.nan if ranking.score is None else 1 - rank / ranking.scored,
+            **quantiles,
         }
 
     def _compare_positions(self, number: int, winner: Account) -> float:

@@ -441,7 +441,7 @@ def describe_changes(before: Any, after: Any, name: str = "") -> list[str]:
 def _shorten(value: Any) -> str:
     if isinstance(value, list) and value and all(isinstance(item, int) for item in value):
         return format_windows(tuple(value))
-    text = json.dumps(value)
+    text = "none" if value is None else json.dumps(value)
     if len(text) <= WORDS_WIDTH:
         return text
     return f"{text[:WORDS_BEGIN]} ... ({len(text)} characters)"

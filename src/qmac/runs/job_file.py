@@ -85,6 +85,8 @@ def format_run(header: RunHeader, directory: Path | None = None) -> str:
         table.append(f"{_quote(symbol)} = {_quote(file)}")
     has_own = header.fingerprint.has_own_averages
     request = format_request(header.request, has_own_averages=has_own)
+    if header.folds is not None:  # qmac walk-forward has no such option
+        request = [line for line in request if not line.startswith("top = ")]
     folds = [f"{name} = {_format(value)}" for name, value in (header.folds or {}).items() if value]
     return "\n".join([*head, *request, *folds, *table, ""])
 

@@ -50,6 +50,7 @@ def test_the_answer_is_that_of_python(csv, walked, tmp_path):
     again = json.loads(inside("walk-forward", toml, "--json").stdout)
     assert again["walk_forward"]["digest"] == expected.digest
     assert inside("optimize", toml, "--dry-run").returncode == 0
+    assert "top" not in toml.read_text()
 
 
 def test_it_goes_on(csv, walked, tmp_path):
@@ -66,7 +67,13 @@ def test_it_goes_on(csv, walked, tmp_path):
     assert "finished" in inside("runs", path).stdout
     assert inside("walk-forward", csv, *WINDOWS, *LENGTHS, "--out", path).returncode == 0
     other = inside("walk-forward", csv, *WINDOWS, "--holdout", 0.3, "--out", path)
-    assert other.returncode == 2 and "holds another run: folds." in other.stderr
+    assert other.returncode == 2 and "holds another run: folds.train is" in other.stderr
+    assert "not none" in other.stderr
+    other = inside("walk-forward", path, "--holdout", 0.3)
+    assert other.returncode == 2 and "holds the folds of another question" in other.stderr
+    assert "goes on with" not in other.stderr
+    again = inside("walk-forward", path)
+    assert again.returncode == 0 and "goes on with" not in again.stderr  # all is there
     swept = inside("optimize", csv, *WINDOWS, "--out", path)
     assert swept.returncode == 2 and "it is a walk-forward" in swept.stderr
     assert inside("resume", path, "--retry-failed").returncode == 2
@@ -109,6 +116,17 @@ def test_a_sweep_at_hand_goes_on_from_its_snapshot(tmp_path, monkeypatch):
     assert trained not in begun[2]  # it is done
     assert qmac.load(out).digest == expected.digest
     assert not list((out / "snapshots").iterdir())
+
+
+def test_a_finished_one_is_shown_without_its_prices(walked, tmp_path):
+    path = shutil.copytree(walked, tmp_path / "walk")
+    shutil.rmtree(path / "prices")
+    shown = inside("resume", path)
+    assert shown.returncode == 0, shown.stderr
+    assert qmac.load(walked).headline in shown.stdout and f"saved in {path}" in shown.stdout
+    (answer,) = path.glob("forward/*/forward.json")
+    answer.write_text("{}")
+    assert inside("resume", path).returncode == 2  # they are needed
 
 
 def test_a_run_of_a_sweep_has_it_beside_its_result(csv, walked, tmp_path):

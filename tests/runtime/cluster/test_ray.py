@@ -195,6 +195,17 @@ def test_digest_is_that_of_threads(digest, shared_executor):
     check_digests(shared_executor, digest, 2)
 
 
+def test_short_series_have_the_digests_of_threads(shared_executor):
+    """Eight of them, each swept by one thread of a node."""
+    grid = qmac.Grid(windows=range(2, 41, 4))
+    prices = {f"S{seed}": frame(series("random", 120 + 20 * seed, seed)) for seed in range(8)}
+    expected = qmac.optimize_many(prices, grid, top=5)
+    swept = qmac.optimize_many(prices, grid, top=5, executor=shared_executor)
+    assert list(swept) == list(prices)
+    assert [each.digest for each in swept.values()] == [one.digest for one in expected.values()]
+    assert all(each.threads == 1 for each in swept.values())
+
+
 def test_a_walk_forward_has_the_digest_of_threads(shared_executor, tmp_path):
     """Three trains and three tests, of which a cluster sweeps one after the other."""
     grid, lengths = qmac.Grid(windows=(2, 3, 5, 8, 13)), {"train": 100, "test": 60}

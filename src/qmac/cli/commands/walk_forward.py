@@ -12,9 +12,10 @@ import qmac
 from qmac.cli import exits, streams
 from qmac.cli.commands.common import (
     announce,
-    announce_same,
+    announce_at_work,
     build_job,
     find_directory,
+    prepare_same,
     print_saved,
     raise_interrupts,
     refuse_job_options,
@@ -208,7 +209,7 @@ def walk_forward(  # noqa: PLR0913, one parameter for each option
         out = None
     work = _Work(job, layout, run, out)
     if work.place is not None:
-        announce_same(*_repeat(work, directory, symbol, limits), chosen)
+        prepare_same(*_repeat(work, directory, symbol, limits), chosen)
     _walk(work, limits, chosen, is_new=directory is None, as_json=as_json)
 
 
@@ -227,9 +228,14 @@ def resume_walk(directory: Any, limits: qmac.Limits, executor: Any, *, as_json: 
         Whether to print one JSON object.
     """
     from qmac.jobs.job import Job
+    from qmac.robustness.forwards import read_finished
 
+    finished = read_finished(directory)
+    if finished is not None:  # its prices may be gone
+        _print_done(finished, directory.path, directory, directory.header.left_out, as_json=as_json)
+        return
     work = _Work(Job.from_directory(directory), FoldOptions(_DEFAULTS).build(directory), directory)
-    announce_same(*_repeat(work, None, None, limits), executor)
+    prepare_same(*_repeat(work, None, None, limits), executor)
     _walk(work, limits, executor, is_new=False, as_json=as_json)
 
 
@@ -272,20 +278,35 @@ def _walk(work: _Work, limits: qmac.Limits, executor: Any, *, is_new: bool, as_j
     """Sweep what is left of all folds, and print what they say."""
     announce(executor)
     with (
-        resumed_only_if_begun(),
+        resumed_only_if_begun(work.place),
         executor or nullcontext(),
         streams.build_progress(work.job.request.objective) as progress,
     ):
-        answer, left_out = _compute(work, limits, executor, raise_interrupts(progress))
+        listener = announce_at_work(raise_interrupts(progress))
+        answer, left_out = _compute(work, limits, executor, listener)
+    prices = work.job.prices if is_new else None
+    _print_done(answer, work.place, work.run, left_out, as_json=as_json, prices=prices)
+
+
+def _print_done(
+    answer: Any,
+    place: Path | None,
+    run: Any,
+    left_out: Any,
+    *,
+    as_json: bool,
+    prices: Any = None,
+) -> None:
+    """Print an answer, where it is, and the command of its page."""
     Interruption.resume = None
-    if work.place is not None:
-        Interruption.written = f"the answer is in {work.place}"
-    print_answer(answer, as_json=as_json, prices=work.job.prices if is_new else None)
-    if work.place is not None and not as_json:
+    if place is not None:
+        Interruption.written = f"the answer is in {place}"
+    print_answer(answer, as_json=as_json, prices=prices)
+    if place is not None and not as_json:
         console = streams.build_console()
-        print_saved(work.place, console)
-        if work.run is not None:
-            command = f"page: qmac report {shell_quote(work.run.path)}"
+        print_saved(place, console)
+        if run is not None:
+            command = f"page: qmac report {shell_quote(run.path)}"
             console.print(command, style="dim", highlight=False, soft_wrap=True, markup=False)
     if left_out:
         raise typer.Exit(exits.LEFT_OUT)
