@@ -3,6 +3,7 @@
 The packages, from the command line down to the kernels. Each imports only packages below it::
 
     cli           the command line
+    explorer      a page in the browser that sweeps while a slider moves
     report        what was found, for people: pages, figures, terminal
     verification  is the engine right, here and now?
     robustness    is the best combination luck?

@@ -17,8 +17,8 @@ NAMES = sorted(command.__name__.replace("_", "-") for command in COMMANDS)
 
 def test_the_commands():
     wanted = (
-        "optimize backtest evaluate resume watch show report luck verify estimate runs export "
-        "fetch prices doctor walk-forward"
+        "optimize explore backtest evaluate resume watch show report luck verify estimate runs "
+        "export fetch prices doctor walk-forward"
     )
     assert sorted(wanted.split()) == NAMES
 

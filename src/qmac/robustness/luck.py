@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,13 @@ from qmac.runtime.cluster.driver import ClusterExecutor
 from qmac.runtime.execution.executor import Executor, check_executor
 from qmac.runtime.execution.parts import Counter, Part, PartQueue
 from qmac.runtime.execution.threads import ThreadExecutor
-from qmac.runtime.monitoring.status import Listener
+from qmac.runtime.monitoring.status import Listener, join_listeners
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.json_text import compute_checksum
 from qmac.strategy.objective import Objective
 
+Watch = Callable[[Luck], None]
+"""Takes the answer so far."""
 RESAMPLES = 199
 MOST_RESAMPLES = 1_000_000
 """Their records are read into memory."""
@@ -218,7 +220,12 @@ class Search:
         return cls(result, plan, identity, markets)
 
     def run(
-        self, place: Path | None, limits: Limits, executor: Executor, progress: Listener | None
+        self,
+        place: Path | None,
+        limits: Limits,
+        executor: Executor,
+        progress: Listener | None,
+        watch: Watch | None = None,
     ) -> Luck:
         """Sweep what is left, and return what it says.
 
@@ -234,6 +241,8 @@ class Search:
             Where random markets are swept.
         progress : callable or None
             Gets a ``Status`` about ten times a second.
+        watch : callable, optional
+            Gets the answer so far about ten times a second; what it raises ends the run.
 
         Returns
         -------
@@ -253,7 +262,7 @@ class Search:
             executor.connect()
         with store.opened(progress) as listener:
             run = ResampleRun(self.identity.task, self.markets, store, limits, executor, listener)
-            return store.store(_Run(self.result, self.plan, run).compute(self.identity))
+            return store.store(_Run(self.result, self.plan, run, watch).compute(self.identity))
 
 
 def _check_nulls(nulls: Any) -> tuple[str, ...]:
@@ -290,6 +299,7 @@ class _Run:
     result: Result
     plan: Plan
     run: ResampleRun
+    watch: Watch | None
 
     @property
     def objective(self) -> Objective:
@@ -304,8 +314,21 @@ class _Run:
     def compute(self, identity: Identity) -> Luck:
         """Sweep what is left, and return what it says."""
         queue = self._build_queue()
-        degradations = self.run.run(queue)
         question = compute_checksum(describe_question(identity, self.plan.seed))
+
+        def build(degradations: list[dict[str, Any]]) -> Luck:
+            return self._build_answer(queue, question, degradations)
+
+        run, watch = self.run, self.watch
+        if watch is not None:
+            shown = join_listeners(lambda _: watch(build([])), run.listener)
+            run = dataclasses.replace(run, listener=shown)
+        return build(run.run(queue))
+
+    def _build_answer(
+        self, queue: PartQueue, question: str, degradations: list[dict[str, Any]]
+    ) -> Luck:
+        """Return what the random markets say that are swept so far."""
         return Luck(
             name=self.result.prices["name"],
             metric=self.objective,

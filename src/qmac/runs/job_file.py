@@ -152,7 +152,7 @@ def format_request(request: Request, *, has_own_averages: bool) -> list[str]:
     options: dict[str, Any] = {"objective": request.objective}
     if not request.maximize:
         options["minimize"] = True
-    options |= _grid_options(request.grid)
+    options |= list_grid_options(request.grid)
     options["top"] = request.top
     options |= _constraint_options(request.constraints)
     if has_own_averages:
@@ -163,7 +163,19 @@ def format_request(request: Request, *, has_own_averages: bool) -> list[str]:
     return [f"{name.replace('_', '-')} = {_format(value)}" for name, value in options.items()]
 
 
-def _grid_options(grid: Grid) -> dict[str, Any]:
+def list_grid_options(grid: Grid) -> dict[str, Any]:
+    """Return the options that give a grid.
+
+    Parameters
+    ----------
+    grid : Grid
+        Window sets.
+
+    Returns
+    -------
+    dict
+        Windows in the words of the command line, and ``shared_windows`` where it is True.
+    """
     roles = {role: spell_windows(windows) for role, windows in grid.roles.items()}
     options: dict[str, Any] = dict(roles)
     if len(set(roles.values())) == 1:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qmac._checks import check_count, check_flag
+from qmac._checks import check_count, check_flag, describe
 from qmac._fields import protected
 from qmac.errors import OptionError, warn
 from qmac.strategy.constraints import Constraints, check_constraints, find_oddities
@@ -195,7 +194,7 @@ def check_type(name: str, value: object, kind: type) -> None:
     """
     is_unwanted_flag = kind is int and isinstance(value, bool)
     if is_unwanted_flag or not isinstance(value, kind):
-        raise OptionError(f"{name} must be {TYPE_NAMES[kind]}, got {reprlib.repr(value)}.")
+        raise OptionError(f"{name} must be {TYPE_NAMES[kind]}, got {describe(value)}.")
 
 
 def _check_grid_values(values: Mapping[str, Any]) -> None:
@@ -223,7 +222,7 @@ def _check_constraint_values(values: Mapping[str, Any]) -> None:
 
 def _check_number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise OptionError(f"{name} must be numbers or null, got {reprlib.repr(value)}.")
+        raise OptionError(f"{name} must be numbers or null, got {describe(value)}.")
 
 
 def _build_rules(values: Mapping[str, Any]) -> Rules:

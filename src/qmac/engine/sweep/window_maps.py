@@ -149,12 +149,29 @@ class Maps:
         """
         best = "max" if self.objective.maximize else "min"
         _check_map(rows, columns, stat, ("best", best, "mean", "count"))
+        return self._build_frame(grid, rows, columns, self.array(grid, rows, columns, stat))
+
+    def array(self, grid: Grid, rows: str, columns: str, stat: str) -> np.ndarray:
+        """Return one map as values of the objective, without a frame around them.
+
+        Parameters
+        ----------
+        grid : Grid
+            Windows of entries and exits.
+        rows, columns : str
+            Two of the four windows, such as ``"buy_fast"``.
+        stat : str
+            ``"mean"``, ``"count"``, or any other text for the best.
+
+        Returns
+        -------
+        ndarray
+            ``(R, C)`` float64, int64 of counts; NaN where nothing was scored.
+        """
         if stat == "count":
             return self._select(grid, rows, columns, self.counts)
         maps = self.means if stat == "mean" else self.best
-        scores = self._select(grid, rows, columns, maps)
-        values = self.objective.values(scores.to_numpy())
-        return pd.DataFrame(values, scores.index, scores.columns)
+        return self.objective.values(self._select(grid, rows, columns, maps))
 
     def mean_scores(self, grid: Grid, rows: str, columns: str) -> pd.DataFrame:
         """Return the map of means as scores, of which means may be taken again.
@@ -171,19 +188,24 @@ class Maps:
         DataFrame
             Shaped as by ``frame``.
         """
-        return self._select(grid, rows, columns, self.means)
+        scores = self._select(grid, rows, columns, self.means)
+        return self._build_frame(grid, rows, columns, scores)
 
-    def _select(self, grid: Grid, rows: str, columns: str, maps: np.ndarray) -> pd.DataFrame:
+    def _select(self, grid: Grid, rows: str, columns: str, maps: np.ndarray) -> np.ndarray:
         """Return one of ``maps (6, W, W)``, transposed where it lies the other way round."""
         if (rows, columns) in PAIRS:
             cells = maps[PAIRS.index((rows, columns))]
         else:
             cells = maps[PAIRS.index((columns, rows))].T
-        frame = pd.DataFrame(cells, index=self.windows, columns=self.windows)
-        index = list(grid.roles[rows])
-        header = list(grid.roles[columns])
-        selected = frame.loc[index, header]
-        return selected.rename_axis(index=rows, columns=columns)
+        places = [np.searchsorted(self.windows, grid.roles[role]) for role in (rows, columns)]
+        selected: np.ndarray = cells[np.ix_(*places)]
+        return selected
+
+    def _build_frame(self, grid: Grid, rows: str, columns: str, values: np.ndarray) -> pd.DataFrame:
+        """Return a map ``(R, C)`` with its windows."""
+        index, header = list(grid.roles[rows]), list(grid.roles[columns])
+        frame = pd.DataFrame(values, index, header)
+        return frame.rename_axis(index=rows, columns=columns)
 
 
 def _check_map(rows: str, columns: str, stat: str, stats: tuple[str, ...]) -> None:

@@ -50,13 +50,17 @@ class DistributionSummary:
     """Standard deviations from the mean to the winner, negative where the lowest is the best."""
 
 
-def summarize_distribution(result: Result) -> DistributionSummary | None:
+def summarize_distribution(
+    result: Result, curve_points: int = CURVE_POINTS
+) -> DistributionSummary | None:
     """Return the distribution of the objective over all scored combinations of a result.
 
     Parameters
     ----------
     result : Result
         Any result.
+    curve_points : int
+        Points of the curve of all combinations; each takes a tenth of a millisecond.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def summarize_distribution(result: Result) -> DistributionSummary | None:
     distribution = result.distribution
     objective = distribution.objective
     edges, counts = _fold_bins(distribution)
-    shares = np.linspace(0, 1, CURVE_POINTS)
+    shares = np.linspace(0, 1, curve_points)
     curve = np.array([distribution.score_quantile(float(share)) for share in shares])
     mean, deviation = distribution.score_mean, distribution.score_std
     best_score = float(result.top_scores[0])

@@ -92,10 +92,10 @@ def build_equity(run: Backtest) -> Equity:
         Thinned for drawing, with statistics of all bars and trades.
     """
     equity, hold = run.equity.to_numpy(), run.bars["hold"].to_numpy()
-    drawdown, hold_drawdown = _compute_drawdown(equity), _compute_drawdown(hold)
+    drawdown, hold_drawdown = compute_drawdown(equity), compute_drawdown(hold)
     index, trades = pd.DatetimeIndex(run.equity.index), run.trades
     entries = index.get_indexer(pd.DatetimeIndex(trades["entry_date"]))
-    shown = _choose_bars(drawdown, hold_drawdown, entries)
+    shown = choose_bars(drawdown, hold_drawdown, entries)
     windows = [name for name in run.bars if name not in ("close", "hold")]
     listed = trades.tail(MOST_TRADES)
     return_edges, return_counts = _count_returns(trades["return"].to_numpy())
@@ -143,17 +143,37 @@ def to_wall_clock(index: pd.DatetimeIndex) -> np.ndarray:
     return local.astype("datetime64[s]")
 
 
-def _compute_drawdown(equity: np.ndarray) -> np.ndarray:
-    """Return the fraction by which each value is below the highest so far."""
+def compute_drawdown(equity: np.ndarray) -> np.ndarray:
+    """Return the fraction by which each value is below the highest so far.
+
+    Parameters
+    ----------
+    equity : numpy.ndarray
+        ``(T,)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(T,)``, 0 or negative.
+    """
     return np.asarray(equity / np.maximum.accumulate(equity) - 1)
 
 
-def _choose_bars(
-    drawdown: np.ndarray, hold_drawdown: np.ndarray, entries: np.ndarray
-) -> np.ndarray:
+def choose_bars(drawdown: np.ndarray, hold_drawdown: np.ndarray, entries: np.ndarray) -> np.ndarray:
     """Return the numbers of the bars to draw.
 
-    All of them, or evenly spaced ones with both ends, the deepest drawdowns and the last entries.
+    Parameters
+    ----------
+    drawdown, hold_drawdown : numpy.ndarray
+        Of the combination and of buy & hold, ``(T,)``.
+    entries : numpy.ndarray
+        Numbers of bars with an entry.
+
+    Returns
+    -------
+    numpy.ndarray
+        All of them, or evenly spaced ones with both ends, the deepest drawdowns and the last
+        entries.
     """
     bars = drawdown.size
     if bars <= MOST_BARS:

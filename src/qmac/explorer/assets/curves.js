@@ -1,0 +1,168 @@
+// Equity and drawdown beside buy & hold, and the edge between in sample and out of sample.
+
+import { colour } from "./histogram.js";
+import { toDate } from "./format.js";
+
+const DAY = 86400;
+
+function computeDrawdown(equity) {
+  const drawdown = new Float64Array(equity.length);
+  let peak = -Infinity;
+  for (let i = 0; i < equity.length; i++) {
+    peak = Math.max(peak, equity[i]);
+    drawdown[i] = equity[i] / peak - 1;
+  }
+  return drawdown;
+}
+
+// 1, 2 and 5 times the powers of ten, as many as there is room for
+function splitLog(low, high) {
+  const ticks = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+    for (const times of [1, 2, 5]) ticks.push(times * 10 ** power);
+  }
+  const inside = ticks.filter((tick) => tick > low * 1.04 && tick < high);
+  return inside.length > 8 ? inside.filter((tick) => Number.isInteger(Math.log10(tick))) : inside;
+}
+
+const font = "11px system-ui, sans-serif";
+
+export class Curves {
+  constructor(equity, drawdown, onEdge) {
+    this.places = [equity, drawdown];
+    this.onEdge = onEdge;
+    this.edge = null;
+    this.earliest = 0;  // day before which no sweep can end
+    this.isLog = true;
+    this.plots = null;
+    this.frame = null;
+    new ResizeObserver(() => this.resize()).observe(equity);
+  }
+
+  build() {
+    this.plots?.forEach((plot) => plot.destroy());
+    this.handles = [];
+    this.plots = this.places.map((place, number) => new uPlot(this.buildOptions(place, number), this.data[number], place));
+  }
+
+  buildOptions(place, number) {
+    const isDrawdown = number === 1;
+    const axis = { stroke: () => colour("--faint"), font, grid: { stroke: () => colour("--line"), width: 1 }, ticks: { show: false } };
+    const log = isDrawdown || !this.isLog ? {} : { splits: (_, __, low, high) => splitLog(low, high), filter: (_, splits) => splits };
+    const show = isDrawdown ? (value) => `${(100 * value).toFixed(0)} %` : (value) => Number(value.toPrecision(3)).toLocaleString("en");
+    return {
+      width: place.clientWidth, height: place.clientHeight,
+      legend: { show: false }, padding: [6, 8, 0, 0],
+      cursor: { sync: { key: "curves", setSeries: false }, drag: { x: false, y: false }, points: { size: 5 } },
+      scales: { x: { time: true }, y: { distr: isDrawdown || !this.isLog ? 1 : 3 } },
+      tzDate: (seconds) => uPlot.tzDate(new Date(1000 * seconds), "UTC"),
+      axes: [{ ...axis, size: isDrawdown ? 24 : 0, show: isDrawdown },
+        { ...axis, ...log, size: 52, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : show(tick))), space: 28 }],
+      series: [{},
+        { stroke: () => colour("--accent"), width: 1.4, points: { show: false } },
+        { stroke: () => colour("--hold"), width: 1, points: { show: false } }],
+      hooks: {
+        drawClear: [(plot) => this.shade(plot)],
+        draw: [(plot) => this.place(plot, number)],  // uPlot lays out after it was made
+        init: [(plot) => this.addHandle(plot, number)],
+        setCursor: [(plot) => this.onCursor?.(plot.cursor.idx)],
+      },
+    };
+  }
+
+  shade(plot) {
+    if (this.edge === null) return;
+    const { left, top, width, height } = plot.bbox;
+    const from = Math.max(left, plot.valToPos(this.edge, "x", true));
+    plot.ctx.fillStyle = colour("--outside");
+    plot.ctx.fillRect(from, top, Math.max(0, left + width - from), height);
+  }
+
+  addHandle(plot, number) {
+    const handle = document.createElement("div");
+    handle.className = "edge";
+    if (number === 0) {
+      handle.tabIndex = 0;
+      handle.setAttribute("role", "slider");
+      handle.setAttribute("aria-label", "Last date in sample");
+      handle.addEventListener("keydown", (event) => this.step(event));
+    }
+    handle.append(document.createElement("i"));
+    plot.over.append(handle);
+    this.handles.push(handle);
+    handle.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      handle.setPointerCapture(event.pointerId);
+      handle.focus();
+      handle.classList.add("dragged");
+    });
+    handle.addEventListener("pointermove", (event) => {
+      if (!handle.hasPointerCapture(event.pointerId)) return;
+      const { left, width } = plot.over.getBoundingClientRect();
+      this.move(plot.posToVal(Math.max(0, Math.min(width, event.clientX - left)), "x"));
+    });
+    handle.addEventListener("pointerup", (event) => {
+      handle.releasePointerCapture(event.pointerId);
+      handle.classList.remove("dragged");
+    });
+  }
+
+  step(event) {
+    const days = { ArrowLeft: -1, ArrowRight: 1, PageDown: -30, PageUp: 30 }[event.key];
+    const times = this.frame?.arrays.times;
+    if (!times) return;
+    if (days) this.move((this.edge ?? times[times.length - 1]) + days * DAY * (event.shiftKey ? 30 : 7));
+    else if (event.key === "End") this.move(Infinity);
+    else return;
+    event.preventDefault();
+  }
+
+  move(seconds) {
+    const { times } = this.frame.arrays;
+    const last = times[times.length - 1], first = Math.max(times[0], this.earliest * DAY);
+    const isAll = seconds >= last - DAY / 2;
+    this.edge = isAll ? null : Math.max(first, seconds);
+    this.plots.forEach((plot) => plot.redraw(false));
+    this.onEdge(isAll ? null : toDate(Math.floor(this.edge / DAY)));
+  }
+
+  place(plot, number) {
+    const handle = this.handles[number];
+    handle.style.left = `${this.edge === null ? plot.over.clientWidth : plot.valToPos(this.edge, "x")}px`;
+    handle.title = "Drag to the left: bars after it choose nothing, and show what the choice is worth";
+    if (number > 0) return;
+    const { times } = this.frame.arrays, at = this.edge ?? times[times.length - 1];
+    handle.setAttribute("aria-valuemin", times[0]);
+    handle.setAttribute("aria-valuemax", times[times.length - 1]);
+    handle.setAttribute("aria-valuenow", at);
+    handle.setAttribute("aria-valuetext", this.edge === null ? "all bars are in sample" : toDate(Math.floor(at / DAY)));
+  }
+
+  isDragged() {
+    return this.handles?.some((handle) => handle.classList.contains("dragged"));
+  }
+
+  take(frame) {
+    this.frame = frame;
+    const { times, equity, hold } = frame.arrays;
+    this.data = [[times, equity, hold], [times, computeDrawdown(equity), computeDrawdown(hold)]];
+    if (!this.isDragged()) this.edge = frame.edge ?? null;
+  }
+
+  draw(isLog = this.isLog) {
+    if (!this.frame) return;
+    const isOther = isLog !== this.isLog;
+    this.isLog = isLog;
+    if (!this.plots || isOther) this.build();
+    else this.plots.forEach((plot, number) => plot.setData(this.data[number]));
+  }
+
+  redraw() {
+    this.plots?.forEach((plot) => plot.redraw());
+  }
+
+  resize() {
+    if (!this.plots) return;
+    this.plots.forEach((plot, number) => plot.setSize({ width: this.places[number].clientWidth, height: this.places[number].clientHeight }));
+  }
+}

@@ -1,0 +1,76 @@
+// Bars on a canvas: all outcomes with the winner and buy & hold, or the best of random markets.
+
+import { metric } from "./format.js";
+
+const FAR = 3;  // times the width of the bars from which on a line does not stretch the axis
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function chooseTicks(low, high, most) {
+  const step = 10 ** Math.floor(Math.log10((high - low) / most));
+  const fit = [1, 2, 5, 10].find((times) => (high - low) / (times * step) <= most) * step;
+  const ticks = [];
+  for (let tick = Math.ceil(low / fit) * fit; tick <= high; tick += fit) ticks.push(Math.abs(tick) < fit / 1e6 ? 0 : tick);
+  return ticks;
+}
+
+// layers: [{ counts, colours: (bar) => colour }], one on the other; lines: [{ value, name, colour }]
+export function drawHistogram(canvas, { edges, layers, lines, unit }) {
+  const scale = devicePixelRatio, context = canvas.getContext("2d");
+  const width = canvas.clientWidth, height = canvas.clientHeight;
+  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+    Object.assign(canvas, { width: Math.round(width * scale), height: Math.round(height * scale) });
+  }
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, width, height);
+  const bars = edges.length - 1;
+  if (bars < 1 || width < 40) return;
+  const span = edges[bars] - edges[0] || 1;
+  const near = lines.map((line) => line.value).filter((value) =>
+    Number.isFinite(value) && value >= edges[0] - FAR * span && value <= edges[bars] + FAR * span);
+  const first = Math.min(edges[0], ...near), last = Math.max(edges[bars], ...near);
+  const margin = 0.03 * (last - first || 1), low = first - margin, high = last + margin;
+  const top = 30, bottom = height - 18;
+  const x = (value) => ((value - low) / (high - low)) * width;
+  const most = Math.max(1, ...Array.from({ length: bars }, (_, bar) => layers.reduce((sum, layer) => sum + layer.counts[bar], 0)));
+  for (let bar = 0; bar < bars; bar++) {
+    const [left, right] = [x(edges[bar]), x(edges[bar + 1])].map((place) => Math.round(place * scale) / scale);
+    let base = bottom;
+    for (const layer of layers) {
+      const tall = (layer.counts[bar] / most) * (bottom - top);
+      if (!tall) continue;
+      context.fillStyle = layer.colour(bar);
+      context.fillRect(left, base - Math.max(tall, 1), Math.max(right - left - (right - left > 6 ? 1 : 0), 1 / scale), Math.max(tall, 1));
+      base -= tall;
+    }
+  }
+  context.font = "11px system-ui, sans-serif";
+  context.textBaseline = "alphabetic";
+  context.fillStyle = colour("--faint");
+  context.strokeStyle = colour("--line");
+  context.lineWidth = 1;
+  context.beginPath();
+  context.moveTo(0, bottom + 0.5);
+  context.lineTo(width, bottom + 0.5);
+  context.stroke();
+  context.textAlign = "center";
+  for (const tick of chooseTicks(low, high, Math.max(2, width / 80))) {
+    const place = x(tick);
+    if (place > 16 && place < width - 16) context.fillText(metric(unit, tick).replace(".0 %", " %"), place, height - 4);
+  }
+  lines.forEach(({ value, name, stroke }, number) => {
+    if (!Number.isFinite(value)) return;
+    const place = Math.max(1, Math.min(width - 1, x(value)));
+    const level = 11 + 13 * (number % 2);
+    context.strokeStyle = context.fillStyle = stroke;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    context.moveTo(place, level + 3);
+    context.lineTo(place, bottom);
+    context.stroke();
+    const text = `${name} ${metric(unit, value)}`, half = context.measureText(text).width / 2 + 2;
+    context.fillText(text, Math.max(half, Math.min(width - half, place)), level);
+  });
+}
+
+export { colour };
