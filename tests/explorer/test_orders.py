@@ -1,5 +1,8 @@
 """What is done with an exact answer: saved as a run, or compared with random markets."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from helpers.explorers import GRID, SERIES, ask, hear, running
@@ -54,6 +57,40 @@ def test_a_saved_run_has_the_digest_of_optimize(talk, folder):
     assert next(iter(qmac.resume(folder / "explored-1").values())).digest == run.digest
     order(talk, "save", 10)
     assert hear(talk, "saved")["path"] == str(folder / "explored-2")
+
+
+def test_a_page_saves_one_run_at_a_time(talk, folder, page, monkeypatch):
+    """Orders that wait would fill the disk, and hold up the end."""
+    ask(talk, 1, True)
+    hear(talk, "frame")
+    going, begun, before = threading.Event(), threading.Event(), len(list(folder.iterdir()))
+    save = page.orders._save
+
+    def slowly(*arguments):
+        begun.set()
+        assert going.wait(60)
+        save(*arguments)
+
+    monkeypatch.setattr(page.orders, "_save", slowly)
+    order(talk, "save", 1)
+    assert begun.wait(60)
+    for number in range(2, 50):
+        order(talk, "save", number)
+    with pytest.raises(AssertionError, match="a run is being saved"):
+        hear(talk, "saved")
+    ask(talk, 50, fees=0.004)
+    while True:  # by then all orders are refused
+        data = talk.recv(timeout=60)
+        if isinstance(data, bytes):
+            break
+    going.set()
+    assert hear(talk, "saved")["id"] == 1
+    assert len(list(folder.iterdir())) == before + 1
+    monkeypatch.undo()
+    while page.orders._saving:
+        time.sleep(0.01)
+    order(talk, "save", 60)
+    assert hear(talk, "saved")["id"] == 60
 
 
 def test_luck_grows_until_it_is_that_of_qmac_luck(talk):

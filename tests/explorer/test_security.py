@@ -29,6 +29,19 @@ def test_the_address_opens_the_page_and_gives_the_cookie(page):
     assert page.get("/")[0] == page.get("/assets/page.js")[0] == 200
 
 
+@pytest.mark.parametrize(
+    "cookies",
+    ['a={{"b": [1, 2]}}; {own}', "a b c; {own}", "{own}; {name}=evil", "{name}=evil; {own}",
+     'a="; {own}', "=; ;;{own};", "\xe9=\xff; {own}"],
+)  # fmt: skip
+def test_cookies_of_other_servers_of_the_host_shut_nobody_out(page, cookies):
+    """All ports of a host share their cookies, and those of others may be anything."""
+    text = cookies.format(own=page.cookie, name=page.gate.cookie)
+    assert page.get("/", Cookie=text)[0] == 200
+    with page.talk(Cookie=text) as talk:
+        assert "hello" in talk.recv()
+
+
 def test_the_token_is_long_and_another_one_each_time():
     gates = [Gate("127.0.0.1", 80) for _ in range(3)]
     assert len({gate.token for gate in gates}) == 3
@@ -60,7 +73,10 @@ def test_an_address_for_a_browser_opens_once(page):
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil:{port}",
-     "user@127.0.0.1:{port}", "10.0.0.1:{port}", "", "[::1", "127.0.0.1:x", None],
+     "user@127.0.0.1:{port}", "10.0.0.1:{port}", "", "[::1", "127.0.0.1:x", None,
+     "127.0.0.1:{port}/; script-src *", "127.0.0.1:{port}/", "127.0.0.1:{port}?x",
+     "127.0.0.1:{port}#x", "127.0.0.1:{port}\\", "127.0.0.1:{port}, evil.example",
+     "127.0.0.1:0{port}0", "[::ffff:127.0.0.1]:{port}"],
 )  # fmt: skip
 def test_another_host_is_refused(page, host):
     """A name of another site that resolves to this machine: DNS rebinding."""
@@ -68,7 +84,11 @@ def test_another_host_is_refused(page, host):
     assert page.get("/", Host=given)[0] in (400, 403)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}"])
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}", "localhost.:{port}",
+     "[::1]:{port}"],
+)  # fmt: skip
 def test_names_of_this_machine_are_taken(page, host):
     assert page.get("/", Host=host.format(port=page.port))[0] == 200
 
@@ -130,8 +150,10 @@ def test_headers_allow_no_script_in_the_page_and_no_other_server(page):
 
 
 @pytest.mark.parametrize(
-    "name", ["../server.py", "..%2fserver.py", "%2e%2e/server.py", "uplot-license.txt", "", "."]
-)
+    "name",
+    ["../server.py", "..%2fserver.py", "%2e%2e/server.py", "uplot-license.txt", "", ".",
+     "page.js/"],
+)  # fmt: skip
 def test_only_files_of_the_page_are_sent(page, name):
     assert page.get(f"/assets/{name}")[0] == 404
 

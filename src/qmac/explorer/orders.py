@@ -12,7 +12,7 @@ from typing import Any
 from qmac.data.symbols import Symbols
 from qmac.errors import OptionError, QmacError, Stopped, printable, shell_quote, warn
 from qmac.explorer.answer import Answer
-from qmac.explorer.explorer import Explorer, Page, describe_error
+from qmac.explorer.explorer import END_SECONDS, Explorer, Page, describe_error
 from qmac.explorer.messages import Order
 from qmac.jobs.job import build_job
 from qmac.jobs.result_sink import build_sink
@@ -45,6 +45,8 @@ class Orders:
         self._folder = folder
         self._plan = Plan.check() if plan is None else plan
         self._savers = ThreadPoolExecutor(1)
+        self._saving: list[Page] = []
+        """Pages with a run that is not there yet, one each at most."""
         self._luck: _LuckThread | None = None
 
     def take(self, page: Page, order: Order) -> None:
@@ -67,7 +69,7 @@ class Orders:
             )
             page.deliver("error", describe_error(order.number, error))
         elif order.kind == "save":
-            self._savers.submit(_attempt, page, order, lambda: self._save(page, order, answer))
+            self._begin_to_save(page, order, answer)
         else:
             self._begin_luck(page, order, answer)
 
@@ -86,8 +88,23 @@ class Orders:
         """End all that goes on."""
         if self._luck is not None:
             self._luck.stop()
-            self._luck.join()
-        self._savers.shutdown()
+            self._luck.join(END_SECONDS)
+        self._savers.shutdown(cancel_futures=True)
+
+    def _begin_to_save(self, page: Page, order: Order, answer: Answer) -> None:
+        """Save on a thread of its own, unless a run of the page waits already."""
+        if page in self._saving:
+            error = OptionError("a run is being saved. Wait for it.")
+            page.deliver("error", describe_error(order.number, error))
+            return
+        self._saving.append(page)
+        self._savers.submit(self._attempt_to_save, page, order, answer)
+
+    def _attempt_to_save(self, page: Page, order: Order, answer: Answer) -> None:
+        try:
+            _attempt(page, order, lambda: self._save(page, order, answer))
+        finally:
+            self._saving.remove(page)
 
     def _save(self, page: Page, order: Order, answer: Answer) -> None:
         """Write the run directory of an answer, as ``qmac optimize --out`` does."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from qmac.errors import OptionError
 
@@ -24,6 +24,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TOKEN_BYTES = 32
+HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+"""A name or address and a port, and nothing behind: the policy of the page has it in words."""
+HTTP_PORT = 80
 REFUSED_CLOSE = 4403
 """Code with which a socket is closed."""
 HEADERS = {
@@ -168,12 +171,11 @@ class Gate:
             Whether it does.
         """
         for text in headers.get("cookie", []):
-            try:
-                morsel = SimpleCookie(text).get(self.cookie)
-            except CookieError:
-                continue
-            if morsel is not None and self._is_token(morsel.value):
-                return True
+            # by hand: other servers of this host set cookies too, which need not be well-formed
+            for pair in text.split(";"):
+                name, _, value = pair.strip().partition("=")
+                if name == self.cookie and self._is_token(value):
+                    return True
         return False
 
     def _is_token(self, text: str) -> bool:
@@ -185,13 +187,10 @@ class Gate:
         A literal address is none that another site's name resolves to, so it is taken where the
         server listens beyond this machine.
         """
-        try:
-            parts = urlsplit(f"//{text}")
-            name, port = (parts.hostname or "").rstrip("."), parts.port or 80
-        except ValueError:
+        match = HOST.fullmatch(text)
+        if match is None or int(match["port"] or HTTP_PORT) != self.port:
             return False
-        if port != self.port or parts.username is not None:
-            return False
+        name = match["name"].strip("[]").lower().rstrip(".")
         return name in self._names or (self._takes_addresses and _is_address(name))
 
 

@@ -187,7 +187,9 @@ def build_app(explorer: Explorer, gate: Gate, orders: Orders) -> Any:
         Route("/assets/{name}", send_file),
         WebSocketRoute("/socket", talk),
     ]
-    return Guard(Starlette(routes=routes), gate)
+    app = Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return Guard(app, gate)
 
 
 async def _read_all(connection: Any, explorer: Explorer, page: Page, orders: Orders) -> None:
