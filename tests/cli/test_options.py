@@ -48,7 +48,7 @@ def test_completion(shell):
             r'^"?([\w-]+)', done.stdout.removeprefix("_arguments '*: :(("), re.MULTILINE
         )
 
-    assert completed("qmac e") == ["evaluate", "export", "estimate"]
+    assert completed("qmac e") == ["explore", "evaluate", "export", "estimate"]
     assert completed("qmac optimize --objective sor") == ["sortino_ratio"]
     assert "--where" in completed("qmac optimize --w")
     assert completed("qmac optimize sp") == (

@@ -3,5 +3,5 @@
 from importlib.util import find_spec
 
 collect_ignore = []
-if find_spec("starlette") is None or find_spec("uvicorn") is None:
+if any(find_spec(name) is None for name in ("starlette", "uvicorn", "websockets")):
     collect_ignore += ["test_orders.py", "test_page.py", "test_security.py", "test_server.py"]

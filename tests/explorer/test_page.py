@@ -70,6 +70,15 @@ def test_a_page_shows_the_answer_of_optimize(tab):
     assert tab.run("[...document.querySelectorAll('#grid canvas')].every((map) => map.width > 100)")
 
 
+@pytest.mark.parametrize("bounds", ["null", '{"win_rate":3}', '{"<b>":[1,2]}'])
+def test_an_address_that_was_changed_is_no_question(page, browser, tab, bounds):
+    digest = tab.run("explored.last.digest")
+    other = browser.open(f'{page.gate.address}#constraints={bounds}&edge=[]&start=7&end="<b>"')
+    wait_for_exact(other)
+    assert other.run("explored.last.digest") == digest and other.said == []
+    other.call("Page.close")
+
+
 def test_a_name_is_text(tab):
     assert tab.run("document.querySelector('#series').textContent").startswith("<b>SPY</b>")
     assert tab.run("document.querySelectorAll('#series b').length") == 0

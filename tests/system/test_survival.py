@@ -408,8 +408,8 @@ def test_between_two_symbols(tmp_path, digests):
     path = tmp_path / "run"
     files = [tmp_path / f"{name}.csv" for name in ("SPY", "QQQ")]
     code = CLI.replace(SLOW, SLOW + BETWEEN)
-    words = ["optimize", *files, "--windows", "2:41", "--out", path]
-    with Child(code, *words, CELL_SECONDS="0") as child:
+    words = ["optimize", *files, "--windows", "2:41", "--threads", 1, "--out", path]
+    with Child(code, *words, CELL_SECONDS="0") as child:  # one thread: one after the other
         child.wait_for("qmac: between")
         code, _, errors, seconds = child.send(signal.SIGTERM)
     assert code == 75 and seconds < 5 and f"Resume with: qmac resume {path}" in errors

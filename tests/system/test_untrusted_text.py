@@ -119,6 +119,11 @@ CALLS = {
         lambda prices, run, forged: [prices, "--close", CODES],
     ],
     "fetch": [lambda prices, run, forged: [f"nowhere:{CODES}"]],
+    "explore": [  # each is refused: none serves a page
+        lambda prices, run, forged: [file(prices, "bad"), "--no-browser"],
+        lambda prices, run, forged: [prices, "--no-browser", "--windows", CODES],
+        lambda prices, run, forged: [run, "--no-browser", "--symbol", CODES],
+    ],
 }
 PLAIN = [(name, call, False) for name, calls in CALLS.items() for call in calls]
 COLORED = [(name, calls[0], True) for name, calls in CALLS.items()]

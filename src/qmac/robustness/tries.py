@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from qmac._checks import check_callable, check_count, check_path, read_integer
+from qmac._checks import check_callable, check_count, check_path, describe, read_integer
 from qmac.errors import OptionError, ResultError
 from qmac.jobs.runner import count_threads
 from qmac.results.collection import Results
@@ -134,7 +134,7 @@ def check_counts(resamples: Any = RESAMPLES, seed: Any = 1) -> tuple[int, int]:
     count = read_integer(resamples)
     if count is not None and count < LEAST_RESAMPLES:
         raise OptionError(
-            f"resamples must be at least {LEAST_RESAMPLES}, got {count}. Use {RESAMPLES}."
+            f"resamples must be at least {LEAST_RESAMPLES}, got {describe(count)}. Use {RESAMPLES}."
         )
     resamples = check_count("resamples", resamples, LEAST_RESAMPLES, MOST_RESAMPLES)
     return resamples, check_count("seed", seed, 0, MOST_SEED)

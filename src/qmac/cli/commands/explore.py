@@ -176,7 +176,13 @@ def _list_price_words(
         if value != option.default:
             flag = f"--{name.replace('_', '-')}"
             reading += [flag] if value is True else [flag, str(value)]
-    return [*map(str, files), *reading]
+    return [*map(_to_word, files), *reading]
+
+
+def _to_word(file: object) -> str:
+    """Return a file as a word that is no option."""
+    text = str(file)
+    return f"./{text}" if text.startswith("-") else text
 
 
 def _list_grid_words(grid: Any) -> list[str]:

@@ -14,13 +14,27 @@ export function write(state, first) {
   history.replaceState(null, "", hash ? `/#${hash}` : "/");
 }
 
-export function read(first, stats) {
+const DATES = ["start", "edge", "end"];
+
+const isBound = (bound) => bound === null || typeof bound === "number";
+
+// Whether controls can show a value; the server says what else is wrong with it.
+function fits(name, value, metrics) {
+  if (DATES.includes(name)) return value === null || /^\d{4}-\d\d-\d\d/.test(value);
+  if (name !== "constraints") return true;
+  if (value === null || typeof value !== "object") return false;
+  return Object.entries(value).every(([metric, bounds]) =>
+    Object.hasOwn(metrics, metric) && Array.isArray(bounds) && bounds.length === 2 && bounds.every(isBound));
+}
+
+export function read(first, stats, metrics) {
   const state = { question: structuredClone(first), stat: "best", combination: null };
   const parts = new URLSearchParams(location.hash.slice(1));
   for (const name of Object.keys(first)) {
     if (!parts.has(name)) continue;
     try {
-      state.question[name] = JSON.parse(parts.get(name));
+      const value = JSON.parse(parts.get(name));
+      if (fits(name, value, metrics)) state.question[name] = value;
     } catch { /* an address that somebody changed: the first question's value stays */ }
   }
   if (stats.includes(parts.get("map"))) state.stat = parts.get("map");

@@ -54,7 +54,7 @@ function begin(message) {
       button.addEventListener("click", () => { state.stat = stat; show(); });
       return button;
     }));
-    state = address.read(hello.question, hello.stats);
+    state = address.read(hello.question, hello.stats, hello.metrics);
     controls.write(state.question);
     curves.earliest = toDay(hello.earliest);
     find("common").checked = state.common;
@@ -383,7 +383,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 new ResizeObserver(() => frame && drawOutcomes()).observe(find("histogram"));
 addEventListener("hashchange", () => {
   if (!hello) return;
-  state = address.read(hello.question, hello.stats);
+  state = address.read(hello.question, hello.stats, hello.metrics);
   controls.write(state.question);
   show();
   rest();
