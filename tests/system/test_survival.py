@@ -377,7 +377,14 @@ def test_a_second_time_it_leaves_at_once(tmp_path, csv, answer):
 
 
 BETWEEN = """
+from qmac.results.commits import Commits
 from qmac.runs.directory import RunDirectory
+add = Commits.add
+def added(commits, staged, task):
+    global seconds
+    seconds = 0.5  # results are committed meanwhile: the next one is not done before the signal
+    add(commits, staged, task)
+Commits.add = added
 drop = RunDirectory.drop_snapshots
 def dropped(directory, *task):
     drop(directory, *task)
