@@ -36,7 +36,7 @@ from qmac.jobs.memory_model import (
 )
 from qmac.jobs.monitor import SweepMonitor
 from qmac.jobs.result_sink import Reader, ResultSink, build_sink
-from qmac.jobs.series_leases import LeasedSeries, suits_nodes
+from qmac.jobs.series_leases import LEAVES_OUT, LeasedSeries, suits_nodes
 from qmac.jobs.series_sweep import sweep
 from qmac.jobs.side_by_side import SideBySide
 from qmac.jobs.waiting import Patience
@@ -59,9 +59,6 @@ from qmac.runtime.resources.machine import available_cpus
 from qmac.runtime.resources.probes import Probe
 from qmac.storage.files import look_up, resolve_typed
 from qmac.storage.refusals import describe_refusal
-
-LEAVES_OUT = (OptionError, PricesError, ResultError)
-"""Errors that concern one series: it does not fit into memory, or its file is damaged."""
 
 SHORT_SECONDS = 1.0
 """What a series takes on one thread, below which all threads together are not faster."""
