@@ -122,6 +122,24 @@ def test_luck_ends_when_it_is_told_to(page, talk, monkeypatch):
     assert not page.orders._luck.is_alive()
 
 
+def test_luck_of_another_page_ends_the_first_which_is_told(page, talk, monkeypatch):
+    monkeypatch.setattr(page.orders, "_plan", Plan.check(100_000, ("mirror",), None))
+    ask(talk, 1, True)
+    hear(talk, "frame")
+    order(talk, "luck", 2)
+    assert "ended" not in hear(talk, "luck")
+    with page.talk() as other:
+        ask(other, 1, True)
+        hear(other, "frame")
+        order(other, "luck", 3)
+        while "ended" not in (said := hear(talk, "luck")):
+            pass
+        assert said["id"] == 2
+        assert "ended" not in hear(other, "luck")
+    page.orders._luck.join(60)  # a closed page leaves none behind
+    assert not page.orders._luck.is_alive()
+
+
 def test_what_no_market_was_swept_for_has_no_p():
     class Nothing:
         scores_by_null, elapsed = {}, 0.1

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import logging
+import socket
 import time
 
 import pytest
@@ -106,6 +108,22 @@ def test_the_end_does_not_wait_for_pages(tmp_path):
             hear(talks.enter_context(page.talk()), "hello")
             began = time.perf_counter()
         assert time.perf_counter() - began < 30
+
+
+def test_a_terminal_hears_of_no_visitor_who_speaks_no_http(page, capfd):
+    for junk in (b"\x16\x03\x01\x02\x00\x01\x00", b"HELLO\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", page.port)) as visitor:
+            visitor.sendall(junk)
+            assert b"400" in visitor.recv(100)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_error_in_the_server_is_one_line(page):
+    try:
+        raise ValueError("no\nsuch thing")
+    except ValueError:
+        with pytest.warns(UserWarning, match=r"^explorer: ValueError: no.such thing$"):
+            logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
 
 
 def test_what_is_missing_is_named(monkeypatch):

@@ -25,6 +25,7 @@ from qmac.storage.files import look_up
 
 NAME = "explored"
 MOST_RUNS = 10_000
+ENDED = "stopped: another page asks whether it is luck"
 
 
 class Orders:
@@ -133,7 +134,7 @@ class Orders:
     def _begin_luck(self, page: Page, order: Order, answer: Answer) -> None:
         """Begin to sweep random markets, in place of others that are swept."""
         if self._luck is not None:
-            self._luck.stop()
+            self._luck.stop(None if self._luck.page is page else ENDED)
         self._luck = _LuckThread(page, order, answer, self._plan, self._explorer)
         self._luck.start()
 
@@ -151,10 +152,18 @@ class _LuckThread(threading.Thread):
         self._plan = plan
         self._session = explorer.exact_session
         self._is_stopped = False
+        self._reason: str | None = None
         self._shown = -1
 
-    def stop(self) -> None:
-        """End it within a tenth of a second, and the markets under way."""
+    def stop(self, reason: str | None = None) -> None:
+        """End it within a tenth of a second, and the markets under way.
+
+        Parameters
+        ----------
+        reason : str, optional
+            What its page is told; nothing where the page ends it.
+        """
+        self._reason = reason
         self._is_stopped = True
 
     def run(self) -> None:
@@ -167,8 +176,10 @@ class _LuckThread(threading.Thread):
         try:
             luck = search.run(None, self._session.limits, executor, None, self._watch)
         except _Ended:
+            if self._reason is not None:
+                self._deliver({"ended": self._reason})
             return
-        self._deliver(luck, is_done=True)
+        self._deliver(describe_luck(luck, self._plan, is_done=True))
 
     def _watch(self, luck: Luck) -> None:
         """Deliver an answer that has more markets than the one before."""
@@ -177,12 +188,10 @@ class _LuckThread(threading.Thread):
         markets = _count_markets(luck)
         if markets != self._shown:
             self._shown = markets
-            self._deliver(luck, is_done=False)
+            self._deliver(describe_luck(luck, self._plan, is_done=False))
 
-    def _deliver(self, luck: Luck, *, is_done: bool) -> None:
-        if self._is_stopped:
-            return
-        content = describe_luck(luck, self._plan, is_done=is_done)
+    def _deliver(self, content: dict[str, Any]) -> None:
+        """Let the page know: only this thread does, so that nothing comes behind an end."""
         self.page.deliver("luck", {"type": "luck", "id": self._order.number} | content)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import math
 import signal
 import socket
@@ -13,7 +14,7 @@ from importlib import resources
 from importlib.util import find_spec
 from typing import Any
 
-from qmac.errors import OptionError
+from qmac.errors import OptionError, warn
 from qmac.explorer.explorer import Explorer, Page
 from qmac.explorer.messages import MOST_BYTES, STATS, Order
 from qmac.explorer.orders import Orders
@@ -288,6 +289,8 @@ def build_server(app: Any) -> Any:
     """
     import uvicorn
 
+    logger = logging.getLogger("uvicorn")
+    logger.handlers, logger.propagate = [_Warner(logging.ERROR)], False
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -301,6 +304,15 @@ def build_server(app: Any) -> Any:
     server = uvicorn.Server(config)
     server.capture_signals = nullcontext  # type: ignore[assignment]
     return server
+
+
+class _Warner(logging.Handler):
+    """Warns of errors in the server in one line; a request that is no HTTP is none."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        text = record.getMessage().strip().splitlines()[0]
+        warn(f"explorer: {text}" if error is None else f"explorer: {type(error).__name__}: {error}")
 
 
 def serve(

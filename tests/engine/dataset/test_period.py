@@ -7,7 +7,7 @@ from helpers.series import frame, ohlc, series
 
 import qmac
 from qmac.data.readers import write_stored
-from qmac.engine.dataset.period import build_period, code_dtype
+from qmac.engine.dataset.period import bar_after, build_period, code_dtype
 from qmac.errors import PricesWarning
 
 
@@ -20,6 +20,11 @@ def test_bars_in_pieces(market, rules, says):
     with pytest.raises(qmac.InputError, match=says):
         qmac.optimize(table, grid, rules=qmac.Rules(**rules))
     assert qmac.optimize(table, grid).evaluated == grid.size  # nothing but the close is looked at
+
+
+def test_the_last_date_that_can_be_written_leaves_all_bars(market):
+    prices, _ = market
+    assert bar_after(qmac.Prices.of(prices), "9999-12-31") == len(prices.index)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from qmac.strategy.rules import Rules
 
 BAR_TOLERANCE = 1e-3
 """How far, as a share, a close or open may lie outside its bar: vendors round the four apart."""
+LAST_DAY = "9999-12-31"
+"""No date is after it."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,8 @@ def bar_after(prices: Prices, end: str) -> int:
     PricesError
         If every bar is after it.
     """
+    if end == LAST_DAY:
+        return len(prices)
     if len(end) <= len("2010-01-04"):
         # a day later before the time zone is added, which makes days of 23 hours
         next_day = pd.Timestamp(end) + pd.Timedelta(days=1)

@@ -16,7 +16,8 @@ export class Luck {
     new ResizeObserver(() => this.draw()).observe(this.canvas.parentElement);
   }
 
-  begin() {
+  begin(number) {
+    this.number = number;
     this.shown = null;
     this.section.hidden = false;
     this.say("state", "sweeping the first random market");
@@ -42,7 +43,8 @@ export class Luck {
   }
 
   take(message, unit) {
-    if (this.section.hidden || this.shown?.done) return;
+    if (message.id !== this.number || this.section.hidden || this.shown?.done) return;
+    if (message.ended) return this.stop(message.ended);
     this.shown = { ...message, unit };
     const { done, swept, size, seconds, p, low, high, nulls = [], sentences = [] } = message;
     this.say("state", done ? `${count(swept)} random markets in ${duration(seconds)}` : `${count(swept)} of at most ${count(size)} random markets`);

@@ -340,8 +340,8 @@ function showLost() {
 
 find("save").addEventListener("click", () => connection.send({ type: "save", id: ++number }));
 find("ask-luck").addEventListener("click", () => {
-  luck.begin();
-  connection.send({ type: "luck", id: ++number });
+  luck.begin(++number);
+  connection.send({ type: "luck", id: number });
   find("luck").scrollIntoView({ block: "nearest", behavior: "smooth" });
 });
 find("copy").addEventListener("click", async () => {
