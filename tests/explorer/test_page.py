@@ -1,6 +1,7 @@
 """The page in a browser: what is drawn, asked and said, by mouse, keyboard and phone."""
 
 import json
+import re
 
 import pytest
 from helpers.browser import CHROMIUM
@@ -146,6 +147,18 @@ def test_a_map_is_read_and_picked_with_the_keyboard(tab):
     tab.wait(f"explored.asked > {asked} && explored.last.id === explored.asked")
 
 
+def test_the_pointer_reads_bars_and_dates(tab):
+    tab.mouse("mouseMoved", *tab.middle("#histogram canvas"))
+    text = tab.wait(f"!{TIP}.hidden && {TIP}.textContent")
+    assert re.fullmatch(r"total return \S+ % to \S+ %: [\d,]+ combinations, \S+ %", text)
+    tab.mouse("mouseMoved", *tab.middle("#equity .u-over"))
+    text = tab.wait("document.querySelector('#at-bar').textContent")
+    assert re.fullmatch(r"200[12]-\d\d-\d\d: winner \S+ \(\S+ %\), hold \S+ \(\S+ %\)", text)
+    tab.mouse("mouseMoved", 5, 5)
+    assert tab.wait(f"{TIP}.hidden")
+    tab.wait("document.querySelector('#at-bar').textContent === ''")
+
+
 def test_the_edge_is_dragged(tab):
     """Bars after it choose nothing, and equity and metrics of both parts follow."""
     x, y = tab.middle("#equity .edge")
@@ -159,6 +172,8 @@ def test_the_edge_is_dragged(tab):
         tab.run("explored.last.digest") == qmac.optimize(SERIES, GRID, rules=rules, top=20).digest
     )
     assert tab.run("document.querySelectorAll('#metrics thead th').length") == 5
+    then = tab.run("document.querySelector('.tile.objective .after').textContent")
+    assert re.fullmatch(r"then \S+ %, hold \S+ %", then)
     assert f"--end {edge}" in tab.run("explored.last.command")
     tab.run("document.querySelector('#equity .edge').focus()")
     tab.press("ArrowLeft")
@@ -213,7 +228,7 @@ def test_an_invalid_value_is_said_and_the_page_goes_on(tab):
 
 def test_maps_show_another_figure_of_the_same_answer(tab):
     digest = tab.run("explored.last.digest")
-    for stat in ("mean", "count"):
+    for stat in ("best", "count"):
         tab.run(f"document.querySelector('[data-stat={stat}]').click()")
         tab.wait(f"explored.last.id === explored.asked && location.hash.includes('map={stat}')")
         assert tab.run("explored.last.digest") == digest

@@ -12,8 +12,8 @@ from qmac.explorer.question import Question, build_question
 from qmac.strategy.grid import ROLES, Combination
 from qmac.strategy.request import check_type
 
-STATS = ("best", "mean", "count")
-"""What a map shows of the combinations of a cell."""
+STATS = ("mean", "best", "count")
+"""What a map shows of the combinations of a cell; the first unless the page says another."""
 MOST_WINDOW = 10**9
 MOST_ID = 2**53
 MOST_BYTES = 2**16
@@ -34,7 +34,7 @@ class Cell:
 class View:
     """What is shown of an answer; none of it is swept for."""
 
-    stat: str = "best"
+    stat: str = STATS[0]
     combination: Combination | None = None
     """What is drawn in place of the winner."""
     cell: Cell | None = None
@@ -143,7 +143,7 @@ def _build_view(values: Any) -> View:
     check_type("view", values, dict)
     _check_keys("view", values, ("stat", "combination", "cell"))
     return View(
-        check_choice("stat", values.get("stat", "best"), STATS),
+        check_choice("stat", values.get("stat", STATS[0]), STATS),
         _check_combination(values.get("combination")),
         _build_cell(values.get("cell")),
     )

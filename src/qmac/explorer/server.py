@@ -69,7 +69,7 @@ def describe_series(explorer: Explorer) -> dict[str, Any]:
         "is_thinned": explorer.is_thinned,
         "roles": ROLES,
         "stats": STATS,
-        "averages": list(AVERAGES),
+        "averages": {name: average.words for name, average in AVERAGES.items()},
         "fills": dict(FILLS),
         "conflicts": dict(CONFLICTS),
         "metrics": {

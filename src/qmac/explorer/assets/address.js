@@ -2,12 +2,12 @@
 
 const FLAGS = ["common", "log"];
 
-export function write(state, first) {
+export function write(state, first, stats) {
   const parts = new URLSearchParams();
   for (const [name, value] of Object.entries(state.question)) {
     if (JSON.stringify(value) !== JSON.stringify(first[name])) parts.set(name, JSON.stringify(value));
   }
-  if (state.stat !== "best") parts.set("map", state.stat);
+  if (state.stat !== stats[0]) parts.set("map", state.stat);
   if (state.combination) parts.set("shown", state.combination.join("-"));
   for (const flag of FLAGS) if (!state[flag]) parts.set(flag, "no");
   const hash = parts.toString();
@@ -28,7 +28,7 @@ function fits(name, value, metrics) {
 }
 
 export function read(first, stats, metrics) {
-  const state = { question: structuredClone(first), stat: "best", combination: null };
+  const state = { question: structuredClone(first), stat: stats[0], combination: null };
   const parts = new URLSearchParams(location.hash.slice(1));
   for (const name of Object.keys(first)) {
     if (!parts.has(name)) continue;

@@ -1,6 +1,6 @@
 // The form: each control reads and writes one entry of the question.
 
-import { toDate, toDay, words } from "./format.js";
+import { short, toDate, toDay } from "./format.js";
 
 const element = (tag, attributes = {}, ...children) => {
   const made = document.createElement(tag);
@@ -83,16 +83,16 @@ export class Controls {
   addMenus() {
     const { metrics, averages, fills, conflicts, has_open: hasOpen } = this.hello;
     const ranked = Object.entries(metrics).filter(([, metric]) => metric.is_ranked);
-    this.addMenu("Ranked by", "objective", "Objective", ranked.map(([name, metric]) => [name, words(name), metric.words]));
+    this.addMenu("Ranked by", "objective", "Objective", ranked.map(([name, metric]) => [name, short(name), metric.words]));
     this.addMenu("Ranked by", "maximize", "Best is the", [[true, "highest"], [false, "lowest"]], { read: (text) => text === "true" });
-    this.addMenu("Strategy", "average", "Average", averages.map((name) => [name, name]));
-    const fill = this.addMenu("Strategy", "fill", "Fill", Object.entries(fills).map(([name, text]) => [name, words(name), text]));
+    this.addMenu("Strategy", "average", "Average", Object.entries(averages).map(([name, text]) => [name, `${name.toUpperCase()}, ${text.replace(" moving averages", "")}`, text]));
+    const fill = this.addMenu("Strategy", "fill", "Filled", Object.entries(fills).map(([name, text]) => [name, short(name), text]));
     if (!hasOpen) {
       const option = [...fill.options].find(({ value }) => value === "next_open");
       option.disabled = true;
       option.textContent += " (the prices have no Open)";
     }
-    this.addMenu("Strategy", "conflict", "Both signals", Object.entries(conflicts).map(([name, text]) => [name, words(name), text]));
+    this.addMenu("Strategy", "conflict", "Both signals", Object.entries(conflicts).map(([name, text]) => [name, short(name), text]));
   }
 
   addSlider({ key, label, most, step, group, canBeOff = false, unit }) {
@@ -177,7 +177,7 @@ export class Controls {
       this.set("constraints", constraints);
     };
     const addRow = (name, sign, value) => {
-      const menu = element("select", { "aria-label": "Metric" }, ...ranked.map((each) => element("option", { value: each }, words(each))));
+      const menu = element("select", { "aria-label": "Metric" }, ...ranked.map((each) => element("option", { value: each }, short(each))));
       const signs = element("select", { "aria-label": "At least or at most" }, element("option", { value: ">=" }, "≥"), element("option", { value: "<=" }, "≤"));
       const number = element("input", { type: "number", step: "any", "aria-label": "Bound" });
       const range = element("input", { type: "range", "aria-label": "Bound" });

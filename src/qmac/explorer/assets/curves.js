@@ -54,7 +54,7 @@ export class Curves {
       width: place.clientWidth, height: place.clientHeight,
       legend: { show: false }, padding: [6, 8, 0, 0],
       cursor: { sync: { key: "curves", setSeries: false }, drag: { x: false, y: false }, points: { size: 5 } },
-      scales: { x: { time: true }, y: { distr: isDrawdown || !this.isLog ? 1 : 3 } },
+      scales: { x: { time: true }, y: isDrawdown || !this.isLog ? { distr: 1 } : { distr: 3, range: (_, low, high) => [low / 1.05, high * 1.05] } },
       tzDate: (seconds) => uPlot.tzDate(new Date(1000 * seconds), "UTC"),
       axes: [{ ...axis, size: isDrawdown ? 24 : 0, show: isDrawdown },
         { ...axis, ...log, size: 52, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : show(tick))), space: 28 }],
@@ -136,6 +136,11 @@ export class Curves {
     handle.setAttribute("aria-valuemax", times[times.length - 1]);
     handle.setAttribute("aria-valuenow", at);
     handle.setAttribute("aria-valuetext", this.edge === null ? "all bars are in sample" : toDate(Math.floor(at / DAY)));
+  }
+
+  fallsAt(bar) {
+    const [, drawdown, holdDrawdown] = this.data[1];
+    return { drawdown: drawdown[bar], holdDrawdown: holdDrawdown[bar] };
   }
 
   isDragged() {

@@ -3,10 +3,12 @@
 export const words = (name) => name.replaceAll("_", " ");
 
 const SHORT = {
-  annualized_return: "CAGR", max_drawdown: "max drawdown", sharpe_ratio: "Sharpe", sortino_ratio: "Sortino",
-  calmar_ratio: "Calmar", omega_ratio: "Omega", annualized_volatility: "volatility", total_trades: "trades",
+  annualized_return: "CAGR", sharpe_ratio: "Sharpe", sortino_ratio: "Sortino", calmar_ratio: "Calmar", omega_ratio: "Omega",
+  annualized_volatility: "volatility", total_trades: "trades", exposure: "time in market", average_bars: "bars a trade",
+  close: "at the close", next_open: "at the next open", ignore: "neither acts", opposite: "the fitting one acts",
 };
 
+// as traders say it
 export const short = (name) => SHORT[name] ?? words(name);
 
 export const count = (number) => number.toLocaleString("en");

@@ -32,6 +32,10 @@ export function drawHistogram(canvas, { edges, layers, lines, unit }) {
   const margin = 0.03 * (last - first || 1), low = first - margin, high = last + margin;
   const top = 30, bottom = height - 18;
   const x = (value) => ((value - low) / (high - low)) * width;
+  canvas.findBar = (place) => {
+    const value = low + (place / width) * (high - low), bar = edges.findIndex((edge, number) => number > 0 && value < edge) - 1;
+    return value < edges[0] || bar < 0 ? null : bar;
+  };
   const most = Math.max(1, ...Array.from({ length: bars }, (_, bar) => layers.reduce((sum, layer) => sum + layer.counts[bar], 0)));
   for (let bar = 0; bar < bars; bar++) {
     const [left, right] = [x(edges[bar]), x(edges[bar + 1])].map((place) => Math.round(place * scale) / scale);
@@ -71,6 +75,20 @@ export function drawHistogram(canvas, { edges, layers, lines, unit }) {
     const text = `${name} ${metric(unit, value)}`, half = context.measureText(text).width / 2 + 2;
     context.fillText(text, Math.max(half, Math.min(width - half, place)), level);
   });
+}
+
+// text: (bar) => what the pointer shows; edges may be more than what they hold at both ends
+export function listenToBars(canvas, say, text) {
+  canvas.addEventListener("pointermove", (event) => {
+    const bar = canvas.findBar?.(event.offsetX) ?? null;
+    say(bar === null ? null : text(bar), event, canvas);
+  });
+  canvas.addEventListener("pointerleave", () => say(null));
+}
+
+export function nameBar(edges, bar, unit) {
+  if (bar === 0) return `below ${metric(unit, edges[1])}`;
+  return bar === edges.length - 2 ? `${metric(unit, edges[bar])} and more` : `${metric(unit, edges[bar])} to ${metric(unit, edges[bar + 1])}`;
 }
 
 export { colour };

@@ -1,10 +1,10 @@
 // "Is it luck?": random markets as they are swept, and what they say.
 
 import { count, duration, metric } from "./format.js";
-import { colour, drawHistogram } from "./histogram.js";
+import { colour, drawHistogram, listenToBars, nameBar } from "./histogram.js";
 
 export class Luck {
-  constructor(section, onStop) {
+  constructor(section, onHover, onStop) {
     this.section = section;
     this.canvas = section.querySelector("canvas");
     this.shown = null;
@@ -12,6 +12,10 @@ export class Luck {
       onStop();
       if (this.shown?.done ?? true) section.hidden = true;
       else this.stop("stopped");
+    });
+    listenToBars(this.canvas, onHover, (bar) => {
+      const { edges, nulls, unit } = this.shown;
+      return `best ${nameBar(edges, bar, unit)}: ${nulls.map(({ counts, name }) => `${counts[bar]} with ${name}`).join(", ")}`;
     });
     new ResizeObserver(() => this.draw()).observe(this.canvas.parentElement);
   }

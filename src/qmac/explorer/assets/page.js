@@ -4,8 +4,8 @@ import * as address from "./address.js";
 import { connect } from "./connection.js";
 import { Controls } from "./controls.js";
 import { Curves } from "./curves.js";
-import { count, duration, metric, short, toDay, words } from "./format.js";
-import { colour, drawHistogram } from "./histogram.js";
+import { count, duration, metric, short, toDate, toDay } from "./format.js";
+import { colour, drawHistogram, listenToBars, nameBar } from "./histogram.js";
 import { Luck } from "./luck.js";
 import { Maps, drawRamp } from "./maps.js";
 
@@ -33,7 +33,8 @@ globalThis.explored = {
 
 const maps = new Maps(find("grid"), takeCell, showTip);
 const curves = new Curves(find("equity"), find("drawdown"), (edge) => change({ ...state.question, edge }));
-const luck = new Luck(find("luck"), () => connection.send({ type: "stop", id: ++number }));
+curves.onCursor = showBar;
+const luck = new Luck(find("luck"), showTip, () => connection.send({ type: "stop", id: ++number }));
 const connection = connect({ hello: begin, frame: take, error: showError, progress: showProgress, saved: showSaved, luck: (message) => luck.take(message, unitOf(frame)), lost: showLost });
 
 function unitOf(shown) {
@@ -89,7 +90,7 @@ function rest() {
   restTimer = setTimeout(() => {
     isExactDue = hello.is_thinned;
     askExact();
-    address.write(state, hello.question);
+    address.write(state, hello.question, hello.stats);
   }, REST);
 }
 
@@ -121,7 +122,7 @@ function show(view = {}) {
   pressStat();
   ask(Boolean(frame?.exact) && hello.is_thinned, view);
   if (!frame?.exact) rest();
-  else address.write(state, hello.question);
+  else address.write(state, hello.question, hello.stats);
 }
 
 function takeCell(cell) {
@@ -164,7 +165,7 @@ function draw(message) {
     find("notice").hidden = find("notice").dataset.kind === "error" ? true : find("notice").hidden;
     setActions(frame.exact);
     askExact();
-    address.write(state, hello.question);
+    address.write(state, hello.question, hello.stats);
   }
   const drawn = performance.now();
   const record = {
@@ -229,7 +230,7 @@ function drawOutcomes() {
   const shares = [`${(100 * positive).toFixed(1)} % above 0`];
   if (better !== null) shares.push(`${(100 * better).toFixed(1)} % beat hold`);
   find("counted").textContent = shares.join(", ");
-  canvas.setAttribute("aria-label", `Histogram of the ${words(frame.objective)} of ${count(frame.scored)} combinations: ${shares.join(", ")}; winner ${metric(unit, winner)}, buy and hold ${metric(unit, hold)}`);
+  canvas.setAttribute("aria-label", `Histogram of the ${short(frame.objective)} of ${count(frame.scored)} combinations: ${shares.join(", ")}; winner ${metric(unit, winner)}, buy and hold ${metric(unit, hold)}`);
 }
 
 function showWinner(isWinner) {
@@ -250,9 +251,15 @@ function showWinner(isWinner) {
   const values = new Map(frame.metrics.map(([name, ...row]) => [name, row]));
   const names = [frame.objective, ...TILES.filter((name) => name !== frame.objective)].slice(0, 5);
   find("tiles").replaceChildren(...names.map((name) => {
-    const { unit } = hello.metrics[name], [value, hold] = values.get(name);
+    const { unit } = hello.metrics[name], [value, hold, after, holdAfter] = values.get(name);
     const tile = make("div", "", name === frame.objective ? "tile objective" : "tile");
-    tile.append(make("span", short(name)), make("b", metric(unit, value)), make("small", name === "total_trades" ? "" : `hold ${metric(unit, hold)}`));
+    const beside = (number) => (name === "total_trades" ? "" : `hold ${metric(unit, number)}`);
+    tile.append(make("span", short(name)), make("b", metric(unit, value)), make("small", beside(hold)));
+    if (after !== undefined) {
+      const then = make("small", `then ${metric(unit, after)}`, "after");
+      if (name === frame.objective) then.append(make("span", `, ${beside(holdAfter)}`));
+      tile.append(then);
+    }
     return tile;
   }));
   showCautions(isWinner);
@@ -289,13 +296,24 @@ function showTable() {
   table.classList.toggle("split", isSplit);
   table.tBodies[0].replaceChildren(...rows.map(([name, ...values]) => {
     const line = make("tr"), { unit, words: meaning } = hello.metrics[name];
-    const head = Object.assign(make("th", words(name)), { scope: "row", title: meaning });
+    const head = Object.assign(make("th", short(name)), { scope: "row", title: meaning });
     line.append(head, ...values.map((value) => make("td", metric(unit, value))));
     return line;
   }));
   find("edge-text").textContent = isSplit
     ? `in sample until ${state.question.edge}; the shaded bars chose nothing`
     : "drag the handle at the right edge to the left: bars after it choose nothing";
+}
+
+// of the bar under the pointer
+function showBar(bar) {
+  const { times, equity, hold } = frame.arrays, place = find("at-bar");
+  if (bar === null || bar === undefined) {
+    place.textContent = "";
+    return;
+  }
+  const { drawdown, holdDrawdown } = curves.fallsAt(bar), percent = (fall) => `${(100 * fall).toFixed(1)} %`;
+  place.textContent = `${toDate(Math.floor(times[bar] / 86400))}: ${find("curve-name").textContent} ${equity[bar].toFixed(1)} (${percent(drawdown)}), hold ${hold[bar].toFixed(1)} (${percent(holdDrawdown)})`;
 }
 
 function showTip(text, event, canvas) {
@@ -355,12 +373,12 @@ find("copy").addEventListener("click", async () => {
 find("common").addEventListener("change", (event) => {
   state.common = event.target.checked;
   showScale(maps.draw(state.common));
-  address.write(state, hello.question);
+  address.write(state, hello.question, hello.stats);
 });
 find("log").addEventListener("change", (event) => {
   state.log = event.target.checked;
   curves.draw(state.log);
-  address.write(state, hello.question);
+  address.write(state, hello.question, hello.stats);
 });
 
 function isDark() {
@@ -387,6 +405,10 @@ addEventListener("hashchange", () => {
   controls.write(state.question);
   show();
   rest();
+});
+listenToBars(document.querySelector("#histogram canvas"), showTip, (bar) => {
+  const { edges, counts } = frame.arrays, share = 100 * counts[bar] / frame.scored;
+  return `${short(frame.objective)} ${nameBar(edges, bar, unitOf(frame))}: ${count(counts[bar])} combinations, ${share.toFixed(2)} %`;
 });
 drawRamp(find("ramp"));
 setInterval(showWaiting, 250);
