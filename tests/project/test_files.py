@@ -79,7 +79,6 @@ ALLOWED = {
     "runtime/resources/probes.py": ("is_dir", "files of the kernel"),
     "runtime/resources/proc_files.py": ("read_bytes", "files of the kernel"),
     "storage/directories.py": ("exists is_dir", "a directory that the user names"),
-    "storage/lock.py": ("os.truncate", "an open file"),
     "storage/ownership.py": ("os.lstat stat", "owners and permissions only"),
     "storage/tables.py": ("np.load open pq.ParquetFile zipfile.ZipFile", "open files"),
     "verification/doctor.py": (

@@ -406,7 +406,7 @@ def test_a_second_driver_is_refused_and_a_dead_one_is_not_waited_for(directory):
         holder.wait()
         holder.stdout.close()
     with Stopwatch() as watch, directory.locked():
-        assert (directory.path / "lock").read_text().startswith(f"process {os.getpid()} on ")
+        assert (directory.path / "lock").read_text().startswith(f" process {os.getpid()} on ")
         again = RunDirectory.open(directory.path)
         with pytest.raises(ResultError, match="is being run"), again.locked():  # this process too
             pass

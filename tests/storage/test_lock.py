@@ -67,12 +67,12 @@ def test_a_lock_ends_with_its_process(file, holder):
     with hold_lock(file, file.parent) as descriptor:
         write_holder(descriptor, "more\n")
         first, second = file.read_text().splitlines()
-    assert first.startswith(f"process {os.getpid()} on ") and second == "more"
+    assert first.startswith(f" process {os.getpid()} on ") and second == "more"
 
 
 @pytest.mark.parametrize(
     ("content", "shown"),
-    [(b"", "another process"), (b"\x1b[2J\xff\nsecond", "?[2J?"), (b"x" * 999, "x" * 100)],
+    [(b"", "another process"), (b" \x1b[2J\xff\nsecond", "?[2J?"), (b"x" * 999, "x" * 100)],
 )
 def test_a_holder_may_have_written_anything(file, content, shown):
     file.write_bytes(content)
@@ -85,10 +85,20 @@ def test_a_holder_may_have_written_anything(file, content, shown):
     assert f"run by {shown}. Wait" in str(raised.value).replace("\ufffd", "?")
 
 
-def test_where_there_are_no_locks_nothing_is_refused(file, monkeypatch):
+def test_where_fcntl_is_missing_locks_are_those_of_filelock(file, monkeypatch):
+    pytest.importorskip("filelock")
     monkeypatch.setattr(lock, "fcntl", None)
-    with hold_lock(file, file.parent), hold_lock(file, file.parent):
-        assert is_held(file) is None
+    with hold_lock(file, Path("run")) as descriptor:
+        write_holder(descriptor)
+        assert is_held(file) is True
+        message = f"^run is being run by process {os.getpid()} on "
+        with pytest.raises(ResultError, match=message), hold_lock(file, Path("run")):
+            pass
+        with wait_for_lock(file, 0) as is_free:
+            assert not is_free
+    assert is_held(file) is False
+    with wait_for_lock(file, 0) as is_free:
+        assert is_free
 
 
 def test_a_file_system_without_locks_refuses_nothing(file, monkeypatch):
@@ -107,9 +117,3 @@ def test_a_lock_is_waited_for(file, holder):
     with wait_for_lock(file, 30) as is_free:
         assert is_free and is_held(file)
     assert is_held(file) is False
-
-
-def test_a_lock_is_free_where_the_system_has_none(file, monkeypatch):
-    monkeypatch.setattr(lock, "fcntl", None)
-    with wait_for_lock(file, 0) as is_free:
-        assert is_free

@@ -121,8 +121,9 @@ def _open(path: Path) -> int:
     if path.is_dir():
         raise PricesError(f"{path} is a directory. Name one CSV or Parquet file in it.")
     _check_kind(path, path.stat())
-    # opening does not wait: the name may stand for a pipe by now
-    return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    # opening does not wait: the name may stand for a pipe by now; and Windows changes line breaks
+    # of what is not binary
+    return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
 
 
 class Content:
@@ -246,7 +247,8 @@ def _wait_for_content(pipe: io.FileIO, path: Path) -> io.RawIOBase:
         if time.monotonic() > until:
             raise PricesError(f"{path} is a pipe without content that nothing writes to. {USE}")
         time.sleep(0.01)
-    os.set_blocking(pipe.fileno(), True)
+    if hasattr(os, "set_blocking"):  # Windows opens no pipe without waiting
+        os.set_blocking(pipe.fileno(), True)
     return _Joined(first or b"", pipe)
 
 

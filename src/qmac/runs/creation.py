@@ -15,7 +15,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from qmac.storage.files import (
     look_up,
     make_directories,
     make_directory,
+    read_at,
     remove_directory,
     remove_file,
     sync,
@@ -102,8 +103,8 @@ def create(path: Path, run: NewRun) -> tuple[Path, RunHeader]:
     path = check_writable(path, start=STARTING)
     is_new = make_directories(path)
     try:
-        with hold_lock(path / STARTING, path) as descriptor:
-            return path, _create_held(path, descriptor, run)
+        with ExitStack() as closed, hold_lock(path / STARTING, path) as descriptor:
+            return path, _create_held(path, descriptor, run, closed)
     except BaseException:
         if is_new:
             with suppress(OSError):  # another process may have written into it
@@ -111,8 +112,8 @@ def create(path: Path, run: NewRun) -> tuple[Path, RunHeader]:
         raise
 
 
-def _create_held(path: Path, descriptor: int, run: NewRun) -> RunHeader:
-    """Create a run while the starting file is held."""
+def _create_held(path: Path, descriptor: int, run: NewRun, closed: ExitStack) -> RunHeader:
+    """Create a run while the starting file is held; ``closed`` ends after that."""
     another = ResultError(
         f"{path} was taken by another process just now. Look at it: qmac watch {shell_quote(path)}"
     )
@@ -126,9 +127,16 @@ def _create_held(path: Path, descriptor: int, run: NewRun) -> RunHeader:
         check_empty(path, but=STARTING)
         return _write_or_remove(path, descriptor, run)
     finally:
-        # Windows lets no process remove an open file; beside a header it means nothing
-        with suppress(OSError):
+        try:
             remove_file(path / STARTING)
+        except OSError:  # Windows lets no process remove an open file
+            closed.callback(_remove_starting, path)
+
+
+def _remove_starting(path: Path) -> None:
+    """Remove the starting file, unless another process has it open; it means nothing any more."""
+    with suppress(OSError):
+        remove_file(path / STARTING)
 
 
 def _is_named(descriptor: int, file: Path) -> bool:
@@ -213,7 +221,7 @@ def _read_abandoned(descriptor: int, path: Path) -> list[str]:
     ResultError
         If no process of qmac has written the file.
     """
-    text = os.pread(descriptor, min(os.fstat(descriptor).st_size, HEADER_BYTES), 0)
+    text = read_at(descriptor, min(os.fstat(descriptor).st_size, HEADER_BYTES), 0)
     if not text:
         return []
     try:

@@ -21,7 +21,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from qmac.errors import ResultError, warn
 from qmac.runs.header import describe_changes
 from qmac.storage.atomic import write_whole
-from qmac.storage.files import look_up, make_directories, open_to_change, read_bytes
+from qmac.storage.files import look_up, make_directories, open_to_change, read_at, read_bytes
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.refusals import describe_damage, describe_refusal
 
@@ -187,7 +187,7 @@ class RecordFile(Generic[T]):
             write_whole(self.path, [json.dumps(header).encode() + b"\n"])
         descriptor = open_to_change(self.path)
         size = os.lseek(descriptor, 0, os.SEEK_END)
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        if size and read_at(descriptor, 1, size - 1) != b"\n":
             os.write(descriptor, b"\n")
         self._synced = time.monotonic()
         return descriptor

@@ -8,6 +8,8 @@ import re
 import tempfile
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from qmac.errors import ResultError
 from qmac.storage.files import (
     expand_home,
@@ -82,15 +84,13 @@ def find_cache_directory(variable: str, name: str = "") -> Path:
     configured = os.environ.get(variable)
     if configured:
         return expand_home(configured).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    if base:
-        place = expand_home(base) / "qmac"
+    try:
+        Path.home()
+    except RuntimeError:  # a user without a home
+        user = getattr(os, "getuid", int)()
+        place = Path(tempfile.gettempdir(), f"qmac-{user}")
     else:
-        try:
-            place = Path.home() / ".cache" / "qmac"
-        except RuntimeError:  # a user without a home
-            user = getattr(os, "getuid", int)()
-            place = Path(tempfile.gettempdir(), f"qmac-{user}")
+        place = expand_home(user_cache_path("qmac", appauthor=False))
     return (place / name).absolute()
 
 

@@ -408,6 +408,32 @@ def read_bytes(path: Path, most: float = HEADER_BYTES) -> bytes:
         return file.read(os.fstat(file.fileno()).st_size)
 
 
+def read_at(descriptor: int, size: int, offset: int) -> bytes:
+    """Read a part of an open file, and leave its position behind that part.
+
+    Parameters
+    ----------
+    descriptor : int
+        An open file.
+    size : int
+        Most bytes.
+    offset : int
+        First of them.
+
+    Returns
+    -------
+    bytes
+        Fewer where the file ends before.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    os.lseek(descriptor, offset, os.SEEK_SET)  # Windows has no pread
+    return os.read(descriptor, size)
+
+
 def open_to_change(path: Path) -> int:
     """Open a regular file, which is created if there is none, for reading and writing.
 

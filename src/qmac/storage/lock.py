@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from qmac.errors import ResultError, printable, shell_quote
-from qmac.storage.files import open_file, open_to_change
+from qmac.storage.files import open_file, open_to_change, read_at
 
 try:
     import fcntl
-except ImportError:  # Windows: a second process in a directory is not refused
+except ImportError:  # Windows, where filelock takes 10 ms to import; fcntl takes none
     fcntl = None  # type: ignore[assignment]
 LOCK = "lock"
 """Name of the file in a run's directory."""
+HOLDER_OFFSET = 1
+"""Where the line that says who holds a lock begins: Windows lets nobody read a byte that is locked,
+and the first one is."""
 HOLDER_BYTES = 100
-"""Most that is read of the line that says who holds a lock."""
+"""Most that is read of that line."""
 POLL_SECONDS = 0.05
 
 
@@ -70,17 +74,17 @@ def wait_for_lock(file: Path, most_seconds: float) -> Iterator[bool]:
     descriptor = open_to_change(file)
     until = time.monotonic() + most_seconds
     try:
-        is_free = _try_lock(descriptor)
+        is_free = try_lock(descriptor)
         while not is_free and time.monotonic() < until:
             time.sleep(POLL_SECONDS)
-            is_free = _try_lock(descriptor)
+            is_free = try_lock(descriptor)
         yield is_free
     finally:
         os.close(descriptor)
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    if not _try_lock(descriptor):
+    if not try_lock(descriptor):
         holder = _read_holder(descriptor)
         raise ResultError(
             f"{path} is being run by {holder}. Wait for it, or watch it: qmac watch "
@@ -88,11 +92,22 @@ def _lock(descriptor: int, path: Path) -> None:
         )
 
 
-def _try_lock(descriptor: int) -> bool:
-    """Take a lock, if no other process holds it; systems without locks have it free."""
-    if fcntl is None:
-        return True
+def try_lock(descriptor: int) -> bool:
+    """Take a lock, if no other process holds it; it ends when the descriptor is closed.
+
+    Parameters
+    ----------
+    descriptor : int
+        An open file.
+
+    Returns
+    -------
+    bool
+        False if another descriptor holds it; True too on a file system without locks.
+    """
     try:
+        if fcntl is None:
+            return _lock_first_byte(descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
@@ -101,9 +116,16 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
+def _lock_first_byte(descriptor: int) -> bool:
+    """Take a lock as Windows has them."""
+    from filelock import lock_descriptor
+
+    return lock_descriptor(descriptor, blocking=False)
+
+
 def _read_holder(descriptor: int) -> str:
     """Return who holds the lock; the file may hold anything."""
-    content = os.pread(descriptor, HOLDER_BYTES, 0).decode(errors="replace")
+    content = read_at(descriptor, HOLDER_BYTES, HOLDER_OFFSET).decode(errors="replace")
     first_line = content.partition("\n")[0]
     return printable(first_line).strip() or "another process"
 
@@ -118,9 +140,10 @@ def write_holder(descriptor: int, more: str = "") -> None:
     more : str
         Further lines.
     """
-    host = os.uname().nodename if hasattr(os, "uname") else "?"
-    os.truncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()} on {host}\n{more}".encode(), 0)
+    text = f"{' ' * HOLDER_OFFSET}process {os.getpid()} on {platform.node()}\n{more}"
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, text.encode())
 
 
 def is_held(lock: Path) -> bool | None:
@@ -137,10 +160,8 @@ def is_held(lock: Path) -> bool | None:
     Returns
     -------
     bool or None
-        None where it cannot be known: no such file, or a system without locks.
+        None where it cannot be known: no such file, or a file system without locks.
     """
-    if fcntl is None:
-        return None
     try:
         with open_file(lock) as file:
             return _is_locked(file.fileno())
@@ -151,9 +172,21 @@ def is_held(lock: Path) -> bool | None:
 def _is_locked(descriptor: int) -> bool | None:
     """Try a lock, for a moment."""
     try:
+        if fcntl is None:
+            return _is_first_byte_locked(descriptor)
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:  # a file system without locks
         return None
+    return False
+
+
+def _is_first_byte_locked(descriptor: int) -> bool:
+    """Try a lock of Windows; others who look at that moment hold it too, and let it go at once."""
+    until = time.monotonic() + POLL_SECONDS
+    while not _lock_first_byte(descriptor):
+        if time.monotonic() >= until:
+            return True
+        time.sleep(POLL_SECONDS / 5)
     return False
