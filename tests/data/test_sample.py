@@ -1,5 +1,8 @@
 """The bundled prices."""
 
+from qmac.data.sample import CHECKSUM, NAME
+from qmac.runs.header import prices_checksum
+
 
 def test_sample(sample):
     assert len(sample) == 5031
@@ -13,3 +16,7 @@ def test_every_bar_is_a_business_day(sample):
     assert sample.periods_per_year == 252
     assert (sample.column("High") >= sample.close).all()
     assert (sample.column("Low") <= sample.close).all()
+
+
+def test_a_run_knows_the_sample_by_its_checksum(sample):
+    assert (sample.name, prices_checksum(sample)) == (NAME, CHECKSUM)

@@ -14,7 +14,7 @@ import qmac
 from qmac.errors import OptionError, SymbolError
 from qmac.jobs.job import Job
 from qmac.robustness.folds import Layout
-from qmac.robustness.forwards import Forwards, plan_each, walk_forward_many
+from qmac.robustness.forwards import Forwards, plan_each, read_walk, walk_forward_many
 from qmac.strategy.request import check_request
 
 GRID = qmac.Grid(windows=(2, 3, 5, 8, 13))
@@ -99,6 +99,17 @@ def test_a_new_directory_is_a_run_that_is_resumed_after_a_kill(tmp_path):
     assert {name: forward.digest for name, forward in qmac.load(out).items()} == digests
     again = walk_forward_many(prices, GRID, **LENGTHS, out=out)
     assert again["AAA"].elapsed == qmac.load(out)["AAA"].elapsed  # what is stored
+
+
+def test_what_has_no_answer_says_why_as_its_run_did(tmp_path):
+    out = tmp_path / "out"
+    with pytest.warns(UserWarning, match="left out: there is no whole fold"):
+        asked = walk_forward_many(PRICES, GRID, **LENGTHS, out=out)
+    assert read_walk(out).left_out == asked.left_out
+    next((out / "forward").glob("b*/*.json")).unlink()
+    left_out = read_walk(out).left_out
+    assert left_out.pop("b c") == f"b c is not swept yet. Go on with it: qmac resume {out}"
+    assert left_out == asked.left_out
 
 
 def test_nothing_is_written_without_a_whole_fold(tmp_path):

@@ -94,7 +94,8 @@ def test_what_is_swept_is_not_swept_again(tmp_path, answer, monkeypatch):
     assert result.tries(out=path).digest == answer.digest and len(swept) == 25
     more = result.tries(30, out=path)
     assert len(swept) == 30 and more.values[:25].tolist() == answer.values.tolist()
-    assert result.tries(5, seed=2, out=path).seed == 2  # another seed, another file
+    with pytest.warns(UserWarning, match="it counts 30 random markets, and this answer 5"):
+        assert result.tries(5, seed=2, out=path).seed == 2  # another seed, another file
     assert result.tries(30, out=path).digest == more.digest and len(swept) == 35
 
 
@@ -158,3 +159,24 @@ def test_constraints_that_nothing_passes(result, monkeypatch):
     monkeypatch.setattr(ResampleSweep, "compute_score", score_some)
     with pytest.raises(ResultError, match="in 3 of 5 random markets no combination passed"):
         tries(result, 5)
+
+
+def test_memory_that_is_too_small_is_refused_before_anything_is_written(tmp_path):
+    path = tmp_path / "run"
+    result = qmac.optimize(PRICES, GRID, objective=SHARPE, top=3, out=path)
+    before = read_tree(path)
+    limits = qmac.Limits(memory="2MiB")
+    for ask in (result.tries, result.luck):
+        with pytest.raises(OptionError, match="memory"):
+            ask(out=path, limits=limits)
+        assert read_tree(path) == before
+    with pytest.raises(OptionError, match="memory"):
+        result.luck(out=tmp_path / "new", limits=limits)
+    assert not (tmp_path / "new").exists()
+    whole = result.tries(6, out=path)
+    with pytest.warns(UserWarning, match="stays as it is"):  # all of them are swept
+        assert result.tries(5, out=path, limits=limits).values.tolist() == whole.values[:5].tolist()
+
+
+def read_tree(path):
+    return {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}

@@ -1,5 +1,7 @@
 """The number of tries in a run directory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.series import frame, series
@@ -14,7 +16,7 @@ from qmac.robustness.tries_store import (
     find_file,
     read_same,
     read_task_tries,
-    write_tries,
+    store_tries,
 )
 from qmac.runs.directory import RunDirectory
 from qmac.runs.tasks import Task
@@ -44,7 +46,7 @@ def test_it_is_written_beside_luck(run):
     assert read_same(file, question) is None
     directory = RunDirectory.open(path)
     assert read_task_tries(directory, SPY) is None
-    write_tries(build(question), file)
+    store_tries(build(question), file, identity)
     assert read_same(file, question).digest == build(question).digest
     assert read_same(file, "0123") is None
     assert read_task_tries(directory, SPY).digest == build(question).digest
@@ -53,7 +55,7 @@ def test_it_is_written_beside_luck(run):
 def test_files_of_other_questions_or_damaged_are_refused(run):
     path, identity = run
     file = find_file(path, identity)
-    write_tries(build("0123"), file)
+    store_tries(build("0123"), file, identity)
     directory = RunDirectory.open(path)
     with pytest.raises(ResultError, match="another question"):
         read_task_tries(directory, SPY)
@@ -70,3 +72,18 @@ def test_only_the_run_of_a_result_takes_it(run, tmp_path):
     other = qmac.optimize(PRICES.tail(280), GRID, top=1)
     with pytest.raises(ResultError, match="another run: prices is"):
         find_file(path, check_result(other))
+
+
+def test_an_answer_of_fewer_markets_takes_the_place_of_none(run):
+    path, identity = run
+    file = find_file(path, identity)
+    whole = build(compute_question(identity, 1, 5))
+    store_tries(whole, file, identity)
+    values = whole.values[:4]
+    less = replace(whole, values=values, question=compute_question(identity, 1, 4))
+    with pytest.warns(UserWarning, match="stays as it is: it counts 5 random markets"):
+        store_tries(less, file, identity)
+    assert read_task_tries(RunDirectory.open(path), SPY).digest == whole.digest
+    store_tries(build("0123"), file, identity)  # of as many
+    store_tries(less, file, identity)  # that was the answer of another question
+    assert read_task_tries(RunDirectory.open(path), SPY).digest == less.digest

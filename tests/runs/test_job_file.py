@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import qmac
 from qmac.runs import job_file
+from qmac.runs.directory import RunDirectory
 from qmac.runs.job_file import spell_windows
 from qmac.storage.json_text import compute_checksum
 from qmac.strategy.windows import parse_windows
@@ -236,6 +237,21 @@ def test_the_command_line_overrides(job, planned, csv, tmp_path):
     path = job('sample = true\nwindows = "2:6"\n')
     assert list(planned("optimize", path, csv)[0].prices) == ["spy"]
     assert list(planned("optimize", path)[0].prices) == ["sp500"]
+
+
+def test_the_job_of_the_sample_needs_no_file(sample, tmp_path):
+    result = qmac.optimize(sample.tail(300), qmac.Grid(range(2, 7)))
+    assert "sample" not in result.job  # a part of it
+    result = qmac.optimize(sample, qmac.Grid(range(2, 7)), out=tmp_path / "run")
+    run = RunDirectory.open(tmp_path / "run")
+    texts = result.job, job_file.format_run(run.header), job_file.format_run(run.header, run.path)
+    for text in texts:
+        assert "sample = true\n" in text and "prices" not in text.splitlines()[-1]
+        (tmp_path / "job.toml").write_text(text)
+        again = json.loads(inside("optimize", tmp_path / "job.toml", "--json").stdout)
+        assert again["digest"] == result.digest
+    qmac.optimize(sample.tail(300), qmac.Grid(range(2, 7)), out=tmp_path / "other")
+    assert "sample" not in job_file.format_run(RunDirectory.open(tmp_path / "other").header)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from qmac.data.symbols import from_frames
 from qmac.errors import InputError, OptionError, PricesError, ResultError, printable, shell_quote
 from qmac.jobs.job import Job, build_job
 from qmac.jobs.runner import count_threads
+from qmac.jobs.series_leases import LEAVES_OUT
 from qmac.results.reader import FORWARD
 from qmac.robustness.folds import Layout
 from qmac.robustness.forward import Forward, read_forward
@@ -25,6 +26,7 @@ from qmac.robustness.forward_store import TOP, begin_run, read_task_forward
 from qmac.robustness.symbol_answers import Means, SymbolAnswers, answer_each
 from qmac.robustness.walk_forward import Walk
 from qmac.runs.directory import RunDirectory
+from qmac.runs.tasks import Task
 from qmac.runtime.execution.executor import Executor, check_executor
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.monitoring.status import Listener
@@ -348,18 +350,30 @@ def read_walk(directory: Path, symbol: str | None = None) -> Forward | Forwards:
         forward = read_forward(path / FORWARD)
         return forward if symbol is None else SymbolAnswers({forward.name: forward})[symbol]
     run = RunDirectory.open(path)
-    answers, left_out = {}, dict(run.header.left_out)
+    answers, left_out, missing = {}, dict(run.header.left_out), []
     for task in run.tasks:
         forward_of_task = read_task_forward(run, task)
         if forward_of_task is not None:
             answers[task.symbol] = forward_of_task
         elif task.symbol not in left_out:
-            left_out[task.symbol] = f"{task.symbol} has no answer: no whole fold, or not swept yet."
+            missing.append(task)
     if not answers:
         raise ResultError(
             f"{path} holds an unfinished walk-forward. Resume it: qmac resume {shell_quote(path)}"
         )
+    layout = Layout.check(**next(iter(answers.values())).layout)
+    left_out |= {task.symbol: _find_reason(run, task, layout) for task in missing}
     forwards = Forwards(answers, left_out)
     if symbol is not None:
         return forwards[symbol]
     return forwards if len(run.tasks) > 1 else next(iter(answers.values()))
+
+
+def _find_reason(run: RunDirectory, task: Task, layout: Layout) -> str:
+    """Return why a task has no answer, as the command that left it out said it."""
+    try:
+        prices = run.prices(task.symbol)
+        Walk.prepare(prices, run.header.request, layout, run.averages())
+    except LEAVES_OUT as error:
+        return str(error)
+    return f"{task.symbol} is not swept yet. Go on with it: qmac resume {shell_quote(run.path)}"

@@ -260,9 +260,12 @@ class Search:
         store = build_store(place, self.identity, question)
         if isinstance(executor, ClusterExecutor):
             executor.connect()
+        run = ResampleRun(self.identity.task, self.markets, store, limits, executor, progress)
+        search = _Run(self.result, self.plan, run, watch)
+        run.check_memory(search.build_queue())
         with store.opened(progress) as listener:
-            run = ResampleRun(self.identity.task, self.markets, store, limits, executor, listener)
-            return store.store(_Run(self.result, self.plan, run, watch).compute(self.identity))
+            search = dataclasses.replace(search, run=dataclasses.replace(run, listener=listener))
+            return store.store(search.compute(self.identity))
 
 
 def _check_nulls(nulls: Any) -> tuple[str, ...]:
@@ -313,7 +316,7 @@ class _Run:
 
     def compute(self, identity: Identity) -> Luck:
         """Sweep what is left, and return what it says."""
-        queue = self._build_queue()
+        queue = self.build_queue()
         question = compute_checksum(describe_question(identity, self.plan.seed))
 
         def build(degradations: list[dict[str, Any]]) -> Luck:
@@ -345,7 +348,7 @@ class _Run:
             bars=self.run.markets.sweep.series.period.bars,
         )
 
-    def _build_queue(self) -> PartQueue:
+    def build_queue(self) -> PartQueue:
         """Return what is to be swept, without what earlier processes have swept."""
         counters: dict[str, Counter] = {REAL: self._check_real}
         for null in self.plan.nulls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +118,28 @@ class ResampleRun:
     listener: Listener | None
     """Gets a ``Status`` about ten times a second."""
 
+    def check_memory(self, queue: PartQueue) -> None:
+        """Refuse what does not fit into memory, before anything is written.
+
+        Parameters
+        ----------
+        queue : PartQueue
+            What is to be swept.
+
+        Raises
+        ------
+        OptionError
+            If not even one thread fits, whatever other programs free.
+        """
+        if not queue.is_complete:
+            with suppress(Shortage):
+                self._admit_threads(self._build_governor())
+
+    def _build_governor(self) -> Governor:
+        has_workers_here = not isinstance(self.executor, ClusterExecutor)
+        probe = Probe(self.store.directory, children=has_workers_here)
+        return Governor(self.limits, probe, self.executor.threads)
+
     def run(self, queue: PartQueue) -> list[dict[str, Any]]:
         """Sweep what is left in a queue.
 
@@ -137,9 +160,7 @@ class ResampleRun:
         OptionError
             If not even one thread fits into the memory that limits allow.
         """
-        has_workers_here = not isinstance(self.executor, ClusterExecutor)
-        probe = Probe(self.store.directory, children=has_workers_here)
-        governor = Governor(self.limits, probe, self.executor.threads)
+        governor = self._build_governor()
         if not queue.is_complete:
             self._sweep(queue, governor)
         return governor.degradations
@@ -161,14 +182,17 @@ class ResampleRun:
 
     def _admit(self, governor: Governor, patience: Patience) -> int:
         """Return how many threads fit into memory; while other programs hold it, wait."""
-        thread_bytes, threads = self.markets.thread_bytes, self.executor.threads
         while True:
-            reading = governor.read_now()
             try:
-                return admit(self.limits, reading, loading_bytes(), thread_bytes, threads)
+                return self._admit_threads(governor)
             except Shortage as shortage:
                 demand, reason = shortage.demand, str(shortage)
             patience.wait(demand, reason)
+
+    def _admit_threads(self, governor: Governor) -> int:
+        """Return how many threads fit into memory."""
+        reading, threads = governor.read_now(), self.executor.threads
+        return admit(self.limits, reading, loading_bytes(), self.markets.thread_bytes, threads)
 
     def record(self, part: Part, score: float) -> None:
         """Store a score: the listener of the queue.

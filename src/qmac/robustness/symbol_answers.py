@@ -7,15 +7,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from qmac._checks import describe
-from qmac.errors import (
-    OptionError,
-    PricesError,
-    ResultError,
-    SymbolError,
-    WriteError,
-    suggestion,
-    warn,
-)
+from qmac.errors import SymbolError, WriteError, suggestion, warn
+from qmac.jobs.series_leases import LEAVES_OUT
 from qmac.runs.header import HEADER
 from qmac.runs.tasks import Task
 from qmac.runtime.execution.executor import Executor
@@ -26,8 +19,6 @@ from qmac.storage.refusals import describe_refusal
 
 SHOWN_SYMBOLS = 5
 """Symbols that a line names."""
-LEAVES_OUT = (OptionError, PricesError, ResultError)
-"""Errors that concern one symbol."""
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 

@@ -24,7 +24,7 @@ from qmac.robustness.tries_store import (
     compute_question,
     find_file,
     read_same,
-    write_tries,
+    store_tries,
 )
 from qmac.runs.header import Identity
 from qmac.runtime.cluster.driver import ClusterExecutor
@@ -216,17 +216,23 @@ class TriesSearch:
         store = build_store(place, self.identity, self.seed)
         if isinstance(executor, ClusterExecutor):
             executor.connect()
+        run = ResampleRun(self.identity.task, self.markets, store, limits, executor, progress)
+        run.check_memory(self._build_queue(run))
         with store.opened(progress) as listener:
-            run = ResampleRun(self.identity.task, self.markets, store, limits, executor, listener)
+            run = dataclasses.replace(run, listener=listener)
             answer = self._compute(run, question)
             if file is not None:
-                write_tries(answer, file)
+                store_tries(answer, file, self.identity)
         return answer
 
-    def _compute(self, run: ResampleRun, question: str) -> Tries:
+    def _build_queue(self, run: ResampleRun) -> PartQueue:
+        """Return what is to be swept, without what earlier processes have swept."""
         done = {Part(null, number): score for null, number, score in run.store.read()}
         counters, counts = {DRIFTLESS: _is_enough}, {DRIFTLESS: self.resamples}
-        queue = PartQueue(counters, counts, done, run.record)
+        return PartQueue(counters, counts, done, run.record)
+
+    def _compute(self, run: ResampleRun, question: str) -> Tries:
+        queue = self._build_queue(run)
         degradations = run.run(queue)
         scores = np.array(queue.values[DRIFTLESS])
         unscored = int(np.isneginf(scores).sum())

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from qmac.errors import ResultError
+from qmac.errors import ResultError, warn
 from qmac.results.reader import TRIES
 from qmac.robustness.answer_file import write_answer
 from qmac.robustness.luck_store import describe_question, find_task
@@ -137,8 +137,8 @@ def read_same(path: Path, question: str) -> Tries | None:
     return None
 
 
-def write_tries(tries: Tries, path: Path) -> None:
-    """Write an answer into a run directory.
+def store_tries(tries: Tries, path: Path, identity: Identity) -> None:
+    """Write an answer into a run directory, unless it is there, or one of more random markets.
 
     Parameters
     ----------
@@ -146,12 +146,25 @@ def write_tries(tries: Tries, path: Path) -> None:
         The answer.
     path : Path
         What ``find_file`` returned.
+    identity : Identity
+        Request, kernels and prices of the result.
 
     Raises
     ------
     WriteError
         If the system refuses it.
     """
+    with suppress(ResultError):
+        stored = read_tries(path)
+        size = stored.values.size
+        is_sound = stored.question == compute_question(identity, stored.seed, size)
+        if is_sound and size > tries.values.size:
+            warn(
+                f"{path} stays as it is: it counts {size} random markets, and this answer "
+                f"{tries.values.size}.",
+                stacklevel=2,
+            )
+            return
     try:
         make_directories(path.parent)
     except OSError as error:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from qmac._checks import check_path, describe
+from qmac.data import sample
 from qmac.data.sources.names import is_source_name
 from qmac.errors import OptionError, printable, shell_quote, suggestion
 from qmac.runs.creation import prices_file
@@ -44,6 +45,8 @@ DEEP_KEY = re.compile(
     r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){10}""", re.ASCII
 )
 """A key of more parts than any of ours; the memory that Python takes grows by their square."""
+SAMPLE = "sample = true"
+"""The line of a job whose prices are bundled: no file of them is needed."""
 SHORTEST_RANGE = 3
 """Fewer windows are a list."""
 
@@ -79,16 +82,24 @@ def format_run(header: RunHeader, directory: Path | None = None) -> str:
         head.append(
             "# It wrote every score, which needs a directory: --save-grid " + header.save_grid
         )
-    table = ["", "[prices]"]
-    for symbol in header.prices:
-        file = prices_file(root, symbol).as_posix()
-        table.append(f"{_quote(symbol)} = {_quote(file)}")
+    if _is_sample({symbol: entry.sha256 for symbol, entry in header.prices.items()}):
+        prices = [SAMPLE]
+    else:
+        prices = ["", "[prices]"]
+        for symbol in header.prices:
+            file = prices_file(root, symbol).as_posix()
+            prices.append(f"{_quote(symbol)} = {_quote(file)}")
     has_own = header.fingerprint.has_own_averages
     request = format_request(header.request, has_own_averages=has_own)
     if header.folds is not None:  # qmac walk-forward has no such option
         request = [line for line in request if not line.startswith("top = ")]
     folds = [f"{name} = {_format(value)}" for name, value in (header.folds or {}).items() if value]
-    return "\n".join([*head, *request, *folds, *table, ""])
+    return "\n".join([*head, *request, *folds, *prices, ""])
+
+
+def _is_sample(checksums: Mapping[str, str | None]) -> bool:
+    """Return whether checksums of prices by symbol are that of the bundled ones alone."""
+    return checksums == {sample.NAME: sample.CHECKSUM}
 
 
 def write(directory: Path, header: RunHeader) -> None:
@@ -121,15 +132,16 @@ def format_result(request: Request, prices: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        TOML without prices.
+        TOML without prices, but for the bundled ones.
     """
     first, last = prices["first"][:10], prices["last"][:10]
     bars = f"{prices['name']}, {prices['bars']:,} bars, {first} to {last}"
-    head = [
-        f"# Repeats a result, on the same prices: {printable(bars)}",
-        "# Name their file: qmac optimize job.toml PRICES, or",
-        '# prices = ["prices.csv"]',
-    ]
+    head = [f"# Repeats a result, on the same prices: {printable(bars)}"]
+    if _is_sample({prices["name"]: prices.get("sha256")}):
+        head.append(SAMPLE)
+    else:
+        head.append("# Name their file: qmac optimize job.toml PRICES, or")
+        head.append('# prices = ["prices.csv"]')
     has_own = prices["averages"] == OWN_AVERAGES
     return "\n".join([*head, *format_request(request, has_own_averages=has_own), ""])
 

@@ -278,6 +278,24 @@ def build_fitted_table(
     return table
 
 
+def show_fitted_table(
+    columns: Sequence[Column], least: int, console: Console, *, left: int = 0, gap: int = 3
+) -> None:
+    """Print a table of as many columns as fit into the terminal, and the names of the others.
+
+    Parameters
+    ----------
+    columns, least, console, left, gap : object
+        See ``build_fitted_table``.
+    """
+    console.print(build_fitted_table(columns, least, console, left=left, gap=gap))
+    hidden = [
+        column.heading for column in columns[_count_fitting(columns, least, console.width, gap) :]
+    ]
+    if hidden:
+        show_line(f"too narrow for: {', '.join(hidden)}", console, "dim")
+
+
 def _count_fitting(columns: Sequence[Column], least: int, width: int, gap: int) -> int:
     """Return how many of the first columns are together no wider than ``width``."""
     needed = 2 - gap

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from qmac.errors import printable
 from qmac.report.sections.walk_forward import ForwardSummary, summarize_forward
-from qmac.report.terminal.result import Column, build_fitted_table, show_line
+from qmac.report.terminal.result import Column, show_fitted_table, show_line
 from qmac.robustness.forward import Forward
 from qmac.robustness.forwards import Forwards
 from qmac.runtime.monitoring.status import shorten
@@ -32,13 +32,13 @@ def show_forward(forward: Forward, console: Console) -> None:
     """
     summary = summarize_forward(forward)
     show_line(printable(summary.headline), console)
-    console.print(build_fitted_table(_list_folds(summary), 2, console, left=2, gap=2))
+    show_fitted_table(_list_folds(summary), 2, console, left=2, gap=2)
     rows = summary.shown_accounts
     columns = [Column(f"{summary.bars:,} bars of tests", [row.name for row in rows])]
     for metric in ACCOUNT_METRICS:
         cells = [format_value(metric, row.metrics[metric]) for row in rows]
         columns.append(Column(HEADINGS[metric], cells))
-    console.print(build_fitted_table(columns, 2, console, left=1, gap=2))
+    show_fitted_table(columns, 2, console, left=1, gap=2)
     for sentence in summary.sentences:
         show_line(printable(sentence), console)
 
@@ -105,7 +105,7 @@ def show_forwards(forwards: Forwards, console: Console) -> None:
         Column("max dd", [format_value("max_drawdown", row["max_drawdown"]) for row in rows]),
         Column("first kept", [format_value("total_return", row["first"]) for row in rows]),
     ]
-    console.print(build_fitted_table(columns, 3, console, left=1, gap=2))
+    show_fitted_table(columns, 3, console, left=1, gap=2)
     for sentence in forwards.sentences:
         show_line(printable(sentence), console)
     for reason in forwards.left_out.values():
