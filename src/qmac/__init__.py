@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from qmac.data.sources.fetching import fetch
     from qmac.engine.backtest.backtest import Backtest, backtest
     from qmac.engine.backtest.batch import evaluate
+    from qmac.engine.backtest.signal import Signal
     from qmac.errors import InputError, QmacError
     from qmac.jobs.session import Cancellation, Session
     from qmac.results.collection import Results
@@ -61,6 +62,7 @@ __all__ = [
     "Results",
     "Rules",
     "Session",
+    "Signal",
     "__version__",
     "backtest",
     "evaluate",
@@ -89,6 +91,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Results": "results.collection",
     "Rules": "strategy.rules",
     "Session": "jobs.session",
+    "Signal": "engine.backtest.signal",
     "backtest": "engine.backtest.backtest",
     "evaluate": "engine.backtest.batch",
     "fetch": "data.sources.fetching",

@@ -60,7 +60,7 @@ ALIASES = {
     "text": ["time zone"],
 }
 """How else messages name an argument."""
-BUILT_BY_FUNCTIONS = {"Result", "Backtest"}
+BUILT_BY_FUNCTIONS = {"Result", "Backtest", "Signal"}
 """Their constructors are no interface: no page describes them."""
 OF_EXECUTORS = {
     f"RayExecutor.{name}" for name in ("nodes", "close", "connect", "map", "run", "run_parts")
@@ -284,6 +284,7 @@ def rows(context):
             },
             {"rules": RULES, "averages": OPTIONAL},
         ),
+        "Signal.to_dict": Row(qmac.backtest(prices, COMBINATION).signal.to_dict, dict, {}),
         "Backtest.plot": Row(qmac.backtest(prices, COMBINATION).plot, dict, {}),
         "optimize": Row(
             qmac.optimize,
@@ -384,6 +385,11 @@ def rows(context):
             result.neighbourhood,
             lambda: {"combination": None, "radius": 1},
             {"combination": OPTIONAL, "radius": COUNT_OR_ZERO},
+        ),
+        "Result.signal": Row(
+            result.signal,
+            lambda: {"combination": None, "prices": None},
+            {"combination": OPTIONAL, "prices": OPTIONAL},
         ),
         "Result.ranked": Row(
             result.ranked, lambda: {"by": "objective", "radius": 2}, {"radius": COUNT_OR_ZERO}

@@ -17,6 +17,7 @@ from qmac._checks import check_choice, check_count, check_path
 from qmac._fields import Deferred, protected
 from qmac.data.prices import Prices
 from qmac.engine.backtest.batch import evaluate
+from qmac.engine.backtest.signal import Signal
 from qmac.engine.dataset.period import build_period
 from qmac.engine.dataset.series import Series
 from qmac.engine.dataset.signals import check_averages
@@ -24,6 +25,7 @@ from qmac.engine.neighbourhood import neighbours
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
 from qmac.errors import InputError, ResultError, printable
+from qmac.results.signals import find_later_signal
 from qmac.results.writer import Contents, build_arrays, build_header, write_result
 from qmac.runs import job_file
 from qmac.runs.header import Fingerprint
@@ -31,7 +33,7 @@ from qmac.runs.score_store import ScoreGrid
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.limits import Limits
-from qmac.strategy.grid import ROLES, Combination, Grid
+from qmac.strategy.grid import ROLES, Combination, Grid, check_combination
 from qmac.strategy.request import Request
 from qmac.strategy.rules import Rules
 
@@ -282,6 +284,63 @@ class Result:
             )
         series = self.series.prepare(self.grid.windows, self.replay_rules)
         return neighbours.evaluate_around(series, self.grid, combination, radius)
+
+    def signal(
+        self,
+        combination: Sequence[int] | None = None,
+        prices: Prices | pd.DataFrame | pd.Series | None = None,
+    ) -> Signal:
+        """Return what a combination says at the last bar, and what the next one would change.
+
+        ``rules.end`` is left out: a signal is of the last bar there is.
+
+        Parameters
+        ----------
+        combination : sequence of int, optional
+            Four windows; the best combination by default.
+        prices : Prices, pd.DataFrame or pd.Series, optional
+            The same prices with the bars since; those that were swept by default.
+
+        Returns
+        -------
+        Signal
+            Long or flat, and the closes of the next bar that buy or sell (docs/signal.md).
+
+        Raises
+        ------
+        GridError
+            If the combination is invalid.
+        PricesError
+            If the prices are invalid or too few.
+        ResultError
+            If nothing was scored, or there are no prices, or averages of your own end before
+            other prices do.
+
+        Examples
+        --------
+        >>> import qmac
+        >>> result = qmac.optimize(qmac.sample_prices(), qmac.Grid(windows=range(10, 101, 10)))
+        >>> signal = result.signal()
+        >>> signal.position, str(signal.since)[:10], signal.bars
+        ('flat', '2018-11-15', 30)
+        """
+        combination = self.best if combination is None else check_combination(combination)
+        if combination is None:
+            raise ResultError(
+                "no combination was scored, so there is no best. "
+                "Name one, such as (10, 50, 20, 100)."
+            )
+        before = None if prices is None or self.source is None else self.series.prices
+        if prices is None:
+            series = self.series
+        elif self.prices["averages"] == "own":
+            raise ResultError(
+                f"{self.prices['name']} was swept on averages of your own, which other prices lack."
+                " Use qmac.backtest(prices, combination, rules, averages).signal."
+            )
+        else:
+            series = Series(Prices.of(prices, self.prices["name"]))
+        return find_later_signal(series, combination, self.replay_rules, self.prices, before)
 
     def ranked(self, by: str = "plateau", radius: int = 2) -> pd.DataFrame:
         """Return ``top`` in the order of the median objective over each row's neighbourhood.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from qmac._fields import protected
 from qmac.data.prices import Prices
 from qmac.engine.backtest.batch import distinct_windows, first_row
 from qmac.engine.backtest.inputs import TradeList, build_hold_inputs, build_inputs
+from qmac.engine.backtest.signal import Signal, find_signal
 from qmac.engine.dataset.period import Period
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import Averages
@@ -39,6 +41,13 @@ class Backtest:
     bars: pd.DataFrame
     """What it was computed from, ``(T, ...)`` by date: ``close``, the averages by window (``10``,
     ``50``, ...), and ``hold``, the equity of buying at the first close and holding."""
+    series: PreparedSeries
+    """The prices and rules that were traded."""
+
+    @functools.cached_property
+    def signal(self) -> Signal:
+        """What the last bar says, long or flat, and what would change it at the next one."""
+        return find_signal(self.series, self.combination)
 
     def plot(self) -> Any:
         """Return a figure of the price with averages and trades, the equity curve, the drawdown.
@@ -124,6 +133,7 @@ def backtest(
         equity=equity[period.start :],
         trades=_build_trade_table(index, trades, rules),
         bars=pd.DataFrame(columns, index)[period.start :],
+        series=series,
     )
 
 
