@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -52,8 +53,10 @@ class Prices:
         return len(self.index)
 
     def __getstate__(self) -> dict[str, object]:
-        # views of the frame would be copies of their own, which could be written to
-        return {name: value for name, value in vars(self).items() if name != "_columns"}
+        # views of the frame would be copies of their own, which could be written to; and what has
+        # travelled is summed again
+        derived = ("_columns", "checksum")
+        return {name: value for name, value in vars(self).items() if name not in derived}
 
     @functools.cached_property
     def index(self) -> pd.DatetimeIndex:
@@ -106,6 +109,21 @@ class Prices:
         )
         texts = map(shorten_note, (*notes, *found))
         return tuple(dict.fromkeys(texts))[:MOST_NOTES]
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        """SHA-256 of every date and price; the name does not count.
+
+        It is that of the same series written to Parquet and read again, which knows no whole
+        seconds and one NaN only.
+        """
+        digest = hashlib.sha256(f"{self.index.tz} {list(self.frame.columns)}".encode())
+        microseconds = self.index.as_unit("us").asi8
+        digest.update(microseconds.astype("<i8").tobytes())
+        for values in self._columns.values():
+            little_endian = np.where(np.isnan(values), np.nan, values).astype("<f8")
+            digest.update(little_endian.tobytes())
+        return digest.hexdigest()
 
     def tail(self, bars: int) -> Prices:
         """Return the last bars.

@@ -12,7 +12,9 @@ from qmac.data.description import describe_prices
 from qmac.engine.backtest import batch
 from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.period import code_dtype
+from qmac.engine.dataset.recent_lists import RecentLists
 from qmac.engine.dataset.series import PreparedSeries, Series
+from qmac.engine.neighbourhood.plateau import AS_BARS
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.evaluator import Evaluator
@@ -29,6 +31,9 @@ from qmac.runtime.execution.executor import Executor
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.resources.machine import describe_machine
 from qmac.strategy.grid import Grid
+
+DEFERRED_BARS = 1 << 22
+"""Bars of top rows that a session replays when they are looked at: a hundredth of a second."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ def sweep(
     executor: Executor,
     monitor: SeriesMonitor | None = None,
     fingerprint: Fingerprint | None = None,
+    recent: RecentLists | None = None,
 ) -> Result:
     """Sweep every combination of the grid, on any executor.
 
@@ -111,6 +117,9 @@ def sweep(
         Shows progress, saves snapshots and may end the sweep.
     fingerprint : Fingerprint, optional
         Of the job, if the series is one of a job.
+    recent : RecentLists, optional
+        Of the questions before this one about the same prices and grid; then a few top rows are
+        replayed when they are looked at.
 
     Returns
     -------
@@ -126,13 +135,17 @@ def sweep(
     """
     if monitor is None:
         monitor = NullMonitor(executor.threads)
-    dataset = prepare_dataset(series, grid, spec, executor)
+    dataset = prepare_dataset(series, grid, spec, executor, recent)
     swept = sweep_cells(series, grid, spec, dataset, executor, monitor)
-    return _build_result(swept, fingerprint)
+    return _build_result(swept, fingerprint, may_defer=recent is not None)
 
 
 def prepare_dataset(
-    series: PreparedSeries, grid: Grid, spec: SweepSpec, executor: Executor
+    series: PreparedSeries,
+    grid: Grid,
+    spec: SweepSpec,
+    executor: Executor,
+    recent: RecentLists | None = None,
 ) -> Dataset:
     """Test the kernels of a sweep, and prepare a series for them.
 
@@ -146,6 +159,8 @@ def prepare_dataset(
         What is computed for each combination.
     executor : Executor
         Helps.
+    recent : RecentLists, optional
+        Of the questions before this one about the same prices and grid.
 
     Returns
     -------
@@ -159,7 +174,8 @@ def prepare_dataset(
     """
     if code_dtype(series.period.close.size) is np.uint16:
         self_test(spec)  # longer series have kernels of their own
-    return Dataset.build(series, grid, spec.statistics, executor.map)
+    lists = None if recent is None else recent.build(series, executor.map)
+    return Dataset.build(series, grid, spec.statistics, executor.map, lists)
 
 
 def sweep_cells(
@@ -207,7 +223,9 @@ def sweep_cells(
     return SweptCells(series, grid, spec, executor, evaluator, ledger, monitor, degradations)
 
 
-def _build_result(swept: SweptCells, fingerprint: Fingerprint | None) -> Result:
+def _build_result(
+    swept: SweptCells, fingerprint: Fingerprint | None, *, may_defer: bool = False
+) -> Result:
     """Build the result of a sweep that has ended; its tally is used up."""
     series, grid, spec, ledger = swept.series, swept.grid, swept.spec, swept.ledger
     elapsed = swept.monitor.seconds
@@ -218,16 +236,8 @@ def _build_result(swept: SweptCells, fingerprint: Fingerprint | None) -> Result:
     distribution = swept.build_distribution(cells)
     units, mapped = swept.evaluator.units, swept.executor.map
     maps = Maps.from_cells(spec.objective, cells, grid, units, mapped)
-    top = replay_top(
-        series,
-        grid,
-        swept.evaluator,
-        ranked,
-        swept.executor.map,
-        functools.partial(swept.monitor.finishing, ledger),
-    )
     return Result(
-        top=Columns(top),  # type: ignore[arg-type]
+        top=_build_top(swept, ranked, may_defer=may_defer),  # type: ignore[arg-type]
         top_scores=ranked[0] * spec.objective.sign + 0.0,  # no minus zero
         distribution=distribution,
         maps=maps,
@@ -252,6 +262,19 @@ def _build_result(swept: SweptCells, fingerprint: Fingerprint | None) -> Result:
         source=functools.partial(Series.from_rows, series.prices, series.averages, grid.windows),
         fingerprint=fingerprint,
     )
+
+
+def _build_top(
+    swept: SweptCells, ranked: tuple[np.ndarray, np.ndarray], *, may_defer: bool
+) -> Columns:
+    """Return the top rows; a few that may be deferred are replayed when they are looked at."""
+    series, grid, evaluator = swept.series, swept.grid, swept.evaluator
+    indices = ranked[1]
+    if may_defer and 0 < indices.size * (evaluator.dataset.bars + AS_BARS) <= DEFERRED_BARS:
+        replay = functools.partial(replay_top, series, grid, evaluator, ranked)
+        return Columns(replay, grid.combinations_at(indices))
+    show_share = functools.partial(swept.monitor.finishing, swept.ledger)
+    return Columns(replay_top(series, grid, evaluator, ranked, swept.executor.map, show_share))
 
 
 def _check_failed_cells(ledger: Ledger) -> None:

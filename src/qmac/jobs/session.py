@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -13,24 +13,26 @@ import pandas as pd
 from qmac._checks import check_callable, check_instance
 from qmac.data.description import warn_of_prices
 from qmac.data.prices import Prices
-from qmac.data.symbols import Symbols
+from qmac.engine.dataset.recent_lists import RecentLists, build_whole_period
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.errors import OptionError, Stopped
-from qmac.jobs.job import build_job
+from qmac.jobs.job import Job
 from qmac.jobs.monitor import SweepMonitor
 from qmac.jobs.runner import count_threads
 from qmac.jobs.series_sweep import sweep
+from qmac.jobs.waiting import Patience
 from qmac.results.result import Result
 from qmac.runtime.execution.directive import WorkerDirective
+from qmac.runtime.execution.executor import Executor, Value
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
-from qmac.runtime.resources.probes import Probe
+from qmac.runtime.resources.probes import Probe, Reading
 from qmac.strategy.constraints import Constraints
 from qmac.strategy.grid import Grid
-from qmac.strategy.request import check_request
+from qmac.strategy.request import Request, check_request
 from qmac.strategy.rules import Rules
 
 
@@ -96,6 +98,10 @@ class Cancellation:
 class Session:
     """One series and one grid, and what does not change from one question about them to the next.
 
+    Crosses are found again only for another average, and lists of events are built again only for
+    other dates or another fill; threads go on. A hundred top rows are replayed when they are looked
+    at. Memory does not grow with the number of questions.
+
     Answers are those of ``qmac.optimize``, digest for digest. Questions from several threads are
     answered one after the other.
 
@@ -144,6 +150,10 @@ class Session:
         self.limits = Limits.of(limits)
         self.threads = count_threads(self.limits, threads)
         self._executor = ThreadExecutor(self.threads)
+        self._recent = RecentLists(grid)
+        self._probe: Probe | None = None
+        self._reading: Reading | None = None
+        """The last one of the machine, which counts for half a second."""
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -154,8 +164,14 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Free what the session holds; it answers no more."""
+        """Free what the session holds, now or after the question at hand; it answers no more."""
         self._is_closed = True
+        if self._lock.acquire(blocking=False):
+            try:
+                self._recent = RecentLists(self.grid)
+                self._executor.close()
+            finally:
+                self._lock.release()
 
     def optimize(  # noqa: PLR0913 - the arguments of qmac.optimize
         self,
@@ -208,20 +224,91 @@ class Session:
         request = check_request(
             self.grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
         )
-        job = build_job(Symbols({self.prices.name: self.prices}, {}), request, strict=True)
-        with self._lock:
-            if self._is_closed:
-                raise OptionError("the session is closed. Make another one: qmac.Session(...).")
-            cancellation.check()
-            series = job.prepare(self.prices)
-            spec = job.build_spec(series)
-            governor = Governor(self.limits, Probe(None), self.threads)
-            (task,) = job.tasks
-            watch = SweepMonitor(task, spec.objective, self.grid.size, governor, progress)
-            monitor = CancellableMonitor(watch, cancellation)
-            with watch.admitted(series, self.grid, spec):
-                result = sweep(series, self.grid, spec, self._executor, monitor)
-        return replace(result, fingerprint=job.fingerprint)
+        try:
+            with self._lock:
+                return self._answer(request, progress, cancellation)
+        finally:
+            if self._is_closed:  # meanwhile
+                self.close()
+
+    def _answer(
+        self, request: Request, progress: Listener | None, cancellation: Cancellation
+    ) -> Result:
+        """Sweep the grid for a checked question."""
+        if self._is_closed:
+            raise OptionError("the session is closed. Make another one: qmac.Session(...).")
+        cancellation.check()
+        job = Job({self.prices.name: self.prices}, request, strict=True)
+        series = job.prepare(self.prices)
+        spec = job.build_spec(series)
+        governor = self._build_governor()
+        (task,) = job.tasks
+        size = self.grid.size
+        patience = Patience(task.name, size, governor, progress, is_beside=True)
+        watch = SweepMonitor(task, spec.objective, size, governor, progress, patience=patience)
+        monitor = CancellableMonitor(watch, cancellation)
+        executor = CancellableExecutor(self._executor, cancellation)
+        whole = replace(series, period=build_whole_period(series))
+        try:
+            with watch.admitted(whole, self.grid, spec):
+                return sweep(
+                    series, self.grid, spec, executor, monitor, job.fingerprint, self._recent
+                )
+        finally:
+            self._reading = governor.reading
+
+    def _build_governor(self) -> Governor:
+        """Return the governor of a question; a reading of a moment ago is not taken again."""
+        if self._probe is None:
+            self._probe = Probe(None)
+        return Governor(self.limits, self._probe, self.threads, reading=self._reading)
+
+
+class CancellableExecutor:
+    """An executor whose work a cancellation ends, between two items of a map as well.
+
+    Parameters
+    ----------
+    executor : Executor
+        Does the work.
+    cancellation : Cancellation
+        Looked at before each item.
+    """
+
+    def __init__(self, executor: Executor, cancellation: Cancellation) -> None:
+        self._executor = executor
+        self._cancellation = cancellation
+        self.threads = executor.threads
+        self.workers = executor.workers
+        self.run = executor.run  # its monitor ends it
+        self.run_parts = executor.run_parts
+
+    def map(self, function: Callable[[Any], Value], items: Iterable[Any]) -> Iterable[Value]:
+        """Apply a function to each item; see ``ThreadExecutor.map``.
+
+        Parameters
+        ----------
+        function : callable
+            Takes an item.
+        items : iterable
+            Read to its end before the first call.
+
+        Returns
+        -------
+        iterable
+            Values in the order of the items.
+
+        Raises
+        ------
+        Stopped
+            If it is cancelled.
+        """
+
+        def compute(item: Any) -> Value:
+            self._cancellation.check()
+            return function(item)
+
+        return self._executor.map(compute, items)
 
 
 class CancellableMonitor:

@@ -51,13 +51,41 @@ class Columns(Deferred):
 
     Parameters
     ----------
-    columns : dict of str to ndarray
-        Values by name, ``(K,)`` each.
+    columns : dict of str to ndarray, or callable
+        Values by name, ``(K,)`` each; or what computes them when they are first needed.
+    windows : ndarray, optional
+        The combinations ``(K, 4)``, where they are known before the columns.
     """
 
-    def __init__(self, columns: dict[str, np.ndarray]) -> None:
-        super().__init__(functools.partial(pd.DataFrame, columns))
-        self.columns = columns
+    def __init__(
+        self,
+        columns: dict[str, np.ndarray] | Callable[[], dict[str, np.ndarray]],
+        windows: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(self._build_frame)
+        self._columns = columns
+        self._windows = windows
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.columns,)
+
+    def _build_frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self.columns)
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """Values by name; what they are computed from is freed."""
+        if not isinstance(self._columns, dict):
+            self._columns = self._columns()
+        return self._columns
+
+    @property
+    def windows(self) -> np.ndarray:
+        """The combinations, ``(K, 4)`` int64."""
+        if self._windows is None:
+            columns = [self.columns[role] for role in ROLES]
+            self._windows = np.column_stack(columns).astype(np.int64)
+        return self._windows
 
 
 @protected(
@@ -163,8 +191,9 @@ class Result:
     @property
     def _top_windows(self) -> np.ndarray:
         """The combinations of ``top``, ``(K, 4)`` int64."""
-        columns = self._top_columns
-        return np.column_stack([columns[role] for role in ROLES]).astype(np.int64)
+        top = vars(self)["top"]
+        columns = top if isinstance(top, Columns) else Columns(self._top_columns)
+        return columns.windows
 
     @property
     def combinations_per_second(self) -> float:

@@ -406,6 +406,20 @@ def test_reads_at_most_twice_a_second():
     assert governor.memory_limit == LIMIT and governor.reading.moment == 59.5
 
 
+def test_a_recent_reading_of_another_run_is_not_taken_again():
+    """What it says is in force at once; another one is due when it is old."""
+    script = Script()
+    recent = replace(used(0.93), moment=script.now - 0.2)
+    governor = Governor(Limits(), script, 8, script.clock, recent)
+    assert governor.tick().threads == 4
+    assert (script.reads, governor.reading) == (0, recent)
+    script.now += READING_SECONDS
+    governor.tick()
+    assert script.reads == 1
+    Governor(Limits(), script, 8, script.clock, recent)
+    assert script.reads == 2
+
+
 def test_a_recent_reading_admits_a_series_beside_others_where_memory_is_ample():
     script = Script()
     governor = script.governor()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -30,6 +30,15 @@ from qmac.strategy.grid import Grid
 SORTED_ENTRIES = 4
 """First entries that order the rows, as far as they fit 64 bits beside the place of the row.
 Ordering by sixteen bytes saves a thousandth of the steps (800, 2,000 and 5,031 bars)."""
+
+
+class EventLists(NamedTuple):
+    """What the pairs of a grid do on a series, each distinct list once."""
+
+    buys: Lists
+    """Lists of entries, in the order in which they are walked."""
+    sells: Lists
+    """Lists of exits."""
 
 
 class TradeData(NamedTuple):
@@ -62,6 +71,7 @@ class Dataset:
         grid: Grid,
         statistics: Collection[str],
         mapped: MapFunction = map,
+        lists: EventLists | None = None,
     ) -> Dataset:
         """Return a series ready for some statistics of the trades of a grid.
 
@@ -75,15 +85,19 @@ class Dataset:
             Fields of ``walk.WalkState``.
         mapped : callable, optional
             Like ``map``; may spread the pairs over threads.
+        lists : EventLists, optional
+            Those of the series and the grid, if they are known.
 
         Returns
         -------
         Dataset
             The same bits whatever ``mapped`` is.
         """
-        averages = series.compute_averages(grid.windows, mapped)
         values, stops = build_trade_values(series.period, series.rules, statistics)
         trades = TradeData(values, stops, series.facts)
+        if lists is not None:
+            return cls.from_lists(lists, grid, int(series.period.close.size), trades)
+        averages = series.compute_averages(grid.windows, mapped)
         return cls.from_averages(averages, grid, series.period, trades, mapped)
 
     def update(self, digest: Any) -> None:
@@ -129,21 +143,97 @@ class Dataset:
         Dataset
             With each distinct list of entries and of exits once.
         """
-        windows, bars = len(grid.windows), int(period.close.size)
-        buy_pairs, sell_pairs = _place_pairs(grid)
-        find = functools.partial(find_all_crosses, averages, mapped=mapped, tie=tie)
-        if (grid.sells.fast, grid.sells.slow) == (grid.buys.fast, grid.buys.slow):
-            entries, exits = find(buy_pairs, period)
-        else:
-            (entries,) = find(buy_pairs, period, directions=(ABOVE,))
-            (exits,) = find(sell_pairs, period, directions=(BELOW,))
-        walked = functools.partial(walking_order, bars=bars)
-        sides = (
-            functools.partial(build_side, entries, buy_pairs, MOST_PAIRS, walked),
-            functools.partial(build_side, exits, sell_pairs, limit_pairs(windows)),
-        )
-        buys, sells = build_lists(list(mapped(lambda build: build(), sides)), windows, mapped)
+        bars = int(period.close.size)
+        crosses = find_grid_crosses(averages, grid, period, mapped, tie)
+        lists = build_event_lists(crosses, grid, bars, mapped)
+        return cls.from_lists(lists, grid, bars, trades)
+
+    @classmethod
+    def from_lists(cls, lists: EventLists, grid: Grid, bars: int, trades: TradeData) -> Dataset:
+        """Return a dataset of lists that are known.
+
+        Parameters
+        ----------
+        lists : EventLists
+            What ``build_event_lists`` returned.
+        grid : Grid
+            Windows of entries and exits.
+        bars : int
+            Bars of the trading period, the one before it included.
+        trades : TradeData
+            What trades are scored with.
+
+        Returns
+        -------
+        Dataset
+            Nothing is copied.
+        """
+        buys, sells = lists
         return cls(grid.windows, buys, sells, bars, *trades)
+
+
+def find_grid_crosses(
+    averages: np.ndarray, grid: Grid, period: Period, mapped: MapFunction = map, tie: float = TIE
+) -> list[Crosses]:
+    """Return where the pairs of a grid cross.
+
+    Parameters
+    ----------
+    averages : ndarray
+        ``(W, T)`` over the whole series, in the order of ``grid.windows``.
+    grid : Grid
+        Windows of entries and exits.
+    period : Period
+        The bars that may trade.
+    mapped : callable, optional
+        Like ``map``; may spread the pairs over threads.
+    tie : float, optional
+        Share of the averages within which two of them are equal.
+
+    Returns
+    -------
+    list of Crosses
+        Above, of each pair of entries; below, of each pair of exits.
+    """
+    buy_pairs, sell_pairs = _place_pairs(grid)
+    find = functools.partial(find_all_crosses, averages, mapped=mapped, tie=tie)
+    if (grid.sells.fast, grid.sells.slow) == (grid.buys.fast, grid.buys.slow):
+        return find(buy_pairs, period)
+    entries = find(buy_pairs, period, directions=(ABOVE,))
+    exits = find(sell_pairs, period, directions=(BELOW,))
+    return [*entries, *exits]
+
+
+def build_event_lists(
+    crosses: Sequence[Crosses], grid: Grid, bars: int, mapped: MapFunction = map
+) -> EventLists:
+    """Return the lists that the crosses of a grid come to.
+
+    Parameters
+    ----------
+    crosses : sequence of Crosses
+        What ``find_grid_crosses`` returned.
+    grid : Grid
+        Windows of entries and exits.
+    bars : int
+        Every cross is below it.
+    mapped : callable, optional
+        Like ``map``; may spread the lists over threads.
+
+    Returns
+    -------
+    EventLists
+        Each distinct list once.
+    """
+    (entries, exits), windows = crosses, len(grid.windows)
+    buy_pairs, sell_pairs = _place_pairs(grid)
+    walked = functools.partial(walking_order, bars=bars)
+    sides = (
+        functools.partial(build_side, entries, buy_pairs, MOST_PAIRS, walked),
+        functools.partial(build_side, exits, sell_pairs, limit_pairs(windows)),
+    )
+    buys, sells = build_lists(list(mapped(lambda build: build(), sides)), windows, mapped)
+    return EventLists(buys, sells)
 
 
 @functools.lru_cache(maxsize=1)

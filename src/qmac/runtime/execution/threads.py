@@ -89,6 +89,15 @@ class ThreadExecutor:
             helper.result()
         return values
 
+    def close(self) -> None:
+        """End the threads that help; those that are needed later are started again."""
+        self._end_helpers(is_waiting=False)
+
+    def _end_helpers(self, *, is_waiting: bool) -> None:
+        helpers, self._helpers = self._helpers, None
+        if helpers is not None and helpers[0] == os.getpid():
+            helpers[1].shutdown(wait=is_waiting)
+
     def run(self, evaluator: Evaluator, ledger: Ledger, monitor: Monitor) -> None:
         """Sweep what is left of a ledger; see ``WorkerPool.run``.
 
@@ -102,8 +111,12 @@ class ThreadExecutor:
             Called about ten times a second.
         """
         cells_left = int(ledger.done.size - ledger.done.sum())
-        with WorkerPool(evaluator, min(self.threads, cells_left)) as pool:
+        pool = WorkerPool(evaluator, min(self.threads, cells_left), self._pool)
+        try:
             pool.run(ledger, monitor)
+        except BaseException:  # Ctrl-C may leave a thread behind that nothing waits for
+            self._end_helpers(is_waiting=True)
+            raise
 
     def run_parts(self, queue: PartQueue, work: PartWork, monitor: PartsMonitor) -> None:
         """Do the parts of a queue; see ``parts.run_parts``.
@@ -175,12 +188,17 @@ class WorkerPool:
         Makes workers.
     threads : int
         Most threads.
+    pool : ThreadPoolExecutor, optional
+        As many threads at least, which outlive this; they have nothing else to do meanwhile.
     """
 
-    def __init__(self, evaluator: Evaluator, threads: int) -> None:
+    def __init__(
+        self, evaluator: Evaluator, threads: int, pool: ThreadPoolExecutor | None = None
+    ) -> None:
         self.evaluator = evaluator
         self.threads = threads
-        self._pool = ThreadPoolExecutor(max(threads, 1))
+        self._is_owner = pool is None
+        self._pool = ThreadPoolExecutor(max(threads, 1)) if pool is None else pool
         self._floors = evaluator.floors()
         self._workers: dict[int, Worker] = {}
         """Workers of threads that do not sweep now, whatever their tallies hold."""
@@ -193,8 +211,9 @@ class WorkerPool:
         self.close()
 
     def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown()
+        """End the threads, but for those of the caller."""
+        if self._is_owner:
+            self._pool.shutdown()
 
     def forget(self) -> None:
         """Skip nothing from now on: what was swept may not be merged with what follows."""

@@ -356,6 +356,8 @@ class Governor:
         Threads that the run was started with, the most that a decision allows.
     clock : callable, default time.monotonic
         Seconds; readings are dated by it.
+    reading : Reading, optional
+        The last one of the same probe; another one is not due until it is old.
 
     Examples
     --------
@@ -369,6 +371,7 @@ class Governor:
         probe: Probe,
         threads: int,
         clock: Callable[[], float] = time.monotonic,
+        reading: Reading | None = None,
     ) -> None:
         self.limits = limits
         self._probe = probe
@@ -380,7 +383,12 @@ class Governor:
         self._in_force = self._decided
         self._record = _BoundedRecord()
         self._lock = threading.Lock()
-        self.reading = probe.read()
+        if reading is None or self._began - reading.moment >= READING_SECONDS:
+            self.reading = probe.read()
+        else:
+            self.reading = reading
+            self._judge(self._began)
+            self._due = min(reading.moment + READING_SECONDS, self._began + limits.seconds)
 
     @property
     def memory_limit(self) -> int | None:
@@ -555,6 +563,10 @@ class Governor:
             return self._in_force
         self._due = now + READING_SECONDS
         self.reading = replace(self._probe.read(), moment=now)
+        return self._judge(now)
+
+    def _judge(self, now: float) -> Decision:
+        """Decide on the last reading."""
         before = self._decided
         self._decided, self._state = decide(self.limits, self.reading, self._state)
         acts = self.limits.governor == "act" or self._decided.stop == "max_time"
