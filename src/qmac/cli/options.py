@@ -421,6 +421,7 @@ def _with_parameters(command: Command, parameters: Sequence[inspect.Parameter]) 
 
 def _build_job(limits: Limits, **options: Any) -> Any:
     """Return the ``Job`` that the options of ``JOB`` describe, with its prices read."""
+    from qmac.data.held_prices import list_warned
     from qmac.data.symbols import check_symbols
     from qmac.jobs.job import build_job
     from qmac.strategy.constraints import parse_conditions
@@ -442,7 +443,7 @@ def _build_job(limits: Limits, **options: Any) -> Any:
         constraints=parse_conditions(options["where"] or []),
     )
     job = build_job(symbols, request, strict=options["strict"])
-    _say_warnings(job.prices.values(), reading)
+    _say_warnings(list_warned(job.prices), reading)
     return job
 
 

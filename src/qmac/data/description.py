@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from qmac.data.held_prices import Warned
 from qmac.data.origin import LONGEST_NAME, shorten_note
 from qmac.data.prices import Prices
 from qmac.errors import PricesError, PricesWarning, printable, warn
@@ -145,13 +146,13 @@ def _count_more(number: int) -> str:
     return f"{number:,} more {'warning' if number == 1 else 'warnings'}: qmac prices shows all"
 
 
-def warn_of_prices(series: Iterable[Prices], stacklevel: int = 1) -> None:
+def warn_of_prices(series: Iterable[Warned], stacklevel: int = 1) -> None:
     """Issue the warnings about prices, the first few of many.
 
     Parameters
     ----------
     series : iterable of Prices
-        One or many.
+        One or many, or what else has their warnings.
     stacklevel : int
         As of ``errors.warn``.
     """
@@ -159,13 +160,13 @@ def warn_of_prices(series: Iterable[Prices], stacklevel: int = 1) -> None:
         warn(text, PricesWarning, stacklevel=stacklevel + 1)
 
 
-def check_warnings(series: Iterable[Prices], advice: str) -> None:
+def check_warnings(series: Iterable[Warned], advice: str) -> None:
     """Refuse prices that have a warning.
 
     Parameters
     ----------
     series : iterable of Prices
-        One or many.
+        One or many, or what else has their warnings.
     advice : str
         What to do to use them all the same.
 

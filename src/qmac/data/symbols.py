@@ -5,6 +5,7 @@ An invalid symbol stops no other.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +17,12 @@ import pandas as pd
 from qmac._checks import check_path
 from qmac.data.containers import COMPRESSED, PIPE, TABLES, MemoryCheck, name_series
 from qmac.data.frames import read_table as read_frame_table
+from qmac.data.held_prices import HeldPrices
 from qmac.data.options import DEFAULT, ReadOptions
 from qmac.data.prices import Prices, build_symbol
 from qmac.data.readers import read_prices, read_table
 from qmac.data.table import Table
-from qmac.errors import PricesError
+from qmac.errors import OptionError, PricesError
 
 ENDINGS = (*TABLES, *(ending + packed for ending in TABLES for packed in COMPRESSED), ".zip")
 """Endings of the files that are read in a directory."""
@@ -34,7 +36,7 @@ class Symbols:
     Make one by ``read_symbols``, ``read_named``, ``from_frames`` or ``from_frame``.
     """
 
-    prices: dict[str, Prices]
+    prices: Mapping[str, Prices]
     """Checked prices by symbol."""
     bad: dict[str, PricesError]
     """Why other symbols have none, by symbol."""
@@ -172,7 +174,8 @@ def _read_named(
     bad: Mapping[str, PricesError],
 ) -> Iterator[_Candidate]:
     for name, path in files.items():
-        yield _build(name, str(path), read_prices, path, check_memory, options)
+        candidate = _build(name, str(path), read_prices, path, check_memory, options)
+        yield _make_readable(candidate, path, check_memory, options)
     for name, error in bad.items():
         yield _Candidate(name, name, error)
 
@@ -257,6 +260,8 @@ class _Candidate(NamedTuple):
     name: str
     place: str
     prices: Prices | PricesError
+    read: Callable[[], Prices] | None = None
+    """Reads the prices again; None where they are not in a file of their own."""
 
 
 def _build(name: str, place: str, make: Callable[..., Prices], *arguments: Any) -> _Candidate:
@@ -271,8 +276,8 @@ def _build(name: str, place: str, make: Callable[..., Prices], *arguments: Any) 
 def _collect(candidates: Iterable[_Candidate]) -> Symbols:
     """Return symbols by name, each once."""
     places: dict[str, str] = {}
-    symbols = Symbols({}, {})
-    for raw, place, prices in candidates:
+    held, bad = HeldPrices(), dict[str, PricesError]()
+    for raw, place, prices, read in candidates:
         # a file's name may be no UTF-8
         name = raw.encode("utf-8", "backslashreplace").decode()
         if name in places:
@@ -282,10 +287,10 @@ def _collect(candidates: Iterable[_Candidate]) -> Symbols:
             )
         places[name] = place
         if isinstance(prices, PricesError):
-            symbols.bad[name] = prices
+            bad[name] = prices
         else:
-            symbols.prices[name] = prices if prices.name == name else replace(prices, name=name)
-    return symbols
+            held.add(name, prices if prices.name == name else replace(prices, name=name), read)
+    return Symbols(held, bad)
 
 
 def check_symbols(symbols: Symbols) -> Symbols:
@@ -372,15 +377,42 @@ def _is_price_file(file: Path) -> bool:
     return file.name.lower().endswith(ENDINGS) and not is_hidden and file.is_file()
 
 
+def _read_again(path: Path, check_memory: MemoryCheck | None, options: ReadOptions) -> Prices:
+    """Return the prices of a file that was read before.
+
+    A sweep waits until there is memory for them, so its lack is no error of the prices.
+    """
+
+    def check(what: str, needed: int) -> None:
+        try:
+            if check_memory is not None:
+                check_memory(what, needed)
+        except PricesError as error:
+            raise OptionError(str(error)) from None
+
+    return read_prices(path, check, options)
+
+
 def _read_file(
     path: Path, stem: str, check_memory: MemoryCheck | None, options: ReadOptions
 ) -> Iterator[_Candidate]:
     """Yield the symbols in a file; ``stem`` names one that it does not."""
     try:
         table = read_table(path, check_memory, options)
-        yield from _split(table, str(path), f" in {path.name}", stem, options)
+        candidates = list(_split(table, str(path), f" in {path.name}", stem, options))
+        if len(candidates) == 1:
+            candidates = [_make_readable(candidates[0], path, check_memory, options)]
+        yield from candidates
     except PricesError as error:
         yield _Candidate(stem, str(path), error)
+
+
+def _make_readable(
+    candidate: _Candidate, path: Path, check_memory: MemoryCheck | None, options: ReadOptions
+) -> _Candidate:
+    """Return the only symbol in a file, which can be read again unless it is a pipe."""
+    read = functools.partial(_read_again, path, check_memory, options)
+    return candidate._replace(read=read if path.is_file() else None)
 
 
 def _split(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from qmac._version import __version__
+from qmac.data.held_prices import HeldPrices, is_held
 from qmac.data.prices import Prices
 from qmac.data.symbols import Symbols
-from qmac.engine.dataset.series import PreparedSeries
+from qmac.engine.dataset.series import PreparedSeries, Series
 from qmac.engine.dataset.signals import Averages, check_averages
 from qmac.engine.sweep.spec import SweepSpec, build_spec
 from qmac.errors import PricesError, ResultError, printable, warn
@@ -67,6 +68,73 @@ class Job:
             Read now, if they lie in a run directory.
         """
         return self.prices[task.symbol]
+
+    def is_held(self, task: Task) -> bool:
+        """Return whether the prices of a task lie in memory.
+
+        Parameters
+        ----------
+        task : Task
+            One of ``tasks``.
+
+        Returns
+        -------
+        bool
+            False where they are read each time.
+        """
+        return is_held(self.prices, task.symbol)
+
+    def count_bars(self, task: Task) -> int:
+        """Return the bars of a task; prices that are not held are not read for it.
+
+        Parameters
+        ----------
+        task : Task
+            One of ``tasks``.
+
+        Returns
+        -------
+        int
+            Number of bars.
+        """
+        if isinstance(self.prices, HeldPrices):
+            return self.prices.count_bars(task.symbol)
+        return len(self.series(task))
+
+    def build_source(self, task: Task) -> Callable[[], Series]:
+        """Return what makes the series of a result, with prices that are held or read then.
+
+        Parameters
+        ----------
+        task : Task
+            One of ``tasks``.
+
+        Returns
+        -------
+        callable
+            For ``Result.source``.
+        """
+        windows = self.request.grid.windows
+        if self.is_held(task):
+            return functools.partial(Series.from_rows, self.series(task), None, windows)
+        return functools.partial(_read_series, self.prices, task.symbol, windows)
+
+    def read_from(self, directory: RunDirectory) -> Job:
+        """Return the job whose prices are read from its run directory, unless all are held.
+
+        Parameters
+        ----------
+        directory : RunDirectory
+            The run of this job.
+
+        Returns
+        -------
+        Job
+            The same for one whose prices are held.
+        """
+        if not isinstance(self.prices, HeldPrices) or self.prices.is_whole:
+            return self
+        return dataclasses.replace(self, prices=_StoredPrices(directory))
 
     def prepare(self, prices: Prices) -> PreparedSeries:
         """Return one of the series prepared for the windows and rules of the request.
@@ -200,6 +268,11 @@ class Job:
         return cls(prices, header.request, directory.averages(), header.left_out)
 
 
+def _read_series(prices: Mapping[str, Prices], symbol: str, windows: tuple[int, ...]) -> Series:
+    """Return the series of a symbol whose prices are not held."""
+    return Series.from_rows(prices[symbol], None, windows)
+
+
 class _StoredPrices(Mapping[str, Prices]):
     """Prices of a run, read when they are needed: 500 symbols of minute bars are gigabytes."""
 
@@ -248,16 +321,23 @@ def build_job(
         If no series is left, or ``strict`` and one is invalid.
     """
     job = Job(symbols.prices, request, averages, strict=strict)
-    errors, usable = dict(symbols.bad), {}
-    for symbol, series in symbols.prices.items():
+    errors = dict(symbols.bad)
+    for symbol in symbols.prices:
         try:
-            job.build_spec(job.prepare(series))
-            usable[symbol] = series
+            job.build_spec(job.prepare(symbols.prices[symbol]))
         except PricesError as error:
             errors[symbol] = error
+    usable = _leave_out(symbols.prices, errors)
     if errors and (strict or not usable):
         raise next(iter(errors.values()))
     reasons = {symbol: str(error) for symbol, error in errors.items()}
     for reason in reasons.values():
         warn(f"left out: {reason}", stacklevel=3)
     return dataclasses.replace(job, prices=usable, left_out=reasons)
+
+
+def _leave_out(prices: Mapping[str, Prices], symbols: Collection[str]) -> Mapping[str, Prices]:
+    """Return the prices of other symbols; what is not held is not read for it."""
+    if isinstance(prices, HeldPrices):
+        return prices.without(symbols)
+    return {symbol: series for symbol, series in prices.items() if symbol not in symbols}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from qmac.errors import ResultError, Stopped, WriteError, shell_quote, warn
@@ -88,7 +89,7 @@ class MemorySink:
         dict
             By name, in the order of the job.
         """
-        return {task.name: len(self._job.series(task)) for task in self._job.tasks}
+        return {task.name: self._job.count_bars(task) for task in self._job.tasks}
 
     def admit_disk(self, _: Governor) -> None:
         """Admit all: nothing is written."""
@@ -103,11 +104,13 @@ class MemorySink:
         """
         return None
 
-    def store(self, _: Task, result: Result) -> Reader:
-        """Hold a result.
+    def store(self, task: Task, result: Result) -> Reader:
+        """Hold a result; its prices only where the job holds them.
 
         Parameters
         ----------
+        task : Task
+            Whose result.
         result : Result
             The result.
 
@@ -116,6 +119,8 @@ class MemorySink:
         callable
             Returns it.
         """
+        if not self._job.is_held(task):
+            result = replace(result, source=self._job.build_source(task))
         return functools.partial(return_result, result)
 
     def leave_out(self, _: Task) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from qmac._checks import check_count, check_path
-from qmac.engine.dataset.series import PreparedSeries, Series
+from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import (
@@ -23,6 +22,7 @@ from qmac.errors import (
     ResultError,
     Stopped,
     WriteError,
+    collect_warnings,
     shell_quote,
     warn,
 )
@@ -218,6 +218,7 @@ def run(
     executor = executor or ThreadExecutor(threads)
     if directory is not None:
         _check_scores_place(executor, directory.save_grid)
+        job = job.read_from(directory)
     sink = build_sink(job, directory, retry_failed=retry_failed)
     with sink.opened(progress) as listener:
         return _TaskRunner.build(job, sink, executor, limits, listener).run_all()
@@ -326,9 +327,7 @@ class _TaskRunner:
             self._leave_out(task, outcome)
             return
         if self.sink.directory is None:
-            prices, windows = self.job.series(task), self.job.request.grid.windows
-            source = functools.partial(Series.from_rows, prices, None, windows)
-            outcome = replace(outcome, source=source)
+            outcome = replace(outcome, source=self.job.build_source(task))
         self.readers[task.name] = self.sink.store(task, outcome)
 
     def _leave_out(self, task: Task, error: InputError) -> None:
@@ -344,8 +343,11 @@ class _TaskRunner:
 
         def do(task: Task, listener: Listener, stop: np.ndarray) -> None:
             alone = replace(self, executor=SerialExecutor(stop), progress=listener, is_beside=True)
-            alone._do(task)
+            with collect_warnings() as found:
+                alone._do(task)
+            texts.extend(found)
 
+        texts: list[str] = []
         progress = self.progress
         if not isinstance(progress, JobProgress):  # nothing is shown
             progress = JobProgress(lambda _: None, self.sink.count_bars())
@@ -357,7 +359,11 @@ class _TaskRunner:
                 self._compile(tasks[-1])
             except OptionError:  # one after the other, each waits for the memory
                 return math.inf
-            return SideBySide(tasks, do, governor, progress).run(self.executor.threads)
+            try:
+                return SideBySide(tasks, do, governor, progress).run(self.executor.threads)
+            finally:
+                for text in texts:  # a thread that reads a file silences those of all
+                    warn(text)
 
     def _compile(self, task: Task) -> None:
         """Compile the kernels of a sweep on this thread, where Ctrl-C breaks into it at once."""

@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from qmac.data.held_prices import is_held
 from qmac.data.prices import Prices
 from qmac.data.readers import write_stored
 from qmac.errors import ResultError, shell_quote
@@ -174,15 +176,25 @@ def _write(path: Path, run: NewRun) -> RunHeader:
 
 def _write_all_prices(path: Path, prices: Mapping[str, Prices]) -> dict[str, PricesEntry]:
     """Write the prices of all symbols; many wait for the disk side by side."""
-    write = functools.partial(_write_prices, path)
+    write = functools.partial(_write_symbol, path, prices, threading.Lock())
     if len(prices) == 1:
-        return {symbol: write(symbol, series) for symbol, series in prices.items()}
+        return {symbol: write(symbol) for symbol in prices}
     with ThreadPoolExecutor(WRITTEN_AT_ONCE) as pool:
         try:
-            return dict(zip(prices, pool.map(write, prices, prices.values()), strict=True))
+            return dict(zip(prices, pool.map(write, prices), strict=True))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _write_symbol(
+    path: Path, prices: Mapping[str, Prices], turn: threading.Lock, symbol: str
+) -> PricesEntry:
+    """Write the prices of a symbol; those that are not held are in memory one at a time."""
+    if is_held(prices, symbol):
+        return _write_prices(path, symbol, prices[symbol])
+    with turn:
+        return _write_prices(path, symbol, prices[symbol])
 
 
 def _write_prices(path: Path, symbol: str, series: Prices) -> PricesEntry:
