@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from qmac.engine.backtest.batch import evaluate
     from qmac.engine.backtest.signal import Signal
     from qmac.errors import InputError, QmacError
+    from qmac.explorer.widget import explore
     from qmac.jobs.session import Cancellation, Session
     from qmac.results.collection import Results
     from qmac.results.reader import load
@@ -66,6 +67,7 @@ __all__ = [
     "__version__",
     "backtest",
     "evaluate",
+    "explore",
     "fetch",
     "load",
     "luck",
@@ -94,6 +96,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Signal": "engine.backtest.signal",
     "backtest": "engine.backtest.backtest",
     "evaluate": "engine.backtest.batch",
+    "explore": "explorer.widget",
     "fetch": "data.sources.fetching",
     "load": "results.reader",
     "luck": "robustness.luck",
@@ -119,6 +122,7 @@ _views.register(
         "forward report": "qmac.report.html.walk_forward_page:write_forward_report",
         "forwards report": "qmac.report.html.walk_forward_page:write_forwards_report",
         "tries": "qmac.robustness.tries:tries",
+        "explore": "qmac.explorer.widget:explore_result",
         "report": "qmac.report.html.page:write_report",
         "map": "qmac.report.html.figures:plot_result_map",
         "result": "qmac.report.html.notebook:render_result",

@@ -259,7 +259,10 @@ def test_no_width_needs_scrolling_to_the_side(tab):
     grounds = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 26)"}
     for scheme, ground in grounds.items():
         tab.set_scheme(scheme)
-        assert tab.wait("getComputedStyle(document.body).backgroundColor") == ground
+        assert (
+            tab.wait("getComputedStyle(document.querySelector('#explorer')).backgroundColor")
+            == ground
+        )
         for width, height in [(390, 844), (820, 1180), (1440, 900), (1920, 1080)]:
             tab.set_size(width, height, is_phone=width == 390)
             tab.wait(f"innerWidth === {width}")

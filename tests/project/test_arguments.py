@@ -127,6 +127,9 @@ REQUEST = {
     "limits": LIMITS,
     "executor": OPTIONAL,
 }
+EXPLORED = (
+    "grid", "objective", "rules", "min_trades", "threads", "maximize", "constraints", "limits"
+)  # fmt: skip
 LUCK = {
     "stop_after": {"None", "array 0-d"},
     "seed": {"2**31", *COUNT_OR_ZERO},
@@ -295,6 +298,18 @@ def rows(context):
             qmac.optimize_many,
             lambda: {"prices": {"SPY": prices}, "strict": False, **context.request()},
             {"strict": FLAG, **REQUEST},
+        ),
+        "explore": Row(
+            qmac.explore,
+            lambda: {
+                "prices": prices, "out": ".", **{name: context.request()[name] for name in EXPLORED}
+            },
+            {"out": PATH, **{name: REQUEST[name] for name in EXPLORED}} | {"grid": OPTIONAL},
+        ),
+        "Result.explore": Row(
+            result.explore,
+            lambda: {"threads": 1, "limits": None, "out": "."},
+            {"threads": COUNT_OR_NONE, "limits": LIMITS, "out": PATH},
         ),
         "Session": Row(
             qmac.Session,

@@ -108,8 +108,9 @@ class Explorer:
         Limits of memory, CPUs and time of each question.
     first : Question, optional
         What a page asks that says nothing.
-    words : sequence of str
-        Words of the command line that name the prices, and how they are read.
+    words : sequence of str, optional
+        Words of the command line that name the prices, and how they are read; None in a notebook,
+        where a command is a call of Python.
     """
 
     def __init__(
@@ -119,12 +120,12 @@ class Explorer:
         threads: int | None = None,
         limits: Limits | None = None,
         first: Question | None = None,
-        words: Sequence[str] = (),
+        words: Sequence[str] | None = (),
     ) -> None:
         self.prices = prices
         self.grid = grid
         self.first = Question() if first is None else first
-        self._words = list(words)
+        self._words = words
         coarse = thin_grid(grid)
         self._exact = Session(prices, grid, threads, limits=limits)
         self._coarse = self._exact
@@ -381,8 +382,11 @@ class Explorer:
         Returns
         -------
         str
-            A line for a shell; empty where the prices have no name on a command line.
+            A line for a shell, or a call of Python; empty where the prices have no name on a
+            command line.
         """
+        if self._words is None:
+            return question.format_call()
         if not self._words:
             return ""
         words = ["qmac", "optimize", *self._words, *question.list_words()]

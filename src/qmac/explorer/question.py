@@ -86,6 +86,38 @@ class Question:
                 words += ["--where", f"{metric} {sign} {number}"]
         return words
 
+    def format_call(self) -> str:
+        """Return the call of ``qmac.optimize`` that asks the same.
+
+        Returns
+        -------
+        str
+            With the variables ``prices`` and ``grid``.
+
+        Examples
+        --------
+        >>> Question("sharpe_ratio", rules=Rules(fees=0.001), min_trades=5).format_call()
+        "qmac.optimize(prices, grid, 'sharpe_ratio', qmac.Rules(fees=0.001), 20, min_trades=5)"
+        """
+        default, rules = Rules(), self.rules_in_sample
+        values = {name: getattr(rules, name) for name in RULES}
+        changed = [
+            f"{name}={value!r}" for name, value in values.items() if value != getattr(default, name)
+        ]
+        text = f"qmac.Rules({', '.join(changed)})" if changed else "None"
+        words = ["prices", "grid", repr(self.objective), text, str(DEFAULT_TOP)]
+        if self.min_trades != 1:
+            words.append(f"min_trades={self.min_trades}")
+        if not self.maximize:
+            words.append("maximize=False")
+        if self.constraints:
+            bounds = {
+                metric: tuple(None if math.isinf(bound) else bound for bound in pair)
+                for metric, pair in self.constraints.items()
+            }
+            words.append(f"constraints={bounds}")
+        return f"qmac.optimize({', '.join(words)})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the question as the page has it.
 

@@ -451,6 +451,36 @@ class Result:
         written: Path = _views.draw("report", shown, check_path("path", path), luck, tries, forward)
         return written
 
+    def explore(
+        self,
+        *,
+        threads: int | None = None,
+        limits: Limits | None = None,
+        out: str | Path = ".",
+    ) -> Any:
+        """Open the explorer in a notebook, which begins with the settings of this result.
+
+        Parameters
+        ----------
+        threads : int, optional
+            Number of threads; all CPUs that the process may use by default.
+        limits : Limits, optional
+            Limits of memory, CPUs and time of each question.
+        out : str or Path, default "."
+            Directory in which runs are saved.
+
+        Returns
+        -------
+        Exploration
+            A notebook shows it; its ``result`` is the last exact answer.
+
+        Raises
+        ------
+        InputError
+            If the result has no prices or averages of the user's own, or anywidget is missing.
+        """
+        return _views.draw("explore", self, threads=threads, limits=limits, out=out)
+
     def luck(  # noqa: PLR0913 - the arguments of qmac.luck
         self,
         resamples: int = 199,

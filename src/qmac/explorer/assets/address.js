@@ -1,8 +1,8 @@
-// The state of the page in the bar of addresses: what differs from the first question.
+// The state as text, for the bar of addresses: what differs from the first question.
 
 const FLAGS = ["common", "log"];
 
-export function write(state, first, stats) {
+export function write(state, { question: first, stats }) {
   const parts = new URLSearchParams();
   for (const [name, value] of Object.entries(state.question)) {
     if (JSON.stringify(value) !== JSON.stringify(first[name])) parts.set(name, JSON.stringify(value));
@@ -10,8 +10,7 @@ export function write(state, first, stats) {
   if (state.stat !== stats[0]) parts.set("map", state.stat);
   if (state.combination) parts.set("shown", state.combination.join("-"));
   for (const flag of FLAGS) if (!state[flag]) parts.set(flag, "no");
-  const hash = parts.toString();
-  history.replaceState(null, "", hash ? `/#${hash}` : "/");
+  return parts.toString();
 }
 
 const DATES = ["start", "edge", "end"];
@@ -27,9 +26,9 @@ function fits(name, value, metrics) {
     Object.hasOwn(metrics, metric) && Array.isArray(bounds) && bounds.length === 2 && bounds.every(isBound));
 }
 
-export function read(first, stats, metrics) {
+export function read(text, { question: first, stats, metrics }) {
   const state = { question: structuredClone(first), stat: stats[0], combination: null };
-  const parts = new URLSearchParams(location.hash.slice(1));
+  const parts = new URLSearchParams(text);
   for (const name of Object.keys(first)) {
     if (!parts.has(name)) continue;
     try {

@@ -121,7 +121,7 @@ export class Controls {
     this.writers.push((question) => {
       const value = question[key];
       range.value = String(value === null ? 0 : toShown(value));
-      if (document.activeElement !== number) number.value = value === null ? "" : String(toShown(value));
+      if (this.form.getRootNode().activeElement !== number) number.value = value === null ? "" : String(toShown(value));
       speak();
     });
     this.group(group).append(element("div", { class: "slider", title: HELP[key] },
@@ -150,7 +150,7 @@ export class Controls {
     this.writers.push((question) => {
       const day = question[key] === null ? whole : toDay(question[key]);
       range.value = String(day);
-      if (document.activeElement !== date) date.value = toDate(day);
+      if (this.form.getRootNode().activeElement !== date) date.value = toDate(day);
       speak();
     });
     this.group("Dates").append(element("div", { class: "slider date", title: HELP[key] }, element("label", { for: id }, label), range, date));

@@ -2,6 +2,7 @@
 
 import { colour } from "./histogram.js";
 import { toDate } from "./format.js";
+import uPlot from "./uplot.js";
 
 const DAY = 86400;
 
@@ -47,7 +48,7 @@ export class Curves {
 
   buildOptions(place, number) {
     const isDrawdown = number === 1;
-    const axis = { stroke: () => colour("--faint"), font, grid: { stroke: () => colour("--line"), width: 1 }, ticks: { show: false } };
+    const axis = { stroke: () => colour(this.places[0], "--faint"), font, grid: { stroke: () => colour(this.places[0], "--line"), width: 1 }, ticks: { show: false } };
     const log = isDrawdown || !this.isLog ? {} : { splits: (_, __, low, high) => splitLog(low, high), filter: (_, splits) => splits };
     const show = isDrawdown ? (value) => `${(100 * value).toFixed(0)} %` : (value) => Number(value.toPrecision(3)).toLocaleString("en");
     return {
@@ -59,8 +60,8 @@ export class Curves {
       axes: [{ ...axis, size: isDrawdown ? 24 : 0, show: isDrawdown },
         { ...axis, ...log, size: 52, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : show(tick))), space: 28 }],
       series: [{},
-        { stroke: () => colour("--accent"), width: 1.4, points: { show: false } },
-        { stroke: () => colour("--hold"), width: 1, points: { show: false } }],
+        { stroke: () => colour(this.places[0], "--accent"), width: 1.4, points: { show: false } },
+        { stroke: () => colour(this.places[0], "--hold"), width: 1, points: { show: false } }],
       hooks: {
         drawClear: [(plot) => this.shade(plot)],
         draw: [(plot) => this.place(plot, number)],  // uPlot lays out after it was made
@@ -74,7 +75,7 @@ export class Curves {
     if (this.edge === null) return;
     const { left, top, width, height } = plot.bbox;
     const from = Math.max(left, plot.valToPos(this.edge, "x", true));
-    plot.ctx.fillStyle = colour("--outside");
+    plot.ctx.fillStyle = colour(this.places[0], "--outside");
     plot.ctx.fillRect(from, top, Math.max(0, left + width - from), height);
   }
 

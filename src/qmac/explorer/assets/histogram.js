@@ -4,7 +4,8 @@ import { metric } from "./format.js";
 
 const FAR = 3;  // times the width of the bars from which on a line does not stretch the axis
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+// of the theme, as an element has it
+const colour = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
 
 function chooseTicks(low, high, most) {
   const step = 10 ** Math.floor(Math.log10((high - low) / most));
@@ -50,8 +51,8 @@ export function drawHistogram(canvas, { edges, layers, lines, unit }) {
   }
   context.font = "11px system-ui, sans-serif";
   context.textBaseline = "alphabetic";
-  context.fillStyle = colour("--faint");
-  context.strokeStyle = colour("--line");
+  context.fillStyle = colour(canvas, "--faint");
+  context.strokeStyle = colour(canvas, "--line");
   context.lineWidth = 1;
   context.beginPath();
   context.moveTo(0, bottom + 0.5);

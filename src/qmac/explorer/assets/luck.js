@@ -64,11 +64,11 @@ export class Luck {
   draw() {
     if (!this.shown?.edges || this.section.hidden) return;
     const { edges, nulls, is_as_good: isAsGood, winner, unit } = this.shown;
-    const plain = [colour("--accent"), colour("--accent-2")];
+    const plain = [colour(this.section, "--accent"), colour(this.section, "--accent-2")];
     drawHistogram(this.canvas, {
       edges, unit,
-      layers: nulls.map((null_, number) => ({ counts: null_.counts, colour: (bar) => (isAsGood[bar] ? colour("--bad") : plain[number]) })),
-      lines: [{ value: winner, name: "winner", stroke: colour("--ink") }],
+      layers: nulls.map((null_, number) => ({ counts: null_.counts, colour: (bar) => (isAsGood[bar] ? colour(this.section, "--bad") : plain[number]) })),
+      lines: [{ value: winner, name: "winner", stroke: colour(this.section, "--ink") }],
     });
     this.canvas.setAttribute("aria-label", `The best of each random market; the winner has ${metric(unit, winner)}`);
   }

@@ -1,0 +1,428 @@
+// The explorer on a page or in a notebook: what is asked, when, and where each part of an answer is shown.
+
+import * as address from "./address.js";
+import { Controls } from "./controls.js";
+import { Curves } from "./curves.js";
+import { count, duration, metric, short, toDate, toDay } from "./format.js";
+import { colour, drawHistogram, listenToBars, nameBar } from "./histogram.js";
+import { Luck } from "./luck.js";
+import { Maps, drawRamp } from "./maps.js";
+
+const REST = 400;  // milliseconds without input after which the whole grid is swept
+const LONG = 1200;  // milliseconds without an answer after which the page says that it waits
+const MOST_RECORDS = 500;
+const TILES = ["annualized_return", "max_drawdown", "sharpe_ratio", "total_trades", "exposure"];
+const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text, className: name ?? "" });
+
+// root: an element with the markup; connect: opens a connection with handlers of messages;
+// bar: its text is the state, which a bookmark or a notebook keeps; onBegin: gets what is known of the series
+export function mount(root, { connect, bar, onBegin = () => {} }) {
+  const find = (id) => root.querySelector(`#${id}`);
+
+  let hello, state, controls, frame, last = null;
+  let number = 0, wanted = 0, isExactDue = false, restTimer, noticeTimer, isDrawing = false, exactBegan = null;
+  const sentAt = new Map();
+
+  // for tests and benchmarks: what was asked and drawn
+  const explored = {
+    frames: [], asked: 0, last: null, usable: null,
+    drawMaps() {
+      const began = performance.now();
+      maps.draw(state.common);
+      for (const { context } of maps.maps) context.getImageData(0, 0, 1, 1);  // drawing is deferred
+      return performance.now() - began;
+    },
+  };
+
+  const maps = new Maps(find("grid"), takeCell, showTip);
+  const curves = new Curves(find("equity"), find("drawdown"), (edge) => change({ ...state.question, edge }));
+  curves.onCursor = showBar;
+  const luck = new Luck(find("luck"), showTip, () => connection.send({ type: "stop", id: ++number }));
+  const connection = connect({ hello: begin, frame: take, error: showError, progress: showProgress, saved: showSaved, luck: (message) => luck.take(message, unitOf(frame)), lost: showLost });
+
+  function unitOf(shown) {
+    return hello.metrics[shown.objective].unit;
+  }
+
+  function begin(message) {
+    const isFirst = !hello;
+    hello = message;
+    if (isFirst) {
+      find("series").textContent = `${hello.name}  ${hello.first.slice(0, 10)} to ${hello.last.slice(0, 10)}, ${count(hello.bars)} bars${hello.adjusted ? ", adjusted" : ""}`;
+      onBegin(hello);
+      controls = new Controls(find("controls"), hello, change);
+      find("stats").append(...hello.stats.map((stat) => {
+        const button = make("button", stat);
+        button.type = "button";
+        button.dataset.stat = stat;
+        button.addEventListener("click", () => { state.stat = stat; show(); });
+        return button;
+      }));
+      state = address.read(bar.text, hello);
+      controls.write(state.question);
+      curves.earliest = toDay(hello.earliest);
+      find("common").checked = state.common;
+      find("log").checked = curves.isLog = state.log;
+    }
+    find("notice").hidden = true;
+    pressStat();
+    ask(false);
+    rest();
+  }
+
+  function pressStat() {
+    for (const button of find("stats").children) button.setAttribute("aria-pressed", String(button.dataset.stat === state.stat));
+  }
+
+  function ask(isExact, view = {}) {
+    const message = {
+      type: "ask", id: ++number, exact: isExact, question: state.question,
+      view: { stat: state.stat, combination: state.combination, ...view },
+    };
+    if (!connection.send(message)) return;
+    wanted = number;
+    sentAt.set(number, performance.now());
+    sentAt.delete(number - MOST_RECORDS);
+    explored.asked = number;
+    if (isExact) exactBegan = performance.now();
+  }
+
+  function rest() {
+    clearTimeout(restTimer);
+    isExactDue = false;
+    restTimer = setTimeout(() => {
+      isExactDue = hello.is_thinned;
+      askExact();
+      bar.text = address.write(state, hello);
+    }, REST);
+  }
+
+  // once the coarse answer is on the screen, which on a slow machine comes later than the rest
+  function askExact() {
+    if (!isExactDue || frame?.id !== wanted) return;
+    isExactDue = false;
+    ask(true);
+  }
+
+  function change(question) {
+    state.question = question;
+    if (luck.isRunning) {
+      connection.send({ type: "stop", id: ++number });
+      luck.stop("stopped: the question is another one now");
+    }
+    setActions(false);
+    controls.question = question;
+    if (question.edge !== controls.shownEdge) {
+      controls.shownEdge = question.edge;
+      controls.write(question);
+    }
+    ask(false);
+    rest();
+  }
+
+  // another view of the same question: of the exact answer, if that is what is shown
+  function show(view = {}) {
+    pressStat();
+    ask(Boolean(frame?.exact) && hello.is_thinned, view);
+    if (!frame?.exact) rest();
+    else bar.text = address.write(state, hello);
+  }
+
+  function takeCell(cell) {
+    state.combination = null;
+    show({ cell });
+  }
+
+  function take(message) {
+    message.received = performance.now();
+    if (last !== null && message.id < last.id) return;
+    last = message;
+    if (isDrawing) return;
+    isDrawing = true;
+    requestAnimationFrame(() => {
+      isDrawing = false;
+      draw(last);
+    });
+  }
+
+  function draw(message) {
+    const began = performance.now();
+    frame = { ...message, roles: hello.roles };
+    const isWinner = String(frame.combination) === String(frame.winner);
+    if (frame.id === wanted) state.combination = isWinner ? null : frame.combination;
+    const unit = unitOf(frame);
+    maps.take(frame, unit);
+    const mapsBegan = performance.now();
+    showScale(maps.draw(state.common));
+    const mapsTook = performance.now() - mapsBegan;
+    drawOutcomes();
+    showWinner(isWinner, unit);
+    showTable();
+    if (frame.arrays.equity) {
+      curves.take(frame);
+      curves.draw(state.log);
+    }
+    find("curves").classList.toggle("empty", !frame.arrays.equity);
+    showState();
+    if (frame.id === wanted) {
+      find("notice").hidden = find("notice").dataset.kind === "error" ? true : find("notice").hidden;
+      setActions(frame.exact);
+      askExact();
+      bar.text = address.write(state, hello);
+    }
+    const drawn = performance.now();
+    const record = {
+      id: frame.id, exact: frame.exact, seconds: frame.seconds, asked: sentAt.get(frame.id), received: frame.received,
+      drawn, maps: mapsTook, drawing: drawn - began,
+    };
+    explored.frames.push(record);
+    if (explored.frames.length > MOST_RECORDS) explored.frames.shift();
+    explored.last = { id: frame.id, digest: frame.digest, question: state.question, command: frame.command, winner: frame.winner, combination: frame.combination, exact: frame.exact, edge: frame.edge };
+    explored.usable ??= drawn;
+    requestAnimationFrame(() => setTimeout(() => { record.painted = performance.now(); }));
+  }
+
+  function setActions(isExact) {
+    find("save").disabled = find("ask-luck").disabled = !(isExact && frame?.winner);
+    find("copy").disabled = !frame?.command;
+  }
+
+  function showState() {
+    const what = frame.exact ? "exact" : "coarse";
+    find("state").textContent = `${what}: ${count(frame.evaluated)} in ${duration(frame.seconds)}`;
+    root.dataset.shown = what;
+    root.querySelector(".state .bar").hidden = true;
+  }
+
+  function showProgress({ id, share }) {
+    if (id !== wanted) return;
+    root.querySelector(".state .bar").hidden = false;
+    find("share").style.width = `${100 * share}%`;
+    find("state").textContent = `exact: ${count(hello.combinations)}, ${(100 * share).toFixed(0)} %, ${duration((performance.now() - exactBegan) / 1000)}`;
+  }
+
+  // until a first answer or the first progress of an exact one: a kernel may be compiled
+  function showWaiting() {
+    const waited = performance.now() - (sentAt.get(wanted) ?? Infinity);
+    if (!hello || (last?.id ?? 0) >= wanted || waited < LONG || find("notice").dataset.waits === String(wanted)) return;
+    if (root.querySelector(".state .bar").hidden) {
+      find("state").textContent = `working, ${duration(waited / 1000)} (what is new, such as a first stop, is compiled once)`;
+    }
+  }
+
+  function showScale(ends) {
+    find("scale").hidden = !ends;
+    if (ends) [find("scale-low").textContent, find("scale-high").textContent] = ends;
+  }
+
+  function drawOutcomes() {
+    const { arrays, distribution } = frame, canvas = root.querySelector("#histogram canvas"), unit = unitOf(frame);
+    if (!distribution) {
+      find("counted").textContent = `nothing scored: ${count(frame.filtered)} filtered, ${count(frame.unscored)} undefined`;
+      canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+      return;
+    }
+    const { hold, winner, positive, better_than_hold: better } = distribution;
+    const lines = [{ value: winner, name: "winner", stroke: colour(root, "--accent") }, { value: hold, name: "hold", stroke: colour(root, "--hold") }];
+    const row = frame.metrics?.find(([name]) => name === frame.objective);
+    if (row && String(frame.combination) !== String(frame.winner)) lines.push({ value: row[1], name: "picked", stroke: colour(root, "--bad") });
+    drawHistogram(canvas, {
+      edges: arrays.edges, unit, lines,
+      layers: [{ counts: arrays.counts, colour: (bar) => (arrays.edges[bar + 1] <= 0 ? colour(root, "--below") : colour(root, "--above")) }],
+    });
+    const shares = [`${(100 * positive).toFixed(1)} % above 0`];
+    if (better !== null) shares.push(`${(100 * better).toFixed(1)} % beat hold`);
+    find("counted").textContent = shares.join(", ");
+    canvas.setAttribute("aria-label", `Histogram of the ${short(frame.objective)} of ${count(frame.scored)} combinations: ${shares.join(", ")}; winner ${metric(unit, winner)}, buy and hold ${metric(unit, hold)}`);
+  }
+
+  function showWinner(isWinner) {
+    const shown = frame.combination;
+    const where = frame.edge ? ", in sample" : "";
+    find("whose").textContent = `${isWinner ? "Winner" : "Picked from a map"}${where}`;
+    find("curve-name").textContent = isWinner ? "winner" : "picked";
+    if (!shown) {
+      find("combination").textContent = "none";
+      find("meaning").textContent = "No combination is left to rank: loosen a bound.";
+      find("tiles").replaceChildren();
+      find("cautions").replaceChildren();
+      return;
+    }
+    const [buyFast, buySlow, sellFast, sellSlow] = shown;
+    find("combination").textContent = `${buyFast} / ${buySlow} › ${sellFast} / ${sellSlow}`;
+    find("meaning").textContent = `buy: ${buyFast} crosses above ${buySlow}; sell: ${sellFast} crosses below ${sellSlow}`;
+    const values = new Map(frame.metrics.map(([name, ...row]) => [name, row]));
+    const names = [frame.objective, ...TILES.filter((name) => name !== frame.objective)].slice(0, 5);
+    find("tiles").replaceChildren(...names.map((name) => {
+      const { unit } = hello.metrics[name], [value, hold, after, holdAfter] = values.get(name);
+      const tile = make("div", "", name === frame.objective ? "tile objective" : "tile");
+      const beside = (number) => (name === "total_trades" ? "" : `hold ${metric(unit, number)}`);
+      tile.append(make("span", short(name)), make("b", metric(unit, value)), make("small", beside(hold)));
+      if (after !== undefined) {
+        const then = make("small", `then ${metric(unit, after)}`, "after");
+        if (name === frame.objective) then.append(make("span", `, ${beside(holdAfter)}`));
+        tile.append(then);
+      }
+      return tile;
+    }));
+    showCautions(isWinner);
+  }
+
+  function showCautions(isWinner) {
+    const place = find("cautions");
+    const open = new Set([...place.querySelectorAll("details[open] summary")].map((summary) => summary.textContent));
+    const chips = (frame.cautions ?? []).map(([heading, text]) => {
+      const chip = make("details", "", "caution");
+      chip.open = open.has(heading);
+      chip.append(make("summary", heading), make("p", text));
+      return chip;
+    });
+    if (!isWinner) {
+      const back = make("button", "Back to the winner", "plain");
+      back.type = "button";
+      back.addEventListener("click", () => { state.combination = null; show(); });
+      chips.push(back);
+    } else if (frame.scored > 1) {
+      chips.push(make("span", `chosen of ${count(frame.scored)}`, "chosen"));
+    }
+    place.replaceChildren(...chips);
+  }
+
+  function showTable() {
+    const table = find("metrics"), rows = frame.metrics ?? [];
+    const isSplit = rows.length > 0 && rows[0].length > 3;
+    const who = String(frame.combination) === String(frame.winner) ? "winner" : "picked";
+    const heads = isSplit ? ["", `${who}, in`, "hold, in", `${who}, out`, "hold, out"] : ["", who, "buy & hold"];
+    const row = make("tr");
+    row.append(...heads.map((text) => Object.assign(make("th", text), { scope: "col" })));
+    table.tHead.replaceChildren(row);
+    table.classList.toggle("split", isSplit);
+    table.tBodies[0].replaceChildren(...rows.map(([name, ...values]) => {
+      const line = make("tr"), { unit, words: meaning } = hello.metrics[name];
+      const head = Object.assign(make("th", short(name)), { scope: "row", title: meaning });
+      line.append(head, ...values.map((value) => make("td", metric(unit, value))));
+      return line;
+    }));
+    find("edge-text").textContent = isSplit
+      ? `in sample until ${state.question.edge}; the shaded bars chose nothing`
+      : "drag the handle at the right edge to the left: bars after it choose nothing";
+  }
+
+  // of the bar under the pointer
+  function showBar(bar) {
+    const { times, equity, hold } = frame.arrays, place = find("at-bar");
+    if (bar === null || bar === undefined) {
+      place.textContent = "";
+      return;
+    }
+    const { drawdown, holdDrawdown } = curves.fallsAt(bar), percent = (fall) => `${(100 * fall).toFixed(1)} %`;
+    place.textContent = `${toDate(Math.floor(times[bar] / 86400))}: ${find("curve-name").textContent} ${equity[bar].toFixed(1)} (${percent(drawdown)}), hold ${hold[bar].toFixed(1)} (${percent(holdDrawdown)})`;
+  }
+
+  function showTip(text, event, canvas) {
+    const tip = find("tip");
+    tip.hidden = !text;
+    if (!text) return;
+    tip.textContent = text;
+    const box = canvas.getBoundingClientRect();
+    const x = event ? event.clientX : box.left + box.width / 2, y = event ? event.clientY : box.top;
+    const { left, top } = root.getBoundingClientRect();
+    tip.style.left = `${Math.max(4, Math.min(root.clientWidth - tip.offsetWidth - 4, x + 14 - left))}px`;
+    tip.style.top = `${(y + 18 + tip.offsetHeight > innerHeight ? y - tip.offsetHeight - 10 : y + 18) - top}px`;
+    if (!event) find("spoken").textContent = text;
+  }
+
+  function notice(text, kind, command) {
+    const place = find("notice");
+    clearTimeout(noticeTimer);
+    place.dataset.kind = kind;
+    place.replaceChildren(text, ...(command ? [" ", make("code", command)] : []));
+    place.hidden = false;
+    if (kind === "done") noticeTimer = setTimeout(() => { place.hidden = true; }, 20000);
+  }
+
+  function showError({ id, text }) {
+    if (id !== null && id < wanted && last?.id >= id) return;
+    notice(text, "error");
+    find("notice").dataset.waits = String(wanted);  // for nothing any more
+    if (frame) showState();
+    if (!luck.shown) luck.stop("ended");
+    root.querySelector(".state .bar").hidden = true;
+  }
+
+  function showSaved({ path, command }) {
+    notice(`Saved in ${path}. A page of it:`, "done", command);
+  }
+
+  function showLost() {
+    setActions(false);
+    find("state").textContent = "not connected";
+    notice("No connection to qmac explore: has it ended, or was this page opened without its token? It is tried again every few seconds.", "lost");
+  }
+
+  find("save").addEventListener("click", () => connection.send({ type: "save", id: ++number }));
+  find("ask-luck").addEventListener("click", () => {
+    luck.begin(++number);
+    connection.send({ type: "luck", id: number });
+    find("luck").scrollIntoView({ block: "nearest", behavior: "smooth" });
+  });
+  find("copy").addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(frame.command);
+      notice("Copied:", "done", frame.command);
+    } catch {
+      notice("Copy this:", "done", frame.command);
+    }
+  });
+  find("common").addEventListener("change", (event) => {
+    state.common = event.target.checked;
+    showScale(maps.draw(state.common));
+    bar.text = address.write(state, hello);
+  });
+  find("log").addEventListener("change", (event) => {
+    state.log = event.target.checked;
+    curves.draw(state.log);
+    bar.text = address.write(state, hello);
+  });
+
+  function isDark() {
+    const { theme: chosen } = root.dataset;
+    return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  }
+
+  function redraw() {
+    if (!frame) return;
+    drawOutcomes();
+    luck.draw();
+    curves.redraw();
+  }
+
+  find("theme").addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    redraw();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  new ResizeObserver(() => frame && drawOutcomes()).observe(find("histogram"));
+  listenToBars(root.querySelector("#histogram canvas"), showTip, (bar) => {
+    const { edges, counts } = frame.arrays, share = 100 * counts[bar] / frame.scored;
+    return `${short(frame.objective)} ${nameBar(edges, bar, unitOf(frame))}: ${count(counts[bar])} combinations, ${share.toFixed(2)} %`;
+  });
+  drawRamp(find("ramp"));
+  const timer = setInterval(showWaiting, 250);
+
+  return {
+    explored,
+    // the state of the bar was changed from outside
+    reread() {
+      if (!hello) return;
+      state = address.read(bar.text, hello);
+      controls.write(state.question);
+      show();
+      rest();
+    },
+    close() {
+      clearInterval(timer);
+      clearTimeout(restTimer);
+    },
+  };
+}
