@@ -36,7 +36,7 @@ def named() -> qmac.Prices:
 
 @pytest.fixture(scope="session")
 def swept(named: qmac.Prices) -> qmac.Result:
-    return qmac.optimize(named, qmac.Grid(windows=(2, 3, 5, 8, 13, 21, 34)), top=60)
+    return qmac.optimize(named, qmac.Grid(windows=(2, 3, 5, 8, 13, 21, 34)), top=60, min_trades=1)
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,7 @@ def optimize(  # noqa: PLR0913 - public signature
     objective: str = "total_return",
     rules: Rules | None = None,
     top: int = 100,
-    min_trades: int = 1,
+    min_trades: int | None = None,
     threads: int | None = None,
     progress: Listener | None = None,
     *,
@@ -162,9 +162,10 @@ def optimize(  # noqa: PLR0913 - public signature
         How signals become trades; ``Rules()`` by default.
     top : int, default 100
         Number of best combinations in ``Result.top``.
-    min_trades : int, default 1
+    min_trades : int, optional
         Combinations with fewer trades are filtered: counted, but neither ranked nor in the
-        distribution.
+        distribution. 5 by default, unless ``constraints`` have bounds of total_trades; 0 filters
+        none.
     threads : int, optional
         Number of threads; all CPUs that the process may use by default. The result does not
         depend on it.
@@ -242,7 +243,7 @@ def optimize_many(  # noqa: PLR0913 - public signature
     objective: str = "total_return",
     rules: Rules | None = None,
     top: int = 100,
-    min_trades: int = 1,
+    min_trades: int | None = None,
     threads: int | None = None,
     progress: Listener | None = None,
     *,
@@ -272,8 +273,8 @@ def optimize_many(  # noqa: PLR0913 - public signature
         How signals become trades; ``Rules()`` by default.
     top : int, default 100
         Number of best combinations of each series.
-    min_trades : int, default 1
-        Combinations with fewer trades are filtered.
+    min_trades : int, optional
+        Combinations with fewer trades are filtered; 5 by default, 0 for none.
     threads : int, optional
         Number of threads; all CPUs that the process may use by default.
     progress : callable, optional

@@ -14,6 +14,7 @@ from qmac.strategy.constraints import (
     format_bounds,
     parse_conditions,
 )
+from qmac.strategy.defaults import DEFAULT_MIN_TRADES
 from qmac.strategy.metrics import MEASURES
 
 
@@ -88,6 +89,14 @@ def test_the_least_number_of_trades_is_a_constraint():
         "win_rate": (-math.inf, 1.0),
         "total_trades": (1.0, math.inf),
     }
+
+
+def test_bounds_of_trades_replace_the_default():
+    assert check_constraints(None, None) == {"total_trades": (DEFAULT_MIN_TRADES, math.inf)}
+    assert check_constraints({"total_trades": (None, 3)}, None) == {"total_trades": (-math.inf, 3)}
+    assert check_constraints({"total_trades": (2, None)}, None) == {"total_trades": (2, math.inf)}
+    with pytest.raises(OptionError, match="contradict each other"):
+        check_constraints({"total_trades": (None, 3)}, DEFAULT_MIN_TRADES)
 
 
 @pytest.mark.parametrize(

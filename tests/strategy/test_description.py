@@ -18,6 +18,11 @@ def test_the_full_line_has_the_common_rules():
     line = describe_settings("max_drawdown", GRID, rules, maximize=False)
     assert line.startswith("lowest max_drawdown, ") and " ema, " in line
     assert line.endswith(", end 2012-01-04, stop_loss 0.1")
+    bounds = {"win_rate": (0.4, 0.9), "total_trades": (5.0, None)}
+    line = describe_settings("total_return", GRID, qmac.Rules(), constraints=bounds)
+    assert line.startswith(
+        "highest total_return, win_rate >= 0.4, win_rate <= 0.9, total_trades >= 5, windows 2:8, "
+    )
 
 
 def test_averages_of_the_users_own_are_named():

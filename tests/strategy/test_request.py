@@ -39,7 +39,7 @@ def test_a_request_is_what_its_json_says(objective, maximize, top, constraints):
 
 
 def test_min_trades_is_the_last_constraint():
-    assert REQUEST.constraints == {"win_rate": (0.1, math.inf), "total_trades": (1.0, math.inf)}
+    assert REQUEST.constraints == {"win_rate": (0.1, math.inf), "total_trades": (5.0, math.inf)}
     assert list(REQUEST.constraints) == ["win_rate", "total_trades"]
 
 

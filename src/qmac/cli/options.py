@@ -23,6 +23,7 @@ from qmac.data.options import DEFAULT, ReadOptions
 from qmac.errors import OptionError, PricesError, ResultError
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.files import is_file, resolve_typed
+from qmac.strategy.defaults import DEFAULT_MIN_TRADES, DEFAULT_WINDOWS
 from qmac.strategy.rules import Rules
 
 Command = Callable[..., None]
@@ -30,7 +31,6 @@ CONTEXT = "context"
 """Parameter of a command that gets what the command line says besides."""
 RANKS = ("objective", "plateau")
 EXECUTORS = ("threads", "ray")
-DEFAULT_WINDOWS = "2:252"
 WINDOW_ROLES = ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
 """``strategy.grid.ROLES``, which needs NumPy."""
 OPTIMIZE_ONLY = ("out", "save_grid", "dry_run", "rows", "rank_by")
@@ -363,7 +363,13 @@ RANKING = {
         Annotated[int, typer.Option(help="Number of best combinations in the result.")], 20
     ),
     "min_trades": CommandOption(
-        Annotated[int, typer.Option(help="Leave out combinations with fewer trades.")], 1
+        Annotated[
+            int | None,
+            typer.Option(
+                help=f"Leave out combinations with fewer trades: {DEFAULT_MIN_TRADES} by default, "
+                "unless --where bounds total_trades; 0 for none."
+            ),
+        ]
     ),
 }
 """Which combinations are best."""

@@ -11,6 +11,7 @@ from typing import Any
 from qmac._checks import check_count, check_flag, check_number
 from qmac.errors import OptionError, suggestion
 from qmac.strategy.constraints import check_constraints, format_bounds
+from qmac.strategy.defaults import DEFAULT_MIN_TRADES
 from qmac.strategy.objective import check_objective
 from qmac.strategy.request import check_type
 from qmac.strategy.rules import Rules
@@ -36,7 +37,7 @@ class Question:
     """Of all bars that are shown; its end is that of the bars out of sample."""
     edge: str | None = None
     """Last date in sample: later bars choose nothing. None where all bars choose."""
-    min_trades: int = 1
+    min_trades: int = DEFAULT_MIN_TRADES
     constraints: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Lowest and highest value by metric, infinite where there is no bound."""
 
@@ -79,7 +80,7 @@ class Question:
             value = getattr(rules, name)
             if value != getattr(default, name):
                 words += [f"--{name.replace('_', '-')}", str(value)]
-        if self.min_trades != 1:
+        if self.min_trades != DEFAULT_MIN_TRADES or "total_trades" in self.constraints:
             words += ["--min-trades", str(self.min_trades)]
         for metric, bounds in self.constraints.items():
             for sign, number in format_bounds(metric, bounds):

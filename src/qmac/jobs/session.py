@@ -178,7 +178,7 @@ class Session:
         objective: str = "total_return",
         rules: Rules | None = None,
         top: int = 100,
-        min_trades: int = 1,
+        min_trades: int | None = None,
         progress: Listener | None = None,
         *,
         maximize: bool = True,
@@ -195,8 +195,8 @@ class Session:
             How signals become trades; ``Rules()`` by default.
         top : int, default 100
             Number of best combinations in ``Result.top``.
-        min_trades : int, default 1
-            Combinations with fewer trades are filtered.
+        min_trades : int, optional
+            Combinations with fewer trades are filtered; 5 by default, 0 for none.
         progress : callable, optional
             Called about ten times a second with a ``Status``.
         maximize : bool, default True

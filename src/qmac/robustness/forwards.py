@@ -140,7 +140,7 @@ def walk_forward_many(  # noqa: PLR0913 - the arguments of walk_forward
     grid: Grid,
     objective: str = "total_return",
     rules: Rules | None = None,
-    min_trades: int = 1,
+    min_trades: int | None = None,
     threads: int | None = None,
     progress: Listener | None = None,
     *,
@@ -167,8 +167,8 @@ def walk_forward_many(  # noqa: PLR0913 - the arguments of walk_forward
         Metric that chooses.
     rules : Rules, optional
         How signals become trades.
-    min_trades : int, default 1
-        Combinations with fewer trades in a train are not chosen.
+    min_trades : int, optional
+        Combinations with fewer trades in a train are not chosen; 5 by default, 0 for none.
     threads : int, optional
         Number of threads; all CPUs that the process may use by default.
     progress : callable, optional

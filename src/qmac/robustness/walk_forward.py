@@ -71,7 +71,7 @@ def walk_forward(  # noqa: PLR0913 - public signature
     grid: Grid,
     objective: str = "total_return",
     rules: Rules | None = None,
-    min_trades: int = 1,
+    min_trades: int | None = None,
     threads: int | None = None,
     progress: Listener | None = None,
     *,
@@ -103,8 +103,8 @@ def walk_forward(  # noqa: PLR0913 - public signature
         the tests, total_return ranks.
     rules : Rules, optional
         How signals become trades; its start and end bound all folds.
-    min_trades : int, default 1
-        Combinations with fewer trades in a train are not chosen.
+    min_trades : int, optional
+        Combinations with fewer trades in a train are not chosen; 5 by default, 0 for none.
     threads : int, optional
         Number of threads; all CPUs that the process may use by default. The answer does not depend
         on it.

@@ -11,6 +11,7 @@ import numpy as np
 
 from qmac._checks import check_number, describe, is_number
 from qmac.errors import OptionError
+from qmac.strategy.defaults import DEFAULT_MIN_TRADES
 from qmac.strategy.metrics import MEASURES, METRICS, suggest_metric
 
 Bounds = tuple[float | None, float | None]
@@ -22,7 +23,7 @@ CONDITION = re.compile(r"\s*(\w+)\s*(>=|<=|>|<|==)\s*(\S+)\s*")
 
 
 def check_constraints(
-    constraints: Constraints | None, min_trades: int
+    constraints: Constraints | None, min_trades: int | None
 ) -> dict[str, tuple[float, float]]:
     """Return the bounds of each metric as floats, ``min_trades`` among them.
 
@@ -30,8 +31,8 @@ def check_constraints(
     ----------
     constraints : mapping of str to tuple, optional
         Lowest and highest value by metric, None for no bound.
-    min_trades : int
-        Lowest number of trades; 0 for no bound.
+    min_trades : int or None
+        Lowest number of trades; 0 for no bound, None for the default where there is no other.
 
     Returns
     -------
@@ -51,6 +52,8 @@ def check_constraints(
     checked: dict[str, tuple[float, float]] = {}
     for metric, bounds in (constraints or {}).items():
         checked[metric] = _check_bounds(metric, bounds)
+    if min_trades is None:
+        min_trades = 0 if "total_trades" in checked else DEFAULT_MIN_TRADES
     if min_trades > 0:
         low, high = checked.get("total_trades", OPEN)
         checked["total_trades"] = (max(low, float(min_trades)), high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qmac.strategy.constraints import Constraints, format_bounds
 from qmac.strategy.grid import ROLES, Grid
 from qmac.strategy.rules import Rules
 from qmac.strategy.windows import format_windows
@@ -17,6 +18,7 @@ def describe_settings(
     *,
     maximize: bool = True,
     average: str | None = None,
+    constraints: Constraints | None = None,
 ) -> str:
     """Return the settings of a run in one line, with the rules that matter for every result.
 
@@ -33,11 +35,14 @@ def describe_settings(
     average : str, optional
         Kind of the averages, ``"own"`` for averages of the user's own; by default that of the
         rules.
+    constraints : mapping of str to tuple, optional
+        Bounds by metric.
 
     Returns
     -------
     str
-        Objective, windows, rules: the common ones, and others that are not the default.
+        Objective, constraints, windows, rules: the common ones, and others that differ from the
+        default.
 
     Examples
     --------
@@ -46,6 +51,8 @@ def describe_settings(
 conflict ignore, max_bars 30'
     """
     parts = [f"{'highest' if maximize else 'lowest'} {objective}"]
+    for metric, bounds in (constraints or {}).items():
+        parts += [f"{metric} {sign} {number}" for sign, number in format_bounds(metric, bounds)]
     parts += _describe_grid(grid, common="windows ")
     parts += [
         f"fees {rules.fees:g}",

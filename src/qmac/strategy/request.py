@@ -72,7 +72,7 @@ class Request:
         --------
         >>> request = check_request(Grid(windows=range(2, 9)), top=5)
         >>> request.to_dict()["constraints"]
-        {'total_trades': [1.0, None]}
+        {'total_trades': [5.0, None]}
         >>> Request.from_dict(request.to_dict()) == request
         True
         """
@@ -126,7 +126,7 @@ def check_request(
     objective: str = "total_return",
     rules: Rules | None = None,
     top: int = 100,
-    min_trades: int = 1,
+    min_trades: int | None = None,
     *,
     maximize: bool = True,
     constraints: Constraints | None = None,
@@ -143,8 +143,9 @@ def check_request(
         How signals become trades; ``Rules()`` if None.
     top : int
         Number of best combinations in the result.
-    min_trades : int
-        Short for the constraint ``{"total_trades": (min_trades, None)}``.
+    min_trades : int or None
+        Short for the constraint ``{"total_trades": (min_trades, None)}``; 0 for none. None for
+        ``DEFAULT_MIN_TRADES``, which bounds of total_trades replace.
     maximize : bool
         False to look for the lowest value.
     constraints : mapping or None
@@ -162,7 +163,8 @@ def check_request(
     """
     check_objective(objective)
     top = check_count("top", top, 1, MOST_TOP_ROWS)
-    min_trades = check_count("min_trades", min_trades, 0)
+    if min_trades is not None:
+        min_trades = check_count("min_trades", min_trades, 0)
     bounds = check_constraints(constraints, min_trades)
     for hint in find_oddities(bounds):
         warn(hint, stacklevel=3)  # the caller of qmac.optimize

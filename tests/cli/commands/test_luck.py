@@ -251,7 +251,8 @@ def test_bad_prices_are_refused_before_they_are_swept(tmp_path, closes, words):
 def test_a_run_with_too_few_moves_has_nothing_to_go_on_with(tmp_path):
     path = tmp_path / "spy.csv"
     frame(series("random", 30, 4)).to_csv(path)
-    assert inside("optimize", path, "--windows", "2,3,4,5", "--out", tmp_path / "run").stdout
+    words = ("--windows", "2,3,4,5", "--min-trades", 1, "--out", tmp_path / "run")
+    assert inside("optimize", path, *words).stdout
     done = inside("luck", tmp_path / "run", *FEW)
     assert done.returncode == 2 and "29 moves" in done.stderr
     assert "Resume with" not in done.stderr

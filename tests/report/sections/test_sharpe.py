@@ -21,7 +21,7 @@ RULES = qmac.Rules(start=PRICES.index[90])
 
 @pytest.fixture(scope="module")
 def result():
-    return qmac.optimize(PRICES, GRID, objective="sharpe_ratio", rules=RULES, top=3)
+    return qmac.optimize(PRICES, GRID, objective="sharpe_ratio", rules=RULES, top=3, min_trades=1)
 
 
 @pytest.fixture(scope="module")

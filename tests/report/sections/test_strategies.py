@@ -10,7 +10,7 @@ from qmac.strategy.grid import ROLES
 
 def test_rows_with_the_same_trades_are_one_strategy(sample):
     named = sample.tail(600)
-    swept = qmac.optimize(named, qmac.Grid(windows=range(40, 60, 2)), top=60)
+    swept = qmac.optimize(named, qmac.Grid(windows=range(40, 60, 2)), top=60, min_trades=1)
     found = build_strategies(swept, swept.series)
     trades = [
         qmac.backtest(named, row, swept.rules).trades for row in swept.top[list(ROLES)].to_numpy()

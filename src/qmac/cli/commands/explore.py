@@ -186,8 +186,8 @@ def _to_word(file: object) -> str:
 
 
 def _list_grid_words(grid: Any) -> list[str]:
-    from qmac.cli.options import DEFAULT_WINDOWS
     from qmac.runs.job_file import list_grid_options
+    from qmac.strategy.defaults import DEFAULT_WINDOWS
 
     words = []
     for name, value in list_grid_options(grid).items():

@@ -222,7 +222,7 @@ def settings_line(result: Result) -> str:
     Returns
     -------
     str
-        Objective, windows and rules.
+        Objective, constraints, windows and rules.
     """
     return describe_settings(
         result.objective,
@@ -230,4 +230,5 @@ def settings_line(result: Result) -> str:
         result.rules,
         maximize=result.maximize,
         average=result.prices["averages"],
+        constraints=result.constraints,
     )

@@ -19,6 +19,7 @@ from qmac.engine.backtest.backtest import Backtest
 from qmac.engine.neighbourhood.neighbours import RADIUS, build_neighbourhoods, find_neighbours
 from qmac.engine.sweep.distribution import Distribution
 from qmac.errors import OutOfMemoryError, ResultError, printable
+from qmac.report.sections.activity import find_most_trades
 from qmac.report.sections.settings import settings_line
 from qmac.results.collection import Results
 from qmac.results.result import Result
@@ -167,6 +168,10 @@ def _explain_no_rows(result: Result) -> str:
         for metric, (low, _) in result.constraints.items():
             if is_percent(metric) and low > 1 and result.filtered_by[metric] == result.filtered:
                 advice = f"{metric} is a fraction: {low:.4g} is {low:,.0%}. {advice}"
+    most = find_most_trades(result)
+    if most is not None:
+        trades = f"{most:,} {plural(most, 'trade')}"
+        advice = f"The most active combination has {trades}: use --min-trades {most}, or more bars."
     return (
         f"No combination is left: {result.filtered:,} are filtered "
         f"({_describe_filters(result) or 'none'}), the {result.objective} of "
