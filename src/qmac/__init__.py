@@ -110,6 +110,8 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
 }
 _views.register(
     {
+        "prices": "qmac.jobs.prices:read_file_or_name",
+        "symbols": "qmac.jobs.prices:read_series",
         "luck": "qmac.robustness.luck:luck",
         "luck figure": "qmac.report.html.figures:plot_answer",
         "luck table": "qmac.report.html.notebook:render_luck",

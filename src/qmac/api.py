@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
-
-import pandas as pd
 
 from qmac._checks import check_callable, check_flag, check_path
 from qmac.data import readers
+from qmac.data.arguments import ManyPrices, take_prices, take_symbols
 from qmac.data.description import check_warnings, warn_of_prices
 from qmac.data.options import ReadOptions
-from qmac.data.prices import Prices
+from qmac.data.prices import AnyPrices, Prices
 from qmac.data.sources.names import is_source_name
-from qmac.data.symbols import Symbols, from_frames
+from qmac.data.symbols import Symbols
 from qmac.engine.dataset.signals import Averages
 from qmac.errors import PricesError, ResultError, shell_quote
 from qmac.jobs.job import Job, build_job
@@ -26,7 +25,7 @@ from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.admission import build_memory_check
 from qmac.runtime.resources.limits import Limits
 from qmac.strategy.constraints import Constraints
-from qmac.strategy.grid import Grid
+from qmac.strategy.grid import Grid, choose_grid
 from qmac.strategy.request import check_request
 from qmac.strategy.rules import Rules
 
@@ -131,8 +130,8 @@ for the bundled prices.
 
 
 def optimize(  # noqa: PLR0913 - public signature
-    prices: Prices | pd.DataFrame | pd.Series,
-    grid: Grid,
+    prices: AnyPrices,
+    grid: Grid | None = None,
     objective: str = "total_return",
     rules: Rules | None = None,
     top: int = 100,
@@ -142,6 +141,7 @@ def optimize(  # noqa: PLR0913 - public signature
     *,
     maximize: bool = True,
     constraints: Constraints | None = None,
+    windows: Iterable[int] | str | None = None,
     averages: Averages | None = None,
     out: str | Path | None = None,
     save_grid: str | None = None,
@@ -152,10 +152,11 @@ def optimize(  # noqa: PLR0913 - public signature
 
     Parameters
     ----------
-    prices : Prices, DataFrame or Series
-        Bars with a Close, at least one more than the largest window.
-    grid : Grid
-        Windows of the four averages.
+    prices : Prices, DataFrame, Series, str or Path
+        Bars with a Close, at least one more than the largest window, or the path of a file or a
+        name such as ``"yahoo:SPY"`` that has them.
+    grid : Grid, optional
+        Windows of the four averages; in place of it, ``windows``.
     objective : str, default "total_return"
         Metric to rank by; docs/metrics.md defines them.
     rules : Rules, optional
@@ -177,6 +178,8 @@ def optimize(  # noqa: PLR0913 - public signature
         Lowest and highest value by metric, None for no bound. Combinations outside are filtered,
         and those for which the metric is undefined. ``min_trades=n`` is short for
         ``{"total_trades": (n, None)}``.
+    windows : iterable of int or str, optional
+        Windows of all four averages, such as ``range(2, 253)`` or ``"2:252"``, the default.
     averages : ndarray or DataFrame, optional
         Averages that replace those of ``rules.average``: ``(W, T)`` in the order of
         ``grid.windows``, or a frame with a column for each window.
@@ -223,10 +226,9 @@ def optimize(  # noqa: PLR0913 - public signature
     """
     check_callable("progress", progress)
     check_executor(executor)
-    series = Prices.of(prices)
-    if series is not prices:  # those of a file were warned of when it was read
-        warn_of_prices([series], stacklevel=2)
+    series = take_prices(prices, stacklevel=2)
     symbols = Symbols({series.name: series}, {})
+    grid = choose_grid(grid, windows)
     request = check_request(
         grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
     )
@@ -238,8 +240,8 @@ def optimize(  # noqa: PLR0913 - public signature
 
 
 def optimize_many(  # noqa: PLR0913 - public signature
-    prices: Mapping[str, Prices | pd.DataFrame | pd.Series],
-    grid: Grid,
+    prices: ManyPrices,
+    grid: Grid | None = None,
     objective: str = "total_return",
     rules: Rules | None = None,
     top: int = 100,
@@ -249,6 +251,7 @@ def optimize_many(  # noqa: PLR0913 - public signature
     *,
     maximize: bool = True,
     constraints: Constraints | None = None,
+    windows: Iterable[int] | str | None = None,
     out: str | Path | None = None,
     save_grid: str | None = None,
     limits: Limits | None = None,
@@ -263,10 +266,11 @@ def optimize_many(  # noqa: PLR0913 - public signature
 
     Parameters
     ----------
-    prices : dict of str to Prices, DataFrame or Series
-        Series by name, as in ``optimize``.
-    grid : Grid
-        Windows of the four averages.
+    prices : dict of str to Prices, DataFrame, Series, str or Path; or str, Path or list of these
+        Series by name, as in ``optimize``; or files, directories and names, such as
+        ``"data/"`` or ``["spy.csv", "yahoo:QQQ,IWM"]``.
+    grid : Grid, optional
+        Windows of the four averages; in place of it, ``windows``.
     objective : str, default "total_return"
         Metric to rank by.
     rules : Rules, optional
@@ -283,6 +287,8 @@ def optimize_many(  # noqa: PLR0913 - public signature
         Whether the highest objective ranks first.
     constraints : dict of str to tuple, optional
         Lowest and highest value by metric, as in ``optimize``.
+    windows : iterable of int or str, optional
+        Windows of all four averages, such as ``range(2, 253)`` or ``"2:252"``, the default.
     out : str or Path, optional
         New directory for snapshots and results, from which ``resume`` continues.
     save_grid : str, optional
@@ -319,9 +325,8 @@ def optimize_many(  # noqa: PLR0913 - public signature
     check_callable("progress", progress)
     check_executor(executor)
     strict = check_flag("strict", strict)
-    symbols = from_frames(prices)
-    read = (each for name, each in symbols.prices.items() if not isinstance(prices[name], Prices))
-    warn_of_prices(read, stacklevel=2)
+    symbols = take_symbols(prices, stacklevel=2)
+    grid = choose_grid(grid, windows)
     request = check_request(
         grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
     )

@@ -50,11 +50,12 @@ ALIASES = {
     "averages": ["window 2"],
     "combinations": ["combination"],
     "constraints": ["constraint"],
-    "data": ["prices", "dates"],
+    "data": ["prices", "dates", "File name too long", "is a directory"],
+    "grid": ["window 252"],
     "nulls": ["null "],
     "out": ["File name too long"],
     "path": ["File name too long", "is a directory"],
-    "prices": ["dates", "symbol"],
+    "prices": ["dates", "symbol", "File name too long", "is a directory", "no file that ends"],
     "rank_by": ["rank by"],
     "separator": ["row 1 has 1 fields"],
     "text": ["time zone"],
@@ -83,7 +84,7 @@ class Context:
         self.folder, self._numbers = folder, itertools.count()
         self.prices = qmac.Prices.of(frame(series("random", 60, 1)), "SPY")
         self.grid = qmac.Grid(windows=(2, 3, 4, 5))
-        self.result = qmac.optimize(self.prices, self.grid, top=5)
+        self.result = qmac.optimize(self.prices, self.grid, top=5, min_trades=1)
         self.result.save(folder / "saved")
         self.many = qmac.optimize_many({"SPY": self.prices}, self.grid, out=folder / "run")
         request = BarsRequest(SourceName("yahoo", "SPY"))
@@ -105,6 +106,7 @@ class Context:
             "progress": None,
             "maximize": True,
             "constraints": None,
+            "windows": None,
             "out": None,
             "save_grid": None,
             "limits": None,
@@ -117,11 +119,12 @@ REQUEST = {
     "objective": NOTHING,
     "rules": RULES,
     "top": COUNT,
-    "min_trades": COUNT_OR_ZERO,
+    "min_trades": {"None", *COUNT_OR_ZERO},
     "threads": COUNT_OR_NONE,
     "progress": PROGRESS,
     "maximize": FLAG,
     "constraints": {"None", "dict empty"},
+    "windows": OPTIONAL,  # beside a grid
     "out": {"None", *PATH},
     "save_grid": OPTIONAL,
     "limits": LIMITS,
@@ -144,7 +147,8 @@ TRIES = ("resamples", "seed", "threads", "progress", "out", "limits", "executor"
 """Arguments that ``Result.tries`` shares with ``Result.luck``."""
 FORWARD = sorted(REQUEST.keys() - {"top", "save_grid"})
 """Arguments that ``walk_forward`` shares with ``optimize``."""
-QUESTION = sorted(REQUEST.keys() - {"grid", "threads", "out", "save_grid", "limits", "executor"})
+OF_SESSIONS = {"grid", "windows", "threads", "out", "save_grid", "limits", "executor"}
+QUESTION = sorted(REQUEST.keys() - OF_SESSIONS)
 """Arguments that ``Session.optimize`` shares with ``optimize``."""
 COMBINATION = (2, 4, 3, 5)
 READ_OPTIONS = ["close", "date", "columns", "separator", "decimal", "timezone", "date_format"]
@@ -313,8 +317,12 @@ def rows(context):
         ),
         "Session": Row(
             qmac.Session,
-            lambda: {"prices": prices, "grid": grid, "threads": 1, "limits": None},
-            {"grid": {"Grid"}, "threads": COUNT_OR_NONE, "limits": LIMITS},
+            lambda: {
+                "prices": prices, "grid": grid, "threads": 1, "windows": None, "limits": None
+            },
+            {
+                "grid": {"Grid"}, "threads": COUNT_OR_NONE, "windows": OPTIONAL, "limits": LIMITS
+            },
         ),
         "Session.optimize": Row(
             qmac.Session(prices, grid).optimize,

@@ -30,13 +30,13 @@ def test_conclusions_match_the_numbers(tutorial):
     _, names = tutorial
     around, best = names["around"], names["result"].top["total_return"].iloc[0]
     assert around.loc[around["steps"] == 1, "total_return"].median() < best / 2
-    assert (names["above_median"], names["above_hold"]) == (0.59, 0.04)
+    assert (names["above_median"], names["above_hold"]) == (0.81, 0.05)
     assert round(names["answer"].p, 2) == 0.65  # "on 65 of 100"
     assert names["answer"].verdict == "luck_alone_brings_this"
     forward = names["forward"]
     assert forward.above_median == (4, 7)
     followed, held = (forward.metrics[name]["total_return"] for name in ("followed", "hold"))
-    assert (round(followed, 2), round(held, 2)) == (0.64, 1.28)
+    assert (round(followed, 2), round(held, 2)) == (0.52, 1.28)
     judged, hold = names["judged"]["total_return"], names["later"].hold["total_return"]
     assert judged["highest plateau"] > judged["highest return"] and judged.max() < hold
 

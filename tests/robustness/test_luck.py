@@ -375,7 +375,7 @@ def test_results_that_are_refused(result, tmp_path):
 
 
 def test_prices_that_are_refused(tmp_path):
-    few = optimize(PRICES, rules=qmac.Rules(start=PRICES.index[280]))
+    few = optimize(PRICES, rules=qmac.Rules(start=PRICES.index[280]), min_trades=1)
     refused(few, "needs? at least 30|at least 30", PricesError, out=tmp_path / "out")
     closes = PRICES.frame["Close"].to_numpy().copy()
     closes[10:20] *= 1e-25  # and back: where one of both is mirrored, both go up

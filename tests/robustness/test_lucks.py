@@ -63,12 +63,13 @@ def test_a_summary_for_json(lucks):
 
 
 def test_a_symbol_without_enough_moves_is_left_out():
-    results = qmac.optimize_many({**PRICES, "late": SHORT}, qmac.Grid(windows=(2, 3, 4, 5)), top=1)
+    grid = qmac.Grid(windows=(2, 3, 4, 5))
+    results = qmac.optimize_many({**PRICES, "late": SHORT}, grid, top=1, min_trades=1)
     with pytest.warns(UserWarning, match="left out: late"):
         lucks = results.luck(19)
     assert list(lucks) == ["SPY", "QQQ"]
     assert "moves" in lucks.left_out["late"]
-    only = qmac.optimize_many({"late": SHORT}, qmac.Grid(windows=(2, 3, 4, 5)), top=1)
+    only = qmac.optimize_many({"late": SHORT}, grid, top=1, min_trades=1)
     with pytest.raises(PricesError, match="moves"):
         only.luck(19)
 

@@ -146,7 +146,8 @@ def test_results_that_are_refused(result, tmp_path):
         tries(dataclasses.replace(result, source=None))
     with pytest.raises(ResultError):
         tries(result, out=tmp_path)
-    few = qmac.optimize(PRICES, GRID, top=1, rules=qmac.Rules(start=PRICES.index[280]))
+    late = qmac.Rules(start=PRICES.index[280])
+    few = qmac.optimize(PRICES, GRID, top=1, rules=late, min_trades=1)
     with pytest.raises(PricesError, match="at least 30"):
         tries(few)
     assert not list(tmp_path.iterdir())

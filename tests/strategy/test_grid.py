@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qmac
-from qmac.errors import GridError
-from qmac.strategy.grid import ROLES, check_combination
+from qmac.errors import GridError, OptionError
+from qmac.strategy.grid import ROLES, check_combination, choose_grid
 
 window_sets = st.sets(st.integers(1, 12), min_size=1, max_size=7).map(sorted)
 
@@ -179,3 +179,14 @@ def test_a_pair_that_is_not_in_the_grid():
     grid = qmac.Grid(windows=range(2, 9))
     with pytest.raises(GridError, match="not in Grid"):
         grid.pair_index((2, 9, 3, 5))
+
+
+def test_a_grid_or_its_windows():
+    grid = qmac.Grid(windows=range(2, 9))
+    assert choose_grid(grid) is grid
+    assert choose_grid(None, "2:8").to_dict() == grid.to_dict()
+    assert choose_grid(None).windows == tuple(range(2, 253))
+    with pytest.raises(OptionError, match="exclude each other, got windows='2:8'"):
+        choose_grid(grid, "2:8")
+    with pytest.raises(OptionError, match="got a str. Or use windows"):
+        choose_grid("2:8")

@@ -19,8 +19,8 @@ import typer
 
 from qmac._checks import check_choice, check_path
 from qmac.cli import streams
-from qmac.data.options import DEFAULT, ReadOptions
-from qmac.errors import OptionError, PricesError, ResultError
+from qmac.data.options import ReadOptions
+from qmac.errors import OptionError, ResultError
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.files import is_file, resolve_typed
 from qmac.strategy.defaults import DEFAULT_MIN_TRADES, DEFAULT_WINDOWS
@@ -515,15 +515,11 @@ def read_prices(path: Path, reading: Reading) -> Any:
     PricesError
         If the file is invalid, or has a warning and that is an error.
     """
-    from qmac.data import readers
-    from qmac.runtime.resources.admission import build_memory_check
+    from qmac.jobs.prices import read_file_or_name
 
-    symbol, file = find_prices_file(path, offline=reading.is_offline)
-    prices = readers.read_prices(
-        file, build_memory_check(Limits()), DEFAULT if symbol else reading.options
+    prices = read_file_or_name(
+        path, reading.options, offline=reading.is_offline, show=streams.show_fetch
     )
-    if symbol:
-        prices = dataclasses.replace(prices, name=symbol)
     _say_warnings([prices], reading)
     return prices
 
@@ -584,107 +580,22 @@ def find_symbols(
     """
     from qmac.data import symbols
     from qmac.data.sample import sample_prices
+    from qmac.jobs.prices import find_series
     from qmac.runtime.resources.admission import build_memory_check
 
     check_prices_source(prices, sample=sample)
     if sample:
         series = sample_prices()
         return symbols.Symbols({series.name: series}, {})
-    check_memory = build_memory_check(limits)
     if isinstance(prices, dict):
-        return symbols.read_named(prices, check_memory, reading.options)
-    files, names = split_names(prices or [])
-    fetched, failed = fetch_named(names, offline=reading.is_offline)
-    return symbols.find_symbols(files, check_memory, reading.options, fetched, failed)
-
-
-def split_names(prices: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the files among prices, and the names of prices at a source, such as yahoo:SPY.
-
-    Parameters
-    ----------
-    prices : sequence of Path
-        Words of the command line. A file that exists is a file, whatever its name is.
-
-    Returns
-    -------
-    tuple of list
-        Files and directories, and names.
-    """
-    from qmac.data.sources.names import is_source_name
-
-    names = [path for path in prices if is_source_name(path) and not path.exists()]
-    return [path for path in prices if path not in names], names
-
-
-def fetch_named(
-    names: Sequence[Path], *, offline: bool = False
-) -> tuple[dict[str, Path], dict[str, PricesError]]:
-    """Return the files of prices at sources, fetched if there is none that is new enough.
-
-    Parameters
-    ----------
-    names : sequence of Path
-        Names such as ``yahoo:SPY,QQQ``.
-    offline : bool, default False
-        Whether to use copies of any age, and send no request.
-
-    Returns
-    -------
-    tuple of dict
-        Files by symbol, and why other symbols have none.
-
-    Raises
-    ------
-    SourceError
-        If a name is invalid, or there are prices of no symbol.
-    """
-    if not names:
-        return {}, {}
-    from qmac.data.sources.fetching import FetchOptions, update_copies
-    from qmac.data.sources.names import label_names, parse_names
-
-    labels = label_names(name for text in names for name in parse_names(text))
-    with streams.show_fetch(len(labels)) as listener:
-        fetched = update_copies(labels.values(), FetchOptions(offline=offline), listener)
-    if not fetched.copies:
-        raise next(iter(fetched.failed.values()))
-    files = {
-        label: fetched.copies[name].path for label, name in labels.items() if name in fetched.copies
-    }
-    failed: dict[str, PricesError] = {
-        label: fetched.failed[name] for label, name in labels.items() if name in fetched.failed
-    }
-    return files, failed
-
-
-def find_prices_file(path: Path, *, offline: bool = False) -> tuple[str, Path]:
-    """Return the file of prices that a word of the command line names, and what they are called.
-
-    Parameters
-    ----------
-    path : Path
-        A file, or a name of one symbol at a source, such as ``yahoo:SPY``.
-    offline : bool, default False
-        Whether to use a copy of any age, and send no request.
-
-    Returns
-    -------
-    tuple of str and Path
-        For a name the symbol, and the file of its copy; for a file nothing, and the file.
-
-    Raises
-    ------
-    SourceError
-        If it is a name, and there are no prices of it.
-    OptionError
-        If it names several symbols.
-    """
-    _, names = split_names([path])
-    files, _ = fetch_named(names, offline=offline)
-    if len(files) > 1:
-        raise OptionError(f"{path} names {len(files)} symbols, and one is needed. Name one.")
-    return next(iter(files.items()), ("", path))
+        return symbols.read_named(prices, build_memory_check(limits), reading.options)
+    return find_series(
+        prices or [],
+        reading.options,
+        limits,
+        offline=reading.is_offline,
+        show=streams.show_fetch,
+    )
 
 
 def _choose_executor(

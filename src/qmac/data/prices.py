@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from qmac import _views
 from qmac._checks import check_count, check_instance, check_text, describe
 from qmac._fields import Deferred, protect, protected
 from qmac.data.anomalies import find_anomalies
@@ -187,16 +189,16 @@ class Prices:
             ) from None
 
     @classmethod
-    def of(cls, data: Prices | pd.DataFrame | pd.Series, name: str = "prices") -> Prices:
-        """Return the checked prices of a frame or a series.
+    def of(cls, data: AnyPrices, name: str = "prices") -> Prices:
+        """Return the checked prices of a frame or a series, or of a file.
 
         Parameters
         ----------
-        data : Prices, DataFrame or Series
-            A frame with a Close column and dates as its index or in a column, or a series of
-            closes. Prices are returned as they are.
+        data : Prices, DataFrame, Series, str or Path
+            A frame with a Close column and dates as its index or in a column; a series of closes;
+            the path of a file, or a name such as ``"yahoo:SPY"``. Prices are returned as they are.
         name : str
-            Name of the series.
+            Name of a frame or a series; a file has one.
 
         Returns
         -------
@@ -211,14 +213,22 @@ class Prices:
         check_text("name", name, PricesError)
         if isinstance(data, Prices):
             return data
+        if isinstance(data, str | Path):
+            read: Prices = _views.draw("prices", data)
+            return read
         if isinstance(data, pd.Series):
             data = data.to_frame("Close")
         if not isinstance(data, pd.DataFrame):
             raise PricesError(
                 f"prices must be a pandas DataFrame with a Close column, got {type(data).__name__}."
-                " Use one, a Series of closes, or what qmac.read_prices returns."
+                " Use one, a Series of closes, the path of a file, or what qmac.read_prices"
+                " returns."
             )
         return build_prices(read_table(data, DEFAULT, name), DEFAULT, name)
+
+
+AnyPrices = Prices | pd.DataFrame | pd.Series | str | Path
+"""Prices, what they are built from, or the path or name of a file or source that has them."""
 
 
 def _is_noted(row: int | None, notes: Iterable[str]) -> bool:

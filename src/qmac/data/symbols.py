@@ -19,7 +19,7 @@ from qmac.data.containers import COMPRESSED, PIPE, TABLES, MemoryCheck, name_ser
 from qmac.data.frames import read_table as read_frame_table
 from qmac.data.held_prices import HeldPrices
 from qmac.data.options import DEFAULT, ReadOptions
-from qmac.data.prices import Prices, build_symbol
+from qmac.data.prices import AnyPrices, Prices, build_symbol
 from qmac.data.readers import read_prices, read_table
 from qmac.data.table import Table
 from qmac.errors import OptionError, PricesError
@@ -180,12 +180,12 @@ def _read_named(
         yield _Candidate(name, name, error)
 
 
-def from_frames(frames: Mapping[str, Prices | pd.DataFrame | pd.Series]) -> Symbols:
+def from_frames(frames: Mapping[str, AnyPrices]) -> Symbols:
     """Return the prices of the symbols in a mapping, under the names as they are.
 
     Parameters
     ----------
-    frames : mapping of str to DataFrame, Series or Prices
+    frames : mapping of str to Prices, DataFrame, Series, str or Path
         Each as ``Prices.of`` takes it, by symbol.
 
     Returns
@@ -207,7 +207,8 @@ def from_frames(frames: Mapping[str, Prices | pd.DataFrame | pd.Series]) -> Symb
     """
     if not isinstance(frames, Mapping):
         raise PricesError(
-            f"prices must be a dict, got {type(frames).__name__}. Use {{'SPY': frame}}."
+            f"prices must be a dict, got {type(frames).__name__}. Use {{'SPY': frame}}, or "
+            "paths of files."
         )
     for name in frames:
         if not isinstance(name, str) or not name:

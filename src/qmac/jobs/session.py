@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
-import pandas as pd
-
 from qmac._checks import check_callable, check_instance
-from qmac.data.description import warn_of_prices
-from qmac.data.prices import Prices
+from qmac.data.arguments import take_prices
+from qmac.data.prices import AnyPrices
 from qmac.engine.dataset.recent_lists import RecentLists, build_whole_period
 from qmac.engine.sweep.evaluator import Evaluator
 from qmac.errors import OptionError, Stopped
@@ -31,7 +29,7 @@ from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Probe, Reading
 from qmac.strategy.constraints import Constraints
-from qmac.strategy.grid import Grid
+from qmac.strategy.grid import Grid, choose_grid
 from qmac.strategy.request import Request, check_request
 from qmac.strategy.rules import Rules
 
@@ -107,12 +105,15 @@ class Session:
 
     Parameters
     ----------
-    prices : Prices, DataFrame or Series
-        Bars with a Close, at least one more than the largest window.
-    grid : Grid
-        Windows of the four averages.
+    prices : Prices, DataFrame, Series, str or Path
+        Bars with a Close, at least one more than the largest window, or the path of a file or a
+        name such as ``"yahoo:SPY"`` that has them.
+    grid : Grid, optional
+        Windows of the four averages; in place of it, ``windows``.
     threads : int, optional
         Number of threads; all CPUs that the process may use by default.
+    windows : iterable of int or str, optional
+        Windows of all four averages, such as ``range(2, 253)`` or ``"2:252"``, the default.
     limits : Limits, optional
         Limits of memory, CPUs and time of each question; ``Limits()`` by default.
 
@@ -135,18 +136,15 @@ class Session:
 
     def __init__(
         self,
-        prices: Prices | pd.DataFrame | pd.Series,
-        grid: Grid,
+        prices: AnyPrices,
+        grid: Grid | None = None,
         threads: int | None = None,
         *,
+        windows: Iterable[int] | str | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.prices = Prices.of(prices)
-        if self.prices is not prices:  # those of a file were warned of when it was read
-            warn_of_prices([self.prices], stacklevel=2)
-        if not isinstance(grid, Grid):
-            check_request(grid)  # which says what a grid is
-        self.grid = grid
+        self.prices = take_prices(prices, stacklevel=2)
+        self.grid = choose_grid(grid, windows)
         self.limits = Limits.of(limits)
         self.threads = count_threads(self.limits, threads)
         self._executor = ThreadExecutor(self.threads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,7 @@ import pandas as pd
 
 from qmac import _views
 from qmac._checks import check_callable, check_path
-from qmac.data.description import warn_of_prices
-from qmac.data.prices import Prices
-from qmac.data.symbols import from_frames
+from qmac.data.arguments import ManyPrices, take_symbols
 from qmac.errors import InputError, OptionError, PricesError, ResultError, printable, shell_quote
 from qmac.jobs.job import Job, build_job
 from qmac.jobs.runner import count_threads
@@ -33,7 +31,7 @@ from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.files import look_up, resolve_typed
 from qmac.strategy.constraints import Constraints
-from qmac.strategy.grid import Grid
+from qmac.strategy.grid import Grid, choose_grid
 from qmac.strategy.request import check_request
 from qmac.strategy.rules import Rules
 
@@ -136,8 +134,8 @@ class Forwards(SymbolAnswers[Forward]):
 
 
 def walk_forward_many(  # noqa: PLR0913 - the arguments of walk_forward
-    prices: Mapping[str, Prices | pd.DataFrame | pd.Series],
-    grid: Grid,
+    prices: ManyPrices,
+    grid: Grid | None = None,
     objective: str = "total_return",
     rules: Rules | None = None,
     min_trades: int | None = None,
@@ -151,6 +149,7 @@ def walk_forward_many(  # noqa: PLR0913 - the arguments of walk_forward
     gap: int = 0,
     maximize: bool = True,
     constraints: Constraints | None = None,
+    windows: Iterable[int] | str | None = None,
     out: str | Path | None = None,
     limits: Limits | None = None,
     executor: Executor | None = None,
@@ -159,10 +158,10 @@ def walk_forward_many(  # noqa: PLR0913 - the arguments of walk_forward
 
     Parameters
     ----------
-    prices : dict of str to Prices, DataFrame or Series
-        Series by name.
-    grid : Grid
-        Windows of the four averages.
+    prices : dict of str to Prices, DataFrame, Series, str or Path; or str, Path or list of these
+        Series by name; or files, directories and names, as in ``optimize_many``.
+    grid : Grid, optional
+        Windows of the four averages; in place of it, ``windows``.
     objective : str, default "total_return"
         Metric that chooses.
     rules : Rules, optional
@@ -185,6 +184,8 @@ def walk_forward_many(  # noqa: PLR0913 - the arguments of walk_forward
         Whether the highest objective is the best.
     constraints : dict of str to tuple, optional
         Lowest and highest value by metric. They choose, they do not judge.
+    windows : iterable of int or str, optional
+        Windows of all four averages, such as ``range(2, 253)`` or ``"2:252"``, the default.
     out : str or Path, optional
         Directory of a run that has these series, or a new one, which becomes a run: the same call
         goes on after an interruption, and so does ``qmac resume``.
@@ -217,9 +218,8 @@ def walk_forward_many(  # noqa: PLR0913 - the arguments of walk_forward
     """
     check_callable("progress", progress)
     check_executor(executor)
-    symbols = from_frames(prices)
-    read = (each for name, each in symbols.prices.items() if not isinstance(prices[name], Prices))
-    warn_of_prices(read, stacklevel=2)
+    symbols = take_symbols(prices, stacklevel=2)
+    grid = choose_grid(grid, windows)
     request = check_request(
         grid, objective, rules, TOP, min_trades, maximize=maximize, constraints=constraints
     )

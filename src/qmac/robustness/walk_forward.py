@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from qmac._checks import check_callable, check_path
-from qmac.data.description import warn_of_prices
-from qmac.data.prices import Prices
+from qmac.data.arguments import take_prices
+from qmac.data.prices import AnyPrices, Prices
 from qmac.engine.dataset.period import periods_per_year
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import Averages, check_averages
@@ -60,15 +61,15 @@ from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.probes import Probe
 from qmac.storage.json_text import compute_checksum
 from qmac.strategy.constraints import Constraints
-from qmac.strategy.grid import ROLES, Combination, Grid
+from qmac.strategy.grid import ROLES, Combination, Grid, choose_grid
 from qmac.strategy.objective import Objective
 from qmac.strategy.request import Request, check_request
 from qmac.strategy.rules import Rules
 
 
 def walk_forward(  # noqa: PLR0913 - public signature
-    prices: Prices | pd.DataFrame | pd.Series,
-    grid: Grid,
+    prices: AnyPrices,
+    grid: Grid | None = None,
     objective: str = "total_return",
     rules: Rules | None = None,
     min_trades: int | None = None,
@@ -82,6 +83,7 @@ def walk_forward(  # noqa: PLR0913 - public signature
     gap: int = 0,
     maximize: bool = True,
     constraints: Constraints | None = None,
+    windows: Iterable[int] | str | None = None,
     averages: Averages | None = None,
     out: str | Path | None = None,
     limits: Limits | None = None,
@@ -94,10 +96,11 @@ def walk_forward(  # noqa: PLR0913 - public signature
 
     Parameters
     ----------
-    prices : Prices, DataFrame or Series
-        Bars with a Close. The first train begins where the largest window is defined.
-    grid : Grid
-        Windows of the four averages.
+    prices : Prices, DataFrame, Series, str or Path
+        Bars with a Close, or the path of a file or a name such as ``"yahoo:SPY"`` that has them.
+        The first train begins where the largest window is defined.
+    grid : Grid, optional
+        Windows of the four averages; in place of it, ``windows``.
     objective : str, default "total_return"
         Metric that chooses. Those that are no sums over bars, such as max_drawdown, choose only; in
         the tests, total_return ranks.
@@ -123,6 +126,8 @@ def walk_forward(  # noqa: PLR0913 - public signature
         Whether the highest objective is the best.
     constraints : dict of str to tuple, optional
         Lowest and highest value by metric, as in ``optimize``. They choose, they do not judge.
+    windows : iterable of int or str, optional
+        Windows of all four averages, such as ``range(2, 253)`` or ``"2:252"``, the default.
     averages : ndarray or DataFrame, optional
         Averages of your own, as in ``optimize``.
     out : str or Path, optional
@@ -163,9 +168,8 @@ def walk_forward(  # noqa: PLR0913 - public signature
     """
     check_callable("progress", progress)
     check_executor(executor)
-    series = Prices.of(prices)
-    if series is not prices:  # those of a file were warned of when it was read
-        warn_of_prices([series], stacklevel=2)
+    series = take_prices(prices, stacklevel=2)
+    grid = choose_grid(grid, windows)
     request = check_request(
         grid, objective, rules, TOP, min_trades, maximize=maximize, constraints=constraints
     )

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from qmac._checks import check_flag, describe, read_integer
-from qmac.errors import GridError
+from qmac.errors import GridError, OptionError
+from qmac.strategy.defaults import DEFAULT_WINDOWS
 from qmac.strategy.pair_set import PairSet
 from qmac.strategy.windows import (
     check_window,
@@ -33,9 +34,10 @@ class Grid:
 
     Parameters
     ----------
-    windows : iterable of int, optional
-        Window lengths in bars, for each of the four averages without windows of its own.
-    buy_fast, buy_slow, sell_fast, sell_slow : iterable of int, optional
+    windows : iterable of int or str, optional
+        Window lengths in bars, such as ``range(2, 253)`` or ``"2:252"``, for each of the four
+        averages without windows of its own.
+    buy_fast, buy_slow, sell_fast, sell_slow : iterable of int or str, optional
         Window lengths of one average.
     shared_windows : bool
         Whether a buy and a sell average may have the same window.
@@ -69,12 +71,12 @@ class Grid:
 
     def __init__(
         self,
-        windows: Iterable[int] | None = None,
+        windows: Iterable[int] | str | None = None,
         *,
-        buy_fast: Iterable[int] | None = None,
-        buy_slow: Iterable[int] | None = None,
-        sell_fast: Iterable[int] | None = None,
-        sell_slow: Iterable[int] | None = None,
+        buy_fast: Iterable[int] | str | None = None,
+        buy_slow: Iterable[int] | str | None = None,
+        sell_fast: Iterable[int] | str | None = None,
+        sell_slow: Iterable[int] | str | None = None,
         shared_windows: bool = False,
     ) -> None:
         by_role = dict(zip(ROLES, (buy_fast, buy_slow, sell_fast, sell_slow), strict=True))
@@ -347,7 +349,7 @@ def check_combination(combination: Iterable[int]) -> Combination:
 
 
 def _check_roles(
-    windows: Iterable[int] | None, by_role: dict[str, Iterable[int] | None]
+    windows: Iterable[int] | str | None, by_role: dict[str, Iterable[int] | str | None]
 ) -> dict[str, tuple[int, ...]]:
     """Return the checked windows of each average, the common ones where it has none itself."""
     common = None if windows is None else check_windows("windows", windows)
@@ -362,3 +364,45 @@ def _check_roles(
                 f"{role} has no windows. Use windows=range(2, 253), or give {role}, too."
             )
     return roles
+
+
+def choose_grid(grid: Grid | None, windows: Iterable[int] | str | None = None) -> Grid:
+    """Return the grid of the arguments ``grid`` and ``windows`` of a public function.
+
+    Parameters
+    ----------
+    grid : Grid or None
+        Windows of the four averages.
+    windows : iterable of int, str or None
+        In place of it, windows of all four averages.
+
+    Returns
+    -------
+    Grid
+        That of ``DEFAULT_WINDOWS`` where there is neither.
+
+    Raises
+    ------
+    OptionError
+        If there are both, or the grid is none.
+    GridError
+        If the windows have no combination.
+
+    Examples
+    --------
+    >>> choose_grid(None, "2:9").size, choose_grid(None).size
+    (420, 968734500)
+    """
+    if grid is None:
+        return Grid(DEFAULT_WINDOWS if windows is None else windows)
+    if windows is not None:
+        raise OptionError(
+            f"grid and windows exclude each other, got windows={describe(windows)} beside a grid. "
+            "Use one of them."
+        )
+    if not isinstance(grid, Grid):
+        raise OptionError(
+            "grid must be a qmac.Grid, such as Grid(windows=range(2, 253)), got a "
+            f'{type(grid).__name__}. Or use windows, such as windows="2:252".'
+        )
+    return grid

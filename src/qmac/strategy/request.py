@@ -11,7 +11,7 @@ from qmac._checks import check_count, check_flag, describe
 from qmac._fields import protected
 from qmac.errors import OptionError, warn
 from qmac.strategy.constraints import Constraints, check_constraints, find_oddities
-from qmac.strategy.grid import ROLES, Grid
+from qmac.strategy.grid import ROLES, Grid, choose_grid
 from qmac.strategy.objective import check_objective
 from qmac.strategy.rules import Rules
 
@@ -122,7 +122,7 @@ class Request:
 
 
 def check_request(
-    grid: Grid,
+    grid: Grid | None,
     objective: str = "total_return",
     rules: Rules | None = None,
     top: int = 100,
@@ -135,8 +135,8 @@ def check_request(
 
     Parameters
     ----------
-    grid : Grid
-        Window sets.
+    grid : Grid or None
+        Window sets; those of ``DEFAULT_WINDOWS`` for None.
     objective : str
         Metric to rank by.
     rules : Rules or None
@@ -168,11 +168,7 @@ def check_request(
     bounds = check_constraints(constraints, min_trades)
     for hint in find_oddities(bounds):
         warn(hint, stacklevel=3)  # the caller of qmac.optimize
-    if not isinstance(grid, Grid):
-        raise OptionError(
-            "grid must be a qmac.Grid, such as Grid(windows=range(2, 253)), got a "
-            f"{type(grid).__name__}."
-        )
+    grid = choose_grid(grid)
     maximize = check_flag("maximize", maximize)
     return Request(grid, Rules.of(rules), objective, maximize, bounds, top)
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from qmac import _views
 from qmac._fields import protected
-from qmac.data.prices import Prices
+from qmac.data.arguments import take_prices
+from qmac.data.prices import AnyPrices
 from qmac.engine.backtest.batch import distinct_windows, first_row
 from qmac.engine.backtest.inputs import TradeList, build_hold_inputs, build_inputs
 from qmac.engine.backtest.signal import Signal, find_signal
@@ -75,7 +76,7 @@ class Backtest:
 
 
 def backtest(
-    prices: Prices | pd.DataFrame | pd.Series,
+    prices: AnyPrices,
     combination: Sequence[int],
     rules: Rules | None = None,
     averages: Averages | None = None,
@@ -84,8 +85,9 @@ def backtest(
 
     Parameters
     ----------
-    prices : Prices, DataFrame or Series
-        Bars by date; a Series holds closes.
+    prices : Prices, DataFrame, Series, str or Path
+        Bars by date; a Series holds closes; a text is the path of a file, or a name such as
+        ``"yahoo:SPY"``.
     combination : sequence of int
         The four windows: buy fast, buy slow, sell fast, sell slow.
     rules : Rules, optional
@@ -112,7 +114,7 @@ def backtest(
     >>> len(run.equity), len(run.trades)
     (5031, 30)
     """
-    prices, rules = Prices.of(prices), Rules.of(rules)
+    prices, rules = take_prices(prices, stacklevel=2), Rules.of(rules)
     windows = check_combination(combination)
     row = np.array([windows], np.int64)
     series = PreparedSeries.build(prices, distinct_windows(row), rules, averages)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from qmac._checks import describe
-from qmac.data.prices import Prices
+from qmac.data.arguments import take_prices
+from qmac.data.prices import AnyPrices, Prices
 from qmac.engine.backtest.inputs import build_hold_inputs, build_inputs
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import Averages, MapFunction
@@ -26,7 +27,7 @@ held for these only."""
 
 
 def evaluate(
-    prices: Prices | pd.DataFrame | pd.Series,
+    prices: AnyPrices,
     combinations: Iterable[Sequence[int]] | pd.DataFrame,
     rules: Rules | None = None,
     averages: Averages | None = None,
@@ -35,8 +36,9 @@ def evaluate(
 
     Parameters
     ----------
-    prices : Prices, DataFrame or Series
-        Bars by date; a Series holds closes.
+    prices : Prices, DataFrame, Series, str or Path
+        Bars by date; a Series holds closes; a text is the path of a file, or a name such as
+        ``"yahoo:SPY"``.
     combinations : iterable of sequences of int, or DataFrame
         Windows ``(N, 4)``: buy fast, buy slow, sell fast, sell slow; or a frame with these columns,
         such as ``result.top``.
@@ -65,7 +67,7 @@ def evaluate(
     >>> frame[["buy_slow", "total_trades"]].values.tolist()
     [[50, 30], [20, 159]]
     """
-    prices, rules = Prices.of(prices), Rules.of(rules)
+    prices, rules = take_prices(prices, stacklevel=2), Rules.of(rules)
     if isinstance(combinations, pd.DataFrame):
         combinations = _window_columns(combinations)
     is_other = isinstance(combinations, str | bytes | bytearray | Mapping | AbstractSet)
