@@ -148,7 +148,7 @@ class Session:
         self.limits = Limits.of(limits)
         self.threads = count_threads(self.limits, threads)
         self._executor = ThreadExecutor(self.threads)
-        self._recent = RecentLists(grid)
+        self._recent = RecentLists(self.grid)
         self._probe: Probe | None = None
         self._reading: Reading | None = None
         """The last one of the machine, which counts for half a second."""
