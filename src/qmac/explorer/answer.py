@@ -182,8 +182,9 @@ def _measure_outside(
 def _build_metrics(runs: _Runs, hold: dict[str, float]) -> list[list[Any]]:
     """Return name, value and buy & hold of every metric, then those out of sample."""
     rows: list[list[Any]] = []
+    inside = runs.inside.metrics.to_dict()
     for name in METRICS:
-        row = [name, float(runs.inside.metrics[name]), hold[name]]
+        row = [name, float(inside[name]), hold[name]]
         if runs.outside is not None:
             row += [metrics[name] for metrics in runs.outside]
         rows.append(row)

@@ -129,7 +129,7 @@ export class Curves {
 
   place(plot, number) {
     const handle = this.handles[number];
-    handle.style.left = `${this.edge === null ? plot.over.clientWidth : plot.valToPos(this.edge, "x")}px`;
+    handle.style.left = `${this.edge === null ? plot.bbox.width / devicePixelRatio : plot.valToPos(this.edge, "x")}px`;
     handle.title = "Drag to the left: bars after it choose nothing, and show what the choice is worth";
     if (number > 0) return;
     const { times } = this.frame.arrays, at = this.edge ?? times[times.length - 1];

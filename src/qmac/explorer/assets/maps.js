@@ -153,7 +153,9 @@ class HeatMap {
     };
     ends(this.columnEnds, this.columnWindows);
     ends(this.rowEnds, this.rowWindows);
-    this.caption.textContent = `${rows} ↑  ${columns} →`;
+    const caption = `${rows} ↑  ${columns} →`;
+    if (this.caption.textContent === caption) return;  // another layout of the page for nothing
+    this.caption.textContent = caption;
     this.canvas.setAttribute("aria-label",
       `Map of ${rows} by ${columns}. Arrow keys move over its cells, Enter takes the best combination of one.`);
   }

@@ -84,7 +84,7 @@ def find_cautions(
         _check_best_trade(run, result.rules),
         *_check_neighbours(result, strategies, summary),
         _check_edges(result),
-        _check_hold(result),
+        _check_hold(result, run),
         _check_period(result),
         _check_losses(summary) if result.maximize else None,
     ]
@@ -115,7 +115,8 @@ def _check_trades(run: Backtest) -> Caution | None:
 
 
 def _check_best_trade(run: Backtest, rules: Rules) -> Caution | None:
-    returns = run.trades["return"].to_numpy()
+    trades = run.trades
+    returns = trades["return"].to_numpy()
     growth = np.log1p(np.maximum(returns, LEAST_RETURN))
     total = float(growth.sum())
     if growth.size == 0 or total <= 0:
@@ -123,7 +124,7 @@ def _check_best_trade(run: Backtest, rules: Rules) -> Caution | None:
     share = float(growth.max()) / total
     if share <= THRESHOLDS["one_trade"]:
         return None
-    best = run.trades.iloc[int(growth.argmax())]
+    best = trades.iloc[int(growth.argmax())]
     part = f"{share:.0%} of its growth" if share <= 1 else "more than all of its growth"
     without = math.expm1(total - float(growth.max()))
     total_return = run.equity.iloc[-1] / rules.init_cash - 1
@@ -218,8 +219,8 @@ def _check_edges(result: Result) -> Caution | None:
     return Caution("edge", "The winner is at the edge of the grid", text)
 
 
-def _check_hold(result: Result) -> Caution | None:
-    total_return = float(result.top["total_return"].iloc[0])
+def _check_hold(result: Result, run: Backtest) -> Caution | None:
+    total_return = float(run.metrics["total_return"])
     hold = result.hold["total_return"]
     if total_return >= hold or not result.maximize:
         return None
