@@ -11,6 +11,7 @@ from helpers.explorers import GRID, SERIES, decode
 from helpers.faults import LONG
 
 import qmac
+from qmac.explorer import answer as answer_module
 from qmac.explorer import explorer as module
 from qmac.explorer.explorer import MOST_PAGES, Explorer, thin_grid
 from qmac.explorer.messages import Ask, View
@@ -128,6 +129,36 @@ def test_an_exact_sweep_gives_way_to_a_newer_question(explorer, page, monkeypatc
     page.deliver.wait(2)
     assert page.deliver.numbers == [2]
     assert cancelled[0] - asked < 5
+
+
+def test_the_frame_of_an_exact_answer_gives_way_and_its_sweep_is_not_lost(
+    explorer, page, monkeypatch
+):
+    begun, sweeps = threading.Event(), []
+    find_cautions, optimize = answer_module.find_cautions, Session.optimize
+
+    def find_slowly(result, *others):
+        if result.grid == GRID and not begun.is_set():
+            begun.set()
+            work = explorer._work
+            while not work.cancellation.is_cancelled:
+                time.sleep(0.001)
+        return find_cautions(result, *others)
+
+    def count(session, *arguments, **options):
+        sweeps.append(session is explorer.exact_session)
+        return optimize(session, *arguments, **options)
+
+    monkeypatch.setattr(answer_module, "find_cautions", find_slowly)
+    monkeypatch.setattr(Session, "optimize", count)
+    explorer.ask(page, ask(1, True))
+    assert begun.wait(60)
+    explorer.ask(page, ask(2, fees=0.001))
+    page.deliver.wait(2)
+    explorer.ask(page, ask(3, True))
+    assert page.deliver.wait(3)["exact"]
+    assert page.deliver.numbers == [2, 3]
+    assert sweeps.count(True) == 1
 
 
 def test_another_page_is_answered_first_and_the_exact_sweep_begins_again(

@@ -19,6 +19,7 @@ from qmac.errors import GridError
 from qmac.explorer.frames import encode_frame
 from qmac.explorer.messages import View
 from qmac.explorer.question import Question
+from qmac.jobs.session import Cancellation
 from qmac.report.sections.cautions import find_cautions
 from qmac.report.sections.distribution import DistributionSummary, summarize_distribution
 from qmac.report.sections.equity import choose_bars, compute_drawdown, to_wall_clock
@@ -42,7 +43,14 @@ class Answer:
     """From the question to the result."""
 
 
-def build_frame(number: int, answer: Answer, view: View, prices: Prices, command: str) -> bytes:
+def build_frame(
+    number: int,
+    answer: Answer,
+    view: View,
+    prices: Prices,
+    command: str,
+    cancellation: Cancellation | None = None,
+) -> bytes:
     """Return an answer as a frame.
 
     Parameters
@@ -57,6 +65,8 @@ def build_frame(number: int, answer: Answer, view: View, prices: Prices, command
         The series.
     command : str
         What repeats it on the command line.
+    cancellation : Cancellation, optional
+        Looked at between two parts, of which that of a large grid takes tens of milliseconds.
 
     Returns
     -------
@@ -67,7 +77,10 @@ def build_frame(number: int, answer: Answer, view: View, prices: Prices, command
     ------
     InputError
         If the combination cannot be backtested.
+    Stopped
+        If it is cancelled.
     """
+    check = (cancellation or Cancellation()).check
     result, best = answer.result, answer.result.best
     header: dict[str, Any] = {
         "type": "frame",
@@ -88,7 +101,9 @@ def build_frame(number: int, answer: Answer, view: View, prices: Prices, command
         "command": command,
         "digest": result.digest if answer.is_exact else None,
     }
+    check()
     arrays = _build_maps(result, view.stat)
+    check()
     summary = summarize_distribution(result, curve_points=0)
     if summary is not None:
         arrays |= {"edges": summary.edges.astype(np.float64), "counts": summary.counts.astype("d")}
@@ -98,9 +113,11 @@ def build_frame(number: int, answer: Answer, view: View, prices: Prices, command
         runs = _build_runs(prices, combination, answer.question)
         header["metrics"] = _build_metrics(runs, result.hold)
         header["edge"] = runs.edge
+        check()
         if combination == best:
             header["cautions"] = _list_cautions(runs.inside, answer, summary)
         arrays |= _build_curves(runs.whole)
+    check()
     return encode_frame(header, arrays)
 
 

@@ -297,7 +297,8 @@ class Explorer:
             answer = self._find(work)
             view = self._resolve(answer, ask.view, work.cancellation)
             command = self.build_command(answer.question)
-            frame = build_frame(ask.number, answer, view, self.prices, command)
+            parts = (ask.number, answer, view, self.prices, command)
+            frame = build_frame(*parts, work.cancellation)
         except Stopped as error:
             self._give_way(work, error)
         except QmacError as error:
