@@ -21,7 +21,7 @@ def interesting_closes(signal: Signal, rng: np.random.Generator) -> list[float]:
     levels = [end for end in ends if 1e-30 < end < 1e30]
     closes = [close for level in levels for close in next_floats(level)]
     closes += [level * (1 + move) for level in levels for move in rng.normal(0, 1e-6, 2)]
-    closes += (signal.close * np.exp(rng.normal(0, 0.03, 4))).tolist()
+    closes += (signal.close * np.exp(rng.normal(0, 0.03, 10))).tolist()
     return [
         close
         for close in closes

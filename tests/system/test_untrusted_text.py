@@ -80,6 +80,14 @@ CALLS = {
         lambda prices, run, forged: [file(prices, "=A"), 5, 20, 10, 40],
         lambda prices, run, forged: [file(prices, "=A"), "--from", file(prices, "bad")],
     ],
+    "signal": [
+        lambda prices, run, forged: [run],
+        lambda prices, run, forged: [forged],
+        lambda prices, run, forged: [prices, 5, 20, 10, 40],
+        lambda prices, run, forged: [run, "--prices", file(prices, "=A")],
+        lambda prices, run, forged: [run, "--combination", CODES],
+        lambda prices, run, forged: [CODES],
+    ],
     "resume": [
         lambda prices, run, forged: [run],
         lambda prices, run, forged: [forged],

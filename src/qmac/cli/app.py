@@ -21,6 +21,7 @@ from qmac.cli.commands.prices import prices
 from qmac.cli.commands.report import report
 from qmac.cli.commands.results import export, show
 from qmac.cli.commands.runs import estimate, optimize, resume, runs, watch
+from qmac.cli.commands.signal import signal
 from qmac.cli.commands.walk_forward import walk_forward
 from qmac.errors import OptionError
 
@@ -29,6 +30,7 @@ COMMANDS = (
     explore,
     backtest,
     evaluate,
+    signal,
     resume,
     watch,
     runs,

@@ -17,6 +17,9 @@ DEFECT = 1
 INPUT = 2
 LEFT_OUT = 3
 INCOMPLETE = 4
+FLAT = 10
+LONG = 11
+SIGNAL = 12
 OUTPUT = EXIT_UNSAVED
 RESUMABLE = EXIT_RESUMABLE
 INTERRUPTED = EXIT_INTERRUPTED
@@ -28,6 +31,9 @@ MEANINGS = {
     INPUT: "invalid input; nothing was written, or the message says how to resume",
     LEFT_OUT: "finished, but symbols were left out; `show`: results are damaged",
     INCOMPLETE: "finished, but cells failed; `qmac resume DIR --retry-failed` tries them again",
+    FLAT: "`signal --exit-code`: flat, and no signal today",
+    LONG: "`signal --exit-code`: long, one symbol at least, and no signal today",
+    SIGNAL: "`signal --exit-code`: a signal today, of one symbol at least",
     OUTPUT: "output could not be written",
     RESUMABLE: "stopped; resume the run with `qmac resume DIR`, or by the same command",
     INTERRUPTED: "interrupted, and nothing was saved",

@@ -449,7 +449,7 @@ def _build_job(limits: Limits, **options: Any) -> Any:
         constraints=parse_conditions(options["where"] or []),
     )
     job = build_job(symbols, request, strict=options["strict"])
-    _say_warnings(list_warned(job.prices), reading)
+    say_warnings(list_warned(job.prices), reading)
     return job
 
 
@@ -520,11 +520,25 @@ def read_prices(path: Path, reading: Reading) -> Any:
     prices = read_file_or_name(
         path, reading.options, offline=reading.is_offline, show=streams.show_fetch
     )
-    _say_warnings([prices], reading)
+    say_warnings([prices], reading)
     return prices
 
 
-def _say_warnings(series: Collection[Any], reading: Reading) -> None:
+def say_warnings(series: Collection[Any], reading: Reading) -> None:
+    """Print what is odd in prices.
+
+    Parameters
+    ----------
+    series : collection of Prices
+        Of any symbols.
+    reading : Reading
+        Whether a warning is an error.
+
+    Raises
+    ------
+    PricesError
+        If there is one, and it is.
+    """
     from qmac.data.description import check_warnings, warn_of_prices
 
     if reading.is_strict:

@@ -24,7 +24,7 @@ COMBINATIONS = [(1, 2, 1, 3), (2, 5, 3, 4), (1, 8, 2, 3), (3, 4, 1, 2), (2, 3, 2
 BARS_PER_EXAMPLE = 10 if LONG else 4
 
 
-@settings(max_examples=2_000 if LONG else 20, deadline=None)
+@settings(max_examples=1_000 if LONG else 20, deadline=None)
 @given(
     frames,
     st.sampled_from(COMBINATIONS),

@@ -54,7 +54,7 @@ def backtest(
             f"backtest takes four windows, got {len(windows)}: {' '.join(windows)}. "
             "Example: qmac backtest spy.csv 10 50 20 100"
         )
-    combination = _parse_windows(windows)
+    combination = parse_windows(windows)
     series = _read_prices(path, reading, sample=sample)
     run = qmac.backtest(series, combination, rules)
     if as_json:
@@ -159,12 +159,29 @@ def _group_windows(windows: Sequence[str]) -> list[Any]:
             f"{' '.join(windows)}. "
             "Give buy fast, buy slow, sell fast and sell slow of each combination."
         )
-    numbers = _parse_windows(windows)
+    numbers = parse_windows(windows)
     starts = range(0, len(numbers), WINDOWS_EACH)
     return [list(numbers[start : start + WINDOWS_EACH]) for start in starts]
 
 
-def _parse_windows(windows: Sequence[str]) -> tuple[int, ...]:
+def parse_windows(windows: Sequence[str]) -> tuple[int, ...]:
+    """Return windows as numbers.
+
+    Parameters
+    ----------
+    windows : sequence of str
+        Words of the command line.
+
+    Returns
+    -------
+    tuple of int
+        As many.
+
+    Raises
+    ------
+    OptionError
+        If one is no whole number.
+    """
     try:
         return tuple(int(window) for window in windows)
     except ValueError:
