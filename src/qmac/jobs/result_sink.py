@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from qmac.errors import ResultError, Stopped, WriteError, shell_quote, warn
 from qmac.jobs.job import Job
@@ -15,7 +15,7 @@ from qmac.results.outline import Outline, OutlineTable
 from qmac.results.reader import result_reader, return_result
 from qmac.results.result import Result, build_contents
 from qmac.results.writer import HEADER as RESULT
-from qmac.results.writer import stage_result
+from qmac.results.writer import StagedResult, stage_result
 from qmac.runs import job_file
 from qmac.runs.directory import LONGEST_NAME, PROGRESS, RunDirectory
 from qmac.runs.tasks import Task
@@ -49,6 +49,45 @@ class ResultSink(Protocol):
     def leave_out(self, task: Task, /) -> None: ...
 
     def finish(self) -> None: ...
+
+
+class WrittenResult(NamedTuple):
+    """A result whose files lie beside their place."""
+
+    staged: StagedResult
+    outline: Outline
+
+
+def write_beside(directory: RunDirectory, task: Task, result: Result) -> WrittenResult:
+    """Write a result beside its place; one that lies there lacks cells, and is removed.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        The run.
+    task : Task
+        Whose result.
+    result : Result
+        The result.
+
+    Returns
+    -------
+    WrittenResult
+        For ``DirectorySink.add``.
+
+    Raises
+    ------
+    WriteError
+        If the disk refuses it.
+    """
+    place = directory.result(task)
+    try:
+        if look_up(place) is not None:
+            directory.drop_result(task)
+        staged = stage_result(place, build_contents(result))  # prices are in the directory
+    except OSError as error:
+        raise describe_refusal(place, error) from None
+    return WrittenResult(staged, Outline.from_result(result))
 
 
 class MemorySink:
@@ -316,16 +355,31 @@ class DirectorySink:
         """
         if result.failed:
             self.leave_out(task)
-        place = self.directory.result(task)
-        try:
-            if look_up(place) is not None:
-                self.directory.drop_result(task)
-            staged = stage_result(place, build_contents(result))  # prices are in the directory
-        except OSError as error:
-            raise describe_refusal(place, error) from None
+        return self.add(task, write_beside(self.directory, task, result))
+
+    def add(self, task: Task, written: WrittenResult) -> Reader:
+        """Commit a result soon that lies beside its place.
+
+        Parameters
+        ----------
+        task : Task
+            Whose result.
+        written : WrittenResult
+            What ``write_beside`` returned, in this process or another one.
+
+        Returns
+        -------
+        callable
+            Reads it.
+
+        Raises
+        ------
+        WriteError
+            If the disk refuses it.
+        """
         self._present.add(task.key)
-        self._stored[task] = Outline.from_result(result)
-        self._commits.add(staged, task)
+        self._stored[task] = written.outline
+        self._commits.add(written.staged, task)
         if not self._is_open:
             self._commits.flush()
         return result_reader(self.directory, task)

@@ -37,6 +37,7 @@ from qmac.jobs.memory_model import (
 from qmac.jobs.monitor import SweepMonitor
 from qmac.jobs.result_sink import Reader, ResultSink, build_sink
 from qmac.jobs.series_leases import LEAVES_OUT, LeasedSeries, suits_nodes
+from qmac.jobs.series_processes import SeriesProcesses, started
 from qmac.jobs.series_sweep import sweep
 from qmac.jobs.side_by_side import SideBySide
 from qmac.jobs.waiting import Patience
@@ -342,12 +343,12 @@ class _TaskRunner:
         """Do tasks side by side if kernels can be compiled, and return the seconds of one."""
 
         def do(task: Task, listener: Listener, stop: np.ndarray) -> None:
-            alone = replace(self, executor=SerialExecutor(stop), progress=listener, is_beside=True)
             with collect_warnings() as found:
-                alone._do(task)
+                self._do_beside(processes, task, listener, stop)
             texts.extend(found)
 
         texts: list[str] = []
+        threads = self.executor.threads
         progress = self.progress
         if not isinstance(progress, JobProgress):  # nothing is shown
             progress = JobProgress(lambda _: None, self.sink.count_bars())
@@ -359,11 +360,35 @@ class _TaskRunner:
                 self._compile(tasks[-1])
             except OptionError:  # one after the other, each waits for the memory
                 return math.inf
+            with started(self.job, self.sink, governor, tasks, threads) as processes:
+                try:
+                    return SideBySide(tasks, do, governor, progress).run(threads)
+                finally:
+                    for text in texts:  # a thread that reads a file silences those of all
+                        warn(text)
+
+    def _do_beside(
+        self,
+        processes: SeriesProcesses | None,
+        task: Task,
+        listener: Listener,
+        stop: np.ndarray,
+    ) -> None:
+        """Do a task while other threads do others, in a process where there is one for it."""
+        alone = replace(self, executor=SerialExecutor(stop), progress=listener, is_beside=True)
+        reader = None
+        if processes is not None:
             try:
-                return SideBySide(tasks, do, governor, progress).run(self.executor.threads)
-            finally:
-                for text in texts:  # a thread that reads a file silences those of all
-                    warn(text)
+                reader = processes.sweep(task, listener, stop)
+            except WriteError:
+                raise
+            except LEAVES_OUT as error:
+                self._leave_out(task, error)
+                return
+        if reader is None:
+            alone._do(task)
+        else:
+            self.readers[task.name] = reader
 
     def _compile(self, task: Task) -> None:
         """Compile the kernels of a sweep on this thread, where Ctrl-C breaks into it at once."""

@@ -151,18 +151,22 @@ class SeriesWork:
         """
         with collect_warnings() as texts:
             try:
-                prices = pickle.loads(packed)  # noqa: S301, of the driver
-                outcome: Result | InputError = self._sweep(prices, stop)
+                outcome: Any = self._do(packed, stop)
             except LEAVES_OUT as error:
                 outcome = error
             except Stopped:
                 return None
         return pickle.dumps((outcome, texts), pickle.HIGHEST_PROTOCOL)
 
-    def _sweep(self, prices: Prices | InputError, stop: np.ndarray) -> Result:
-        """Sweep a series on this thread; the result is without its prices."""
+    def _do(self, packed: bytes, stop: np.ndarray) -> Any:
+        """Return what ``unpack`` is to return."""
+        prices = pickle.loads(packed)  # noqa: S301, of the driver
         if isinstance(prices, InputError):
             raise prices
+        return self._sweep(prices, stop)
+
+    def _sweep(self, prices: Prices, stop: np.ndarray) -> Result:
+        """Sweep a series on this thread; the result is without its prices."""
         job, grid = self._job, self.request.grid
         series = job.prepare(prices)
         monitor, executor = _StoppableMonitor(stop), SerialExecutor(stop)

@@ -19,6 +19,10 @@ from qmac.runtime.resources.governor import Governor
 SEQUENCE = "series"
 
 
+class LostSeriesError(Stopped):
+    """A series that ended the processes that swept it: the run must not go on to it again."""
+
+
 class SideBySide:
     """Series that are swept side by side, and the monitor of their threads.
 
@@ -127,9 +131,10 @@ class SideBySide:
 
     def _choose_stop(self) -> Stopped:
         """Return why the run ended, and how far all symbols are; what is lost counts most."""
-        for stop in self._stops:
-            if isinstance(stop, UnsavedError):
-                return stop
+        for kind in (UnsavedError, LostSeriesError):
+            for stop in self._stops:
+                if isinstance(stop, kind):
+                    return stop
         self._show()  # what threads did last
         reason = self._governor.tick().reason
         return Stopped(f"stopped at {self._progress.share:.1%} of all symbols: {reason}.")

@@ -1,0 +1,139 @@
+"""The processes of ``processes.Processes``: one that prepares, and others that it forks.
+
+``python -m qmac.runtime.execution.process_worker 5 6 7`` reads its work from standard input, makes
+it ready and forks a process for each of the sockets 5, 6 and 7. Each of these does part after part,
+and ends once the other end of its socket is closed, however the process that held it has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qmac.runtime.execution.parts import Part
+from qmac.runtime.resources.machine import release_freed_memory
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+HEARTBEAT_SECONDS = 1.0
+TRIM_SECONDS = 1.0
+"""Between two times at which freed memory is given back to the system."""
+STOP = b""
+"""A message to a process: its part is needed no more."""
+ALIVE, DONE, STOPPED, FAILED = b"a", b"d", b"s", b"f"
+"""First bytes of its messages."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make the work ready, fork a process for each socket, and wait until all have ended.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        File descriptors of sockets.
+    """
+    descriptors = [int(argument) for argument in arguments]
+    work = pickle.load(sys.stdin.buffer)  # noqa: S301, of the process that started this one
+    work.warm_up()
+    gc.collect()
+    gc.freeze()  # pages that a collection does not write to stay shared
+    children = [_fork(work, place, descriptors) for place in range(len(descriptors))]
+    for descriptor in descriptors:
+        os.close(descriptor)
+    for child in children:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child, 0)
+
+
+def _fork(work: Any, place: int, descriptors: Sequence[int]) -> int:
+    """Return the number of a new process that serves one of the sockets."""
+    from multiprocessing.connection import Connection
+
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        for other in {*descriptors} - {descriptors[place]}:
+            os.close(other)
+        PartServer(work, Connection(descriptors[place])).run()
+        status = 0
+    finally:
+        os._exit(status)  # what the first process is to do at its end is not for this one
+
+
+class PartServer:
+    """Does the parts that come through a connection, one after the other.
+
+    Parameters
+    ----------
+    work : object
+        Its ``compute`` does a part, as of ``PartWork``.
+    connection : Connection
+        To the process that hands parts out.
+    """
+
+    def __init__(self, work: Any, connection: Connection) -> None:
+        self._work = work
+        self._connection = connection
+        self._lock = threading.Lock()
+        """Held while a message is sent."""
+        self._parts: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._stop = np.zeros(1, np.uint8)
+
+    def run(self) -> None:
+        """Do parts until the connection is closed."""
+        self._send(ALIVE + str(os.getpid()).encode())
+        threading.Thread(target=self._listen, daemon=True).start()
+        trimmed = time.monotonic()
+        while (message := self._parts.get()) is not None:
+            self._send(self._compute(message))
+            if time.monotonic() - trimmed >= TRIM_SECONDS:
+                trimmed = time.monotonic()
+                release_freed_memory()
+
+    def _compute(self, message: bytes) -> bytes:
+        """Return the answer to a message."""
+        try:
+            number, packed = pickle.loads(message)  # noqa: S301, of the process that started this
+            value = self._work.compute(Part("", number), self._stop, packed)
+        except Exception:
+            return FAILED + traceback.format_exc().encode()
+        return STOPPED if value is None else DONE + value
+
+    def _listen(self) -> None:
+        """Take messages in, and end the process at once when there can be no more."""
+        try:
+            while True:
+                while not self._connection.poll(HEARTBEAT_SECONDS):
+                    self._send(ALIVE)
+                message = self._connection.recv_bytes()
+                if message == STOP:
+                    self._stop[0] = 1
+                else:
+                    self._stop[0] = 0
+                    self._parts.put(message)
+        finally:  # the end of the other process, mostly
+            os._exit(1)
+
+    def _send(self, message: bytes) -> None:
+        with self._lock:
+            self._connection.send_bytes(message)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    main(sys.argv[1:])

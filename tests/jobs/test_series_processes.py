@@ -1,0 +1,234 @@
+"""Series on processes: results, errors and directories are those of threads, whatever happens."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from helpers.series import frame, ohlc, series
+
+import qmac
+from qmac.data.prices import Prices
+from qmac.errors import Stopped, WriteError
+from qmac.jobs import series_processes
+from qmac.jobs.series_processes import ProcessWork, SeriesProcesses, are_worth_starting
+from qmac.runs.directory import RunDirectory
+from qmac.runtime.execution.parts import Part
+from qmac.runtime.execution.processes import Processes, ProcessLost, can_start
+from qmac.strategy.request import check_request
+
+pytestmark = pytest.mark.skipif(not can_start(), reason="no processes on this system")
+GRID = qmac.Grid(windows=range(2, 12))
+LENGTHS = {"A": 150, "B": 300, "C": 200, "D": 260, "E": 120, "F": 180}
+FRAMES = {
+    name: frame(series("random", bars, number))
+    for number, (name, bars) in enumerate(LENGTHS.items())
+} | {"G": ohlc("random", 300, 4), "H": frame(series("random", 170, 9))}
+
+
+class ProcessesHere:
+    """In place of processes: this one does their work, and may be lost."""
+
+    alive = 1
+
+    def __init__(self, work, _):
+        self.work, self.computed, self.lost = work, [], []
+        work.warm_up()
+        type(self).last = self
+
+    def compute(self, number, packed, stop, *, waits):
+        self.computed.append(number)
+        if self.lost:
+            raise self.lost.pop()
+        assert waits == bool(number)
+        return self.work.compute(Part("", number), stop, packed)
+
+    def close(self):
+        return True
+
+
+@pytest.fixture(scope="module")
+def digests():
+    return {name: qmac.optimize(table, GRID, top=9).digest for name, table in FRAMES.items()}
+
+
+@pytest.fixture(autouse=True)
+def worth_it(monkeypatch):
+    monkeypatch.setattr(series_processes, "LEAST_THREADS", 2)
+    monkeypatch.setattr(series_processes, "LEAST_SECONDS", 0.0)
+
+
+@pytest.fixture
+def here(monkeypatch):
+    monkeypatch.setattr(series_processes, "Processes", ProcessesHere)
+
+
+def optimize(**options):
+    return qmac.optimize_many(FRAMES, GRID, **{"top": 9, "threads": 2, **options})
+
+
+def digests_in(results):
+    return {name: result.digest for name, result in results.items()}
+
+
+def list_files(path):
+    return {str(file.relative_to(path)) for file in path.rglob("*") if file.name != "lock"}
+
+
+def count_all(monkeypatch, threads=2):
+    """Let no thread sweep, and return where answers are counted."""
+    sweep, swept = SeriesProcesses.sweep, []
+
+    def counted(processes, task, *arguments):
+        deadline = time.monotonic() + 60
+        while processes._processes.alive < threads and not swept:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        reader = sweep(processes, task, *arguments)
+        swept.append(task.name if reader is not None else None)
+        return reader
+
+    monkeypatch.setattr(SeriesProcesses, "sweep", counted)
+    return swept
+
+
+def end_processes(monkeypatch, symbol, times):
+    """End the process that is about to sweep a symbol, so many times."""
+    take, pack = Processes._take, SeriesProcesses._pack
+    due, ended = threading.local(), []
+
+    def marked(processes, task):
+        due.symbol = task.symbol
+        return pack(processes, task)
+
+    def killed(processes, **options):
+        channel = take(processes, **options)
+        if channel is not None and due.symbol == symbol and len(ended) < times:
+            os.kill(channel.pid, signal.SIGKILL)
+            ended.append(channel.pid)
+        return channel
+
+    monkeypatch.setattr(SeriesProcesses, "_pack", marked)
+    monkeypatch.setattr(Processes, "_take", killed)
+    return ended
+
+
+@pytest.mark.slow
+def test_a_job_in_memory_is_that_of_threads(digests, monkeypatch):
+    swept, seen = count_all(monkeypatch), []
+    results = optimize(progress=seen.append)
+    assert digests_in(results) == digests and list(results) == list(FRAMES)
+    assert sorted(swept) == sorted(FRAMES)
+    assert results["B"].series.prices.close.tolist() == FRAMES["B"]["Close"].tolist()
+    shares = [status.job_done for status in seen]
+    assert shares == sorted(shares) and shares[-1] == 1
+
+
+@pytest.mark.slow
+def test_a_series_whose_process_ends_is_done_by_another_one(tmp_path, digests, monkeypatch):
+    swept, ended = count_all(monkeypatch), end_processes(monkeypatch, "C", 1)
+    results = optimize(out=tmp_path / "run")
+    assert digests_in(results) == digests and len(ended) == 1
+    assert "C" in swept  # with one process less, a thread sweeps again
+    optimize(out=tmp_path / "one", threads=1)
+    assert list_files(tmp_path / "run") == list_files(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_a_series_that_ends_two_processes_is_named(tmp_path, digests, monkeypatch):
+    with monkeypatch.context() as patch:
+        count_all(patch, 3)
+        end_processes(patch, "C", 2)
+        with pytest.raises(Stopped, match="two processes that swept C did not finish it"):
+            optimize(out=tmp_path / "run", threads=3)
+    assert digests_in(qmac.resume(tmp_path / "run", threads=1)) == digests
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_what_a_process_does_is_what_a_thread_does(tmp_path, here, digests, writes):
+    results = optimize(out=tmp_path / "run" if writes else None)
+    assert digests_in(results) == digests
+    assert ProcessesHere.last.computed == [0] * len(FRAMES)
+    assert results.winners.equals(optimize(threads=1).winners)
+
+
+def test_a_series_that_cannot_be_read_is_left_out_and_named(tmp_path, here, digests, monkeypatch):
+    path = tmp_path / "run"
+    with monkeypatch.context() as patch, pytest.raises(TypeError):  # a directory without results
+        patch.setattr("qmac.jobs.runner.started", None)
+        optimize(out=path)
+    (path / "prices" / "C.parquet").write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="left out: C"):
+        results = qmac.resume(path, threads=2)
+    assert digests_in(results) == {name: digests[name] for name in FRAMES if name != "C"}
+
+
+def test_what_cannot_be_written_ends_the_run(tmp_path, here, digests, monkeypatch):
+    def refuse(*_):
+        raise WriteError("the disk is full.")
+
+    path = tmp_path / "run"
+    with monkeypatch.context() as patch, pytest.raises(WriteError, match="the disk is full"):
+        patch.setattr(series_processes, "write_beside", refuse)
+        optimize(out=path)
+    assert digests_in(qmac.resume(path, threads=2)) == digests
+
+
+def test_what_was_written_by_a_lost_process_is_removed(tmp_path, here, digests, monkeypatch):
+    write = series_processes.write_beside
+
+    def lose(directory, task, result):
+        written = write(directory, task, result)
+        if task.symbol == "C" and not lost:
+            lost.append(written.staged.scratch)
+            raise ProcessLost("it ended")
+        return written
+
+    lost = []
+    monkeypatch.setattr(series_processes, "write_beside", lose)
+    assert digests_in(optimize(out=tmp_path / "run")) == digests
+    names = [file.name for file in (tmp_path / "run" / "results").iterdir()]
+    assert sorted(names) == sorted(FRAMES)
+    assert ProcessesHere.last.computed.count(1) == len(lost) == 1
+
+
+def test_a_series_with_a_snapshot_is_swept_here(tmp_path, here, digests, monkeypatch):
+    monkeypatch.setattr(RunDirectory, "has_snapshots", lambda *_: True)
+    assert digests_in(optimize(out=tmp_path / "run")) == digests
+    assert ProcessesHere.last.computed == []
+
+
+def test_a_series_that_is_needed_no_more_ends_at_once():
+    prices, stop = Prices.of(FRAMES["B"]), np.ones(1, np.uint8)
+    work = ProcessWork(check_request(GRID), prices)
+    assert work.compute(Part("", 0), stop, pickle.dumps(prices)) is None
+
+
+def test_scores_on_disk_are_for_threads(tmp_path, monkeypatch, digests):
+    monkeypatch.setattr(series_processes, "Processes", None)
+    assert digests_in(optimize(out=tmp_path / "run", save_grid="float32")) == digests
+
+
+def test_without_memory_for_processes_threads_sweep(monkeypatch, digests):
+    monkeypatch.setattr(series_processes, "Processes", None)
+    monkeypatch.setattr(series_processes, "PROCESS_BYTES", 2**45)
+    assert digests_in(optimize()) == digests
+
+
+def test_processes_that_do_not_start_are_said_to(here, digests, monkeypatch):
+    monkeypatch.setattr(ProcessesHere, "alive", 0)
+    monkeypatch.setattr(ProcessesHere, "close", lambda _: False)
+    with pytest.warns(UserWarning, match="processes could not be started"):
+        assert digests_in(optimize()) == digests
+
+
+def test_few_threads_and_few_series_do_without(monkeypatch):
+    monkeypatch.undo()
+    grid, full = qmac.Grid(windows=range(2, 253, 5)), qmac.Grid(windows=range(2, 253))
+    assert not are_worth_starting(grid, [2000] * 500, 2)
+    assert not are_worth_starting(full, [2000] * 60, 60)
+    assert are_worth_starting(grid, [2000] * 500, 60)
+    assert are_worth_starting(full, [2000] * 500, 60)
