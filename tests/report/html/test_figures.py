@@ -25,7 +25,7 @@ def test_figures_have_the_numbers(text, swept):
     np.testing.assert_allclose(array(hold["y"]), report.equity.hold, rtol=1e-6)
     for k, maps in enumerate(report.heatmaps.maps):
         traces = drawn[f"map-{k}"]["data"]
-        assert [trace["name"] for trace in traces[:3]] == ["max", "mean", "count"]
+        assert [trace["name"] for trace in traces[:3]] == ["mean", "max", "count"]
         assert [trace["visible"] for trace in traces[:3]] == [True, False, False]
         for trace, found in zip(traces, maps, strict=False):
             np.testing.assert_allclose(array(trace["z"]), found.values, rtol=2**-14)
@@ -78,8 +78,7 @@ def test_plots_for_notebooks(swept, named):
         swept.plot_map("buy_slow", "sell_fst")
     run = qmac.backtest(named, swept.best)
     names = [trace.name for trace in run.plot().data]
-    assert (
-        names[:7] == ["close", *map(str, sorted(swept.best)), "entry", "exit"]
-        and "strategy" in names
-    )
+    roles = ("buy fast", "buy slow", "sell fast", "sell slow")
+    averages = [f"{role} {window}" for role, window in zip(roles, swept.best, strict=True)]
+    assert names[:7] == [*averages, "close", "entry", "exit"] and "strategy" in names
     assert build_equity(run).entry_dates.size == len(run.plot().data[5].x)

@@ -42,8 +42,8 @@ def test_heatmaps(named, every, most, metric, monkeypatch):
         groups = scored[metric].groupby([rows, columns])
         shape = (-(-7 // block),) * 2
         for found, expected in (
-            (maps[0], groups.max()),
-            (maps[1], value(score(scored[metric]).groupby([rows, columns]).mean())),
+            (maps[1], groups.max()),
+            (maps[0], value(score(scored[metric]).groupby([rows, columns]).mean())),
             (maps[2], groups.size()),
         ):
             table = np.full(shape, np.nan)

@@ -52,6 +52,7 @@ MEDIAN = 0.5
 """Share of all window sets that the median one is better than."""
 FOLD_AXIS = {"type": "category", "title": {"text": "test from"}, "nticks": 5}
 """Of figures with something for each fold; more dates do not fit side by side on a phone."""
+DOUBLING = 2
 TITLE_SHARE = 0.16
 """Share of the room of a histogram of random markets that its title takes."""
 
@@ -104,9 +105,20 @@ def plot_equity(equity: Equity) -> Figure:
         *traces,
         height=520,
         xaxis={"type": "date", "anchor": "y2"},
-        yaxis={"domain": [0.34, 1], "title": {"text": "equity"}, "tickformat": "~s"},
+        yaxis={
+            "domain": [0.34, 1],
+            "title": {"text": "equity"},
+            "tickformat": "~s",
+            "type": "log" if _compounds(equity) else "linear",
+        },
         yaxis2={"domain": [0, 0.28], "title": {"text": "drawdown"}, "tickformat": ".0%"},
     )
+
+
+def _compounds(equity: Equity) -> bool:
+    """Whether a curve doubles or halves, so that a linear axis would hide its first years."""
+    values = np.concatenate((equity.equity, equity.hold))
+    return bool(values.min() > 0 and values.max() >= DOUBLING * values.min())
 
 
 def _equity_line(dates: np.ndarray, values: np.ndarray, name: str, color: str) -> Any:
@@ -132,10 +144,10 @@ def plot_price(equity: Equity) -> Figure:
     plotly.graph_objects.Figure
         Lines and marks.
     """
-    traces = [_price_line(equity.dates, equity.close, "close", GREY)]
-    averages = sorted(equity.averages.items())
-    for (window, values), color in zip(averages, WINDOWS, strict=False):
-        traces.append(_price_line(equity.dates, values, str(window), color))
+    traces = []
+    for (name, window), color in zip(_name_windows(equity.combination), WINDOWS, strict=False):
+        traces.append(_price_line(equity.dates, equity.averages[window], name, color))
+    traces.append(_price_line(equity.dates, equity.close, "close", GREY))  # on top
     is_closed = np.array([reason != "open" for reason in equity.exits], np.bool_)
     exit_dates, exit_prices = equity.exit_dates[is_closed], equity.exit_prices[is_closed]
     entry_mark = {"symbol": "triangle-up", "color": WINNER}
@@ -150,6 +162,14 @@ def plot_price(equity: Equity) -> Figure:
         xaxis={"type": "date"},
         yaxis={"title": {"text": "price"}, "tickformat": ".6~g"},
     )
+
+
+def _name_windows(combination: Sequence[int]) -> list[tuple[str, int]]:
+    """Return the name of each average, such as "buy fast 7", and its window."""
+    roles: dict[int, list[str]] = {}
+    for role, window in zip(ROLES, combination, strict=True):
+        roles.setdefault(window, []).append(_words(role))
+    return [(f"{', '.join(names)} {window}", window) for window, names in roles.items()]
 
 
 def _price_line(dates: np.ndarray, values: np.ndarray, name: str, color: str) -> Any:
@@ -227,27 +247,46 @@ def plot_trades(equity: Equity) -> Figure:
     )
 
 
-def build_heatmap_trace(heatmap: Heatmap, *, is_visible: bool = True) -> Any:
+def find_span(*heatmaps: Heatmap) -> list[float]:
+    """Return the values between which the colours of heatmaps run.
+
+    Parameters
+    ----------
+    *heatmaps : Heatmap
+        Those that share a scale.
+
+    Returns
+    -------
+    list of float
+        Two quantiles, so that a few cells do not take all colours.
+    """
+    values = np.concatenate([heatmap.values.ravel() for heatmap in heatmaps])
+    defined = values[np.isfinite(values)]
+    if not defined.size:
+        return [0.0, 1.0]
+    return np.quantile(defined, (CLIPPED_SHARE, 1 - CLIPPED_SHARE)).tolist()  # type: ignore[no-any-return]
+
+
+def build_heatmap_trace(heatmap: Heatmap, span: Sequence[float], *, is_visible: bool = True) -> Any:
     """Return the trace of a heatmap.
 
     Parameters
     ----------
     heatmap : Heatmap
         Values by two windows.
+    span : sequence of float
+        Values between which its colours run.
     is_visible : bool
         Whether it is drawn before a button chooses it.
 
     Returns
     -------
     plotly.graph_objects.Heatmap
-        Its colours run between two quantiles, so that a few cells do not take them all.
+        With what was aggregated as its ``meta``.
     """
     is_count = heatmap.stat == "count"
     values = heatmap.values if is_count else round_mantissa(heatmap.values)
-    defined = heatmap.values[np.isfinite(heatmap.values)]
-    low, high = 0.0, 1.0
-    if defined.size:
-        low, high = np.quantile(defined, (CLIPPED_SHARE, 1 - CLIPPED_SHARE)).tolist()
+    low, high = span
     number = ",.0f" if is_count else value_format(heatmap.objective)
     ticks = "~s" if is_count else number.replace(".1%", ".1~%")
     name = "combinations" if is_count else f"{heatmap.stat} {_words(heatmap.objective)}"
@@ -270,13 +309,16 @@ def build_heatmap_trace(heatmap: Heatmap, *, is_visible: bool = True) -> Any:
     )
 
 
-def plot_heatmaps(*heatmaps: Heatmap) -> Figure:
+def plot_heatmaps(*heatmaps: Heatmap, spans: Sequence[Sequence[float]] | None = None) -> Figure:
     """Return heatmaps of the same two windows in one figure, the first of them visible.
 
     Parameters
     ----------
     *heatmaps : Heatmap
         One or several.
+    spans : sequence, optional
+        Values between which the colours of each run, where it shares them with maps of other
+        windows; its own by default. The page switches between both.
 
     Returns
     -------
@@ -284,7 +326,13 @@ def plot_heatmaps(*heatmaps: Heatmap) -> Figure:
         With a ring around the winner, and what was aggregated as its title.
     """
     first = heatmaps[0]
-    traces = [build_heatmap_trace(heatmap, is_visible=heatmap is first) for heatmap in heatmaps]
+    own = [find_span(heatmap) for heatmap in heatmaps]
+    common = own if spans is None else list(spans)
+    traces = [
+        build_heatmap_trace(heatmap, span, is_visible=heatmap is first)
+        for heatmap, span in zip(heatmaps, common, strict=True)
+    ]
+    sides = [np.ptp(windows) or 1 for windows in (first.column_windows, first.row_windows)]
     if first.winner is not None:
         traces += [  # red around white, to be seen on any colour
             _winner_ring(first, 14, "white"),
@@ -295,8 +343,14 @@ def plot_heatmaps(*heatmaps: Heatmap) -> Figure:
         height=430,
         hovermode="closest",
         title={"text": first.text, "font": {"size": 12}, "x": 0.02},
+        meta={"common": common, "own": own},
         xaxis={"title": {"text": _words(first.columns)}, "constrain": "domain"},
-        yaxis={"title": {"text": _words(first.rows)}},
+        yaxis={
+            "title": {"text": _words(first.rows)},
+            "constrain": "domain",
+            "scaleanchor": "x",  # a square on any screen
+            "scaleratio": float(sides[0] / sides[1]),
+        },
     )
 
 

@@ -155,14 +155,16 @@ def render_report(report: Report) -> str:
         HTML.
     """
     settings, equity = report.settings, report.equity
+    plots = draw_figures(report)
     return render(
         "page.html",
-        draw_figures(report),
+        plots,
+        is_log=bool(plots) and plots["equity"].layout.yaxis.type == "log",
         report=report,
         settings=settings,
         calendar=_build_calendar(equity) if equity else (),
         trades=_build_trades(equity) if equity else (),
-        stats=("max" if settings.maximize else "min", "mean", "count"),
+        stats=("mean", "max" if settings.maximize else "min", "count"),
         columns=[name for name in COLUMNS if name != settings.objective],
         thinned=_describe_thinning(equity) if equity else "",
     )
@@ -186,8 +188,10 @@ def draw_figures(report: Report) -> dict[str, Any]:
         return {}
     objective = report.settings.objective
     best = "highest" if report.settings.maximize else "lowest"
+    spans = [figures.find_span(*group) for group in zip(*heatmaps.maps, strict=True)]
     maps = {
-        f"map-{number}": figures.plot_heatmaps(*group) for number, group in enumerate(heatmaps.maps)
+        f"map-{number}": figures.plot_heatmaps(*group, spans=spans)
+        for number, group in enumerate(heatmaps.maps)
     }
     return {
         "equity": figures.plot_equity(equity),

@@ -57,7 +57,7 @@ class Profile:
 
 @dataclass(frozen=True, eq=False)
 class Heatmaps:
-    """Three heatmaps (best, mean, count) of each pair of windows, and a profile of each window."""
+    """Three heatmaps (mean, best, count) of each pair of windows, and a profile of each window."""
 
     maps: tuple[tuple[Heatmap, Heatmap, Heatmap], ...]
     profiles: tuple[Profile, ...]
@@ -84,7 +84,7 @@ def build_heatmaps(result: Result) -> Heatmaps | None:
         best_map = build_heatmap(result, slow, fast, best)
         mean_map = build_heatmap(result, slow, fast, "mean")
         count_map = build_heatmap(result, slow, fast, "count")
-        maps.append((best_map, mean_map, count_map))
+        maps.append((mean_map, best_map, count_map))
     profiles = [_build_profile(result, role) for role in ROLES]
     return Heatmaps(tuple(maps), tuple(profiles))
 

@@ -55,6 +55,7 @@ async function draw() {
       delete layout.title;
       layout.margin = { ...layout.margin, t: 12 };
     }
+    if (name.startsWith("map-")) layout.height = Math.min(layout.height, plot.clientWidth);  // no empty room on a phone
     if (layout.height) plot.style.height = `${layout.height}px`;  // when the window changes, Plotly takes that of the box
     await Plotly.newPlot(plot, figure.data, layout, OPTIONS);
     plot.classList.add("drawn");
@@ -102,6 +103,15 @@ function listen() {
         Plotly.restyle(plot, { visible: shown });
         const map = plot.data.find((trace) => trace.name === button.dataset.stat);
         plot.parentElement.querySelector("figcaption").textContent = map.meta;
+      }
+    }));
+  document.querySelectorAll("[data-range]").forEach((button) =>
+    button.addEventListener("click", () => {
+      press(button);
+      for (const plot of plots().filter((each) => each.id.startsWith("map-"))) {
+        const spans = plot.layout.meta[button.dataset.range];
+        const [zmin, zmax] = [0, 1].map((end) => spans.map((span) => span[end]));
+        Plotly.restyle(plot, { zmin, zmax }, spans.map((_, number) => number));
       }
     }));
   document.querySelectorAll("[data-scale]").forEach((button) =>
