@@ -31,6 +31,7 @@ from qmac.runs.header import HEADER
 from qmac.runs.tasks import Task
 from qmac.runtime.execution import ledger, threads
 from qmac.runtime.monitoring import progress_log
+from qmac.runtime.resources.admission import Headroom, MemoryRefusal, Refusal
 from qmac.storage import atomic
 from qmac.strategy.request import check_request
 
@@ -152,6 +153,40 @@ def test_a_symbol_that_does_not_fit_stops_no_other(tmp_path):
     with pytest.raises(OptionError, match="MiB"):
         qmac.optimize_many(job, **options, strict=True)
     assert list(qmac.resume(path)) == ["A", "B", "C"]  # with more memory
+
+
+def test_what_does_not_fit_is_said_once_and_its_advice_is_enough(recwarn):
+    """One limit concerns all symbols alike."""
+    frames = {name: frame(series("random", 300, seed)) for seed, name in enumerate("ABC")}
+
+    def sweep(memory):
+        return qmac.optimize_many(frames, GRID, threads=2, limits=qmac.Limits(memory=memory))
+
+    sweep(None)
+    with pytest.raises(OptionError, match="Raise the limit to") as refused:
+        sweep(psutil.Process().memory_info().rss)
+    assert not [each for each in recwarn if "left out" in str(each.message)]
+    (advised,) = re.findall(r"Raise the limit to (\d+) MiB", str(refused.value))
+    results = sweep(f"{advised}MiB")
+    assert list(results) == list(frames)
+
+
+def test_symbols_that_do_not_fit_are_named_in_one_warning(monkeypatch):
+    prepare = runner._TaskRunner._prepare
+    frames = {f"S{seed}": frame(series("random", 300, seed)) for seed in range(9)}
+
+    def refuse(self, task):
+        needed = int(task.symbol[1:])
+        if needed:
+            raise MemoryRefusal(Refusal(Headroom(0, 2**30, "the limit"), 2**30, needed * 2**30))
+        return prepare(self, task)
+
+    monkeypatch.setattr(runner._TaskRunner, "_prepare", refuse)
+    with pytest.warns(UserWarning, match="left out") as warned:
+        results = qmac.optimize_many(frames, GRID, threads=2)
+    (text,) = (str(each.message) for each in warned if "left out" in str(each.message))
+    assert "left out: S1, S2, S3, S4, S5 and 3 more: The run needs 8 GiB" in text
+    assert list(results) == ["S0"] and len(results.left_out) == 8
 
 
 def test_a_damaged_file_of_prices_stops_no_other(tmp_path):

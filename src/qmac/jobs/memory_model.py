@@ -19,6 +19,7 @@ from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import WHOLE_BYTES
 from qmac.errors import OptionError
 from qmac.kernels.sweep.sweep import sweep_cells
+from qmac.runtime.resources.admission import MemoryRefusal
 from qmac.strategy.grid import Grid
 from qmac.strategy.pair_set import PairSet
 
@@ -26,6 +27,11 @@ LOADING_BYTES = 80 * 2**20
 """Kernels read from disk, and what their first call brings along. Measured: 72 MiB."""
 COMPILING_BYTES = 300 * 2**20
 """Kernels that are compiled. Measured: 230 to 302 MiB, the most of it for drawdowns with stops."""
+SPARE_BYTES = 32 * 2**20
+"""What a process takes until its first series is swept, and is in no estimate: threads, modules,
+the result as Parquet."""
+SMALL_BYTES = 8 * 2**20
+"""Prices of 43,000 bars while they are read."""
 SAMPLED_PAIRS = 512
 SAMPLED_BYTES = 16 * 2**20
 """Averages that are held at once to count the crosses of the sample."""
@@ -184,6 +190,22 @@ def is_loaded() -> bool:
     return bool(getattr(sweep_cells, "overloads", True))
 
 
+def is_small(needed: int) -> bool:
+    """Return whether prices are read before it is known what their sweep needs.
+
+    Parameters
+    ----------
+    needed : int
+        What ``reading_bytes`` returned.
+
+    Returns
+    -------
+    bool
+        Then the sweep is refused with all that it needs.
+    """
+    return needed <= SMALL_BYTES
+
+
 def reading_bytes(bars: int) -> int:
     """Return the bytes that reading prices from a run directory takes.
 
@@ -296,16 +318,47 @@ def admitted(
     OptionError
         If it does not fit into a memory limit.
     """
-    with before_compiling(lambda: check(COMPILING_BYTES)):
-        loading = loading_bytes()
-        check(loading)
+    loading = loading_bytes()
+
+    def check_before_compiling() -> None:
+        with foreseeing(lambda: COMPILING_BYTES + series_bytes(series, grid, spec)):
+            check(COMPILING_BYTES)
+
+    with before_compiling(check_before_compiling):
         rows = finishing_bytes(len(series.prices), len(grid.windows), spec.top)
         later = max(tallies_bytes(grid), rows)
-        try:
-            check(loading + max(later, most_dataset_bytes(series, grid)))
-        except OptionError:  # the sample takes 3 ms
-            check(loading + max(later, dataset_bytes(series, grid)))
+        with foreseeing(lambda: loading + series_bytes(series, grid, spec)):
+            check(loading)
+            try:
+                check(loading + max(later, most_dataset_bytes(series, grid)))
+            except OptionError:  # the sample takes 3 ms
+                check(loading + max(later, dataset_bytes(series, grid)))
         yield
+
+
+@contextmanager
+def foreseeing(estimate: Callable[[], int]) -> Iterator[None]:
+    """Make the advice of a refusal enough for what comes later.
+
+    Parameters
+    ----------
+    estimate : callable
+        Returns the bytes in all, beside what is in use; called at a refusal only.
+
+    Yields
+    ------
+    None
+        While memory may be refused.
+
+    Raises
+    ------
+    MemoryRefusal
+        The refusal, with that advice.
+    """
+    try:
+        yield
+    except MemoryRefusal as refusal:
+        raise refusal.foresee(estimate() + SPARE_BYTES) from None
 
 
 _is_watching = threading.Lock()

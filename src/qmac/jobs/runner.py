@@ -30,6 +30,7 @@ from qmac.jobs.job import Job
 from qmac.jobs.memory_model import (
     COMPILING_BYTES,
     before_compiling,
+    is_small,
     loading_bytes,
     reading_bytes,
     series_bytes,
@@ -53,7 +54,7 @@ from qmac.runtime.cluster.driver import ClusterExecutor
 from qmac.runtime.execution.executor import Executor, SerialExecutor
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.runtime.monitoring.status import JobProgress, Listener
-from qmac.runtime.resources.admission import admit
+from qmac.runtime.resources.admission import MemoryRefusal, admit
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
 from qmac.runtime.resources.machine import available_cpus
@@ -63,6 +64,8 @@ from qmac.storage.refusals import describe_refusal
 
 SHORT_SECONDS = 1.0
 """What a series takes on one thread, below which all threads together are not faster."""
+MOST_NAMED = 5
+"""Symbols that a warning names."""
 ALIKE = 0.9
 """Share of the bars of a series from which on another one is about as long."""
 
@@ -267,22 +270,43 @@ class _TaskRunner:
                 self.readers[task.name] = reader
                 if isinstance(self.progress, JobProgress):
                     self.progress.end(task.name)
-        self._do_side_by_side()
-        for task in self._left:
-            if isinstance(self.progress, JobProgress):
-                self.progress.begin(task.name)
-            self._do(task)
+        try:
+            self._do_all()
+        finally:
+            self._warn_of_refused()
         self.sink.finish()
         names = [task.name for task in self.job.tasks]
         errors = {name: self.errors[name] for name in names if name in self.errors}
         if errors and not self.readers:
-            raise next(iter(errors.values()))
+            raise self._find_largest_refusal() or next(iter(errors.values()))
         reasons = {name: str(error) for name, error in errors.items()}
         readers = {name: self.readers[name] for name in names if name in self.readers}
         find = None
         if self.sink.directory is not None:
             find = build_outline_finder(self.sink.directory)
         return Results(readers, {**self.job.left_out, **reasons}, find_outline=find)
+
+    def _do_all(self) -> None:
+        self._do_side_by_side()
+        for task in self._left:
+            if isinstance(self.progress, JobProgress):
+                self.progress.begin(task.name)
+            self._do(task)
+
+    def _find_largest_refusal(self) -> MemoryRefusal | None:
+        """Return why the series does not fit that needs the most memory."""
+        refused = (error for error in self.errors.values() if isinstance(error, MemoryRefusal))
+        return max(refused, key=lambda error: error.refusal.advised_bytes, default=None)
+
+    def _warn_of_refused(self) -> None:
+        """Say once which series do not fit into memory; where none does, the error says so."""
+        largest = self._find_largest_refusal()
+        if largest is not None and self.readers:
+            names = [
+                name for name, error in self.errors.items() if isinstance(error, MemoryRefusal)
+            ]
+            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            warn(f"left out: {', '.join(names[:MOST_NAMED])}{more}: {largest}", stacklevel=2)
 
     @property
     def _left(self) -> list[Task]:
@@ -335,7 +359,8 @@ class _TaskRunner:
         """Go on without a task, unless it is all there is, or none may be left out."""
         if self.job.strict or len(self.job.prices) == 1:
             raise error
-        warn(f"left out: {task.name}: {error}", stacklevel=2)
+        if not isinstance(error, MemoryRefusal):  # of the run: it is said once
+            warn(f"left out: {task.name}: {error}", stacklevel=2)
         self.errors[task.name] = error
         self.sink.leave_out(task)
 
@@ -459,7 +484,8 @@ class _TaskRunner:
         """Read and prepare one series, if there is memory for it."""
         if self.sink.directory is not None:
             needed = reading_bytes(self.sink.count_bars()[task.name])
-            self.governor.admit(needed, is_beside=self.is_beside)
+            if not is_small(needed):
+                self.governor.admit(needed, is_beside=self.is_beside)
         series = self.job.prepare(self.job.series(task))
         return series, self.job.build_spec(series)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from qmac.errors import OptionError, OutOfMemoryError, PricesError
 from qmac.runtime.resources import admission
 from qmac.runtime.resources.admission import (
+    MemoryRefusal,
     Shortage,
     admit,
     build_memory_check,
@@ -132,3 +133,18 @@ def test_only_a_large_need_of_memory_looks_at_the_machine(monkeypatch):
     assert isinstance(caught.value, OptionError) and isinstance(caught.value, MemoryError)
     monkeypatch.setattr(admission.Probe, "read", None)
     check_memory("a table", admission.LARGE_BYTES)
+
+
+@pytest.mark.parametrize("of_others", [0, 400 * MIB])
+def test_advice_is_enough_for_what_is_foreseen(of_others):
+    """A refusal of less than that says so; one of more stays as it is."""
+    reading = used(5 / 6, memory_of_others=of_others)
+    with pytest.raises(MemoryRefusal, match="Raise the limit to 667 MiB") as caught:
+        admit(Limits(), reading, 100 * MIB, 0, 1)
+    more = caught.value.foresee(220 * MIB)
+    assert type(more) is type(caught.value)
+    assert "needs 600 MiB" in str(more) and "Raise the limit to 801 MiB" in str(more)
+    assert str(caught.value.foresee(50 * MIB)) == str(caught.value)
+    copy = pickle.loads(pickle.dumps(more))
+    assert type(copy) is type(more) and str(copy) == str(more)
+    assert isinstance(more, Shortage) == bool(of_others)

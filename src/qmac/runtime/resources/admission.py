@@ -47,25 +47,6 @@ class Demand(NamedTuple):
         return True
 
 
-class Shortage(OptionError):
-    """Something does not fit only because of what other programs hold: it may fit soon.
-
-    Parameters
-    ----------
-    message : str
-        As of a refusal.
-    demand : Demand
-        What does not fit.
-    """
-
-    def __init__(self, message: str, demand: Demand) -> None:
-        super().__init__(message)
-        self.demand = demand
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.demand)
-
-
 class Headroom(NamedTuple):
     """What is left of one memory limit."""
 
@@ -80,6 +61,95 @@ class Headroom(NamedTuple):
     def share(self) -> float:
         """Free share of the limit, or of ``AMPLE_BYTES`` where the limit is larger."""
         return self.free / min(self.limit, AMPLE_BYTES)
+
+
+class Refusal(NamedTuple):
+    """What does not fit into a memory limit."""
+
+    headroom: Headroom
+    used_bytes: int
+    needed_bytes: int
+    """With what is in use."""
+    advice: str | None = None
+    """What to do; None: to raise the limit."""
+    foreseen_bytes: int = 0
+    """What will be needed later, with what is in use: the advice is enough for it, too."""
+
+    @property
+    def advised_bytes(self) -> int:
+        """Memory for which the limit is to be raised."""
+        return max(self.needed_bytes, self.foreseen_bytes)
+
+    def describe(self) -> str:
+        """Return why not even one thread fits, and what to do.
+
+        Returns
+        -------
+        str
+            Sentences of an error.
+        """
+        advice = self.advice or _advise_limit(self.advised_bytes)
+        limit = self.headroom.limit
+        return (
+            f"The run needs {format_bytes(self.needed_bytes)} with one thread, of which "
+            f"{format_bytes(self.used_bytes)} are in use already, but {format_bytes(limit)} is "
+            f"{self.headroom.name} and {format_bytes(ADMITTED_SHARE * limit)} of it may be used. "
+            f"{advice}, or use fewer windows, or a smaller top."
+        )
+
+
+class MemoryRefusal(OptionError):
+    """A run that does not fit into a memory limit.
+
+    Parameters
+    ----------
+    refusal : Refusal
+        What does not fit.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.describe())
+        self.refusal = refusal
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.refusal,)
+
+    def foresee(self, later_bytes: int) -> MemoryRefusal:
+        """Return the refusal whose advice is enough for what comes later, too.
+
+        Parameters
+        ----------
+        later_bytes : int
+            Beside what is in use now.
+
+        Returns
+        -------
+        MemoryRefusal
+            Of the same kind.
+        """
+        foreseen = self.refusal.used_bytes + later_bytes
+        build, (refusal, *others) = self.__reduce__()
+        error: MemoryRefusal = build(refusal._replace(foreseen_bytes=foreseen), *others)
+        return error
+
+
+class Shortage(MemoryRefusal):
+    """Something does not fit only because of what other programs hold: it may fit soon.
+
+    Parameters
+    ----------
+    refusal : Refusal
+        What does not fit.
+    demand : Demand
+        What is to be allocated.
+    """
+
+    def __init__(self, refusal: Refusal, demand: Demand) -> None:
+        super().__init__(refusal)
+        self.demand = demand
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.refusal, self.demand)
 
 
 def find_headrooms(limits: Limits, reading: Reading) -> list[Headroom]:
@@ -161,7 +231,7 @@ def admit(
 
     Raises
     ------
-    OptionError
+    MemoryRefusal
         If not even one thread fits; a Shortage if one would without the memory of others.
 
     Examples
@@ -181,10 +251,10 @@ def admit(
         spare = ADMITTED_SHARE * headroom.limit - used - base_bytes
         if spare < bytes_per_thread:
             needed = used + base_bytes + bytes_per_thread
-            message = _explain_refusal(headroom, used, needed, advice)
+            refusal = Refusal(headroom, used, needed, advice)
             if spare + of_others < bytes_per_thread:
-                raise OptionError(message)
-            shortage = shortage or Shortage(message, Demand(base_bytes, bytes_per_thread))
+                raise MemoryRefusal(refusal)
+            shortage = shortage or Shortage(refusal, Demand(base_bytes, bytes_per_thread))
         elif bytes_per_thread:
             threads = min(threads, int(spare // bytes_per_thread))
     if shortage is not None:
@@ -269,15 +339,3 @@ def _as_admitted(headroom: Headroom) -> tuple[Headroom, str | None]:
 
 def _advise_limit(needed: int) -> str:
     return f"Raise the limit to {math.ceil(needed / ADMITTED_SHARE) // MIB + 1} MiB"
-
-
-def _explain_refusal(headroom: Headroom, used: int, needed: int, advice: str | None) -> str:
-    """Return why not even one thread fits, and what to do; by default, to raise the limit."""
-    advice = advice or _advise_limit(needed)
-    limit = headroom.limit
-    return (
-        f"The run needs {format_bytes(needed)} with one thread, of which {format_bytes(used)} are "
-        f"in use already, but {format_bytes(limit)} is {headroom.name} and "
-        f"{format_bytes(ADMITTED_SHARE * limit)} of it may be used. {advice}, or use fewer "
-        "windows, or a smaller top."
-    )
