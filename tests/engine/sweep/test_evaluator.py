@@ -60,6 +60,15 @@ def test_cells_count_each_combination_once(shared_windows):
     assert (evaluator.work >= 0).all() and (evaluator.counts < 0).any() != shared_windows
 
 
+def test_the_worker_that_was_measured_is_the_first_one_with_the_floors_of_all():
+    evaluator = evaluator_of(qmac.sample_prices().tail(300), qmac.Grid(windows=range(2, 20)))
+    assert evaluator.worker_bytes > 0
+    (measured,), floors = evaluator._spares, evaluator.floors()
+    first, second = evaluator.worker(floors), evaluator.worker(floors)
+    assert first is measured and second is not measured
+    assert first._workspace.floors is second._workspace.floors is floors
+
+
 def test_values_of_lists_are_those_of_their_combinations():
     prices, grid = qmac.sample_prices().tail(300), qmac.Grid(windows=[2, 3, 5, 8, 13])
     evaluator = evaluator_of(prices, grid)

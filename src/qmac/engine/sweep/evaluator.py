@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 
 import numpy as np
 
@@ -42,8 +43,8 @@ class Evaluator:
         self.stop = np.zeros(1, np.uint8)
         self.sink: Sink | None = None
         """Takes every score, if it is set before the workers are built."""
-        self._spare: Worker | None = None
-        """A worker that was measured, and not used."""
+        self._spares: list[Worker] = []
+        """A worker that was measured, and not used; the first thread pops it."""
         self.units: reductions.Units
         self.scale: Scale
         self.counts: np.ndarray
@@ -69,10 +70,13 @@ class Evaluator:
         Worker
             With its own workspace.
         """
-        spare, self._spare = self._spare, None
-        if spare is not None and floors is None and spare.sink is self.sink:
-            spare.stop = self.stop
-            return spare
+        with suppress(IndexError):
+            spare = self._spares.pop()  # one step: threads begin side by side
+            if spare.sink is self.sink:
+                spare.stop = self.stop
+                if floors is not None:
+                    spare.share_floors(floors)
+                return spare
         return Worker(self.dataset, self.spec, self._data, self.stop, self.sink, floors)
 
     def floors(self) -> np.ndarray:
@@ -105,8 +109,9 @@ class Evaluator:
     @property
     def worker_bytes(self) -> int:
         """Memory of one worker; its tally is not written for that."""
-        self._spare = self.worker()
-        return self._spare.nbytes
+        spare = self.worker()
+        self._spares = [spare]
+        return spare.nbytes
 
     @property
     def tally_bytes(self) -> int:

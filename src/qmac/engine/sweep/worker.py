@@ -214,6 +214,16 @@ class Worker:
         """Leave the tally to its new owner; the next cells go into another one."""
         self._tally = None
 
+    def share_floors(self, floors: np.ndarray) -> None:
+        """Take floors that other workers share, in place of its own; see ``Worker``.
+
+        Parameters
+        ----------
+        floors : ndarray
+            ``(N,)`` float64.
+        """
+        self._workspace = self._workspace._replace(floors=floors)
+
     def start_over(self) -> None:
         """Go on with an empty tally, which is to be merged with those before."""
         if self._tally is not None:
