@@ -3,7 +3,7 @@
 import pytest
 
 import qmac
-from qmac.strategy.description import describe_briefly, describe_settings
+from qmac.strategy.description import describe_briefly, describe_costs, describe_settings
 
 GRID = qmac.Grid(windows=range(2, 9))
 
@@ -43,3 +43,10 @@ def test_windows_that_differ_are_named_by_average(describe):
     )
     line = describe("total_return", grid, qmac.Rules())
     assert "buy_fast 2,3, buy_slow 8,9, sell_fast 2, sell_slow 9, shared windows" in line
+
+
+def test_costs_are_those_of_a_round_trip():
+    rules = qmac.Rules(slippage=0.0025, fees=0.001)
+    assert describe_costs(qmac.Rules()) == "Each round trip costs 0.5 %."
+    assert describe_costs(rules) == "Each round trip costs 0.7 %."
+    assert describe_costs(qmac.Rules(slippage=0)) == "Trading costs nothing."

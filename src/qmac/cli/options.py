@@ -33,7 +33,7 @@ RANKS = ("objective", "plateau")
 EXECUTORS = ("threads", "ray")
 WINDOW_ROLES = ("buy_fast", "buy_slow", "sell_fast", "sell_slow")
 """``strategy.grid.ROLES``, which needs NumPy."""
-OPTIMIZE_ONLY = ("out", "save_grid", "dry_run", "rows", "rank_by")
+OPTIMIZE_ONLY = ("out", "save_grid", "dry_run", "rows", "rank_by", "all_rows", "verbose")
 """Keys of a job file that other commands than ``optimize`` ignore."""
 LUCK_ONLY = ("resamples", "nulls", "stop_after", "seed", "tried", "tries")
 """Keys of a job file that other commands than ``luck`` ignore."""
@@ -197,12 +197,17 @@ RankBy = Annotated[
         help="Order of the table; plateau: the median of the objective over all window sets "
         "within two steps.",
         autocompletion=_complete(RANKS),
+        rich_help_panel="Ranking",
     ),
 ]
 """Option of the commands that show rows, for ``show_result`` and ``Result.summary``."""
 Sample = Annotated[
     bool,
-    typer.Option("--sample", help="Use the bundled S&P 500 prices, daily, 1999-2018."),
+    typer.Option(
+        "--sample",
+        help="Use the bundled S&P 500 prices, daily, 1999-2018.",
+        rich_help_panel="Prices",
+    ),
 ]
 AsJson = Annotated[
     bool,
@@ -224,14 +229,27 @@ DirectoryOrAnswer = Annotated[
         callback=_check_answer,
     ),
 ]
-Rows = Annotated[int, typer.Option(help="Number of rows in the table.", min=1)]
+Rows = Annotated[
+    int | None,
+    typer.Option(help="Number of rows in the table; by default as many as fit a screen.", min=1),
+]
+AllRows = Annotated[
+    bool,
+    typer.Option("--all-rows", help="Show rows one by one that are within two steps of a better."),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Also show the distribution, all metrics and each caution in full."
+    ),
+]
 OneSymbol = Annotated[
     str | None,
     typer.Option("--symbol", help="Only this symbol of a run of many."),
 ]
 RULES = build_options(Rules, "Trading rules")
-LIMITS = build_options(Limits, "Limits")
-READING_PANEL = "How price files are read"
+LIMITS = build_options(Limits, "Machine")
+READING_PANEL = "Prices"
 READING = build_options(ReadOptions, READING_PANEL) | {
     "strict_prices": CommandOption(
         Annotated[
@@ -264,7 +282,7 @@ EXECUTOR = {
             typer.Option(
                 help="threads of this process, or ray: a Ray cluster.",
                 autocompletion=_complete(EXECUTORS),
-                rich_help_panel="Executor",
+                rich_help_panel="Cluster",
             ),
         ],
         "threads",
@@ -275,7 +293,7 @@ EXECUTOR = {
             typer.Option(
                 help="Address of a running Ray cluster: auto or HOST:PORT. "
                 "By default Ray is started on this machine.",
-                rich_help_panel="Executor",
+                rich_help_panel="Cluster",
             ),
         ]
     ),
@@ -285,7 +303,7 @@ EXECUTOR = {
             typer.Option(
                 "--ray-dashboard",
                 help="Start Ray's dashboard with Ray.",
-                rich_help_panel="Executor",
+                rich_help_panel="Cluster",
             ),
         ],
         False,
@@ -294,7 +312,7 @@ EXECUTOR = {
 """Where a run is computed."""
 _ONE_AVERAGE = Annotated[
     str | None,
-    typer.Option(help="Windows of this average; overrides --windows."),
+    typer.Option(help="Windows of this average; overrides --windows.", rich_help_panel="Grid"),
 ]
 GRID = {
     "windows": CommandOption(
@@ -302,7 +320,8 @@ GRID = {
             str | None,
             typer.Option(
                 help="Window lengths in bars: 2:252 (the default), 2:252:5 or 5,10,20; "
-                "ranges include both ends."
+                "ranges include both ends.",
+                rich_help_panel="Grid",
             ),
         ]
     ),
@@ -311,7 +330,9 @@ GRID = {
         Annotated[
             bool,
             typer.Option(
-                "--shared-windows", help="Let a buy and a sell average have the same window."
+                "--shared-windows",
+                help="Let a buy and a sell average have the same window.",
+                rich_help_panel="Grid",
             ),
         ],
         False,
@@ -333,7 +354,11 @@ PRICES = {
     "strict": CommandOption(
         Annotated[
             bool,
-            typer.Option("--strict", help="Stop at a symbol with invalid prices."),
+            typer.Option(
+                "--strict",
+                help="Stop at a symbol with invalid prices.",
+                rich_help_panel="Prices",
+            ),
         ],
         False,
     ),
@@ -343,31 +368,48 @@ RANKING = {
     "objective": CommandOption(
         Annotated[
             str,
-            typer.Option(help="Metric to rank by, such as sharpe_ratio.", autocompletion=_metrics),
+            typer.Option(
+                help="Metric to rank by, such as sharpe_ratio.",
+                autocompletion=_metrics,
+                rich_help_panel="Ranking",
+            ),
         ],
         "total_return",
     ),
     "minimize": CommandOption(
-        Annotated[bool, typer.Option("--minimize", help="Rank the lowest value first.")],
+        Annotated[
+            bool,
+            typer.Option(
+                "--minimize", help="Rank the lowest value first.", rich_help_panel="Ranking"
+            ),
+        ],
         False,
     ),
     "where": CommandOption(
         Annotated[
             list[str] | None,
             typer.Option(
-                help="Constraint on a metric, such as 'total_trades >= 10'. Can be repeated."
+                help="Constraint on a metric, such as 'total_trades >= 10'. Can be repeated.",
+                rich_help_panel="Ranking",
             ),
         ]
     ),
     "top": CommandOption(
-        Annotated[int, typer.Option(help="Number of best combinations in the result.")], 20
+        Annotated[
+            int,
+            typer.Option(
+                help="Number of best combinations in the result.", rich_help_panel="Ranking"
+            ),
+        ],
+        20,
     ),
     "min_trades": CommandOption(
         Annotated[
             int | None,
             typer.Option(
                 help=f"Leave out combinations with fewer trades: {DEFAULT_MIN_TRADES} by default, "
-                "unless --where bounds total_trades; 0 for none."
+                "unless --where bounds total_trades; 0 for none.",
+                rich_help_panel="Ranking",
             ),
         ]
     ),

@@ -7,6 +7,7 @@ from qmac.strategy.grid import ROLES, Grid
 from qmac.strategy.rules import Rules
 from qmac.strategy.windows import format_windows
 
+NO_COSTS = "Trading costs nothing."
 ALWAYS_SHOWN = ("fees", "slippage", "average", "fill", "conflict")
 """Rules that the full line has even where they are the default."""
 
@@ -64,6 +65,32 @@ conflict ignore, max_bars 30'
     others = _changed_rules(rules)
     parts += [f"{name} {value}" for name, value in others.items() if name not in ALWAYS_SHOWN]
     return ", ".join(parts)
+
+
+def describe_costs(rules: Rules) -> str:
+    """Return what trading costs, in a sentence.
+
+    Parameters
+    ----------
+    rules : Rules
+        Trading rules.
+
+    Returns
+    -------
+    str
+        What a round trip costs, both fills together.
+
+    Examples
+    --------
+    >>> describe_costs(Rules()), describe_costs(Rules(slippage=0))
+    ('Each round trip costs 0.5 %.', 'Trading costs nothing.')
+    """
+    sides = (1 - rules.slippage) * (1 - rules.fees) / ((1 + rules.slippage) * (1 + rules.fees))
+    cost = 100 * (1 - sides)
+    fixed = f", and {rules.fixed_fees:g} at each end" if rules.fixed_fees else ""
+    if not cost:
+        return f"Trading costs {rules.fixed_fees:g} at each end." if fixed else NO_COSTS
+    return f"Each round trip costs {cost:.2g} %{fixed}."
 
 
 def describe_briefly(objective: str, grid: Grid, rules: Rules, *, maximize: bool = True) -> str:

@@ -46,6 +46,7 @@ def test_evaluate(csv, expected):
         f"{expected['win_rate'][1]:.1%}",
     ):
         assert words in shown
+    assert "Each round trip costs 0.7 %." in shown and "Orders are filled at the close" in shown
     many = inside("evaluate", csv, *windows * 9).stdout
     assert len(many.splitlines()) > 27 and max(map(len, many.splitlines())) <= 80
 

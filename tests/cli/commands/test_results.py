@@ -53,7 +53,7 @@ def test_what_is_written_is_read(run_of_many, tmp_path, kind, what):
 
 def test_one_symbol_of_many(run_of_many):
     one = reader.read_results(run_of_many)["AAA"]
-    shown = inside("show", run_of_many, "--symbol", "AAA")
+    shown = inside("show", run_of_many, "--symbol", "AAA", "--verbose")
     assert shown.returncode == 0 and one.digest in shown.stdout and "quantiles" in shown.stdout
     text = inside("export", run_of_many, "--symbol", "AAA").stdout
     assert {line.split(",")[0] for line in text.splitlines()[1:]} == {"AAA"}

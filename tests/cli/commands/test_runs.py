@@ -26,11 +26,11 @@ from qmac.strategy.request import check_request
 @pytest.mark.slow
 def test_optimize_show_json(csv, tmp_path):
     out = tmp_path / "run"
-    done = qmac("optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 5)
+    done = qmac("optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 5, "--verbose")
     assert done.returncode == 0, done.stderr
     for words in ("profitable", "quantiles", "buy & hold", f"qmac show {out}", "digest"):
         assert words in done.stdout
-    shown = inside("show", out)
+    shown = inside("show", out, "--verbose")
     assert shown.returncode == 0
     assert shown.stdout.splitlines()[2:-1] == done.stdout.splitlines()[2:-3]
     assert f"is it luck? qmac luck {out} (about " in done.stdout.splitlines()[-1]
@@ -55,13 +55,14 @@ def test_optimize_show_json(csv, tmp_path):
 def test_few_of_many_rows_are_printed(csv, tmp_path):
     """And where the others are."""
     out = tmp_path / "run"
-    done = inside("optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 500)
+    done = inside("optimize", csv, "--windows", "2:30:3", "--out", out, "--top", 500, "-v")
     words = "20 of 500 rows; --rows shows more"
     assert words in done.stdout and f"all 500 rows: qmac export {out} --out top.csv" in done.stdout
     assert len(done.stdout.splitlines()) < 90
-    assert words in inside("show", out).stdout
+    assert words in inside("show", out, "-v").stdout
+    assert words in inside("show", out, "--all-rows").stdout
     assert len(json.loads(inside("show", out, "--json").stdout)["top"]) == 500
-    more = inside("optimize", csv, "--windows", "2:30:3", "--top", 500, "--rows", 500)
+    more = inside("optimize", csv, "--windows", "2:30:3", "--top", 500, "--rows", 500, "-v")
     assert "rows shows more" not in more.stdout and len(more.stdout.splitlines()) > 500
 
 

@@ -58,16 +58,16 @@ def backtest(
     series = _read_prices(path, reading, sample=sample)
     run = qmac.backtest(series, combination, rules)
     if as_json:
-        _print_backtest(run, series)
+        _print_backtest(run, series, rules)
         return
     from qmac.engine.backtest.batch import buy_and_hold
     from qmac.report.terminal.result import show_backtest
 
-    print_head({series.name: series})
+    _print_head(series, rules)
     show_backtest(run, buy_and_hold(series, rules), streams.build_console())
 
 
-def _print_backtest(run: qmac.Backtest, series: Any) -> None:
+def _print_backtest(run: qmac.Backtest, series: Any, rules: qmac.Rules) -> None:
     """Print a backtest as JSON."""
     trades = [
         {**row, "entry_date": str(row["entry_date"]), "exit_date": str(row["exit_date"])}
@@ -76,7 +76,21 @@ def _print_backtest(run: qmac.Backtest, series: Any) -> None:
     metrics = run.metrics.to_dict()
     metrics["total_trades"] = int(metrics["total_trades"])
     answer = {"combination": run.combination, "metrics": metrics, "trades": trades}
-    streams.print_json(answer | {"prices": _describe(series)})
+    streams.print_json(answer | {"prices": _describe(series), "rules": rules.to_dict()})
+
+
+def _print_head(series: Any, rules: qmac.Rules) -> None:
+    """Print symbol, dates, what trading costs, and where orders are filled."""
+    from qmac.report.terminal.result import show_line
+    from qmac.strategy.description import describe_costs
+    from qmac.strategy.rules import FILLS
+
+    print_head({series.name: series})
+    console, costs = streams.build_console(), describe_costs(rules)
+    if rules.start or rules.end:
+        costs += f" Traded from {rules.start or 'the first bar'} to {rules.end or 'the last'}."
+    for line in (costs, FILLS[rules.fill]):
+        show_line(line, console)
 
 
 @takes_reading
@@ -129,11 +143,11 @@ def evaluate(
     hold = buy_and_hold(series, rules)
     if as_json:
         answer = {"combinations": frame.to_dict("records"), "buy_and_hold": hold}
-        streams.print_json(answer | {"prices": _describe(series)})
+        streams.print_json(answer | {"prices": _describe(series), "rules": rules.to_dict()})
         return
     from qmac.report.terminal.tables import show_combinations
 
-    print_head({series.name: series})
+    _print_head(series, rules)
     show_combinations(frame, hold, streams.build_console())
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from qmac.cli import exits, streams
 from qmac.cli.options import (
+    AllRows,
     AsJson,
     Directory,
     DirectoryOrAnswer,
     OneSymbol,
     RankBy,
     Rows,
+    Verbose,
     check_rank,
 )
 from qmac.errors import OptionError, ResultError, printable, shell_quote
@@ -25,14 +27,29 @@ SLOW_SHEET_ROWS = 50_000
 """Rows from which on a sheet of Excel takes a while, about six seconds."""
 MOST_CELLS = 5
 """Failed cells that a note names."""
+FULL_ROWS = 20
+"""Rows of a table that is not cut to a screen."""
+SHORT_DIGEST = 12
+"""Characters of a digest on a screen; ``--json`` and ``--verbose`` have all."""
 TABLES = ("top", "winners", "maps", "distribution")
 FORMATS = ("csv", "parquet", "json", "xlsx")
 
 
-def show(
+class View(NamedTuple):
+    """What is shown of a result on a terminal."""
+
+    rows: int | None = None
+    rank_by: str = "objective"
+    all_rows: bool = False
+    verbose: bool = False
+
+
+def show(  # noqa: PLR0913, one parameter for each option
     directory: DirectoryOrAnswer,
     symbol: OneSymbol = None,
-    rows: Rows = 20,
+    rows: Rows = None,
+    all_rows: AllRows = False,
+    verbose: Verbose = False,
     as_toml: Annotated[
         bool,
         typer.Option("--toml", help="Print the job file that repeats it: qmac optimize job.toml"),
@@ -55,20 +72,20 @@ def show(
     if as_toml:
         _print_job_file(directory, as_json=as_json)
         return
-    check_rank(rank_by)
+    view = View(rows, check_rank(rank_by), all_rows, verbose)
     if _show_walk(directory, symbol, as_json=as_json):
         return
     results = read_results(directory, symbol)
     readable = results
     try:
-        print_results(readable, rows, as_json=as_json, path=directory, rank_by=rank_by)
+        print_results(readable, view, as_json=as_json, path=directory)
     except (
         ResultError
     ):  # before anything is printed; to check all of them first takes twice as long
         if len(results) == 1:
             raise
         readable = results.readable()
-        print_results(readable, rows, as_json=as_json, path=directory, rank_by=rank_by)
+        print_results(readable, view, as_json=as_json, path=directory)
     is_sound = as_json or _print_luck(directory, readable)
     is_sound = is_sound and (as_json or _print_forward(directory, readable))
     if results.missing:
@@ -311,60 +328,56 @@ def _describe_failed(failed: list[dict[str, Any]]) -> str:
     )
 
 
-def print_results(
-    results: Any,
-    rows: int,
-    *,
-    as_json: bool,
-    path: Path | None = None,
-    rank_by: str = "objective",
-) -> None:
+def print_results(results: Any, view: View, *, as_json: bool, path: Path | None = None) -> None:
     """Print a single result in full, or the winners of many symbols.
 
     Parameters
     ----------
     results : Results
         Results by symbol.
-    rows : int
-        Rows of the table at most.
+    view : View
+        What is shown of a result.
     as_json : bool
         Whether to print one JSON object instead.
     path : pathlib.Path, optional
         Directory of the results.
-    rank_by : str
-        Order of the rows.
     """
     if results.is_single:
         (result,) = results.values()
-        _print_result(result, rows, as_json=as_json, path=path, rank_by=rank_by)
+        _print_result(result, view, as_json=as_json, path=path)
     elif as_json:
         streams.print_json(results.summary())
     else:
         from qmac.report.terminal.result import show_symbols
 
         show_symbols(results, streams.build_console())
-        if rank_by != "objective":
+        if view.rank_by != "objective":
             streams.print_note(
-                f"note: --rank-by {rank_by} orders the rows of one symbol; "
+                f"note: --rank-by {view.rank_by} orders the rows of one symbol; "
                 "winners are by objective."
             )
 
 
-def _print_result(
-    result: Any, rows: int, *, as_json: bool, path: Path | None, rank_by: str
-) -> None:
-    """Print a result in full."""
-    from qmac.report.terminal.result import show_result
-
+def _print_result(result: Any, view: View, *, as_json: bool, path: Path | None) -> None:
+    """Print a result on a screen, or in full."""
     if as_json:
-        streams.print_json(result.about, top=result.rows(rank_by))
+        streams.print_json(result.about, top=result.rows(view.rank_by))
         return
     console = streams.build_console()
-    show_result(result, console, rows=rows, rank_by=rank_by)
-    if path is not None and len(result.top) > rows:
-        command = f"qmac export {shell_quote(path)} --out top.csv"
-        _print_plain(f"all {len(result.top):,} rows: {command}")
-    console.print(f"digest {result.digest}", style="dim", highlight=False, soft_wrap=True)
+    rows, digest = view.rows or FULL_ROWS, result.digest
+    if view.verbose:
+        from qmac.report.terminal.result import show_result
+
+        show_result(result, console, rows=rows, rank_by=view.rank_by)
+        if path is not None and len(result.top) > rows:
+            command = f"qmac export {shell_quote(path)} --out top.csv"
+            _print_plain(f"all {len(result.top):,} rows: {command}")
+    else:
+        from qmac.report.terminal.summary import show_summary
+
+        show_summary(result, console, view.rows, view.rank_by, all_rows=view.all_rows)
+        digest = digest[:SHORT_DIGEST]
+    console.print(f"digest {digest}", style="dim", highlight=False, soft_wrap=True)
 
 
 def print_place(path: Path | None) -> None:

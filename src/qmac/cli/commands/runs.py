@@ -14,6 +14,8 @@ from qmac.cli import exits, streams
 from qmac.cli.commands.common import announce, raise_interrupts
 from qmac.cli.commands.prices import describe, print_head
 from qmac.cli.commands.results import (
+    FULL_ROWS,
+    View,
     print_failed,
     print_luck_hint,
     print_place,
@@ -24,10 +26,12 @@ from qmac.cli.options import (
     EXECUTOR,
     JOB,
     LIMITS,
+    AllRows,
     AsJson,
     Directory,
     RankBy,
     Rows,
+    Verbose,
     check_rank,
     repeat_words,
     takes_executor,
@@ -46,9 +50,8 @@ PrometheusFile = Annotated[
 class Output(NamedTuple):
     """How the results of a run are printed."""
 
-    rows: int
+    view: View
     as_json: bool
-    rank_by: str = "objective"
     again: Sequence[str] = ()
     """Words of the command line that describe a job which has no directory."""
 
@@ -77,7 +80,9 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only estimate time, memory and disk.")
     ] = False,
-    rows: Rows = 20,
+    rows: Rows = None,
+    all_rows: AllRows = False,
+    verbose: Verbose = False,
     rank_by: RankBy = "objective",
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +100,7 @@ def optimize(  # noqa: PLR0913, one parameter for each option
         _print_estimate(job, limits, chosen, as_json, save_grid)
         return
     again = repeat_words(context, {*JOB, *LIMITS, *EXECUTOR} - {"top"})
-    output = Output(rows, as_json, check_rank(rank_by), again)
+    output = Output(View(rows, check_rank(rank_by), all_rows, verbose), as_json, again)
     announce(chosen)
     if prometheus_file is not None:
         check_place(prometheus_file)
@@ -119,12 +124,14 @@ def estimate(*, job: Any, limits: qmac.Limits, executor: Any, as_json: AsJson = 
 
 @takes_executor
 @takes_limits
-def resume(
+def resume(  # noqa: PLR0913, one parameter for each option
     *,
     executor: Any,
     directory: Directory,
     limits: qmac.Limits,
-    rows: Rows = 20,
+    rows: Rows = None,
+    all_rows: AllRows = False,
+    verbose: Verbose = False,
     retry_failed: Annotated[
         bool,
         typer.Option(
@@ -148,7 +155,7 @@ def resume(
         )
         return
     job, chosen = Job.from_directory(run_directory), executor(limits)
-    output = Output(rows, as_json)
+    output = Output(View(rows, all_rows=all_rows, verbose=verbose), as_json)
     _check_table(job, output)
     announce(chosen)
     _run_job(
@@ -275,7 +282,7 @@ def _run_job(
     Interruption.resume = None
     if path is not None:
         Interruption.written = f"the result is in {path}"
-    print_results(results, output.rows, as_json=output.as_json, path=path, rank_by=output.rank_by)
+    print_results(results, output.view, as_json=output.as_json, path=path)
     if not output.as_json:
         print_place(path)
         again = output.again if path is None else [str(path), *limits.options]
@@ -291,7 +298,7 @@ def _check_table(job: Any, output: Output) -> None:
     from qmac.report.terminal.result import check_table_memory
 
     if len(job.tasks) == 1 and not output.as_json:
-        check_table_memory(min(output.rows, job.request.top))
+        check_table_memory(min(output.view.rows or FULL_ROWS, job.request.top))
 
 
 def _announce_resume(

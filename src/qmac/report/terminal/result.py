@@ -80,7 +80,7 @@ def show_result(
     _show_settings(result, console)
     odd = result.prices.get("warnings", ())
     if result.best is None:
-        console.print(_explain_no_rows(result), soft_wrap=True)
+        console.print(describe_no_rows(result), soft_wrap=True)
         show_warnings(odd, console)
         return
     console.print(build_top_table(result.ranked(rank_by).head(rows), result.objective, console))
@@ -160,8 +160,19 @@ def show_warnings(warnings: Iterable[str], console: Console, most: int = MOST_SH
         show_line(f"warning: {shorten_note(text)}", console, "yellow")
 
 
-def _explain_no_rows(result: Result) -> str:
-    """Return why no combination is left, and what to change."""
+def describe_no_rows(result: Result) -> str:
+    """Return why no combination is left, and what to change.
+
+    Parameters
+    ----------
+    result : Result
+        Without a best row.
+
+    Returns
+    -------
+    str
+        A sentence or two.
+    """
     advice = "Give more bars."
     if result.filtered:
         advice = "Loosen --where or --min-trades, or give more bars."
@@ -206,7 +217,7 @@ def show_symbols(results: Results, console: Console) -> None:
     console.print(build_fitted_table(columns, len(ROLES) + 2, console, left=1, gap=2))
     for symbol, window in zip(winners["symbol"], winners[ROLES[0]], strict=True):
         if pd.isna(window):
-            reason = f"{symbol}: {_explain_no_rows(results[symbol])}"
+            reason = f"{symbol}: {describe_no_rows(results[symbol])}"
             console.print(Text(printable(reason)), soft_wrap=True)
     show_warnings((text for each in facts.values() for text in each.get("warnings", ())), console)
     for reason in results.left_out.values():
@@ -223,7 +234,9 @@ def _build_metric_column(name: str, values: pd.Series) -> Column:
     return Column("hold" if is_hold else HEADINGS[name], cells)
 
 
-def build_top_table(top: pd.DataFrame, objective: str, console: Console) -> RenderableType:
+def build_top_table(
+    top: pd.DataFrame, objective: str, console: Console, alike: Sequence[int] = ()
+) -> RenderableType:
     """Return a table with the windows and as many metrics as the terminal is wide.
 
     Parameters
@@ -234,6 +247,8 @@ def build_top_table(top: pd.DataFrame, objective: str, console: Console) -> Rend
         Metric that stands first.
     console : rich.console.Console
         Its width counts.
+    alike : sequence of int
+        How many rows each stands for; empty where they stand for themselves.
 
     Returns
     -------
@@ -243,6 +258,8 @@ def build_top_table(top: pd.DataFrame, objective: str, console: Console) -> Rend
     first = [objective, "plateau"] if "plateau" in top else [objective]
     others = [name for name in top.columns if name not in (*ROLES, *first)]
     columns = [Column(HEADINGS[role], [str(int(window)) for window in top[role]]) for role in ROLES]
+    if alike:
+        columns.append(Column("alike", [f"{count:,}" for count in alike]))
     for name in [*first, *others]:
         metric = objective if name == "plateau" else name
         cells = [format_value(metric, value) for value in top[name]]
