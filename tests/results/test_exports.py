@@ -53,6 +53,7 @@ def test_tables(run_of_many):
 
 def test_a_name_is_no_formula():
     openpyxl = pytest.importorskip("openpyxl")
+    pytest.importorskip("xlsxwriter")
     sheet = openpyxl.load_workbook(
         io.BytesIO(encode(pd.DataFrame({"symbol": ["=cmd()", "SPY"]}), "xlsx"))
     ).active
@@ -60,6 +61,21 @@ def test_a_name_is_no_formula():
         ("=cmd()", "s"),
         ("SPY", "s"),
     ]
+
+
+def test_maps_are_coloured_and_what_is_undefined_is_empty():
+    openpyxl = pytest.importorskip("openpyxl")
+    pytest.importorskip("xlsxwriter")
+    columns = {"row_window": [2, 3], "best": [0.5, np.nan], "mean": [np.inf, 0.1], "count": [3, 4]}
+    sheet = openpyxl.load_workbook(io.BytesIO(encode(pd.DataFrame(columns), "xlsx"))).active
+    values = [[cell.value for cell in row] for row in sheet.iter_rows()]
+    assert values == [list(columns), [2, 0.5, "inf", 3], [3, None, 0.1, 4]]
+    rules = {
+        str(place.sqref): rule.type
+        for place in sheet.conditional_formatting
+        for rule in place.rules
+    }
+    assert rules == dict.fromkeys(("B2:B3", "C2:C3", "D2:D3"), "colorScale")
 
 
 HOSTILE = [
@@ -87,6 +103,7 @@ def test_no_cell_of_a_csv_is_a_formula(text):
 
 def test_hostile_symbols_are_the_same_in_every_format():
     openpyxl = pytest.importorskip("openpyxl")
+    pytest.importorskip("xlsxwriter")
     frame = pd.DataFrame({"symbol": pd.Series(HOSTILE, dtype=object), "rank": range(len(HOSTILE))})
     table = pd.read_csv(io.BytesIO(encode(frame, "csv")), keep_default_na=False)
     assert list(map(unescape_text, table["symbol"])) == HOSTILE
@@ -111,7 +128,7 @@ def test_combinations_are_read_from_an_export_of_hostile_symbols(kind, tmp_path)
 
 
 def test_more_rows_than_a_sheet_has():
-    pytest.importorskip("openpyxl")
+    pytest.importorskip("xlsxwriter")
     with pytest.raises(OptionError, match="more than a sheet has"):
         encode(pd.DataFrame({"a": np.zeros(SHEET_ROWS + 1)}), "xlsx")
 

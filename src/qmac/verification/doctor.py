@@ -38,7 +38,8 @@ OK, NOTE, BAD = "ok", "note", "bad"
 REQUIRED = ("numba", "llvmlite", "numpy", "pandas", "pyarrow")
 OPTIONAL = {
     "vectorbt": "a second check in qmac verify",
-    "openpyxl": "qmac export --format xlsx",
+    "openpyxl": "prices in .xlsx",
+    "xlsxwriter": "qmac export --format xlsx",
     "plotly": "qmac report",
     "ray": "runs on many machines",
     "yfinance": "prices by name, such as yahoo:SPY",
