@@ -130,8 +130,11 @@ REQUEST = {
     "limits": LIMITS,
     "executor": OPTIONAL,
 }
+SAVED = PATH | {"text name long", "Path empty"}
+"""Where a page may save runs; it is looked at when one is saved."""
 EXPLORED = (
-    "grid", "objective", "rules", "min_trades", "threads", "maximize", "constraints", "limits"
+    "grid", "objective", "rules", "min_trades", "threads", "maximize", "constraints", "windows",
+    "limits",
 )  # fmt: skip
 LUCK = {
     "stop_after": {"None", "array 0-d"},
@@ -308,12 +311,12 @@ def rows(context):
             lambda: {
                 "prices": prices, "out": ".", **{name: context.request()[name] for name in EXPLORED}
             },
-            {"out": PATH, **{name: REQUEST[name] for name in EXPLORED}} | {"grid": OPTIONAL},
+            {**{name: REQUEST[name] for name in EXPLORED}, "grid": {"None", "Grid"}, "out": SAVED},
         ),
         "Result.explore": Row(
             result.explore,
             lambda: {"threads": 1, "limits": None, "out": "."},
-            {"threads": COUNT_OR_NONE, "limits": LIMITS, "out": PATH},
+            {"threads": COUNT_OR_NONE, "limits": LIMITS, "out": SAVED},
         ),
         "Session": Row(
             qmac.Session,

@@ -97,8 +97,8 @@ class Question:
 
         Examples
         --------
-        >>> Question("sharpe_ratio", rules=Rules(fees=0.001), min_trades=5).format_call()
-        "qmac.optimize(prices, grid, 'sharpe_ratio', qmac.Rules(fees=0.001), 20, min_trades=5)"
+        >>> Question("sharpe_ratio", rules=Rules(fees=0.001), min_trades=7).format_call()
+        "qmac.optimize(prices, grid, 'sharpe_ratio', qmac.Rules(fees=0.001), 20, min_trades=7)"
         """
         default, rules = Rules(), self.rules_in_sample
         values = {name: getattr(rules, name) for name in RULES}
@@ -107,7 +107,7 @@ class Question:
         ]
         text = f"qmac.Rules({', '.join(changed)})" if changed else "None"
         words = ["prices", "grid", repr(self.objective), text, str(DEFAULT_TOP)]
-        if self.min_trades != 1:
+        if self.min_trades != DEFAULT_MIN_TRADES or "total_trades" in self.constraints:
             words.append(f"min_trades={self.min_trades}")
         if not self.maximize:
             words.append("maximize=False")

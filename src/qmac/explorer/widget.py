@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterable
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from qmac._checks import check_path
-from qmac.data.prices import Prices
+from qmac.data.arguments import take_prices
+from qmac.data.prices import AnyPrices
 from qmac.errors import OptionError, ResultError
 from qmac.explorer.explorer import Explorer, Page
 from qmac.explorer.messages import Order
@@ -22,25 +22,24 @@ from qmac.results.result import Result
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.json_text import to_json
 from qmac.strategy.constraints import Constraints
-from qmac.strategy.grid import Grid
+from qmac.strategy.grid import Grid, choose_grid
 from qmac.strategy.request import check_request
 from qmac.strategy.rules import Rules
 
-WINDOWS = range(2, 253)
-"""Of a grid that is not named."""
 LOADER = "widget.js"
 
 
 def explore(  # noqa: PLR0913 - the arguments of qmac.optimize
-    prices: Prices | pd.DataFrame | pd.Series,
+    prices: AnyPrices,
     grid: Grid | None = None,
     objective: str = "total_return",
     rules: Rules | None = None,
-    min_trades: int = 1,
+    min_trades: int | None = None,
     threads: int | None = None,
     *,
     maximize: bool = True,
     constraints: Constraints | None = None,
+    windows: Iterable[int] | str | None = None,
     limits: Limits | None = None,
     out: str | Path = ".",
 ) -> Exploration:
@@ -48,7 +47,7 @@ def explore(  # noqa: PLR0913 - the arguments of qmac.optimize
 
     Parameters
     ----------
-    prices : Prices, DataFrame or Series
+    prices : Prices, DataFrame, Series, path or name
         Bars with a Close, at least one more than the largest window.
     grid : Grid, optional
         Windows of the four averages; 2 to 252 by default.
@@ -56,14 +55,16 @@ def explore(  # noqa: PLR0913 - the arguments of qmac.optimize
         Metric to rank by at first.
     rules : Rules, optional
         How signals become trades at first; ``Rules()`` by default.
-    min_trades : int, default 1
-        Combinations with fewer trades cannot win at first.
+    min_trades : int, optional
+        Combinations with fewer trades cannot win at first; 5 by default, as in ``qmac.optimize``.
     threads : int, optional
         Number of threads; all CPUs that the process may use by default.
     maximize : bool, default True
         Whether the highest value is the best at first.
     constraints : mapping, optional
         Bounds of metrics at first, as in ``qmac.optimize``.
+    windows : iterable of int or str, optional
+        Windows of all four averages, such as ``"2:252:5"``, in place of a grid.
     limits : Limits, optional
         Limits of memory, CPUs and time of each question.
     out : str or Path, default "."
@@ -84,13 +85,14 @@ def explore(  # noqa: PLR0913 - the arguments of qmac.optimize
             'the explorer in a notebook needs anywidget, not installed here: pip install "qmac'
             '[explore]". Or run qmac explore on the command line.'
         )
-    grid = Grid(windows=WINDOWS) if grid is None else grid
+    series = take_prices(prices, stacklevel=2)
+    grid = choose_grid(grid, windows)
     request = check_request(
         grid, objective, rules, min_trades=min_trades, maximize=maximize, constraints=constraints
     )
     folder = check_path("out", out)
     first = build_first(request)
-    explorer = Explorer(Prices.of(prices), grid, threads, limits, first, words=None)
+    explorer = Explorer(series, grid, threads, limits, first, words=None)
     return Exploration(explorer, folder)
 
 
