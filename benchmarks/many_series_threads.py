@@ -3,9 +3,11 @@
     python -m benchmarks.many_series_threads [--threads 1 2] [--series 120] [--out]
 
 Each series is a part of ``benchmarks.many_threads``: it holds the interpreter for a while, lets it
-go, takes it again. What a job does beside its series, on one thread, comes on top. Left out: memory
-bandwidth, caches, clock frequencies that fall with the number of busy CPUs, locks of the system,
-and the wait for the disk, which no sweep does.
+go, takes it again. What a job does beside its series, on one thread, comes on top. On processes a
+thread hands a series over, waits as long as it takes without the interpreter, and stores what came.
+Left out: that processes start, for 2 s in which threads sweep; that syncing files beside takes the
+interpreter, too; memory bandwidth, caches, clock frequencies that fall with the number of busy
+CPUs, locks of the system, and the wait for the disk, which no sweep does.
 """
 
 from __future__ import annotations
@@ -26,7 +28,10 @@ from benchmarks.interpreter import restart_with_clock, time_pieces
 from benchmarks.many_series import BARS, GRIDS, SMALL, build_series
 from benchmarks.many_threads import simulate
 from benchmarks.measuring import Section, spread
+from qmac.jobs import series_processes
+from qmac.jobs.series_processes import SeriesProcesses
 from qmac.jobs.side_by_side import SideBySide
+from qmac.runtime.execution.processes import can_start
 
 PROJECTED, THREADS = 500, 60
 MEASURED = {"2:252:5": 60, "2:252": 8}
@@ -84,6 +89,38 @@ def run_job(grid: qmac.Grid, prices: dict[str, qmac.Prices], *, writes: bool) ->
         return seconds, {name: result.digest for name, result in results.items()}
 
 
+@contextmanager
+def swept_by_processes() -> Iterator[None]:
+    """Let processes sweep every series."""
+    names, values = ("LEAST_THREADS", "LEAST_SECONDS"), []
+    for name in names:
+        values.append(getattr(series_processes, name))
+        setattr(series_processes, name, 0)
+    sweep = SeriesProcesses.sweep
+
+    def awaited(processes: SeriesProcesses, *arguments: Any) -> Any:
+        while not processes._processes.alive:
+            time.sleep(0.01)
+        return sweep(processes, *arguments)
+
+    SeriesProcesses.sweep = awaited  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        SeriesProcesses.sweep = sweep  # type: ignore[method-assign]
+        for name, value in zip(names, values, strict=True):
+            setattr(series_processes, name, value)
+
+
+def hand_over(handing: Times, times: Times) -> Times:
+    """Return where time goes on processes, from that of threads that hand over, and of sweeps."""
+    parts = []
+    for pieces, swept in zip(handing.parts[1:], times.parts[1:], strict=True):  # without waiting
+        pieces[len(pieces) // 4 * 2 + 1] += float(swept.sum())
+        parts.append(pieces)
+    return Times(parts, times.beside)
+
+
 def time_job(grid: qmac.Grid, count: int, *, writes: bool) -> Times:
     """Time every piece of the series of a job, one after the other."""
     prices, parts = build_series(count), []
@@ -115,18 +152,26 @@ def project(*, writes: bool, wide: bool = True) -> Section:
         f"Series of {BARS:,} bars, total_return, {'in a directory' if writes else 'in memory'}. "
         "Times of each series with and without the interpreter, and of the job beside, in CPU "
         f"time of one thread; {PROJECTED} series drawn from these.",
-        ("grid", "held, ms", "not held, ms", "beside, ms", "seconds", "efficiency"),
+        ("grid", "on", "held, ms", "not held, ms", "beside, ms", "seconds", "efficiency"),
     )
     for name, grid in GRIDS.items():
         if grid is not SMALL and not wide:
             continue
         times = time_job(grid, MEASURED[name], writes=writes)
-        held = [1e3 * float(pieces[::2].sum()) for pieces in times.parts]
-        free = [1e3 * float(pieces[1::2].sum()) for pieces in times.parts]
-        seconds, share = times.project(PROJECTED, THREADS)
-        figures = (f"{1e3 * times.beside:.2f}", f"{seconds:.2f}", f"{share:.0%}")
-        section.rows.append((name, spread(held, 2), spread(free, 1), *figures))
+        _add_row(section, name, "threads", times)
+        if can_start():
+            with swept_by_processes():
+                handing = time_job(grid, MEASURED[name], writes=writes)
+            _add_row(section, name, "processes", hand_over(handing, times))
     return section
+
+
+def _add_row(section: Section, grid: str, where: str, times: Times) -> None:
+    held = [1e3 * float(pieces[::2].sum()) for pieces in times.parts]
+    free = [1e3 * float(pieces[1::2].sum()) for pieces in times.parts]
+    seconds, share = times.project(PROJECTED, THREADS)
+    figures = (f"{1e3 * times.beside:.2f}", f"{seconds:.2f}", f"{share:.0%}")
+    section.rows.append((grid, where, spread(held, 2), spread(free, 1), *figures))
 
 
 def compare_with_reality(threads: Sequence[int], count: int, *, writes: bool) -> Section:
