@@ -10,7 +10,7 @@ import dataclasses
 import qmac
 from benchmarks.luck import cpu_seconds
 from benchmarks.measuring import GRID, Section, in_turn, ratios, rounds_from, seconds, spread
-from qmac.robustness.forward import Forward
+from qmac.robustness.forward.answer import Forward
 
 TRAIN, TEST, FOLDS = 1000, 250, 15
 GRIDS = {

@@ -22,7 +22,7 @@ from benchmarks.measuring import (
     seconds,
     spread,
 )
-from qmac.robustness.resample_sweep import ResampleSweep
+from qmac.robustness.markets.resample_sweep import ResampleSweep
 from qmac.runtime.execution.parts import Part
 from qmac.strategy.request import check_request
 

@@ -19,7 +19,7 @@ import numpy as np
 import qmac
 from benchmarks.interpreter import restart_with_clock, time_pieces
 from benchmarks.measuring import GRID, Section, seconds, spread
-from qmac.robustness.resample_sweep import ResampleSweep
+from qmac.robustness.markets.resample_sweep import ResampleSweep
 from qmac.runtime.execution.parts import Part
 from qmac.strategy.request import check_request
 

@@ -32,7 +32,7 @@ from benchmarks.markets import (
     plant_trends,
 )
 from benchmarks.measuring import THREADS, machine
-from qmac.robustness.chance import SMALL_P
+from qmac.robustness.luck.chance import SMALL_P
 
 PAGE = Path(__file__).parents[1] / "docs" / "truth.md"
 GRID = qmac.Grid(windows=(2, 3, 5, 8, 13, 21, 34, 55, 89, 120, 150, 200))

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from qmac.results.collection import Results
     from qmac.results.reader import load
     from qmac.results.result import Result
-    from qmac.robustness.forwards import walk_forward_many
-    from qmac.robustness.luck import luck
-    from qmac.robustness.walk_forward import walk_forward
+    from qmac.robustness.forward.many import walk_forward_many
+    from qmac.robustness.forward.walk_forward import walk_forward
+    from qmac.robustness.luck.search import luck
     from qmac.runtime.cluster.ray_executor import RayExecutor as RayExecutor
     from qmac.runtime.resources.limits import Limits
     from qmac.strategy.grid import Grid
@@ -99,31 +99,31 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "explore": "explorer.widget",
     "fetch": "data.sources.fetching",
     "load": "results.reader",
-    "luck": "robustness.luck",
+    "luck": "robustness.luck.search",
     "optimize": "api",
     "optimize_many": "api",
     "read_prices": "api",
     "resume": "api",
     "sample_prices": "data.sample",
-    "walk_forward": "robustness.walk_forward",
-    "walk_forward_many": "robustness.forwards",
+    "walk_forward": "robustness.forward.walk_forward",
+    "walk_forward_many": "robustness.forward.many",
 }
 _views.register(
     {
         "prices": "qmac.jobs.prices:read_file_or_name",
         "symbols": "qmac.jobs.prices:read_series",
-        "luck": "qmac.robustness.luck:luck",
+        "luck": "qmac.robustness.luck.search:luck",
         "luck figure": "qmac.report.html.figures:plot_answer",
         "luck table": "qmac.report.html.notebook:render_luck",
-        "luck of each": "qmac.robustness.lucks:luck_of_each",
+        "luck of each": "qmac.robustness.luck.many:luck_of_each",
         "answer file": "qmac.robustness.answers:read_any",
-        "walk": "qmac.robustness.forwards:read_walk",
+        "walk": "qmac.robustness.forward.many:read_walk",
         "forward figure": "qmac.report.html.figures:plot_forward_answer",
         "forward table": "qmac.report.html.notebook:render_forward",
         "forwards table": "qmac.report.html.notebook:render_forwards",
         "forward report": "qmac.report.html.walk_forward_page:write_forward_report",
         "forwards report": "qmac.report.html.walk_forward_page:write_forwards_report",
-        "tries": "qmac.robustness.tries:tries",
+        "tries": "qmac.robustness.tries.search:tries",
         "explore": "qmac.explorer.widget:explore_result",
         "report": "qmac.report.html.page:write_report",
         "map": "qmac.report.html.figures:plot_result_map",

@@ -9,7 +9,7 @@ from helpers.explorers import GRID, SERIES, ask, hear, running
 
 import qmac
 from qmac.explorer.orders import describe_luck
-from qmac.robustness.luck import Plan
+from qmac.robustness.luck.search import Plan
 
 PLAN = Plan.check(19, ("mirror",), None)
 

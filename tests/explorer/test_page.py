@@ -10,7 +10,7 @@ from helpers.explorers import GRID, SERIES, running
 from helpers.terminal import qmac as command
 
 import qmac
-from qmac.robustness.luck import Plan
+from qmac.robustness.luck.search import Plan
 
 pytestmark = [
     pytest.mark.slow,

@@ -4,8 +4,8 @@ import functools
 
 import qmac
 from helpers.series import frame, series
-from qmac.robustness.forward import Forward
-from qmac.robustness.forwards import Forwards
+from qmac.robustness.forward.answer import Forward
+from qmac.robustness.forward.many import Forwards
 
 GRID = qmac.Grid(windows=(2, 3, 5, 8, 13))
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from qmac.robustness.luck_answer import Luck
+from qmac.robustness.luck.answer import Luck
 from qmac.strategy.objective import Objective
 
 SHUFFLED = [0.1, 0.9, -math.inf, 0.4, 0.6, 0.2, 0.7]

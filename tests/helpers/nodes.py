@@ -46,7 +46,7 @@ class Slow(importlib.abc.MetaPathFinder):
                     time.sleep(seconds * (batch[1] - batch[0]))
                 return evaluate(worker, batch)
             Worker.evaluate = slowly
-            from qmac.robustness.resample_sweep import ResampleSweep
+            from qmac.robustness.markets.resample_sweep import ResampleSweep
             compute = ResampleSweep.compute_score
             def compute_slowly(sweep, part, stop):
                 with open(os.environ["QMAC_TEST_CELL_SECONDS"]) as file:

@@ -16,7 +16,7 @@ from qmac.engine.sweep.workspace import build_best_workspace
 from qmac.errors import OptionError
 from qmac.jobs import memory_model
 from qmac.jobs.memory_model import before_compiling, finishing_bytes, tallies_bytes
-from qmac.robustness.resample_sweep import ResampleSweep
+from qmac.robustness.markets.resample_sweep import ResampleSweep
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.parts import Part
 from qmac.strategy.request import check_request

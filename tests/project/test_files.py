@@ -65,7 +65,7 @@ ALLOWED = {
         "exists glob is_dir iterdir pd.read_parquet",
         "the directory that the user names; an open file",
     ),
-    "robustness/luck_answer.py": ("rename", "columns of a frame"),
+    "robustness/luck/answer.py": ("rename", "columns of a frame"),
     "runs/creation.py": ("np.save", "memory"),
     "runs/job_file.py": (
         "exists stat",

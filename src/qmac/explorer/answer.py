@@ -25,7 +25,7 @@ from qmac.report.sections.distribution import DistributionSummary, summarize_dis
 from qmac.report.sections.equity import choose_bars, compute_drawdown, to_wall_clock
 from qmac.report.sections.strategies import Strategies, build_strategies
 from qmac.results.result import Result
-from qmac.robustness import accounts
+from qmac.robustness.forward import accounts
 from qmac.strategy.grid import Combination
 from qmac.strategy.metrics import METRICS
 

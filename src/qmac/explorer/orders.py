@@ -18,8 +18,8 @@ from qmac.jobs.job import build_job
 from qmac.jobs.result_sink import build_sink
 from qmac.jobs.runner import create_directory
 from qmac.report.sections.luck import summarize_luck
-from qmac.robustness.luck import Plan, Search
-from qmac.robustness.luck_answer import Luck
+from qmac.robustness.luck.answer import Luck
+from qmac.robustness.luck.search import Plan, Search
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.storage.files import look_up
 

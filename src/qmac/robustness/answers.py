@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from qmac.robustness.answer_file import read_file
-from qmac.robustness.forward import Forward
-from qmac.robustness.luck_answer import Luck
-from qmac.robustness.tries_answer import Tries
+from qmac.robustness.forward.answer import Forward
+from qmac.robustness.luck.answer import Luck
+from qmac.robustness.tries.answer import Tries
 
 AGAIN = "Run qmac luck or qmac walk-forward again."
 

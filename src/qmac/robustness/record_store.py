@@ -10,7 +10,9 @@ from typing import Generic, Protocol, TypeVar
 
 from qmac.errors import ResultError, Stopped
 from qmac.runs.directory import PROGRESS, RunDirectory
+from qmac.runs.header import Identity, describe_changes
 from qmac.runs.records import RecordFile
+from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import ProgressLog
 from qmac.runtime.monitoring.status import Listener, join_listeners
 from qmac.storage.files import check_file, list_names, make_directories
@@ -207,6 +209,43 @@ class RecordDirectory(Generic[T]):
     def write_pending(self) -> None:
         """Write the records that were taken."""
         self._records.write_pending()
+
+
+def find_task(run: RunDirectory, identity: Identity) -> Task:
+    """Return the task of a run that a result is of.
+
+    Parameters
+    ----------
+    run : RunDirectory
+        The run.
+    identity : Identity
+        Request, kernels and prices of the result.
+
+    Returns
+    -------
+    Task
+        One of its tasks.
+
+    Raises
+    ------
+    ResultError
+        If it has none with this request and these prices.
+    """
+    task = Task(identity.task)
+    if task not in run.tasks:
+        raise ResultError(
+            f"{run.path} holds a run without {identity.task}. Name the directory of its run, or a "
+            "new one."
+        )
+    before, after = run.header.identify(task).to_dict(), identity.to_dict()
+    changes = describe_changes(before | {"top": None}, after | {"top": None})
+    if changes:
+        more = f", and {len(changes) - 1} more" if len(changes) > 1 else ""
+        raise ResultError(
+            f"{run.path} holds another run: {changes[0]}{more}. Name the directory of the run that "
+            "has this result, or a new one."
+        )
+    return task
 
 
 def check_names(path: Path, files: Collection[str], advice: str) -> None:

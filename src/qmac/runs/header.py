@@ -40,7 +40,7 @@ FOLD_TYPES = {
     "anchored": (bool,),
     "gap": (int,),
 }
-"""How bars are divided for a walk-forward; ``robustness.folds.Layout`` reads it."""
+"""How bars are divided for a walk-forward; ``robustness.forward.folds.Layout`` reads it."""
 WORDS_WIDTH, WORDS_BEGIN = 60, 40
 """Characters up to which a value is shown in full, and those of a longer one that are shown."""
 

@@ -10,7 +10,7 @@ from helpers.terminal import inside
 
 import qmac
 from qmac.cli.interrupts import Interruption
-from qmac.robustness.luck_store import ANSWER, RECORDS, SCORES
+from qmac.robustness.luck.store import ANSWER, RECORDS, SCORES
 from qmac.runs.directory import RunDirectory
 from qmac.storage.directories import safe_name
 

@@ -11,7 +11,7 @@ from helpers.terminal import inside
 
 import qmac
 from qmac.cli.interrupts import Interruption
-from qmac.robustness.forward_store import RECORDS
+from qmac.robustness.forward.store import RECORDS
 from qmac.storage.directories import safe_name
 
 WINDOWS = ("--windows", "2,3,5,8,13")

@@ -14,7 +14,7 @@ import qmac
 from qmac.data.prices import Prices
 from qmac.engine.sweep import worker
 from qmac.engine.sweep.best_score import compute_best_score
-from qmac.robustness.resample_sweep import ResampleSweep
+from qmac.robustness.markets.resample_sweep import ResampleSweep
 from qmac.runtime.execution.parts import Part
 from qmac.strategy.metrics import MEASURES
 from qmac.strategy.request import check_request

@@ -11,7 +11,7 @@ from qmac.errors import OptionError, ResultError
 from qmac.report.sections.distribution import summarize_distribution
 from qmac.report.sections.symbols import _count_resamples, build_symbols
 from qmac.results.collection import Results
-from qmac.robustness.luck import RESAMPLES
+from qmac.robustness.luck.search import RESAMPLES
 from qmac.storage.json_text import to_json_values
 
 

@@ -7,7 +7,7 @@ from helpers.luck_answers import build_luck
 
 from qmac.report.terminal.console import PlainTextConsole
 from qmac.report.terminal.luck import show_luck, show_lucks
-from qmac.robustness.lucks import Lucks
+from qmac.robustness.luck.many import Lucks
 
 
 def print_on(width, show, shown):

@@ -144,7 +144,7 @@ def _build_luck_options(*, tries: bool, **values: Any) -> LuckOptions:
 
 def _build_plan(values: dict[str, Any]) -> Any:
     """Return how random markets are drawn, and counted for p."""
-    from qmac.robustness.luck import RESAMPLES, Plan
+    from qmac.robustness.luck.search import RESAMPLES, Plan
 
     stop_after, nulls, resamples = (values[name] for name in ("stop_after", "nulls", "resamples"))
     changes = {
@@ -157,9 +157,9 @@ def _build_plan(values: dict[str, Any]) -> Any:
 
 def _build_tries_plan(values: dict[str, Any]) -> Any:
     """Return how random markets without drift are drawn."""
-    from qmac.robustness.luck import Plan
-    from qmac.robustness.resampling import DRIFTLESS
-    from qmac.robustness.tries import RESAMPLES, check_counts
+    from qmac.robustness.luck.search import Plan
+    from qmac.robustness.markets.resampling import DRIFTLESS
+    from qmac.robustness.tries.search import RESAMPLES, check_counts
 
     resamples = RESAMPLES if values["resamples"] is None else values["resamples"]
     resamples, seed = check_counts(resamples, values["seed"])
@@ -289,7 +289,7 @@ def _open_directory(
     """Return the results of a run, or its job where some are missing."""
     from qmac.jobs.job import Job
     from qmac.results.writer import HEADER as RESULT
-    from qmac.robustness.lucks import check_series
+    from qmac.robustness.luck.many import check_series
     from qmac.runs.directory import RunDirectory
     from qmac.runs.header import HEADER as RUN
     from qmac.storage.files import look_up
@@ -316,7 +316,7 @@ def _create_run(
 ) -> _Work:
     """Return the job of prices, and its run directory, which may be there from an earlier call."""
     from qmac.jobs.runner import create_directory
-    from qmac.robustness.lucks import check_series
+    from qmac.robustness.luck.many import check_series
 
     job = select_symbol(options.build(), symbol)
     check_series(job, plan)
@@ -349,8 +349,8 @@ def _judge(
     executor: Any,
 ) -> Any:
     """Return the answer of one symbol, or those of many."""
-    from qmac.robustness.luck import luck
-    from qmac.robustness.lucks import luck_of_each
+    from qmac.robustness.luck.many import luck_of_each
+    from qmac.robustness.luck.search import luck
 
     if options.counts_tries:
         return _count_tries(results, place, options.plan, limits, listener, executor)
@@ -377,7 +377,7 @@ def _count_tries(
     """Return how many tries the search of one symbol is worth, or those of many."""
     from qmac.jobs.runner import count_threads
     from qmac.robustness.symbol_answers import Means
-    from qmac.robustness.tries import TriesSearch, count_each
+    from qmac.robustness.tries.search import TriesSearch, count_each
     from qmac.runtime.execution.threads import ThreadExecutor
 
     means = Means(place, limits, executor or ThreadExecutor(count_threads(limits)), listener)
@@ -407,8 +407,8 @@ def print_answer(answer: Any, *, as_json: bool) -> None:
         Whether to print one JSON object.
     """
     from qmac.report.terminal.luck import show_luck, show_lucks, show_tries
-    from qmac.robustness.luck_answer import Luck
-    from qmac.robustness.lucks import Lucks
+    from qmac.robustness.luck.answer import Luck
+    from qmac.robustness.luck.many import Lucks
     from qmac.robustness.symbol_answers import SymbolAnswers
 
     if as_json:
@@ -428,8 +428,8 @@ def print_answer(answer: Any, *, as_json: bool) -> None:
 def _print_estimate(job: Any, options: LuckOptions, limits: qmac.Limits, *, as_json: bool) -> None:
     """Print what random markets take, on this machine."""
     from qmac.jobs.runner import count_threads
-    from qmac.robustness.luck_estimate import estimate_luck
-    from qmac.robustness.lucks import check_series
+    from qmac.robustness.luck.estimate import estimate_luck
+    from qmac.robustness.luck.many import check_series
 
     if options.counts_tries:
         request = dataclasses.replace(job.request, objective="sharpe_ratio", maximize=True)

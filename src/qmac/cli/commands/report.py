@@ -102,9 +102,9 @@ def _check_each(symbol: str | None, *, each: bool, as_json: bool) -> None:
 
 def _read_answers(directory: Path, results: Any) -> dict[str, Answers]:
     """Return what lies beside each result in its run."""
-    from qmac.robustness.forward_store import read_task_forward
-    from qmac.robustness.luck_store import read_answer, read_answers
-    from qmac.robustness.tries_store import read_task_tries
+    from qmac.robustness.forward.store import read_task_forward
+    from qmac.robustness.luck.store import read_answer, read_answers
+    from qmac.robustness.tries.store import read_task_tries
 
     lucks = read_answers(directory, results, read_answer)
     tries = read_answers(directory, results, read_task_tries)
@@ -117,7 +117,7 @@ def _report_walk(
 ) -> None:
     """Write the page of a walk-forward, or that of many symbols."""
     from qmac.report.html import symbols_page, walk_forward_page
-    from qmac.robustness.forwards import Forwards, read_walk
+    from qmac.robustness.forward.many import Forwards, read_walk
 
     answer = read_walk(directory, symbol)
     path = check_path("out", out or directory / PAGE)

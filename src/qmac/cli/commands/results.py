@@ -106,7 +106,7 @@ def _show_walk(directory: Path, symbol: str | None, *, as_json: bool) -> bool:
     if not holds_walk(directory):
         return False
     from qmac.cli.commands.walk_forward import print_answer
-    from qmac.robustness.forwards import Forwards, read_walk
+    from qmac.robustness.forward.many import Forwards, read_walk
 
     answer = read_walk(directory, symbol)
     print_answer(answer, as_json=as_json)
@@ -119,7 +119,7 @@ def _show_answer(path: Path, *, as_toml: bool, as_json: bool) -> None:
     """Show the answer in a file, whichever it is."""
     from qmac.cli.commands import luck, walk_forward
     from qmac.robustness.answers import read_any
-    from qmac.robustness.forward import Forward
+    from qmac.robustness.forward.answer import Forward
 
     if as_toml:
         raise OptionError(
@@ -138,8 +138,8 @@ def _print_luck(directory: Path, results: Any) -> bool:
     from qmac.runs.directory import LUCK
 
     def describe(run: Any, task: Any) -> str:
-        from qmac.robustness.luck_sentences import describe_shortly
-        from qmac.robustness.luck_store import read_answer
+        from qmac.robustness.luck.sentences import describe_shortly
+        from qmac.robustness.luck.store import read_answer
 
         luck = read_answer(run, task)
         return "" if luck is None else describe_shortly(luck.conclusion)
@@ -152,7 +152,7 @@ def _print_forward(directory: Path, results: Any) -> bool:
     from qmac.runs.directory import FORWARD
 
     def describe(run: Any, task: Any) -> str:
-        from qmac.robustness.forward_store import read_task_forward
+        from qmac.robustness.forward.store import read_task_forward
 
         forward = read_task_forward(run, task)
         return "" if forward is None else forward.outcome
@@ -408,8 +408,8 @@ def print_luck_hint(results: Any, words: Sequence[str], threads: int) -> None:
     threads : int
         Threads that it uses.
     """
-    from qmac.robustness.luck import RESAMPLES, Plan
-    from qmac.robustness.luck_estimate import add_durations, estimate_duration
+    from qmac.robustness.luck.estimate import add_durations, estimate_duration
+    from qmac.robustness.luck.search import RESAMPLES, Plan
 
     plan = Plan.check(RESAMPLES)
     durations = []

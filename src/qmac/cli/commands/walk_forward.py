@@ -109,7 +109,7 @@ class FoldOptions(NamedTuple):
         Layout
             Checked.
         """
-        from qmac.robustness.folds import Layout
+        from qmac.robustness.forward.folds import Layout
 
         is_set = any(self.values[name] != option.default for name, option in FOLDS.items())
         if directory is not None and directory.header.folds is not None and not is_set:
@@ -187,7 +187,7 @@ def walk_forward(  # noqa: PLR0913, one parameter for each option
 
     Example: qmac walk-forward runs/first --holdout 0.3
     """
-    from qmac.robustness.forwards import plan_each
+    from qmac.robustness.forward.many import plan_each
 
     directory = find_directory(options)
     chosen = executor(limits)
@@ -228,7 +228,7 @@ def resume_walk(directory: Any, limits: qmac.Limits, executor: Any, *, as_json: 
         Whether to print one JSON object.
     """
     from qmac.jobs.job import Job
-    from qmac.robustness.forwards import read_finished
+    from qmac.robustness.forward.many import read_finished
 
     finished = read_finished(directory)
     if finished is not None:  # its prices may be gone
@@ -317,9 +317,9 @@ def _compute(
 ) -> tuple[Any, dict[str, str]]:
     """Return the answer of one symbol, or those of many, and the symbols that have none."""
     from qmac.jobs.runner import count_threads
-    from qmac.robustness.forwards import walk_each
+    from qmac.robustness.forward.many import walk_each
+    from qmac.robustness.forward.walk_forward import Walk
     from qmac.robustness.symbol_answers import Means
-    from qmac.robustness.walk_forward import Walk
     from qmac.runtime.execution.threads import ThreadExecutor
 
     job, used = work.job, executor or ThreadExecutor(count_threads(limits))
@@ -344,7 +344,7 @@ def print_answer(answer: Any, *, as_json: bool, prices: Any = None) -> None:
         Series that were read for it, whose head is printed first.
     """
     from qmac.report.terminal.walk_forward import show_forward, show_forwards
-    from qmac.robustness.forwards import Forwards
+    from qmac.robustness.forward.many import Forwards
 
     is_many = isinstance(answer, Forwards)
     if as_json:
@@ -359,7 +359,7 @@ def print_answer(answer: Any, *, as_json: bool, prices: Any = None) -> None:
 def _print_estimate(job: Any, walks: Any, limits: qmac.Limits, *, as_json: bool) -> None:
     """Print what all folds take, on this machine."""
     from qmac.jobs.runner import count_threads
-    from qmac.robustness.forward_estimate import estimate_forward
+    from qmac.robustness.forward.estimate import estimate_forward
 
     estimated = estimate_forward(walks, limits, count_threads(limits))
     if as_json:

@@ -32,8 +32,8 @@ from qmac.report.sections.luck import LuckSummary, NullSummary, summarize_luck
 from qmac.report.sections.strategies import Strategies
 from qmac.report.sections.walk_forward import ACCOUNTS, ForwardSummary, summarize_forward
 from qmac.results.result import Result
-from qmac.robustness.forward import Forward
-from qmac.robustness.luck_answer import Luck
+from qmac.robustness.forward.answer import Forward
+from qmac.robustness.luck.answer import Luck
 from qmac.strategy.grid import ROLES
 
 if TYPE_CHECKING:

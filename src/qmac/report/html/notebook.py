@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from qmac.engine.backtest.backtest import Backtest
     from qmac.results.collection import Results
     from qmac.results.result import Result
-    from qmac.robustness.forward import Forward
-    from qmac.robustness.forwards import Forwards
-    from qmac.robustness.luck_answer import Luck
+    from qmac.robustness.forward.answer import Forward
+    from qmac.robustness.forward.many import Forwards
+    from qmac.robustness.luck.answer import Luck
 
 MOST_ROWS = 5
 MOST_SYMBOLS = 50

@@ -22,9 +22,9 @@ from qmac.report.sections.report import Report, build_report
 from qmac.report.sections.walk_forward import METRICS as ACCOUNT_METRICS
 from qmac.report.sections.walk_forward import ForwardSummary
 from qmac.results.result import Result
-from qmac.robustness.forward import Forward
-from qmac.robustness.luck_answer import Luck
-from qmac.robustness.tries_answer import Tries
+from qmac.robustness.forward.answer import Forward
+from qmac.robustness.luck.answer import Luck
+from qmac.robustness.tries.answer import Tries
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import resolve_typed
 from qmac.strategy.formatting import format_value

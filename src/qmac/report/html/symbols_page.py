@@ -13,7 +13,7 @@ from qmac.report.html import figures
 from qmac.report.html.page import COLUMNS, render, write_page, write_report
 from qmac.report.sections.symbols import Symbols, build_symbols
 from qmac.results.collection import Results
-from qmac.robustness.luck_answer import Luck
+from qmac.robustness.luck.answer import Luck
 from qmac.storage.directories import safe_name
 
 

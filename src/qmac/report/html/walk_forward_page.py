@@ -8,8 +8,8 @@ from typing import Any
 from qmac.report.html.page import draw_forward, render, write_page
 from qmac.report.html.symbols_page import find_links, symbol_path
 from qmac.report.sections.walk_forward import summarize_forward
-from qmac.robustness.forward import Forward
-from qmac.robustness.forwards import Forwards
+from qmac.robustness.forward.answer import Forward
+from qmac.robustness.forward.many import Forwards
 
 
 def write_forward_report(forward: Forward, path: Path) -> Path:

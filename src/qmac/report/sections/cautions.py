@@ -13,8 +13,8 @@ from qmac.engine.neighbourhood.neighbours import Neighbourhood
 from qmac.report.sections.distribution import DistributionSummary
 from qmac.report.sections.strategies import Strategies
 from qmac.results.result import Result
-from qmac.robustness.chance import LUCK, SMALL_P
-from qmac.robustness.luck_answer import Luck
+from qmac.robustness.luck.answer import Luck
+from qmac.robustness.luck.chance import LUCK, SMALL_P
 from qmac.strategy.formatting import format_value, plural
 from qmac.strategy.grid import ROLES
 from qmac.strategy.rules import Rules

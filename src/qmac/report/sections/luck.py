@@ -9,9 +9,9 @@ import numpy as np
 from qmac._checks import check_instance
 from qmac.errors import OptionError, shell_quote
 from qmac.results.result import Result
-from qmac.robustness.luck_answer import Luck
-from qmac.robustness.luck_sentences import NULL_NAMES
-from qmac.robustness.luck_store import describe_question
+from qmac.robustness.luck.answer import Luck
+from qmac.robustness.luck.sentences import NULL_NAMES
+from qmac.robustness.luck.store import describe_question
 from qmac.runs.header import Identity
 from qmac.storage.json_text import compute_checksum
 

@@ -22,9 +22,9 @@ from qmac.report.sections.sharpe import SharpeSummary, check_tries, summarize_sh
 from qmac.report.sections.strategies import Strategies, build_strategies
 from qmac.report.sections.walk_forward import ForwardSummary, check_forward, summarize_forward
 from qmac.results.result import Result
-from qmac.robustness.forward import Forward
-from qmac.robustness.luck_answer import Luck
-from qmac.robustness.tries_answer import Tries
+from qmac.robustness.forward.answer import Forward
+from qmac.robustness.luck.answer import Luck
+from qmac.robustness.tries.answer import Tries
 from qmac.runtime.resources.admission import check_memory
 from qmac.strategy.metrics import METRICS
 

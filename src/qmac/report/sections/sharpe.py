@@ -17,8 +17,8 @@ from qmac.robustness.sharpe import (
     compute_least_bars,
     measure_sharpe_ratio,
 )
-from qmac.robustness.tries_answer import Tries, format_tries
-from qmac.robustness.tries_store import compute_question
+from qmac.robustness.tries.answer import Tries, format_tries
+from qmac.robustness.tries.store import compute_question
 from qmac.runs.header import Identity
 
 

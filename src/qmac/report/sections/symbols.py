@@ -12,9 +12,9 @@ from qmac.report.sections.luck import check_luck
 from qmac.report.sections.settings import Settings, build_settings, drop_midnight
 from qmac.results.collection import Results
 from qmac.results.outline import Outline
-from qmac.robustness.luck import RESAMPLES
-from qmac.robustness.luck_answer import Luck
-from qmac.robustness.lucks import Lucks
+from qmac.robustness.luck.answer import Luck
+from qmac.robustness.luck.many import Lucks
+from qmac.robustness.luck.search import RESAMPLES
 from qmac.strategy.grid import ROLES, Combination
 from qmac.strategy.metrics import METRICS
 

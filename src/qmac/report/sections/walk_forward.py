@@ -14,8 +14,8 @@ from qmac.errors import OptionError
 from qmac.report.sections.equity import MOST_BARS, to_wall_clock
 from qmac.report.sections.settings import drop_midnight
 from qmac.results.result import Result
-from qmac.robustness.forward import Forward
-from qmac.robustness.forward_store import describe_question
+from qmac.robustness.forward.answer import Forward
+from qmac.robustness.forward.store import describe_question
 from qmac.runs.header import Identity
 from qmac.storage.json_text import compute_checksum
 from qmac.strategy.grid import ROLES, Combination

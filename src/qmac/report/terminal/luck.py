@@ -7,11 +7,11 @@ from rich.text import Text
 
 from qmac.errors import printable
 from qmac.report.terminal.result import Column, build_fitted_table, show_line
-from qmac.robustness.luck_answer import Luck
-from qmac.robustness.luck_sentences import SHORT_VERDICTS
-from qmac.robustness.lucks import Lucks
-from qmac.robustness.tries import ManyTries
-from qmac.robustness.tries_answer import Tries
+from qmac.robustness.luck.answer import Luck
+from qmac.robustness.luck.many import Lucks
+from qmac.robustness.luck.sentences import SHORT_VERDICTS
+from qmac.robustness.tries.answer import Tries
+from qmac.robustness.tries.search import ManyTries
 from qmac.runtime.monitoring.status import shorten
 from qmac.strategy.formatting import format_value
 

@@ -8,8 +8,8 @@ from rich.text import Text
 from qmac.errors import printable
 from qmac.report.sections.walk_forward import ForwardSummary, summarize_forward
 from qmac.report.terminal.result import Column, show_fitted_table, show_line
-from qmac.robustness.forward import Forward
-from qmac.robustness.forwards import Forwards
+from qmac.robustness.forward.answer import Forward
+from qmac.robustness.forward.many import Forwards
 from qmac.runtime.monitoring.status import shorten
 from qmac.strategy.formatting import HEADINGS, format_value
 from qmac.strategy.grid import Combination

@@ -1,0 +1,1 @@
+"""Does the choice hold on bars it has not seen? Folds, and the account that follows."""

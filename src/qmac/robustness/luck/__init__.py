@@ -1,0 +1,1 @@
+"""Is the best combination luck? What counts of random markets say."""

@@ -1,0 +1,1 @@
+"""How many independent tries is a grid worth?"""
