@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pandas as pd
@@ -22,6 +23,9 @@ settings.register_profile(
     "long", max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck)
 )
 settings.load_profile("push")
+
+# a process that compiles what no test waits for would take CPUs from those that run
+os.environ["QMAC_COMPILE_BESIDE"] = "0"
 
 # a shell ignores SIGINT for what a script starts in the background, and qmac would ignore it, too
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

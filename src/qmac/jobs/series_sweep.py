@@ -22,6 +22,7 @@ from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.window_maps import Maps, build_maps
 from qmac.errors import InternalError, Stopped
+from qmac.jobs.kernel_choice import choose_kernel
 from qmac.jobs.monitor import NullMonitor, SeriesMonitor
 from qmac.jobs.top_rows import replay_top
 from qmac.kernels.sweep.tally import Cells
@@ -135,6 +136,7 @@ def sweep(
     """
     if monitor is None:
         monitor = NullMonitor(executor.threads)
+    spec = choose_kernel(series, grid, spec, executor)
     dataset = prepare_dataset(series, grid, spec, executor, recent)
     swept = sweep_cells(series, grid, spec, dataset, executor, monitor)
     return _build_result(swept, fingerprint, may_defer=recent is not None)

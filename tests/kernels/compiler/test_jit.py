@@ -55,3 +55,13 @@ def test_only_spliced_helpers_are_not_compiled_by_themselves():
     assert numba.njit(**jit.SEALED)(both)(1.0, 4.0) == 0.5
     assert len(inner.signatures) == 1
     assert spliced.signatures == []
+
+
+def test_what_is_compiled_is_known_without_a_call():
+    kernel = jit.sealed(lambda a: a + 1)
+    signature = jit.find_signature((1.5,))
+    kernel._cache = type("Empty", (), {"holds": lambda *_: False})()
+    assert not jit.is_compiled(kernel, signature)
+    compiled = numba.njit(ratio)
+    compiled(1.0, 2.0)
+    assert jit.is_compiled(compiled, jit.find_signature((1.0, 2.0)))

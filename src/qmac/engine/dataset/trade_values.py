@@ -86,7 +86,7 @@ def build_trade_values(
     values : TradeValues
         What an entry and an exit at each bar add, ``(T,)`` each.
     stops : Stops or None
-        Exits without a signal, if the rules have any.
+        Exits without a signal, if the rules have any, or the last trade is among the statistics.
     """
     exits = compute_forced_exits(period, rules)
     sums: dict[str, Ends | None] = dict.fromkeys(PARTS)
@@ -101,14 +101,19 @@ def build_trade_values(
         brought = period.fill * rules.sell_factor
         prices = Ends(paid, brought, float(period.close[-1]), exits.brought)
     levels = _log(period.close, period.close[0]) if "worst" in statistics else None
-    stops = _build_stops(exits, levels) if rules.has_stops else None
+    needs_stops = rules.has_stops or "stop" in statistics
+    stops = _build_stops(exits, levels) if needs_stops else None
     return TradeValues(ReturnSums(gain=gain, **sums), prices, levels), stops
 
 
 def _build_stops(exits: ForcedExits, levels: np.ndarray | None) -> Stops:
     length = exits.bars.size
     bars = np.where(exits.bars == length, length + 1, exits.bars)
-    excursions = None if levels is None else Excursions(*find_excursions(levels, exits.bars))
+    excursions = None
+    if levels is not None and (exits.bars < length).any():
+        excursions = Excursions(*find_excursions(levels, exits.bars))
+    elif levels is not None:  # never used
+        excursions = Excursions(levels, levels, levels)
     return Stops((2 * bars).astype(code_dtype(length)), excursions)
 
 

@@ -48,7 +48,7 @@ def place_scale(dataset: Dataset, spec: SweepSpec) -> tuple[reductions.Units, Sc
     """
     pilot = _sample_dataset(dataset)
     windows = len(dataset.windows)
-    rough, is_bounded = _build_rough_scale(dataset, spec), spec.is_bounded(dataset)
+    rough, is_bounded = _build_rough_scale(dataset, spec), spec.is_bounded
     scores = _drop_nan(sweep_scores(pilot, spec, rough))
     if scores.size < PILOT_LEAST and count_lists(pilot) != count_lists(dataset):
         scores = _drop_nan(sweep_scores(pilot, spec, rough, ignores_constraints=True))
@@ -59,7 +59,7 @@ def place_scale(dataset: Dataset, spec: SweepSpec) -> tuple[reductions.Units, Sc
 
 def _build_rough_scale(dataset: Dataset, spec: SweepSpec) -> Scale:
     """Return any scale that has the type of the real one: one compilation."""
-    limit = None if spec.is_bounded(dataset) else 1.0
+    limit = None if spec.is_bounded else 1.0
     units = reductions.Units.from_bound(1.0, len(dataset.windows))
     return units.build_scale(0.0, 0.0, limit)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from qmac.engine.sweep.best_score import compute_best_score
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import Worker, build_data
 from qmac.errors import InternalError
+from qmac.kernels.compiler import jit
 from qmac.kernels.sweep.tally import Cells, Tally
 from qmac.strategy.grid import Grid
 from qmac.strategy.objective import Objective
@@ -30,6 +31,9 @@ CLOSES = (
 )  # fmt: skip
 WINDOWS = (1, 2, 3, 5, 8)
 TOLERANCE = 1e-9
+RULES = Rules(fees=0.001, slippage=0.0005, periods_per_year=252.0, init_cash=100.0)
+"""Costs and prices of fills are numbers to a kernel: one test of it is enough."""
+STOPS: dict[str, Any] = {"stop_loss": 0.1, "trailing_stop": 0.12, "take_profit": 0.2, "max_bars": 9}
 LARGEST = 2.0**10
 """Scores beyond it count as this in sums."""
 
@@ -45,6 +49,7 @@ class _Kernels:
     constrained: frozenset[str]
     must_trade: bool
     lanes: int
+    is_general: bool
 
 
 def self_test(spec: SweepSpec) -> str:
@@ -101,9 +106,8 @@ def self_test_best(spec: SweepSpec) -> str:
 
 
 def _find_kernels(spec: SweepSpec) -> _Kernels:
-    rules = replace(
-        spec.rules, start=None, end=None, average="sma", periods_per_year=252.0, init_cash=100.0
-    )
+    stops = STOPS if spec.rules.has_stops else dict[str, Any]()
+    rules = replace(RULES, conflict=spec.rules.conflict, **stops)
     return _Kernels(
         kind=type(spec),
         rules=rules,
@@ -111,19 +115,14 @@ def _find_kernels(spec: SweepSpec) -> _Kernels:
         constrained=frozenset(spec.constrained_metrics),
         must_trade=spec.must_trade,
         lanes=spec.lanes,
+        is_general=spec.is_general,
     )
 
 
 @functools.cache
 def _check(kernels: _Kernels) -> str:
     """Return the digest of a small sweep; raise InternalError if it is wrong."""
-    series, grid = _build_series(kernels.rules), Grid(windows=WINDOWS)
-    spec = _build_spec(kernels, series, grid)
-    dataset = Dataset.build(series, grid, spec.statistics)
-    units = reductions.Units.from_bound(LARGEST, len(WINDOWS))
-    limit = None if spec.is_bounded(dataset) else LARGEST
-    scale = units.build_scale(-1.0, 1.0, limit)
-    worker = Worker(dataset, spec, build_data(dataset, spec, scale))
+    series, grid, spec, dataset, units, worker = _build_small(kernels)
     worker.evaluate((0, worker.cells))
     tally = worker.tally
     maps = window_maps.build_maps(tally, dataset.buys, dataset.sells, grid.shared_windows)
@@ -136,6 +135,48 @@ def _check(kernels: _Kernels) -> str:
     for array in reductions.named_arrays(tally).values():
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+class _Small(NamedTuple):
+    """The small sweep."""
+
+    series: PreparedSeries
+    grid: Grid
+    spec: SweepSpec
+    dataset: Dataset
+    units: reductions.Units
+    worker: Worker
+
+
+def _build_small(kernels: _Kernels) -> _Small:
+    series, grid = _build_series(kernels.rules), Grid(windows=WINDOWS)
+    spec = _build_spec(kernels, series, grid)
+    dataset = Dataset.build(series, grid, spec.statistics)
+    units = reductions.Units.from_bound(LARGEST, len(WINDOWS))
+    scale = units.build_scale(-1.0, 1.0, None if spec.is_bounded else LARGEST)
+    worker = Worker(dataset, spec, build_data(dataset, spec, scale))
+    return _Small(series, grid, spec, dataset, units, worker)
+
+
+def find_signature(spec: SweepSpec) -> tuple[Any, ...]:
+    """Return the types by which the kernel of a spec is compiled, for series of 16-bit codes.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        Of a sweep.
+
+    Returns
+    -------
+    tuple of numba.types.Type
+        Of the arguments of ``sweep.sweep_cells``.
+    """
+    return _find_signature(_find_kernels(spec))
+
+
+@functools.cache
+def _find_signature(kernels: _Kernels) -> tuple[Any, ...]:
+    return jit.find_signature(_build_small(kernels).worker.arguments((0, 0)))
 
 
 def _describe_wrong(kernels: _Kernels) -> InternalError:
@@ -173,6 +214,7 @@ def _build_spec(kernels: _Kernels, series: PreparedSeries, grid: Grid) -> SweepS
         top=grid.size,
         constraints=bounds,
         lanes=kernels.lanes,
+        is_general=kernels.is_general,
     )
     return spec
 

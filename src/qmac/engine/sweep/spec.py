@@ -9,17 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from qmac.data.prices import Prices
-from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.period import Period
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.errors import PricesError
 from qmac.kernels.sweep.sweep import Aim
 from qmac.kernels.trades import scores
+from qmac.kernels.trades.walk import LastTrade
 from qmac.strategy.grid import Grid
 from qmac.strategy.metrics import MEASURES, METRICS
 from qmac.strategy.objective import Objective, score_bounds
 from qmac.strategy.rules import Rules
 
+EVERY_STATISTIC = frozenset(LastTrade._fields).union(
+    *(metric.statistics for metric in METRICS.values())
+)
+"""What the general kernel computes; the last trade is that of stops, which may never act."""
 LANES = 32
 """Sell lists side by side. 32 beat 8, 16 and 64 at 2,000 and at 4,700 bars (docs/design.md)."""
 
@@ -46,6 +50,9 @@ class SweepSpec:
     """Whether every combination is scored. The kernel is the same."""
     line: float = 0.0
     """Score; combinations above it are counted, ``Distribution.positive``."""
+    is_general: bool = False
+    """Whether the kernel is the general one, which computes every statistic: the bits are the same,
+    and so is the kernel, whatever the objective, the constraints and the stops."""
 
     @property
     def must_trade(self) -> bool:
@@ -71,24 +78,19 @@ class SweepSpec:
 
     @functools.cached_property
     def statistics(self) -> frozenset[str]:
+        """Fields of ``walk.WalkState`` that are computed."""
+        return EVERY_STATISTIC if self.is_general else self.needed_statistics
+
+    @functools.cached_property
+    def needed_statistics(self) -> frozenset[str]:
         """Fields of ``walk.WalkState`` that the scores are computed from."""
         metrics = (self.objective.metric, *self.constrained_metrics)
         return frozenset[str]().union(*(METRICS[metric].statistics for metric in metrics))
 
-    def is_bounded(self, dataset: Dataset) -> bool:
-        """Return whether the prices say how large a score can be.
-
-        Parameters
-        ----------
-        dataset : Dataset
-            What is swept.
-
-        Returns
-        -------
-        bool
-            True for growth without stops.
-        """
-        return MEASURES[self.objective.metric] == scores.GROWTH and dataset.stops is None
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the prices say how large a score can be: growth without stops."""
+        return MEASURES[self.objective.metric] == scores.GROWTH and not self.rules.has_stops
 
     @functools.cached_property
     def aim(self) -> Aim:

@@ -93,6 +93,8 @@ def build_data(
         Views of the arrays of the dataset, but for entries that are cut into tiles.
     """
     tile = count_tile_bars(dataset, spec) if tile is None else tile
+    if spec.is_general and scale is not None and scale.limit is None:
+        scale = scale._replace(limit=np.inf)  # cuts nothing
     entries = dataset.buys
     if tile < dataset.bars:
         cut = cut_lists(entries.crosses, tile, -(-dataset.bars // tile))
@@ -193,10 +195,22 @@ class Worker:
         return True
 
     def _sweep(self, batch: tuple[int, int]) -> bool:
-        completed = sweep_cells(
-            self._width, batch, self._data, self._workspace, self.tally, self.stop
-        )
-        return bool(completed)
+        return bool(sweep_cells(*self.arguments(batch)))
+
+    def arguments(self, batch: tuple[int, int]) -> tuple[Any, ...]:
+        """Return what the kernel is called with.
+
+        Parameters
+        ----------
+        batch : tuple of int
+            The first cell, and the one after the last.
+
+        Returns
+        -------
+        tuple
+            Arguments of ``sweep.sweep_cells``.
+        """
+        return (self._width, batch, self._data, self._workspace, self.tally, self.stop)
 
     def take_scores(self) -> np.ndarray:
         """Return the stored scores of the last batch, as values of the metric.

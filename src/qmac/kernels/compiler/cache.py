@@ -240,6 +240,26 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
             self._locks.release()
         return overload
 
+    def holds(self, sig: Any, target_context: Any) -> bool:
+        """Return whether there is a file of the compiled function; it is not read.
+
+        Parameters
+        ----------
+        sig : tuple
+            Types of the arguments.
+        target_context : numba.core.base.BaseContext
+            What compiles.
+
+        Returns
+        -------
+        bool
+            False too where it cannot be looked up.
+        """
+        try:
+            return look_up(self._path(sig, target_context)) is not None
+        except OSError:
+            return False
+
     def save_overload(self, sig: Any, data: Any) -> None:
         """Write a compiled function, whole or not at all.
 

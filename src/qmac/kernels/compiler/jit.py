@@ -13,7 +13,12 @@ DISABLED = bool(numba.config.DISABLE_JIT)
 if DISABLED:
     DIRECTORY = None
 else:
-    from qmac.kernels.compiler.cache import KernelCache, Locks, choose_directory
+    from qmac.kernels.compiler.cache import (
+        KernelCache,
+        Locks,
+        cache_directory,
+        choose_directory,
+    )
 
     DIRECTORY = choose_directory()
     LOCKS = Locks()
@@ -112,6 +117,53 @@ def spliced(function: Function) -> Function:
         For kernels to call.
     """
     return numba.njit(**HELPER, inline="always")(function)
+
+
+def is_shared() -> bool:
+    """Return whether what another process compiles is found on disk.
+
+    Returns
+    -------
+    bool
+        False where kernels lie in a temporary directory, or are not compiled.
+    """
+    return DIRECTORY is not None and DIRECTORY.name == cache_directory().name
+
+
+def find_signature(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the types by which a kernel is compiled.
+
+    Parameters
+    ----------
+    arguments : tuple
+        What it would be called with; only types matter.
+
+    Returns
+    -------
+    tuple of numba.types.Type
+        To be passed to ``is_compiled``, or to the kernel's ``compile``.
+    """
+    return tuple(map(numba.typeof, arguments))
+
+
+def is_compiled(kernel: Any, signature: tuple[Any, ...]) -> bool:
+    """Return whether a call of a kernel compiles nothing.
+
+    Parameters
+    ----------
+    kernel : callable
+        As of ``jit`` or ``sealed``.
+    signature : tuple of numba.types.Type
+        Types of its arguments.
+
+    Returns
+    -------
+    bool
+        Whether it is in memory or on disk; true where kernels run as plain Python.
+    """
+    if DISABLED or signature in kernel.overloads:
+        return True
+    return DIRECTORY is not None and kernel._cache.holds(signature, kernel.targetctx)
 
 
 def _cache(compiled: Any, function: Function) -> Any:
