@@ -57,7 +57,6 @@ def test_the_general_kernel_has_the_bits_of_every_other(answer, question):
     general, special = answer(True, **question), answer(False, **question)
     assert general.digest == special.digest
     assert general.filtered_by == special.filtered_by
-    assert general.verify(5).passed
 
 
 def test_it_answers_only_what_has_no_kernel_yet(sample, monkeypatch):

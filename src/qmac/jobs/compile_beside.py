@@ -52,7 +52,7 @@ def compile_beside(spec: SweepSpec) -> bool:
         _started.add(signature)
         with suppress(OSError):
             process = subprocess.Popen(  # noqa: S603 (this very interpreter)
-                [sys.executable, "-c", PROGRAM],
+                [sys.executable, "-P", "-c", PROGRAM],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -264,6 +264,7 @@ def _start(descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
         "OPENBLAS_NUM_THREADS": "1",  # no thread may be there when it forks
         **os.environ,
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in paths if path)),
+        "QMAC_COMPILE_BESIDE": "0",  # each would compile the same
     }
     command = [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *map(str, descriptors)]
     return subprocess.Popen(  # noqa: S603, this Python and a module of ours
