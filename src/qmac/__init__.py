@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from qmac.explorer.widget import explore
     from qmac.jobs.session import Cancellation, Session
     from qmac.results.collection import Results
+    from qmac.results.comparison import compare
     from qmac.results.reader import load
     from qmac.results.result import Result
     from qmac.robustness.forward.many import walk_forward_many
@@ -66,6 +67,7 @@ __all__ = [
     "Signal",
     "__version__",
     "backtest",
+    "compare",
     "evaluate",
     "explore",
     "fetch",
@@ -95,6 +97,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Session": "jobs.session",
     "Signal": "engine.backtest.signal",
     "backtest": "engine.backtest.backtest",
+    "compare": "results.comparison",
     "evaluate": "engine.backtest.batch",
     "explore": "explorer.widget",
     "fetch": "data.sources.fetching",

@@ -18,7 +18,7 @@ NAMES = sorted(command.__name__.replace("_", "-") for command in COMMANDS)
 def test_the_commands():
     wanted = (
         "optimize explore backtest evaluate signal resume watch show report luck verify estimate "
-        "runs export fetch prices doctor walk-forward"
+        "runs export compare fetch prices doctor walk-forward"
     )
     assert sorted(wanted.split()) == NAMES
 
@@ -79,6 +79,7 @@ SMALL = ["--sample", "--windows", "2:9"]
         (["backtest", "10", "50", "20", "100"], "prices are missing"),
         (["backtest", "none.csv", "10", "50", "20", "100"], "no such file"),
         (["backtest"], "Missing argument"),
+        (["compare", "none", "nothing"], "none does not exist"),
         (["signal", "none"], "none does not exist"),
         (["signal", "--sample", "1", "2", "3"], "four windows"),
         (["evaluate", "--sample"], "combinations are missing"),

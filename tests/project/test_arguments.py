@@ -280,6 +280,7 @@ def rows(context):
             },
         ),
         "luck": Row(qmac.luck, lambda: {"result": context.result, **luck_arguments()}, LUCK),
+        "compare": Row(qmac.compare, lambda: {"a": context.result, "b": context.result}, {}),
         "Result.luck": Row(context.result.luck, luck_arguments, LUCK),
         "Result.tries": Row(
             context.result.tries,

@@ -100,6 +100,11 @@ CALLS = {
         lambda prices, run, forged: [run, "--symbol", CODES],
         lambda prices, run, forged: [forged],
     ],
+    "compare": [
+        lambda prices, run, forged: [run, run],
+        lambda prices, run, forged: [forged, run],
+        lambda prices, run, forged: [run, CODES],
+    ],
     "report": [lambda prices, run, forged: [run, "--each"]],
     "luck": [
         lambda prices, run, forged: [run, "--resamples", 19],

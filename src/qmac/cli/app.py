@@ -14,6 +14,7 @@ from qmac._version import __version__
 from qmac.cli import exits, streams
 from qmac.cli.commands.checks import doctor, verify
 from qmac.cli.commands.combinations import backtest, evaluate
+from qmac.cli.commands.compare import compare
 from qmac.cli.commands.explore import explore
 from qmac.cli.commands.fetch import fetch
 from qmac.cli.commands.luck import luck
@@ -35,6 +36,7 @@ COMMANDS = (
     watch,
     runs,
     show,
+    compare,
     report,
     luck,
     walk_forward,
