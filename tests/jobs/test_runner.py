@@ -98,8 +98,10 @@ def test_an_interrupted_run_is_resumed(copy, digest):
 def test_a_run_that_is_complete_is_only_read(tmp_path, digest, monkeypatch):
     done = qmac.optimize(PRICES, GRID, top=20, out=tmp_path / "run")
     monkeypatch.setattr(runner, "sweep", None)
+    log = (tmp_path / "run" / PROGRESS).read_bytes()
     for _ in range(2):
         assert qmac.resume(tmp_path / "run")["prices"].digest == done.digest == digest
+    assert (tmp_path / "run" / PROGRESS).read_bytes() == log  # its date is that of the work
     assert qmac.load(tmp_path / "run").digest == digest
     assert not list(tmp_path.glob("**/*.part")) and not list(tmp_path.glob("run/results/.*"))
 

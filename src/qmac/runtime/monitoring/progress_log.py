@@ -66,17 +66,24 @@ class ProgressLog:
             self.write({"state": RUNNING, **asdict(status)})
 
     def end(self, state: str) -> None:
-        """Write how the run ended, and how far it was.
+        """Write how the run ended, and how far it was, unless it has ended so before.
 
         Parameters
         ----------
         state : str
             In words, such as ``"interrupted"``.
         """
+        if self._last is None and self._is_last(state):
+            return  # nothing was done: the date of the run is that of its work
         line: dict[str, Any] = {"state": state}
         if self._last is not None:
             line |= {name: getattr(self._last, name) for name in END_FIELDS}
         self.write(line)
+
+    def _is_last(self, state: str) -> bool:
+        """Return whether the last line says that the run ended so."""
+        line = read_last_line(self._path)
+        return line is not None and line.status is None and line.summary == state
 
     def write(self, line: dict[str, Any]) -> None:
         """Add a line; a full disk is no reason to stop.
