@@ -31,7 +31,7 @@ FUNCTIONS = {
 ALLOWED = {
     "api.py": ("exists", "whether a name of prices is that of a file"),
     "cli/commands/combinations.py": ("is_file", "whether a word is a file of prices or a window"),
-    "cli/commands/report.py": ("stat", "the size of the page that was written"),
+    "cli/commands/results.py": ("stat", "the size of the page that was written"),
     "cli/exits.py": ("os.open", "the null device, in place of a closed pipe"),
     "cli/options.py": ("exists is_dir", "a directory that the user names"),
     "jobs/prices.py": ("exists", "a file that the user names"),

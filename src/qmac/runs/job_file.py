@@ -37,7 +37,7 @@ from qmac.strategy.request import Request
 NAME = "job.toml"
 WINDOWS = ("windows", *ROLES)
 """Keys that may be a list of windows."""
-COMMAND_LINE_ONLY = ("executor", "ray_address", "ray_dashboard", "prometheus_file")
+COMMAND_LINE_ONLY = ("executor", "ray_address", "ray_dashboard", "prometheus_file", "report")
 """Options that are no keys: where a run is computed, and files that it writes beside its own."""
 MOST_BYTES = 4 * 2**20
 """A run of 10,000 symbols has 1 MB; Python reads some MB of TOML in a second."""

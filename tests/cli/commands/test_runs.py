@@ -52,6 +52,15 @@ def test_optimize_show_json(csv, tmp_path):
     assert len(again["top"]) == 5
 
 
+def test_a_page_is_written_beside_the_result(csv, tmp_path):
+    page = tmp_path / "page.html"
+    done = inside("optimize", csv, "--windows", "2:30:3", "--report", page)
+    assert done.returncode == 0, done.stderr
+    assert f"{page}, " in done.stdout and "<html" in page.read_text()
+    done = inside("optimize", csv, "--windows", "2:30:3", "--report", tmp_path / "no" / "page.html")
+    assert done.returncode != 0
+
+
 def test_few_of_many_rows_are_printed(csv, tmp_path):
     """And where the others are."""
     out = tmp_path / "run"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TextIO
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from qmac._checks import check_path
 from qmac.cli import streams
+from qmac.cli.commands.results import print_page
 from qmac.cli.options import Directory, Reading, read_prices, takes_reading
-from qmac.errors import OptionError, shell_quote
+from qmac.errors import OptionError
 
 PAGE = "report.html"
 
@@ -78,7 +78,7 @@ def report(
         for name in results:
             shown, render = _prepare_result(results[name], answers[name], directory, name)
             place = symbols_page.symbol_path(name, path)
-            _print_place(page.write_page(place, functools.partial(render, shown)))
+            print_page(page.write_page(place, functools.partial(render, shown)))
     if is_many:
         shown, render = _prepare_symbols(results, answers, directory, path, prices)
     else:
@@ -89,8 +89,7 @@ def report(
     if symbol is not None and out is None:
         path = symbols_page.symbol_path(symbol, path)  # not in place of the page of all winners
     if not as_json or out is not None:
-        stream = sys.stderr if as_json else sys.stdout
-        _print_place(page.write_page(path, lambda: render(shown)), stream)
+        print_page(page.write_page(path, lambda: render(shown)), is_note=as_json)
     if as_json:
         streams.print_json(shown.to_dict())
 
@@ -126,10 +125,10 @@ def _report_walk(
     if each and isinstance(answer, Forwards):
         for name, forward in answer.items():
             place = symbols_page.symbol_path(name, path)
-            _print_place(walk_forward_page.write_forward_report(forward, place))
+            print_page(walk_forward_page.write_forward_report(forward, place))
     if not as_json or out is not None:
         written = walk_forward_page.write_walk_report(answer, path)
-        _print_place(written, sys.stderr if as_json else sys.stdout)
+        print_page(written, is_note=as_json)
     if as_json:
         streams.print_json(walk_forward_page.to_dict(answer))
 
@@ -161,9 +160,3 @@ def _prepare_result(
         result, answers.luck, str(directory), symbol, answers.tries, answers.forward
     )
     return report, render_report
-
-
-def _print_place(path: Path, stream: TextIO | None = None) -> None:
-    """Print where a page is."""
-    megabytes = path.stat().st_size / 1e6
-    streams.print_line(f"{shell_quote(path)}, {megabytes:.1f} MB: open it in a browser", stream)

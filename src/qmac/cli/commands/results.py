@@ -396,6 +396,21 @@ def print_place(path: Path | None) -> None:
     _print_plain(f"saved in {path}; show it: qmac show {quoted}; as a page: qmac report {quoted}")
 
 
+def print_page(path: Path, *, is_note: bool = False) -> None:
+    """Print where a page is.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The page.
+    is_note : bool
+        Whether to print it beside the answer, on standard error.
+    """
+    megabytes = path.stat().st_size / 1e6
+    text = f"{shell_quote(path)}, {megabytes:.1f} MB: open it in a browser"
+    streams.print_line(text, sys.stderr if is_note else None)
+
+
 def print_luck_hint(results: Any, words: Sequence[str], threads: int) -> None:
     """Print the command that says whether the best is luck, and about how long it takes.
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 import qmac
+from qmac._checks import check_path
 from qmac.cli import exits, streams
 from qmac.cli.commands.common import announce, raise_interrupts
 from qmac.cli.commands.prices import describe, print_head
@@ -18,6 +19,7 @@ from qmac.cli.commands.results import (
     View,
     print_failed,
     print_luck_hint,
+    print_page,
     print_place,
     print_results,
 )
@@ -54,6 +56,8 @@ class Output(NamedTuple):
     as_json: bool
     again: Sequence[str] = ()
     """Words of the command line that describe a job which has no directory."""
+    page: Path | None = None
+    """Where a page of the result is written."""
 
 
 @takes_file
@@ -77,6 +81,9 @@ def optimize(  # noqa: PLR0913, one parameter for each option
         typer.Option(help="Save every score in --out, as float32 or float64.", metavar="TYPE"),
     ] = None,
     prometheus_file: PrometheusFile = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a page of the result, such as page.html.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only estimate time, memory and disk.")
     ] = False,
@@ -100,7 +107,8 @@ def optimize(  # noqa: PLR0913, one parameter for each option
         _print_estimate(job, limits, chosen, as_json, save_grid)
         return
     again = repeat_words(context, {*JOB, *LIMITS, *EXECUTOR} - {"top"})
-    output = Output(View(rows, check_rank(rank_by), all_rows, verbose), as_json, again)
+    page = None if report is None else check_path("report", report)
+    output = Output(View(rows, check_rank(rank_by), all_rows, verbose), as_json, again, page)
     announce(chosen)
     if prometheus_file is not None:
         check_place(prometheus_file)
@@ -287,6 +295,9 @@ def _run_job(
         print_place(path)
         again = output.again if path is None else [str(path), *limits.options]
         print_luck_hint(results, again, runner.count_threads(limits))
+    if output.page is not None:
+        shown = next(iter(results.values())) if results.is_single else results
+        print_page(shown.report(output.page), is_note=output.as_json)
     if print_failed(results, path):
         raise typer.Exit(exits.INCOMPLETE)
     if results.left_out:
