@@ -403,6 +403,11 @@ def rows(context):
         "load": Row(qmac.load, lambda: {"directory": context.folder / "saved"}, {}),
         "Result.map": Row(result.map, map_arguments, {}),
         "Result.plot_map": Row(result.plot_map, map_arguments, {}),
+        "Result.script": Row(
+            result.script,
+            lambda: {"tool": "pine", "combination": None, "path": None},
+            {"combination": OPTIONAL, "path": {"None", "text name long", "Path empty", *PATH}},
+        ),
         "Result.with_prices": Row(
             result.with_prices,
             lambda: {"prices": prices, "averages": None},

@@ -123,6 +123,8 @@ CALLS = {
     "export": [
         lambda prices, run, forged: [run],
         lambda prices, run, forged: [run, "--format", "json"],
+        lambda prices, run, forged: [run, "--what", "pine", "--combination", f"2 3 2 {CODES}"],
+        lambda prices, run, forged: [run, "--what", "vectorbt"],
         lambda prices, run, forged: [run, "--out", run / f"top{CODES}.csv"],
     ],
     "verify": [lambda prices, run, forged: [run, "--rows", 1]],

@@ -74,7 +74,18 @@ def test_every_command_runs(tmp_path):
         sample_prices().frame.tail(300).to_csv(tmp_path / f"{name}.csv")
     commands = [
         ["optimize", "--sample", *GRID, "--out", "run"],
-        ["optimize", "A.csv", "B.csv", *GRID, "--out", "two", "--save-grid", "float32"],
+        [
+            "optimize",
+            "A.csv",
+            "B.csv",
+            *GRID,
+            "--out",
+            "two",
+            "--min-trades",
+            "0",
+            "--save-grid",
+            "float32",
+        ],
         ["optimize", "--sample", *GRID, "--json", "--max-time", "60s"],
         *([name, "run"] for name in ("resume", "show", "verify", "runs", "watch")),
         ["report", "run", "--out", "run.html"],

@@ -608,6 +608,48 @@ class Result:
             executor=executor,
         )
 
+    def script(
+        self,
+        tool: str,
+        combination: Sequence[int] | None = None,
+        path: str | Path | None = None,
+    ) -> str:
+        """Return a script that trades the winner in another tool (docs/scripts.md).
+
+        Parameters
+        ----------
+        tool : str
+            ``"pine"`` (TradingView), ``"vectorbt"``, ``"backtesting"`` or ``"backtrader"``.
+        combination : sequence of int, optional
+            Four windows; the best by default.
+        path : str or Path, optional
+            File of the prices, which the script reads; ``prices.csv`` by default.
+
+        Returns
+        -------
+        str
+            The script, with what qmac expects of it in its first lines.
+
+        Raises
+        ------
+        OptionError
+            If the tool cannot do what the rules say, or there is no best combination.
+        GridError
+            If the combination is invalid.
+        ResultError
+            If the prices are not with the result.
+
+        Examples
+        --------
+        >>> import qmac
+        >>> grid = qmac.Grid(windows=range(10, 101, 10))
+        >>> result = qmac.optimize(qmac.sample_prices(), grid)
+        >>> print(result.script("pine").splitlines()[1])
+        // QMAC 10/70 > 60/90 on sp500, 1999-01-04 to 2018-12-31.
+        """
+        text: str = _views.draw("script", self, tool, combination, path)
+        return text
+
     def plot_map(self, rows: str, columns: str, stat: str = "max") -> Any:
         """Draw ``map`` as a heat map.
 

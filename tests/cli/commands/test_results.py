@@ -216,3 +216,22 @@ def test_a_result_that_answers_something_else(run_of_many, tmp_path):
     before = json.loads(inside("show", run_of_many, "--json").stdout)
     assert json.loads(resumed.stdout)["digests"] == before["digests"]
     assert inside("verify", run, "--rows", 1).returncode == 0
+
+
+def test_a_script_is_exported(one_run, tmp_path):
+    done = inside("export", one_run, "--what", "pine")
+    assert done.returncode == 0 and done.stdout.startswith("//@version=6\n// QMAC ")
+    path = tmp_path / "winner.py"
+    done = inside("export", one_run, "--what", "vectorbt", "--out", path)
+    assert done.returncode == 0 and done.stdout.endswith("winner.py: a script for vectorbt\n")
+    assert str(next((one_run / "prices").iterdir())) in path.read_text()
+    windows = inside("export", one_run, "--what", "pine", "--combination", "2,3,2,4", "--json")
+    assert "QMAC 2/3 > 2/4" in json.loads(windows.stdout)["script"]
+
+
+def test_a_script_is_for_one_symbol(run_of_many, one_run):
+    done = inside("export", run_of_many, "--what", "pine")
+    assert done.returncode == 2 and "Name one: --symbol NAME" in done.stderr
+    assert inside("export", run_of_many, "--what", "pine", "--symbol", "AAA").returncode == 0
+    for options in (["--what", "pine", "--format", "csv"], ["--combination", "2 3 2 4"]):
+        assert inside("export", one_run, *options).returncode == 2

@@ -32,6 +32,8 @@ FULL_ROWS = 20
 SHORT_DIGEST = 12
 """Characters of a digest on a screen; ``--json`` and ``--verbose`` have all."""
 TABLES = ("top", "winners", "maps", "distribution")
+SCRIPTS = ("pine", "vectorbt", "backtesting", "backtrader")
+"""Tools for which a script is written, as the report lists them, which is imported later."""
 FORMATS = ("csv", "parquet", "json", "xlsx")
 
 
@@ -225,7 +227,7 @@ def _read_job_file(path: Path) -> str:
     return load(path).job
 
 
-def export(
+def export(  # noqa: PLR0913 - options of the command line
     directory: Directory,
     symbol: OneSymbol = None,
     kind: Annotated[
@@ -244,22 +246,38 @@ def export(
     what: Annotated[
         str,
         typer.Option(
-            metavar="|".join(TABLES),
-            help="Table to export.",
-            autocompletion=lambda: list(TABLES),
+            metavar="|".join((*TABLES, *SCRIPTS)),
+            help="Table to export, or the tool for which a script is written.",
+            autocompletion=lambda: [*TABLES, *SCRIPTS],
         ),
     ] = "top",
+    combination: Annotated[
+        str | None,
+        typer.Option(
+            metavar="'W W W W'", help="Four windows in place of the best combination, for a script."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Export a table of a result for spreadsheets, DuckDB or pandas.
+    """Export a table of a result, or a script that trades its best combination in another tool.
 
     Example: qmac export runs/first --out top.xlsx
+
+    Example: qmac export runs/first --what pine --out first.pine
     """
     from qmac.results import exports
     from qmac.results.reader import read_results
 
     out = None if out == Path("-") else out
+    if what in SCRIPTS:
+        if kind is not None:
+            raise OptionError(f"--format is for tables, and {what} is a script. Leave it out.")
+        text = _write_script(read_results(directory, symbol), what, directory, combination)
+        _print_script(text, what, out, force=force, as_json=as_json)
+        return
+    if combination is not None:
+        raise OptionError(f"--combination is for a script: --what {' or '.join(SCRIPTS)}")
     kind = exports.choose_format(out, kind)
     if out is None and (as_json or kind not in ("csv", "json")):
         raise OptionError(f"{'--json' if as_json else kind} needs a file. Name one: --out FILE")
@@ -282,6 +300,41 @@ def export(
     else:
         size = f"{len(frame):,} x {len(frame.columns)} (rows x columns)"
         streams.print_line(f"{path}: {what} as {kind}, {size}")
+
+
+def _write_script(results: Any, tool: str, directory: Path, combination: str | None) -> str:
+    """Return a script for the only result of a directory."""
+    from qmac.cli.commands.combinations import parse_windows
+    from qmac.report.scripts.script import write_script
+    from qmac.runs.creation import prices_file
+    from qmac.storage.files import is_file
+
+    if len(results) != 1:
+        raise OptionError(
+            f"a script is for one symbol, and {printable(directory)} has {len(results)}. Name one: "
+            "--symbol NAME"
+        )
+    ((name, result),) = results.items()
+    windows = None if combination is None else parse_windows(combination.replace(",", " ").split())
+    prices = prices_file(directory.absolute(), name)
+    return write_script(result, tool, windows, prices if is_file(prices) else None)
+
+
+def _print_script(text: str, tool: str, out: Path | None, *, force: bool, as_json: bool) -> None:
+    """Write a script into a file or to standard output."""
+    from qmac.results import exports
+
+    if out is None:
+        if as_json:
+            streams.print_json({"what": tool, "script": text})
+        else:
+            sys.stdout.write(text)
+        return
+    path = exports.write(text.encode(), out, force=force)
+    if as_json:
+        streams.print_json({"file": str(path), "what": tool})
+    else:
+        streams.print_line(f"{path}: a script for {tool}")
 
 
 def print_failed(results: Any, path: Path | None) -> bool:

@@ -1,0 +1,1 @@
+"""Short scripts that trade one combination in other tools."""
