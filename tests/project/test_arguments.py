@@ -47,6 +47,7 @@ RULES, LIMITS = {"None", "Rules"}, {"None", "Limits"}
 PROGRESS = {"None", "lambda"}
 NOTHING: set[str] = set()
 ALIASES = {
+    "b": ["does not exist", "holds no result", "home directory", "File name too long"],
     "averages": ["window 2"],
     "combinations": ["combination"],
     "constraints": ["constraint"],
@@ -325,7 +326,8 @@ def rows(context):
                 "prices": prices, "grid": grid, "threads": 1, "windows": None, "limits": None
             },
             {
-                "grid": {"Grid"}, "threads": COUNT_OR_NONE, "windows": OPTIONAL, "limits": LIMITS
+                "grid": {"Grid", "None"}, "threads": COUNT_OR_NONE, "windows": OPTIONAL,
+                "limits": LIMITS,
             },
         ),
         "Session.optimize": Row(
@@ -627,6 +629,8 @@ def judge_message(message, argument, value):
         return f"no name in {message!r}"
     if isinstance(value, np.ndarray) or (np.iterable(value) and not isinstance(value, str)):
         return "refused"  # an item may be what is wrong
+    if argument == "grid" and value is None:
+        return "refused"  # the windows of the grid that stands for None are named
     shown = {describe(value), type(value).__name__}
     if isinstance(value, str | Path | dt.date):
         shown.add(printable(value))

@@ -33,10 +33,10 @@ def test_what_differs_and_what_winners_make_in_the_other(free, costly):
         "constraints": ("total_trades >= 1", "total_trades >= 3"),
     }
     best, other = comparison.winners
-    assert (best.combination, best.here) == (free.best, free.top["total_return"][0])
+    assert (best.combination, best.value) == (free.best, free.top["total_return"][0])
     replay = qmac.evaluate(PRICES, [free.best], costly.rules)
-    assert best.there == replay["total_return"][0] and 0 <= best.share_worse <= 1
-    assert other.combination == costly.best and other.there > other.here
+    assert best.elsewhere == replay["total_return"][0] and 0 <= best.share_worse <= 1
+    assert other.combination == costly.best and other.elsewhere > other.value
     table = comparison.distribution
     assert table.loc["mean"].tolist() == [free.distribution.mean, costly.distribution.mean]
     assert table.loc["scored"].tolist() == [free.scored, costly.scored]
@@ -61,7 +61,7 @@ def test_without_prices_and_without_a_winner(free, costly, tmp_path):
     assert qmac.compare(tmp_path / "saved", place).names == ("prices", "prices")
     vars(bare)["source"] = None
     vars(bare).pop("series", None)
-    assert math.isnan(qmac.compare(costly, bare).winners[0].there)
+    assert math.isnan(qmac.compare(costly, bare).winners[0].elsewhere)
     empty = qmac.optimize(PRICES, GRID, min_trades=10_000)
     comparison = qmac.compare(empty, free)
     assert comparison.winners[0] is None and math.isnan(comparison.winners[1].share_worse)

@@ -41,6 +41,9 @@ with hold_lock(file, file.parent) as descriptor:
 GUARDED = {
     ("data/containers.py", "os.set_blocking"),
     ("kernels/compiler/cache.py", "fcntl"),
+    ("jobs/compile_beside.py", "os.nice"),
+    ("runtime/execution/process_worker.py", "os.fork"),
+    ("runtime/execution/processes.py", "signal.SIGKILL"),
     ("runtime/resources/machine.py", "os.sched_getaffinity"),
     ("runtime/resources/probes.py", "os.sched_getaffinity"),
     ("runtime/resources/probes.py", "os.sysconf"),
@@ -142,7 +145,10 @@ def test_a_run_has_one_process(tmp_path):
 
 def names_of_unix(path):
     """Yield what a module uses of other systems: a module, or a name of os or signal."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+    modules = {alias.name for node in imports for alias in node.names} & INSTEAD.keys()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in UNIX_MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module in {*UNIX_MODULES, "os", "signal"}:
@@ -151,7 +157,7 @@ def names_of_unix(path):
             yield from (f"{node.module}.{name}" for name in names if not hasattr(there, name))
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             name = node.value.id
-            if name in {"os", "signal"} and not hasattr(INSTEAD[name], node.attr):
+            if name in modules and not hasattr(INSTEAD[name], node.attr):
                 yield f"{name}.{node.attr}"
 
 

@@ -32,9 +32,9 @@ class Winner:
     """The best combination of one result, and what it makes in both."""
 
     combination: Combination
-    here: float
+    value: float
     """The objective in its result."""
-    there: float
+    elsewhere: float
     """The objective in the other one; NaN where that has no prices."""
     share_worse: float
     """Share of the combinations of the other result that are worse than it there; NaN as above."""

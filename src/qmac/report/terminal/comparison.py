@@ -76,14 +76,14 @@ def describe_winner(side: str, winner: Winner | None, objective: str) -> str:
         return f"best of {side}: none is left"
     windows = " ".join(map(str, winner.combination))
     other = "b" if side == "a" else "a"
-    text = f"best of {side}: {windows}, {format_value(objective, winner.here)}"
-    if math.isnan(winner.there):
+    text = f"best of {side}: {windows}, {format_value(objective, winner.value)}"
+    if math.isnan(winner.elsewhere):
         return f"{text}; not known in {other}"
     share = ""
     if not math.isnan(winner.share_worse):
         percent = math.floor(1000 * winner.share_worse) / 10  # 99.96 % are not all
         share = f", better than {percent:.1f}% of all"
-    return f"{text}; in {other} {format_value(objective, winner.there)}{share}"
+    return f"{text}; in {other} {format_value(objective, winner.elsewhere)}{share}"
 
 
 def _format_correlation(value: float) -> str:
