@@ -51,6 +51,8 @@ def test_a_last_bar_that_is_older_than_its_file_is_noted(csv, tmp_path):
         os.utime(path, (written, written))
         notes = inside("signal", path, *WINDOWS).stderr
         assert ("30 days before the file was written" in notes) == is_old
+    end = str(table.index[-5].date())
+    assert "note" not in inside("signal", path, *WINDOWS, "--end", end).stderr
 
 
 def test_of_many_symbols(tmp_path):

@@ -160,7 +160,9 @@ def _read_prices(
             if len(found.prices) == 1 and not left_out:
                 raise
             left_out[name] = str(error)
-    return _complete(signals, found.prices, left_out, files, "")
+    # With an end, the last bar is older than the file because the user chose it.
+    written = files if rules.end is None else []
+    return _complete(signals, found.prices, left_out, written, "")
 
 
 def _read_run(
