@@ -129,6 +129,7 @@ _views.register(
         "tries": "qmac.robustness.tries.search:tries",
         "explore": "qmac.explorer.widget:explore_result",
         "report": "qmac.report.html.page:write_report",
+        "images": "qmac.report.html.images:write_images",
         "script": "qmac.report.scripts.script:write_script",
         "map": "qmac.report.html.figures:plot_result_map",
         "result": "qmac.report.html.notebook:render_result",

@@ -28,6 +28,7 @@ from qmac.data.sources.base import Bars, BarsRequest, utc_now
 from qmac.data.sources.cache import write_copy
 from qmac.data.sources.names import SourceName
 from qmac.errors import printable
+from qmac.report.html import images
 
 FLAG = {"True", "np.True_", "array bool"}
 COUNT = {"1", "np.int64", "np.uint8", "array 0-d"}
@@ -438,6 +439,11 @@ def rows(context):
             },
             {"path": PATH, **dict.fromkeys(("prices", "luck", "tries", "forward"), OPTIONAL)},
         ),
+        "Result.figures": Row(
+            result.figures,
+            lambda: {"directory": context.new(), "prices": None},
+            {"directory": {*PATH, "Path empty"}, "prices": OPTIONAL},
+        ),
         "Result.save": Row(
             result.save, lambda: {"directory": context.new()}, {"directory": PATH}
         ),
@@ -543,6 +549,8 @@ def table(tmp_path_factory):
     folder = tmp_path_factory.mktemp("arguments")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QMAC_DATA_DIR", str(folder / "copies"))
+        patch.setattr(images, "_check_matplotlib", lambda: None)
+        patch.setattr(images, "draw_images", lambda result: {"equity.png": b""})
         yield rows(Context(folder))
 
 

@@ -53,6 +53,7 @@ ALLOWED = {
     ),
     "kernels/compiler/cache.py": ("tempfile.mkdtemp", "a new directory of this process alone"),
     "kernels/compiler/sources.py": ("read_bytes rglob", "the package itself"),
+    "report/html/images.py": ("exists is_dir", "the directory that the user names"),
     "report/html/page.py": (
         "exists is_dir read_text",
         "the page that the user names, and assets",

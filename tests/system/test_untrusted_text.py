@@ -105,7 +105,10 @@ CALLS = {
         lambda prices, run, forged: [forged, run],
         lambda prices, run, forged: [run, CODES],
     ],
-    "report": [lambda prices, run, forged: [run, "--each"]],
+    "report": [
+        lambda prices, run, forged: [run, "--each"],
+        lambda prices, run, forged: [run, "--png", run / CODES],
+    ],
     "luck": [
         lambda prices, run, forged: [run, "--resamples", 19],
         lambda prices, run, forged: [forged],

@@ -451,6 +451,36 @@ class Result:
         written: Path = _views.draw("report", shown, check_path("path", path), luck, tries, forward)
         return written
 
+    def figures(
+        self, directory: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None
+    ) -> tuple[Path, ...]:
+        """Write the main figures of the report as PNG files, without a browser.
+
+        Parameters
+        ----------
+        directory : str or Path
+            Where to write; created if it is missing. Pictures of the same names are replaced.
+        prices : Prices, pd.DataFrame or pd.Series, optional
+            The prices that were swept, if they were not saved with the result.
+
+        Returns
+        -------
+        tuple of Path
+            equity.png, price.png, outcomes.png and maps.png.
+
+        Raises
+        ------
+        ResultError
+            If the prices are missing or others, no combination was scored, or a file cannot be
+            written.
+        OptionError
+            If matplotlib is not installed (``pip install "qmac[png]"``).
+        """
+        shown = self if prices is None else self.with_prices(prices)
+        place = check_path("directory", directory)
+        written: tuple[Path, ...] = _views.draw("images", shown, place)
+        return written
+
     def explore(
         self,
         *,

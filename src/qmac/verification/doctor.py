@@ -41,6 +41,7 @@ OPTIONAL = {
     "openpyxl": "prices in .xlsx",
     "xlsxwriter": "qmac export --format xlsx",
     "plotly": "qmac report",
+    "matplotlib": "qmac report --png",
     "ray": "runs on many machines",
     "yfinance": "prices by name, such as yahoo:SPY",
     "ccxt": "prices by name, such as binance:BTC/USDT",

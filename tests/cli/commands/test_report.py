@@ -156,3 +156,24 @@ def test_each_of_one_is_its_page(run, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == [
         "one.html"
     ] and "one.html" in capsys.readouterr().out
+
+
+def test_figures_as_png(run, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    place = tmp_path / "figures"
+    report(run, png=place)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        str(place / name) for name in ("equity.png", "price.png", "outcomes.png", "maps.png")
+    ]
+    report(run, png=place, as_json=True)
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["asked"]["bars"] == 500 and "maps.png" in captured.err
+
+
+def test_figures_are_of_one_result(tmp_path, named):
+    path = tmp_path / "many"
+    qmac.optimize_many({"SPY": named, "late": named.tail(300)}, GRID, top=5, out=path)
+    with pytest.raises(OptionError, match="2 symbols. Add --symbol"):
+        report(path, png=tmp_path / "figures", each=True)
+    assert not (tmp_path / "figures").exists() and not list(path.glob("*.html"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -13,7 +14,7 @@ from qmac._checks import check_path
 from qmac.cli import streams
 from qmac.cli.commands.results import print_page
 from qmac.cli.options import Directory, Reading, read_prices, takes_reading
-from qmac.errors import OptionError
+from qmac.errors import OptionError, shell_quote
 
 PAGE = "report.html"
 
@@ -27,7 +28,7 @@ class Answers(NamedTuple):
 
 
 @takes_reading
-def report(
+def report(  # noqa: PLR0913, one parameter for each option
     directory: Directory,
     out: Annotated[
         Path | None,
@@ -45,6 +46,14 @@ def report(
             "all winners.",
         ),
     ] = False,
+    png: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write the main figures as PNG files into this directory, without a browser; a "
+            "page only with --out.",
+        ),
+    ] = None,
     prices: Annotated[
         Path | None,
         typer.Option(help="CSV or Parquet file of its prices, where DIR does not have them."),
@@ -68,24 +77,26 @@ def report(
 
     _check_each(symbol, each=each, as_json=as_json)
     if holds_walk(directory):
+        _check_png(png, directory, "a walk-forward")
         _report_walk(directory, out, symbol, each=each, as_json=as_json)
         return
     results = read_results(directory, symbol)
     answers = _read_answers(directory, results)
-    is_many = not results.is_single
     path = check_path("out", out or directory / PAGE)
-    if each and is_many:
-        for name in results:
-            shown, render = _prepare_result(results[name], answers[name], directory, name)
-            place = symbols_page.symbol_path(name, path)
-            print_page(page.write_page(place, functools.partial(render, shown)))
-    if is_many:
-        shown, render = _prepare_symbols(results, answers, directory, path, prices)
-    else:
+    if results.is_single:
         ((name, result),) = results.items()
         if prices is not None:
             result = result.with_prices(read_prices(prices, reading))
+        if png is not None:
+            _print_images(result.figures(png), is_note=as_json)
+            if out is None and not as_json:
+                return
         shown, render = _prepare_result(result, answers[name], directory, symbol or "")
+    else:
+        _check_png(png, directory, f"{len(results)} symbols")
+        if each:
+            _write_each(results, answers, directory, path)
+        shown, render = _prepare_symbols(results, answers, directory, path, prices)
     if symbol is not None and out is None:
         path = symbols_page.symbol_path(symbol, path)  # not in place of the page of all winners
     if not as_json or out is not None:
@@ -94,9 +105,32 @@ def report(
         streams.print_json(shown.to_dict())
 
 
+def _write_each(results: Any, answers: dict[str, Answers], directory: Path, path: Path) -> None:
+    """Write the page of each symbol beside that of all winners."""
+    from qmac.report.html import page, symbols_page
+
+    for name in results:
+        shown, render = _prepare_result(results[name], answers[name], directory, name)
+        place = symbols_page.symbol_path(name, path)
+        print_page(page.write_page(place, functools.partial(render, shown)))
+
+
 def _check_each(symbol: str | None, *, each: bool, as_json: bool) -> None:
     if each and (as_json or symbol is not None):
         raise OptionError("--each writes the pages of all symbols. Leave out --symbol and --json.")
+
+
+def _check_png(png: Path | None, directory: Path, what: str) -> None:
+    if png is not None:
+        raise OptionError(
+            f"--png draws the figures of one result, but {directory} has {what}. "
+            "Add --symbol NAME of a result, or leave out --png for a page."
+        )
+
+
+def _print_images(paths: tuple[Path, ...], *, is_note: bool) -> None:
+    for path in paths:
+        streams.print_line(shell_quote(path), sys.stderr if is_note else None)
 
 
 def _read_answers(directory: Path, results: Any) -> dict[str, Answers]:

@@ -109,14 +109,25 @@ def plot_equity(equity: Equity) -> Figure:
             "domain": [0.34, 1],
             "title": {"text": "equity"},
             "tickformat": "~s",
-            "type": "log" if _compounds(equity) else "linear",
+            "type": "log" if compounds(equity) else "linear",
         },
         yaxis2={"domain": [0, 0.28], "title": {"text": "drawdown"}, "tickformat": ".0%"},
     )
 
 
-def _compounds(equity: Equity) -> bool:
-    """Whether a curve doubles or halves, so that a linear axis would hide its first years."""
+def compounds(equity: Equity) -> bool:
+    """Return whether a curve doubles or halves: a linear axis would hide its first years.
+
+    Parameters
+    ----------
+    equity : Equity
+        One combination.
+
+    Returns
+    -------
+    bool
+        Never where an account falls to 0.
+    """
     values = np.concatenate((equity.equity, equity.hold))
     return bool(values.min() > 0 and values.max() >= DOUBLING * values.min())
 
@@ -145,7 +156,7 @@ def plot_price(equity: Equity) -> Figure:
         Lines and marks.
     """
     traces = []
-    for (name, window), color in zip(_name_windows(equity.combination), WINDOWS, strict=False):
+    for (name, window), color in zip(name_windows(equity.combination), WINDOWS, strict=False):
         traces.append(_price_line(equity.dates, equity.averages[window], name, color))
     traces.append(_price_line(equity.dates, equity.close, "close", GREY))  # on top
     is_closed = np.array([reason != "open" for reason in equity.exits], np.bool_)
@@ -164,8 +175,19 @@ def plot_price(equity: Equity) -> Figure:
     )
 
 
-def _name_windows(combination: Sequence[int]) -> list[tuple[str, int]]:
-    """Return the name of each average, such as "buy fast 7", and its window."""
+def name_windows(combination: Sequence[int]) -> list[tuple[str, int]]:
+    """Return the name of each average, such as "buy fast 7", and its window.
+
+    Parameters
+    ----------
+    combination : sequence of int
+        Four windows.
+
+    Returns
+    -------
+    list of (str, int)
+        One for each window, however many roles it has.
+    """
     roles: dict[int, list[str]] = {}
     for role, window in zip(ROLES, combination, strict=True):
         roles.setdefault(window, []).append(_words(role))
