@@ -231,6 +231,8 @@ def draw_outcomes(summary: DistributionSummary, title: str) -> Figure:
     matplotlib.figure.Figure
         Marks far outside the bulk are named at its edge, with an arrow.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = _build_figure(5.0)
     axes = figure.subplots()
     marks = [
@@ -256,6 +258,7 @@ def draw_outcomes(summary: DistributionSummary, title: str) -> Figure:
     axes.set_xlim(*span)
     _set_metric_axis(axes.xaxis, summary.objective)
     _set_count_axis(axes.yaxis)
+    axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))
     what = f"{title}: {summary.scored:,} combinations"
     _label(axes, what, x=_words(summary.objective), y="combinations")
     _put_legend(axes)
@@ -390,10 +393,8 @@ def _set_count_axis(axis: Any) -> None:
 
 
 def _set_metric_axis(axis: Any, metric: str) -> None:
-    from matplotlib.ticker import PercentFormatter
-
     if is_percent(metric):
-        axis.set_major_formatter(PercentFormatter(1))
+        axis.set_major_formatter(lambda value, _: f"{100 * value:.6g}%")
 
 
 def _set_log_axis(axes: Any, values: np.ndarray) -> None:
