@@ -32,6 +32,7 @@ from qmac.runs.tasks import Task
 from qmac.runtime.execution import ledger, threads
 from qmac.runtime.monitoring import progress_log
 from qmac.runtime.resources.admission import Headroom, MemoryRefusal, Refusal
+from qmac.runtime.resources.probes import Probe
 from qmac.storage import atomic
 from qmac.strategy.request import check_request
 
@@ -300,6 +301,13 @@ def test_progress_is_that_of_all_symbols(tmp_path):
     assert shares == sorted(shares) and {
         status.name: status.job_done for status in said
     } == pytest.approx({"a": 0.1, "b": 0.4, "c": 1.0})
+
+
+def test_symbols_one_after_the_other_share_readings_of_memory(monkeypatch):
+    reads, read = [], Probe.read
+    monkeypatch.setattr(Probe, "read", lambda probe: reads.append(0) or read(probe))
+    qmac.optimize_many({f"S{number}": BARS for number in range(8)}, SMALL, threads=1)
+    assert len(reads) < 16  # of five for each symbol where none is shared
 
 
 def test_averages_of_the_user_are_resumed(tmp_path, slowly):

@@ -475,7 +475,8 @@ class _TaskRunner:
     def _sweep(self, task: Task) -> Result:
         """Sweep one series; while other programs hold the memory for it, wait."""
         size = self.job.request.grid.size
-        patience = Patience(task.name, size, self.governor, self.progress, is_beside=self.is_beside)
+        is_one_of_many = len(self.job.tasks) > 1
+        patience = Patience(task.name, size, self.governor, self.progress, is_beside=is_one_of_many)
         if self.is_beside:
             return self._try_sweep(task, patience)
         return patience.insist(lambda: self._try_sweep(task, patience))
