@@ -37,7 +37,7 @@ QUESTIONS = {
     **{metric: {"objective": metric} for metric in MEASURES},
     "lowest": {"objective": "max_drawdown", "maximize": False},
     "opposite": {"rules": qmac.Rules(conflict="opposite", fees=0.002)},
-    "next open": {"rules": qmac.Rules(fill="next_open", start="2025-06-02")},
+    "next open": {"rules": qmac.Rules(fill="next_open", start="2018-06-01")},
     "stops": {"rules": qmac.Rules(**STOPS)},
     "stops, opposite": {
         "objective": "sharpe_ratio",

@@ -13,7 +13,7 @@ import pandas as pd
 from qmac.data import frames
 from qmac.data.arrow_sizes import read_unpacked_size
 from qmac.data.containers import MemoryCheck, PriceFile
-from qmac.data.csv_file import BYTES_PER_ROW, BYTES_PER_TEXT
+from qmac.data.csv_file import BYTES_PER_ROW
 from qmac.data.options import ReadOptions
 from qmac.data.origin import FRAME, Origin
 from qmac.data.table import Table
@@ -22,6 +22,9 @@ from qmac.errors import PricesError
 FACTS = b"qmac"
 """Key of the metadata under which copies of fetched prices say what they are."""
 BATCH_ROWS = 2**16
+BYTES_PER_TEXT_COLUMN = 150
+"""Memory that reading takes for each text, of dates among them: a table of Arrow and one of pandas
+hold it. Measured are 440 to 470 a row in all, see tests/system/test_prices_on_real_limits.py."""
 MOST_TEXT_BYTES = 1024
 """A longer text is neither a date nor a symbol; kept once, it may stand in every row."""
 
@@ -179,7 +182,7 @@ def _check_rows(
         if str(each.type).startswith("run_end_encoded"):
             raise PricesError(f"{path}: {each.name} is of the type {each.type}. Write it as plain.")
     texts = sum(not _is_number(each.type) for each in fields)
-    needed = rows * (BYTES_PER_ROW + texts * BYTES_PER_TEXT)
+    needed = rows * (BYTES_PER_ROW + texts * BYTES_PER_TEXT_COLUMN)
     check_memory(f"{path}: reading {rows:,} rows", max(needed, unpacked))
 
 

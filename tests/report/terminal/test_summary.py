@@ -7,7 +7,7 @@ import pytest
 
 import qmac
 from qmac.report.terminal.console import PlainTextConsole
-from qmac.report.terminal.summary import show_summary
+from qmac.report.terminal.summary import show_cautions, show_summary
 
 GRID = qmac.Grid(windows=range(10, 101, 10))
 
@@ -41,6 +41,14 @@ def test_all_rows_are_those_of_the_table(result):
 
 def test_a_result_without_prices_has_no_doubts(result):
     assert "doubts" not in shown(dataclasses.replace(result, source=None))
+
+
+def test_cautions_are_printed_in_full(result):
+    console = PlainTextConsole(io.StringIO())
+    show_cautions(result, console)
+    text = console.file.getvalue()
+    assert text.startswith("Few trades: The winner made ")
+    assert "With fewer than 30 a few lucky ones make the result." in " ".join(text.split())
 
 
 def test_nothing_is_left(sample):

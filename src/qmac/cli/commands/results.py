@@ -420,8 +420,10 @@ def _print_result(result: Any, view: View, *, as_json: bool, path: Path | None) 
     rows, digest = view.rows or FULL_ROWS, result.digest
     if view.verbose:
         from qmac.report.terminal.result import show_result
+        from qmac.report.terminal.summary import show_cautions
 
         show_result(result, console, rows=rows, rank_by=view.rank_by)
+        show_cautions(result, console)
         if path is not None and len(result.top) > rows:
             command = f"qmac export {shell_quote(path)} --out top.csv"
             _print_plain(f"all {len(result.top):,} rows: {command}")

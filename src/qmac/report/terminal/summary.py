@@ -75,6 +75,20 @@ def show_summary(
     show_warnings(odd, console)  # last, where they are seen
 
 
+def show_cautions(result: Result, console: Console) -> None:
+    """Print each reason to doubt the winner in full.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+    console : rich.console.Console
+        Where they are printed.
+    """
+    for each in () if result.best is None else _find_cautions(result):
+        show_line(printable(f"{each.heading}: {each.text}"), console, "yellow")
+
+
 def _show_head(result: Result, console: Console) -> None:
     """Print prices, settings, costs and speed; names and dates of prices are untrusted text."""
     prices = result.prices
