@@ -9,6 +9,7 @@ from helpers.stopwatch import Stopwatch
 
 from qmac.cli import interrupts
 from qmac.cli.interrupts import Interrupted, Interruption
+from qmac.runtime.monitoring.compiling import compiling
 
 
 @pytest.mark.slow
@@ -86,3 +87,11 @@ def test_nothing_is_printed_without_a_run_directory(ending):
     with pytest.raises(Interrupted):
         interrupts.interrupt()
     assert ending == [] and Interruption.interrupted
+
+
+def test_nothing_is_lost_while_kernels_are_compiled(ending, monkeypatch):
+    monkeypatch.setattr(Interruption, "resume", "qmac resume run")
+    with compiling("sharpe_ratio"), pytest.raises(Interrupted):
+        interrupts.interrupt()
+    (line,) = ending
+    assert "stopping; kernels are being compiled, so nothing is lost." in line

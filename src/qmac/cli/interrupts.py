@@ -16,6 +16,7 @@ from qmac.errors import printable_lines
 EXIT_INTERRUPTED = 130
 EXIT_RESUMABLE = 75
 EXIT_UNSAVED = 74
+NOTHING_LOST = "kernels are being compiled, so nothing is lost"
 RETRY_SECONDS = 0.05
 """Until an interrupt that a compiler's callback swallowed is raised again."""
 
@@ -64,10 +65,15 @@ def interrupt(*_: object) -> None:
         os._exit(EXIT_RESUMABLE)
     Interruption.interrupted = True
     if Interruption.resume:
-        write_line(
-            f"\nqmac: stopping; {Interruption.stopping}. Interrupt again to leave at once.\n"
-        )
+        stopping = NOTHING_LOST if _is_compiling() else Interruption.stopping
+        write_line(f"\nqmac: stopping; {stopping}. Interrupt again to leave at once.\n")
     raise Interrupted
+
+
+def _is_compiling() -> bool:
+    """Return whether kernels are compiled, which comes before a sweep; by what is imported."""
+    module = sys.modules.get("qmac.runtime.monitoring.compiling")
+    return module is not None and bool(module.describe_compiling())
 
 
 def interrupt_again(*_: object) -> None:

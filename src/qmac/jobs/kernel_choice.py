@@ -14,7 +14,7 @@ import numpy as np
 
 from qmac.engine.dataset.period import code_dtype
 from qmac.engine.dataset.series import PreparedSeries
-from qmac.engine.sweep.selftest import find_signature
+from qmac.engine.sweep.selftest import find_signature, is_tested
 from qmac.engine.sweep.spec import LANES, SweepSpec
 from qmac.jobs.compile_beside import compile_beside
 from qmac.kernels.compiler.jit import is_compiled
@@ -84,7 +84,7 @@ def is_ready(spec: SweepSpec) -> bool:
     bool
         Whether it is in memory or on disk.
     """
-    return is_compiled(sweep_cells, find_signature(spec))
+    return is_tested(spec) or is_compiled(sweep_cells, find_signature(spec))
 
 
 def estimate_excess(bars: int, grid: Grid) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.window_maps import Maps, build_maps
 from qmac.errors import InternalError, Stopped
-from qmac.jobs.kernel_choice import choose_kernel
+from qmac.jobs.kernel_choice import choose_kernel, is_ready
 from qmac.jobs.monitor import NullMonitor, SeriesMonitor
 from qmac.jobs.top_rows import replay_top
 from qmac.kernels.sweep.tally import Cells
@@ -30,6 +31,7 @@ from qmac.results.result import Columns, Result
 from qmac.runs.header import Fingerprint, prices_checksum
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.execution.ledger import Ledger
+from qmac.runtime.monitoring.compiling import compiling
 from qmac.runtime.resources.machine import describe_machine
 from qmac.strategy.grid import Grid
 
@@ -174,10 +176,17 @@ def prepare_dataset(
     InternalError
         If the kernels are wrong on this machine.
     """
-    if code_dtype(series.period.close.size) is np.uint16:
-        self_test(spec)  # longer series have kernels of their own
+    if code_dtype(series.period.close.size) is np.uint16:  # longer ones have their own kernels
+        with nullcontext() if is_ready(spec) else compiling(_describe_kernel(spec)):
+            self_test(spec)
     lists = None if recent is None else recent.build(series, executor.map)
     return Dataset.build(series, grid, spec.statistics, executor.map, lists)
+
+
+def _describe_kernel(spec: SweepSpec) -> str:
+    """Return what a kernel is compiled for: the objective, metrics with bounds, and stops."""
+    stops = ["stops"] if spec.rules.has_stops else []
+    return ", ".join(dict.fromkeys([spec.objective.metric, *spec.constraints, *stops]))
 
 
 def sweep_cells(

@@ -8,6 +8,7 @@ from helpers.statuses import FULL, MANY, STATUS
 from rich.console import Console
 
 from qmac.runtime.monitoring import display
+from qmac.runtime.monitoring.compiling import compiling
 from qmac.runtime.monitoring.display import ProgressBar, ProgressLines
 from qmac.runtime.monitoring.status import Status
 
@@ -44,6 +45,24 @@ def test_bar():
         words in stream.getvalue()
         for words in ("100%", "shed  SPY (2/3)  best +25.0%", "2 threads")
     )
+
+
+def test_what_is_compiled_is_said_before_there_is_a_status():
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=120)
+    with ProgressBar("{:+.1%}".format, console) as listener:
+        listener._progress.refresh()
+        assert "preparing" in stream.getvalue()
+        with compiling("sharpe_ratio"):
+            listener._progress.refresh()
+        listener(STATUS)
+    assert "compiling for sharpe_ratio: 0 s of about 10 s, once" in stream.getvalue()
+    lines = io.StringIO()
+    with ProgressLines("{:+.1%}".format, lines), compiling("sharpe_ratio"):
+        pass
+    with compiling("sharpe_ratio"):
+        pass
+    assert lines.getvalue().count("compiling for sharpe_ratio") == 1
 
 
 def test_bar_says_what_there_is_room_for():

@@ -52,6 +52,9 @@ class _Kernels:
     is_general: bool
 
 
+_tested: set[_Kernels] = set()
+
+
 def self_test(spec: SweepSpec) -> str:
     """Sweep a small series with the kernels of a spec and check scores, counts and maps.
 
@@ -73,7 +76,26 @@ def self_test(spec: SweepSpec) -> str:
     InternalError
         If the kernels are wrong on this machine.
     """
-    return _check(_find_kernels(spec))
+    kernels = _find_kernels(spec)
+    digest = _check(kernels)
+    _tested.add(kernels)
+    return digest
+
+
+def is_tested(spec: SweepSpec) -> bool:
+    """Return whether this process has tested the kernels of a spec, and so has them.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        Of a sweep.
+
+    Returns
+    -------
+    bool
+        True after ``self_test``.
+    """
+    return _find_kernels(spec) in _tested
 
 
 def self_test_best(spec: SweepSpec) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, Self, TextIO
 
 from qmac.errors import printable
+from qmac.runtime.monitoring.compiling import describe_compiling, listening
 from qmac.runtime.monitoring.status import Status, shorten, shorten_name
 
 LINE_SECONDS = 2.0
 """Between two lines."""
+PREPARING = "preparing"
 LEAST_BAR = 18
 """Columns of a terminal for the bar and the share; the rest is for figures, as far as they fit."""
 
@@ -31,12 +34,17 @@ class ProgressLines:
         self._shown = shown
         self._stream = stream or sys.stderr
         self._next = time.monotonic() + LINE_SECONDS
+        self._listening = ExitStack()
 
     def __enter__(self) -> Self:
+        self._listening.enter_context(listening(self._print))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        return None
+        self._listening.close()
+
+    def _print(self, text: str) -> None:
+        print(printable(text), file=self._stream, flush=True)
 
     def __call__(self, status: Status) -> None:
         """Print a line, if it is due."""
@@ -46,7 +54,7 @@ class ProgressLines:
         self._next = now + LINE_SECONDS
         words = [f"{status.share:6.1%}", _describe_place(status)]
         words += [*_describe_best(status, self._shown), status.text]
-        print(printable("  ".join(words)), file=self._stream, flush=True)
+        self._print("  ".join(words))
 
 
 def _describe_best(status: Status, shown: Callable[[float], str]) -> list[str]:
@@ -60,6 +68,21 @@ def _describe_place(status: Status) -> str:
         return f"{status.done:,} of {status.size:,}"
     share = status.done / status.size
     return f"{shorten_name(status.name)} ({status.part} of {status.parts}) {share:.0%}"
+
+
+def _build_state_column(console: Any) -> Any:
+    """Return the column of words; before the first status it says what is compiled, and moves."""
+    from rich.progress import TextColumn
+    from rich.text import Text
+
+    class StateColumn(TextColumn):
+        """The words of a task, as long as it has none what is compiled."""
+
+        def render(self, task: Any) -> Text:
+            room = console.width - LEAST_BAR
+            return Text(task.fields["state"] or shorten(describe_compiling() or PREPARING, room))
+
+    return StateColumn("", markup=False)
 
 
 class ProgressBar:
@@ -80,11 +103,11 @@ class ProgressBar:
         self._progress = Progress(
             TextColumn("{task.percentage:>3.0f}%"),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[state]}", markup=False),
+            _build_state_column(console),
             console=console,
             transient=True,
         )
-        self._task = self._progress.add_task("sweep", total=1.0, state="preparing")
+        self._task = self._progress.add_task("sweep", total=1.0, state="")
 
     def __enter__(self) -> Self:
         self._progress.start()
