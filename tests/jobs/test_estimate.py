@@ -138,7 +138,7 @@ def test_a_wide_grid_is_measured_by_a_part_of_it(monkeypatch):
     estimated = estimate(wide, Limits(), 2)
     assert estimated.is_scaled and max(built) < 60_000
     assert estimated.memory > 2 * 144 * 3999**2
-    assert estimated.seconds > 3600
+    assert estimated.seconds > estimated.combinations / 1e11  # 2e10 a second were measured
 
 
 def test_a_wide_grid_that_does_not_fit_is_refused_with_the_figure():
