@@ -321,8 +321,9 @@ def admitted(
     loading = loading_bytes()
 
     def check_before_compiling() -> None:
-        with foreseeing(lambda: COMPILING_BYTES + series_bytes(series, grid, spec)):
-            check(COMPILING_BYTES)
+        # without what comes later: to estimate it needs the very kernel that is not compiled yet,
+        # and a thread that holds its lock waited for itself
+        check(COMPILING_BYTES)
 
     with before_compiling(check_before_compiling):
         rows = finishing_bytes(len(series.prices), len(grid.windows), spec.top)
