@@ -9,9 +9,10 @@ from pathlib import Path
 
 from helpers.windows import INSTEAD, UNIX_MODULES
 
+import qmac
 from qmac.data.sample import sample_prices
 
-SOURCE = Path(__file__).parents[2] / "src" / "qmac"
+SOURCE = Path(qmac.__file__).parent
 GRID = ("--windows", "10:100:10")
 COMMANDS = """
 import json, sys
