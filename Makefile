@@ -53,7 +53,7 @@ truth: $(VENV)/qmac
 
 $(VENV)/qmac: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[report]"
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
 	touch $@
 
 $(VENV)/test: $(VENV)/qmac

@@ -102,7 +102,8 @@ def main() -> None:
     head = (
         "# Benchmarks\n\n"
         f"Written by `make {'bench-full' if full else 'bench'}`, not by hand. "
-        f"{'; '.join(f'{name} {value}' for name, value in facts.items())}.\n\n"
+        f"All figures were measured with qmac {facts['qmac']}: another version may be faster or "
+        f"slower. {'; '.join(f'{name} {value}' for name, value in facts.items())}.\n\n"
         "Medians, with the smallest and the largest in brackets; contenders take turns. "
         "The machine is shared and noisy: figures of "
         "one command differ by 15 % within an hour. What they mean is in "

@@ -9,7 +9,7 @@ Nothing is uploaded. Steps, each of which ends the script where it fails:
 3. ``twine check --strict`` reads the metadata and renders the README.
 4. The wheel holds every file of ``src/qmac`` and nothing else; neither package holds tests or a
    path of this machine.
-5. The wheel alone is installed into an empty virtual environment, and sweeps a grid.
+5. The wheel alone is installed into an empty virtual environment, sweeps, and writes the report.
 6. Tests run from a copy of the repository without ``src``, so that only the wheel can be imported.
 """
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "qmac"
 NEEDED = ("qmac/py.typed", "qmac/data/sp500.csv", "/assets/")
 """Parts of file names without which the package is of no use: prices, and the report's assets."""
-METADATA = ("License-Expression: MIT", "Requires-Python: >=3.11", "Provides-Extra: report")
+METADATA = ("License-Expression: MIT", "Requires-Python: >=3.11", "Requires-Dist: plotly>=6")
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "vectorbt")
 COPIED = (".ci", ".github", "benchmarks", "deploy", "docs", "scripts", "tests")
 """Directories that tests read. Without ``src``, no import can come from the tree."""
@@ -146,8 +146,10 @@ def check_installed(wheel: Path, folder: Path, options: argparse.Namespace) -> N
     run("-m", "venv", str(folder / "venv"))
     run(*install, str(wheel), python=python, cwd=folder, env=environment)
     run("-c", SWEEP, python=python, cwd=folder, env=environment)
-    run("-m", "qmac", "--version", python=python, cwd=folder, env=environment)
-    run(*install, f"{wheel}[report,xlsx]", *TEST_TOOLS, python=python, cwd=folder, env=environment)
+    for command in ("--version", "optimize --sample --windows 10:60:10 --out run", "report run"):
+        run("-m", "qmac", *command.split(), python=python, cwd=folder, env=environment)
+    needed = (f"{wheel}[explore,png,xlsx]", *TEST_TOOLS)
+    run(*install, *needed, python=python, cwd=folder, env=environment)
     copy = copy_repository(folder / "repository")
     parallel = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
     tests = ("-m", "pytest", "-q", "-m", options.select, *parallel, *options.tests)

@@ -220,7 +220,7 @@ class Results(Mapping[str, Result]):
         ResultError
             If there is no result, or the file cannot be written.
         OptionError
-            If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+            If Plotly and Jinja are not installed.
         """
         each = check_flag("each", each)
         written: Path = _views.draw(

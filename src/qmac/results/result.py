@@ -444,7 +444,7 @@ class Result:
         ResultError
             If the prices are missing or others, or the file cannot be written.
         OptionError
-            If Plotly and Jinja are not installed (``pip install "qmac[report]"``), or ``luck``,
+            If Plotly and Jinja are not installed, or ``luck``,
             ``tries`` or ``forward`` is about another result.
         """
         shown = self if prices is None else self.with_prices(prices)

@@ -61,7 +61,7 @@ class Backtest:
         Raises
         ------
         OptionError
-            If Plotly is not installed (``pip install "qmac[report]"``).
+            If Plotly is not installed.
         """
         return _views.draw("backtest figure", self)
 

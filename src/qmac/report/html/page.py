@@ -271,9 +271,7 @@ def _build_environment() -> Environment:
         from jinja2 import Environment, PackageLoader
         from markupsafe import Markup
     except ImportError:
-        raise OptionError(
-            'pages need Jinja, which is not installed: pip install "qmac[report]"'
-        ) from None
+        raise OptionError("pages need Jinja, which is not installed: pip install jinja2") from None
     environment = Environment(
         loader=PackageLoader("qmac.report.html", ASSETS),
         autoescape=True,

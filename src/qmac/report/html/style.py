@@ -44,7 +44,7 @@ def graph_objects() -> Any:
         import plotly.graph_objects as go
     except ImportError:
         raise OptionError(
-            'figures need Plotly, which is not installed: pip install "qmac[report]"'
+            "figures need Plotly, which is not installed: pip install plotly"
         ) from None
     return go
 

@@ -202,7 +202,7 @@ class Forward(StoredAnswer):
         Raises
         ------
         OptionError
-            If Plotly is not installed (``pip install "qmac[report]"``).
+            If Plotly is not installed.
         """
         return _views.draw("forward figure", self)
 
@@ -224,7 +224,7 @@ class Forward(StoredAnswer):
         WriteError
             If the file cannot be written.
         OptionError
-            If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+            If Plotly and Jinja are not installed.
         """
         written: Path = _views.draw("forward report", self, check_path("path", path))
         return written

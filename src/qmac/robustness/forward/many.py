@@ -127,7 +127,7 @@ class Forwards(SymbolAnswers[Forward]):
         WriteError
             If the file cannot be written.
         OptionError
-            If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+            If Plotly and Jinja are not installed.
         """
         written: Path = _views.draw("forwards report", self, check_path("path", path), each=each)
         return written

@@ -258,7 +258,7 @@ class Luck(StoredAnswer):
         Raises
         ------
         OptionError
-            If Plotly is not installed (``pip install "qmac[report]"``).
+            If Plotly is not installed.
         """
         return _views.draw("luck figure", self)
 
