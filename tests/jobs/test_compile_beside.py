@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from dataclasses import replace
 
 import pytest
 from helpers.sweeps import custom_spec, prepared
@@ -53,6 +54,35 @@ def test_a_kernel_is_compiled_once(spec, started):
     assert not compile_beside.compile_beside(spec)
     (process,) = started
     assert pickle.loads(process.received.getvalue()) == find_signature(spec)
+
+
+def test_what_is_compiled_beside_is_said_while_its_process_runs(spec, started, monkeypatch):
+    assert compile_beside.find_beside() is None
+    compile_beside.compile_beside(spec)
+    words, seconds = compile_beside.find_beside()
+    assert words == spec.objective.metric and 0 <= seconds < 60
+    monkeypatch.setattr(Process, "poll", lambda _: 0)
+    assert compile_beside.find_beside() is None
+
+
+def test_a_kernel_is_waited_for_as_long_as_a_process_compiles_it(spec, started, monkeypatch):
+    monkeypatch.setattr(compile_beside, "LOOK_SECONDS", 0)
+    looks = iter([False, False, True])
+    checks = []
+    wait = compile_beside.wait_for_kernel
+    assert wait(spec, lambda _: next(looks), lambda: checks.append(1))
+    assert len(started) == 1 and len(checks) == 2
+    with pytest.raises(ZeroDivisionError):
+        wait(spec, lambda _: False, lambda: 1 / 0)
+    monkeypatch.setattr(Process, "poll", lambda _: 1)  # it has ended without a kernel
+    assert not wait(spec, lambda _: False, lambda: None)
+
+
+def test_a_kernel_is_described_by_what_it_computes(spec):
+    describe = compile_beside.describe_kernel
+    rules = replace(spec.rules, stop_loss=0.1)
+    assert describe(replace(spec, rules=rules)) == f"{spec.objective.metric}, stops"
+    assert describe(replace(spec, is_general=True)) == "every objective"
 
 
 def test_nothing_is_started_where_it_is_off_or_lost(spec, started, monkeypatch):

@@ -12,6 +12,8 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -19,13 +21,18 @@ from qmac.engine.sweep.selftest import find_signature
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.kernels.compiler import jit
 from qmac.kernels.sweep.sweep import sweep_cells
+from qmac.runtime.monitoring.compiling import Compiling
 
 SWITCH = "QMAC_COMPILE_BESIDE"
 """Variable of the environment; 0 switches it off."""
 LOWEST_PRIORITY = 19
 PROGRAM = "from qmac.jobs.compile_beside import main; main()"
+LOOK_SECONDS = 0.02
+"""Between two looks at a process that is waited for."""
 _started: set[Any] = set()
 _processes: list[subprocess.Popen[bytes]] = []
+_begun: tuple[str, float] = "", 0.0
+"""What the last process compiles for, and when it began."""
 _lock = threading.Lock()
 
 
@@ -42,14 +49,15 @@ def compile_beside(spec: SweepSpec) -> bool:
     bool
         Whether a process was started.
     """
+    global _begun  # noqa: PLW0603 - of this process, as what it started is
     signature = find_signature(spec)
     if os.environ.get(SWITCH) == "0" or not jit.is_shared():
         return False
     with _lock:
-        _processes[:] = [process for process in _processes if process.poll() is None]
-        if _processes or signature in _started:  # one at a time
+        if _is_running() or signature in _started:  # one at a time
             return False
         _started.add(signature)
+        _begun = describe_kernel(spec), time.monotonic()
         with suppress(OSError):
             process = subprocess.Popen(  # noqa: S603 (this very interpreter)
                 [sys.executable, "-P", "-c", PROGRAM],
@@ -64,6 +72,74 @@ def compile_beside(spec: SweepSpec) -> bool:
                 pickle.dump(signature, pipe)
             return True
     return False
+
+
+def _is_running() -> bool:
+    """Return whether a process compiles; those that have ended are forgotten."""
+    _processes[:] = [process for process in _processes if process.poll() is None]
+    return bool(_processes)
+
+
+def find_beside() -> Compiling | None:
+    """Return what a process beside this one compiles now.
+
+    Returns
+    -------
+    Compiling or None
+        None where there is none.
+    """
+    with _lock:
+        if not _is_running():
+            return None
+        words, began = _begun
+        return Compiling(words, time.monotonic() - began)
+
+
+def wait_for_kernel(
+    spec: SweepSpec, is_ready: Callable[[SweepSpec], bool], check: Callable[[], None]
+) -> bool:
+    """Wait until a process beside this one has compiled the kernel of a spec.
+
+    Whoever waits can be called away at any moment, which no compiler allows.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        Of a sweep of a series of 16-bit codes.
+    is_ready : callable
+        Whether the kernel of a spec is there.
+    check : callable
+        Called while it waits; raises where there is nothing to wait for any more.
+
+    Returns
+    -------
+    bool
+        Whether it is there; False where no process can compile it.
+    """
+    while not is_ready(spec):
+        if not compile_beside(spec) and find_beside() is None:
+            return is_ready(spec)
+        check()
+        time.sleep(LOOK_SECONDS)
+    return True
+
+
+def describe_kernel(spec: SweepSpec) -> str:
+    """Return what a kernel is compiled for: the objective, metrics with bounds, and stops.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        Of a sweep.
+
+    Returns
+    -------
+    str
+        Such as ``"sharpe_ratio, win_rate, stops"``.
+    """
+    what = ["every objective"] if spec.is_general else [spec.objective.metric, *spec.constraints]
+    stops = ["stops"] if spec.rules.has_stops else []
+    return ", ".join(dict.fromkeys([*what, *stops]))
 
 
 def main() -> None:

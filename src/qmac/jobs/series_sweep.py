@@ -23,6 +23,7 @@ from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.window_maps import Maps, build_maps
 from qmac.errors import InternalError, Stopped
+from qmac.jobs.compile_beside import describe_kernel
 from qmac.jobs.kernel_choice import choose_kernel, is_ready
 from qmac.jobs.monitor import NullMonitor, SeriesMonitor
 from qmac.jobs.top_rows import replay_top
@@ -177,16 +178,26 @@ def prepare_dataset(
         If the kernels are wrong on this machine.
     """
     if code_dtype(series.period.close.size) is np.uint16:  # longer ones have their own kernels
-        with nullcontext() if is_ready(spec) else compiling(_describe_kernel(spec)):
-            self_test(spec)
+        check_kernel(spec)
     lists = None if recent is None else recent.build(series, executor.map)
     return Dataset.build(series, grid, spec.statistics, executor.map, lists)
 
 
-def _describe_kernel(spec: SweepSpec) -> str:
-    """Return what a kernel is compiled for: the objective, metrics with bounds, and stops."""
-    stops = ["stops"] if spec.rules.has_stops else []
-    return ", ".join(dict.fromkeys([spec.objective.metric, *spec.constraints, *stops]))
+def check_kernel(spec: SweepSpec) -> None:
+    """Load or compile the kernel of a spec for series of 16-bit codes, and test it.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        Of a sweep.
+
+    Raises
+    ------
+    InternalError
+        If it is wrong on this machine.
+    """
+    with nullcontext() if is_ready(spec) else compiling(describe_kernel(spec)):
+        self_test(spec)
 
 
 def sweep_cells(

@@ -9,12 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 USUAL_SECONDS = 10.0
 """CPU time of one kernel on an AMD EPYC of 2 to 3 GHz; 6 to 12 were measured."""
 _listeners: list[Callable[[str], None]] = []
 _now: dict[str, float] = {}
 """When each began."""
+
+
+class Compiling(NamedTuple):
+    """Something that is compiled."""
+
+    words: str
+    """What for."""
+    seconds: float
+    """How long it has been."""
 
 
 @contextmanager
@@ -80,7 +90,21 @@ def describe_compiling() -> str:
     >>> describe_compiling()
     ''
     """
+    now = find_compiling()
+    if now is None:
+        return ""
+    words, seconds = now
+    return f"compiling for {words}: {seconds:.0f} s of about {USUAL_SECONDS:.0f} s, once"
+
+
+def find_compiling() -> Compiling | None:
+    """Return what this process compiles now, or waits for.
+
+    Returns
+    -------
+    Compiling or None
+        None where nothing is compiled.
+    """
     for words, began in tuple(_now.items()):
-        seconds = time.monotonic() - began
-        return f"compiling for {words}: {seconds:.0f} s of about {USUAL_SECONDS:.0f} s, once"
-    return ""
+        return Compiling(words, time.monotonic() - began)
+    return None
