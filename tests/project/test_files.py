@@ -33,7 +33,7 @@ ALLOWED = {
     "cli/commands/combinations.py": ("is_file", "whether a word is a file of prices or a window"),
     "cli/commands/results.py": ("stat", "the size of the page that was written"),
     "cli/exits.py": ("os.open", "the null device, in place of a closed pipe"),
-    "cli/options.py": ("exists is_dir", "a directory that the user names"),
+    "cli/options/arguments.py": ("exists is_dir", "a directory that the user names"),
     "jobs/prices.py": ("exists", "a file that the user names"),
     "cli/streams.py": ("open", "the null device, in place of a closed stream"),
     "data/arrow_file.py": ("pd.read_parquet", "content of such a file"),

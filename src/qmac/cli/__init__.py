@@ -6,7 +6,7 @@
     app         the list of commands
     commands/   runs (optimize, estimate, resume, watch, runs), combinations (backtest, evaluate),
                 results (show, export), checks (verify, doctor), report, prices, fetch
-    options     options that several commands take; those of Rules and Limits are derived
+    options/    options that several commands take, each declared once, in groups
     streams     standard output and standard error
     exits       exit codes, and the line on standard error that goes with each
     interrupts  Ctrl-C, SIGTERM and a closed terminal

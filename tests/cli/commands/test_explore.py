@@ -15,7 +15,8 @@ from helpers.terminal import inside
 
 import qmac
 from qmac.cli.commands import explore
-from qmac.cli.options import READING, JobOptions
+from qmac.cli.options.job import JobOptions
+from qmac.cli.options.tables import READING
 from qmac.explorer import server
 from qmac.explorer.explorer import Explorer
 from qmac.runtime.resources.limits import Limits

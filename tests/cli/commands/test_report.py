@@ -10,7 +10,7 @@ from helpers.terminal import qmac as command
 
 import qmac
 from qmac.cli.commands.report import report
-from qmac.cli.options import check_rank
+from qmac.cli.options.job import check_rank
 from qmac.errors import OptionError, ResultError
 from qmac.storage.directories import safe_name
 

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from qmac.cli import exits, streams
-from qmac.cli.options import AsJson, Directory, OneSymbol
+from qmac.cli.options.arguments import Directory
+from qmac.cli.options.tables import AsJson, OneSymbol
 from qmac.errors import ResultError
 
 BAR_BYTES, CELL_BYTES = 380, 270

@@ -12,15 +12,9 @@ import typer
 import qmac
 from qmac.cli import streams
 from qmac.cli.commands.prices import describe, print_head
-from qmac.cli.options import (
-    AsJson,
-    Reading,
-    Sample,
-    check_prices_source,
-    read_prices,
-    takes_reading,
-    takes_rules,
-)
+from qmac.cli.options.job import takes_rules
+from qmac.cli.options.reading import Reading, check_prices_source, read_prices, takes_reading
+from qmac.cli.options.tables import AsJson, Sample
 from qmac.errors import OptionError
 
 WINDOWS_EACH = 4

@@ -12,7 +12,9 @@ import typer
 
 from qmac.cli import streams
 from qmac.cli.interrupts import Interrupted, Interruption
-from qmac.cli.options import JOB, JobOptions, find_explicit
+from qmac.cli.options.job import JobOptions
+from qmac.cli.options.tables import JOB
+from qmac.cli.options.typed import find_explicit
 from qmac.errors import (
     InputError,
     OptionError,

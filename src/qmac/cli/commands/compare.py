@@ -8,7 +8,8 @@ import typer
 
 import qmac
 from qmac.cli import streams
-from qmac.cli.options import AsJson, Directory, OneSymbol
+from qmac.cli.options.arguments import Directory
+from qmac.cli.options.tables import AsJson, OneSymbol
 from qmac.errors import OptionError
 
 

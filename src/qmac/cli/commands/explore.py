@@ -20,15 +20,9 @@ from qmac.cli.commands.common import (
     select_symbol,
 )
 from qmac.cli.commands.prices import print_head
-from qmac.cli.options import (
-    READING,
-    AsJson,
-    JobOptions,
-    OneSymbol,
-    takes_file,
-    takes_fold_options,
-    takes_limits,
-)
+from qmac.cli.options.job import JobOptions, takes_fold_options, takes_limits
+from qmac.cli.options.job_file import takes_file
+from qmac.cli.options.tables import READING, AsJson, OneSymbol
 from qmac.errors import OptionError
 
 LOOPBACK = "127.0.0.1"

@@ -9,7 +9,7 @@ import typer
 
 from qmac.cli import exits, streams
 from qmac.cli.interrupts import Interruption
-from qmac.cli.options import AsJson
+from qmac.cli.options.tables import AsJson
 from qmac.errors import shell_quote
 
 

@@ -27,93 +27,23 @@ from qmac.cli.commands.common import (
 )
 from qmac.cli.commands.prices import print_head
 from qmac.cli.interrupts import Interruption
-from qmac.cli.options import (
-    READING,
-    AsJson,
-    CommandOption,
-    JobOptions,
-    OneSymbol,
-    repeat_words,
-    takes,
-    takes_executor,
-    takes_file,
-    takes_job_options,
-    takes_limits,
-)
+from qmac.cli.options.declaration import takes
+from qmac.cli.options.job import JobOptions, takes_executor, takes_job_options, takes_limits
+from qmac.cli.options.job_file import takes_file
+from qmac.cli.options.tables import MARKETS, READING, AsJson, OneSymbol
+from qmac.cli.options.typed import repeat_words
 from qmac.errors import (
     OptionError,
     WriteError,
 )
 
 NEVER = "never"
-PANEL = "Random markets"
-LUCK = {
-    "resamples": CommandOption(
-        Annotated[
-            int | None,
-            typer.Option(
-                help="Random markets of each null, at most.",
-                show_default="199, or 25 with --tries",
-                rich_help_panel=PANEL,
-            ),
-        ],
-    ),
-    "nulls": CommandOption(
-        Annotated[
-            str,
-            typer.Option(
-                help="How they are drawn: moves in random order (shuffle), or in random direction "
-                "(mirror). The larger p counts.",
-                rich_help_panel=PANEL,
-            ),
-        ],
-        "shuffle,mirror",
-    ),
-    "stop_after": CommandOption(
-        Annotated[
-            str,
-            typer.Option(
-                help="Markets at least as good after which no more of a null are swept, or never.",
-                metavar="COUNT|never",
-                rich_help_panel=PANEL,
-            ),
-        ],
-        "20",
-    ),
-    "seed": CommandOption(
-        Annotated[int, typer.Option(help="Of the random numbers.", rich_help_panel=PANEL)], 1
-    ),
-    "tried": CommandOption(
-        Annotated[
-            int,
-            typer.Option(
-                help="Searches of which this is the best: other grids, objectives, rules, "
-                "symbols. p is multiplied by it.",
-                rich_help_panel=PANEL,
-            ),
-        ],
-        1,
-    ),
-    "tries": CommandOption(
-        Annotated[
-            bool,
-            typer.Option(
-                "--tries",
-                help="Count how many independent tries the grid is worth instead, on random "
-                "markets without drift: small print of a report.",
-                rich_help_panel=PANEL,
-            ),
-        ],
-        False,
-    ),
-}
-"""How random markets are drawn and counted."""
 OF_P = ("nulls", "stop_after", "tried")
 """Options that do not go with ``tries``."""
 
 
 class LuckOptions(NamedTuple):
-    """The options of ``LUCK``, checked."""
+    """The options of ``MARKETS``, checked."""
 
     plan: Any
     """The ``Plan``."""
@@ -131,7 +61,7 @@ class LuckOptions(NamedTuple):
 def _build_luck_options(*, tries: bool, **values: Any) -> LuckOptions:
     words = ["--tries"] if tries else []
     for name, value in values.items():
-        if value != LUCK[name].default:
+        if value != MARKETS[name].default:
             if tries and name in OF_P:
                 raise OptionError(
                     f"{_name_flag(name)} is about p, and --tries counts tries in its place. Leave "
@@ -203,7 +133,7 @@ class _Work(NamedTuple):
 @takes_executor
 @takes_limits
 @takes_job_options
-@takes("luck_options", _build_luck_options, LUCK)
+@takes("luck_options", _build_luck_options, MARKETS)
 def luck(  # noqa: PLR0913, one parameter for each option
     *,
     context: typer.Context,

@@ -9,14 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from qmac.cli import exits, streams
-from qmac.cli.options import (
-    AsJson,
-    Reading,
-    Sample,
-    check_prices_source,
-    find_symbols,
-    takes_reading,
-)
+from qmac.cli.options.reading import Reading, check_prices_source, find_symbols, takes_reading
+from qmac.cli.options.tables import AsJson, Sample
 from qmac.runtime.resources.limits import Limits
 
 

@@ -13,7 +13,8 @@ import typer
 from qmac._checks import check_path
 from qmac.cli import streams
 from qmac.cli.commands.results import print_page
-from qmac.cli.options import Directory, Reading, read_prices, takes_reading
+from qmac.cli.options.arguments import Directory
+from qmac.cli.options.reading import Reading, read_prices, takes_reading
 from qmac.errors import OptionError, shell_quote
 
 PAGE = "report.html"

@@ -10,17 +10,9 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from qmac.cli import exits, streams
-from qmac.cli.options import (
-    AllRows,
-    AsJson,
-    Directory,
-    DirectoryOrAnswer,
-    OneSymbol,
-    RankBy,
-    Rows,
-    Verbose,
-    check_rank,
-)
+from qmac.cli.options.arguments import Directory, DirectoryOrAnswer
+from qmac.cli.options.job import check_rank
+from qmac.cli.options.tables import AllRows, AsJson, OneSymbol, RankBy, Rows, Verbose
 from qmac.errors import OptionError, ResultError, printable, shell_quote
 
 SLOW_SHEET_ROWS = 50_000

@@ -24,23 +24,11 @@ from qmac.cli.commands.results import (
     print_results,
 )
 from qmac.cli.interrupts import Interruption
-from qmac.cli.options import (
-    EXECUTOR,
-    JOB,
-    LIMITS,
-    AllRows,
-    AsJson,
-    Directory,
-    RankBy,
-    Rows,
-    Verbose,
-    check_rank,
-    repeat_words,
-    takes_executor,
-    takes_file,
-    takes_job,
-    takes_limits,
-)
+from qmac.cli.options.arguments import Directory
+from qmac.cli.options.job import check_rank, takes_executor, takes_job, takes_limits
+from qmac.cli.options.job_file import takes_file
+from qmac.cli.options.tables import EXECUTOR, JOB, LIMITS, AllRows, AsJson, RankBy, Rows, Verbose
+from qmac.cli.options.typed import repeat_words
 from qmac.errors import OptionError, shell_quote
 
 PrometheusFile = Annotated[

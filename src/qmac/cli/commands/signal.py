@@ -13,18 +13,10 @@ import qmac
 from qmac.cli import exits, streams
 from qmac.cli.commands.combinations import WINDOWS_EACH, parse_windows
 from qmac.cli.commands.prices import describe, print_head
-from qmac.cli.options import (
-    RULES,
-    AsJson,
-    OneSymbol,
-    Reading,
-    Sample,
-    find_explicit,
-    find_symbols,
-    say_warnings,
-    takes_reading,
-    takes_rules,
-)
+from qmac.cli.options.job import takes_rules
+from qmac.cli.options.reading import Reading, find_symbols, say_warnings, takes_reading
+from qmac.cli.options.tables import RULES, AsJson, OneSymbol, Sample
+from qmac.cli.options.typed import find_explicit
 from qmac.errors import OptionError, PricesError, QmacError, suggestion
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.files import is_directory, list_names, look_up, resolve_typed

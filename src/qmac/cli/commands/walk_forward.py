@@ -25,70 +25,11 @@ from qmac.cli.commands.common import (
 )
 from qmac.cli.commands.prices import print_head
 from qmac.cli.interrupts import Interruption
-from qmac.cli.options import (
-    AsJson,
-    CommandOption,
-    JobOptions,
-    OneSymbol,
-    takes,
-    takes_executor,
-    takes_file,
-    takes_fold_options,
-    takes_limits,
-)
+from qmac.cli.options.declaration import takes
+from qmac.cli.options.job import JobOptions, takes_executor, takes_fold_options, takes_limits
+from qmac.cli.options.job_file import takes_file
+from qmac.cli.options.tables import FOLDS, AsJson, OneSymbol
 from qmac.errors import OptionError, shell_quote
-
-PANEL = "Folds"
-FOLDS = {
-    "train": CommandOption(
-        Annotated[
-            str | None,
-            typer.Option(
-                help="Bars on which the best is chosen, 1000, or a length such as 4y, 6mo, 8w.",
-                metavar="LENGTH",
-                rich_help_panel=PANEL,
-            ),
-        ]
-    ),
-    "test": CommandOption(
-        Annotated[
-            str | None,
-            typer.Option(
-                help="Bars after it on which it is judged; each test begins where the one before "
-                "ends.",
-                metavar="LENGTH",
-                rich_help_panel=PANEL,
-            ),
-        ]
-    ),
-    "holdout": CommandOption(
-        Annotated[
-            str | None,
-            typer.Option(
-                help="In place of both, one test at the end: its share of the bars, 0.3, or its "
-                "first date.",
-                metavar="SHARE|DATE",
-                rich_help_panel=PANEL,
-            ),
-        ]
-    ),
-    "anchored": CommandOption(
-        Annotated[
-            bool,
-            typer.Option(
-                "--anchored",
-                help="Let every train begin with the first bar.",
-                rich_help_panel=PANEL,
-            ),
-        ],
-        False,
-    ),
-    "gap": CommandOption(
-        Annotated[int, typer.Option(help="Bars between train and test.", rich_help_panel=PANEL)],
-        0,
-    ),
-}
-"""How bars are divided into folds."""
 
 
 class FoldOptions(NamedTuple):

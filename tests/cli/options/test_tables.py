@@ -1,0 +1,48 @@
+"""The tables of options, which shells complete."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from qmac.cli.options.tables import WINDOW_ROLES
+from qmac.strategy.grid import ROLES
+
+COMPLETION_VARIABLES = {  # how each shell's script asks for what may follow
+    "bash": lambda words: {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))},
+    "zsh": lambda words: {"_TYPER_COMPLETE_ARGS": words},
+    "fish": lambda words: {
+        "_TYPER_COMPLETE_ARGS": words,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", COMPLETION_VARIABLES)
+def test_completion(shell):
+    def completed(words):
+        asked = {"_QMAC_COMPLETE": f"complete_{shell}", **COMPLETION_VARIABLES[shell](words)}
+        code = "import sys; sys.argv = ['qmac']\nfrom qmac.cli.app import app\napp()"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **asked},
+        )
+        return re.findall(
+            r'^"?([\w-]+)', done.stdout.removeprefix("_arguments '*: :(("), re.MULTILINE
+        )
+
+    assert completed("qmac e") == ["explore", "evaluate", "export", "estimate"]
+    assert completed("qmac optimize --objective sor") == ["sortino_ratio"]
+    assert "--where" in completed("qmac optimize --w")
+    assert completed("qmac optimize sp") == (
+        ["_files"] if shell == "zsh" else []
+    )  # left to the shell: files
+
+
+def test_the_roles_are_those_of_the_grid():
+    assert WINDOW_ROLES == ROLES
