@@ -33,6 +33,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 
 class QmacError(Exception):
@@ -99,7 +100,15 @@ class WriteError(ResultError):
 
 
 class Stopped(QmacError):
-    """A run that a limit ended early. One with a directory can be resumed."""
+    """A run that a limit ended early. One with a directory can be resumed.
+
+    Attributes
+    ----------
+    results : Results or None
+        Of the symbols that were done before; None where there is one question, such as of luck.
+    """
+
+    results: Any = None
 
 
 class UnsavedError(Stopped, WriteError):

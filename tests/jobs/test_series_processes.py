@@ -1,5 +1,6 @@
 """Series on processes: results, errors and directories are those of threads, whatever happens."""
 
+import errno
 import os
 import pickle
 import signal
@@ -222,6 +223,15 @@ def test_processes_that_do_not_start_are_said_to(here, digests, monkeypatch):
     monkeypatch.setattr(ProcessesHere, "alive", 0)
     monkeypatch.setattr(ProcessesHere, "close", lambda _: False)
     with pytest.warns(UserWarning, match="processes could not be started"):
+        assert digests_in(optimize()) == digests
+
+
+def test_without_open_files_for_processes_threads_sweep(digests, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(series_processes, "Processes", refused)
+    with pytest.warns(UserWarning, match=r"threads sweep all series \(Too many open files\)"):
         assert digests_in(optimize()) == digests
 
 

@@ -232,6 +232,17 @@ def test_a_limit_stops_all_and_each_goes_on_where_it_was(tmp_path, slowly, diges
     assert all(first[name] > 0 for name in under_way)
 
 
+def test_results_that_were_done_come_with_the_stop(monkeypatch, slowly, digests):
+    limit(monkeypatch, lambda: bool(ended))
+    ended, end = [], JobProgress.end
+    monkeypatch.setattr(JobProgress, "end", lambda job, name: (end(job, name), ended.append(name)))
+    with pytest.raises(Stopped) as caught:
+        optimize()
+    done = digests_in(caught.value.results)
+    assert set(ended) <= set(done) < set(digests)
+    assert all(digests[name] == digest for name, digest in done.items())
+
+
 @pytest.mark.parametrize("what", [Halt, KeyboardInterrupt])
 def test_what_breaks_into_the_waiting_thread_leaves_snapshots_of_all(
     tmp_path, slowly, digests, what

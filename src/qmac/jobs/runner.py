@@ -259,7 +259,8 @@ class _TaskRunner:
         sink.admit_disk(governor)
         progress = None
         if listener is not None:
-            progress = JobProgress(listener, sink.count_bars())
+            maximize = job.request.maximize
+            progress = JobProgress(listener, sink.count_bars(), maximize=maximize)
         return cls(job, sink, executor, governor, progress)
 
     def run_all(self) -> Results:
@@ -272,14 +273,21 @@ class _TaskRunner:
                     self.progress.end(task.name)
         try:
             self._do_all()
+        except Stopped as stop:
+            stop.results = self._collect()
+            raise
         finally:
             self._warn_of_refused()
         self.sink.finish()
+        if self.errors and not self.readers:
+            errors = (self.errors.get(task.name) for task in self.job.tasks)
+            raise self._find_largest_refusal() or next(filter(None, errors))
+        return self._collect()
+
+    def _collect(self) -> Results:
+        """Return the results that are there, in the order of the job."""
         names = [task.name for task in self.job.tasks]
-        errors = {name: self.errors[name] for name in names if name in self.errors}
-        if errors and not self.readers:
-            raise self._find_largest_refusal() or next(iter(errors.values()))
-        reasons = {name: str(error) for name, error in errors.items()}
+        reasons = {name: str(self.errors[name]) for name in names if name in self.errors}
         readers = {name: self.readers[name] for name in names if name in self.readers}
         find = None
         if self.sink.directory is not None:

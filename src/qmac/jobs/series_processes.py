@@ -44,6 +44,7 @@ LEAST_SECONDS = 4.0
 """Twice what processes take to start: a job that takes less on threads ends without them."""
 PROCESS_BYTES = 220 * 2**20
 """A process with its kernels; most is shared with others, but counts in each."""
+NOT_STARTED = "processes could not be started, so threads sweep all series"
 FEW_WINDOWS = 6
 TRIES = 2
 
@@ -142,8 +143,6 @@ class SeriesProcesses:
         self._sink = sink
         self._governor = governor
         self._processes = processes
-        self._rate = 0.0
-        """Combinations a second of the last series that ended."""
 
     def sweep(self, task: Task, listener: Listener, stop: np.ndarray) -> Reader | None:
         """Let a process sweep a series, and store its result.
@@ -171,8 +170,9 @@ class SeriesProcesses:
         """
         if not self._is_suitable(task):
             return None
-        listener(self._build_status(task, 0, math.nan))
-        began, answer = time.perf_counter(), self._compute(task, stop)
+        began = time.perf_counter()
+        listener(self._build_status(task, 0, 0.0, math.nan))
+        answer = self._compute(task, stop)
         if answer is NotImplemented:
             return None
         if answer is None:
@@ -183,8 +183,8 @@ class SeriesProcesses:
         if isinstance(swept, InputError):
             raise swept
         reader = self._store(task, swept.outcome)
-        self._rate = self._job.request.grid.size / max(time.perf_counter() - began, 1e-9)
-        listener(self._build_status(task, self._job.request.grid.size, swept.best))
+        size, seconds = self._job.request.grid.size, time.perf_counter() - began
+        listener(self._build_status(task, size, seconds, swept.best))
         return reader
 
     def _is_suitable(self, task: Task) -> bool:
@@ -222,14 +222,14 @@ class SeriesProcesses:
         source = self._job.build_source(task)
         return functools.partial(_read_result, outcome, source)
 
-    def _build_status(self, task: Task, done: int, best: float) -> Status:
+    def _build_status(self, task: Task, done: int, seconds: float, best: float) -> Status:
         return Status(
             done=done,
             size=self._job.request.grid.size,
-            seconds=0.0,
+            seconds=seconds,
             best=best,
             memory=self._governor.memory_used,
-            rate=self._rate,
+            rate=done / max(seconds, 1e-9),
             name=task.name,
             threads=1,
             limit=self._governor.memory_limit,
@@ -272,12 +272,17 @@ def started(
     if not _fits(work, governor, threads):
         yield None
         return
-    processes = Processes(work, threads)
+    try:
+        processes = Processes(work, threads)
+    except OSError as error:  # too many open files or processes
+        warn(f"{NOT_STARTED} ({error.strerror or error}).", stacklevel=2)
+        yield None
+        return
     try:
         yield SeriesProcesses(job, sink, governor, processes)
     finally:
         if not processes.close():
-            warn("processes could not be started, so threads swept all series.", stacklevel=2)
+            warn(f"{NOT_STARTED}.", stacklevel=2)
 
 
 def _fits(work: ProcessWork, governor: Governor, count: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -57,6 +58,8 @@ class SideBySide:
         """The last ones of the series under way, by name."""
         self._last: deque[Status] = deque()
         """Those of series that have ended, and are to be shown."""
+        self._rate = 0.0
+        """Of the last series that ended: one that begins has none yet."""
         self._stops: list[Stopped] = []
         self._queue = _SeriesQueue(len(tasks), self._end)
 
@@ -101,13 +104,16 @@ class SideBySide:
             return None
         finally:
             if name in self._statuses:
-                self._last.append(self._statuses.pop(name))
+                last = self._statuses.pop(name)
+                self._last.append(last)
+                self._rate = last.rate or self._rate
         self._progress.end(name)
         return 1.0
 
     def _listen(self, status: Status) -> None:
         if status.name not in self._statuses:
             self._progress.restore(status.name, status.share)
+            status = replace(status, rate=status.rate or self._rate)
         self._statuses[status.name] = status
 
     def _monitor(self) -> WorkerDirective:

@@ -1,10 +1,13 @@
 """Processes that do parts: what ends one of them costs its part, and they end with this one."""
 
+import errno
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +87,21 @@ def test_processes_that_cannot_start_are_said_to(monkeypatch):
     processes._process.wait()
     assert compute(processes, b"x") is NotImplemented and processes.alive == 0
     assert not processes.close()
+
+
+def test_what_the_system_refuses_leaves_no_open_file(monkeypatch):
+    def refused():
+        if len(pairs) == 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        pairs.append(create())
+        return pairs[-1]
+
+    create, pairs = socket.socketpair, []
+    monkeypatch.setattr(socket, "socketpair", refused)
+    before = set(Path("/proc/self/fd").iterdir())
+    with pytest.raises(OSError, match="Too many open files"):
+        Processes(Chores(), COUNT)
+    assert len(pairs) == 2 and set(Path("/proc/self/fd").iterdir()) <= before
 
 
 SCRIPT = """

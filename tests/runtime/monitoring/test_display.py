@@ -104,6 +104,19 @@ def test_the_dates_of_a_fold_are_shown_in_80_columns():
     assert text.startswith(f"{name} (7/30)  best +25.0%") and "left" in text
 
 
+def test_of_symbols_side_by_side_is_shown_how_many_are_done_and_the_best_of_all():
+    together = {"part": 8, "parts": 30, "symbols_done": 7, "job_best": 0.5, "job_done": 0.3}
+    stream, status = io.StringIO(), Status(**(STATUS.__dict__ | together))
+    with ProgressBar("{:+.1%}".format, Console(file=stream, width=80)) as listener:
+        listener(status)
+        text = listener._progress.columns[2].render(listener._progress.tasks[0]).plain
+    assert text.startswith("7 of 30 done  best +50.0%") and "left" in text
+    lines = ProgressLines("{:+.1%}".format, stream)
+    lines._next = 0
+    lines(status)
+    assert stream.getvalue().splitlines()[-1].startswith(" 30.0%  7 of 30 done  best +50.0%")
+
+
 def test_why_a_run_pauses_is_shown():
     stream = io.StringIO()
     listener = ProgressLines(str, stream)

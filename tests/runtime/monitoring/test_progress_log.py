@@ -40,6 +40,15 @@ def test_a_log_knows_of_the_job(log, path):
     assert follow(path, never_mind, once=True) == "interrupted at 43.2%"
 
 
+@pytest.mark.parametrize("best", [0.5, math.nan])
+def test_a_log_knows_how_many_symbols_are_done_side_by_side(log, path, best):
+    together, seen = {"symbols_done": 1234, "parts": 2000, "job_best": best}, []
+    log(Status(**(STATUS.__dict__ | MANY | together)))
+    state = follow(path, seen.append, once=True)
+    assert state.startswith("running, 43.2% done, 1,234 of 2,000 done  2 h 0 min left")
+    assert seen[-1].shown_best == (0.5 if best == 0.5 else STATUS.best)
+
+
 def never_mind(status):
     pass
 

@@ -195,3 +195,21 @@ def test_a_name_is_cut_off_before_its_dates():
     minutes = "x" * 30 + " 2024-03-04 09:30:00-05:00 to 2024-03-05 16:00:00-05:00"
     assert shorten_name(minutes) == "x" * 15 + "… 2024-03-04 09:30 to 2024-03-05 16:00"
     assert shorten_name("SPY") == "SPY" and len(shorten_name("y" * 99)) == 16
+
+
+@pytest.mark.parametrize(("maximize", "best"), [(True, 0.5), (False, 0.1)])
+def test_symbols_side_by_side_are_counted_and_their_best_is_that_of_all(maximize, best):
+    statuses = []
+    job = JobProgress(statuses.append, {"A": 1, "B": 1, "C": 2}, maximize=maximize)
+    one, two, three = (
+        replace(STATUS, name=name, best=value)
+        for name, value in {"A": 0.5, "B": math.nan, "C": 0.1}.items()
+    )
+    job.show_together([two])
+    assert math.isnan(statuses[-1].shown_best)
+    job.show_together([one, two, three])
+    job.end("A")
+    job.show_together([two, three])
+    assert [status.place for status in statuses] == ["0 of 3 done", "0 of 3 done", "1 of 3 done"]
+    assert statuses[-1].shown_best == best and math.isnan(statuses[-1].best)
+    assert replace(STATUS, parts=3).place == "SPY (1 of 3) 25%" and STATUS.shown_best == 0.25

@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,11 @@ class Processes:
         What ``PartServer`` takes, with a method ``warm_up`` that loads what parts need.
     count : int
         How many are started; none of them is waited for.
+
+    Raises
+    ------
+    OSError
+        If the system refuses sockets or a process.
     """
 
     def __init__(self, work: Any, count: int) -> None:
@@ -120,14 +125,17 @@ class Processes:
         """Whether a process has become ready."""
         from multiprocessing.connection import Connection
 
-        ours, theirs = zip(*(socket.socketpair() for _ in range(count)), strict=True)
-        self._starting = [_Channel(Connection(each.detach())) for each in ours]
+        self._starting: list[_Channel] = []
         """Channels of processes that are not ready."""
-        try:
-            self._process = _start([each.fileno() for each in theirs])
-        finally:
-            for each in theirs:
-                each.close()
+        with ExitStack() as theirs, ExitStack() as ours:
+            descriptors = []
+            for _ in range(count):
+                end, other_end = socket.socketpair()
+                descriptors.append(theirs.enter_context(other_end).fileno())
+                connection = ours.enter_context(Connection(end.detach()))
+                self._starting.append(_Channel(connection))
+            self._process = _start(descriptors)
+            ours.pop_all()  # they stay open
         self._writer = threading.Thread(target=self._write, args=(work,), daemon=True)
         self._writer.start()
 

@@ -59,15 +59,21 @@ class ProgressLines:
 
 def _describe_best(status: Status, shown: Callable[[float], str]) -> list[str]:
     """Return the best score, if there is a text of it."""
-    best = shown(status.best)
+    best = shown(status.shown_best)
     return [f"best {best}"] if best else []
 
 
 def _describe_place(status: Status) -> str:
     if status.parts == 1:
         return f"{status.done:,} of {status.size:,}"
-    share = status.done / status.size
-    return f"{shorten_name(status.name)} ({status.part} of {status.parts}) {share:.0%}"
+    return status.place
+
+
+def _describe_briefly(status: Status) -> str:
+    """Return where a job of many symbols is; the bar shows the share of all."""
+    if status.symbols_done is not None:
+        return status.place
+    return f"{shorten_name(status.name)} ({status.part}/{status.parts})"
 
 
 def _build_state_column(console: Any) -> Any:
@@ -126,7 +132,7 @@ class ProgressBar:
         """Return what is shown beside the bar; what matters most comes first."""
         words = [*status.alerts]
         if status.parts > 1:
-            words.append(f"{shorten_name(status.name)} ({status.part}/{status.parts})")
+            words.append(_describe_briefly(status))
         return [*words, *_describe_best(status, self._shown), *status.figures]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qmac.errors import printable
-from qmac.runtime.monitoring.status import Listener, Status, shorten_name
+from qmac.runtime.monitoring.status import Listener, Status
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import look_up, open_file
 from qmac.storage.json_text import to_json
@@ -217,11 +217,12 @@ def _read_line(fields: dict[str, Any]) -> LogLine:
     values = {name: fields[name] for name in Status.__dataclass_fields__ if name in fields}
     for name in UNDEFINED_FIELDS:
         values[name] = math.nan if values[name] is None else float(values[name])
+    if values.get("job_best") is not None:
+        values["job_best"] = float(values["job_best"])
     status = Status(**values)
-    share = status.done / status.size
     summary = f"{state}, {status.share:.1%} done"
     if status.parts > 1:
-        summary += f", {shorten_name(status.name)} ({status.part} of {status.parts}) {share:.0%}"
+        summary += f", {status.place}"
     elif status.finishing is not None:
         summary = "all is swept"
     return LogLine(moment, f"{summary}  {status.text}", status, status.share)

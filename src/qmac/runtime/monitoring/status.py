@@ -62,6 +62,10 @@ class Status:
     """Share of all symbols that is done, by their bars; None where there is one symbol."""
     job_left: float | None = None
     """Seconds to go on all of them, at the speed of this process so far."""
+    symbols_done: int | None = None
+    """Symbols that are done, where several are swept side by side; else None."""
+    job_best: float | None = None
+    """The best of all of these, as far as this process has seen."""
 
     @property
     def left(self) -> float:
@@ -72,6 +76,19 @@ class Status:
     def share(self) -> float:
         """Share of the job that is done, of all symbols where there are many."""
         return self.done / self.size if self.job_done is None else self.job_done
+
+    @property
+    def place(self) -> str:
+        """Where a job of many symbols is: the present one, or how many are done."""
+        if self.symbols_done is not None:
+            return f"{self.symbols_done:,} of {self.parts:,} done"
+        share = self.done / self.size
+        return f"{shorten_name(self.name)} ({self.part} of {self.parts}) {share:.0%}"
+
+    @property
+    def shown_best(self) -> float:
+        """Best of the symbol, or of all where several are swept side by side."""
+        return self.best if self.job_best is None else self.job_best
 
     @property
     def alerts(self) -> list[str]:
@@ -167,10 +184,17 @@ class JobProgress:
         Gets each status, with ``part``, ``parts``, ``job_done`` and ``job_left``.
     weights : dict
         How much work each symbol is, in the order in which they are swept.
+    maximize : bool, default True
+        Whether the best of all symbols is the largest.
     """
 
-    def __init__(self, listener: Listener, weights: Mapping[str, float]) -> None:
+    def __init__(
+        self, listener: Listener, weights: Mapping[str, float], *, maximize: bool = True
+    ) -> None:
         self._listener = listener
+        self._choose = max if maximize else min
+        self._best = math.nan
+        """Of the symbols that were shown together."""
         self._names = list(weights)
         self._weights = weights
         self._total = math.fsum(weights.values())
@@ -220,7 +244,7 @@ class JobProgress:
         """Pass on one status of symbols that are swept side by side.
 
         Its place is that after the symbols that are done: they end in another order than that of
-        the job.
+        the job. It says how many are done, and the best of all.
 
         Parameters
         ----------
@@ -233,11 +257,17 @@ class JobProgress:
         shown = ended or statuses[0]
         for status in (shown, *statuses):
             self._shares[status.name] = status.share
+            if not math.isnan(status.best):
+                known = () if math.isnan(self._best) else (self._best,)
+                self._best = self._choose((status.best, *known))
         active = statuses or [shown]
         rate = math.fsum(status.rate for status in active)
         threads = sum(status.threads for status in active)
         others = len(self._ended - {shown.name})
-        self._pass_on(replace(shown, rate=rate, threads=threads), others)
+        together = replace(shown, rate=rate, threads=threads)
+        if len(self._names) > 1:
+            together = replace(together, symbols_done=len(self._ended), job_best=self._best)
+        self._pass_on(together, others)
 
     def __call__(self, status: Status) -> None:
         """Pass a status on."""
