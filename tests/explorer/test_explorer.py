@@ -17,6 +17,7 @@ from qmac.explorer.explorer import MOST_PAGES, Explorer, thin_grid
 from qmac.explorer.messages import Ask, View
 from qmac.explorer.question import Question, build_question
 from qmac.jobs.session import Session
+from qmac.runtime.monitoring.compiling import Compiling, compiling
 
 
 class Inbox:
@@ -237,6 +238,36 @@ def test_a_defect_is_no_traceback_and_no_end(explorer, page, monkeypatch):
     assert text.startswith("an internal error: ZeroDivisionError")
     explorer.ask(page, ask(2))
     page.deliver.wait(2)
+
+
+def test_pages_are_told_what_is_compiled_and_when_it_is_there(explorer, page, monkeypatch):
+    beside = [Compiling("win_rate, stops", 2.5)]
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(module, "find_beside", lambda: beside[0])
+    other = Inbox()
+
+    def wait(words, is_beside, inbox=page.deliver):
+        with inbox.changed:
+            assert inbox.changed.wait_for(
+                lambda: [
+                    each
+                    for kind, each in inbox.messages
+                    if kind == "compiling" and (each["words"], each["beside"]) == (words, is_beside)
+                ],
+                60,
+            )
+
+    explorer.ask(page, ask(1, fees=0.002))
+    wait("win_rate, stops", True)
+    with compiling("sharpe_ratio"):
+        wait("sharpe_ratio", False)
+        explorer.open_page(other)
+        wait("sharpe_ratio", False, other)
+    wait("win_rate, stops", True, other)
+    beside[0] = None
+    wait("", True, other)
+    wait("", True)
+    assert len([kind for kind, _ in page.deliver.messages if kind == "compiling"]) == 4
 
 
 def test_a_closed_page_is_asked_for_no_more(explorer, page):

@@ -3,6 +3,7 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 from helpers.browser import CHROMIUM
 from helpers.devtools import Browser
@@ -182,6 +183,46 @@ def test_the_edge_is_dragged(tab):
     tab.wait("explored.last.question.edge === null")
 
 
+def test_bars_of_minutes_have_an_edge_of_a_minute(browser, tmp_path):
+    frame = SERIES.frame
+    zone = "America/New_York"
+    index = pd.date_range("2024-03-04 09:30", periods=len(frame), freq="1min", tz=zone)
+    prices = qmac.Prices.of(frame.set_axis(index), "minutes")
+    grid = qmac.Grid(windows=range(2, 8))
+    with running(tmp_path, prices, grid) as page:
+        tab = browser.open()
+        tab.set_size(1440, 900)
+        tab.go(page.gate.address)
+        wait_for_exact(tab)
+        x, y = tab.middle("#equity .edge")
+        width = tab.run("document.querySelector('#equity .u-over').clientWidth")
+        tab.drag(x, y, x - width * 0.4, y)
+        wait_for_exact(tab)
+        edge = tab.run("explored.last.question.edge")
+        assert re.fullmatch(r"2024-03-04T1[23]:\d\d", edge)
+        expected = qmac.optimize(prices, grid, rules=qmac.Rules(end=edge), top=20)
+        assert tab.run("explored.last.digest") == expected.digest
+        date = "document.querySelector('#control-edge').parentElement.querySelector('[type^=date]')"
+        assert tab.run(f"{date}.value") == edge
+        tab.run("document.querySelector('#equity .edge').focus()")
+        tab.press("ArrowLeft")
+        ten_minutes = pd.Timedelta(minutes=10)
+        before = (pd.Timestamp(edge) - ten_minutes).isoformat()[:16]
+        tab.wait(f"explored.last.question.edge === {before!r}")
+        assert tab.said == []
+
+
+def test_where_nothing_is_left_the_page_says_what_to_loosen(tab):
+    tab.run(
+        "const n = document.querySelector('#control-min_trades').parentElement"
+        ".querySelector('input[type=number]'); n.value = '9999';"
+        "n.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    text = tab.wait("!explored.last.winner && document.querySelector('#meaning').textContent")
+    assert re.fullmatch(r"No combination is left of [\d,]+: lower “Trades, at least”\.", text)
+    assert tab.run("document.querySelector('#metrics').hidden")
+
+
 def test_the_copied_command_has_the_digest_of_the_saved_run(tab, page, tmp_path):
     move(tab, 0.3)
     wait_for_exact(tab)
@@ -209,6 +250,18 @@ def test_luck_is_shown_growing(tab):
     assert tab.run("document.querySelectorAll('#luck-says p').length") > 0
     tab.run("document.querySelector('#luck-stop').click()")
     assert tab.run("document.querySelector('#luck').hidden")
+
+
+def test_what_is_compiled_is_said_and_moves(tab, page):
+    message = {"type": "compiling", "words": "win_rate, stops", "seconds": 2.0, "usual": 10.0}
+    place = "document.querySelector('#compiling')"
+    deliver = page.explorer._pages[0].deliver
+    deliver("compiling", message | {"beside": True})
+    text = tab.wait(f"!{place}.hidden && {place}.textContent").strip()
+    assert text == "beside, compiling for win rate, stops: 2 s of about 10 s, once"
+    tab.wait(f"{place}.textContent.includes(': 3 s of')")
+    deliver("compiling", message | {"words": "", "beside": True})
+    tab.wait(f"{place}.hidden")
 
 
 def test_an_invalid_value_is_said_and_the_page_goes_on(tab):

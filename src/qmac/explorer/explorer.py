@@ -16,7 +16,9 @@ from qmac.errors import InputError, QmacError, Stopped, printable, shell_quote, 
 from qmac.explorer.answer import Answer, build_frame
 from qmac.explorer.messages import Ask, Cell, Order, View, find_number, read_message
 from qmac.explorer.question import DEFAULT_TOP, Question
+from qmac.jobs.compile_beside import find_beside
 from qmac.jobs.session import Cancellation, Session
+from qmac.runtime.monitoring.compiling import USUAL_SECONDS, find_compiling, listening
 from qmac.runtime.monitoring.status import Status
 from qmac.runtime.resources.limits import Limits
 from qmac.strategy.grid import ROLES, Combination, Grid
@@ -27,6 +29,8 @@ MOST_PAGES = 16
 """Open pages at a time, each of which may hold two results."""
 END_SECONDS = 5.0
 """For the worker to end, after which it is left."""
+LOOK_SECONDS = 0.5
+"""Between two looks whether something is compiled still."""
 Deliver = Callable[[str, dict[str, Any] | bytes], None]
 """Takes a kind of message and its content, from any thread; a newer one of a kind replaces it."""
 
@@ -136,6 +140,8 @@ class Explorer:
         self._opening: Answer | None = None
         """Coarse answer of the first question, which is there before a page asks."""
         self._warming = Cancellation()
+        self._compiled: dict[str, Any] = describe_compiled()
+        """What pages know of it."""
         self._changed = threading.Condition()
         self._is_closed = False
         self._worker = threading.Thread(target=self._run, name="explorer", daemon=True)
@@ -185,6 +191,8 @@ class Explorer:
                 return None
             page = Page(deliver)
             self._pages.append(page)
+            if self._compiled["words"]:
+                deliver("compiling", describe_compiled())
             return page
 
     def close_page(self, page: Page) -> None:
@@ -254,18 +262,37 @@ class Explorer:
 
     def _run(self) -> None:
         """Answer questions until the explorer is closed."""
-        self._warm_up()
+        with listening(lambda _: self._tell_compiled()):
+            self._warm_up()
+            while (work := self._wait()) is not None:
+                try:
+                    self._answer(work)
+                finally:
+                    with self._changed:
+                        self._work = None
+
+    def _wait(self) -> _Work | None:
+        """Return the next question, once there is one; None where the explorer is closed."""
         while True:
+            self._tell_compiled()
             with self._changed:
-                self._changed.wait_for(lambda: self._is_closed or self.waiting)
+                seconds = LOOK_SECONDS if self._compiled["words"] else None
+                self._changed.wait_for(lambda: self._is_closed or self.waiting, seconds)
                 if self._is_closed:
-                    return
-                work = self._work = self._choose()
-            try:
-                self._answer(work)
-            finally:
-                with self._changed:
-                    self._work = None
+                    return None
+                if self.waiting:
+                    self._work = self._choose()
+                    return self._work
+
+    def _tell_compiled(self) -> None:
+        """Let pages know what is compiled, where that has changed."""
+        compiled = describe_compiled()
+        with self._changed:
+            is_known = all(compiled[key] == self._compiled[key] for key in ("words", "beside"))
+            self._compiled = compiled
+            pages = [] if is_known else list(self._pages)
+        for page in pages:
+            page.deliver("compiling", compiled)
 
     def _warm_up(self) -> None:
         """Answer the first question, while a browser opens the page: kernels are then loaded."""
@@ -331,7 +358,7 @@ class Explorer:
         result = session.optimize(
             **ask.question.arguments,
             top=DEFAULT_TOP if is_exact else 1,
-            progress=functools.partial(_show_progress, page, ask) if is_exact else None,
+            progress=functools.partial(self._show_progress, page, ask) if is_exact else None,
             cancellation=work.cancellation,
         )
         answer = Answer(ask.question, is_exact, result, time.perf_counter() - began)
@@ -340,6 +367,11 @@ class Explorer:
         else:
             page.coarse = answer
         return answer
+
+    def _show_progress(self, page: Page, ask: Ask, status: Status) -> None:
+        content = {"type": "progress", "id": ask.number, "share": status.share}
+        page.deliver("progress", content)
+        self._tell_compiled()
 
     def _recall_opening(self, work: _Work) -> Answer | None:
         """Return the answer that was there before a page asked, if it is that of the question."""
@@ -394,9 +426,23 @@ class Explorer:
         return " ".join(map(shell_quote, words))
 
 
-def _show_progress(page: Page, ask: Ask, status: Status) -> None:
-    content = {"type": "progress", "id": ask.number, "share": status.share}
-    page.deliver("progress", content)
+def describe_compiled() -> dict[str, Any]:
+    """Return what is compiled now as a message to pages.
+
+    Returns
+    -------
+    dict
+        ``words`` are empty where nothing is; ``beside`` is whether no question waits for it.
+    """
+    waited = find_compiling()
+    now = waited or find_beside()
+    return {
+        "type": "compiling",
+        "words": "" if now is None else now.words,
+        "seconds": 0.0 if now is None else now.seconds,
+        "usual": USUAL_SECONDS,
+        "beside": waited is None,
+    }
 
 
 def describe_error(number: int | None, error: Exception) -> dict[str, Any]:

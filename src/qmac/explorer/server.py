@@ -62,6 +62,7 @@ def describe_series(explorer: Explorer) -> dict[str, Any]:
         "bars": len(prices),
         "first": str(prices.index[0]),
         "last": str(prices.index[-1]),
+        "intraday": bool(prices.index.normalize().has_duplicates),
         "adjusted": getattr(origin, "adjusted", None),
         "has_open": prices.column("Open") is not None,
         "combinations": grid.size,

@@ -301,7 +301,7 @@ def call_beside(function: Callable[[], Value], check: Callable[[], None]) -> Val
     Parameters
     ----------
     function : callable
-        Goes on where nobody waits for it any more.
+        Goes on where it is not waited for any more.
     check : callable
         Called while it is waited for; raises where there is nothing to wait for any more.
 

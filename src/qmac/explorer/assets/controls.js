@@ -1,6 +1,6 @@
 // The form: each control reads and writes one entry of the question.
 
-import { short, toDate, toDay } from "./format.js";
+import { Calendar, short } from "./format.js";
 
 const element = (tag, attributes = {}, ...children) => {
   const made = document.createElement(tag);
@@ -39,6 +39,7 @@ export class Controls {
   constructor(form, hello, onChange) {
     Object.assign(this, { form, hello, onChange, question: null, writers: [] });
     this.groups = new Map();
+    this.calendar = new Calendar(hello);
     this.addMenus();
     for (const spec of [...PERCENT, ...COUNTS]) this.addSlider(spec);
     this.addBounds();
@@ -129,31 +130,32 @@ export class Controls {
   }
 
   addDate({ key, label, isFirst = false }) {
-    const first = toDay(key === "edge" ? this.hello.earliest : this.hello.first), last = toDay(this.hello.last), id = `control-${key}`;
+    const { calendar } = this, [first, last] = [key === "edge" ? this.hello.earliest : this.hello.first, this.hello.last].map((text) => calendar.read(text));
+    const id = `control-${key}`, kind = calendar.isIntraday ? "datetime-local" : "date";
     const range = element("input", { type: "range", id, min: String(first), max: String(last), step: "1" });
-    const date = element("input", { type: "date", "aria-label": label, min: toDate(first), max: toDate(last) });
+    const date = element("input", { type: kind, "aria-label": label, min: calendar.write(first), max: calendar.write(last) });
     const whole = isFirst ? first : last;
-    const speak = () => range.setAttribute("aria-valuetext", date.value);
-    const take = (day) => this.set(key, day === whole ? null : toDate(day));
+    const speak = () => range.setAttribute("aria-valuetext", date.value.replace("T", " "));
+    const take = (step) => this.set(key, step === whole ? null : calendar.write(step));
     range.addEventListener("input", () => {
-      date.value = toDate(Number(range.value));
+      date.value = calendar.write(Number(range.value));
       speak();
       take(Number(range.value));
     });
     date.addEventListener("change", () => {
-      const day = date.value ? toDay(date.value) : whole;
-      if (!Number.isFinite(day)) return;
-      range.value = String(day);
+      const step = date.value ? calendar.read(date.value) : whole;
+      if (!Number.isFinite(step)) return;
+      range.value = String(step);
       speak();
-      take(Math.max(first, Math.min(last, day)));
+      take(Math.max(first, Math.min(last, step)));
     });
     this.writers.push((question) => {
-      const day = question[key] === null ? whole : toDay(question[key]);
-      range.value = String(day);
-      if (this.form.getRootNode().activeElement !== date) date.value = toDate(day);
+      const step = question[key] === null ? whole : calendar.read(question[key], !isFirst);
+      range.value = String(step);
+      if (this.form.getRootNode().activeElement !== date) date.value = calendar.write(step);
       speak();
     });
-    this.group("Dates").append(element("div", { class: "slider date", title: HELP[key] }, element("label", { for: id }, label), range, date));
+    this.group("Dates").append(element("div", { class: `slider ${kind}`, title: HELP[key] }, element("label", { for: id }, label), range, date));
   }
 
   addBounds() {

@@ -1,10 +1,8 @@
 // Equity and drawdown beside buy & hold, and the edge between in sample and out of sample.
 
-import { colour } from "./histogram.js";
-import { toDate } from "./format.js";
+import { chooseTicks, colour } from "./histogram.js";
+import { DAY, compact } from "./format.js";
 import uPlot from "./uplot.js";
-
-const DAY = 86400;
 
 function computeDrawdown(equity) {
   const drawdown = new Float64Array(equity.length);
@@ -23,8 +21,18 @@ function splitLog(low, high) {
     for (const times of [1, 2, 5]) ticks.push(times * 10 ** power);
   }
   const inside = ticks.filter((tick) => tick > low * 1.04 && tick < high);
+  if (inside.length < 3) return chooseTicks(low * 1.01, high, 4);
   return inside.length > 8 ? inside.filter((tick) => Number.isInteger(Math.log10(tick))) : inside;
 }
+
+// on one line: where a year or a day begins, it stands in place of the month or the time
+const MOMENTS = [
+  [365 * DAY, "{YYYY}", null, null, null, null, null, null, 0],
+  [28 * DAY, "{MMM}", "{YYYY}", null, null, null, null, null, 0],
+  [DAY, "{D} {MMM}", "{YYYY}", null, null, null, null, null, 0],
+  [60, "{HH}:{mm}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 0],
+  [1, "{HH}:{mm}:{ss}", "{D} {MMM}", null, "{D} {MMM}", null, null, null, 0],
+];
 
 const font = "11px system-ui, sans-serif";
 
@@ -33,7 +41,8 @@ export class Curves {
     this.places = [equity, drawdown];
     this.onEdge = onEdge;
     this.edge = null;
-    this.earliest = 0;  // day before which no sweep can end
+    this.calendar = null;
+    this.earliest = 0;  // seconds, before which no sweep can end
     this.isLog = true;
     this.plots = null;
     this.frame = null;
@@ -50,14 +59,14 @@ export class Curves {
     const isDrawdown = number === 1;
     const axis = { stroke: () => colour(this.places[0], "--faint"), font, grid: { stroke: () => colour(this.places[0], "--line"), width: 1 }, ticks: { show: false } };
     const log = isDrawdown || !this.isLog ? {} : { splits: (_, __, low, high) => splitLog(low, high), filter: (_, splits) => splits };
-    const show = isDrawdown ? (value) => `${(100 * value).toFixed(0)} %` : (value) => Number(value.toPrecision(3)).toLocaleString("en");
+    const show = isDrawdown ? (value) => `${Number((100 * value).toFixed(1))} %` : compact;
     return {
       width: place.clientWidth, height: place.clientHeight,
       legend: { show: false }, padding: [6, 8, 0, 0],
       cursor: { sync: { key: "curves", setSeries: false }, drag: { x: false, y: false }, points: { size: 5 } },
       scales: { x: { time: true }, y: isDrawdown || !this.isLog ? { distr: 1 } : { distr: 3, range: (_, low, high) => [low / 1.05, high * 1.05] } },
       tzDate: (seconds) => uPlot.tzDate(new Date(1000 * seconds), "UTC"),
-      axes: [{ ...axis, size: isDrawdown ? 24 : 0, show: isDrawdown },
+      axes: [{ ...axis, size: isDrawdown ? 24 : 0, show: isDrawdown, values: MOMENTS },
         { ...axis, ...log, size: 52, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : show(tick))), space: 28 }],
       series: [{},
         { stroke: () => colour(this.places[0], "--accent"), width: 1.4, points: { show: false } },
@@ -109,10 +118,11 @@ export class Curves {
   }
 
   step(event) {
-    const days = { ArrowLeft: -1, ArrowRight: 1, PageDown: -30, PageUp: 30 }[event.key];
+    const way = { ArrowLeft: -1, ArrowRight: 1, PageDown: -1, PageUp: 1 }[event.key];
     const times = this.frame?.arrays.times;
     if (!times) return;
-    if (days) this.move((this.edge ?? times[times.length - 1]) + days * DAY * (event.shiftKey ? 30 : 7));
+    const [small, large] = this.calendar.isIntraday ? [10 * 60, 60 * 60] : [7 * DAY, 30 * DAY];
+    if (way) this.move((this.edge ?? times[times.length - 1]) + way * (event.shiftKey || event.key.startsWith("Page") ? large : small));
     else if (event.key === "End") this.move(Infinity);
     else return;
     event.preventDefault();
@@ -120,11 +130,11 @@ export class Curves {
 
   move(seconds) {
     const { times } = this.frame.arrays;
-    const last = times[times.length - 1], first = Math.max(times[0], this.earliest * DAY);
-    const isAll = seconds >= last - DAY / 2;
+    const last = times[times.length - 1], first = Math.max(times[0], this.earliest);
+    const isAll = seconds >= last - this.calendar.step / 2;
     this.edge = isAll ? null : Math.max(first, seconds);
     this.plots.forEach((plot) => plot.redraw(false));
-    this.onEdge(isAll ? null : toDate(Math.floor(this.edge / DAY)));
+    this.onEdge(isAll ? null : this.calendar.write(Math.floor(this.edge / this.calendar.step)));
   }
 
   place(plot, number) {
@@ -136,7 +146,7 @@ export class Curves {
     handle.setAttribute("aria-valuemin", times[0]);
     handle.setAttribute("aria-valuemax", times[times.length - 1]);
     handle.setAttribute("aria-valuenow", at);
-    handle.setAttribute("aria-valuetext", this.edge === null ? "all bars are in sample" : toDate(Math.floor(at / DAY)));
+    handle.setAttribute("aria-valuetext", this.edge === null ? "all bars are in sample" : this.calendar.show(at));
   }
 
   fallsAt(bar) {

@@ -3,7 +3,7 @@
 import * as address from "./address.js";
 import { Controls } from "./controls.js";
 import { Curves } from "./curves.js";
-import { count, duration, metric, short, toDate, toDay } from "./format.js";
+import { count, duration, metric, short } from "./format.js";
 import { colour, drawHistogram, listenToBars, nameBar } from "./histogram.js";
 import { Luck } from "./luck.js";
 import { Maps, drawRamp } from "./maps.js";
@@ -21,7 +21,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
   const find = (id) => root.querySelector(`#${id}`);
 
   let hello, state, controls, frame, last = null;
-  let number = 0, wanted = 0, isExactDue = false, restTimer, noticeTimer, isDrawing = false, drawnAt = -Infinity, exactBegan = null;
+  let number = 0, wanted = 0, isExactDue = false, restTimer, noticeTimer, isDrawing = false, drawnAt = -Infinity, exactBegan = null, compiled = null;
   const sentAt = new Map();
 
   // for tests and benchmarks: what was asked and drawn
@@ -39,7 +39,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
   const curves = new Curves(find("equity"), find("drawdown"), (edge) => change({ ...state.question, edge }));
   curves.onCursor = showBar;
   const luck = new Luck(find("luck"), showTip, () => connection.send({ type: "stop", id: ++number }));
-  const connection = connect({ hello: begin, frame: take, error: showError, progress: showProgress, saved: showSaved, luck: (message) => luck.take(message, unitOf(frame)), lost: showLost });
+  const connection = connect({ hello: begin, frame: take, error: showError, progress: showProgress, compiling: takeCompiling, saved: showSaved, luck: (message) => luck.take(message, unitOf(frame)), lost: showLost });
 
   function unitOf(shown) {
     return hello.metrics[shown.objective].unit;
@@ -61,7 +61,9 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
       }));
       state = address.read(bar.text, hello);
       controls.write(state.question);
-      curves.earliest = toDay(hello.earliest);
+      const { calendar } = controls;
+      curves.calendar = calendar;
+      curves.earliest = calendar.read(hello.earliest) * calendar.step;
       find("common").checked = state.common;
       find("log").checked = curves.isLog = state.log;
     }
@@ -198,23 +200,41 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     const what = frame.exact ? "exact" : "coarse";
     find("state").textContent = `${what}: ${count(frame.evaluated)} in ${duration(frame.seconds)}`;
     root.dataset.shown = what;
-    root.querySelector(".state .bar").hidden = true;
+    find("progress").hidden = true;
   }
 
   function showProgress({ id, share }) {
     if (id !== wanted) return;
-    root.querySelector(".state .bar").hidden = false;
+    find("progress").hidden = false;
     find("share").style.width = `${100 * share}%`;
     find("state").textContent = `exact: ${count(hello.combinations)}, ${(100 * share).toFixed(0)} %, ${duration((performance.now() - exactBegan) / 1000)}`;
   }
 
-  // until a first answer or the first progress of an exact one: a kernel may be compiled
+  const isWaiting = () => hello && (last?.id ?? 0) < wanted && find("notice").dataset.waits !== String(wanted);
+
+  function takeCompiling(message) {
+    compiled = message.words ? { ...message, began: performance.now() - 1000 * message.seconds } : null;
+    showCompiling();
+  }
+
+  // what is compiled, for how long, of about how much: once for each kind of question on a machine
+  function showCompiling() {
+    const place = find("compiling");
+    place.hidden = !compiled;
+    if (!compiled) return;
+    const seconds = (performance.now() - compiled.began) / 1000, { beside, usual } = compiled;
+    const what = compiled.words.split(", ").map(short).join(", ");
+    find("compiled").style.width = `${100 * (1 - 0.5 ** (2 * seconds / usual))}%`;  // it may take longer
+    find("compiled-for").textContent = `${beside ? "beside, " : ""}compiling for ${what}: ${Math.floor(seconds)} s of about ${usual} s, once`;
+    place.title = beside ? "Until it is there, a general kernel answers, with the same digits." : "The answer waits for it.";
+  }
+
+  // until a first answer or the first progress of an exact one
   function showWaiting() {
+    if (compiled) showCompiling();
     const waited = performance.now() - (sentAt.get(wanted) ?? Infinity);
-    if (!hello || (last?.id ?? 0) >= wanted || waited < LONG || find("notice").dataset.waits === String(wanted)) return;
-    if (root.querySelector(".state .bar").hidden) {
-      find("state").textContent = `working, ${duration(waited / 1000)} (what is new, such as a first stop, is compiled once)`;
-    }
+    if (!isWaiting() || waited < LONG) return;
+    if (find("progress").hidden) find("state").textContent = `working, ${duration(waited / 1000)}`;
   }
 
   function showScale(ends) {
@@ -251,7 +271,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     find("curve-name").textContent = isWinner ? "winner" : "picked";
     if (!shown) {
       find("combination").textContent = "none";
-      find("meaning").textContent = "No combination is left to rank: loosen a bound.";
+      find("meaning").textContent = describeNone();
       find("tiles").replaceChildren();
       find("cautions").replaceChildren();
       return;
@@ -274,6 +294,15 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
       return tile;
     }));
     showCautions(isWinner);
+  }
+
+  // why there is no winner, and what to do
+  function describeNone() {
+    const { question } = state, { filtered, unscored } = frame, ways = [];
+    if (!filtered) return `The ${short(frame.objective)} of all ${count(unscored)} combinations is undefined: choose another objective.`;
+    if (question.min_trades > 0) ways.push("lower “Trades, at least”");
+    if (Object.keys(question.constraints).length) ways.push("loosen a bound");
+    return `No combination is left of ${count(frame.evaluated)}: ${ways.join(", or ")}.`;
   }
 
   function showCautions(isWinner) {
@@ -301,6 +330,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     const isSplit = rows.length > 0 && rows[0].length > 3;
     const who = String(frame.combination) === String(frame.winner) ? "winner" : "picked";
     const heads = isSplit ? ["", `${who}, in`, "hold, in", `${who}, out`, "hold, out"] : ["", who, "buy & hold"];
+    table.hidden = rows.length === 0;
     const kind = [...heads, ...rows.map(([name]) => name)].join();
     if (table.dataset.kind !== kind) {
       table.dataset.kind = kind;
@@ -314,8 +344,9 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
         if (cell.textContent !== text) cell.textContent = text;
       });
     });
-    find("edge-text").textContent = isSplit
-      ? `in sample until ${state.question.edge}; the shaded bars chose nothing`
+    if (!rows.length) find("edge-text").textContent = "";
+    else find("edge-text").textContent = isSplit
+      ? `in sample until ${state.question.edge.replace("T", " ")}; the shaded bars chose nothing`
       : "drag the handle at the right edge to the left: bars after it choose nothing";
   }
 
@@ -338,7 +369,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
       return;
     }
     const { drawdown, holdDrawdown } = curves.fallsAt(bar), percent = (fall) => `${(100 * fall).toFixed(1)} %`;
-    place.textContent = `${toDate(Math.floor(times[bar] / 86400))}: ${find("curve-name").textContent} ${equity[bar].toFixed(1)} (${percent(drawdown)}), hold ${hold[bar].toFixed(1)} (${percent(holdDrawdown)})`;
+    place.textContent = `${curves.calendar.show(times[bar])}: ${find("curve-name").textContent} ${equity[bar].toFixed(1)} (${percent(drawdown)}), hold ${hold[bar].toFixed(1)} (${percent(holdDrawdown)})`;
   }
 
   function showTip(text, event, canvas) {
@@ -369,7 +400,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     find("notice").dataset.waits = String(wanted);  // for nothing any more
     if (frame) showState();
     if (!luck.shown) luck.stop("ended");
-    root.querySelector(".state .bar").hidden = true;
+    find("progress").hidden = true;
   }
 
   function showSaved({ path, command }) {
@@ -378,6 +409,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
 
   function showLost() {
     setActions(false);
+    takeCompiling({ words: "" });
     find("state").textContent = "not connected";
     notice("No connection to qmac explore: has it ended, or was this page opened without its token? It is tried again every few seconds.", "lost");
   }

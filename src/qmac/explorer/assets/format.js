@@ -13,16 +13,30 @@ export const short = (name) => SHORT[name] ?? words(name);
 
 export const count = (number) => number.toLocaleString("en");
 
+const fixed = (value, digits) => {
+  const text = value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return /[1-9]/.test(text) ? text : text.replace("-", "");  // no minus zero
+};
+
 export function metric(unit, value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (unit === "count") return count(Math.round(value));
-  if (Math.abs(value) >= 1e6) return value.toExponential(2);
+  const isLarge = Math.abs(value) >= 1e6;
   if (unit === "percent") {
     const percent = 100 * value;
-    return `${percent.toFixed(Math.abs(percent) >= 1000 ? 0 : 1)} %`;
+    return isLarge ? `${percent.toExponential(1)} %` : `${fixed(percent, Math.abs(percent) >= 1000 ? 0 : 1)} %`;
   }
-  if (unit === "bars") return value.toFixed(1);
-  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2);
+  if (isLarge) return value.toExponential(2);
+  if (unit === "bars") return fixed(value, 1);
+  return fixed(value, Math.abs(value) >= 100 ? 0 : 2);
+}
+
+// of an axis or a price, in at most seven characters
+export function compact(value) {
+  const size = Math.abs(value);
+  if (size >= 1e15 || (size > 0 && size < 1e-3)) return value.toExponential(0);
+  if (size >= 1e5) return value.toLocaleString("en", { notation: "compact", maximumSignificantDigits: 3 });
+  return value.toLocaleString("en", { maximumSignificantDigits: 4 });
 }
 
 export function duration(seconds) {
@@ -30,8 +44,28 @@ export function duration(seconds) {
   return seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
-const DAY = 86400;
+export const DAY = 86400;
 
-export const toDate = (day) => new Date(1000 * DAY * day).toISOString().slice(0, 10);
+// Moments of bars, by the clock of their own time zone: days, or minutes where a day has many bars.
+export class Calendar {
+  constructor({ intraday }) {
+    this.isIntraday = intraday;
+    this.step = intraday ? 60 : DAY;  // seconds
+  }
 
-export const toDay = (date) => Math.floor(Date.parse(`${date.slice(0, 10)}T00:00:00Z`) / (1000 * DAY));
+  // in steps; a day without a time is over at its last minute, where it ends something
+  read(text, isEnd = false) {
+    const hasTime = text.length > 10;
+    const seconds = Date.parse(hasTime ? `${text.slice(0, 19).replace(" ", "T")}Z` : text) / 1000;
+    return Math.floor((seconds + (isEnd && !hasTime ? DAY - 1 : 0)) / this.step);
+  }
+
+  write(steps) {
+    return new Date(1000 * this.step * steps).toISOString().slice(0, this.isIntraday ? 16 : 10);
+  }
+
+  // of seconds, for people
+  show(seconds) {
+    return this.write(Math.floor(seconds / this.step)).replace("T", " ");
+  }
+}

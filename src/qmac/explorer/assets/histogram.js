@@ -60,8 +60,8 @@ export function drawHistogram(canvas, { edges, layers, lines, unit }) {
   context.stroke();
   context.textAlign = "center";
   for (const tick of chooseTicks(low, high, Math.max(2, width / 80))) {
-    const place = x(tick);
-    if (place > 16 && place < width - 16) context.fillText(metric(unit, tick).replace(".0 %", " %"), place, height - 4);
+    const place = x(tick), text = metric(unit, tick).replace(".0 %", " %"), half = context.measureText(text).width / 2;
+    if (place > half && place < width - half) context.fillText(text, place, height - 4);
   }
   lines.forEach(({ value, name, stroke }, number) => {
     if (!Number.isFinite(value)) return;
@@ -92,4 +92,4 @@ export function nameBar(edges, bar, unit) {
   return bar === edges.length - 2 ? `${metric(unit, edges[bar])} and more` : `${metric(unit, edges[bar])} to ${metric(unit, edges[bar + 1])}`;
 }
 
-export { colour };
+export { chooseTicks, colour };

@@ -146,7 +146,7 @@ class HeatMap {
     this.shown = find(frame.combination);
     const [rows, columns] = this.pair.map(words);
     const ends = (element, windows) => {
-      const texts = [windows[0], windows[windows.length - 1]].map(String);
+      const texts = [...new Set([windows[0], windows[windows.length - 1]])].map(String);
       if (element.dataset.ends === texts.join()) return;
       element.dataset.ends = texts.join();
       element.replaceChildren(...texts.map((text) => Object.assign(document.createElement("b"), { textContent: text })));
