@@ -90,7 +90,7 @@ SMALL = ["--sample", "--windows", "2:9"]
         (["show", "."], "holds no result"),
         (["show", "nowhere"], "nowhere does not exist"),
         (["verify", __file__], "is a file"),
-        (["show"], "Missing argument"),
+        (["show"], "there is no last result"),
         (["show", ".", "--rows", "0"], "--rows must be at least 1, got '0'."),
         (["resume", "."], "holds no run"),
         (["watch", "."], "holds no run"),

@@ -157,6 +157,14 @@ def test_only_what_qmac_made_is_removed(inside, outside):
     assert not (inside / "result").exists()
 
 
+def test_a_tree_is_removed_and_no_link_followed(inside, outside):
+    (inside / "tree" / "deep").mkdir(parents=True)
+    (inside / "tree" / "link").symlink_to(outside)
+    for _ in range(2):
+        files.remove_tree(inside / "tree")
+        assert not (inside / "tree").exists() and (outside / "notes.txt").is_file()
+
+
 def test_a_typed_path_may_lead_through_links(inside, outside, monkeypatch):
     (inside / "link").symlink_to(outside)
     assert files.resolve_typed(inside / "link" / "new") == outside.resolve() / "new"

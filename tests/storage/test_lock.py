@@ -9,7 +9,7 @@ import pytest
 
 from qmac.errors import ResultError
 from qmac.storage import lock
-from qmac.storage.lock import LOCK, hold_lock, is_held, wait_for_lock, write_holder
+from qmac.storage.lock import LOCK, hold_lock, is_held, lock_shared, wait_for_lock, write_holder
 
 HOLDER = """
 import sys
@@ -117,3 +117,23 @@ def test_a_lock_is_waited_for(file, holder):
     with wait_for_lock(file, 30) as is_free:
         assert is_free and is_held(file)
     assert is_held(file) is False
+
+
+def test_a_shared_lock_is_not_held_where_another_is(file, holder):
+    with lock_shared(file) as is_there:
+        assert not is_there
+
+
+def test_a_shared_lock_is_held_by_several(file, monkeypatch):
+    with lock_shared(file) as is_there:
+        assert not is_there and not file.exists()
+    file.touch()
+    with lock_shared(file) as first, lock_shared(file) as second:
+        assert first and second
+        with pytest.raises(ResultError), hold_lock(file, file.parent):
+            pass
+    with hold_lock(file, file.parent):
+        pass
+    monkeypatch.setattr(lock, "fcntl", None)  # Windows: the first holds it, and both read
+    with lock_shared(file) as first, lock_shared(file) as second:
+        assert first and second

@@ -169,6 +169,20 @@ def test_no_command_prints_what_moves_the_cursor(
     assert "\nqmac: all is well" not in text
 
 
+@pytest.mark.parametrize("name", ["show", "signal", "runs"])
+def test_the_last_result_is_no_exception(name, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("QMAC_RESULTS_DIR", str(tmp_path))
+    last = tmp_path / f"20260101-000000-000000-{CODES}"
+    shutil.copytree(run, last)
+    (last / ".last").touch()
+    words = {"runs": ["--last"], "signal": ["--combination", "5 20 10 40"]}
+    done = inside(name, *words.get(name, []))
+    assert (
+        done.returncode in (0, 3) and f"{done.stdout}{done.stderr}".replace("\n", "").isprintable()
+    )
+    assert ("last result: " in done.stderr) == (name != "runs")
+
+
 def test_of_a_process_too(prices):
     done = qmac("optimize", file(prices, "bad"))
     assert done.returncode == 2 and done.stderr.count("\n") == 1

@@ -652,8 +652,7 @@ def remove_made(path: Path, pattern: re.Pattern[str]) -> None:
     others = _find_others(path, pattern, "")
     if others:
         raise others[0]
-    if look_up(path) is not None:
-        _remove_all(path)
+    remove_tree(path)
 
 
 def _find_others(path: Path, pattern: re.Pattern[str], prefix: str) -> list[RefusedFileError]:
@@ -668,10 +667,22 @@ def _find_others(path: Path, pattern: re.Pattern[str], prefix: str) -> list[Refu
     return others
 
 
-def _remove_all(path: Path) -> None:
-    """Remove a directory with all that is in it; links are removed, not followed."""
-    with _entered(path) as (name, directory):
-        shutil.rmtree(name, dir_fd=directory)
+def remove_tree(path: Path) -> None:
+    """Remove a directory with all that is in it; links are removed, not followed.
+
+    Parameters
+    ----------
+    path : Path
+        The directory; nothing is done if it is not there.
+
+    Raises
+    ------
+    OSError
+        If something else is there, or it cannot be removed.
+    """
+    if look_up(path) is not None:
+        with _entered(path) as (name, directory):
+            shutil.rmtree(name, dir_fd=directory)
 
 
 def sync(path: Path) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qmac.errors import ResultError, printable, shell_quote
-from qmac.storage.files import open_file, open_to_change, read_at
+from qmac.storage.files import look_up, open_file, open_to_change, read_at
 
 try:
     import fcntl
@@ -81,6 +81,32 @@ def wait_for_lock(file: Path, most_seconds: float) -> Iterator[bool]:
         yield is_free
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def lock_shared(file: Path) -> Iterator[bool]:
+    """Hold a lock that others may hold in the same way while the block runs.
+
+    On Windows the first of them holds it. Where a file system has none, it is not held.
+
+    Parameters
+    ----------
+    file : Path
+        The file that is locked.
+
+    Yields
+    ------
+    bool
+        False if there is no such file, or another process has it for itself.
+    """
+    try:
+        opened = open_file(file)
+    except OSError:
+        yield False
+        return
+    with opened:
+        is_taken = _is_locked(opened.fileno()) and fcntl is not None
+        yield not is_taken and look_up(file) is not None  # not moved away before it was locked
 
 
 def _lock(descriptor: int, path: Path) -> None:

@@ -95,7 +95,7 @@ def test_exit_codes_say_what_a_signal_is(tmp_path):
     [
         (["RUN", "--fees", 0.1], "--fees goes with prices and four windows"),
         (["CSV", *WINDOWS, "--symbol", "SPY"], "--symbol goes with the directory of a run"),
-        (["CSV", *WINDOWS, "--prices", "CSV"], "--prices goes with the directory of a run"),
+        (["CSV", *WINDOWS, "--prices", "CSV"], "--prices goes with a run, and four windows follow"),
         (["CSV"], "is no directory of a run"),
         (["CSV", 5, 20, 10], "four windows"),
         (["RUN", "--combination", "5 20"], "--combination must be four windows, got '5 20'"),

@@ -39,6 +39,7 @@ def test_completion(shell):
     assert completed("qmac e") == ["explore", "evaluate", "export", "estimate"]
     assert completed("qmac optimize --objective sor") == ["sortino_ratio"]
     assert "--where" in completed("qmac optimize --w")
+    assert "--all-rows" in completed("qmac show --al")  # without its argument, no result is read
     assert completed("qmac optimize sp") == (
         ["_files"] if shell == "zsh" else []
     )  # left to the shell: files

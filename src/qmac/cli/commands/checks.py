@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from qmac.cli import exits, streams
-from qmac.cli.options.arguments import Directory
+from qmac.cli.options.last import LAST, DirectoryOrLast
 from qmac.cli.options.tables import AsJson, OneSymbol
 from qmac.errors import ResultError
 
@@ -23,7 +23,7 @@ NOTE_SECONDS = 2.0
 
 
 def verify(
-    directory: Directory,
+    directory: DirectoryOrLast = LAST,
     symbol: OneSymbol = None,
     rows: Annotated[int, typer.Option(help="Best rows of each symbol to replay.", min=1)] = 10,
     as_json: AsJson = False,
@@ -31,6 +31,8 @@ def verify(
     """Replay the best rows bar by bar in plain Python, and with vectorbt if it is installed.
 
     Exits with 1 if a metric differs.
+
+    Example: qmac verify
 
     Example: qmac verify runs/first --rows 5
     """

@@ -13,11 +13,13 @@ import typer
 from qmac.cli import streams
 from qmac.cli.interrupts import Interrupted, Interruption
 from qmac.cli.options.job import JobOptions
+from qmac.cli.options.last import find_last
 from qmac.cli.options.tables import JOB
 from qmac.cli.options.typed import find_explicit
 from qmac.errors import (
     InputError,
     OptionError,
+    ResultError,
     WriteError,
     printable,
     shell_quote,
@@ -25,24 +27,31 @@ from qmac.errors import (
 )
 
 
-def find_directory(options: JobOptions) -> Path | None:
+def find_directory(context: typer.Context, options: JobOptions) -> Path | None:
     """Return the directory of a run or result that takes the place of prices.
 
     Parameters
     ----------
+    context : typer.Context
+        Of the command.
     options : JobOptions
         What the command line names.
 
     Returns
     -------
     Path or None
-        None where it is one of prices, or there is none.
+        That of the last result where there are no prices; None where there are.
     """
     from qmac.results.writer import HEADER as RESULT
     from qmac.runs.header import HEADER as RUN
     from qmac.storage.files import is_directory, is_file, list_names, look_up, resolve_typed
 
     words = options.prices
+    if not options.sample and not words and not find_explicit(context, {"prices"}):
+        try:
+            return find_last(context)
+        except ResultError:  # prices are missing, as the reader of them says
+            return None
     if options.sample or not isinstance(words, list) or len(words) != 1:
         return None
     path = resolve_typed(words[0])

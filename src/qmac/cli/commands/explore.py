@@ -58,7 +58,8 @@ def explore(  # noqa: PLR0913, one parameter for each option
 ) -> None:
     """Open a page in the browser where sliders move costs, dates and stops, and all is swept anew.
 
-    PRICES may also be the directory of a run or result, whose settings the page begins with.
+    PRICES may also be the directory of a run or result, whose settings the page begins with; the
+    last result by default.
 
     Example: qmac explore prices.csv
 
@@ -70,7 +71,7 @@ def explore(  # noqa: PLR0913, one parameter for each option
 
     _check_port(port)
     server.check_installed()
-    directory = find_directory(options)
+    directory = find_directory(context, options)
     if directory is None and prices_file is not None:
         raise OptionError("--prices goes with the directory of a result. Name the file alone.")
     if directory is not None:

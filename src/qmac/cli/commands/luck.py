@@ -160,7 +160,8 @@ def luck(  # noqa: PLR0913, one parameter for each option
 ) -> None:
     """Is the best luck? Sweep the same grid on random markets, and see how often they do as well.
 
-    PRICES may also be the directory of a run or result. Prices and job files are swept first.
+    PRICES may also be the directory of a run or result, the last one by default. Prices and job
+    files are swept first.
 
     Example: qmac luck runs/first
 
@@ -168,7 +169,7 @@ def luck(  # noqa: PLR0913, one parameter for each option
 
     Example: qmac luck runs/first --tries
     """
-    directory = find_directory(options)
+    directory = find_directory(context, options)
     if directory is None and prices_file is not None:
         raise OptionError("--prices goes with the directory of a result. Name the file alone.")
     chosen = executor(limits)

@@ -13,11 +13,12 @@ import typer
 from qmac._checks import check_path
 from qmac.cli import streams
 from qmac.cli.commands.results import print_page
-from qmac.cli.options.arguments import Directory
+from qmac.cli.options.last import LAST, DirectoryOrLast
 from qmac.cli.options.reading import Reading, read_prices, takes_reading
 from qmac.errors import OptionError, shell_quote
 
-PAGE = "report.html"
+PAGE, PAGE_OF_LAST = "report.html", "qmac-report.html"
+"""Name of a page in DIR, and of that of the last result in the current directory."""
 
 
 class Answers(NamedTuple):
@@ -30,10 +31,13 @@ class Answers(NamedTuple):
 
 @takes_reading
 def report(  # noqa: PLR0913, one parameter for each option
-    directory: Directory,
+    directory: DirectoryOrLast = LAST,
     out: Annotated[
         Path | None,
-        typer.Option(help="Page to write; by default report.html, or report-SYMBOL.html, in DIR."),
+        typer.Option(
+            help="Page to write; by default report.html, or report-SYMBOL.html, in DIR, and "
+            f"{PAGE_OF_LAST} in the current directory for the last result."
+        ),
     ] = None,
     symbol: Annotated[
         str | None,
@@ -71,19 +75,26 @@ def report(  # noqa: PLR0913, one parameter for each option
 ) -> None:
     """Write a page that shows a result: one HTML file, figures included, that needs no network.
 
+    Example: qmac report
+
     Example: qmac report runs/first --out first.html
     """
     from qmac.report.html import page, symbols_page
     from qmac.results.reader import holds_walk, read_results
+    from qmac.runs.last_results import is_last
 
     _check_each(symbol, each=each, as_json=as_json)
+    place = Path(PAGE_OF_LAST) if is_last(directory) else directory / PAGE
+    path = check_path("out", out or place)
+    if symbol is not None and out is None:
+        path = symbols_page.symbol_path(symbol, path)  # not in place of the page of all winners
     if holds_walk(directory):
         _check_png(png, directory, "a walk-forward")
-        _report_walk(directory, out, symbol, each=each, as_json=as_json)
+        writes = not as_json or out is not None
+        _report_walk(directory, path if writes else None, symbol, each=each, as_json=as_json)
         return
     results = read_results(directory, symbol)
     answers = _read_answers(directory, results)
-    path = check_path("out", out or directory / PAGE)
     if results.is_single:
         ((name, result),) = results.items()
         if prices is not None:
@@ -98,8 +109,6 @@ def report(  # noqa: PLR0913, one parameter for each option
         if each:
             _write_each(results, answers, directory, path)
         shown, render = _prepare_symbols(results, answers, directory, path, prices)
-    if symbol is not None and out is None:
-        path = symbols_page.symbol_path(symbol, path)  # not in place of the page of all winners
     if not as_json or out is not None:
         print_page(page.write_page(path, lambda: render(shown)), is_note=as_json)
     if as_json:
@@ -147,21 +156,18 @@ def _read_answers(directory: Path, results: Any) -> dict[str, Answers]:
 
 
 def _report_walk(
-    directory: Path, out: Path | None, symbol: str | None, *, each: bool, as_json: bool
+    directory: Path, path: Path | None, symbol: str | None, *, each: bool, as_json: bool
 ) -> None:
-    """Write the page of a walk-forward, or that of many symbols."""
+    """Write the page of a walk-forward, or that of many symbols, if there is a path for it."""
     from qmac.report.html import symbols_page, walk_forward_page
     from qmac.robustness.forward.many import Forwards, read_walk
 
     answer = read_walk(directory, symbol)
-    path = check_path("out", out or directory / PAGE)
-    if symbol is not None and out is None:
-        path = symbols_page.symbol_path(symbol, path)
-    if each and isinstance(answer, Forwards):
-        for name, forward in answer.items():
-            place = symbols_page.symbol_path(name, path)
-            print_page(walk_forward_page.write_forward_report(forward, place))
-    if not as_json or out is not None:
+    if path is not None:
+        if each and isinstance(answer, Forwards):
+            for name, forward in answer.items():
+                place = symbols_page.symbol_path(name, path)
+                print_page(walk_forward_page.write_forward_report(forward, place))
         written = walk_forward_page.write_walk_report(answer, path)
         print_page(written, is_note=as_json)
     if as_json:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from qmac.cli import exits, streams
-from qmac.cli.options.arguments import Directory, DirectoryOrAnswer
 from qmac.cli.options.job import check_rank
+from qmac.cli.options.last import LAST, AnswerOrLast, DirectoryOrLast
 from qmac.cli.options.tables import AllRows, AsJson, OneSymbol, RankBy, Rows, Verbose
 from qmac.errors import OptionError, ResultError, printable, shell_quote
 
@@ -39,7 +39,7 @@ class View(NamedTuple):
 
 
 def show(  # noqa: PLR0913, one parameter for each option
-    directory: DirectoryOrAnswer,
+    directory: AnswerOrLast = LAST,
     symbol: OneSymbol = None,
     rows: Rows = None,
     all_rows: AllRows = False,
@@ -52,6 +52,8 @@ def show(  # noqa: PLR0913, one parameter for each option
     as_json: AsJson = False,
 ) -> None:
     """Show a saved result again.
+
+    Example: qmac show
 
     Example: qmac show runs/first
 
@@ -220,7 +222,7 @@ def _read_job_file(path: Path) -> str:
 
 
 def export(  # noqa: PLR0913 - options of the command line
-    directory: Directory,
+    directory: DirectoryOrLast = LAST,
     symbol: OneSymbol = None,
     kind: Annotated[
         str | None,
@@ -253,6 +255,8 @@ def export(  # noqa: PLR0913 - options of the command line
     as_json: AsJson = False,
 ) -> None:
     """Export a table of a result, or a script that trades its best combination in another tool.
+
+    Example: qmac export --out top.csv
 
     Example: qmac export runs/first --out top.xlsx
 
@@ -427,16 +431,26 @@ def _print_result(result: Any, view: View, *, as_json: bool, path: Path | None) 
     console.print(f"digest {digest}", style="dim", highlight=False, soft_wrap=True)
 
 
-def print_place(path: Path | None) -> None:
+def print_place(path: Path | None, stored: Any = None, *, verbose: bool = False) -> None:
     """Print where a result is saved and how to show it, or how to save it.
 
     Parameters
     ----------
     path : pathlib.Path, optional
         Directory of the run; None where it is in memory.
+    stored : Stored, optional
+        Whether it is the last result, where there is no directory.
+    verbose : bool
+        Whether to print what prevented it.
     """
     if path is None:
         text = "not saved: add --out DIR to save the result"
+        if stored is not None and stored.is_stored:
+            text = "last result: qmac report, qmac show, qmac signal read it; --out DIR saves it"
+        elif stored is not None and stored.is_too_large:
+            text = f"not saved, for {stored.reason}: add --out DIR to save the result"
+        elif stored is not None and stored.reason and verbose:
+            streams.print_note(f"not stored as the last result: {stored.reason}")
         streams.build_console().print(text, style="dim", highlight=False, soft_wrap=True)
         return
     quoted = shell_quote(path)

@@ -88,6 +88,7 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     Example: qmac optimize job.toml --threads 2
     """
     from qmac.jobs.runner import create_directory
+    from qmac.runs.last_results import read_count
     from qmac.runtime.monitoring.prometheus import check_place
 
     chosen = executor(limits)
@@ -101,6 +102,7 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     if prometheus_file is not None:
         check_place(prometheus_file)
     _check_table(job, output)
+    read_count()
     place = None if out is None else str(out)  # a text: the shell's . is meant
     directory = create_directory(job, place, save_grid, chosen)
     _run_job(job, directory, limits, chosen, output, prometheus_file=prometheus_file)
@@ -221,21 +223,36 @@ def runs(
             metavar="DIR", help="Directories to search; by default the current directory."
         ),
     ] = None,
+    last: Annotated[
+        bool,
+        typer.Option("--last", help="List the last results, of 'qmac optimize' without --out."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the runs and results below directories: settings, progress, the best combination.
 
     Example: qmac runs runs/ /mnt/old-runs
+
+    Example: qmac runs --last
     """
-    from qmac.jobs.listing import find
+    from qmac.jobs.listing import describe_directory, find
+    from qmac.runs.last_results import find_last
 
     places = directories or [Path()]
-    entries = list(find(places))
+    if last:
+        if directories:
+            raise OptionError(f"--last goes without {directories[0]}. Leave one of them out.")
+        entries = list(map(describe_directory, find_last()))
+    else:
+        entries = list(find(places))
     if as_json:
         streams.print_json({"runs": [entry.to_dict() for entry in entries]})
         return
     if not entries:
-        streams.print_note(f"there is no run or result below {', '.join(map(str, places))}.")
+        text = f"there is no run or result below {', '.join(map(str, places))}"
+        streams.print_note(
+            "there is no last result." if last else f"{text}; the last ones: qmac runs --last"
+        )
         return
     from qmac.report.terminal.tables import show_runs
 
@@ -254,6 +271,7 @@ def _run_job(
 ) -> None:
     """Compute what is left of a job and print its results."""
     from qmac.jobs import runner
+    from qmac.jobs.last_result import store_last
     from qmac.runtime.monitoring.prometheus import Prometheus
 
     path = None
@@ -276,12 +294,17 @@ def _run_job(
             retry_failed=retry_failed,
         )
     Interruption.resume = None
-    if path is not None:
+    stored = None
+    if path is None:
+        stored = store_last(job, results)
+    else:
         Interruption.written = f"the result is in {path}"
     print_results(results, output.view, as_json=output.as_json, path=path)
     if not output.as_json:
-        print_place(path)
+        print_place(path, stored, verbose=output.view.verbose)
         again = output.again if path is None else [str(path), *limits.options]
+        if stored is not None and stored.is_stored:
+            again = limits.options
         print_luck_hint(results, again, runner.count_threads(limits))
     if output.page is not None:
         shown = next(iter(results.values())) if results.is_single else results

@@ -14,10 +14,11 @@ from qmac.cli import exits, streams
 from qmac.cli.commands.combinations import WINDOWS_EACH, parse_windows
 from qmac.cli.commands.prices import describe, print_head
 from qmac.cli.options.job import takes_rules
+from qmac.cli.options.last import find_last
 from qmac.cli.options.reading import Reading, find_symbols, say_warnings, takes_reading
 from qmac.cli.options.tables import RULES, AsJson, OneSymbol, Sample
 from qmac.cli.options.typed import find_explicit
-from qmac.errors import OptionError, PricesError, QmacError, suggestion
+from qmac.errors import OptionError, PricesError, QmacError, shell_quote, suggestion
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.files import is_directory, list_names, look_up, resolve_typed
 
@@ -48,13 +49,14 @@ def signal(  # noqa: PLR0913 - options of the command line
     rules: qmac.Rules,
     reading: Reading,
     arguments: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="DIR | [PRICES] BUY_FAST BUY_SLOW SELL_FAST SELL_SLOW",
-            help="A directory that 'qmac optimize --out' wrote, whose best combination counts; or "
-            "files of prices, or names such as yahoo:SPY, and four windows.",
+            help="A directory that 'qmac optimize --out' wrote, whose best combination counts, by "
+            "default the last result; or files of prices, or names such as yahoo:SPY, and four "
+            "windows.",
         ),
-    ],
+    ] = None,
     sample: Sample = False,
     combination: Annotated[
         str | None,
@@ -77,17 +79,21 @@ def signal(  # noqa: PLR0913 - options of the command line
 ) -> None:
     """Say what a combination does today, and at which prices it buys or sells at the next bar.
 
+    Example: qmac signal
+
     Example: qmac signal runs/spy --prices spy.csv
 
     Example: qmac signal --sample 10 50 20 100
     """
-    windows = _split_windows(arguments, sample=sample)
+    words = arguments or []
+    windows = _split_windows(words, sample=sample)
     if windows is None:
         _refuse_rules(context)
-        answers = _read_run(Path(arguments[0]), combination, prices, symbol, reading)
+        path = Path(words[0]) if words else find_last(context)
+        answers = _read_run(path, combination, prices, symbol, reading)
     else:
-        _refuse_run_options(combination, prices, symbol)
-        files = [Path(word) for word in arguments[: len(arguments) - WINDOWS_EACH]]
+        _refuse_run_options(combination, prices, symbol, windows)
+        files = [Path(word) for word in words[: len(words) - WINDOWS_EACH]]
         answers = _read_prices(files, windows, rules, reading, sample=sample)
     if as_json:
         _print_json(answers)
@@ -99,12 +105,12 @@ def signal(  # noqa: PLR0913 - options of the command line
 def _split_windows(arguments: list[str], *, sample: bool) -> tuple[int, ...] | None:
     """Return the windows on the command line; None where it names a run instead."""
     last = arguments[-WINDOWS_EACH:]
-    if len(arguments) == 1 and not sample:
+    if len(arguments) <= 1 and not sample:
         return None
     if len(last) < WINDOWS_EACH or not all(word.isdecimal() for word in last):
         raise OptionError(
             f"signal takes a directory of a run, or prices and four windows, got "
-            f"{' '.join(arguments)}. Example: qmac signal spy.csv 10 50 20 100"
+            f"{' '.join(arguments) or '--sample alone'}. Example: qmac signal spy.csv 10 50 20 100"
         )
     return parse_windows(last)
 
@@ -119,9 +125,18 @@ def _refuse_rules(context: typer.Context) -> None:
 
 
 def _refuse_run_options(
-    combination: str | None, prices: list[Path] | None, symbol: str | None
+    combination: str | None,
+    prices: list[Path] | None,
+    symbol: str | None,
+    windows: tuple[int, ...],
 ) -> None:
-    values = {"combination": combination, "prices": prices, "symbol": symbol}
+    if prices:
+        words = " ".join([*map(shell_quote, prices), *map(str, windows)])
+        raise OptionError(
+            "--prices goes with a run, and four windows follow the prices themselves. Leave the "
+            f"option out: qmac signal {words}"
+        )
+    values = {"combination": combination, "symbol": symbol}
     for name, value in values.items():
         if value:
             raise OptionError(

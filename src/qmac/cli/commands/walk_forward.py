@@ -122,7 +122,8 @@ def walk_forward(  # noqa: PLR0913, one parameter for each option
 ) -> None:
     """Does the choice hold? Choose on some bars, look at the bars after, and so on to the end.
 
-    PRICES may also be the directory of a run, whose grid and rules are used.
+    PRICES may also be the directory of a run, whose grid and rules are used; the last result by
+    default.
 
     Example: qmac walk-forward --sample --windows 2:252:5 --train 4y --test 1y --out runs/forward
 
@@ -130,7 +131,7 @@ def walk_forward(  # noqa: PLR0913, one parameter for each option
     """
     from qmac.robustness.forward.many import plan_each
 
-    directory = find_directory(options)
+    directory = find_directory(context, options)
     chosen = executor(limits)
     run = None
     if directory is None:

@@ -12,8 +12,24 @@ from qmac.errors import ResultError
 from qmac.storage.files import is_file, resolve_typed
 
 
-def _check_directory(path: Path) -> Path:
-    """Return the path of a directory that exists, with ``~`` expanded and links followed."""
+def check_directory(path: Path) -> Path:
+    """Return the path of a directory that exists.
+
+    Parameters
+    ----------
+    path : Path
+        What the command line names.
+
+    Returns
+    -------
+    Path
+        With ``~`` expanded and links followed.
+
+    Raises
+    ------
+    ResultError
+        If there is no such directory.
+    """
     path = check_path("DIR", path, ResultError)
     if path.is_dir():
         return resolve_typed(path)
@@ -24,15 +40,31 @@ def _check_directory(path: Path) -> Path:
     )
 
 
-def _check_answer(path: Path) -> Path:
-    """Return the path of a directory, or of the file of an answer, such as luck.json."""
+def check_answer(path: Path) -> Path:
+    """Return the path of a directory, or of the file of an answer.
+
+    Parameters
+    ----------
+    path : Path
+        What the command line names.
+
+    Returns
+    -------
+    Path
+        A file such as luck.json, or what ``check_directory`` returns.
+
+    Raises
+    ------
+    ResultError
+        If it is neither.
+    """
     if is_file(check_path("DIR", path, ResultError)):
         from qmac.results.reader import find_answer
 
         file = find_answer(resolve_typed(path))
         if file is not None:
             return file
-    return _check_directory(path)
+    return check_directory(path)
 
 
 Directory = Annotated[
@@ -40,14 +72,6 @@ Directory = Annotated[
     typer.Argument(
         metavar="DIR",
         help="A directory that 'qmac optimize --out' wrote.",
-        callback=_check_directory,
-    ),
-]
-DirectoryOrAnswer = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DIR",
-        help="A directory that 'qmac optimize --out' wrote, or the file of an answer, luck.json.",
-        callback=_check_answer,
+        callback=check_directory,
     ),
 ]

@@ -1,0 +1,134 @@
+"""Commands without an argument: they read the last result, and say which it is."""
+
+import json
+
+import pytest
+from helpers.series import frame, series
+from helpers.terminal import inside
+
+from qmac.runs.last_results import find_last, list_last
+
+LINE = "last result: qmac report, qmac show, qmac signal read it; --out DIR saves it"
+WORDS = ("--windows", "2:9", "--min-trades", 1, "--threads", 1)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("QMAC_RESULTS_DIR", str(tmp_path / "results"))
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "2")
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def last(place, csv):
+    done = inside("optimize", csv, *WORDS)
+    assert done.returncode == 0 and LINE in done.stdout, done.stderr
+    assert "qmac luck (about" in done.stdout or "qmac luck --threads 1 (about" in done.stdout
+    return find_last()[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show",),
+        ("show", "--json"),
+        ("show", "--toml"),
+        ("verify", "--rows", 1),
+        ("export",),
+        ("export", "--what", "pine"),
+        ("signal", "--json"),
+        ("signal", "--combination", "3 5 4 6"),
+    ],
+)
+def test_without_an_argument_it_is_as_with_it(last, words, monkeypatch):
+    monkeypatch.setattr("qmac.verification.vectorbt.is_installed", lambda: False)  # 20 s of Numba
+    done = inside(*words)
+    named = inside(words[0], last, *words[1:])
+    assert done.returncode == named.returncode == 0, done.stderr
+    assert done.stdout == named.stdout and "last result" not in named.stderr
+    assert done.stderr.startswith("qmac: last result: spy, total_return, 2:9, 20")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_page_is_in_the_current_directory(last, tmp_path):
+    pytest.importorskip("plotly")
+    for words in ((), (last,)):  # a directory that will be removed is no place for a page
+        done = inside("report", *words)
+        assert done.returncode == 0, done.stderr
+        page = tmp_path / "work" / "qmac-report.html"
+        assert "qmac-report.html" in done.stdout and "open it in a browser" in done.stdout
+        page.unlink()
+    assert not list(last.rglob("*.html"))
+
+
+def test_luck_is_judged_and_stored_with_it(last):
+    done = inside("luck", "--resamples", 19, "--threads", 1)
+    assert done.returncode == 0 and f"saved in {last}" in done.stdout
+    assert done.stderr.startswith("qmac: last result: spy")
+    assert "is it luck?" in inside("show").stdout
+    done = inside("luck", "--windows", "2:5")
+    assert done.returncode == 2 and "Leave it out, or name prices" in done.stderr
+
+
+def test_a_walk_forward_of_its_settings(last):
+    done = inside("walk-forward", "--holdout", 0.3, "--threads", 1)
+    assert done.returncode == 0 and f"saved in {last}" in done.stdout, done.stderr
+
+
+def test_a_job_file_without_prices_is_not_the_last_result(last, tmp_path):
+    (tmp_path / "job.toml").write_text('windows = "2:5"\n')
+    assert "prices are missing" in inside("luck", tmp_path / "job.toml").stderr
+
+
+def test_many_symbols_are_one_result(place, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number, name in enumerate("ABCDE"):
+        frame(series("random", 200, number)).to_csv(folder / f"{name}.csv")
+    done = inside("optimize", folder, *WORDS)
+    assert done.returncode == 0 and LINE in done.stdout
+    done = inside("show", "--symbol", "C")
+    assert done.returncode == 0 and "qmac: last result: A, B, C, 2 more, total" in done.stderr
+    assert find_last()[0].name.endswith("-A-and-4-more")
+
+
+def test_the_list_of_them(place, csv):
+    assert "there is no last result" in inside("runs", "--last").stderr
+    assert "the last ones: qmac runs --last" in inside("runs").stderr
+    for windows in ("2:5", "2:6", "2:7"):
+        assert inside("optimize", csv, "--windows", windows, "--json").returncode == 0
+    answer = json.loads(inside("runs", "--last", "--json").stdout)["runs"]
+    assert [entry["asked"] for entry in answer] == ["total_return, 2:7", "total_return, 2:6"]
+    assert "2:7" in inside("runs", "--last").stdout
+    done = inside("runs", place, "--last")
+    assert done.returncode == 2 and "--last goes without" in done.stderr
+
+
+def test_what_is_saved_or_only_estimated_is_none(place, csv, tmp_path):
+    assert inside("optimize", csv, *WORDS, "--out", tmp_path / "out").returncode == 0
+    assert inside("optimize", csv, *WORDS, "--dry-run").returncode == 0
+    assert list_last(place) == []
+
+
+def test_a_disk_that_refuses_it_is_no_error(place, csv):
+    place.write_text("a file")
+    done = inside("optimize", csv, *WORDS)
+    assert done.returncode == 0 and "not saved: add --out DIR" in done.stdout
+    assert "last result" not in done.stdout + done.stderr
+    assert "not stored as the last result: " in inside("optimize", csv, *WORDS, "-v").stderr
+    done = inside("show")
+    assert done.returncode == 2 and "is not a directory. Name the directory" in done.stderr
+
+
+def test_a_large_result_is_said_to_be_none(place, csv, monkeypatch):
+    monkeypatch.setattr("qmac.jobs.last_result.MOST_BYTES", 1 << 10)
+    done = inside("optimize", csv, *WORDS)
+    assert done.returncode == 0 and "not saved, for it takes more than" in done.stdout
+
+
+def test_a_wrong_variable_is_refused_before_anything_is_swept(place, csv, monkeypatch):
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "many")
+    done = inside("optimize", csv, *WORDS)
+    assert done.returncode == 2 and "QMAC_LAST_RESULTS must be" in done.stderr and not done.stdout

@@ -1,0 +1,163 @@
+"""The newest few results in the cache directory: added whole, held while they are read."""
+
+import threading
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from qmac.errors import OptionError, ResultError, WriteError
+from qmac.runs import last_results
+from qmac.runs.last_results import adding, find_last, hold_last, is_last, list_last, read_time
+from qmac.storage.lock import LOCK, hold_lock
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.setenv("QMAC_RESULTS_DIR", str(tmp_path / "results"))
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "3")
+    return tmp_path / "results"
+
+
+def add(*symbols, text="x"):
+    with adding(symbols or ("SPY",)) as path:
+        path.mkdir()
+        (path / "run.json").write_text(text)
+
+
+def test_the_newest_few_stay(place):
+    for number in range(5):
+        add(text=str(number))
+    assert [(path / "run.json").read_text() for path in list_last(place)] == ["4", "3", "2"]
+    assert sorted(path.name for path in place.iterdir() if path.name[0] == ".") == [".lock"]
+    with hold_last() as path:
+        assert path == find_last()[0] and is_last(path)
+    assert not is_last(place) and not is_last(Path("20260101-000000-000000-SPY"))
+
+
+def test_names_say_when_and_what(place):
+    add("SPY")
+    add("brk/b", "QQQ", "IWM")
+    newest, oldest = (path.name for path in list_last(place))
+    assert oldest.endswith("-SPY") and "brk_b~" in newest and newest.endswith("-and-2-more")
+    moment = read_time(place / oldest)
+    assert moment is not None and abs((datetime.now(UTC) - moment).total_seconds()) < 60
+    assert read_time(place / "20269999-000000-000000-SPY") is None
+
+
+def test_a_clock_that_was_wrong_does_not_change_which_is_last(place, monkeypatch):
+    class Late:
+        def __init__(self, year):
+            self.year = year
+
+        def now(self, zone):
+            return datetime(self.year, 1, 1, tzinfo=zone)
+
+        strptime = staticmethod(datetime.strptime)
+
+    for year in (2090, 2026):
+        monkeypatch.setattr(last_results, "datetime", Late(year))
+        add(text=str(year))
+    assert [(path / "run.json").read_text() for path in list_last(place)] == ["2026", "2090"]
+
+
+def test_nothing_else_is_removed(place):
+    place.mkdir(mode=0o700)
+    folder = place / "20200101-000000-000000-MINE"  # the name of one, and not written by qmac
+    folder.mkdir()
+    (folder / "notes.txt").write_text("x")
+    (place / "runs").mkdir()
+    outside = place.parent / "outside"
+    outside.mkdir()
+    (outside / ".last").touch()
+    (place / "20200101-000000-000001-LINK").symlink_to(outside)
+    for _ in range(5):
+        add()
+    assert (folder / "notes.txt").is_file() and (place / "runs").is_dir()
+    assert (outside / ".last").is_file() and len(list_last(place)) == 3
+
+
+def test_what_is_read_or_written_stays(place):
+    with ExitStack() as stack:
+        for number in range(4):
+            add(text=str(number))
+            path = stack.enter_context(hold_last())
+            if number == 1:
+                stack.enter_context(hold_lock(path / LOCK, path))
+        add()
+        assert len(list_last(place)) == 5
+    add()
+    assert len(list_last(place)) == 3
+
+
+def test_two_commands_read_the_same(place):
+    add()
+    with hold_last() as first, hold_last() as second:
+        assert first == second
+
+
+def test_of_a_block_that_fails_nothing_is_left(place):
+    add(text="whole")
+    with pytest.raises(KeyboardInterrupt), adding(["SPY"]) as path:
+        path.mkdir()
+        (path / "run.json").write_text("half")
+        raise KeyboardInterrupt
+    assert {path.name for path in place.iterdir()} == {".lock", find_last()[0].name}
+
+
+def test_what_a_killed_command_left_is_removed(place):
+    add()
+    for name in (".new", ".old"):
+        (place / name / "results").mkdir(parents=True)
+    for _ in range(3):
+        add()
+    assert not (place / ".new").exists() and not (place / ".old").exists()
+
+
+def test_commands_at_once_each_add_theirs(place, monkeypatch):
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "20")
+    threads = [threading.Thread(target=add, args=(f"S{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {path.name[23:] for path in list_last(place)} == {f"S{number}" for number in range(8)}
+
+
+def test_a_command_that_writes_for_long_is_not_waited_for(place, monkeypatch):
+    add()
+    monkeypatch.setattr(last_results, "WAIT_SECONDS", 0.0)
+    with hold_lock(place / ".lock", place), pytest.raises(WriteError, match="another command"):
+        add()
+
+
+@pytest.mark.skipif(not hasattr(last_results.os, "getuid"), reason="permissions of Unix")
+def test_a_directory_of_others_is_not_used(place):
+    add()
+    assert place.stat().st_mode & 0o777 == 0o700
+    place.chmod(0o777)
+    with pytest.raises(WriteError, match="others may write"):
+        add()
+    with pytest.raises(ResultError, match="others may write into .*QMAC_RESULTS_DIR"):
+        find_last()
+
+
+def test_no_last_result_names_the_next_step(place, monkeypatch):
+    with pytest.raises(ResultError, match="Run 'qmac optimize' first"), hold_last():
+        pass
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "0")
+    with pytest.raises(ResultError, match="QMAC_LAST_RESULTS=0 stores none"), hold_last():
+        pass
+    place.write_text("a file")
+    with pytest.raises(ResultError, match="not a directory"), hold_last():
+        pass
+
+
+@pytest.mark.parametrize("text", ["-1", "ten", "1001", "9" * 40, "²"])
+def test_a_number_of_results_that_is_none(text, monkeypatch):
+    monkeypatch.setenv("QMAC_LAST_RESULTS", text)
+    with pytest.raises(OptionError, match=r"QMAC_LAST_RESULTS must be a whole number in \[0, 1000"):
+        last_results.read_count()
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "")
+    assert last_results.read_count() == 10
