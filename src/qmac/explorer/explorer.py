@@ -29,6 +29,8 @@ MOST_PAGES = 16
 """Open pages at a time, each of which may hold two results."""
 END_SECONDS = 5.0
 """For the worker to end, after which it is left."""
+QUICK_SECONDS = 0.2
+"""A sweep shorter than this shows no progress."""
 LOOK_SECONDS = 0.5
 """Between two looks whether something is compiled still."""
 Deliver = Callable[[str, dict[str, Any] | bytes], None]
@@ -369,6 +371,8 @@ class Explorer:
         return answer
 
     def _show_progress(self, page: Page, ask: Ask, status: Status) -> None:
+        if status.seconds < QUICK_SECONDS:
+            return
         content = {"type": "progress", "id": ask.number, "share": status.share}
         page.deliver("progress", content)
         self._tell_compiled()

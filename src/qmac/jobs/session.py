@@ -279,7 +279,8 @@ class Session:
         """
         if code_dtype(series.period.close.size) is not np.uint16:
             return spec
-        spec = choose_kernel(series, self.grid, spec, self._executor)
+        if not is_tested(spec):  # or nothing is to be chosen: a look at the disk takes 2 ms
+            spec = choose_kernel(series, self.grid, spec, self._executor)
         if is_tested(spec):
             return spec
         if not is_ready(spec) and is_ready(replace(spec, is_general=True)):

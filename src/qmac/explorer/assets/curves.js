@@ -1,7 +1,8 @@
 // Equity and drawdown beside buy & hold, and the edge between in sample and out of sample.
 
-import { chooseTicks, colour } from "./histogram.js";
+import { colour } from "./colours.js";
 import { DAY, compact } from "./format.js";
+import { chooseTicks } from "./histogram.js";
 import uPlot from "./uplot.js";
 
 function computeDrawdown(equity) {

@@ -1,10 +1,11 @@
 // The explorer on a page or in a notebook: what is asked, when, and where each part of an answer is shown.
 
 import * as address from "./address.js";
+import { colour, forgetColours } from "./colours.js";
 import { Controls } from "./controls.js";
 import { Curves } from "./curves.js";
 import { count, duration, metric, short } from "./format.js";
-import { colour, drawHistogram, listenToBars, nameBar } from "./histogram.js";
+import { drawHistogram, listenToBars, nameBar } from "./histogram.js";
 import { Luck } from "./luck.js";
 import { Maps, drawRamp } from "./maps.js";
 
@@ -21,7 +22,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
   const find = (id) => root.querySelector(`#${id}`);
 
   let hello, state, controls, frame, last = null;
-  let number = 0, wanted = 0, isExactDue = false, restTimer, noticeTimer, isDrawing = false, drawnAt = -Infinity, exactBegan = null, compiled = null;
+  let number = 0, wanted = 0, isExactDue = false, restTimer, noticeTimer, isDrawing = false, drawnAt = -Infinity, exactBegan = null, compiled = null, barCombination = "null";
   const sentAt = new Map();
 
   // for tests and benchmarks: what was asked and drawn
@@ -73,6 +74,11 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     rest();
   }
 
+  function writeBar() {
+    barCombination = String(state.combination);
+    bar.text = address.write(state, hello);
+  }
+
   function pressStat() {
     for (const button of find("stats").children) button.setAttribute("aria-pressed", String(button.dataset.stat === state.stat));
   }
@@ -96,7 +102,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     restTimer = setTimeout(() => {
       isExactDue = hello.is_thinned;
       askExact();
-      bar.text = address.write(state, hello);
+      writeBar();
     }, REST);
   }
 
@@ -128,7 +134,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     pressStat();
     ask(Boolean(frame?.exact) && hello.is_thinned, view);
     if (!frame?.exact) rest();
-    else bar.text = address.write(state, hello);
+    else writeBar();
   }
 
   function takeCell(cell) {
@@ -177,7 +183,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
       find("notice").hidden = find("notice").dataset.kind === "error" ? true : find("notice").hidden;
       setActions(frame.exact);
       askExact();
-      if (state.combination || frame.exact) bar.text = address.write(state, hello);  // else at rest
+      if (String(state.combination) !== barCombination) writeBar();  // else at rest: a drag would write too often
     }
     const drawn = drawnAt = performance.now();
     const record = {
@@ -431,12 +437,12 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
   find("common").addEventListener("change", (event) => {
     state.common = event.target.checked;
     showScale(maps.draw(state.common));
-    bar.text = address.write(state, hello);
+    writeBar();
   });
   find("log").addEventListener("change", (event) => {
     state.log = event.target.checked;
     curves.draw(state.log);
-    bar.text = address.write(state, hello);
+    writeBar();
   });
 
   function isDark() {
@@ -445,6 +451,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
   }
 
   function redraw() {
+    forgetColours(root);
     if (!frame) return;
     drawOutcomes();
     luck.draw();

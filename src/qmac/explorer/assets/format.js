@@ -11,10 +11,14 @@ const SHORT = {
 // as traders say it
 export const short = (name) => SHORT[name] ?? words(name);
 
-export const count = (number) => number.toLocaleString("en");
+// made once: to make one takes longer than all that is written with it on a page
+const COUNT = new Intl.NumberFormat("en");
+const FIXED = [0, 1, 2].map((digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+
+export const count = (number) => COUNT.format(number);
 
 const fixed = (value, digits) => {
-  const text = value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const text = FIXED[digits].format(value);
   return /[1-9]/.test(text) ? text : text.replace("-", "");  // no minus zero
 };
 

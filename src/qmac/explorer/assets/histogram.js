@@ -1,13 +1,12 @@
 // Bars on a canvas: all outcomes with the winner and buy & hold, or the best of random markets.
 
+import { colour } from "./colours.js";
 import { metric } from "./format.js";
+import { findSize } from "./sizes.js";
 
 const FAR = 3;  // times the width of the bars from which on a line does not stretch the axis
 
-// of the theme, as an element has it
-const colour = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
-
-function chooseTicks(low, high, most) {
+export function chooseTicks(low, high, most) {
   const step = 10 ** Math.floor(Math.log10((high - low) / most));
   const fit = [1, 2, 5, 10].find((times) => (high - low) / (times * step) <= most) * step;
   const ticks = [];
@@ -18,7 +17,7 @@ function chooseTicks(low, high, most) {
 // layers: [{ counts, colours: (bar) => colour }], one on the other; lines: [{ value, name, colour }]
 export function drawHistogram(canvas, { edges, layers, lines, unit }) {
   const scale = devicePixelRatio, context = canvas.getContext("2d");
-  const width = canvas.clientWidth, height = canvas.clientHeight;
+  const [width, height] = findSize(canvas);
   if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
     Object.assign(canvas, { width: Math.round(width * scale), height: Math.round(height * scale) });
   }
@@ -91,5 +90,3 @@ export function nameBar(edges, bar, unit) {
   if (bar === 0) return `below ${metric(unit, edges[1])}`;
   return bar === edges.length - 2 ? `${metric(unit, edges[bar])} and more` : `${metric(unit, edges[bar])} to ${metric(unit, edges[bar + 1])}`;
 }
-
-export { chooseTicks, colour };

@@ -1,7 +1,8 @@
 // "Is it luck?": random markets as they are swept, and what they say.
 
+import { colour } from "./colours.js";
 import { count, duration, metric } from "./format.js";
-import { colour, drawHistogram, listenToBars, nameBar } from "./histogram.js";
+import { drawHistogram, listenToBars, nameBar } from "./histogram.js";
 
 export class Luck {
   constructor(section, onHover, onStop) {

@@ -1,6 +1,7 @@
 // Six maps of two windows each, drawn cell by cell and stretched: 251 cells a side take a millisecond or two.
 
 import { metric, words } from "./format.js";
+import { findSize } from "./sizes.js";
 
 const VIRIDIS = [
   [68, 1, 84], [72, 36, 117], [65, 68, 135], [53, 95, 141], [42, 120, 142], [33, 145, 140],
@@ -162,7 +163,7 @@ class HeatMap {
 
   draw(low, high) {
     const { canvas, values } = this, [rows, columns] = this.shape;
-    const width = Math.round(canvas.clientWidth * devicePixelRatio), height = Math.round(canvas.clientHeight * devicePixelRatio);
+    const [width, height] = findSize(canvas).map((side) => Math.round(side * devicePixelRatio));
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     if (!this.image || this.image.width !== columns || this.image.height !== rows) {
       this.image = new ImageData(columns, rows);

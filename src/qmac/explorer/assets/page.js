@@ -5,7 +5,9 @@ import { mount } from "./explorer.js";
 
 const bar = {
   get text() { return location.hash.slice(1); },
-  set text(text) { history.replaceState(null, "", text ? `/#${text}` : "/"); },
+  set text(text) {
+    if (text !== this.text) history.replaceState(null, "", text ? `/#${text}` : "/");
+  },
 };
 
 const explorer = mount(document.getElementById("explorer"), {
