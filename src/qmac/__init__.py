@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from qmac.jobs.session import Cancellation, Session
     from qmac.results.collection import Results
     from qmac.results.comparison import compare
+    from qmac.results.comparisons import compare_many
     from qmac.results.reader import load
     from qmac.results.result import Result
     from qmac.robustness.forward.many import walk_forward_many
@@ -68,6 +69,7 @@ __all__ = [
     "__version__",
     "backtest",
     "compare",
+    "compare_many",
     "evaluate",
     "explore",
     "fetch",
@@ -98,6 +100,7 @@ _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Signal": "engine.backtest.signal",
     "backtest": "engine.backtest.backtest",
     "compare": "results.comparison",
+    "compare_many": "results.comparisons",
     "evaluate": "engine.backtest.batch",
     "explore": "explorer.widget",
     "fetch": "data.sources.fetching",
@@ -133,6 +136,8 @@ _views.register(
         "script": "qmac.report.scripts.script:write_script",
         "map": "qmac.report.html.figures:plot_result_map",
         "result": "qmac.report.html.notebook:render_result",
+        "comparison report": "qmac.report.html.comparison_page:write_comparison_report",
+        "comparisons report": "qmac.report.html.comparison_page:write_comparisons_report",
         "symbols report": "qmac.report.html.symbols_page:write_symbols_report",
         "results": "qmac.report.html.notebook:render_results",
         "backtest figure": "qmac.report.html.figures:plot_run",

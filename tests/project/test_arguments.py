@@ -283,6 +283,11 @@ def rows(context):
         ),
         "luck": Row(qmac.luck, lambda: {"result": context.result, **luck_arguments()}, LUCK),
         "compare": Row(qmac.compare, lambda: {"a": context.result, "b": context.result}, {}),
+        "compare_many": Row(
+            qmac.compare_many,
+            lambda: {name: qmac.Results({"X": lambda: context.result}, {}) for name in "ab"},
+            {},
+        ),
         "Result.luck": Row(context.result.luck, luck_arguments, LUCK),
         "Result.tries": Row(
             context.result.tries,

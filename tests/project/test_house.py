@@ -20,9 +20,10 @@ TESTS = Path(__file__).parents[1]
 def test_public_names():
     assert set(qmac.__all__) == {
         "Backtest", "Cancellation", "Grid", "InputError", "Limits", "Prices", "QmacError", "Result",
-        "Results", "Rules", "Session", "Signal", "__version__", "backtest", "compare", "evaluate",
-        "explore", "fetch", "load", "luck", "optimize", "optimize_many", "read_prices", "resume",
-        "sample_prices", "walk_forward", "walk_forward_many",
+        "Results", "Rules", "Session", "Signal", "__version__", "backtest", "compare",
+        "compare_many", "evaluate", "explore", "fetch", "load", "luck", "optimize",
+        "optimize_many", "read_prices", "resume", "sample_prices", "walk_forward",
+        "walk_forward_many",
     }  # fmt: skip
     assert all(hasattr(qmac, name) for name in qmac.__all__)
 

@@ -128,3 +128,9 @@ def test_what_was_read_of_each_is_read_with_the_winners():
     assert len(reads) == 3
     results.prices["C"]["name"] = "changed"
     assert results.summary()["prices"] == dict.fromkeys("ABC", result.prices)
+
+
+def test_in_reads_nothing(many):
+    log = []
+    results = reading(many, log)
+    assert "S1" in results and "none" not in results and 3 not in results and log == []

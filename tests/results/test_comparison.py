@@ -40,6 +40,9 @@ def test_what_differs_and_what_winners_make_in_the_other(free, costly):
     table = comparison.distribution
     assert table.loc["mean"].tolist() == [free.distribution.mean, costly.distribution.mean]
     assert table.loc["scored"].tolist() == [free.scored, costly.scored]
+    assert best.metrics["total_trades"] == free.top["total_trades"][0]
+    assert best.metrics_elsewhere["win_rate"] == replay["win_rate"][0] and not best.filtered
+    assert not comparison.is_same and qmac.compare(free, free).is_same
     assert comparison.to_dict()["distribution"]["mean"] == table.loc["mean"].tolist()
 
 
@@ -68,7 +71,22 @@ def test_without_prices_and_without_a_winner(free, costly, tmp_path):
     assert all(each.at is None for each in comparison.maps)
 
 
-def test_what_would_mislead_is_refused(free):
+def test_a_winner_that_the_other_filters(free):
+    many = qmac.optimize(PRICES, GRID, min_trades=int(free.top["total_trades"][0]) + 1)
+    winner = qmac.compare(free, many).winners[0]
+    trades = int(free.top["total_trades"][0])
+    assert winner.filtered == f"total_trades >= {trades + 1}"
+    assert winner.metrics_elsewhere["total_trades"] == trades
+
+
+def test_dates_are_named_once(free):
+    late = PRICES.index[100]
+    rules = [qmac.Rules(start=start) for start in (None, late.date())]
+    pair = [qmac.optimize(PRICES, GRID, "sharpe_ratio", rules=each) for each in rules]
+    assert {"first", "bars"} == set(qmac.compare(*pair).differences)
+
+
+def test_what_would_mislead_is_refused(free, tmp_path):
     cases = [
         (qmac.optimize(PRICES, qmac.Grid(windows=range(2, 10))), "other grids: buy_fast is"),
         (qmac.optimize(PRICES, qmac.Grid(windows=range(2, 9), shared_windows=True)), "shared"),
@@ -80,5 +98,7 @@ def test_what_would_mislead_is_refused(free):
             qmac.compare(free, other)
     with pytest.raises(OptionError, match="b must be a result"):
         qmac.compare(free, 3)
+    with pytest.raises(OptionError, match="b must be a result or its directory, got Luck"):
+        qmac.compare(free, free.luck(19).save(tmp_path / "luck.json"))
     ratios = [qmac.optimize(each, GRID, "sharpe_ratio") for each in (PRICES, PRICES.head(150))]
     assert {"last", "bars"} <= set(qmac.compare(*ratios).differences)

@@ -116,6 +116,9 @@ class Results(Mapping[str, Result]):
         self._outlines[name] = outline
         return outline
 
+    def __contains__(self, name: object) -> bool:  # reads nothing
+        return isinstance(name, str) and name in self._readers
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._readers)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from qmac._checks import describe
+from qmac import _views
+from qmac._checks import check_path, describe
 from qmac.engine.backtest.batch import evaluate
 from qmac.engine.sweep.reductions import PAIRS
 from qmac.errors import OptionError, ResultError
@@ -17,6 +19,7 @@ from qmac.results.reader import load
 from qmac.results.result import Result
 from qmac.strategy.constraints import format_bounds
 from qmac.strategy.grid import ROLES, Combination
+from qmac.strategy.metrics import METRICS
 from qmac.strategy.objective import compute_score
 from qmac.strategy.windows import format_windows
 
@@ -38,6 +41,12 @@ class Winner:
     """The objective in the other one; NaN where that has no prices."""
     share_worse: float
     """Share of the combinations of the other result that are worse than it there; NaN as above."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """All metrics in its result."""
+    metrics_elsewhere: Mapping[str, float] = field(default_factory=dict)
+    """All metrics in the other one; empty where that has no prices."""
+    filtered: str = ""
+    """The constraint of the other result that it breaks there, such as ``total_trades >= 5``."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,39 @@ class Comparison:
     distribution: pd.DataFrame
     """Quantiles, mean, scored combinations and share above 0, a column each."""
     maps: tuple[MapDifference, ...]
+    places: tuple[str, str] = ("", "")
+    """Their directories; empty for results in memory."""
+    results: tuple[Result, ...] = field(default=(), repr=False, compare=False)
+    """Both results, for the page."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both are one and the same result, to the last bit."""
+        digests = {result.digest for result in self.results}
+        return not self.differences and len(digests) == 1
+
+    def report(self, path: str | Path) -> Path:
+        """Write a page of both results beside each other, in one HTML file.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to write, such as ``comparison.html``.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        WriteError
+            If the file cannot be written.
+        OptionError
+            If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+        """
+        written: Path = _views.draw("comparison report", self, check_path("path", path))
+        return written
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON.
@@ -81,6 +123,8 @@ class Comparison:
         """
         return {
             "names": list(self.names),
+            "places": list(self.places),
+            "is_same": self.is_same,
             "objective": self.objective,
             "differences": {name: list(pair) for name, pair in self.differences.items()},
             "winners": [each and vars(each) for each in self.winners],
@@ -120,30 +164,47 @@ def compare(a: Result | str | Path, b: Result | str | Path) -> Comparison:
     {'slippage': ('0', '0.0025')}
     """
     first, second = _read("a", a), _read("b", b)
-    _check(first, second)
+    check_comparable(first, second)
     return Comparison(
         names=(str(first.prices["name"]), str(second.prices["name"])),
         objective=first.objective,
-        differences=_find_differences(first, second),
-        winners=(_build_winner(first, second), _build_winner(second, first)),
+        differences=find_differences(first, second),
+        winners=(build_winner(first, second), build_winner(second, first)),
         distribution=pd.concat([_summarize(first), _summarize(second)], axis=1, keys=["a", "b"]),
         maps=tuple(_compare_maps(first, second, *pair) for pair in PAIRS),
+        places=(_describe_place(a), _describe_place(b)),
+        results=(first, second),
     )
 
 
+def _describe_place(result: Any) -> str:
+    return str(result) if isinstance(result, str | Path) else ""
+
+
 def _read(name: str, result: Any) -> Result:
+    if isinstance(result, str | Path):
+        result = load(result)
     if isinstance(result, Result):
         return result
-    if isinstance(result, str | Path):
-        return load(result)
     raise OptionError(
         f"{name} must be a result or its directory, got {describe(result)}. Use what "
         "qmac.optimize returns, or what it wrote."
     )
 
 
-def _check(a: Result, b: Result) -> None:
-    """Raise ResultError where figures beside each other would mislead."""
+def check_comparable(a: Result, b: Result) -> None:
+    """Refuse two results whose figures would mislead beside each other.
+
+    Parameters
+    ----------
+    a, b : Result
+        Any results.
+
+    Raises
+    ------
+    ResultError
+        If grid or objective differ, or the dates with an objective that grows with time.
+    """
     if a.grid != b.grid:
         role = next((role for role in ROLES if a.grid.roles[role] != b.grid.roles[role]), None)
         what = "shared windows are allowed in one of them only"
@@ -167,12 +228,23 @@ def _describe_objective(result: Result) -> str:
     return f"{'the highest' if result.maximize else 'the lowest'} {result.objective}"
 
 
-def _find_differences(a: Result, b: Result) -> dict[str, tuple[str, str]]:
-    """Return what differs between two results, in the order in which a person asks for it."""
+def find_differences(a: Result, b: Result) -> dict[str, tuple[str, str]]:
+    """Return what differs between two results, the prices first.
+
+    Parameters
+    ----------
+    a, b : Result
+        Results that can be compared.
+
+    Returns
+    -------
+    dict of str to (str, str)
+        By name: first and second.
+    """
     pairs = {
         **{each: (a.prices.get(each), b.prices.get(each)) for each in ("name", "first", "last")},
         "bars": (a.prices["bars"], b.prices["bars"]),
-        "averages of": (a.prices["averages"], b.prices["averages"]),
+        "average": (a.prices["averages"], b.prices["averages"]),
     }
     rules = zip(a.rules.to_dict().items(), b.rules.to_dict().values(), strict=True)
     pairs |= {name: (one, other) for (name, one), other in rules if name != "average"}
@@ -180,6 +252,9 @@ def _find_differences(a: Result, b: Result) -> dict[str, tuple[str, str]]:
     pairs["constraints"] = (_describe_constraints(a), _describe_constraints(b))
     checksums = (a.prices.get("sha256"), b.prices.get("sha256"))
     found = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    for date, rule in (("first", "start"), ("last", "end")):
+        if date in found:  # says it already
+            found.pop(rule, None)
     if checksums[0] != checksums[1] and not {"name", "first", "last", "bars"} & set(found):
         found["prices"] = ("as they were", "changed since (adjusted?)")
     return {name: (_format(one), _format(other)) for name, (one, other) in found.items()}
@@ -202,24 +277,47 @@ def _format(value: Any) -> str:
     return str(value).removesuffix(" 00:00:00")
 
 
-def _build_winner(result: Result, other: Result) -> Winner | None:
-    """Return the best of a result, and what it makes in the other one, where that has prices."""
+def build_winner(result: Result, other: Result) -> Winner | None:
+    """Return the best of a result, and what it makes in the other one, where that has prices.
+
+    Parameters
+    ----------
+    result, other : Result
+        Results that can be compared.
+
+    Returns
+    -------
+    Winner or None
+        None where nothing was scored.
+    """
     if result.best is None:
         return None
-    here = float(result.top[result.objective].iloc[0])
-    there, share = float("nan"), float("nan")
+    first = result.top.iloc[0]
+    metrics = {name: float(first[name]) for name in METRICS}
+    value, there, share = metrics[result.objective], float("nan"), float("nan")
     try:
         series = other.series
     except ResultError:
-        return Winner(result.best, here, there, share)
+        return Winner(result.best, value, there, share, metrics)
     frame = evaluate(series.prices, [result.best], other.replay_rules, series.averages)
-    there = float(frame[result.objective].iloc[0])
+    elsewhere = {name: float(frame[name].iloc[0]) for name in METRICS}
+    there = elsewhere[result.objective]
     if np.isfinite(there) and other.scored:
         objective = other.distribution.objective
         score = compute_score(objective.metric, there, objective.years)
         share = float(other.distribution.share_below(score))
         share = share if other.maximize else 1 - share
-    return Winner(result.best, here, there, share)
+    filtered = _find_broken(elsewhere, other)
+    return Winner(result.best, value, there, share, metrics, elsewhere, filtered)
+
+
+def _find_broken(metrics: Mapping[str, float], result: Result) -> str:
+    """Return the first constraint of a result that metrics break; empty if there is none."""
+    for metric, bounds in result.constraints.items():
+        if metric in metrics and not bounds[0] <= metrics[metric] <= bounds[1]:
+            limits = [" ".join(limit) for limit in format_bounds(metric, bounds)]
+            return f"{metric} {' and '.join(limits)}"
+    return ""
 
 
 def _summarize(result: Result) -> pd.Series:

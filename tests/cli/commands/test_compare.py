@@ -17,11 +17,26 @@ def test_two_runs(csv, one_run, tmp_path):
     answer = json.loads(inside("compare", one_run, other, "--json").stdout)
     assert list(answer["differences"]) == ["fees"] and len(answer["maps"]) == 6
     same = inside("compare", one_run, one_run)
-    assert "Prices, dates, rules and constraints are the same." in same.stdout
+    assert "the same result, to the last bit." in same.stdout
+    page = tmp_path / "c.html"
+    written = inside("compare", one_run, other, "--json", "--report", page)
+    assert page.is_file() and "open it in a browser" in written.stderr
+    assert json.loads(written.stdout)["places"] == [str(one_run), str(other)]
 
 
-def test_symbols_of_a_run_of_many(run_of_many):
-    refused = inside("compare", run_of_many, run_of_many)
+def test_a_walk_forward_is_no_result(one_run, tmp_path):
+    (tmp_path / "forward.json").write_text("{}")
+    refused = inside("compare", one_run, tmp_path)
+    assert refused.returncode == exits.INPUT and "holds a walk-forward" in refused.stderr
+
+
+def test_symbols_of_a_run_of_many(run_of_many, one_run):
+    table = inside("compare", run_of_many, run_of_many)
+    assert table.returncode == 0 and "sharpe_ratio of 2 symbols" in table.stdout
+    answer = json.loads(inside("compare", run_of_many, run_of_many, "--json").stdout)
+    assert {row["symbol"] for row in answer["rows"]} == {"AAA", "b c"}
+    refused = inside("compare", run_of_many, one_run)
     assert refused.returncode == exits.INPUT and "2 symbols" in refused.stderr
+    assert "--symbol NAME" in refused.stderr
     done = inside("compare", run_of_many, run_of_many, "--symbol", "AAA")
     assert done.returncode == 0 and "on AAA" in done.stdout

@@ -2,12 +2,18 @@
 
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from helpers.series import frame, series
 
 import qmac
-from qmac.report.terminal.comparison import describe_winner, show_comparison
+from qmac.report.terminal.comparison import (
+    describe_winner,
+    describe_winners,
+    show_comparison,
+    show_comparisons,
+)
 from qmac.report.terminal.console import PlainTextConsole
 from qmac.results.comparison import Winner
 
@@ -39,4 +45,36 @@ def test_winners():
     assert text == "best of a: 2 5 3 7, 50.0%; in b 25.0%, better than 99.9% of all"
     unknown = Winner((2, 5, 3, 7), 0.5, math.nan, math.nan)
     assert describe_winner("b", unknown, "total_return").endswith("not known in a")
+    undefined = replace(unknown, metrics_elsewhere={"total_trades": 0.0})
+    assert describe_winner("a", undefined, "total_return").endswith("undefined in b with 0 trades")
+    best = describe_winner("a", replace(winner, share_worse=1.0), "total_return")
+    assert best.endswith("in b 25.0%, the best there")
+    filtered = describe_winner("a", replace(winner, filtered="total_trades >= 5"), "total_return")
+    assert filtered.endswith("in b 25.0%, filtered there: total_trades >= 5")
     assert describe_winner("a", None, "total_return") == "best of a: none is left"
+
+
+def test_one_winner_of_both_and_the_same_result():
+    result = qmac.optimize(PRICES, GRID, min_trades=1)
+    comparison = replace(qmac.compare(result, result), places=("runs/a", "runs/b"))
+    (line,) = describe_winners(comparison)
+    assert line.startswith("best of a: ") and "; the best of b, too: " in line
+    stream = io.StringIO()
+    show_comparison(comparison, PlainTextConsole(stream))
+    lines = stream.getvalue().splitlines()
+    assert lines[1:3] == [
+        "a is runs/a, b is runs/b", "a and b are the same result, to the last bit.",
+    ]  # fmt: skip
+    assert len(lines) == 4
+
+
+def test_many_symbols_are_a_row_each():
+    results = qmac.Results(
+        {"X\x1b": lambda: qmac.optimize(PRICES, GRID), "Y": lambda: None}, {}, ["Z"]
+    )
+    other = qmac.Results({"X\x1b": lambda: qmac.optimize(PRICES, GRID, top=3)}, {})
+    stream = io.StringIO()
+    show_comparisons(qmac.compare_many(results, other), PlainTextConsole(stream))
+    text = stream.getvalue()
+    assert text.startswith("total_return of 1 symbol, a beside b\nRules and constraints are the s")
+    assert "only in a: Y" in text and "a: not done yet: Z" in text and "\x1b" not in text
