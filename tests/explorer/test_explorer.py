@@ -193,6 +193,26 @@ def test_the_first_question_is_swept_before_a_page_asks(explorer, monkeypatch):
     page.deliver.wait(1)
 
 
+def test_a_small_grid_is_swept_once_and_its_neighbours_are_looked_at_at_rest(monkeypatch):
+    looked, build = [], answer_module.build_strategies
+    monkeypatch.setattr(
+        answer_module, "build_strategies", lambda *each: looked.append(1) or build(*each)
+    )
+    explorer = Explorer(SERIES, qmac.Grid(windows=range(2, 8)), threads=2)
+    explorer.start()
+    try:
+        page = explorer.open_page(Inbox())
+        explorer.ask(page, ask(1, fees=0.001))
+        moving = page.deliver.wait(1)
+        assert moving["exact"] and not looked
+        monkeypatch.setattr(Session, "optimize", None)
+        explorer.ask(page, ask(2, True, fees=0.001))
+        resting = page.deliver.wait(2)
+        assert resting["digest"] == moving["digest"] and looked
+    finally:
+        explorer.close()
+
+
 def test_a_view_is_not_swept_for(explorer, page, monkeypatch):
     explorer.ask(page, ask(1, True))
     page.deliver.wait(1)
@@ -231,7 +251,7 @@ def test_errors_are_sentences(explorer, page):
 
 def test_a_defect_is_no_traceback_and_no_end(explorer, page, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(module, "build_frame", lambda *_: 1 / 0)
+        patch.setattr(module, "build_frame", lambda *_, **__: 1 / 0)
         explorer.ask(page, ask(1))
         with pytest.warns(UserWarning, match="ZeroDivisionError"):
             text = page.deliver.wait(1, "error")["text"]

@@ -50,6 +50,8 @@ def build_frame(
     prices: Prices,
     command: str,
     cancellation: Cancellation | None = None,
+    *,
+    is_moving: bool = False,
 ) -> bytes:
     """Return an answer as a frame.
 
@@ -67,6 +69,9 @@ def build_frame(
         What repeats it on the command line.
     cancellation : Cancellation, optional
         Looked at between two parts, of which that of a large grid takes tens of milliseconds.
+    is_moving : bool, default False
+        Whether another question follows soon: neighbours of the winner, which take longer than all
+        else of a frame, are then not looked at.
 
     Returns
     -------
@@ -115,7 +120,9 @@ def build_frame(
         header["edge"] = runs.edge
         check()
         if combination == best:
-            header["cautions"] = _list_cautions(runs.inside, answer, summary)
+            header["cautions"] = _list_cautions(
+                runs.inside, answer, summary, has_neighbours=answer.is_exact and not is_moving
+            )
         arrays |= _build_curves(runs.whole)
     check()
     return encode_frame(header, arrays)
@@ -209,11 +216,15 @@ def _build_metrics(runs: _Runs, hold: dict[str, float]) -> list[list[Any]]:
 
 
 def _list_cautions(
-    inside: Backtest, answer: Answer, summary: DistributionSummary | None
+    inside: Backtest,
+    answer: Answer,
+    summary: DistributionSummary | None,
+    *,
+    has_neighbours: bool,
 ) -> list[list[str]]:
-    """Return headings and sentences about the winner; neighbours only of an exact answer."""
+    """Return headings and sentences about the winner, and its neighbours."""
     result, strategies = answer.result, NO_STRATEGIES
-    if answer.is_exact:
+    if has_neighbours:
         first = dataclasses.replace(result, top=result.top.head(1))
         strategies = build_strategies(first, result.series)
     cautions = find_cautions(result, inside, strategies, summary)

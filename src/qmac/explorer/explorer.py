@@ -327,7 +327,7 @@ class Explorer:
             view = self._resolve(answer, ask.view, work.cancellation)
             command = self.build_command(answer.question)
             parts = (ask.number, answer, view, self.prices, command)
-            frame = build_frame(*parts, work.cancellation)
+            frame = build_frame(*parts, work.cancellation, is_moving=not ask.is_exact)
         except Stopped as error:
             self._give_way(work, error)
         except QmacError as error:

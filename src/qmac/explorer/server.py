@@ -67,7 +67,6 @@ def describe_series(explorer: Explorer) -> dict[str, Any]:
         "has_open": prices.column("Open") is not None,
         "combinations": grid.size,
         "earliest": str(prices.index[min(max(grid.windows), len(prices) - 1)]),
-        "is_thinned": explorer.is_thinned,
         "roles": ROLES,
         "stats": STATS,
         "averages": {name: average.words for name, average in AVERAGES.items()},
