@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from qmac._version import __version__
-from qmac.cli import exits, streams
+from qmac.cli import exits, help_page, streams
 from qmac.cli.commands.checks import doctor, verify
 from qmac.cli.commands.combinations import backtest, evaluate
 from qmac.cli.commands.compare import compare
@@ -26,44 +26,29 @@ from qmac.cli.commands.signal import signal
 from qmac.cli.commands.walk_forward import walk_forward
 from qmac.errors import OptionError
 
-COMMANDS = (
-    optimize,
-    explore,
-    backtest,
-    evaluate,
-    signal,
-    resume,
-    watch,
-    runs,
-    show,
-    compare,
-    report,
-    luck,
-    walk_forward,
-    export,
-    fetch,
-    prices,
-    verify,
-    estimate,
-    doctor,
-)
-"""In the order of ``qmac --help``."""
+GROUPS = {
+    "Find the best windows": (optimize, explore, estimate),
+    "Doubt the winner": (luck, walk_forward, verify),
+    "One combination": (backtest, evaluate, signal),
+    "Results": (show, compare, report, export, runs, watch, resume),
+    "Prices and machine": (prices, fetch, doctor),
+}
+"""The commands by heading, in the order of ``qmac --help``."""
+COMMANDS = tuple(command for commands in GROUPS.values() for command in commands)
 
 
 class _Group(TyperGroup):
-    """The list of commands, whose help may have colours."""
+    """The list of commands."""
 
-    def format_help(self, *arguments: Any) -> None:
-        with streams.pass_colors():
-            super().format_help(*arguments)
+    def format_help(self, context: Any, _: Any) -> None:
+        help_page.print_commands(self, context)
 
 
 class _Command(TyperCommand):
     """A command that refuses an option twice, where the last value would hide the first."""
 
-    def format_help(self, *arguments: Any) -> None:
-        with streams.pass_colors():
-            super().format_help(*arguments)
+    def format_help(self, context: Any, _: Any) -> None:
+        help_page.print_command(self, context)
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         *_, order = self.make_parser(context).parse_args(list(arguments))
@@ -85,8 +70,9 @@ app = typer.Typer(
     help="A billion backtests in seconds: the Quad Moving Average Crossover, swept over its "
     "whole grid.",
 )
-for _command in COMMANDS:
-    app.command(cls=_Command)(_command)
+for _heading, _commands in GROUPS.items():
+    for _command in _commands:
+        app.command(cls=_Command, rich_help_panel=_heading)(_command)
 
 
 @app.callback(invoke_without_command=True)

@@ -114,17 +114,6 @@ def make_safe(stream: TextIO) -> TextIO:
     return stream if isinstance(stream, SafeStream) else cast(TextIO, SafeStream(stream))
 
 
-@contextmanager
-def pass_colors() -> Iterator[None]:
-    """Let colours pass while nothing but qmac's own text is printed, as a page of help is."""
-    safe = sys.stdout
-    sys.stdout = getattr(safe, "colored", safe)
-    try:
-        yield
-    finally:
-        sys.stdout = safe
-
-
 def _correct_size(name: str, least: int, most: int) -> None:
     """Correct a size of the terminal in the environment; one that cannot be is forgotten."""
     text = os.environ.get(name)

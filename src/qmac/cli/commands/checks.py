@@ -25,7 +25,9 @@ NOTE_SECONDS = 2.0
 def verify(
     directory: DirectoryOrLast = LAST,
     symbol: OneSymbol = None,
-    rows: Annotated[int, typer.Option(help="Best rows of each symbol to replay.", min=1)] = 10,
+    rows: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Best rows of each symbol to replay.", min=1)
+    ] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Replay the best rows bar by bar in plain Python, and with vectorbt if it is installed.

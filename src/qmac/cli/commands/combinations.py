@@ -12,6 +12,7 @@ import typer
 import qmac
 from qmac.cli import streams
 from qmac.cli.commands.prices import describe, print_head
+from qmac.cli.options import groups
 from qmac.cli.options.job import takes_rules
 from qmac.cli.options.reading import Reading, check_prices_source, read_prices, takes_reading
 from qmac.cli.options.tables import AsJson, Sample
@@ -105,6 +106,8 @@ def evaluate(
         Path | None,
         typer.Option(
             "--from",
+            metavar="FILE",
+            rich_help_panel=groups.PRICES,
             help="CSV or Parquet file of combinations: buy_fast, buy_slow, ... or an export.",
         ),
     ] = None,

@@ -11,6 +11,7 @@ import typer
 import qmac
 from qmac.cli import streams
 from qmac.cli.commands.results import print_page
+from qmac.cli.options import groups
 from qmac.cli.options.arguments import Directory
 from qmac.cli.options.tables import AsJson, OneSymbol
 from qmac.errors import OptionError, suggestion
@@ -22,7 +23,12 @@ def compare(
     symbol: OneSymbol = None,
     other_symbol: Annotated[
         str | None,
-        typer.Option("--with", help="Symbol of the second, where it is another than --symbol."),
+        typer.Option(
+            "--with",
+            metavar="NAME",
+            rich_help_panel=groups.PRICES,
+            help="Symbol of the second, where it is another than --symbol.",
+        ),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="PAGE", help="Also write a page, such as compare.html.")

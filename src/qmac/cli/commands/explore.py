@@ -20,6 +20,7 @@ from qmac.cli.commands.common import (
     select_symbol,
 )
 from qmac.cli.commands.prices import print_head
+from qmac.cli.options import groups
 from qmac.cli.options.job import JobOptions, takes_fold_options, takes_limits
 from qmac.cli.options.job_file import takes_file
 from qmac.cli.options.tables import READING, AsJson, OneSymbol
@@ -40,17 +41,29 @@ def explore(  # noqa: PLR0913, one parameter for each option
     symbol: OneSymbol = None,
     prices_file: Annotated[
         Path | None,
-        typer.Option("--prices", help="File of the prices of a result that lacks them."),
+        typer.Option(
+            "--prices",
+            metavar="FILE",
+            rich_help_panel=groups.PRICES,
+            help="File of the prices of a result that lacks them.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Directory in which runs are saved; the current one by default."),
+        typer.Option(
+            metavar="DIR", help="Directory in which runs are saved; the current one by default."
+        ),
     ] = None,
     host: Annotated[
         str,
-        typer.Option(help="Address to listen on. Any other than 127.0.0.1 lets others try."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address to listen on. Any other than 127.0.0.1 lets others try.",
+        ),
     ] = LOOPBACK,
-    port: Annotated[int, typer.Option(help="Port; one that is free by default.")] = 0,
+    port: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Port; one that is free by default.")
+    ] = 0,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Only print the address of the page.")
     ] = False,

@@ -25,8 +25,9 @@ def fetch(
     since: Annotated[
         str | None,
         typer.Option(
+            metavar="DATE",
             help="First day, such as 2010 or 2010-01-04; by default that of the copy, or all that "
-            "there is."
+            "there is.",
         ),
     ] = None,
     raw: Annotated[
@@ -35,8 +36,9 @@ def fetch(
     max_age: Annotated[
         str | None,
         typer.Option(
+            metavar="AGE",
             help="Use a copy up to this age, such as 30min or 2d; by default 12h, or the length of "
-            "a shorter bar."
+            "a shorter bar.",
         ),
     ] = None,
     refresh: Annotated[

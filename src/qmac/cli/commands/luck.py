@@ -27,6 +27,7 @@ from qmac.cli.commands.common import (
 )
 from qmac.cli.commands.prices import print_head
 from qmac.cli.interrupts import Interruption
+from qmac.cli.options import groups
 from qmac.cli.options.declaration import takes
 from qmac.cli.options.job import JobOptions, takes_executor, takes_job_options, takes_limits
 from qmac.cli.options.job_file import takes_file
@@ -144,13 +145,19 @@ def luck(  # noqa: PLR0913, one parameter for each option
     symbol: OneSymbol = None,
     prices_file: Annotated[
         Path | None,
-        typer.Option("--prices", help="File of the prices of a result that lacks them."),
+        typer.Option(
+            "--prices",
+            metavar="FILE",
+            rich_help_panel=groups.PRICES,
+            help="File of the prices of a result that lacks them.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
+            metavar="DIR",
             help="Directory of the run, for prices that are swept first; the same command goes on "
-            "after an interruption. For a run: where to write instead of into it."
+            "after an interruption. For a run: where to write instead of into it.",
         ),
     ] = None,
     dry_run: Annotated[

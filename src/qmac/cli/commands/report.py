@@ -13,6 +13,7 @@ import typer
 from qmac._checks import check_path
 from qmac.cli import streams
 from qmac.cli.commands.results import print_page
+from qmac.cli.options import groups
 from qmac.cli.options.last import LAST, DirectoryOrLast
 from qmac.cli.options.reading import Reading, read_prices, takes_reading
 from qmac.errors import OptionError, shell_quote
@@ -35,13 +36,18 @@ def report(  # noqa: PLR0913, one parameter for each option
     out: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="Page to write; by default report.html, or report-SYMBOL.html, in DIR, and "
-            f"{PAGE_OF_LAST} in the current directory for the last result."
+            f"{PAGE_OF_LAST} in the current directory for the last result.",
         ),
     ] = None,
     symbol: Annotated[
         str | None,
-        typer.Option(help="Page of this symbol of a run of many; by default of all winners."),
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=groups.PRICES,
+            help="Page of this symbol of a run of many; by default of all winners.",
+        ),
     ] = None,
     each: Annotated[
         bool,
@@ -61,7 +67,11 @@ def report(  # noqa: PLR0913, one parameter for each option
     ] = None,
     prices: Annotated[
         Path | None,
-        typer.Option(help="CSV or Parquet file of its prices, where DIR does not have them."),
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=groups.PRICES,
+            help="CSV or Parquet file of its prices, where DIR does not have them.",
+        ),
     ] = None,
     as_json: Annotated[
         bool,

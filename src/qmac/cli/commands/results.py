@@ -235,7 +235,9 @@ def export(  # noqa: PLR0913 - options of the command line
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write; by default CSV or JSON on standard output."),
+        typer.Option(
+            metavar="FILE", help="File to write; by default CSV or JSON on standard output."
+        ),
     ] = None,
     what: Annotated[
         str,

@@ -33,7 +33,9 @@ from qmac.errors import OptionError, shell_quote
 
 PrometheusFile = Annotated[
     Path | None,
-    typer.Option(help="Write gauges for node_exporter's textfile collector, NAME.prom."),
+    typer.Option(
+        metavar="FILE", help="Write gauges for node_exporter's textfile collector, NAME.prom."
+    ),
 ]
 
 
@@ -61,7 +63,8 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     out: Annotated[
         Path | None,
         typer.Option(
-            help="New directory for snapshots and the result; 'qmac resume' resumes the run."
+            metavar="DIR",
+            help="New directory for snapshots and the result; 'qmac resume' resumes the run.",
         ),
     ] = None,
     save_grid: Annotated[
@@ -70,7 +73,8 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     ] = None,
     prometheus_file: PrometheusFile = None,
     report: Annotated[
-        Path | None, typer.Option(help="Also write a page of the result, such as page.html.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write a page of the result, such as page.html."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only estimate time, memory and disk.")

@@ -13,6 +13,7 @@ import qmac
 from qmac.cli import exits, streams
 from qmac.cli.commands.combinations import WINDOWS_EACH, parse_windows
 from qmac.cli.commands.prices import describe, print_head
+from qmac.cli.options import groups
 from qmac.cli.options.job import takes_rules
 from qmac.cli.options.last import find_last
 from qmac.cli.options.reading import Reading, find_symbols, say_warnings, takes_reading
@@ -61,12 +62,18 @@ def signal(  # noqa: PLR0913 - options of the command line
     combination: Annotated[
         str | None,
         typer.Option(
-            metavar="'W W W W'", help="Four windows in place of the best combination of DIR."
+            metavar="'W W W W'",
+            rich_help_panel=groups.PRICES,
+            help="Four windows in place of the best combination of DIR.",
         ),
     ] = None,
     prices: Annotated[
         list[Path] | None,
-        typer.Option(help="File of the prices of DIR with the bars since; can be repeated."),
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=groups.PRICES,
+            help="File of the prices of DIR with the bars since; can be repeated.",
+        ),
     ] = None,
     symbol: OneSymbol = None,
     exit_code: Annotated[

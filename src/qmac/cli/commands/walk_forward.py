@@ -111,8 +111,9 @@ def walk_forward(  # noqa: PLR0913, one parameter for each option
     out: Annotated[
         Path | None,
         typer.Option(
+            metavar="DIR",
             help="New directory for what is swept; 'qmac resume' resumes it. For a run: where to "
-            "write instead of into it."
+            "write instead of into it.",
         ),
     ] = None,
     dry_run: Annotated[

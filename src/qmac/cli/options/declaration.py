@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from types import NoneType
 from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
@@ -77,7 +78,7 @@ class Declared(NamedTuple):
         option = typer.Option(
             *flags,
             help=self.help,
-            metavar=self.metavar,
+            metavar=self.metavar or _choose_word(self.kind),
             hidden=self.is_hidden,
             show_default=self.show_default,
             rich_help_panel=group,
@@ -126,7 +127,8 @@ def declare_fields(group: str, settings: type) -> dict[str, CommandOption]:
 
 
 def _read_field(field: dataclasses.Field[Any], kind: Any) -> Declared:
-    text, metavar = field.metadata["help"], field.metadata.get("metavar")
+    text = field.metadata["help"]
+    metavar = field.metadata.get("metavar") or ("DATE" if date in get_args(kind) else None)
     choices = tuple(field.metadata.get("choices", ()))
     if choices and len("|".join(choices)) <= SHORT_CHOICES:
         metavar = "|".join(choices)
@@ -140,6 +142,14 @@ def _read_field(field: dataclasses.Field[Any], kind: Any) -> Declared:
         choices,
         is_hidden=field.metadata.get("is_hidden", False),
     )
+
+
+def _choose_word(kind: Any) -> str | None:
+    """Return the word for a value of a type; None for a switch, which has none."""
+    members = get_args(kind) or (kind,)
+    if bool in members:
+        return None
+    return "TEXT" if str in members else "NUMBER"
 
 
 def _typer_type(kind: Any) -> Any:

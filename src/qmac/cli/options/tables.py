@@ -55,13 +55,16 @@ RankBy = Annotated[
         help="Order of the table; plateau: the median of the objective over all window sets "
         "within two steps.",
         autocompletion=lambda: list(RANKS),
-        rich_help_panel=groups.RANKING,
     ),
 ]
 """Option of the commands that show rows, for ``show_result`` and ``Result.summary``."""
 Rows = Annotated[
     int | None,
-    typer.Option(help="Number of rows in the table; by default as many as fit a screen.", min=1),
+    typer.Option(
+        metavar="NUMBER",
+        help="Number of rows in the table; by default as many as fit a screen.",
+        min=1,
+    ),
 ]
 AllRows = Annotated[
     bool,
@@ -94,9 +97,9 @@ PRICES = {
 }
 """The symbols of a job."""
 READING = {
-    **declare_fields(groups.PRICES, ReadOptions),
+    **declare_fields(groups.READING, ReadOptions),
     **declare(
-        groups.PRICES,
+        groups.READING,
         strict_prices=Declared(bool, "Stop at prices with a warning.", False),
         offline=Declared(
             bool, "Send no request for prices by name: use copies, of any age.", False

@@ -78,7 +78,8 @@ class Limits:
     """
 
     memory: str | float | None = field(
-        default=None, metadata={"help": "Memory limit of the run, such as 4GiB or 80%."}
+        default=None,
+        metadata={"help": "Memory limit of the run, such as 4GiB or 80%.", "metavar": "SIZE"},
     )
     threads: int | None = field(
         default=None,
@@ -88,13 +89,15 @@ class Limits:
         default=None, metadata={"help": "Fraction of the CPUs to use; 0.5 is half of them."}
     )
     disk_free: str | int | None = field(
-        default="256MiB", metadata={"help": "Disk space to leave free where --out is."}
+        default="256MiB",
+        metadata={"help": "Disk space to leave free where --out is.", "metavar": "SIZE"},
     )
     polite: bool = field(
         default=False, metadata={"help": "Yield to other programs on the same CPUs."}
     )
     max_time: str | float | None = field(
-        default=None, metadata={"help": "Stop with a snapshot after 90s, 30min or 2h."}
+        default=None,
+        metadata={"help": "Stop with a snapshot after 90s, 30min or 2h.", "metavar": "TIME"},
     )
     governor: str = field(
         default="act",
