@@ -7,10 +7,12 @@ import signal
 
 import pandas as pd
 import pytest
+from helpers import general_kernel
 from helpers.series import frame, ohlc, series
 from hypothesis import HealthCheck, settings
 
 import qmac
+from qmac.jobs import series_sweep
 
 settings.register_profile(
     "push",
@@ -32,6 +34,19 @@ os.environ["QMAC_LAST_RESULTS"] = "0"
 # a shell ignores SIGINT for what a script starts in the background, and qmac would ignore it, too
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+    """Compile the general kernel while the workers collect, before they have a first question."""
+    is_worker = hasattr(config, "workerinput")
+    if getattr(config.option, "numprocesses", None) and not is_worker:
+        general_kernel.start_compiling()
+
+
+@pytest.fixture
+def own_kernels(monkeypatch):
+    """Answer each question by the kernel of its kind, in place of the general one."""
+    monkeypatch.setattr(series_sweep, "choose_kernel", lambda series, grid, spec, executor: spec)
 
 
 @pytest.fixture(scope="session")

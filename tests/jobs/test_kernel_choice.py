@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from helpers.faults import LONG
 
 import qmac
 from qmac.jobs import kernel_choice, series_sweep
@@ -12,6 +13,8 @@ from qmac.jobs.kernel_choice import estimate_excess
 from qmac.strategy.metrics import MEASURES
 
 GRID = qmac.Grid(windows=(3, 5, 8, 13, 21, 34))
+MIN_TRADES = None if LONG else 1
+"""One trade: then most kernels are those of tests/system/test_digests.py."""
 STOPS = {"stop_loss": 0.05, "trailing_stop": 0.08, "take_profit": 0.2, "max_bars": 40}
 
 
@@ -28,14 +31,16 @@ def answer(prices, monkeypatch):
         monkeypatch.setattr(
             series_sweep, "choose_kernel", lambda *a: replace(a[2], is_general=is_general)
         )
-        return qmac.optimize(prices, GRID, top=GRID.size, threads=1, **question)
+        options = {"top": GRID.size, "threads": 1, "min_trades": MIN_TRADES} | question
+        return qmac.optimize(prices, GRID, **options)
 
     return answer
 
 
 QUESTIONS = {
     **{metric: {"objective": metric} for metric in MEASURES},
-    "lowest": {"objective": "max_drawdown", "maximize": False},
+    "trades": {"min_trades": 5},
+    "lowest": {"objective": "max_drawdown", "maximize": False, "min_trades": 3},
     "opposite": {"rules": qmac.Rules(conflict="opposite", fees=0.002)},
     "next open": {"rules": qmac.Rules(fill="next_open", start="2018-06-01")},
     "stops": {"rules": qmac.Rules(**STOPS)},

@@ -102,6 +102,8 @@ SMALL_SWEEP = """
 import qmac, sys
 sys.path.insert(0, {tests!r})
 from helpers.series import frame, series
+from qmac.jobs import series_sweep
+series_sweep.choose_kernel = lambda series, grid, spec, executor: spec
 prices, grid = frame(series("ticks", 80, 3)), qmac.Grid(windows=range(2, 8))
 result = qmac.optimize(prices, grid, top=9, threads=1, min_trades={min_trades})
 print(result.digest)

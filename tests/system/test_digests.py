@@ -112,6 +112,7 @@ def own_averages(close: np.ndarray, windows: tuple[int, ...]) -> dict[int, np.nd
     }
 
 
+@pytest.mark.usefixtures("own_kernels")
 @pytest.mark.parametrize("name", RUNS)
 def test_digests_are_as_before(name: str, sample: qmac.Prices) -> None:
     run = RUNS[name]

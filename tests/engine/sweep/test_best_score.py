@@ -135,7 +135,7 @@ for objective in ("total_trades", "win_rate", "max_drawdown"):
 
 
 def run_python(code, *, is_plain):
-    variables = os.environ | {"NUMBA_DISABLE_JIT": str(int(is_plain))}
+    variables = os.environ | {"NUMBA_DISABLE_JIT": "1"} if is_plain else dict(os.environ)
     variables["PYTHONPATH"] = os.pathsep.join(sys.path)
     return subprocess.run(
         [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True

@@ -6,11 +6,10 @@ from helpers.scripts import closed_trades, execute, expressible, random_strategy
 from qmac.errors import OptionError
 from qmac.report.scripts.backtesting_script import LAST_BAR, write_backtesting
 
-pytest.importorskip("backtesting")
-
 
 @pytest.mark.slow
 def test_trades_are_equal(tmp_path):
+    pytest.importorskip("backtesting")
     for strategy, text, _ in expressible(write_backtesting, tmp_path):
         statistics = execute(text)[0]["statistics"]
         records = statistics["_trades"]

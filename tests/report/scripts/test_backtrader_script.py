@@ -7,11 +7,10 @@ from helpers.scripts import closed_trades, execute, expressible, random_strategy
 from qmac.errors import OptionError
 from qmac.report.scripts.backtrader_script import LAST_BAR, write_backtrader
 
-pytest.importorskip("backtrader")
-
 
 @pytest.mark.slow
 def test_trades_are_equal(tmp_path):
+    pytest.importorskip("backtrader")
     for strategy, text, frame in expressible(write_backtrader, tmp_path):
         names, printed = execute(text)
         words = [line.split() for line in printed.splitlines() if "total" not in line]

@@ -6,11 +6,10 @@ from helpers.scripts import execute, expressible, random_strategy, total_return
 from qmac.errors import OptionError
 from qmac.report.scripts.vectorbt_script import write_vectorbt
 
-pytest.importorskip("vectorbt")
-
 
 @pytest.mark.slow
 def test_trades_are_equal(tmp_path):
+    pytest.importorskip("vectorbt")
     for strategy, text, _ in expressible(write_vectorbt, tmp_path):
         names, printed = execute(text)
         records = names["portfolio"].trades.records_readable
