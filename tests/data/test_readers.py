@@ -3,6 +3,7 @@
 import gzip
 import re
 import tracemalloc
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -250,3 +251,16 @@ def test_what_was_read_stays_with_the_bars(tmp_path):
     prices.frame.to_parquet(stored)  # as versions before did
     with stored.open("rb") as file:
         assert read_stored(file, "a").origin.layout == "frame"
+
+
+def test_dates_of_a_column_of_parquet_are_stored_without_a_warning(tmp_path):
+    path = tmp_path / "spy.parquet"
+    GOOD.reset_index().to_parquet(path)
+    prices = qmac.read_prices(path)
+    assert prices.index.name is None  # not 0, the place of the column
+    with (tmp_path / "stored").open("w+b") as file:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            write_stored(prices, file)
+        file.seek(0)
+        assert read_stored(file, "spy").frame.equals(prices.frame)

@@ -5,7 +5,7 @@ import pytest
 from helpers.series import frame, series
 
 import qmac
-from qmac.errors import ResultError
+from qmac.errors import PricesError, ResultError
 
 PRICES = frame(series("random", 200, 2))
 GRID = qmac.Grid(windows=range(2, 9))
@@ -54,3 +54,11 @@ def test_what_has_no_signal():
     assert result.signal((2, 5, 3, 7)).entry is None
     with pytest.raises(ResultError, match="averages of your own"):
         result.signal((2, 5, 3, 7), PRICES)
+
+
+def test_later_prices_without_a_zone_name_the_option():
+    zoned = PRICES.tz_localize("America/New_York")
+    result = qmac.optimize(zoned.iloc[:150], GRID)
+    with pytest.raises(PricesError, match="later have no time zone, .*: --timezone America/New"):
+        result.signal(prices=qmac.Prices.of(PRICES, "later"))
+    assert "50 bars" in result.signal(prices=zoned).notes[0]

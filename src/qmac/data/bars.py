@@ -65,6 +65,8 @@ def build_bars(
     date_format = options.date_format or layout.date_format
     dates = read_dates(rows.index, name, date_format, layout.timezone, orders)
     dates = to_zone(dates, options.timezone, name)
+    if not isinstance(dates.name, str):  # the place of a column, which Parquet has no name for
+        dates = dates.rename(None)
     frame = pd.DataFrame(
         {each: rows[each].array for each in (*COLUMNS, ADJUSTED) if each in rows.columns},
         index=dates,

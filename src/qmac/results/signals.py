@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from qmac.data.prices import Prices
 from qmac.engine.backtest.batch import distinct_windows
 from qmac.engine.backtest.signal import Signal, find_signal
 from qmac.engine.dataset.series import Series
+from qmac.errors import PricesError
 from qmac.strategy.formatting import plural
 from qmac.strategy.grid import Combination
 from qmac.strategy.rules import Rules
@@ -52,6 +54,7 @@ def find_later_signal(
 
 def _describe_new_bars(prices: Prices, swept: Mapping[str, Any]) -> str:
     """Return how many bars the search did not see, or that there are fewer than it saw."""
+    _check_zones(prices, str(swept["last"]))
     last = prices.moment(str(swept["last"]))
     day = str(swept["last"])[:10]
     if prices.index[-1] < last:
@@ -63,6 +66,17 @@ def _describe_new_bars(prices: Prices, swept: Mapping[str, Any]) -> str:
     if not new:
         return ""
     return f"{new:,} {plural(new, 'bar')} after {day} are new: the search did not see them."
+
+
+def _check_zones(prices: Prices, last: str) -> None:
+    """Refuse dates without a time zone after those of a search that have one."""
+    zone = pd.Timestamp(last).tz
+    if zone is not None and prices.index.tz is None:
+        raise PricesError(
+            f"the dates of {prices.name} have no time zone, but those of the search have one, such "
+            f"as {last}. Name that of these prices: --timezone America/New_York, or "
+            "ReadOptions(timezone=...)."
+        )
 
 
 def _describe_changes(prices: Prices, before: Prices | None) -> str:

@@ -1,6 +1,8 @@
 """What was read, on a terminal: one below the other, or a table of many."""
 
 import io
+import weakref
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -59,3 +61,22 @@ def test_many_symbols_are_a_table_with_every_warning_below(width):
 
 def test_none_is_valid():
     assert show(Symbols({}, {"BAD": PricesError("no\x1b")}), 80) == "left out: no?\n"
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_prices_that_are_not_held_are_in_memory_one_at_a_time(count):
+    class Read(Mapping):
+        def __getitem__(self, name):
+            assert sum(each() is not None for each in alive) <= 1, "the one before, at most"
+            prices = read(name)
+            alive.append(weakref.ref(prices))
+            return prices
+
+        def __iter__(self):
+            return iter([f"S{number}" for number in range(count)])
+
+        def __len__(self):
+            return count
+
+    alive = []
+    assert "S1" in show(Symbols(Read(), {}), 100) and len(alive) == count

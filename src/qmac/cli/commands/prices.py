@@ -38,6 +38,8 @@ def prices(
     if layouts:
         _print_layouts(as_json=as_json)
         return
+    from qmac.data.held_prices import list_warned
+
     check_prices_source(files, sample=sample)
     symbols = find_symbols(files, Limits(), reading, sample=sample)
     if as_json:
@@ -48,7 +50,7 @@ def prices(
         show_symbols(symbols, streams.build_wide_console())
     if not symbols.prices:
         raise typer.Exit(exits.INPUT)
-    if reading.is_strict and any(series.warnings for series in symbols.prices.values()):
+    if reading.is_strict and any(each.warnings for each in list_warned(symbols.prices)):
         streams.print_note("prices have warnings, which are errors with --strict-prices.")
         raise typer.Exit(exits.INPUT)
     if symbols.bad:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +24,8 @@ ADJUSTMENTS = {True: "yes", False: "no", None: "?"}
 def show_symbols(symbols: Symbols, console: Console) -> None:
     """Print what was read of each symbol, every warning, and what is invalid.
 
+    Prices that are not held are in memory one at a time.
+
     Parameters
     ----------
     symbols : Symbols
@@ -30,13 +33,13 @@ def show_symbols(symbols: Symbols, console: Console) -> None:
     console : rich.console.Console
         Where it is printed.
     """
-    series = list(symbols.prices.values())
-    if len(series) > MOST_IN_FULL:
-        console.print(_build_table(series, console))
-        warnings = [text for each in series for text in each.warnings]
+    if len(symbols.prices) > MOST_IN_FULL:
+        facts = [describe_prices(each) for each in symbols.prices.values()]
+        console.print(_build_table(list(symbols.prices), facts, console))
+        warnings = [text for each in facts for text in each["warnings"]]
         show_warnings(warnings, console, most=len(warnings))
     else:
-        for each in series:
+        for each in symbols.prices.values():
             _show_series(each, console)
     for error in symbols.bad.values():
         show_line(printable(f"left out: {error}"), console, "red")
@@ -72,11 +75,10 @@ def _list_lines(prices: Prices) -> Iterator[tuple[str, str]]:
         yield "warnings", "none"
 
 
-def _build_table(series: list[Prices], console: Console) -> Table:
-    facts = [describe_prices(each) for each in series]
+def _build_table(names: list[str], facts: list[dict[str, Any]], console: Console) -> Table:
     width = max(8, console.width // 5)
     columns = [
-        Column("symbol", [_cut(each.name, width) for each in series]),
+        Column("symbol", [_cut(each, width) for each in names]),
         Column("bars", [f"{each['bars']:,}" for each in facts]),
         Column("first", [each["first"][:10] for each in facts]),
         Column("last", [each["last"][:10] for each in facts]),
