@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmac.errors import ResultError, WriteError
+from qmac.errors import OptionError, ResultError, WriteError
 from qmac.runs import records as records_module
 from qmac.runs.records import RESAMPLES, Record, RecordFile
 from qmac.storage.json_text import compute_checksum
@@ -210,4 +210,18 @@ def test_what_is_pending_is_written_when_it_is_interrupted(path):
     with pytest.raises(KeyboardInterrupt), file.opened():
         file.add(RECORDS[0])
         raise KeyboardInterrupt
+    assert read(path) == RECORDS[:1]
+
+
+def test_a_refusal_before_any_record_leaves_no_file(path, tmp_path):
+    file = RecordFile(path, QUESTION, RESAMPLES)
+    with pytest.raises(OptionError), file.opened():
+        raise OptionError("memory must be more. Free some.")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OptionError), file.opened():
+        file.add(RECORDS[0])
+        raise OptionError("memory must be more. Free some.")
+    assert read(path) == RECORDS[:1]
+    with pytest.raises(OptionError), file.opened():  # of an earlier process
+        raise OptionError("memory must be more. Free some.")
     assert read(path) == RECORDS[:1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -18,10 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from qmac.errors import ResultError, warn
+from qmac.errors import InputError, ResultError, warn
 from qmac.runs.header import describe_changes
 from qmac.storage.atomic import write_whole
-from qmac.storage.files import look_up, make_directories, open_to_change, read_at, read_bytes
+from qmac.storage.files import (
+    look_up,
+    make_directories,
+    open_to_change,
+    read_at,
+    read_bytes,
+    remove_directory,
+    remove_file,
+)
 from qmac.storage.json_text import compute_checksum
 from qmac.storage.refusals import describe_damage, describe_refusal
 
@@ -150,6 +159,8 @@ class RecordFile(Generic[T]):
     def opened(self) -> Iterator[None]:
         """Hold the file open for new records; those that are pending are written at the end.
 
+        A new file is removed again where the block is refused and has added nothing.
+
         Yields
         ------
         None
@@ -161,6 +172,7 @@ class RecordFile(Generic[T]):
             If the disk refuses the file, or the last records.
         """
         self._began = time.monotonic()
+        is_new = look_up(self.path) is None
         try:
             self._descriptor = self._open()
         except OSError as error:
@@ -177,6 +189,16 @@ class RecordFile(Generic[T]):
         finally:
             descriptor, self._descriptor = self._descriptor, None
             os.close(descriptor)
+            if is_new and isinstance(sys.exception(), InputError):
+                self._remove_empty()
+
+    def _remove_empty(self) -> None:
+        """Remove a file without a record, and the folders that were made for it."""
+        with suppress(OSError, ResultError):
+            if read_bytes(self.path, MOST_BYTES).count(b"\n") == 1:
+                remove_file(self.path)
+                for folder in (self.path.parent, self.path.parent.parent):
+                    remove_directory(folder)  # if nothing else is in it
 
     def _open(self) -> int:
         """Return the descriptor of the file, which has a first line and ends with a line break."""

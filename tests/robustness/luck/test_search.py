@@ -384,6 +384,18 @@ def test_prices_that_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_refusal_while_kernels_compile_leaves_no_records(result, tmp_path, monkeypatch):
+    def refuse(check):
+        raise OptionError("compiling takes more memory than there is. Free some.")
+
+    monkeypatch.setattr(resample_run, "before_compiling", refuse)
+    with pytest.raises(OptionError, match="compiling"):
+        luck(result, 19, out=tmp_path / "out", threads=1)
+    assert not list((tmp_path / "out").rglob("records*"))
+    monkeypatch.undo()
+    luck(result, 19, seed=2, out=tmp_path / "out", threads=1)  # another question
+
+
 def test_memory_that_is_too_small_is_refused(result):
     refused(result, "memory", OptionError, limits=qmac.Limits(memory="2MiB"))
 
