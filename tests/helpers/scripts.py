@@ -44,7 +44,7 @@ def random_strategy(seed, directory, **fixed):
     rules = qmac.Rules(**settings | fixed)
     prices = qmac.Prices(frame, "X")
     run = qmac.backtest(prices, windows, rules)
-    return ScriptStrategy("X", windows, rules, len(prices), run, (), str(path)), frame
+    return ScriptStrategy("X", windows, rules, run, (), str(path)), frame
 
 
 def expressible(write, directory, **fixed):

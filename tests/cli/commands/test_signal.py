@@ -10,6 +10,7 @@ from helpers.terminal import inside
 
 import qmac
 from qmac.cli import exits
+from qmac.cli.commands.signal import is_open
 
 WINDOWS = (5, 20, 10, 30)
 
@@ -108,3 +109,19 @@ def test_mistakes(csv, one_run, arguments, says):
     done = inside("signal", *(places.get(word, word) for word in arguments))
     assert done.returncode == exits.INPUT and says in done.stderr and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_bar_that_may_be_open_is_noted(tmp_path):
+    days = pd.bdate_range("2020-01-01", periods=300)
+    friday, monday = pd.Timestamp("2021-01-08"), pd.Timestamp("2021-01-11")
+    assert is_open(friday, days, pd.Timestamp("2021-01-08 15:00"))
+    assert not is_open(friday, days, pd.Timestamp("2021-01-09 00:00"))
+    assert not is_open(monday, days, friday) and not is_open(friday, days[:1], friday)
+    minutes = pd.date_range("2021-01-08 09:30", periods=9, freq="min", tz="America/New_York")
+    assert is_open(minutes[-1], minutes, minutes[-1] + pd.Timedelta("59s"))
+    assert not is_open(minutes[-1], minutes, minutes[-1] + pd.Timedelta("60s"))
+    table = frame(series("random", 60, 4))
+    table.index = pd.date_range(end=pd.Timestamp.now().normalize(), periods=60, name="Date")
+    table.to_csv(tmp_path / "now.csv")
+    done = inside("signal", tmp_path / "now.csv", 3, 8, 5, 13)
+    assert done.returncode == 0 and "may not be over" in done.stderr

@@ -112,6 +112,23 @@ def test_closes_are_rounded_to_closes_among_them(closes, text):
     assert format_closes(closes) == text
 
 
+def test_a_stop_above_the_crossing_level_comes_first(long):
+    text = show(show_signal, long)
+    assert "exit cross    1412.902 or less" in text
+    first = text.index("unless a stop is reached first,")
+    assert text.index("at the open after it") < first < text.index("as it is at any such close")
+    assert describe_change(long) == "the stop comes first"
+    near = dataclasses.replace(long, levels=Levels(stop=1000.0))
+    text = show(show_signal, near)
+    assert "unless the stop is reached first" in text and "as it is" not in text
+    assert describe_change(near) == "sells: 1412.902 or less"
+    up = Closes(3300.0, math.inf)  # averages that weigh the newest price negatively
+    target = dataclasses.replace(long, exit=up, sells=up, levels=Levels(target=3300.0))
+    assert "unless the target is reached first," in show(show_signal, target)
+    free = dataclasses.replace(long, levels=Levels())
+    assert "unless" not in show(show_signal, free)
+
+
 def test_days():
     assert format_day(PRICES.index[-1]) == "2018-12-31"
     assert format_day(PRICES.index[-1].replace(hour=9, minute=30)) == "2018-12-31 09:30"

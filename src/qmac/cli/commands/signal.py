@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -23,9 +23,14 @@ from qmac.errors import OptionError, PricesError, QmacError, shell_quote, sugges
 from qmac.runtime.resources.limits import Limits
 from qmac.storage.files import is_directory, list_names, look_up, resolve_typed
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 OLD_BARS, OLD_DAYS = 5.0, 4.0
 """A last bar is old where the file was written so many usual bars, and so many days, after it."""
 DAYS_PER_YEAR = 365.25
+OLDEST_STEP = 100
+"""Bars from whose steps the usual length of one is taken."""
 
 
 class Answers(NamedTuple):
@@ -259,14 +264,21 @@ def _complete(
 def _describe_ages(
     signals: Mapping[str, Any], prices: Mapping[str, Any], files: list[Path]
 ) -> list[str]:
-    """Return which last bars are old beside those of other symbols, or beside the files."""
+    """Return which last bars may be open, or are old beside other symbols or the files."""
+    from qmac.report.terminal.signal import format_day
+
     days = {name: _read_day(each.date) for name, each in signals.items()}
     usual = {
         name: max(OLD_DAYS, OLD_BARS * DAYS_PER_YEAR / prices[name].periods_per_year)
         for name in signals
     }
     newest = max(days, key=lambda name: days[name])
-    notes = []
+    notes = [
+        f"the last bar of {name}, of {format_day(signals[name].date)}, may not be over: until its "
+        "close is final, all of this can change."
+        for name in signals
+        if is_open(signals[name].date, prices[name].index)
+    ]
     for name, day in days.items():
         age = _count_days(day, days[newest])
         if age > usual[name]:
@@ -279,6 +291,32 @@ def _describe_ages(
             f"written, on {written.date()}. Is it up to date?"
         )
     return notes
+
+
+def is_open(date: pd.Timestamp, index: pd.DatetimeIndex, now: pd.Timestamp | None = None) -> bool:
+    """Return whether a bar may still be open: less time has passed than bars usually take.
+
+    Parameters
+    ----------
+    date : Timestamp
+        Of the bar, at which it begins.
+    index : DatetimeIndex
+        Of all bars.
+    now : Timestamp, optional
+        In the time zone of the bars, or without one; the present by default.
+
+    Returns
+    -------
+    bool
+        Of prices without a time zone by the clock of this machine.
+    """
+    import pandas as pd
+
+    steps = index[-OLDEST_STEP:].to_series().diff().dropna()
+    if steps.empty:
+        return False
+    now = pd.Timestamp.now(index.tz) if now is None else now
+    return bool(date <= now < date + steps.median())
 
 
 def _read_day(date: Any) -> dt.datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qmac.errors import OptionError
 from qmac.report.scripts.python_script import write_head
-from qmac.report.scripts.strategy import ScriptStrategy
+from qmac.report.scripts.strategy import STOPPED_BAR, ScriptStrategy
 from qmac.strategy.rules import Rules
 
 CLOSE = "            trade.close()\n"
@@ -36,16 +36,7 @@ def write_backtesting(strategy: ScriptStrategy) -> str:
     """
     rules = strategy.rules
     commission = 1 - rules.sell_factor
-    if strategy.stops and rules.slippage:
-        raise OptionError(
-            "backtesting.py has one cost for all exits, and a stop of qmac has fees but no "
-            "slippage. Use --slippage 0 with fees in its place, or vectorbt."
-        )
-    if strategy.stops and rules.fill == "next_open":
-        raise OptionError(
-            "backtesting.py fills an order at the open before a stop within that bar, and qmac the "
-            "stop. Use fill close, or vectorbt."
-        )
+    strategy.check_costs_and_fill("backtesting.py")
     if commission >= MOST_COMMISSION:
         raise OptionError(
             f"backtesting.py takes a commission below 10 %, and fees with slippage make "
@@ -95,7 +86,7 @@ def _write_class(strategy: ScriptStrategy) -> list[str]:
     if strategy.stops:
         lines += [
             "            if self.closed_trades and self.closed_trades[-1].exit_bar == bar:\n",
-            "                return  # a stop closed the position within this bar\n",
+            f"                return  # {STOPPED_BAR}\n",
         ]
     lines += ["            if self.enters[bar]:\n", "                self.buy()\n"]
     if strategy.stops:

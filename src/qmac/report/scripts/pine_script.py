@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qmac.errors import OptionError
-from qmac.report.scripts.strategy import ScriptStrategy
+from qmac.report.scripts.strategy import STOPPED_BAR, ScriptStrategy
 
 EXPONENTIAL = """exponential(float source, float alpha) =>
     var float value = na
@@ -111,18 +111,7 @@ def write_pine(strategy: ScriptStrategy) -> str:
 def _check_stops(strategy: ScriptStrategy) -> None:
     """Refuse stops that Pine fills otherwise."""
     rules = strategy.rules
-    if not strategy.stops:
-        return
-    if rules.slippage:
-        raise OptionError(
-            "Pine has one cost for all exits, and a stop of qmac has fees but no slippage. Use "
-            "--slippage 0 with fees in its place, or vectorbt."
-        )
-    if rules.fill == "next_open":
-        raise OptionError(
-            "Pine fills an order at the open before a stop within that bar, and qmac the stop. Use "
-            "fill close, or vectorbt."
-        )
+    strategy.check_costs_and_fill("Pine")
     if rules.take_profit is not None and len(strategy.stops) > 1:
         raise OptionError(
             "Pine decides by the shape of a bar which of two stops is reached first, and qmac "
@@ -172,6 +161,7 @@ def _write_orders(strategy: ScriptStrategy) -> list[str]:
     lines.append("isFlat = strategy.position_size == 0\n")
     if strategy.stops:
         last = "strategy.closedtrades.exit_bar_index(strategy.closedtrades - 1)"
+        lines.append(f"// {STOPPED_BAR}\n")
         lines.append(f"isStopped = strategy.closedtrades > 0 and {last} == bar_index\n")
     still = " and not isStopped" if strategy.stops else ""
     return [

@@ -16,6 +16,8 @@ from qmac.strategy.rules import STOPS, Rules
 PLACEHOLDER = "prices.csv"
 """Stands for the file of prices where it is not known."""
 COLUMNS = ("Open", "High", "Low", "Close")
+STOPPED_BAR = "a stop closed the position within this bar: no signal acts on it"
+"""What scripts with stops say where they skip the bar of a stop."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,6 @@ class ScriptStrategy:
     """Name of the prices; it may hold anything."""
     combination: Combination
     rules: Rules
-    bars: int
     run: Backtest
     """What qmac says of it."""
     missing: tuple[str, ...]
@@ -71,6 +72,30 @@ class ScriptStrategy:
             *stops,
             f"qmac: {len(trades)} trades{open_position}; total return {growth:.4%}.",
         ]
+
+    def check_costs_and_fill(self, tool: str) -> None:
+        """Refuse stops that a tool with one cost for all exits would fill otherwise.
+
+        Parameters
+        ----------
+        tool : str
+            Its name.
+
+        Raises
+        ------
+        OptionError
+            If there are stops with slippage, or with fills at the next open.
+        """
+        if self.stops and self.rules.slippage:
+            raise OptionError(
+                f"{tool} has one cost for all exits, and a stop of qmac has fees but no slippage. "
+                "Use --slippage 0 with fees in its place, or vectorbt."
+            )
+        if self.stops and self.rules.fill == "next_open":
+            raise OptionError(
+                f"{tool} fills an order at the open before a stop within that bar, and qmac the "
+                "stop. Use fill close, or vectorbt."
+            )
 
     @property
     def has_open_position(self) -> bool:
@@ -131,7 +156,6 @@ def build_strategy(
         name=str(result.prices["name"]),
         combination=chosen,
         rules=rules,
-        bars=len(prices),
         run=backtest(prices, chosen, rules),
         missing=missing,
         path=PLACEHOLDER if path is None else str(path),

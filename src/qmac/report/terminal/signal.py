@@ -144,6 +144,8 @@ def describe_change(signal: Signal) -> str:
     str
         Such as ``buys from 4775.033 up``.
     """
+    if is_stopped_first(signal):
+        return "the stop comes first"
     for word, closes in (("buys", signal.buys), ("sells", signal.sells)):
         if closes is not None and not closes.is_empty:
             return f"{word}: {format_closes(closes)}"
@@ -156,6 +158,7 @@ def _build_rows(signal: Signal) -> list[Column]:
     rows = [
         ("entry cross", format_closes(signal.entry), _describe_effect(signal, BUY)),
         ("exit cross", format_closes(signal.exit), _describe_effect(signal, SELL)),
+        *(("", "", line) for line in _describe_what_comes_first(signal)),
     ]
     levels = signal.levels
     if levels.stop is not None:
@@ -189,6 +192,36 @@ def _describe_effect(signal: Signal, side: str) -> str:
     if orders == crosses:
         return f"{verb} {when}"
     return f"{verb} {when} from {format_closes(orders)} only: else both cross, and neither acts"
+
+
+def _describe_what_comes_first(signal: Signal) -> list[str]:
+    """Return that a stop may be reached before an exit cross sells, in lines of a narrow column."""
+    sells, levels = signal.sells, signal.levels
+    if sells is None or sells.is_empty or (levels.stop is None and levels.target is None):
+        return []
+    name = "the stop" if levels.target is None else "a stop"
+    first = f"unless {name if levels.stop is not None else 'the target'} is reached first"
+    return [f"{first},", "as it is at any such close"] if is_stopped_first(signal) else [first]
+
+
+def is_stopped_first(signal: Signal) -> bool:
+    """Return whether each close of the next bar that would sell is beyond a stop.
+
+    Parameters
+    ----------
+    signal : Signal
+        Of the last bar.
+
+    Returns
+    -------
+    bool
+        True where the position ends at the stop, and not by the cross.
+    """
+    sells, levels = signal.sells, signal.levels
+    if sells is None or sells.is_empty:
+        return False
+    is_below = levels.stop is not None and sells.high <= levels.stop
+    return is_below or (levels.target is not None and sells.low >= levels.target)
 
 
 def _describe_no_effect(signal: Signal, side: str) -> str:
