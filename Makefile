@@ -6,6 +6,8 @@ CODE := src tests benchmarks scripts docs/hooks docs/tutorial.ipynb
 # Two processes more than CPUs: many tests wait for processes that they start.
 PROCESSES := $(shell expr `getconf _NPROCESSORS_ONLN` + 2)
 PARALLEL := -n $(PROCESSES) --maxprocesses 4 --dist worksteal
+# Where the tests with the marker "alone" are; the rest takes 10 s to collect.
+ALONE := tests/system
 # Markers of tests, registered in pyproject.toml. "alone": needs the machine to itself. "slow": takes more than
 # two seconds with compiled kernels on two cores; a test by @pytest.mark.slow, a whole file by
 # `pytestmark = pytest.mark.slow`. What remains should take less than 90 s; `make test-quick` prints the slowest.
@@ -19,14 +21,14 @@ demo: $(VENV)/qmac
 # Two stages: side by side, then those that fill memory, disks and CPUs, one by one.
 test: $(VENV)/test
 	$(BIN)/python -m pytest -q -m "not alone" $(PARALLEL)
-	$(BIN)/python -m pytest -q -m alone
+	$(BIN)/python -m pytest -q -m alone $(ALONE)
 
 test-quick: $(VENV)/test
 	$(BIN)/python -m pytest -q -m "$(QUICK)" $(PARALLEL) --durations 10 --durations-min 2
 
 test-long: $(VENV)/test
 	$(BIN)/python -m pytest -q -m "not alone" $(PARALLEL) --hypothesis-profile long
-	$(BIN)/python -m pytest -q -m alone --hypothesis-profile long
+	$(BIN)/python -m pytest -q -m alone $(ALONE) --hypothesis-profile long
 
 lint: $(VENV)/lint
 	$(BIN)/ruff check $(CODE)

@@ -64,6 +64,15 @@ def test_quick_tests_are_selected_alike():
         assert f"QUICK: {quick}  #" in workflow.read_text("utf-8"), workflow.name
 
 
+def test_make_collects_every_test_that_is_alone():
+    """The second stage of ``make test`` looks into one folder."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (folder,) = re.findall(r"^ALONE := (.+)$", makefile, re.MULTILINE)
+    tests = (ROOT / "tests").rglob("test_*.py")
+    folders = {file.parent for file in tests if re.search(r"mark\.alone", file.read_text("utf-8"))}
+    assert folders == {ROOT / folder}
+
+
 def test_no_registry_and_no_path_of_this_machine_is_named():
     """A mirror or another index is the business of whoever installs."""
     files = [*ROOT.glob("*"), *(ROOT / ".ci").glob("*")]
