@@ -15,6 +15,8 @@ from qmac.strategy.metrics import METRICS
         ("total_return", 0.0848, "8.5%"),
         ("total_return", -0.0004, "-0.0%"),
         ("return", 1.5, "150.0%"),
+        ("total_return", 99.9999, "10000.0%"),
+        ("total_return", 11327.426, "1,132,743%"),
         ("annualized_return", 2.2e19, "2.2e+21%"),
         ("annualized_return", 1e308, "1e+308"),
         ("annualized_return", math.inf, "inf"),

@@ -17,8 +17,22 @@ HEADINGS = {
     "plateau": "plateau",
 }
 """Headings of the columns of a table in a terminal."""
+WORDS = {
+    "annualized_return": "CAGR",
+    "annualized_volatility": "volatility",
+    "total_trades": "trades",
+    "exposure": "time in market",
+    "average_bars": "bars a trade",
+    "sharpe_ratio": "Sharpe ratio",
+    "sortino_ratio": "Sortino ratio",
+    "calmar_ratio": "Calmar ratio",
+    "omega_ratio": "Omega ratio",
+}
+"""Metrics as traders call them, where that is not their name; those of the explorer agree."""
 LARGE = 1e6
 """From here on an exponent is written: digits would say less."""
+WHOLE = 100
+"""From here on percentages are whole numbers: 1,132,743 %."""
 
 
 def is_percent(name: str) -> bool:
@@ -68,8 +82,29 @@ def format_value(name: str, value: float) -> str:
         is_finite = math.isfinite(100 * value)
         return f"{100 * value:.2g}%" if percent and is_finite else f"{value:.3g}"
     if percent:
-        return f"{value:.1%}"
+        return f"{value:.1%}" if abs(value) < WHOLE else f"{value:,.0%}"
     return f"{value:.0f}" if UNITS.get(name) == "count" else f"{value:.2f}"
+
+
+def to_words(name: str) -> str:
+    """Return the name of a metric or of a window as it reads in a sentence.
+
+    Parameters
+    ----------
+    name : str
+        As options and columns spell it.
+
+    Returns
+    -------
+    str
+        As traders say it.
+
+    Examples
+    --------
+    >>> to_words("sharpe_ratio"), to_words("annualized_return"), to_words("buy_fast")
+    ('Sharpe ratio', 'CAGR', 'buy fast')
+    """
+    return WORDS.get(name, name.replace("_", " "))
 
 
 def plural(count: int, noun: str) -> str:

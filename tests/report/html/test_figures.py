@@ -82,3 +82,20 @@ def test_plots_for_notebooks(swept, named):
     averages = [f"{role} {window}" for role, window in zip(roles, swept.best, strict=True)]
     assert names[:7] == [*averages, "close", "entry", "exit"] and "strategy" in names
     assert build_equity(run).entry_dates.size == len(run.plot().data[5].x)
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"),
+    [([1.0, 1.9], False), ([1.0, 2.0], True), ([4.0, 1.0], True), ([0.0, 9.0], False)],
+)
+def test_an_axis_is_logarithmic_where_values_double(values, answer):
+    assert figures.doubles(np.array(values)) is answer
+
+
+def test_prices_and_equity_open_on_the_axis_that_the_page_shows(text, swept):
+    drawn, equity = figures_in(text), build_report(swept).equity
+    expected = {"price": figures.doubles(equity.close), "equity": figures.compounds(equity)}
+    for name, is_log in expected.items():
+        assert (drawn[name]["layout"]["yaxis"]["type"] == "log") is is_log
+        pressed = f'data-scale="log" data-of="{name}" aria-pressed="{str(is_log).lower()}"'
+        assert pressed in text

@@ -34,6 +34,7 @@ from qmac.report.sections.walk_forward import ACCOUNTS, ForwardSummary, summariz
 from qmac.results.result import Result
 from qmac.robustness.forward.answer import Forward
 from qmac.robustness.luck.answer import Luck
+from qmac.strategy.formatting import to_words
 from qmac.strategy.grid import ROLES
 
 if TYPE_CHECKING:
@@ -128,7 +129,22 @@ def compounds(equity: Equity) -> bool:
     bool
         Never where an account falls to 0.
     """
-    values = np.concatenate((equity.equity, equity.hold))
+    return doubles(np.concatenate((equity.equity, equity.hold)))
+
+
+def doubles(values: np.ndarray) -> bool:
+    """Return whether the highest of some values is twice the lowest, and all are above 0.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Prices, or an account.
+
+    Returns
+    -------
+    bool
+        True where a logarithmic axis shows more.
+    """
     return bool(values.min() > 0 and values.max() >= DOUBLING * values.min())
 
 
@@ -171,7 +187,11 @@ def plot_price(equity: Equity) -> Figure:
         *traces,
         height=460,
         xaxis={"type": "date"},
-        yaxis={"title": {"text": "price"}, "tickformat": ".6~g"},
+        yaxis={
+            "title": {"text": "price"},
+            "tickformat": ".6~g",
+            "type": "log" if doubles(equity.close) else "linear",
+        },
     )
 
 
@@ -190,7 +210,7 @@ def name_windows(combination: Sequence[int]) -> list[tuple[str, int]]:
     """
     roles: dict[int, list[str]] = {}
     for role, window in zip(ROLES, combination, strict=True):
-        roles.setdefault(window, []).append(_words(role))
+        roles.setdefault(window, []).append(to_words(role))
     return [(f"{', '.join(names)} {window}", window) for window, names in roles.items()]
 
 
@@ -311,7 +331,7 @@ def build_heatmap_trace(heatmap: Heatmap, span: Sequence[float], *, is_visible: 
     low, high = span
     number = ",.0f" if is_count else value_format(heatmap.objective)
     ticks = "~s" if is_count else number.replace(".1%", ".1~%")
-    name = "combinations" if is_count else f"{heatmap.stat} {_words(heatmap.objective)}"
+    name = "combinations" if is_count else f"{heatmap.stat} {to_words(heatmap.objective)}"
     return graph_objects().Heatmap(
         x=heatmap.column_windows,
         y=heatmap.row_windows,
@@ -325,7 +345,7 @@ def build_heatmap_trace(heatmap: Heatmap, span: Sequence[float], *, is_visible: 
         hoverongaps=False,
         colorbar={"tickformat": ticks, "thickness": 12, "outlinewidth": 0},
         hovertemplate=(
-            f"{_words(heatmap.rows)} %{{y:.4~g}}<br>{_words(heatmap.columns)} %{{x:.4~g}}"
+            f"{to_words(heatmap.rows)} %{{y:.4~g}}<br>{to_words(heatmap.columns)} %{{x:.4~g}}"
             f"<br>{name} %{{z:{number}}}<extra></extra>"
         ),
     )
@@ -366,9 +386,9 @@ def plot_heatmaps(*heatmaps: Heatmap, spans: Sequence[Sequence[float]] | None = 
         hovermode="closest",
         title={"text": first.text, "font": {"size": 12}, "x": 0.02},
         meta={"common": common, "own": own},
-        xaxis={"title": {"text": _words(first.columns)}, "constrain": "domain"},
+        xaxis={"title": {"text": to_words(first.columns)}, "constrain": "domain"},
         yaxis={
-            "title": {"text": _words(first.rows)},
+            "title": {"text": to_words(first.rows)},
             "constrain": "domain",
             "scaleanchor": "x",  # a square on any screen
             "scaleratio": float(sides[0] / sides[1]),
@@ -379,7 +399,7 @@ def plot_heatmaps(*heatmaps: Heatmap, spans: Sequence[Sequence[float]] | None = 
 def _winner_ring(heatmap: Heatmap, size: int, color: str) -> Any:
     assert heatmap.winner is not None
     row, column = heatmap.winner
-    place = f"{_words(heatmap.rows)} {row}, {_words(heatmap.columns)} {column}"
+    place = f"{to_words(heatmap.rows)} {row}, {to_words(heatmap.columns)} {column}"
     return graph_objects().Scatter(
         x=[column],
         y=[row],
@@ -427,7 +447,7 @@ def plot_profiles(profiles: tuple[Profile, ...], objective: str, best: str) -> F
 def _profile_line(
     profile: Profile, values: np.ndarray, objective: str, stat: str, line: dict[str, Any]
 ) -> Any:
-    name = _words(profile.role)
+    name = to_words(profile.role)
     return graph_objects().Scatter(
         x=profile.windows,
         y=to_float32(values),
@@ -446,7 +466,7 @@ def _profile_ring(profile: Profile, color: str) -> Any:
         y=[profile.best[place]],
         mode="markers",
         showlegend=False,
-        legendgroup=_words(profile.role),
+        legendgroup=to_words(profile.role),
         marker={"symbol": "circle-open", "size": 13, "color": color, "line": {"width": 3}},
         hoverinfo="skip",
     )
@@ -602,8 +622,8 @@ def _luck_bars(luck: LuckSummary, null: NullSummary, axis: str) -> Any:
 
 def _panel_title(null: NullSummary, top: float) -> dict[str, Any]:
     text = f"{null.name}: {null.at_least:,} of {null.resamples:,} at least as good"
-    place = {"x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper"}
-    return {**place, "yanchor": "top", "text": text, "showarrow": False, "font": {"size": 12}}
+    place = {"x": 0, "xshift": -30, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper"}
+    return {**place, "yanchor": "top", "text": text, "showarrow": False, "font": {"size": 11}}
 
 
 def plot_curve(summary: DistributionSummary) -> Figure:
@@ -819,7 +839,7 @@ def plot_winners(forward: ForwardSummary) -> Figure:
         graph_objects().Scatter(
             x=[fold.test_start for fold in folds],
             y=[None if fold.winner is None else fold.winner[place] for fold in folds],
-            name=_words(role),
+            name=to_words(role),
             mode="lines+markers",
             line={"color": color, "width": 1.4},
         )
@@ -937,7 +957,3 @@ def plot_answer(luck: Luck) -> Figure:
         A histogram for each null hypothesis.
     """
     return plot_luck(summarize_luck(luck))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -17,7 +17,7 @@ import numpy as np
 
 from qmac.engine.backtest.backtest import backtest
 from qmac.errors import OptionError, ResultError, WriteError, printable
-from qmac.report.html.figures import DOUBLING, compounds, find_span, name_windows
+from qmac.report.html.figures import DOUBLING, compounds, doubles, find_span, name_windows
 from qmac.report.html.style import (
     GREEN,
     GREY,
@@ -34,7 +34,7 @@ from qmac.report.sections.heatmaps import Heatmap, build_heatmaps
 from qmac.results.result import Result
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import make_directory, resolve_typed
-from qmac.strategy.formatting import is_percent
+from qmac.strategy.formatting import is_percent, to_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -210,6 +210,9 @@ def draw_price(equity: Equity, title: str) -> Figure:
             label=name,
             zorder=3,
         )
+    if doubles(equity.close):
+        _set_log_axis(axes, equity.close)
+        axes.yaxis.set_major_formatter("{x:g}")
     _label(axes, title, y="price")
     _put_legend(axes)
     _set_dates(axes)
@@ -260,7 +263,7 @@ def draw_outcomes(summary: DistributionSummary, title: str) -> Figure:
     _set_count_axis(axes.yaxis)
     axes.yaxis.set_major_locator(MaxNLocator(8, integer=True))
     what = f"{title}: {summary.scored:,} combinations"
-    _label(axes, what, x=_words(summary.objective), y="combinations")
+    _label(axes, what, x=to_words(summary.objective), y="combinations")
     _put_legend(axes)
     return figure
 
@@ -294,8 +297,8 @@ def draw_maps(heatmaps: Sequence[Heatmap], title: str) -> Figure:
             rasterized=True,
         )
         axes.set_box_aspect(1)
-        axes.set_xlabel(_words(heatmap.columns))
-        axes.set_ylabel(_words(heatmap.rows))
+        axes.set_xlabel(to_words(heatmap.columns))
+        axes.set_ylabel(to_words(heatmap.rows))
         axes.grid(visible=False)
         if heatmap.winner is not None:
             row, column = heatmap.winner
@@ -314,7 +317,7 @@ def draw_maps(heatmaps: Sequence[Heatmap], title: str) -> Figure:
     bar = figure.colorbar(mesh, ax=list(panels), aspect=40, pad=0.02, extend="both")
     bar.outline.set_visible(False)
     _set_metric_axis(bar.ax.yaxis, first.objective)
-    what = f"{title}: {first.stat} {_words(first.objective)} over the other two windows"
+    what = f"{title}: {first.stat} {to_words(first.objective)} over the other two windows"
     figure.suptitle(what, x=0.01, ha="left", fontsize=11)
     return figure
 
@@ -427,7 +430,3 @@ def _find_edges(windows: np.ndarray) -> np.ndarray:
     middles = (windows[1:] + windows[:-1]) / 2
     first, last = 2 * windows[0] - middles[0], 2 * windows[-1] - middles[-1]
     return np.concatenate(([first], middles, [last]))
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

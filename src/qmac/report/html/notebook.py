@@ -14,7 +14,7 @@ from qmac.report.sections.luck import summarize_luck
 from qmac.report.sections.settings import describe_bounds, settings_line
 from qmac.report.sections.walk_forward import METRICS as ACCOUNT_METRICS
 from qmac.report.sections.walk_forward import summarize_forward
-from qmac.strategy.formatting import format_value
+from qmac.strategy.formatting import format_value, to_words
 from qmac.strategy.grid import ROLES, Combination
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def render_backtest(run: Backtest) -> str:
     windows = " ".join(map(str, run.combination))
     title = f"<b>{windows}</b>: {len(run.equity):,} bars, {len(run.trades):,} trades"
     metrics = {str(name): float(value) for name, value in run.metrics.items()}
-    rows = [[name.replace("_", " "), format_value(name, metrics[name])] for name in metrics]
+    rows = [[to_words(name), format_value(name, metrics[name])] for name in metrics]
     return f"<div><p>{title}</p>{_build_table(['metric', 'value'], rows)}</div>"
 
 

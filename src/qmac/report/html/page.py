@@ -27,7 +27,7 @@ from qmac.robustness.luck.answer import Luck
 from qmac.robustness.tries.answer import Tries
 from qmac.storage.atomic import write_whole
 from qmac.storage.files import resolve_typed
-from qmac.strategy.formatting import format_value
+from qmac.strategy.formatting import format_value, to_words
 from qmac.strategy.grid import Combination
 from qmac.strategy.metrics import LOGARITHMS, PROFITS
 
@@ -159,7 +159,7 @@ def render_report(report: Report) -> str:
     return render(
         "page.html",
         plots,
-        is_log=bool(plots) and plots["equity"].layout.yaxis.type == "log",
+        log={name for name in ("equity", "price") if _is_log(plots.get(name))},
         report=report,
         settings=settings,
         calendar=_build_calendar(equity) if equity else (),
@@ -279,7 +279,8 @@ def _build_environment() -> Environment:
         lstrip_blocks=True,
         finalize=_to_printable,
     )
-    environment.filters["words"] = _to_words
+    environment.filters["minute"] = _drop_seconds
+    environment.filters["words"] = to_words
     environment.filters["heat"] = _to_heat
     environment.filters["percent"] = _to_percent
     environment.filters["quoted"] = shell_quote
@@ -332,10 +333,6 @@ def _to_json(plots: Mapping[str, Any]) -> str:
     return f"{{{','.join(parts)}}}"
 
 
-def _to_words(name: str) -> str:
-    return name.replace("_", " ")
-
-
 def _list_combinations(combinations: Sequence[Combination]) -> str:
     return ", ".join(" ".join(map(str, combination)) for combination in combinations)
 
@@ -378,6 +375,15 @@ def _build_trades(equity: Equity) -> list[dict[str, Any]]:
         }
         for row, reason in enumerate(equity.exits)
     ]
+
+
+def _drop_seconds(moment: str) -> str:
+    """Return a moment to the minute, without its offset to UTC: dates are those of the exchange."""
+    return moment[:16]
+
+
+def _is_log(figure: Any) -> bool:
+    return figure is not None and figure.layout.yaxis.type == "log"
 
 
 def _format_dates(dates: np.ndarray) -> list[str]:

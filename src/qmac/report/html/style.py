@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qmac.errors import OptionError
-from qmac.strategy.formatting import is_percent
+from qmac.strategy.formatting import is_percent, to_words
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -110,7 +110,7 @@ def build_axis(metric: str, **layout: Any) -> dict[str, Any]:
         For ``xaxis`` or ``yaxis`` of a figure.
     """
     tick_format = value_format(metric).replace(".1%", ".1~%")
-    return {"title": {"text": metric.replace("_", " ")}, "tickformat": tick_format, **layout}
+    return {"title": {"text": to_words(metric)}, "tickformat": tick_format, **layout}
 
 
 def compute_range(low: float, high: float, *values: float) -> list[float] | None:

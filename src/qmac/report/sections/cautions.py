@@ -15,7 +15,7 @@ from qmac.report.sections.strategies import Strategies
 from qmac.results.result import Result
 from qmac.robustness.luck.answer import Luck
 from qmac.robustness.luck.chance import LUCK, SMALL_P
-from qmac.strategy.formatting import format_value, plural
+from qmac.strategy.formatting import format_value, plural, to_words
 from qmac.strategy.grid import ROLES
 from qmac.strategy.rules import Rules
 
@@ -165,7 +165,7 @@ def _check_best_neighbour(
     text = (
         f"Of {near.neighbours} {plural(near.neighbours, 'window set')} one step away even the "
         f"best reaches {best}, not {winner}. "
-        f"The median {_words(result.objective)} of all combinations is {middle}."
+        f"The median {to_words(result.objective)} of all combinations is {middle}."
     )
     return Caution("alone", "All neighbours are worse", text)
 
@@ -187,7 +187,7 @@ def _check_undefined(result: Result, wide: Neighbourhood) -> Caution | None:
     if wide.undefined <= THRESHOLDS["undefined"] * wide.neighbours:
         return None
     text = (
-        f"The {_words(result.objective)} of {wide.undefined} of {wide.neighbours} "
+        f"The {to_words(result.objective)} of {wide.undefined} of {wide.neighbours} "
         f"{plural(wide.neighbours, 'window set')} within two steps is undefined or infinite."
     )
     return Caution("undefined", "Some neighbours have no score", text)
@@ -211,7 +211,7 @@ def _check_edges(result: Result) -> Caution | None:
         steps = min(place, len(windows) - 1 - place)
         if len(windows) > 1 and steps <= THRESHOLDS["edge"]:
             end = "first" if window == windows[0] else "last"
-            parts.append(f"{_words(role)} {window} is the {end} of its windows")
+            parts.append(f"{to_words(role)} {window} is the {end} of its windows")
     if not parts:
         return None
     text = "; ".join(parts)
@@ -243,7 +243,7 @@ def _check_losses(summary: DistributionSummary) -> Caution | None:
     if summary.high <= 0 or share >= THRESHOLDS["few_positive"]:
         return None
     text = (
-        f"Only {share:.1%} of all combinations have a {_words(summary.objective)} above 0: "
+        f"Only {share:.1%} of all combinations have a {to_words(summary.objective)} above 0: "
         "the winner is the best of a method that mostly failed on these prices."
     )
     return Caution("few_positive", "Most combinations lose", text)
@@ -251,7 +251,3 @@ def _check_losses(summary: DistributionSummary) -> Caution | None:
 
 def _median(summary: DistributionSummary) -> float:
     return dict(summary.quantiles)[0.5]
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from qmac.engine.sweep.reductions import PAIRS
 from qmac.results.result import Result
+from qmac.strategy.formatting import to_words
 from qmac.strategy.grid import ROLES
 
 MOST_CELLS = 256
@@ -154,8 +155,8 @@ def _compute_values(
 
 def _describe(result: Result, rows: str, columns: str, stat: str, block: int) -> str:
     """Return what a heatmap shows, in words."""
-    others = [role.replace("_", " ") for role in ROLES if role not in (rows, columns)]
-    over, name = " and ".join(others), result.objective.replace("_", " ")
+    others = [to_words(role) for role in ROLES if role not in (rows, columns)]
+    over, name = " and ".join(others), to_words(result.objective)
     texts = {
         "count": f"number of scored combinations, over all {over}",
         "mean": f"mean {name} over all {over}",

@@ -12,6 +12,7 @@ from qmac.results.result import Result
 from qmac.strategy.averages import averages_in_words
 from qmac.strategy.constraints import format_bounds
 from qmac.strategy.description import describe_settings
+from qmac.strategy.formatting import to_words
 from qmac.strategy.rules import CONFLICTS, FILLS, Rules
 from qmac.strategy.windows import format_windows
 
@@ -71,8 +72,7 @@ def build_settings(result: Result) -> Settings:
         for metric, bounds in result.constraints.items()
     ]
     windows = [
-        (role.replace("_", " "), format_windows(lengths))
-        for role, lengths in result.grid.roles.items()
+        (to_words(role), format_windows(lengths)) for role, lengths in result.grid.roles.items()
     ]
     return Settings(
         name=str(prices["name"]),
