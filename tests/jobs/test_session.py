@@ -1,8 +1,10 @@
 """Sessions: the answers of qmac.optimize, question after question, and each can be cancelled."""
 
 import gc
+import os
 import pickle
 import random
+import signal
 import threading
 import time
 import weakref
@@ -185,6 +187,29 @@ def test_a_closed_session_answers_no_more():
     session.close()
     with pytest.raises(OptionError, match="closed"):
         session.optimize()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_session_answers_after_a_fork_in_the_midst_of_a_question():
+    """The thread that held its lock is not in the new process."""
+    session = Session(PRICES, GRID)
+    expected = session.optimize().digest
+    with session._lock:
+        process = os.fork()
+        if process == 0:
+            signal.alarm(30)
+            os._exit(0 if session.optimize().digest == expected else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+
+
+def test_a_session_says_what_it_is_of_and_that_it_cannot_be_copied():
+    session = Session(PRICES, GRID)
+    assert repr(session) == f"Session('SPY': 300 bars, {GRID.size:,} combinations)"
+    with pytest.raises(TypeError, match="cannot be copied"):
+        pickle.dumps(session)
+    session.close()
+    assert repr(session).endswith(", closed)")
 
 
 def test_arguments_are_checked_when_a_session_is_made():

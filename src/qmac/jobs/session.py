@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -166,8 +167,21 @@ class Session:
         self._probe: Probe | None = None
         self._reading: Reading | None = None
         """The last one of the machine, which counts for half a second."""
+        self._process = os.getpid()
         self._lock = threading.Lock()
+        """Held by the thread whose question is answered; of this process."""
         self._is_closed = False
+
+    def __repr__(self) -> str:
+        state = ", closed" if self._is_closed else ""
+        size = f"{len(self.prices):,} bars, {self.grid.size:,} combinations"
+        return f"Session({self.prices.name!r}: {size}{state})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Session holds threads, and cannot be copied or sent to another process. Make one "
+            "there: qmac.Session(prices, grid)."
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -236,12 +250,19 @@ class Session:
         request = check_request(
             self.grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
         )
+        self._begin_process()
         try:
             with self._lock:
                 return self._answer(request, progress, cancellation)
         finally:
             if self._is_closed:  # meanwhile
                 self.close()
+
+    def _begin_process(self) -> None:
+        """Start over after a fork: a thread that held the lock is not in the new process."""
+        if self._process != os.getpid():
+            self._lock, self._recent = threading.Lock(), RecentLists(self.grid)
+            self._process = os.getpid()
 
     def _answer(
         self, request: Request, progress: Listener | None, cancellation: Cancellation
