@@ -61,6 +61,8 @@ SMALL = ["--sample", "--windows", "2:9"]
         (["optimize", *SMALL, "--threads", "0"], "threads must be at least 1, got 0"),
         (["optimize", *SMALL, "--out", "."], "not empty"),
         (["optimize", *SMALL, "--memory", "4 cups"], "unit"),
+        (["optimize", *SMALL, "--report", "none/page.html"], "there is no directory none"),
+        (["optimize", *SMALL, "--report", "."], "is a directory. Name a file"),
         (["optimize", *SMALL, "--save-grid", "float32"], "--out"),
         (["optimize", "--nonsense"], "No such option: --nonsense"),
         (["optimize", *SMALL, "--window", "3"], "No such option: --window"),

@@ -30,6 +30,7 @@ from qmac.cli.options.job_file import takes_file
 from qmac.cli.options.tables import EXECUTOR, JOB, LIMITS, AllRows, AsJson, RankBy, Rows, Verbose
 from qmac.cli.options.typed import repeat_words
 from qmac.errors import OptionError, shell_quote
+from qmac.storage.files import is_directory, resolve_typed
 
 PrometheusFile = Annotated[
     Path | None,
@@ -100,7 +101,7 @@ def optimize(  # noqa: PLR0913, one parameter for each option
         _print_estimate(job, limits, chosen, as_json, save_grid)
         return
     again = repeat_words(context, {*JOB, *LIMITS, *EXECUTOR} - {"top"})
-    page = None if report is None else check_path("report", report)
+    page = None if report is None else _check_page(report)
     output = Output(View(rows, check_rank(rank_by), all_rows, verbose), as_json, again, page)
     announce(chosen)
     if prometheus_file is not None:
@@ -261,6 +262,19 @@ def runs(
     from qmac.report.terminal.tables import show_runs
 
     show_runs(entries, streams.build_wide_console())
+
+
+def _check_page(path: Path) -> Path:
+    """Refuse a page that cannot be written before anything is computed for it."""
+    place = resolve_typed(check_path("report", path))
+    if is_directory(place):
+        raise OptionError(f"--report {path} is a directory. Name a file, such as page.html.")
+    if not is_directory(place.parent):
+        raise OptionError(
+            f"--report {path} cannot be written: there is no directory {path.parent}. Create it, "
+            "or name another."
+        )
+    return place
 
 
 def _run_job(
