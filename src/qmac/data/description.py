@@ -14,7 +14,7 @@ from qmac.errors import PricesError, PricesWarning, printable, warn
 MOST_SHOWN = 5
 """Warnings that a command prints; of more it says how many."""
 MOST_LAYOUTS = 3
-ADJUSTED = {True: "adjusted", False: "not adjusted", None: "adjustment not known"}
+ADJUSTED = {True: "adjusted", False: "not adjusted", None: "not known if adjusted"}
 
 
 def describe_prices(prices: Prices) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def format_origin(facts: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> format_origin({"layout": "Stooq", "close": "Close", "adjusted": None})
-    'read as Stooq, closes from Close, adjustment not known'
+    'read as Stooq, closes from Close, not known if adjusted'
     """
     if "layout" not in facts:
         return ""

@@ -35,7 +35,7 @@ def test_prices(split, tmp_path):
     good = write(tmp_path / "GOOD.csv", range(100, 110))
     done = inside("prices", split, good)
     assert done.returncode == 0 and done.stderr == ""
-    assert "columns by name" in done.stdout and "Close, adjustment not known" in done.stdout
+    assert "columns by name" in done.stdout and "Close, not known if adjusted" in done.stdout
     assert done.stdout.count("  warning ") == 1 and done.stdout.count("none") == 3
     answer = json.loads(inside("prices", split, good, "--json").stdout)
     assert list(answer["prices"]) == ["SPLIT", "GOOD"] and answer["left_out"] == {}
@@ -94,7 +94,7 @@ def test_the_head_of_every_command(split, command):
     done = inside(name, split, *more)
     lines = done.stdout.splitlines()
     assert any("10 bars 2024-01-08 to 2024-01-17" in line for line in lines[:2])
-    assert "read as columns by name, closes from Close, adjustment not known" in lines[:2]
+    assert "read as columns by name, closes from Close, not known if adjusted" in lines[:2]
     assert "qmac: warning: SPLIT: row 4 (2024-01-11) closes at 103" in done.stderr
     facts = json.loads(inside(name, split, *more, "--json").stdout)["prices"]
     facts = facts.get("SPLIT", facts)

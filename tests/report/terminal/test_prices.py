@@ -39,7 +39,7 @@ def test_few_symbols_are_shown_in_full(width):
     for part in (
         "layout frame closes Close, adjusted bars 3 first 2024-01-02 last 2024-01-04",
         "warnings none",
-        "layout Stooq closes Close, adjustment not known",
+        "layout Stooq closes Close, not known if adjusted",
         "left out High: row 1",
         "QQQ: row 4 (2024-01-05) closes at 103",
         "left out: BAD.csv has no Close column.",

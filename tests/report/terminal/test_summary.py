@@ -29,7 +29,7 @@ def test_a_screen_has_rows_the_winner_and_doubts(result):
     assert len(text.splitlines()) <= 20
     assert "total_trades >= 5" in text and "Each round trip costs 0.5 %." in text
     assert f"winner {' '.join(map(str, result.best))}: " in text and "; buy & hold " in text
-    assert "alike: within 2 steps, of 60 rows (--all-rows)" in text
+    assert "alike: of the best 60, within 2 steps of it (--all-rows)" in text
     assert "doubts: few trades" in text
 
 

@@ -115,9 +115,9 @@ def _show_rows(
     found = find_distinct(ranked, result.grid)
     shown, counts = found.rows.head(count), found.counts[:count]
     console.print(build_top_table(shown, result.objective, console, counts))
-    note = f"alike: within {STEPS} steps, of {len(ranked):,} rows (--all-rows)"
+    note = f"alike: of the best {len(ranked):,}, within {STEPS} steps of it (--all-rows)"
     if len(found.counts) > count:
-        note += f"; {len(found.counts) - count:,} more distinct ones (--rows)"
+        note += f"; {len(found.counts) - count:,} more rows: --rows"
     show_line(note, console, "dim")
 
 
