@@ -84,7 +84,7 @@ def compute_ps(
     rows = []
     for walk in walks:
         prices = build_prices(market(np.random.default_rng((SEED, walk)), bars))
-        result = qmac.optimize(prices, GRID, objective, top=1, threads=1)
+        result = qmac.optimize(prices, GRID, objective, top=1, min_trades=1, threads=1)
         answer = qmac.luck(
             result, RESAMPLES, nulls=nulls, stop_after=stop_after, seed=walk, threads=1
         )
@@ -272,7 +272,7 @@ def walk_forward(market: Market, walks: Iterable[int]) -> np.ndarray:
     rows = []
     for walk in walks:
         prices = build_prices(market(np.random.default_rng((SEED, walk)), bars))
-        forward = qmac.walk_forward(prices, GRID, train=TRAIN, test=TEST, threads=1)
+        forward = qmac.walk_forward(prices, GRID, train=TRAIN, test=TEST, min_trades=1, threads=1)
         returns = forward.metrics.loc["total_return"]
         is_better = returns["followed"] > returns["hold"]
         rows.append((forward.kept_share, forward.folds["better_than"].mean(), is_better))
@@ -353,8 +353,8 @@ Written by `make truth`, not by hand (`python -m benchmarks.truth --walks {labor
 
 `qmac.luck` on markets of which it is known what can be found in them: {GRID.size:,} combinations
 (windows {", ".join(map(str, GRID.windows))}), {RESAMPLES} resamples of each null, seed {SEED}.
-A market is found where p is at most 0.05. Figures are per cent of markets, by total_return /
-sharpe_ratio.
+Combinations with a trade or more are ranked (`min_trades=1`). A market is found where p is at most
+0.05. Figures are per cent of markets, by total_return / sharpe_ratio.
 """
     return "\n".join([head, *sections])
 
