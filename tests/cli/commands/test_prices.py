@@ -156,7 +156,7 @@ def test_a_run_keeps_what_was_read(tmp_path):
 def test_every_option_of_reading_is_one_of_every_command(split, tmp_path):
     for name in ("optimize", "estimate", "backtest", "evaluate", "report", "prices"):
         text = inside(name, "--help").stdout
-        assert "─ Prices ─" in text
+        assert "\nPrice files:\n" in text
         for option in (*vars(ReadOptions()), "strict_prices", "offline"):
             assert f"--{option.replace('_', '-')}" in text
     done = inside("backtest", split, 2, 4, 3, 5, "--date-format", "DD")
