@@ -22,6 +22,8 @@ def test_two_runs(csv, one_run, tmp_path):
     written = inside("compare", one_run, other, "--json", "--report", page)
     assert page.is_file() and "open it in a browser" in written.stderr
     assert json.loads(written.stdout)["places"] == [str(one_run), str(other)]
+    refused = inside("compare", one_run, other, "--report", tmp_path / "none" / "c.html")
+    assert refused.returncode != 0 and refused.stdout == "" and "no directory" in refused.stderr
 
 
 def test_a_walk_forward_is_no_result(one_run, tmp_path):

@@ -55,12 +55,13 @@ def compare(
 
 
 def _show(answer: Any, show: Any, report: Path | None, *, as_json: bool) -> None:
+    page = None if report is None else answer.report(report)  # first: it may be refused
     if as_json:
         streams.print_json(answer.to_dict())
     else:
         show(answer, streams.build_console())
-    if report is not None:
-        print_page(answer.report(report), is_note=as_json)
+    if page is not None:
+        print_page(page, is_note=as_json)
 
 
 def _read(directory: Path, symbol: str | None) -> Any:
