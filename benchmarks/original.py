@@ -67,7 +67,7 @@ def as_dataset(prices, grid):
 
     Its score is then ``simple_return``: the engine is not changed for it.
     """
-    close = np.ascontiguousarray(prices, np.float64)
+    close = np.array(prices, np.float64)  # writable: the types of a kernel that qmac compiles, too
     averages = np.array([stale_averages(close, window) for window in grid.windows])
     averages[:, -1] = np.nan  # never written, never looked at
     for row, window in zip(averages, grid.windows, strict=True):
