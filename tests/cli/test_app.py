@@ -109,6 +109,7 @@ SMALL = ["--sample", "--windows", "2:9"]
 def test_mistakes_end_in_one_line_and_code_2(arguments, says, tmp_path, monkeypatch):
     (tmp_path / "something").touch()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QMAC_RESULTS_DIR", str(tmp_path / "none"))
     done = inside(*arguments)
     assert done.returncode == 2
     assert says in done.stderr

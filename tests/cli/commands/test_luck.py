@@ -302,7 +302,8 @@ def test_failed_cells(run, monkeypatch):
     assert not (run / "luck").exists()
 
 
-def test_options_of_a_sweep_do_not_go_with_a_run(run, csv):
+def test_options_of_a_sweep_do_not_go_with_a_run(run, csv, tmp_path, monkeypatch):
+    monkeypatch.setenv("QMAC_RESULTS_DIR", str(tmp_path / "none"))
     done = inside("luck", run, "--windows", "2:9")
     assert done.returncode == 2 and "--windows goes with prices" in done.stderr
     done = inside("luck", csv, "--prices", csv)
