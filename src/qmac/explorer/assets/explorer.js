@@ -11,6 +11,7 @@ import { Maps, drawRamp } from "./maps.js";
 
 const REST = 400;  // milliseconds without input after which the whole grid is swept
 const LONG = 1200;  // milliseconds without an answer after which the page says that it waits
+const LONGER = 3000;  // milliseconds after which it says why that may be
 const FRAME = 1000 / 60;  // milliseconds between two pictures of the screen
 const MOST_RECORDS = 500;
 const TILES = ["annualized_return", "max_drawdown", "sharpe_ratio", "total_trades", "exposure"];
@@ -231,7 +232,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     const seconds = (performance.now() - compiled.began) / 1000, { beside, usual } = compiled;
     const what = compiled.words.split(", ").map(short).join(", ");
     find("compiled").style.width = `${100 * (1 - 0.5 ** (2 * seconds / usual))}%`;  // it may take longer
-    find("compiled-for").textContent = `${beside ? "beside, " : ""}compiling for ${what}: ${Math.floor(seconds)} s of about ${usual} s, once`;
+    find("compiled-for").textContent = `${beside ? "beside, " : ""}compiling for ${what}: ${Math.floor(seconds)} s${seconds < usual ? ` of about ${usual} s, once` : `, usually ${usual} s, once`}`;
     place.title = beside ? "Until it is there, a general kernel answers, with the same digits." : "The answer waits for it.";
   }
 
@@ -240,7 +241,9 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     if (compiled) showCompiling();
     const waited = performance.now() - (sentAt.get(wanted) ?? Infinity);
     if (!isWaiting() || waited < LONG) return;
-    if (find("progress").hidden) find("state").textContent = `working, ${duration(waited / 1000)}`;
+    if (!find("progress").hidden) return;
+    const why = waited < LONGER || compiled ? "" : " (kernels that are new on this machine are compiled once)";
+    find("state").textContent = `working, ${duration(waited / 1000)}${why}`;
   }
 
   function showScale(ends) {
