@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -30,6 +32,8 @@ settings.load_profile("push")
 os.environ["QMAC_COMPILE_BESIDE"] = "0"
 # no result of a test is among the last ones of whoever runs it, but where a test sets a directory
 os.environ["QMAC_LAST_RESULTS"] = "0"
+# those of the developer answer no test: a command without an argument reads the newest of them
+os.environ["QMAC_RESULTS_DIR"] = str(Path(tempfile.gettempdir(), f"qmac-no-results-{os.getpid()}"))
 
 # a shell ignores SIGINT for what a script starts in the background, and qmac would ignore it, too
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
