@@ -146,11 +146,13 @@ def test_a_directory_of_others_is_not_used(place):
 def test_no_last_result_names_the_next_step(place, monkeypatch):
     with pytest.raises(ResultError, match="Run 'qmac optimize' first"), hold_last():
         pass
-    monkeypatch.setenv("QMAC_LAST_RESULTS", "0")
-    with pytest.raises(ResultError, match="QMAC_LAST_RESULTS=0 stores none"), hold_last():
-        pass
     place.write_text("a file")
     with pytest.raises(ResultError, match="not a directory"), hold_last():
+        pass
+    place.unlink()
+    add()
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "0")  # those of before are not read either
+    with pytest.raises(ResultError, match="QMAC_LAST_RESULTS=0 stores none"), hold_last():
         pass
 
 

@@ -172,6 +172,7 @@ def test_no_command_prints_what_moves_the_cursor(
 @pytest.mark.parametrize("name", ["show", "signal", "runs"])
 def test_the_last_result_is_no_exception(name, run, tmp_path, monkeypatch):
     monkeypatch.setenv("QMAC_RESULTS_DIR", str(tmp_path))
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "10")
     last = tmp_path / f"20260101-000000-000000-{CODES}"
     shutil.copytree(run, last)
     (last / ".last").touch()

@@ -133,13 +133,15 @@ def find_last() -> list[Path]:
     Returns
     -------
     list of Path
-        Run directories, the newest first.
+        Run directories, the newest first; none where none is to be stored.
 
     Raises
     ------
     ResultError
         If they cannot be listed, or others may write there.
     """
+    if not read_count():
+        return []
     try:
         place = find_place()
         reason = find_distrust(place)
