@@ -36,7 +36,7 @@ def test_completion(shell):
             r'^"?([\w-]+)', done.stdout.removeprefix("_arguments '*: :(("), re.MULTILINE
         )
 
-    assert completed("qmac e") == ["explore", "evaluate", "export", "estimate"]
+    assert completed("qmac e") == ["explore", "estimate", "evaluate", "export"]
     assert completed("qmac optimize --objective sor") == ["sortino_ratio"]
     assert "--where" in completed("qmac optimize --w")
     assert "--all-rows" in completed("qmac show --al")  # without its argument, no result is read
