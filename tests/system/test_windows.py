@@ -40,7 +40,6 @@ with hold_lock(file, file.parent) as descriptor:
 """
 GUARDED = {
     ("data/containers.py", "os.set_blocking"),
-    ("kernels/compiler/cache.py", "fcntl"),
     ("jobs/compile_beside.py", "os.nice"),
     ("runtime/execution/process_worker.py", "os.fork"),
     ("runtime/execution/processes.py", "signal.SIGKILL"),

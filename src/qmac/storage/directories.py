@@ -84,6 +84,8 @@ def find_cache_directory(variable: str, name: str = "") -> Path:
     configured = os.environ.get(variable)
     if configured:
         return expand_home(configured).absolute()
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return (expand_home(base) / "qmac" / name).absolute()
     try:
         Path.home()
     except RuntimeError:  # a user without a home

@@ -111,7 +111,8 @@ def removals(monkeypatch):
     """What is done when the process ends."""
     waiting = []
     monkeypatch.setattr(cache.atexit, "register", waiting.append)
-    monkeypatch.setattr(cache.Path, "home", lambda: Path("/dev/null"))
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, "/dev/null")
     for name in ("QMAC_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     return waiting

@@ -31,9 +31,9 @@ from numba.core import caching, compiler_lock, serialize
 
 from qmac.errors import warn
 from qmac.kernels.compiler.sources import hash_kernel_sources
+from qmac.storage.directories import find_cache_directory
 from qmac.storage.files import (
     create_file,
-    expand_home,
     list_names,
     look_up,
     make_directories,
@@ -44,13 +44,12 @@ from qmac.storage.files import (
     remove_made,
     resolve_typed,
 )
+from qmac.storage.lock import try_lock
 from qmac.storage.ownership import find_distrust, is_trusted_file
 
-try:
-    import fcntl
-except ImportError:  # Windows: kernels may be compiled twice, which is all
-    fcntl = None  # type: ignore[assignment]
 LOG = logging.getLogger("qmac.compiler")
+VARIABLE = "QMAC_CACHE_DIR"
+"""Variable of the environment that names where compiled kernels lie."""
 NO_FILE = -1
 CHECKSUM_BYTES = 32
 LONGEST_WAIT_SECONDS = 300.0
@@ -81,19 +80,7 @@ def cache_directory() -> Path:
     OSError
         If a variable names a home directory that there is not.
     """
-    root = os.environ.get("QMAC_CACHE_DIR")
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    if root:
-        place = expand_home(root)
-    elif base:
-        place = expand_home(base) / "qmac"
-    else:
-        try:
-            place = Path.home() / ".cache" / "qmac"
-        except RuntimeError:  # a user without a home
-            user = getattr(os, "getuid", int)()
-            place = Path(tempfile.gettempdir(), f"qmac-{user}")
-    return place.absolute() / f"kernels-{compute_fingerprint()}"
+    return find_cache_directory(VARIABLE) / f"kernels-{compute_fingerprint()}"
 
 
 def compute_fingerprint() -> str:
@@ -138,7 +125,7 @@ class Locks:
             Its file.
         """
         path = kernel.with_name(f"lock-{kernel.name}")
-        self._files.append(NO_FILE if fcntl is None else _lock(path))
+        self._files.append(_lock(path))
 
     def release(self) -> None:
         """Release the innermost lock."""
@@ -154,14 +141,8 @@ def _lock(path: Path) -> int:
     except OSError:
         return NO_FILE
     until = time.monotonic() + LONGEST_WAIT_SECONDS
-    while time.monotonic() < until:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            time.sleep(POLL_SECONDS)
-        except OSError:  # a file system without locks
-            break
+    while not try_lock(file) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
     return file
 
 

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import numba
 
+from qmac.kernels.compiler.lowering import KernelCompiler, SealedCompiler
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 DISABLED = bool(numba.config.DISABLE_JIT)
 """True when kernels run as plain Python (``NUMBA_DISABLE_JIT=1``): for coverage and debugging."""
@@ -22,11 +24,16 @@ else:
 
     DIRECTORY = choose_directory()
     LOCKS = Locks()
-KERNEL: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+KERNEL: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+    "pipeline_class": KernelCompiler,
+}
 """Without the GIL and without fastmath: a score has the same bits on every CPU."""
-SEALED = KERNEL | {"_nrt": False}
+SEALED = KERNEL | {"_nrt": False, "pipeline_class": SealedCompiler}
 """Functions that make no array, so that references to arrays need not be counted."""
-HELPER = SEALED | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+HELPER = SEALED | {"no_cpython_wrapper": True}
 """Functions that only kernels call: Python's way in is not compiled."""
 
 
