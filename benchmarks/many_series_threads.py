@@ -3,11 +3,13 @@
     python -m benchmarks.many_series_threads [--threads 1 2] [--series 120] [--out]
 
 Each series is a part of ``benchmarks.many_threads``: it holds the interpreter for a while, lets it
-go, takes it again. What a job does beside its series, on one thread, comes on top. On processes a
-thread hands a series over, waits as long as it takes without the interpreter, and stores what came.
-Left out: that processes start, for 2 s in which threads sweep; that syncing files beside takes the
-interpreter, too; memory bandwidth, caches, clock frequencies that fall with the number of busy
-CPUs, locks of the system, and the wait for the disk, which no sweep does.
+go, takes it again. What a job does before and after all series is counted as one after the other.
+Commits, which other threads do meanwhile, are counted as if the thread of their series did them and
+held the interpreter all the time. On processes a thread hands a series over, waits as long as it
+takes without the interpreter, and stores what came. Left out: that processes start, for 2 s in
+which threads sweep; what is shown ten times a second; memory bandwidth, caches, clock frequencies
+that fall with the number of busy CPUs, locks of the system, and the wait for the disk, which no
+sweep does.
 """
 
 from __future__ import annotations
@@ -29,11 +31,14 @@ from benchmarks.many_series import BARS, GRIDS, SMALL, build_series
 from benchmarks.many_threads import simulate
 from benchmarks.measuring import Section, spread
 from qmac.jobs import series_processes
+from qmac.jobs.runner import _TaskRunner
 from qmac.jobs.series_processes import SeriesProcesses
 from qmac.jobs.side_by_side import SideBySide
+from qmac.runs.tasks import Task
 from qmac.runtime.execution.processes import can_start
 
 PROJECTED, THREADS = 500, 60
+JOB_COLUMNS = "beside, ms", "alone, ms"
 MEASURED = {"2:252:5": 60, "2:252": 8}
 """Series that are timed; the projected ones are drawn from these."""
 
@@ -44,19 +49,23 @@ class Times:
 
     parts: list[np.ndarray]
     """Of each series the seconds with and without the interpreter, in turn."""
-    beside: float
+    alone: float
     """Seconds of the job for each series, before and after all of them."""
+    beside: float
+    """Seconds of other threads for each series, while they are swept."""
 
     def draw(self, count: int) -> list[np.ndarray]:
-        """Return the parts of so many series."""
+        """Return the parts of so many series, commits included."""
         places = np.random.default_rng(1).choice(len(self.parts), count)
-        return [self.parts[place] for place in places]
+        added = np.array([self.beside])
+        parts = [self.parts[place] for place in places]
+        return [np.concatenate((pieces[:1] + added, pieces[1:])) for pieces in parts]
 
     def project(self, count: int, threads: int) -> tuple[float, float]:
         """Return seconds and efficiency of a job of so many series."""
-        parts, beside = self.draw(count), count * self.beside
-        seconds = beside + simulate(parts, threads)
-        work = beside + sum(float(pieces.sum()) for pieces in parts)
+        parts, alone = self.draw(count), count * self.alone
+        seconds = alone + simulate(parts, threads)
+        work = alone + sum(float(pieces.sum()) for pieces in parts)
         return seconds, work / (threads * seconds)
 
 
@@ -118,7 +127,26 @@ def hand_over(handing: Times, times: Times) -> Times:
     for pieces, swept in zip(handing.parts[1:], times.parts[1:], strict=True):  # without waiting
         pieces[len(pieces) // 4 * 2 + 1] += float(swept.sum())
         parts.append(pieces)
-    return Times(parts, times.beside)
+    return Times(parts, handing.alone, handing.beside)
+
+
+@contextmanager
+def timed_together() -> Iterator[list[tuple[float, float]]]:
+    """Yield CPU seconds while series are swept: of all threads, and of the one that shows."""
+    run, seconds = SideBySide.run, []
+
+    def timed(job: SideBySide, threads: int) -> float:
+        cpu, shown = time.process_time(), time.thread_time()
+        try:
+            return run(job, threads)
+        finally:
+            seconds.append((time.process_time() - cpu, time.thread_time() - shown))
+
+    SideBySide.run = timed  # type: ignore[method-assign]
+    try:
+        yield seconds
+    finally:
+        SideBySide.run = run  # type: ignore[method-assign]
 
 
 def time_job(grid: qmac.Grid, count: int, *, writes: bool) -> Times:
@@ -134,14 +162,34 @@ def time_job(grid: qmac.Grid, count: int, *, writes: bool) -> Times:
 
     SideBySide._compute = timed  # type: ignore[method-assign]
     try:
-        with swept_on(1):
-            cpu = time.process_time()
+        with timed_together() as seconds, swept_on(1):
             run_job(grid, prices, writes=writes)
-            cpu = time.process_time() - cpu
     finally:
         SideBySide._compute = compute  # type: ignore[method-assign]
-    beside = max(cpu - sum(float(pieces.sum()) for pieces in parts), 0.0)
-    return Times(parts, beside / count)
+    beside = sum(cpu - shown for cpu, shown in seconds)
+    beside -= sum(float(pieces.sum()) for pieces in parts)
+    return Times(parts, time_alone(grid, writes=writes), max(beside, 0.0) / count)
+
+
+def time_alone(grid: qmac.Grid, *, writes: bool) -> float:
+    """Return CPU seconds of a job of the projected size for each series, before and after all."""
+    prices = build_series(PROJECTED)
+    result = qmac.optimize(prices["S0000"], grid, threads=2)
+
+    def store(runner: _TaskRunner, _: Any, task: Task, *__: Any) -> None:
+        runner.readers[task.name] = runner.sink.store(task, result)
+
+    do = _TaskRunner._do_beside
+    _TaskRunner._do_beside = store  # type: ignore[method-assign]
+    try:
+        with timed_together() as seconds, tempfile.TemporaryDirectory() as folder:
+            whole = time.process_time()
+            out = Path(folder) / "run" if writes else None
+            qmac.optimize_many(prices, grid, threads=2, out=out)
+            whole = time.process_time() - whole
+    finally:
+        _TaskRunner._do_beside = do  # type: ignore[method-assign]
+    return (whole - sum(cpu for cpu, _ in seconds)) / PROJECTED
 
 
 def project(*, writes: bool, wide: bool = True) -> Section:
@@ -150,9 +198,9 @@ def project(*, writes: bool, wide: bool = True) -> Section:
         "many_series_threads",
         f"{PROJECTED} series on {THREADS} threads: a simulation",
         f"Series of {BARS:,} bars, total_return, {'in a directory' if writes else 'in memory'}. "
-        "Times of each series with and without the interpreter, and of the job beside, in CPU "
-        f"time of one thread; {PROJECTED} series drawn from these.",
-        ("grid", "on", "held, ms", "not held, ms", "beside, ms", "seconds", "efficiency"),
+        "Times of each series with and without the interpreter, of commits beside, and of the job "
+        f"alone before and after, in CPU time of one thread; {PROJECTED} series drawn from these.",
+        ("grid", "on", "held, ms", "not held, ms", *JOB_COLUMNS, "seconds", "efficiency"),
     )
     for name, grid in GRIDS.items():
         if grid is not SMALL and not wide:
@@ -170,7 +218,8 @@ def _add_row(section: Section, grid: str, where: str, times: Times) -> None:
     held = [1e3 * float(pieces[::2].sum()) for pieces in times.parts]
     free = [1e3 * float(pieces[1::2].sum()) for pieces in times.parts]
     seconds, share = times.project(PROJECTED, THREADS)
-    figures = (f"{1e3 * times.beside:.2f}", f"{seconds:.2f}", f"{share:.0%}")
+    job = (f"{1e3 * times.beside:.2f}", f"{1e3 * times.alone:.2f}")
+    figures = (*job, f"{seconds:.2f}", f"{share:.0%}")
     section.rows.append((grid, where, spread(held, 2), spread(free, 1), *figures))
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 class Chores:
     """Does what its input says; ``is_broken`` ends the process that prepares it."""
 
+    share = None
+
     def __init__(self, *, is_broken=False):
         self.is_broken = is_broken
 
@@ -27,6 +29,9 @@ class Chores:
             if stop[0]:
                 return None
             time.sleep(0.001)
+        if packed == b"half":
+            self.share = 0.5
+            time.sleep(2.5)
         return b"%d %d %s" % (part.number, os.getpid(), packed)
 
 

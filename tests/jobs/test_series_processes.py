@@ -40,11 +40,12 @@ class ProcessesHere:
         work.warm_up()
         type(self).last = self
 
-    def compute(self, number, packed, stop, *, waits):
+    def compute(self, number, packed, stop, *, waits, listener):
         self.computed.append(number)
         if self.lost:
             raise self.lost.pop()
         assert waits == bool(number)
+        listener(0.5)
         return self.work.compute(Part("", number), stop, packed)
 
     def close(self):
@@ -154,6 +155,15 @@ def test_what_a_process_does_is_what_a_thread_does(tmp_path, here, digests, writ
     assert digests_in(results) == digests
     assert ProcessesHere.last.computed == [0] * len(FRAMES)
     assert results.winners.equals(optimize(threads=1).winners)
+
+
+def test_how_far_a_series_is_comes_from_its_process(here):
+    seen = []
+    optimize(progress=seen.append)
+    first = [status.done for status in seen if status.name == "B"]
+    assert first == sorted(first) and first[-1] == GRID.size
+    assert any(0 < status.job_done < 1 for status in seen)
+    assert ProcessesHere.last.work.share == 1
 
 
 def test_a_series_that_cannot_be_read_is_left_out_and_named(tmp_path, here, digests, monkeypatch):

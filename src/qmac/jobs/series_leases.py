@@ -81,12 +81,14 @@ def suits_nodes(job: Job, bars: int) -> bool:
 class _StoppableMonitor(NullMonitor):
     """The monitor of a sweep that ends once a flag is set."""
 
-    def __init__(self, stop: np.ndarray) -> None:
+    def __init__(self, stop: np.ndarray, share: np.ndarray) -> None:
         super().__init__(1)
         self._stop = stop
+        self._share = share
 
-    def __call__(self, *_: object) -> WorkerDirective:
-        """Return whether to go on."""
+    def __call__(self, ledger: Ledger, /, *_: object) -> WorkerDirective:  # type: ignore[override]
+        """Say how far it is, and return whether to go on."""
+        self._share[0] = ledger.share
         return WorkerDirective(1, stop=bool(self._stop[0]))
 
     def end(self, ledger: Ledger, /) -> list[dict[str, Any]]:  # type: ignore[override]
@@ -112,6 +114,10 @@ class SeriesWork:
     request: Request
     longest: Prices
     """One of the longest series: a node must prepare it to the last bit as here."""
+
+    @functools.cached_property
+    def _share(self) -> np.ndarray:
+        return np.zeros(1)
 
     @functools.cached_property
     def _job(self) -> Job:
@@ -169,7 +175,8 @@ class SeriesWork:
         """Sweep a series on this thread; the result is without its prices."""
         job, grid = self._job, self.request.grid
         series = job.prepare(prices)
-        monitor, executor = _StoppableMonitor(stop), SerialExecutor(stop)
+        self._share[0] = 0.0
+        monitor, executor = _StoppableMonitor(stop, self._share), SerialExecutor(stop)
         spec = job.build_spec(series)
         result = sweep(series, grid, spec, executor, monitor, job.fingerprint)
         return replace(result, source=None)

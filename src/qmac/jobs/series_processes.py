@@ -97,6 +97,11 @@ class ProcessWork(SeriesWork):
         assert self.path is not None
         return RunDirectory.open(self.path)
 
+    @property
+    def share(self) -> float:
+        """How far the present series is swept."""
+        return float(self._share[0])
+
     def warm_up(self) -> None:
         """Load what sweeps need: the kernels, by a small sweep, and the run."""
         grid = Grid(windows=self.request.grid.windows[:FEW_WINDOWS], shared_windows=True)
@@ -152,7 +157,7 @@ class SeriesProcesses:
         task : Task
             The series.
         listener : callable
-            Gets a status at its begin and its end.
+            Gets a status at its begin and its end, and about every second between.
         stop : ndarray
             ``(1,)`` uint8; ends the sweep once it is not 0.
 
@@ -170,9 +175,14 @@ class SeriesProcesses:
         """
         if not self._is_suitable(task):
             return None
-        began = time.perf_counter()
-        listener(self._build_status(task, 0, 0.0, math.nan))
-        answer = self._compute(task, stop)
+        began, size = time.perf_counter(), self._job.request.grid.size
+
+        def show(share: float, best: float = math.nan) -> None:
+            seconds = time.perf_counter() - began
+            listener(self._build_status(task, round(size * share), seconds, best))
+
+        show(0.0)
+        answer = self._compute(task, stop, show)
         if answer is NotImplemented:
             return None
         if answer is None:
@@ -183,8 +193,7 @@ class SeriesProcesses:
         if isinstance(swept, InputError):
             raise swept
         reader = self._store(task, swept.outcome)
-        size, seconds = self._job.request.grid.size, time.perf_counter() - began
-        listener(self._build_status(task, size, seconds, swept.best))
+        show(1.0, swept.best)
         return reader
 
     def _is_suitable(self, task: Task) -> bool:
@@ -195,13 +204,14 @@ class SeriesProcesses:
         )
         return is_new and self._processes.alive > 0
 
-    def _compute(self, task: Task, stop: np.ndarray) -> Any:
+    def _compute(self, task: Task, stop: np.ndarray, show: Callable[[float], None]) -> Any:
         """Return the answer of a process, or of a second one where the first ended."""
         why = ""
         for number in range(TRIES):
             try:
                 packed = self._pack(task)
-                return self._processes.compute(number, packed, stop, waits=number > 0)
+                waits = number > 0
+                return self._processes.compute(number, packed, stop, waits=waits, listener=show)
             except ProcessLost as error:
                 why = str(error)
                 if self._sink.directory is not None:

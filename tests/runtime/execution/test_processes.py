@@ -74,6 +74,15 @@ def test_a_process_that_ends_or_stands_still_costs_its_part_alone(processes, mon
     assert compute(processes, b"x") is NotImplemented  # none is left to be waited for
 
 
+def test_how_far_a_part_is_comes_every_second(processes):
+    shares, stop = [], np.zeros(1, np.uint8)
+    processes.compute(7, b"half", stop, waits=True, listener=shares.append)
+    assert set(shares) == {0.5}
+    time.sleep(1.2)  # an idle process says only that it is alive
+    channel = next(channel for channel in processes._idle if channel.connection.poll(0))
+    assert channel.connection.recv_bytes() == b"a"
+
+
 def test_nothing_waits_for_processes_that_start(monkeypatch):
     processes = Processes(Chores(), COUNT)
     assert compute(processes, b"x") is NotImplemented

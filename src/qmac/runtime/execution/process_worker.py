@@ -33,8 +33,8 @@ TRIM_SECONDS = 1.0
 """Between two times at which freed memory is given back to the system."""
 STOP = b""
 """A message to a process: its part is needed no more."""
-ALIVE, DONE, STOPPED, FAILED = b"a", b"d", b"s", b"f"
-"""First bytes of its messages."""
+ALIVE, SHARE, DONE, STOPPED, FAILED = b"a", b"p", b"d", b"s", b"f"
+"""First bytes of its messages. A share says that it is alive, and how far its part is."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -81,7 +81,7 @@ class PartServer:
     Parameters
     ----------
     work : object
-        Its ``compute`` does a part, as of ``PartWork``.
+        Its ``compute`` does a part, as of ``PartWork``. It may have a ``share``, how far that is.
     connection : Connection
         To the process that hands parts out.
     """
@@ -91,6 +91,8 @@ class PartServer:
         self._connection = connection
         self._lock = threading.Lock()
         """Held while a message is sent."""
+        self._is_busy = False
+        """Whether a part is under way; changes with the lock held."""
         self._parts: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._stop = np.zeros(1, np.uint8)
 
@@ -100,7 +102,7 @@ class PartServer:
         threading.Thread(target=self._listen, daemon=True).start()
         trimmed = time.monotonic()
         while (message := self._parts.get()) is not None:
-            self._send(self._compute(message))
+            self._send(self._compute(message), ends=True)
             if time.monotonic() - trimmed >= TRIM_SECONDS:
                 trimmed = time.monotonic()
                 release_freed_memory()
@@ -119,21 +121,31 @@ class PartServer:
         try:
             while True:
                 while not self._connection.poll(HEARTBEAT_SECONDS):
-                    self._send(ALIVE)
+                    self._send_life()
                 message = self._connection.recv_bytes()
                 if message == STOP:
                     self._stop[0] = 1
                 else:
                     self._stop[0] = 0
+                    self._is_busy = True
                     self._parts.put(message)
         finally:  # the end of the other process, mostly
             os._exit(1)
 
-    def _send(self, message: bytes) -> None:
+    def _send_life(self) -> None:
+        """Say that this process is alive, and how far its part is."""
         with self._lock:
+            share = getattr(self._work, "share", None) if self._is_busy else None
+            message = ALIVE if share is None else SHARE + str(share).encode()
+            self._connection.send_bytes(message)
+
+    def _send(self, message: bytes, *, ends: bool = False) -> None:
+        with self._lock:
+            self._is_busy = self._is_busy and not ends
             self._connection.send_bytes(message)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     main(sys.argv[1:])
+    os._exit(0)  # nothing is left to do, and to take down what is loaded takes 0.1 s

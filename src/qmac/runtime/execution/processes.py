@@ -6,7 +6,7 @@ loads everything and forks them, and are never forks of this one: its threads, l
 are not theirs. Messages go through a socket for each::
 
     number, input  ──▶  process  ──▶  its result, or that it was stopped, or why it failed
-                                      and that it is alive, every second
+                                      every second that it is alive, and how far its part is
 
 What ends a process costs the part that it did. When this process ends, they see a closed socket.
 """
@@ -21,14 +21,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qmac.runtime.execution.process_worker import ALIVE, DONE, FAILED, STOP
+from qmac.runtime.execution.process_worker import ALIVE, DONE, FAILED, SHARE, STOP
 
 if TYPE_CHECKING:  # it takes 10 ms to import, and few jobs need it
     from multiprocessing.connection import Connection
@@ -152,7 +152,15 @@ class Processes:
             self._greet()
             return len(self._idle) + self._busy
 
-    def compute(self, number: int, packed: bytes, stop: np.ndarray, *, waits: bool) -> Any:
+    def compute(
+        self,
+        number: int,
+        packed: bytes,
+        stop: np.ndarray,
+        *,
+        waits: bool,
+        listener: Callable[[float], None] | None = None,
+    ) -> Any:
         """Let a process do a part.
 
         Parameters
@@ -165,6 +173,8 @@ class Processes:
             ``(1,)`` uint8; the part is stopped once it is not 0.
         waits : bool
             Whether to wait for a process where all that are ready do other parts.
+        listener : callable, optional
+            Gets the share of the part that is done, about every second.
 
         Returns
         -------
@@ -182,7 +192,7 @@ class Processes:
         is_usable = False
         try:
             channel.send(pickle.dumps((number, packed), pickle.HIGHEST_PROTOCOL))
-            kind, value = _await_answer(channel, stop)
+            kind, value = _await_answer(channel, stop, listener)
             is_usable = True
         finally:
             if not is_usable:
@@ -246,7 +256,9 @@ class Processes:
         return self._has_begun or self._process.returncode in (0, -signal.SIGKILL)
 
 
-def _await_answer(channel: _Channel, stop: np.ndarray) -> tuple[bytes, bytes]:
+def _await_answer(
+    channel: _Channel, stop: np.ndarray, listener: Callable[[float], None] | None
+) -> tuple[bytes, bytes]:
     """Return what became of a part: the first byte of a message, and the rest."""
     silent, looked, has_stopped = 0.0, time.monotonic(), False
     while True:
@@ -256,8 +268,11 @@ def _await_answer(channel: _Channel, stop: np.ndarray) -> tuple[bytes, bytes]:
         looked = now
         if message is not None:
             silent = 0.0
-            if message[:1] != ALIVE:
-                return message[:1], message[1:]
+            kind, value = message[:1], message[1:]
+            if kind == SHARE and listener is not None:
+                listener(float(value))
+            if kind not in (ALIVE, SHARE):
+                return kind, value
         if stop[0] and not has_stopped:
             has_stopped = True
             channel.send(STOP)
