@@ -300,8 +300,10 @@ class Session:
         """
         if code_dtype(series.period.close.size) is not np.uint16:
             return spec
-        if not is_tested(spec):  # or nothing is to be chosen: a look at the disk takes 2 ms
-            spec = choose_kernel(series, self.grid, spec, self._executor)
+        if is_tested(spec):  # a look at the disk takes 2 ms
+            return spec
+        choose = functools.partial(choose_kernel, series, self.grid, spec, self._executor)
+        spec = call_beside(choose, cancellation.check)  # it may start a process
         if is_tested(spec):
             return spec
         if not is_ready(spec) and is_ready(replace(spec, is_general=True)):
