@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -66,6 +67,7 @@ def test_the_general_kernel_has_the_bits_of_every_other(answer, question):
 
 def test_it_answers_only_what_has_no_kernel_yet(sample, monkeypatch):
     ready, begun = set(), []
+    monkeypatch.setattr(kernel_choice, "_is_there", threading.Event())
     monkeypatch.setattr(kernel_choice, "is_ready", lambda spec: spec.is_general in ready)
     monkeypatch.setattr(kernel_choice, "compile_beside", lambda spec: begun.append(spec.is_general))
     used = []
@@ -81,7 +83,24 @@ def test_it_answers_only_what_has_no_kernel_yet(sample, monkeypatch):
         ready.update(kernels)
         qmac.optimize(sample.tail(600), GRID)
     assert used == [False, False, False, True]
-    assert begun == [True, True, False]
+    assert begun == [True, True, False]  # the general one after the answer, see below
+
+
+def test_the_general_kernel_is_begun_when_the_first_question_is_answered(sample, monkeypatch):
+    """Beside the first answer it would take the processor from it."""
+    events = []
+    monkeypatch.setattr(kernel_choice, "_is_there", threading.Event())
+    monkeypatch.setattr(kernel_choice, "is_ready", lambda spec: False)
+    monkeypatch.setattr(kernel_choice, "compile_beside", lambda spec: events.append("begun"))
+    build = series_sweep._build_result
+
+    def note(*arguments, **options):
+        events.append("answered")
+        return build(*arguments, **options)
+
+    monkeypatch.setattr(series_sweep, "_build_result", note)
+    qmac.optimize(sample.tail(600), GRID)
+    assert events == ["answered", "begun"]
 
 
 def test_a_large_grid_waits_for_its_own_kernel():

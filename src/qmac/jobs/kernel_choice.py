@@ -8,6 +8,7 @@ question of its kind.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -21,18 +22,20 @@ from qmac.kernels.compiler.jit import is_compiled
 from qmac.kernels.sweep.sweep import sweep_cells
 from qmac.runtime.execution.executor import Executor, SerialExecutor
 from qmac.runtime.execution.threads import ThreadExecutor
+from qmac.runtime.monitoring.compiling import USUAL_SECONDS
 from qmac.strategy.grid import Grid
 
-COMPILING_SECONDS = 10.0
-"""CPU time of compiling a kernel of its own, and of the rates below, on the same machine."""
 ROW_SECONDS = 0.9e-6
-"""What the general kernel takes more for a row of its tables: a bar of a block of lanes."""
+"""What the general kernel takes more for a row of its tables: a bar of a block of lanes. Measured
+on the machine of ``USUAL_SECONDS``, which a kernel of its own takes to compile."""
 STEP_SECONDS = 0.09e-6
 """What it takes more for a step: an entry against a block of lanes."""
 BARS_PER_EVENT = 220
 """Of a pair: 23 entries on 5,031 bars; equal lists, which are swept once, make it fewer."""
 MOST_BARS = 8192
 """Longer series have tables of more than 19 MB for each thread."""
+_is_there = threading.Event()
+"""Set when the general kernel was seen: a look at the disk takes up to 2 ms."""
 
 
 def choose_kernel(
@@ -56,19 +59,46 @@ def choose_kernel(
     SweepSpec
         The same, or with ``is_general``.
     """
-    bars = series.period.close.size
-    is_here = isinstance(executor, (SerialExecutor, ThreadExecutor))
-    if not is_here or code_dtype(bars) is not np.uint16:
+    if not _has_general(series, executor):
         return spec
+    bars = series.period.close.size
     general = replace(spec, is_general=True)
     excess = estimate_excess(bars, grid) / executor.threads
-    is_sooner = bars <= MOST_BARS and excess <= COMPILING_SECONDS
-    if not is_ready(general):  # the first command on this machine compiles its own kernel alone
-        compile_beside(general)
-    elif not is_ready(spec) and is_sooner:
+    is_sooner = bars <= MOST_BARS and excess <= USUAL_SECONDS
+    if is_sooner and not is_ready(spec) and is_ready(general):
         compile_beside(spec)
         return general
     return spec
+
+
+def prepare_general(series: PreparedSeries, spec: SweepSpec, executor: Executor) -> None:
+    """Begin to compile the general kernel, if it is not there, when a question is answered.
+
+    The first command on a machine compiles its own kernel, and what else it needs, alone:
+    beside it, the general one took the processor from its answer.
+
+    Parameters
+    ----------
+    series : PreparedSeries
+        What the question was about.
+    spec : SweepSpec
+        What was computed.
+    executor : Executor
+        Where it was computed.
+    """
+    if _is_there.is_set() or not _has_general(series, executor):
+        return
+    general = replace(spec, is_general=True)
+    if is_ready(general):
+        _is_there.set()
+    else:
+        compile_beside(general)
+
+
+def _has_general(series: PreparedSeries, executor: Executor) -> bool:
+    """Return whether the general kernel can answer a question about a series."""
+    is_here = isinstance(executor, (SerialExecutor, ThreadExecutor))
+    return is_here and code_dtype(series.period.close.size) is np.uint16
 
 
 def is_ready(spec: SweepSpec) -> bool:

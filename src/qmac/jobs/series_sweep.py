@@ -24,7 +24,7 @@ from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.window_maps import Maps, build_maps
 from qmac.errors import InternalError, Stopped
 from qmac.jobs.compile_beside import describe_kernel
-from qmac.jobs.kernel_choice import choose_kernel, is_ready
+from qmac.jobs.kernel_choice import choose_kernel, is_ready, prepare_general
 from qmac.jobs.monitor import NullMonitor, SeriesMonitor
 from qmac.jobs.top_rows import replay_top
 from qmac.kernels.sweep.tally import Cells
@@ -142,7 +142,9 @@ def sweep(
     spec = choose_kernel(series, grid, spec, executor)
     dataset = prepare_dataset(series, grid, spec, executor, recent)
     swept = sweep_cells(series, grid, spec, dataset, executor, monitor)
-    return _build_result(swept, fingerprint, may_defer=recent is not None)
+    result = _build_result(swept, fingerprint, may_defer=recent is not None)
+    prepare_general(series, spec, executor)
+    return result
 
 
 def prepare_dataset(
