@@ -66,7 +66,7 @@ def build_bars(
     dates = read_dates(rows.index, name, date_format, layout.timezone, orders)
     dates = to_zone(dates, options.timezone, name)
     if not isinstance(dates.name, str):  # the place of a column, which Parquet has no name for
-        dates = dates.rename(None)
+        dates = dates.set_names(None)
     frame = pd.DataFrame(
         {each: rows[each].array for each in (*COLUMNS, ADJUSTED) if each in rows.columns},
         index=dates,
