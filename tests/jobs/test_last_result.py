@@ -66,8 +66,8 @@ def test_whatever_prevents_it_is_no_error(swept, place, monkeypatch):
     place.unlink()
     full = OSError(errno.ENOSPC, "No space left on device", str(place / "x"))
     for error, reason in (
-        (full, "No space left on device"),
-        (PricesError("the file is gone."), "the file is gone."),
+        (full, f"{place} cannot be written: No space left on device. Make room, or name another"),
+        (PricesError("the file is gone."), "the file is gone"),
         (MemoryError("out of memory"), "out of memory"),
     ):
         monkeypatch.setattr(last_result, "write_beside", _raiser(error))

@@ -60,7 +60,7 @@ def store_last(job: Job, results: Results) -> Stored:
     except OSError as error:
         return Stored(is_stored=False, reason=f"{error.filename}: {error.strerror}")
     except (QmacError, MemoryError) as error:
-        return Stored(is_stored=False, reason=str(error))
+        return Stored(is_stored=False, reason=str(error).removesuffix("."))
     return Stored(is_stored=True)
 
 

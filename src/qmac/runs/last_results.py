@@ -31,6 +31,7 @@ from qmac.storage.files import (
 )
 from qmac.storage.lock import LOCK, hold_lock, lock_shared, wait_for_lock
 from qmac.storage.ownership import find_distrust
+from qmac.storage.refusals import describe_refusal
 
 VARIABLE, COUNT_VARIABLE = "QMAC_RESULTS_DIR", "QMAC_LAST_RESULTS"
 """Variables of the environment: where last results are, and how many stay."""
@@ -221,14 +222,25 @@ def adding(symbols: Sequence[str]) -> Iterator[Path]:
     Raises
     ------
     WriteError
-        If others may write into the place, or another command adds a result for long.
+        If others may write into the place, another command adds a result for long, or the disk
+        refuses it.
     OSError
-        If the disk refuses it.
+        If the variable names a home directory that there is not.
     """
     place = find_place()
     reason = find_distrust(place)
     if reason:
         raise WriteError(f"{reason}.")
+    try:
+        with _adding(place, symbols) as new:
+            yield new
+    except OSError as error:  # it may name a part of the place only
+        raise describe_refusal(place, error) from None
+
+
+@contextmanager
+def _adding(place: Path, symbols: Sequence[str]) -> Iterator[Path]:
+    """Add a result to a place that others cannot write."""
     make_directories(place, PRIVATE)
     with wait_for_lock(place / ADDING, WAIT_SECONDS) as is_free:
         if not is_free:

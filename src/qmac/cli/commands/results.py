@@ -433,7 +433,7 @@ def _print_result(result: Any, view: View, *, as_json: bool, path: Path | None) 
     console.print(f"digest {digest}", style="dim", highlight=False, soft_wrap=True)
 
 
-def print_place(path: Path | None, stored: Any = None, *, verbose: bool = False) -> None:
+def print_place(path: Path | None, stored: Any = None) -> None:
     """Print where a result is saved and how to show it, or how to save it.
 
     Parameters
@@ -442,8 +442,6 @@ def print_place(path: Path | None, stored: Any = None, *, verbose: bool = False)
         Directory of the run; None where it is in memory.
     stored : Stored, optional
         Whether it is the last result, where there is no directory.
-    verbose : bool
-        Whether to print what prevented it.
     """
     if path is None:
         text = "not saved: add --out DIR to save the result"
@@ -451,9 +449,11 @@ def print_place(path: Path | None, stored: Any = None, *, verbose: bool = False)
             text = "last result: qmac report, qmac show, qmac signal read it; --out DIR saves it"
         elif stored is not None and stored.is_too_large:
             text = f"not saved, for {stored.reason}: add --out DIR to save the result"
-        elif stored is not None and stored.reason and verbose:
-            streams.print_note(f"not stored as the last result: {stored.reason}")
-        streams.build_console().print(text, style="dim", highlight=False, soft_wrap=True)
+        elif stored is not None and stored.reason:
+            text += f" ({printable(stored.reason)})"
+        streams.build_console().print(
+            text, style="dim", highlight=False, markup=False, soft_wrap=True
+        )
         return
     quoted = shell_quote(path)
     _print_plain(f"saved in {path}; show it: qmac show {quoted}; as a page: qmac report {quoted}")

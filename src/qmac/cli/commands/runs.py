@@ -319,7 +319,7 @@ def _run_job(
         Interruption.written = f"the result is in {path}"
     print_results(results, output.view, as_json=output.as_json, path=path)
     if not output.as_json:
-        print_place(path, stored, verbose=output.view.verbose)
+        print_place(path, stored)
         again = output.again if path is None else [str(path), *limits.options]
         if stored is not None and stored.is_stored:
             again = limits.options
