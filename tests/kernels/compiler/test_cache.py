@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -262,3 +263,20 @@ def test_the_directory_follows_the_sources(monkeypatch):
     before = cache.compute_fingerprint()
     monkeypatch.setattr(cache, "hash_kernel_sources", lambda: "other sources")
     assert cache.compute_fingerprint() != before
+
+
+@pytest.mark.parametrize(("name", "value"), [("cache_tag", "cpython-399"), ("abiflags", "t")])
+def test_each_python_has_a_directory_of_its_own(monkeypatch, name, value):
+    before = cache.compute_fingerprint()
+    monkeypatch.setattr(sys.implementation if name == "cache_tag" else sys, name, value)
+    assert cache.compute_fingerprint() != before
+
+
+def test_what_cannot_be_loaded_is_compiled_again(tmp_path, monkeypatch):
+    served = cache.KernelCache(lambda: None, tmp_path, cache.Locks())
+    path, content = tmp_path / "kernel", pickle.dumps("not what a kernel is reduced to")
+    path.write_bytes(hashlib.sha256(content).digest() + content)
+    path.chmod(cache.PRIVATE_FILE)
+    assert served._read(path, None) is None
+    monkeypatch.setattr(served._impl, "rebuild", lambda _, reduced: reduced)
+    assert served._read(path, None) == pickle.loads(content)

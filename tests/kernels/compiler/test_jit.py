@@ -65,3 +65,11 @@ def test_what_is_compiled_is_known_without_a_call():
     compiled = numba.njit(ratio)
     compiled(1.0, 2.0)
     assert jit.is_compiled(compiled, jit.find_signature((1.0, 2.0)))
+
+
+def test_a_numba_that_is_not_known_compiles_by_itself():
+    assert jit.choose_compilers((0, 69)) == ({}, {})
+    assert jit.choose_compilers((1, 0)) == ({}, {})
+    assert jit.choose_compilers((None, None)) == ({}, {})
+    assert all(jit.choose_compilers(jit.NEWEST_NUMBA))
+    assert all(jit.choose_compilers((0, 62)))

@@ -17,6 +17,7 @@ import logging
 import os
 import pickle
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -89,13 +90,15 @@ def compute_fingerprint() -> str:
     Returns
     -------
     str
-        16 hexadecimal digits, from sources, versions, CPU and settings of Numba.
+        16 hexadecimal digits, from sources, versions, CPU and settings of Numba. The way into a
+        kernel depends on where this Python has what is in its objects.
     """
     environment = sorted(os.environ.items())
     settings = {name: value for name, value in environment if name.startswith("NUMBA_")}
     cpu = llvmlite.binding.get_host_cpu_name()
     features = llvmlite.binding.get_host_cpu_features().flatten()
-    versions = (numba.__version__, llvmlite.__version__, np.__version__)
+    python = (sys.implementation.cache_tag, getattr(sys, "abiflags", ""))
+    versions = (python, numba.__version__, llvmlite.__version__, np.__version__)
     parts = (versions, (cpu, features), settings, hash_kernel_sources())
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
@@ -290,8 +293,11 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
             with suppress(OSError):
                 remove_file(path)
             return None
-        reduced = pickle.loads(content)  # noqa: S301 (only the user can write it)
-        return self._impl.rebuild(target_context, reduced)
+        try:
+            reduced = pickle.loads(content)  # noqa: S301 (only the user can write it)
+            return self._impl.rebuild(target_context, reduced)
+        except Exception:  # such as a library that was built anew, of the same version
+            return None
 
 
 def choose_directory() -> Path | None:

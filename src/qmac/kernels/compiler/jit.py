@@ -7,11 +7,35 @@ from typing import Any, TypeVar
 
 import numba
 
-from qmac.kernels.compiler.lowering import KernelCompiler, SealedCompiler
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 DISABLED = bool(numba.config.DISABLE_JIT)
 """True when kernels run as plain Python (``NUMBA_DISABLE_JIT=1``): for coverage and debugging."""
+NEWEST_NUMBA = 0, 68
+"""The newest Numba whose lowering is known. Another one compiles as it does by itself, to the same
+machine code, in half as much time again."""
+
+
+def choose_compilers(version: tuple[int | None, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options that say which compiler kernels and sealed functions have.
+
+    Parameters
+    ----------
+    version : tuple of int or None
+        The first two numbers of Numba's version; None where it was built without one.
+
+    Returns
+    -------
+    tuple of dict
+        Empty where it is Numba's own: ``lowering`` replaces methods that Numba documents nowhere.
+    """
+    if None in version or version > NEWEST_NUMBA:
+        return {}, {}
+    from qmac.kernels.compiler.lowering import KernelCompiler, SealedCompiler
+
+    return {"pipeline_class": KernelCompiler}, {"pipeline_class": SealedCompiler}
+
+
+FOR_KERNELS, FOR_SEALED = choose_compilers(numba.version_info[:2])
 if DISABLED:
     DIRECTORY = None
 else:
@@ -28,10 +52,10 @@ KERNEL: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
     "no_cfunc_wrapper": True,
-    "pipeline_class": KernelCompiler,
+    **FOR_KERNELS,
 }
 """Without the GIL and without fastmath: a score has the same bits on every CPU."""
-SEALED = KERNEL | {"_nrt": False, "pipeline_class": SealedCompiler}
+SEALED = KERNEL | {"_nrt": False} | FOR_SEALED
 """Functions that make no array, so that references to arrays need not be counted."""
 HELPER = SEALED | {"no_cpython_wrapper": True}
 """Functions that only kernels call: Python's way in is not compiled."""
