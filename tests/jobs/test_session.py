@@ -354,6 +354,21 @@ def test_a_session_that_is_closed_during_a_question_is_freed_after_it():
     assert session._recent._crosses is None
 
 
+def test_a_question_within_a_question_is_refused_and_not_waited_for(session):
+    refusals = []
+
+    def ask(_):
+        if not refusals:
+            with pytest.raises(OptionError, match="one question after the other") as refusal:
+                session.optimize()
+            refusals.append(refusal)
+
+    expected = session.optimize().digest
+    assert session.optimize(progress=ask).digest == expected
+    assert len(refusals) == 1
+    assert session.optimize().digest == expected
+
+
 def test_limits_are_those_of_each_question():
     session = Session(PRICES, GRID, limits=qmac.Limits(memory="1MiB"))
     with pytest.raises(OptionError, match="MiB"):

@@ -6,8 +6,9 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NoReturn, Self
 
@@ -170,6 +171,8 @@ class Session:
         self._process = os.getpid()
         self._lock = threading.Lock()
         """Held by the thread whose question is answered; of this process."""
+        self._holder = 0
+        """Number of that thread; 0 where no question is answered."""
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -252,7 +255,7 @@ class Session:
         )
         self._begin_process()
         try:
-            with self._lock:
+            with self._hold():
                 return self._answer(request, progress, cancellation)
         finally:
             if self._is_closed:  # meanwhile
@@ -262,7 +265,23 @@ class Session:
         """Start over after a fork: a thread that held the lock is not in the new process."""
         if self._process != os.getpid():
             self._lock, self._recent = threading.Lock(), RecentLists(self.grid)
-            self._process = os.getpid()
+            self._process, self._holder = os.getpid(), 0
+
+    @contextmanager
+    def _hold(self) -> Iterator[None]:
+        """Hold the lock; a thread that holds it already would wait for itself."""
+        thread = threading.get_ident()
+        if self._holder == thread:
+            raise OptionError(
+                "a session answers one question after the other, and progress was called within "
+                "one. Call optimize once that is answered, or make another Session."
+            )
+        with self._lock:
+            self._holder = thread
+            try:
+                yield
+            finally:
+                self._holder = 0
 
     def _answer(
         self, request: Request, progress: Listener | None, cancellation: Cancellation
