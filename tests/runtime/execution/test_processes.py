@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -72,6 +73,17 @@ def test_a_process_that_ends_or_stands_still_costs_its_part_alone(processes, mon
     with pytest.raises(ProcessLost):
         compute(processes, b"end")
     assert compute(processes, b"x") is NotImplemented  # none is left to be waited for
+
+
+def test_an_idle_process_that_stands_still_ends_with_the_others():
+    processes = Processes(Chores(), COUNT)
+    await_ready(processes)
+    pids = find_pids(processes)
+    os.kill(pids[0], signal.SIGSTOP)
+    began = time.monotonic()
+    assert processes.close()
+    assert time.monotonic() - began < processes_module.CLOSE_SECONDS
+    await_end(pids)
 
 
 def test_how_far_a_part_is_comes_every_second(processes):

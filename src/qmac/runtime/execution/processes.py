@@ -94,7 +94,7 @@ class _Channel:
             raise ProcessLost("it ended") from error
 
     def kill(self) -> None:
-        """End a process that does not answer: its socket is open, so the number is still its."""
+        """End a process, if it is ready: until its socket is closed, the number is still its."""
         if self.pid:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
@@ -245,7 +245,7 @@ class Processes:
         with self._changed:
             self._greet()
             for channel in (*self._idle, *self._starting):
-                channel.connection.close()
+                channel.kill()  # one that stands still would not see that its socket is closed
             self._idle, self._starting = [], []
         try:
             self._process.wait(0 if self._writer.is_alive() else CLOSE_SECONDS)
