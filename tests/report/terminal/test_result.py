@@ -93,7 +93,10 @@ def test_what_removed_all_combinations_is_said_of_each_symbol():
     text = " ".join(console.file.getvalue().split())
     for name in prices:
         assert f"{name}: No combination is left: {results[name].filtered} are filtered" in text
+        assert "is undefined or infinite" not in text  # none is
     assert "total_return is a fraction: 50 is 5,000%." in text
+    assert "total_return >= 50" in text and "fill close" in text  # the settings of all
+    assert text.count("Each round trip costs 0.5 %.") == 1
 
 
 def test_a_table_that_does_not_fit_into_memory_is_refused_before_a_line_is_printed(

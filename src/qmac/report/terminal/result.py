@@ -26,6 +26,7 @@ from qmac.results.result import Result
 from qmac.runtime.monitoring.status import format_rate
 from qmac.runtime.resources.admission import check_memory
 from qmac.strategy.constraints import format_bounds
+from qmac.strategy.description import describe_costs
 from qmac.strategy.formatting import HEADINGS, format_value, is_percent, plural
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import LOGARITHMS, PROFITS
@@ -183,15 +184,15 @@ def describe_no_rows(result: Result) -> str:
     if most is not None:
         trades = f"{most:,} {plural(most, 'trade')}"
         advice = f"The most active combination has {trades}: use --min-trades {most}, or more bars."
-    return (
-        f"No combination is left: {result.filtered:,} are filtered "
-        f"({_describe_filters(result) or 'none'}), the {result.objective} of "
-        f"{result.unscored:,} is undefined or infinite. {advice}"
-    )
+    reasons = [f"{result.filtered:,} are filtered ({_describe_filters(result) or 'none'})"]
+    if result.unscored:
+        count = f"{result.unscored:,}"
+        reasons.append(f"the {result.objective} of {count} is undefined or infinite")
+    return f"No combination is left: {', '.join(reasons)}. {advice}"
 
 
 def show_symbols(results: Results, console: Console) -> None:
-    """Print the winner of each symbol.
+    """Print the settings, which are of all symbols, and the winner of each.
 
     Parameters
     ----------
@@ -200,13 +201,16 @@ def show_symbols(results: Results, console: Console) -> None:
     console : rich.console.Console
         Where it is printed.
     """
-    objective = next(iter(results.values())).objective
+    first = next(iter(results.values()))
+    objective = first.objective
     metrics = list(dict.fromkeys((objective, *SYMBOL_COLUMNS)))
     winners = results.winners.reset_index().reindex(columns=["symbol", *ROLES, *metrics])
     width = max(LEAST_SYMBOL_WIDTH, console.width // 6)
     facts = results.prices
     for line in format_many(list(facts.values())):
         show_line(line, console)
+    show_line(printable(settings_line(first)), console, "dim")
+    show_line(describe_costs(first.rules), console, "dim")
     names = [_truncate(printable(symbol), width) for symbol in winners["symbol"]]
     columns = [Column("symbol", names)]
     for role in ROLES:
