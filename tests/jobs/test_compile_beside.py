@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from helpers.sweeps import custom_spec, prepared
@@ -53,7 +54,8 @@ def test_a_kernel_is_compiled_once(spec, started):
     assert compile_beside.compile_beside(spec)
     assert not compile_beside.compile_beside(spec)
     (process,) = started
-    assert pickle.loads(process.received.getvalue()) == find_signature(spec)
+    function, signature = pickle.loads(process.received.getvalue())
+    assert function is compile_beside.compile_signature and signature == find_signature(spec)
 
 
 def test_what_is_compiled_beside_is_said_while_its_process_runs(spec, started, monkeypatch):
@@ -92,3 +94,33 @@ def test_nothing_is_started_where_it_is_off_or_lost(spec, started, monkeypatch):
     monkeypatch.setenv(compile_beside.SWITCH, "0")
     assert not compile_beside.compile_beside(spec)
     assert not started
+
+
+def test_the_first_command_has_a_process_compile_the_other_kernels(spec, started, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(compile_beside.sweep_cells, "compile", compiled.append)
+    monkeypatch.setattr(compile_beside, "_others", [])
+    monkeypatch.setattr(compile_beside, "available_cpus", lambda: 2)
+    monkeypatch.setattr(jit, "is_unused", lambda: False)
+    compile_beside.compile_first(spec)
+    assert not started, "others are there"
+    monkeypatch.setattr(jit, "is_unused", lambda: True)
+    compile_beside.compile_first(spec)
+    (process,) = started
+    function, asked = pickle.loads(process.received.getvalue())
+    assert function is compile_beside.compile_others and asked == spec
+    monkeypatch.setattr(compile_beside, "available_cpus", lambda: 1)
+    compile_beside.compile_first(spec)
+    assert len(started) == 1
+    assert compiled == [find_signature(spec)] * 3
+
+
+def test_a_process_calls_the_function_that_comes_in(monkeypatch):
+    read = SimpleNamespace(buffer=io.BytesIO(pickle.dumps((divmod_by_zero, 1))))
+    monkeypatch.setattr(compile_beside.sys, "stdin", read)
+    with pytest.raises(ZeroDivisionError):
+        compile_beside.main()
+
+
+def divmod_by_zero(number):
+    return divmod(number, 0)

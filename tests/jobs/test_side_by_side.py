@@ -52,7 +52,7 @@ def slowly(monkeypatch):
 
 
 def limit(monkeypatch, is_due):
-    """Let a limit end the run from the moment on at which something is so."""
+    """Let a limit end the run from the moment on at which something is so; return its steps."""
     tick, moments = Governor.tick, []
 
     def limited(governor):
@@ -63,6 +63,7 @@ def limit(monkeypatch, is_due):
         return decision
 
     monkeypatch.setattr(Governor, "tick", limited)
+    return moments
 
 
 def hold(monkeypatch, until):
@@ -167,7 +168,7 @@ def test_kernels_are_compiled_on_the_thread_that_sees_an_interrupt(monkeypatch):
         raise KeyboardInterrupt
 
     threads = []
-    monkeypatch.setattr(runner, "self_test", interrupted)
+    monkeypatch.setattr(runner, "check_kernel", interrupted)
     with pytest.raises(KeyboardInterrupt):
         optimize()
     assert threads == [threading.main_thread()]
@@ -177,7 +178,7 @@ def test_without_the_memory_to_compile_they_are_swept_one_after_the_other(monkey
     def refused(_):
         raise OptionError("no room")
 
-    monkeypatch.setattr(runner, "self_test", refused)
+    monkeypatch.setattr(runner, "check_kernel", refused)
     results = optimize()
     assert digests_in(results) == digests
     assert {result.threads for result in results.values()} == {2}
@@ -221,8 +222,8 @@ def test_a_damaged_one_stops_a_strict_job(tmp_path, monkeypatch, slowly):
 def test_a_limit_stops_all_and_each_goes_on_where_it_was(tmp_path, slowly, digests):
     path = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        hold(patch, lambda: len(saved(path)) == 2)
-        limit(patch, lambda: len(saved(path)) == 2)
+        over = limit(patch, lambda: len(saved(path)) == 2)
+        hold(patch, lambda: over)  # none ends before the limit is seen
         with pytest.raises(Stopped, match=r"^stopped at \d+\.\d% of all symbols: max_time: .*\.$"):
             optimize(out=path)
     under_way = saved(path)

@@ -3,6 +3,9 @@
 A thread would hold the interpreter for most of the seconds, and a page that moves would stand
 still. The process has the lowest priority, ends by itself, and nothing waits for it: what it
 compiles lies on disk when it is done.
+
+The first command on a machine compiles its kernel itself, and has a process compile the others
+meanwhile, a third of the work.
 """
 
 from __future__ import annotations
@@ -17,11 +20,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from qmac.engine.sweep.selftest import find_signature
+from qmac.engine.sweep.selftest import compile_others, find_signature
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.kernels.compiler import jit
 from qmac.kernels.sweep.sweep import sweep_cells
 from qmac.runtime.monitoring.compiling import Compiling
+from qmac.runtime.resources.machine import available_cpus
 
 SWITCH = "QMAC_COMPILE_BESIDE"
 """Variable of the environment; 0 switches it off."""
@@ -31,6 +35,8 @@ LOOK_SECONDS = 0.02
 """Between two looks at a process that is waited for."""
 _started: set[Any] = set()
 _processes: list[subprocess.Popen[bytes]] = []
+_others: list[subprocess.Popen[bytes]] = []
+"""The process that compiles what the first command needs beside its kernel."""
 _begun: tuple[str, float] = "", 0.0
 """What the last process compiles for, and when it began."""
 _lock = threading.Lock()
@@ -51,27 +57,54 @@ def compile_beside(spec: SweepSpec) -> bool:
     """
     global _begun  # noqa: PLW0603 - of this process, as what it started is
     signature = find_signature(spec)
-    if os.environ.get(SWITCH) == "0" or not jit.is_shared():
+    if not _may_start():
         return False
     with _lock:
         if _is_running() or signature in _started:  # one at a time
             return False
         _started.add(signature)
         _begun = describe_kernel(spec), time.monotonic()
-        with suppress(OSError):
-            process = subprocess.Popen(  # noqa: S603 (this very interpreter)
-                [sys.executable, "-P", "-c", PROGRAM],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        process = _start(compile_signature, signature)
+        if process is not None:
             _processes.append(process)
-            assert process.stdin is not None
-            with process.stdin as pipe:
-                pickle.dump(signature, pipe)
-            return True
-    return False
+    return process is not None
+
+
+def compile_first(spec: SweepSpec) -> None:
+    """Compile the kernel of a spec; on a new machine, what else it needs in a process beside.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        Of a sweep of a series of 16-bit codes.
+    """
+    if jit.is_unused() and available_cpus() > 1 and _may_start():
+        process = _start(compile_others, spec)
+        if process is not None:
+            _others[:] = [process]
+    sweep_cells.compile(find_signature(spec))  # type: ignore[attr-defined]
+
+
+def _may_start() -> bool:
+    """Return whether a process may be started, and what it compiles is found."""
+    return os.environ.get(SWITCH) != "0" and jit.is_shared()
+
+
+def _start(function: Callable[[Any], None], argument: Any) -> subprocess.Popen[bytes] | None:
+    """Start a process that calls a function; None where the system refuses it."""
+    with suppress(OSError):
+        process = subprocess.Popen(  # noqa: S603 (this very interpreter)
+            [sys.executable, "-P", "-c", PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        with process.stdin as pipe:
+            pickle.dump((function, argument), pipe)
+        return process
+    return None
 
 
 def _is_running() -> bool:
@@ -142,9 +175,20 @@ def describe_kernel(spec: SweepSpec) -> str:
     return ", ".join(dict.fromkeys([*what, *stops]))
 
 
-def main() -> None:
-    """Compile the kernel whose signature comes in, in the process that was started for it."""
+def compile_signature(signature: tuple[Any, ...]) -> None:
+    """Compile a kernel for a later question, at the lowest priority.
+
+    Parameters
+    ----------
+    signature : tuple of numba.types.Type
+        What ``find_signature`` returned.
+    """
     with suppress(OSError, AttributeError):
         os.nice(LOWEST_PRIORITY)
-    signature = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the process that started this one)
     sweep_cells.compile(signature)  # type: ignore[attr-defined]
+
+
+def main() -> None:
+    """Call the function that comes in, in the process that was started for it."""
+    function, argument = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the starting process)
+    function(argument)

@@ -14,13 +14,13 @@ from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import OptionError, warn
 from qmac.jobs.grid_part import Scale, choose_part
 from qmac.jobs.job import Job
 from qmac.jobs.memory_model import admitted, dataset_bytes, finishing_bytes, tallies_bytes
+from qmac.jobs.series_sweep import check_kernel
 from qmac.jobs.top_rows import count_rows_at_once, replay_top
 from qmac.runs.score_store import check_dtype, compress
 from qmac.runs.tasks import Task
@@ -250,7 +250,7 @@ class _Meter:
 
     def _measure(self, series: PreparedSeries, spec: SweepSpec) -> _Measurement:
         grid, bars = self.job.request.grid, len(series.prices)
-        self_test(spec)
+        check_kernel(spec)
         part = choose_part(grid, bars)
         part_spec = replace(spec, top=min(spec.top, part.size))
         began = time.perf_counter()

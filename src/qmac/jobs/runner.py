@@ -13,7 +13,6 @@ import numpy as np
 
 from qmac._checks import check_count, check_path
 from qmac.engine.dataset.series import PreparedSeries
-from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import (
     InputError,
@@ -39,7 +38,7 @@ from qmac.jobs.monitor import SweepMonitor
 from qmac.jobs.result_sink import Reader, ResultSink, build_sink
 from qmac.jobs.series_leases import LEAVES_OUT, LeasedSeries, suits_nodes
 from qmac.jobs.series_processes import SeriesProcesses, started
-from qmac.jobs.series_sweep import sweep
+from qmac.jobs.series_sweep import check_kernel, sweep
 from qmac.jobs.side_by_side import SideBySide
 from qmac.jobs.waiting import Patience
 from qmac.results.collection import Results
@@ -427,7 +426,7 @@ class _TaskRunner:
         """Compile the kernels of a sweep on this thread, where Ctrl-C breaks into it at once."""
         with suppress(PricesError, ResultError):  # its turn says so
             _, spec = self._prepare(task)
-            self_test(spec)
+            check_kernel(spec)
 
     def _find_fitting(self, tasks: list[Task], threads: int) -> list[Task]:
         """Return tasks, the longest first, as many of which as there are threads fit into memory.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,7 +22,7 @@ from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.window_maps import Maps, build_maps
 from qmac.errors import InternalError, Stopped
-from qmac.jobs.compile_beside import describe_kernel
+from qmac.jobs.compile_beside import compile_first, describe_kernel
 from qmac.jobs.kernel_choice import choose_kernel, is_ready, prepare_general
 from qmac.jobs.monitor import NullMonitor, SeriesMonitor
 from qmac.jobs.top_rows import replay_top
@@ -198,7 +197,11 @@ def check_kernel(spec: SweepSpec) -> None:
     InternalError
         If it is wrong on this machine.
     """
-    with nullcontext() if is_ready(spec) else compiling(describe_kernel(spec)):
+    if not is_ready(spec):
+        with compiling(describe_kernel(spec)):
+            compile_first(spec)
+            self_test(spec)
+    else:
         self_test(spec)
 
 

@@ -1,5 +1,7 @@
 """Kernels that are wrong on this machine are found before they are used."""
 
+from dataclasses import replace
+
 import pytest
 from helpers.series import ohlc
 from helpers.sweeps import evaluator_of
@@ -8,6 +10,7 @@ import qmac
 from qmac.engine.sweep import selftest
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import InternalError
+from qmac.kernels.compiler.jit import find_signature
 
 GRID = qmac.Grid(windows=[2, 3, 5, 8])
 
@@ -56,6 +59,24 @@ def test_it_is_done_once_for_a_question(monkeypatch):
     optimize()
     after = selftest._check.cache_info()
     assert (before.misses, after.misses, after.hits) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("asked", [{}, {"stop_loss": 0.1}, {"fill": "next_open"}])
+@pytest.mark.parametrize("is_general", [False, True])
+def test_the_types_of_a_kernel_are_found_without_any_kernel(asked, is_general, monkeypatch):
+    """On a new machine, the largest kernel is compiled first: see compile_beside."""
+    prices = qmac.Prices.of(ohlc("random", 90, 4))
+    spec = evaluator_of(prices, GRID).spec
+    spec = replace(spec, rules=replace(spec.rules, **asked), is_general=is_general)
+    worker = selftest._build_small(selftest._find_kernels(spec)).worker
+    assert selftest.find_signature(spec) == find_signature(worker.arguments((0, 1)))
+
+
+def test_the_other_kernels_of_a_sweep_are_called(monkeypatch):
+    """Without the kernel of the sweep."""
+    spec = evaluator_of(qmac.Prices.of(ohlc("random", 90, 4)), GRID).spec
+    monkeypatch.setattr(Worker, "evaluate", None)
+    selftest.compile_others(spec)
 
 
 def test_the_best_score_of_a_small_series_is_compared(monkeypatch):

@@ -73,3 +73,12 @@ def test_a_numba_that_is_not_known_compiles_by_itself():
     assert jit.choose_compilers((None, None)) == ({}, {})
     assert all(jit.choose_compilers(jit.NEWEST_NUMBA))
     assert all(jit.choose_compilers((0, 62)))
+
+
+def test_a_directory_without_kernels_is_that_of_a_new_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(jit, "DIRECTORY", tmp_path)
+    assert jit.is_unused()
+    (tmp_path / "sma-1").touch()
+    assert not jit.is_unused()
+    monkeypatch.setattr(jit, "DIRECTORY", None)
+    assert not jit.is_unused()

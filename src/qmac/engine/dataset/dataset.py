@@ -11,13 +11,16 @@ import numpy as np
 
 from qmac.engine.dataset.period import Period
 from qmac.engine.dataset.series import PreparedSeries
-from qmac.engine.dataset.signals import ABOVE, BELOW, MapFunction, Pairs, find_all_crosses
+from qmac.engine.dataset.signals import ABOVE, BELOW, MapFunction, PairPlaces, find_all_crosses
 from qmac.engine.dataset.trade_values import build_trade_values
 from qmac.kernels.signals.crosses import TIE, Crosses
 from qmac.kernels.signals.event_lists import (
     MOST_PAIRS,
+    Holders,
     Lists,
+    Pairs,
     Side,
+    Slices,
     build_lists,
     find_equal_lists,
     limit_pairs,
@@ -39,6 +42,24 @@ class EventLists(NamedTuple):
     """Lists of entries, in the order in which they are walked."""
     sells: Lists
     """Lists of exits."""
+
+    @classmethod
+    def blank(cls) -> EventLists:
+        """Return lists of no pair, of the types of those of a series of 16-bit codes.
+
+        No kernel is needed for them, so they tell for which types kernels are to be compiled.
+
+        Returns
+        -------
+        EventLists
+            With no bar, no pair and no slice.
+        """
+        starts, prefixes = np.zeros(1, np.int64), np.zeros(1, np.int32)
+        short, long = np.empty(0, np.int32), np.empty(0, np.int64)
+        slices, holders = Slices(starts, short, starts, short), Holders(starts, long, short)
+        crosses, pairs = Crosses(starts, np.empty(0, np.uint16)), Pairs(starts, short, short, short)
+        lists = Lists(crosses, prefixes, pairs, slices, slices, holders, holders)
+        return cls(lists, lists)
 
 
 class TradeData(NamedTuple):
@@ -237,7 +258,7 @@ def build_event_lists(
 
 
 @functools.lru_cache(maxsize=1)
-def _place_pairs(grid: Grid) -> tuple[Pairs, Pairs]:
+def _place_pairs(grid: Grid) -> tuple[PairPlaces, PairPlaces]:
     """Return the places of the averages of all pairs, of entries and of exits.
 
     Thousands of series may be swept with one grid, and each would take 0.2 ms for it.
@@ -247,7 +268,7 @@ def _place_pairs(grid: Grid) -> tuple[Pairs, Pairs]:
 
 def build_side(
     crosses: Crosses,
-    pairs: Pairs,
+    pairs: PairPlaces,
     most: int,
     order_of: Callable[[Crosses, np.ndarray], np.ndarray] | None = None,
 ) -> Side:

@@ -19,7 +19,7 @@ MapFunction = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 Averages = np.ndarray | Mapping[int, Any] | pd.DataFrame
 """Averages of the user's own: ``(W, T)`` in the order of the grid's windows, or by window,
 ``(T,)`` each."""
-Pairs = tuple[np.ndarray, np.ndarray]
+PairPlaces = tuple[np.ndarray, np.ndarray]
 """Places of the fast and of the slow average of each pair, ``(P,)`` each."""
 ABOVE, BELOW = 0, 1
 """Directions of crosses."""
@@ -160,7 +160,7 @@ def _select_row(values: Any, window: int, prices: Prices) -> np.ndarray:
 
 def find_all_crosses(
     averages: np.ndarray,
-    pairs: Pairs,
+    pairs: PairPlaces,
     period: Period,
     *,
     mapped: MapFunction = map,

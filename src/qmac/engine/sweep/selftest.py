@@ -12,7 +12,7 @@ import pandas as pd
 
 from qmac.data.prices import Prices
 from qmac.engine.backtest import batch
-from qmac.engine.dataset.dataset import Dataset
+from qmac.engine.dataset.dataset import Dataset, EventLists
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep import reductions, window_maps
 from qmac.engine.sweep.best_score import compute_best_score
@@ -170,10 +170,10 @@ class _Small(NamedTuple):
     worker: Worker
 
 
-def _build_small(kernels: _Kernels) -> _Small:
+def _build_small(kernels: _Kernels, lists: EventLists | None = None) -> _Small:
     series, grid = _build_series(kernels.rules), Grid(windows=WINDOWS)
     spec = _build_spec(kernels, series, grid)
-    dataset = Dataset.build(series, grid, spec.statistics)
+    dataset = Dataset.build(series, grid, spec.statistics, lists=lists)
     units = reductions.Units.from_bound(LARGEST, len(WINDOWS))
     scale = units.build_scale(-1.0, 1.0, None if spec.is_bounded else LARGEST)
     worker = Worker(dataset, spec, build_data(dataset, spec, scale))
@@ -198,7 +198,24 @@ def find_signature(spec: SweepSpec) -> tuple[Any, ...]:
 
 @functools.cache
 def _find_signature(kernels: _Kernels) -> tuple[Any, ...]:
-    return jit.find_signature(_build_small(kernels).worker.arguments((0, 0)))
+    worker = _build_small(kernels, EventLists.blank()).worker
+    return jit.find_signature(worker.arguments((0, 0)))
+
+
+def compile_others(spec: SweepSpec) -> None:
+    """Compile what the test of a kernel, and the sweep after it, needs beside that kernel.
+
+    Parameters
+    ----------
+    spec : SweepSpec
+        Of a sweep.
+    """
+    kernels = _find_kernels(spec)
+    series, grid, spec, dataset, units, worker = _build_small(kernels)
+    _compute_expected(kernels, series, grid)
+    tally = worker.tally
+    maps = window_maps.build_maps(tally, dataset.buys, dataset.sells, grid.shared_windows)
+    window_maps.Maps.from_cells(spec.objective, maps, grid, units, map)
 
 
 def _describe_wrong(kernels: _Kernels) -> InternalError:

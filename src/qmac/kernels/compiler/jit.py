@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numba
+
+from qmac.storage.files import list_names
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 DISABLED = bool(numba.config.DISABLE_JIT)
@@ -159,6 +162,19 @@ def is_shared() -> bool:
         False where kernels lie in a temporary directory, or are not compiled.
     """
     return DIRECTORY is not None and DIRECTORY.name == cache_directory().name
+
+
+def is_unused() -> bool:
+    """Return whether no kernel is on disk yet: this is the first command on a machine.
+
+    Returns
+    -------
+    bool
+        True where the directory of compiled kernels is empty.
+    """
+    with suppress(OSError):
+        return DIRECTORY is not None and not list_names(DIRECTORY)
+    return False
 
 
 def find_signature(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
