@@ -1,6 +1,7 @@
 """Lists on a terminal."""
 
 import io
+from pathlib import Path
 
 import pytest
 from helpers.series import frame, series
@@ -50,6 +51,19 @@ def test_runs_and_their_progress(tmp_path):
     text = console.file.getvalue()
     assert "1/3 25%" in text and "total_return, 2:9" in text
     assert text.endswith("b: run.json is no JSON\n")
+
+
+def test_a_path_that_is_long_is_on_a_line_of_its_own():
+    path = Path("/home/anna/.cache/qmac/results/20261128-090619-402023-SPY")
+    entries = [
+        Entry(path, "finished", "total_return, 2:9", "total_return", 1, 1, best=0.25),
+        Entry(path.with_suffix(".old"), "damaged", message="run.json is no JSON"),
+    ]
+    console = Console(file=io.StringIO(), width=80)
+    tables.show_runs(entries, console)
+    lines = console.file.getvalue().splitlines()
+    assert lines[:2] == [str(path), "  finished  1/1  best 25.0%  total_return, 2:9"]
+    assert lines[2:] == [f"{path}.old", "  damaged", f"{path}.old: run.json is no JSON"]
 
 
 def test_notes_name_few_metrics_and_count_many():

@@ -25,6 +25,8 @@ MOST_NAMED = 5
 """Metrics that a note names; of more it says how many."""
 NARROW_WIDTH = 72
 """Columns of a terminal below which the least important column is left out."""
+FACTS_WIDTH = 66
+"""Columns that a table of runs takes beside their paths."""
 STATE_STYLES = {
     "running": "green",
     "interrupted": "yellow",
@@ -38,7 +40,9 @@ SymbolDifference = tuple[str, Difference]
 
 
 def show_runs(entries: Sequence[Entry], console: Console) -> None:
-    """Print one line for each run, and below the table what is wrong with damaged ones.
+    """Print a table of runs, and below it what is wrong with damaged ones.
+
+    Where most paths are long, as those of last results, each has a line of its own, to be copied.
 
     Parameters
     ----------
@@ -47,6 +51,30 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
     console : rich.console.Console
         Where they are printed.
     """
+    most = max(console.width // 3, console.width - FACTS_WIDTH)
+    long = [entry for entry in entries if len(str(entry.path)) > most]
+    if len(long) <= len(entries) / 2:
+        _show_runs_table(entries, console)
+    else:
+        for entry in entries:
+            _show_run(entry, console)
+    for entry in entries:
+        if entry.state == DAMAGED:
+            console.print(Text(printable(f"{entry.path}: {entry.message}")), soft_wrap=True)
+
+
+def _show_run(entry: Entry, console: Console) -> None:
+    """Print the path of a run, and below it what a row of the table has."""
+    best = "" if math.isnan(entry.best) else f"best {format_value(entry.objective, entry.best)}"
+    facts = [_describe_progress(entry), best, entry.date, printable(entry.request)]
+    console.print(Text(printable(entry.path)), soft_wrap=True)
+    text = Text.assemble("  ", (entry.state, STATE_STYLES[entry.state]))
+    text.append("".join(f"  {fact}" for fact in facts if fact))
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
+def _show_runs_table(entries: Sequence[Entry], console: Console) -> None:
+    """Print one line for each run."""
     is_wide = console.width >= NARROW_WIDTH
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("run", overflow="fold", min_width=8)
@@ -67,9 +95,6 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
             Text(printable(entry.request)),
         )
     console.print(table)
-    for entry in entries:
-        if entry.state == DAMAGED:
-            console.print(Text(printable(f"{entry.path}: {entry.message}")), soft_wrap=True)
 
 
 def _describe_progress(entry: Entry) -> str:
