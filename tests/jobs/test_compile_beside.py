@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -23,7 +25,8 @@ class Process:
 
     started: list[Process] = []
 
-    def __init__(self, arguments, **_):
+    def __init__(self, arguments, env, **_):
+        self.env = env
         self.received = io.BytesIO()
         self.received.close = lambda: None
         self.stdin = self.received
@@ -124,3 +127,21 @@ def test_a_process_calls_the_function_that_comes_in(monkeypatch):
 
 def divmod_by_zero(number):
     return divmod(number, 0)
+
+
+@pytest.mark.parametrize("executable", [None, "", "a program"])
+def test_nothing_is_started_in_a_program_with_python_built_in(
+    spec, started, monkeypatch, executable
+):
+    monkeypatch.setattr(sys, "executable", executable)
+    if executable:
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert not compile_beside.compile_beside(spec)
+    assert not started
+
+
+def test_the_process_finds_what_this_one_finds(spec, started, monkeypatch):
+    monkeypatch.syspath_prepend("/added since the start")
+    assert compile_beside.compile_beside(spec)
+    (process,) = started
+    assert "/added since the start" in process.env["PYTHONPATH"].split(os.pathsep)

@@ -24,6 +24,7 @@ from qmac.engine.sweep.selftest import compile_others, find_signature
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.kernels.compiler import jit
 from qmac.kernels.sweep.sweep import sweep_cells
+from qmac.runtime.execution.processes import build_environment, has_interpreter
 from qmac.runtime.monitoring.compiling import Compiling
 from qmac.runtime.resources.machine import available_cpus
 
@@ -87,7 +88,7 @@ def compile_first(spec: SweepSpec) -> None:
 
 def _may_start() -> bool:
     """Return whether a process may be started, and what it compiles is found."""
-    return os.environ.get(SWITCH) != "0" and jit.is_shared()
+    return os.environ.get(SWITCH) != "0" and has_interpreter() and jit.is_shared()
 
 
 def _start(function: Callable[[Any], None], argument: Any) -> subprocess.Popen[bytes] | None:
@@ -98,6 +99,7 @@ def _start(function: Callable[[Any], None], argument: Any) -> subprocess.Popen[b
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=build_environment(),
             start_new_session=True,
         )
         assert process.stdin is not None

@@ -56,7 +56,31 @@ def can_start() -> bool:
         False where the system has no fork that is safe for libraries, and in programs that have
         Python built in.
     """
-    return sys.platform == "linux" and bool(sys.executable) and not hasattr(sys, "frozen")
+    return sys.platform == "linux" and has_interpreter()
+
+
+def has_interpreter() -> bool:
+    """Return whether ``sys.executable`` is a Python.
+
+    Returns
+    -------
+    bool
+        False in programs that have Python built in: to start them again would not start a Python.
+    """
+    return bool(sys.executable) and not hasattr(sys, "frozen")
+
+
+def build_environment() -> dict[str, str]:
+    """Return the environment of a process that finds the modules that this one finds.
+
+    Returns
+    -------
+    dict of str to str
+        That of this process, with its ``sys.path``, which may have been changed since its start.
+    """
+    paths = [os.environ.get("PYTHONPATH", ""), *sys.path]
+    found = os.pathsep.join(dict.fromkeys(path for path in paths if path))
+    return {**os.environ, "PYTHONPATH": found}
 
 
 @dataclass(eq=False)
@@ -282,11 +306,9 @@ def _await_answer(
 
 def _start(descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
     """Start the process that forks the others, and finds what this one finds."""
-    paths = [os.environ.get("PYTHONPATH", ""), *sys.path]
     environment = {
         "OPENBLAS_NUM_THREADS": "1",  # no thread may be there when it forks
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in paths if path)),
+        **build_environment(),
         "QMAC_COMPILE_BESIDE": "0",  # each would compile the same
     }
     command = [sys.executable, "-P", "-W", "ignore", "-m", MODULE, *map(str, descriptors)]
