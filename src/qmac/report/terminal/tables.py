@@ -51,9 +51,9 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
     console : rich.console.Console
         Where they are printed.
     """
-    most = max(console.width // 3, console.width - FACTS_WIDTH)
-    long = [entry for entry in entries if len(str(entry.path)) > most]
-    if len(long) <= len(entries) / 2:
+    widths = sorted(len(str(entry.path)) for entry in entries)
+    room = max(console.width // 3, console.width - FACTS_WIDTH)
+    if widths[len(widths) // 2] <= room or widths[-1] > console.width:
         _show_runs_table(entries, console)
     else:
         for entry in entries:
@@ -66,11 +66,12 @@ def show_runs(entries: Sequence[Entry], console: Console) -> None:
 def _show_run(entry: Entry, console: Console) -> None:
     """Print the path of a run, and below it what a row of the table has."""
     best = "" if math.isnan(entry.best) else f"best {format_value(entry.objective, entry.best)}"
-    facts = [_describe_progress(entry), best, entry.date, printable(entry.request)]
+    date = entry.date if console.width >= NARROW_WIDTH else ""
+    facts = [_describe_progress(entry), best, date, printable(entry.request)]
     console.print(Text(printable(entry.path)), soft_wrap=True)
     text = Text.assemble("  ", (entry.state, STATE_STYLES[entry.state]))
     text.append("".join(f"  {fact}" for fact in facts if fact))
-    console.print(text, soft_wrap=not console.is_terminal)
+    console.print(text)
 
 
 def _show_runs_table(entries: Sequence[Entry], console: Console) -> None:
