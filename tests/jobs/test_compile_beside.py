@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import signal
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -127,6 +128,17 @@ def test_a_process_calls_the_function_that_comes_in(monkeypatch):
 
 def divmod_by_zero(number):
     return divmod(number, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_while_a_process_is_started_waits_for_no_lock(spec, started):
+    with compile_beside._lock:
+        process = os.fork()
+        if process == 0:
+            signal.alarm(10)
+            os._exit(0 if compile_beside.compile_beside(spec) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
 
 
 @pytest.mark.parametrize("executable", [None, "", "a program"])

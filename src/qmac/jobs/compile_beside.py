@@ -43,6 +43,18 @@ _begun: tuple[str, float] = "", 0.0
 _lock = threading.Lock()
 
 
+def _begin_process() -> None:
+    """Start over after a fork: a thread that held the lock is not in the new process."""
+    global _lock  # noqa: PLW0603 - of this process
+    _lock = threading.Lock()
+    _started.clear()
+    _processes.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_process)
+
+
 def compile_beside(spec: SweepSpec) -> bool:
     """Begin to compile the kernel of a spec, unless that was begun before.
 
