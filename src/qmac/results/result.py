@@ -357,7 +357,7 @@ class Result:
         if combination is None:
             raise ResultError(
                 "no combination was scored, so there is no best. "
-                "Name one, such as (10, 50, 20, 100)."
+                "Name one: combination=(10, 50, 20, 100), or --combination 10,50,20,100."
             )
         before = None if prices is None or self.source is None else self.series.prices
         if prices is None:

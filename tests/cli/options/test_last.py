@@ -120,6 +120,9 @@ def test_a_disk_that_refuses_it_is_no_error(place, csv):
     assert "last result" not in done.stdout + done.stderr
     done = inside("show")
     assert done.returncode == 2 and "is not a directory. Name the directory" in done.stderr
+    done = inside("luck")
+    assert done.returncode == 2 and "prices are missing, and there is no last" in done.stderr
+    assert f"{place} is not a directory. Name the directory" in done.stderr
 
 
 def test_a_large_result_is_said_to_be_none(place, csv, monkeypatch):

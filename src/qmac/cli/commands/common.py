@@ -41,6 +41,11 @@ def find_directory(context: typer.Context, options: JobOptions) -> Path | None:
     -------
     Path or None
         That of the last result where there are no prices; None where there are.
+
+    Raises
+    ------
+    OptionError
+        If there are neither prices nor a last result.
     """
     from qmac.results.writer import HEADER as RESULT
     from qmac.runs.header import HEADER as RUN
@@ -50,8 +55,8 @@ def find_directory(context: typer.Context, options: JobOptions) -> Path | None:
     if not options.sample and not words and not find_explicit(context, {"prices"}):
         try:
             return find_last(context)
-        except ResultError:  # prices are missing, as the reader of them says
-            return None
+        except ResultError as error:
+            raise OptionError(f"prices are missing, and {error}") from None
     if options.sample or not isinstance(words, list) or len(words) != 1:
         return None
     path = resolve_typed(words[0])
