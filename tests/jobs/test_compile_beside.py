@@ -7,7 +7,9 @@ import os
 import pickle
 import signal
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -34,6 +36,9 @@ class Process:
         self.started.append(self)
 
     def poll(self):
+        return None
+
+    def wait(self):
         return None
 
 
@@ -128,6 +133,16 @@ def test_a_process_calls_the_function_that_comes_in(monkeypatch):
 
 def divmod_by_zero(number):
     return divmod(number, 0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
+def test_a_process_that_has_ended_is_no_zombie(monkeypatch):
+    monkeypatch.setattr(compile_beside, "PROGRAM", "import sys; sys.stdin.buffer.read()")
+    process = compile_beside._start(divmod_by_zero, 1)
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{process.pid}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

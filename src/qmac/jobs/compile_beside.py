@@ -117,6 +117,7 @@ def _start(function: Callable[[Any], None], argument: Any) -> subprocess.Popen[b
         assert process.stdin is not None
         with process.stdin as pipe:
             pickle.dump((function, argument), pipe)
+        threading.Thread(target=process.wait, daemon=True).start()  # else it stays a zombie
         return process
     return None
 
