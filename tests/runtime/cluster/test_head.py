@@ -80,6 +80,7 @@ def serving(says, times=1):
 @pytest.mark.parametrize("says", SERVERS)
 def test_other_servers_are_no_cluster(monkeypatch, says):
     monkeypatch.setattr(head, "ANSWER_SECONDS", 0.3 if says is None else 60.0)
+    monkeypatch.setattr(head, "GRACE_SECONDS", 60.0)
     match = f"is no Ray cluster: .*{re.escape(SERVERS[says])}"
     with serving(says) as address, pytest.raises(OptionError, match=match):
         head.check_address(address)

@@ -20,6 +20,8 @@ from qmac.errors import OptionError
 
 ANSWER_SECONDS = 5.0
 """For a server to answer, its name included."""
+GRACE_SECONDS = 1.0
+"""For the thread that waits for the answer to say what it waited for."""
 BEAT_SECONDS, BEAT_ANSWER_SECONDS, BEATS = 1.0, 2.0, 3
 """A head is called so often, has so long to answer, and is lost after so many failures."""
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -352,7 +354,7 @@ def _call_within(seconds: float, function: Callable[[], str]) -> str:
 
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
-    thread.join(seconds + 1)
+    thread.join(seconds + GRACE_SECONDS)
     if errors:
         raise errors[0]
     if not answers:
