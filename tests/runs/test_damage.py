@@ -11,8 +11,9 @@ from helpers.mutants import mutants
 from helpers.terminal import inside
 
 import qmac
-from qmac.cli import exits, options
+from qmac.cli import exits
 from qmac.cli.commands.runs import optimize
+from qmac.cli.options.job_file import _job_file_options
 from qmac.jobs.listing import describe_directory
 from qmac.results.reader import read_results
 from qmac.runs import job_file, snapshot
@@ -74,7 +75,7 @@ def test_job_files(run):
     """An edited job file is another question: it is read, or refused in a sentence."""
     file = run / "job.toml"
     content = file.read_bytes()
-    known = options._job_file_options(inspect.signature(optimize.__wrapped__))
+    known = _job_file_options(inspect.signature(optimize.__wrapped__))
     try:
         for what, damaged in mutants(content, COUNT):
             file.write_bytes(damaged)

@@ -485,14 +485,14 @@ SWALLOWED = """
 from qmac.jobs import series_sweep as optimization
 build = optimization.Dataset.build
 
-def built(*arguments):
+def built(*arguments, **options):
     optimization.Dataset.build = build
     try:
         os.kill(os.getpid(), {number})
         time.sleep(1)
     except BaseException:  # as compilers' callbacks do
         {then}
-    return build(*arguments)
+    return build(*arguments, **options)
 
 optimization.Dataset.build = built
 """

@@ -222,7 +222,7 @@ def _describe_tries(tried: int, p: float, conclusion: Conclusion) -> str:
     if tried == 1:
         return (
             "It is about this one question: if others were tried before (grids, objectives, rules, "
-            "symbols), count them with tried."
+            "symbols), count them, too: tried=N, or --tried N."
         )
     low, high = conclusion.interval
     return (
