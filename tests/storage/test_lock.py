@@ -124,7 +124,7 @@ def test_a_shared_lock_is_not_held_where_another_is(file, holder):
         assert not is_there
 
 
-def test_a_shared_lock_is_held_by_several(file, monkeypatch):
+def test_a_shared_lock_is_held_by_several(file):
     with lock_shared(file) as is_there:
         assert not is_there and not file.exists()
     file.touch()
@@ -134,6 +134,11 @@ def test_a_shared_lock_is_held_by_several(file, monkeypatch):
             pass
     with hold_lock(file, file.parent):
         pass
-    monkeypatch.setattr(lock, "fcntl", None)  # Windows: the first holds it, and both read
+
+
+def test_a_shared_lock_of_windows_is_held_by_the_first_and_both_read(file, monkeypatch):
+    pytest.importorskip("filelock")
+    file.touch()
+    monkeypatch.setattr(lock, "fcntl", None)
     with lock_shared(file) as first, lock_shared(file) as second:
         assert first and second
