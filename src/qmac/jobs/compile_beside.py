@@ -49,6 +49,7 @@ def _begin_process() -> None:
     _lock = threading.Lock()
     _started.clear()
     _processes.clear()
+    _others.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -108,7 +108,7 @@ class Comparison:
         WriteError
             If the file cannot be written.
         OptionError
-            If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+            If Plotly or Jinja is not installed.
         """
         written: Path = _views.draw("comparison report", self, check_path("path", path))
         return written

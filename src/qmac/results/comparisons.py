@@ -66,7 +66,7 @@ class Comparisons:
         WriteError
             If the file cannot be written.
         OptionError
-            If Plotly and Jinja are not installed (``pip install "qmac[report]"``).
+            If Plotly or Jinja is not installed.
         """
         written: Path = _views.draw("comparisons report", self, check_path("path", path))
         return written
