@@ -168,7 +168,7 @@ def planned(monkeypatch):
     found = []
     monkeypatch.setattr(
         "qmac.cli.commands.runs._run_job",
-        lambda job, kept, limits, *_, **__: found.append((job, limits, kept)),
+        lambda sweep, _: found.append((sweep.job, sweep.limits, sweep.directory)),
     )
     monkeypatch.setattr(
         "qmac.cli.commands.runs._print_estimate",

@@ -15,7 +15,7 @@ from qmac.cli.interrupts import Interrupted, Interruption
 from qmac.cli.options.job import JobOptions
 from qmac.cli.options.last import find_last
 from qmac.cli.options.tables import JOB
-from qmac.cli.options.typed import find_explicit
+from qmac.cli.options.typed import find_explicit, is_explicit
 from qmac.errors import (
     InputError,
     OptionError,
@@ -40,33 +40,41 @@ def find_directory(context: typer.Context, options: JobOptions) -> Path | None:
     Returns
     -------
     Path or None
-        That of the last result where there are no prices; None where there are.
+        The directory that is named, or that of the last result where nothing is; None for prices.
 
     Raises
     ------
     OptionError
         If there are neither prices nor a last result.
     """
-    from qmac.results.writer import HEADER as RESULT
-    from qmac.runs.header import HEADER as RUN
-    from qmac.storage.files import is_directory, is_file, list_names, look_up, resolve_typed
+    from qmac.storage.files import resolve_typed
 
-    words = options.prices
-    if not options.sample and not words and not find_explicit(context, {"prices"}):
+    if options.sample:
+        return None
+    if not is_explicit(context, "prices"):
         try:
             return find_last(context)
         except ResultError as error:
             raise OptionError(f"prices are missing, and {error}") from None
-    if options.sample or not isinstance(words, list) or len(words) != 1:
+    words = options.prices
+    if not isinstance(words, list) or len(words) != 1:  # many files, or those of a job file
         return None
     path = resolve_typed(words[0])
+    return path if _holds_runs(path) else None
+
+
+def _holds_runs(path: Path) -> bool:
+    """Return whether a directory is that of a run or result, or one of runs and of no files."""
+    from qmac.results.writer import HEADER as RESULT
+    from qmac.runs.header import HEADER as RUN
+    from qmac.storage.files import is_directory, is_file, list_names, look_up
+
     if not is_directory(path):
-        return None
+        return False
     if any(look_up(path / name) is not None for name in (RUN, RESULT)):
-        return path
-    names = list_names(path)
-    has_runs = any(is_file(path / name / RUN) for name in names)
-    return path if has_runs and not any(is_file(path / name) for name in names) else None
+        return True
+    places = [path / name for name in list_names(path)]
+    return any(is_file(place / RUN) for place in places) and not any(map(is_file, places))
 
 
 def refuse_job_options(

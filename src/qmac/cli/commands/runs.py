@@ -40,7 +40,45 @@ PrometheusFile = Annotated[
 ]
 
 
-class Output(NamedTuple):
+class _Sweep(NamedTuple):
+    """What is computed, where, and within what limits."""
+
+    job: Any
+    directory: Any
+    """Its run directory; None for a run in memory."""
+    limits: qmac.Limits
+    executor: Any
+    """None for threads of this process."""
+    prometheus_file: Path | None
+    retry_failed: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        """The run directory's."""
+        return None if self.directory is None else self.directory.path
+
+    @property
+    def threads(self) -> int:
+        """Number of threads."""
+        from qmac.jobs.runner import count_threads
+
+        return count_threads(self.limits)
+
+    @property
+    def resume_command(self) -> str:
+        """The command that resumes the run in its directory, under the same limits."""
+        words = [str(self.directory.path.resolve())]
+        if self.retry_failed:
+            words.append("--retry-failed")
+        words += self.limits.options
+        if self.executor is not None:
+            words += self.executor.options
+        if self.prometheus_file is not None:
+            words += ["--prometheus-file", str(self.prometheus_file.resolve())]
+        return f"qmac resume {' '.join(map(shell_quote, words))}"
+
+
+class _Output(NamedTuple):
     """How the results of a run are printed."""
 
     view: View
@@ -102,7 +140,7 @@ def optimize(  # noqa: PLR0913, one parameter for each option
         return
     again = repeat_words(context, {*JOB, *LIMITS, *EXECUTOR} - {"top"})
     page = None if report is None else _check_page(report)
-    output = Output(View(rows, check_rank(rank_by), all_rows, verbose), as_json, again, page)
+    output = _Output(View(rows, check_rank(rank_by), all_rows, verbose), as_json, again, page)
     announce(chosen)
     if prometheus_file is not None:
         check_place(prometheus_file)
@@ -110,7 +148,7 @@ def optimize(  # noqa: PLR0913, one parameter for each option
     read_count()
     place = None if out is None else str(out)  # a text: the shell's . is meant
     directory = create_directory(job, place, save_grid, chosen)
-    _run_job(job, directory, limits, chosen, output, prometheus_file=prometheus_file)
+    _run_job(_Sweep(job, directory, limits, chosen, prometheus_file), output)
 
 
 @takes_file
@@ -158,18 +196,10 @@ def resume(  # noqa: PLR0913, one parameter for each option
         )
         return
     job, chosen = Job.from_directory(run_directory), executor(limits)
-    output = Output(View(rows, all_rows=all_rows, verbose=verbose), as_json)
+    output = _Output(View(rows, all_rows=all_rows, verbose=verbose), as_json)
     _check_table(job, output)
     announce(chosen)
-    _run_job(
-        job,
-        run_directory,
-        limits,
-        chosen,
-        output,
-        prometheus_file=prometheus_file,
-        retry_failed=retry_failed,
-    )
+    _run_job(_Sweep(job, run_directory, limits, chosen, prometheus_file, retry_failed), output)
 
 
 def _resume_walk(
@@ -277,82 +307,64 @@ def _check_page(path: Path) -> Path:
     return place
 
 
-def _run_job(
-    job: Any,
-    directory: Any,
-    limits: qmac.Limits,
-    executor: Any,
-    output: Output,
-    *,
-    prometheus_file: Path | None,
-    retry_failed: bool = False,
-) -> None:
-    """Compute what is left of a job and print its results."""
-    from qmac.jobs import runner
+def _run_job(sweep: _Sweep, output: _Output) -> None:
+    """Compute what is left of a job, print its results, and exit by whether they are complete."""
     from qmac.jobs.last_result import store_last
-    from qmac.runtime.monitoring.prometheus import Prometheus
 
-    path = None
-    if directory is not None:
-        path = directory.path
-        options = ["--retry-failed"] if retry_failed else []
-    if path is not None and directory.is_writable:
-        _announce_resume(path, [*options, *limits.options], executor, prometheus_file)
-    with executor or nullcontext(), streams.build_progress(job.request.objective) as progress:
-        listener = progress
-        if prometheus_file is not None:
-            listener = Prometheus(prometheus_file, progress)
-        results = runner.run(
-            job,
-            directory,
-            limits,
-            runner.count_threads(limits),
-            raise_interrupts(listener),
-            executor,
-            retry_failed=retry_failed,
-        )
+    if sweep.directory is not None and sweep.directory.is_writable:
+        Interruption.place = str(sweep.directory.path.resolve())
+        Interruption.resume = sweep.resume_command
+        streams.print_note(f"if this run is interrupted, resume with: {sweep.resume_command}")
+    results = _compute(sweep)
     Interruption.resume = None
-    stored = None
-    if path is None:
-        stored = store_last(job, results)
+    stored, again = None, output.again
+    if sweep.path is not None:
+        Interruption.written = f"the result is in {sweep.path}"
+        again = [str(sweep.path), *sweep.limits.options]
     else:
-        Interruption.written = f"the result is in {path}"
-    print_results(results, output.view, as_json=output.as_json, path=path)
+        stored = store_last(sweep.job, results)
+        if stored.is_stored:
+            again = sweep.limits.options
+    print_results(results, output.view, as_json=output.as_json, path=sweep.path)
     if not output.as_json:
-        print_place(path, stored)
-        again = output.again if path is None else [str(path), *limits.options]
-        if stored is not None and stored.is_stored:
-            again = limits.options
-        print_luck_hint(results, again, runner.count_threads(limits))
+        print_place(sweep.path, stored)
+        print_luck_hint(results, again, sweep.threads)
     if output.page is not None:
         shown = next(iter(results.values())) if results.is_single else results
         print_page(shown.report(output.page), is_note=output.as_json)
-    if print_failed(results, path):
+    if print_failed(results, sweep.path):
         raise typer.Exit(exits.INCOMPLETE)
     if results.left_out:
         raise typer.Exit(exits.LEFT_OUT)
 
 
-def _check_table(job: Any, output: Output) -> None:
+def _compute(sweep: _Sweep) -> Any:
+    """Return the results of a job, while its progress is shown."""
+    from qmac.jobs import runner
+    from qmac.runtime.monitoring.prometheus import Prometheus
+
+    job, executor = sweep.job, sweep.executor
+    with executor or nullcontext(), streams.build_progress(job.request.objective) as progress:
+        listener = progress
+        if sweep.prometheus_file is not None:
+            listener = Prometheus(sweep.prometheus_file, progress)
+        return runner.run(
+            job,
+            sweep.directory,
+            sweep.limits,
+            sweep.threads,
+            raise_interrupts(listener),
+            executor,
+            retry_failed=sweep.retry_failed,
+        )
+
+
+def _check_table(job: Any, output: _Output) -> None:
     """Refuse a table that does not fit into memory before anything is computed for it."""
     from qmac.report.terminal.result import check_table_memory
 
     if len(job.tasks) == 1 and not output.as_json:
         check_table_memory(min(output.view.rows or FULL_ROWS, job.request.top))
-
-
-def _announce_resume(
-    path: Path, options: list[str], executor: Any, prometheus_file: Path | None
-) -> None:
-    """Print the command that resumes this run under the same limits."""
-    words = [str(path.resolve()), *options]
-    if executor is not None:
-        words += executor.options
-    if prometheus_file is not None:
-        words += ["--prometheus-file", str(prometheus_file.resolve())]
-    Interruption.place = words[0]
-    Interruption.resume = f"qmac resume {' '.join(map(shell_quote, words))}"
-    streams.print_note(f"if this run is interrupted, resume with: {Interruption.resume}")
 
 
 def _print_estimate(
