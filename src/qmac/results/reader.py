@@ -50,7 +50,7 @@ from qmac.results.writer import (
     compute_file_checksum,
 )
 from qmac.runs.creation import PRICES as PRICES_FOLDER
-from qmac.runs.creation import RESULTS
+from qmac.runs.creation import RESULTS, prices_file
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER as RUN
 from qmac.runs.header import prices_checksum
@@ -664,6 +664,39 @@ def read_results(path: str | Path, symbol: str | None = None) -> Results:
     readers_by_name = {task.name: result_reader(run, task) for task in done}
     results = Results(readers_by_name, run.header.left_out, missing, build_outline_finder(run))
     return _select(path, results, symbol)
+
+
+def check_files(path: Path) -> None:
+    """Check that the files of a run are whole, and of a version that is read.
+
+    Parameters
+    ----------
+    path : Path
+        The directory of a run.
+
+    Raises
+    ------
+    ResultError
+        If it has no result, or a file of it is damaged or of a newer qmac. Of prices, it is only
+        seen that they end as they should: to read them takes as long as what is done with them.
+    OSError
+        If a file cannot be opened.
+    """
+    run, has_result = RunDirectory.open(path), False
+    for task in run.tasks:
+        directory = run.result(task)
+        if look_up(directory / HEADER) is None:
+            continue
+        with _readable(directory):
+            header, _ = _read_identified(directory, Place(run, task))
+            _check_files(directory, header, {TOP, ARRAYS, *header["checksums"]})
+        has_result = True
+    if not has_result:
+        raise ResultError(f"{path} holds no result.", advise_repeat(run))
+    for symbol in run.symbols:
+        file = prices_file(path, symbol)
+        with _readable(file), open_file(file) as opened:
+            check_table(opened)
 
 
 def _select(path: Path, results: Results, symbol: str | None) -> Results:

@@ -29,6 +29,7 @@ from qmac.strategy.windows import format_windows
 HEADER, RESULT = "run.json", "result.json"
 FORMAT = 2
 """Version of everything in a run directory but its results, which have a version of their own."""
+AGAIN = "Start the run again in another directory."
 FINGERPRINT_KEYS = {1: "asked", 2: "fingerprint"}
 """Where each format that is read has the fingerprint. Only runs of ``FORMAT`` are resumed."""
 OWN_AVERAGES = "own"
@@ -317,16 +318,13 @@ def read_header(path: Path) -> RunHeader:
     file = path / HEADER
     values = _read_json(file)
     if not isinstance(values, dict) or values.get("checksum") != compute_checksum(values):
-        raise ResultError(
-            f"{file} was changed: its checksum differs. Start the run again in another directory."
-        )
+        raise ResultError(f"{file} was changed: its checksum differs.", AGAIN)
     _check_format(path, values)
     try:
         return RunHeader.from_dict(values)
     except Exception as error:  # an untrusted file, with a checksum that fits, can fail in any way
         raise ResultError(
-            f"{file} is not the header of a run: {describe_damage(error)}. "
-            "Start the run again in another directory."
+            f"{file} is not the header of a run: {describe_damage(error)}.", AGAIN
         ) from None
 
 
@@ -340,15 +338,15 @@ def _read_json(file: Path) -> Any:
                 f"{shell_quote(file.parent)}"
             ) from None
         raise ResultError(
-            f"{file.parent} holds no run: there is no {HEADER}. Name a directory that "
-            "'qmac optimize --out' wrote."
+            f"{file.parent} holds no run: there is no {HEADER}.",
+            "Name a directory that 'qmac optimize --out' wrote.",
         ) from None
     except OSError as error:
         raise ResultError(
-            f"{file.parent} cannot be read: {error.strerror or error}. Name another directory."
+            f"{file.parent} cannot be read: {error.strerror or error}.", "Name another directory."
         ) from None
     except (ValueError, RecursionError, MemoryError):
-        raise ResultError(f"{file} is damaged. Start the run again in another directory.") from None
+        raise ResultError(f"{file} is damaged.", AGAIN) from None
 
 
 def _check_format(path: Path, values: Mapping[str, Any]) -> None:
@@ -356,8 +354,7 @@ def _check_format(path: Path, values: Mapping[str, Any]) -> None:
     number = values.get("format")
     if isinstance(number, bool) or not isinstance(number, int):
         raise ResultError(
-            f"{path / HEADER} is not the header of a run: format must be a number. "
-            "Start the run again in another directory."
+            f"{path / HEADER} is not the header of a run: format must be a number.", AGAIN
         )
     if number not in FINGERPRINT_KEYS:
         version = printable(values.get("qmac"))

@@ -4,7 +4,8 @@
 
     DIR/.lock                            held while a result is added
         .new                             the run that is being written
-        20261128-074713-123456-SPY/      a run directory as any other, by the UTC time of its result
+        000012-20261128-074713-SPY/      a run directory as any other: its number, which says which
+                                         is the newest whatever clocks say, and the UTC time
             .last                        locked while a command reads the result
 
 What is in such a directory is removed with it when ten newer ones are there.
@@ -14,17 +15,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from qmac.errors import OptionError, ResultError, WriteError
 from qmac.storage.directories import find_cache_directory, safe_name
 from qmac.storage.files import (
     create_file,
-    is_file,
     list_names,
+    look_up,
     make_directories,
     move,
     remove_tree,
@@ -39,8 +42,9 @@ FOLDER = "results"
 """Name in the user's cache directory, where no variable is set."""
 DEFAULT_COUNT, MOST_COUNT = 10, 1000
 MARK, ADDING, NEW, OLD = ".last", ".lock", ".new", ".old"
-NAME = re.compile(r"(20\d{6}-\d{6}-\d{6})-.+")
-TIME = "%Y%m%d-%H%M%S-%f"
+NAME = re.compile(r"(?:(\d{6,9})-)?(20\d{6}-\d{6})(-\d{6})?-.+")
+"""Number, time, and the microseconds of names without a number, as they once were."""
+TIME = "%Y%m%d-%H%M%S"
 PRIVATE = 0o700
 """Permissions of the directory: prices are in it."""
 WAIT_SECONDS = 5.0
@@ -86,8 +90,18 @@ def find_place() -> Path:
     return find_cache_directory(VARIABLE, FOLDER)
 
 
-def read_time(path: Path) -> datetime | None:
-    """Return when a last result was stored.
+class Name(NamedTuple):
+    """What the name of a last result says; that of a newer one is larger."""
+
+    number: int
+    """From 1; 0 for names without a number."""
+    moment: datetime
+    """When it was stored, by the clock of that moment, of UTC."""
+    microseconds: str
+
+
+def read_name(path: Path) -> Name | None:
+    """Return what the name of a last result says.
 
     Parameters
     ----------
@@ -96,45 +110,39 @@ def read_time(path: Path) -> datetime | None:
 
     Returns
     -------
-    datetime or None
-        Of UTC, from its name; None if qmac writes no such name.
+    Name or None
+        None if qmac writes no such name.
     """
     match = NAME.fullmatch(path.name)
+    if match is None:
+        return None
+    number, time, microseconds = match.groups(default="")
     try:
-        return datetime.strptime(match[1], TIME).replace(tzinfo=UTC) if match else None
+        moment = datetime.strptime(time, TIME).replace(tzinfo=UTC)
     except ValueError:
         return None
+    return Name(int(number or 0), moment, microseconds)
 
 
-def list_last(place: Path) -> list[Path]:
-    """Return the last results.
+class LastResult(NamedTuple):
+    """A last result, which stays as long as it is held."""
 
-    Parameters
-    ----------
-    place : Path
-        Where they are.
-
-    Returns
-    -------
-    list of Path
-        Directories that qmac has written there, the newest first.
-
-    Raises
-    ------
-    OSError
-        If they cannot be listed.
-    """
-    paths = [place / name for name in sorted(list_names(place), reverse=True)]
-    return [path for path in paths if read_time(path) and is_file(path / MARK)]
+    path: Path
+    """Its run directory."""
+    moment: datetime
+    """When it was stored, of UTC."""
+    skipped: str
+    """Why it is not a newer one; empty for the newest."""
 
 
-def find_last() -> list[Path]:
+def list_last_results() -> list[Path]:
     """Return the last results of this user.
 
     Returns
     -------
     list of Path
-        Run directories, the newest first; none where none is to be stored.
+        Run directories that qmac has written there, the newest first; none where none is to be
+        stored.
 
     Raises
     ------
@@ -147,7 +155,7 @@ def find_last() -> list[Path]:
         place = find_place()
         reason = find_distrust(place)
         if not reason:
-            return list_last(place)
+            return [path for _, path in _list_named(place)]
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}"
     raise ResultError(
@@ -156,7 +164,25 @@ def find_last() -> list[Path]:
     )
 
 
-def is_last(directory: Path) -> bool:
+def _list_named(place: Path) -> list[tuple[Name, Path]]:
+    """Return the last results in a directory with what their names say, the newest first."""
+    paths = [place / name for name in list_names(place)]
+    named = [(name, path) for path in paths if (name := read_name(path)) and _is_marked(path)]
+    return sorted(named, reverse=True)
+
+
+def _is_marked(path: Path) -> bool:
+    """Return whether qmac has written a directory, as far as it may look into it."""
+    try:
+        status = look_up(path / MARK)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return status is not None and stat.S_ISREG(status.st_mode)
+
+
+def is_last_result(directory: Path) -> bool:
     """Return whether a directory is one of the last results, which will be removed.
 
     Parameters
@@ -170,30 +196,45 @@ def is_last(directory: Path) -> bool:
         By its place and name.
     """
     try:
-        return read_time(directory) is not None and directory.parent.samefile(find_place())
+        return read_name(directory) is not None and directory.parent.samefile(find_place())
     except OSError:
         return False
 
 
 @contextmanager
-def hold_last() -> Iterator[Path]:
-    """Hold the newest result: it is not removed while the block runs.
+def hold_last_result(check: Callable[[Path], object]) -> Iterator[LastResult]:
+    """Hold the newest result that can be read: it is not removed while the block runs.
+
+    Parameters
+    ----------
+    check : callable
+        Takes a run directory; raises ResultError or OSError where it is damaged.
 
     Yields
     ------
-    Path
-        Its run directory.
+    LastResult
+        The newest one, or an older one with the reason.
 
     Raises
     ------
     ResultError
-        If there is none.
+        If there is none, or none can be read.
     """
-    for path in find_last():
+    reasons: list[str] = []
+    for name, path in ((read_name(path), path) for path in list_last_results()):
+        assert name is not None  # by which it was listed
         with lock_shared(path / MARK) as is_there:
-            if is_there:
-                yield path
+            reason = _find_damage(path, check)
+            if is_there and not reason:
+                yield LastResult(path, name.moment, _describe_skipped(reasons))
                 return
+            if reason and _is_marked(path):  # not removed meanwhile
+                reasons.append(f"{path}: {reason}")
+    if reasons:
+        raise ResultError(
+            f"no last result can be read: {reasons[0]}. Run 'qmac optimize' again, or name the "
+            "directory of a run."
+        )
     if not read_count():
         raise ResultError(
             f"there is no last result: {COUNT_VARIABLE}=0 stores none. Name the directory of a "
@@ -205,8 +246,28 @@ def hold_last() -> Iterator[Path]:
     )
 
 
+def _find_damage(path: Path, check: Callable[[Path], object]) -> str:
+    """Return why a last result cannot be read; nothing where it can."""
+    try:
+        check(path)
+    except ResultError as error:
+        return error.reason.replace(f"{path}{os.sep}", "").removeprefix(f"{path} ").rstrip(".")
+    except OSError as error:
+        return f"{Path(error.filename or path).name}: {error.strerror}"
+    return ""
+
+
+def _describe_skipped(reasons: Sequence[str]) -> str:
+    """Return in words that newer results are left out."""
+    if not reasons:
+        return ""
+    if len(reasons) == 1:
+        return f"a newer one cannot be read: {reasons[0]}"
+    return f"{len(reasons)} newer ones cannot be read, such as {reasons[0]}"
+
+
 @contextmanager
-def adding(symbols: Sequence[str]) -> Iterator[Path]:
+def add_last_result(symbols: Sequence[str]) -> Iterator[Path]:
     """Add a result, in place of the oldest one, once the block has written it.
 
     Parameters
@@ -260,19 +321,18 @@ def _adding(place: Path, symbols: Sequence[str]) -> Iterator[Path]:
 
 
 def _choose_name(place: Path, symbols: Sequence[str]) -> str:
-    """Return a name after that of all others, whatever the clock says."""
-    moment = datetime.now(UTC)
-    for other in map(read_time, list_last(place)[:1]):
-        if other is not None:
-            moment = max(moment, other + timedelta(microseconds=1))
+    """Return a name with a number after that of all others: clocks are set back."""
+    names = [name for name in map(read_name, map(Path, list_names(place))) if name is not None]
+    number = 1 + max((name.number for name in names), default=0)
     more = f"-and-{len(symbols) - 1}-more" if len(symbols) > 1 else ""
-    return f"{moment.strftime(TIME)}-{safe_name(symbols[0])}{more}"
+    time = datetime.now(UTC).strftime(TIME)
+    return f"{number:06}-{time}-{safe_name(symbols[0])}{more}"
 
 
 def _remove_oldest(place: Path) -> None:
     """Remove results before the newest few, but those that a command reads or writes."""
     remove_tree(place / OLD)  # of a killed process
-    for path in list_last(place)[read_count() :]:
+    for _, path in _list_named(place)[read_count() :]:
         if _is_free(path):
             move(path, place / OLD)  # whole or not there
             remove_tree(place / OLD)
@@ -282,5 +342,5 @@ def _is_free(path: Path) -> bool:
     try:
         with hold_lock(path / MARK, path), hold_lock(path / LOCK, path):
             return True
-    except ResultError:
+    except (ResultError, OSError):  # it is held, or may not be opened
         return False

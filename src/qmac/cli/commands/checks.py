@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from qmac.cli import exits, streams
-from qmac.cli.options.last import LAST, DirectoryOrLast
+from qmac.cli.options.last_result import LAST, DirectoryOrLast
 from qmac.cli.options.tables import AsJson, OneSymbol
 from qmac.errors import ResultError
 

@@ -13,7 +13,7 @@ import typer
 from qmac.cli import streams
 from qmac.cli.interrupts import Interrupted, Interruption
 from qmac.cli.options.job import JobOptions
-from qmac.cli.options.last import find_last
+from qmac.cli.options.last_result import use_last_result
 from qmac.cli.options.tables import JOB
 from qmac.cli.options.typed import find_explicit, is_explicit
 from qmac.errors import (
@@ -53,7 +53,7 @@ def find_directory(context: typer.Context, options: JobOptions) -> Path | None:
         return None
     if not is_explicit(context, "prices"):
         try:
-            return find_last(context)
+            return use_last_result(context)
         except ResultError as error:
             raise OptionError(f"prices are missing, and {error}") from None
     words = options.prices

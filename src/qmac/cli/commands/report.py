@@ -14,7 +14,7 @@ from qmac._checks import check_path
 from qmac.cli import streams
 from qmac.cli.commands.results import print_page
 from qmac.cli.options import groups
-from qmac.cli.options.last import LAST, DirectoryOrLast
+from qmac.cli.options.last_result import LAST, DirectoryOrLast
 from qmac.cli.options.reading import Reading, read_prices, takes_reading
 from qmac.errors import OptionError, shell_quote
 
@@ -91,10 +91,10 @@ def report(  # noqa: PLR0913, one parameter for each option
     """
     from qmac.report.html import page, symbols_page
     from qmac.results.reader import holds_walk, read_results
-    from qmac.runs.last_results import is_last
+    from qmac.runs.last_results import is_last_result
 
     _check_each(symbol, each=each, as_json=as_json)
-    place = Path(PAGE_OF_LAST) if is_last(directory) else directory / PAGE
+    place = Path(PAGE_OF_LAST) if is_last_result(directory) else directory / PAGE
     path = check_path("out", out or place)
     if symbol is not None and out is None:
         path = symbols_page.symbol_path(symbol, path)  # not in place of the page of all winners

@@ -11,7 +11,7 @@ import typer
 
 from qmac.cli import exits, streams
 from qmac.cli.options.job import check_rank
-from qmac.cli.options.last import LAST, AnswerOrLast, DirectoryOrLast
+from qmac.cli.options.last_result import LAST, AnswerOrLast, DirectoryOrLast
 from qmac.cli.options.tables import AllRows, AsJson, OneSymbol, RankBy, Rows, Verbose
 from qmac.errors import OptionError, ResultError, printable, shell_quote
 

@@ -271,13 +271,13 @@ def runs(
     Example: qmac runs --last
     """
     from qmac.jobs.listing import describe_directory, find
-    from qmac.runs.last_results import find_last
+    from qmac.runs.last_results import list_last_results
 
     places = directories or [Path()]
     if last:
         if directories:
             raise OptionError(f"--last goes without {directories[0]}. Leave one of them out.")
-        entries = list(map(describe_directory, find_last()))
+        entries = list(map(describe_directory, list_last_results()))
     else:
         entries = list(find(places))
     if as_json:
@@ -309,7 +309,7 @@ def _check_page(path: Path) -> Path:
 
 def _run_job(sweep: _Sweep, output: _Output) -> None:
     """Compute what is left of a job, print its results, and exit by whether they are complete."""
-    from qmac.jobs.last_result import store_last
+    from qmac.jobs.last_result_writer import store_last_result
 
     if sweep.directory is not None and sweep.directory.is_writable:
         Interruption.place = str(sweep.directory.path.resolve())
@@ -322,7 +322,7 @@ def _run_job(sweep: _Sweep, output: _Output) -> None:
         Interruption.written = f"the result is in {sweep.path}"
         again = [str(sweep.path), *sweep.limits.options]
     else:
-        stored = store_last(sweep.job, results)
+        stored = store_last_result(sweep.job, results)
         if stored.is_stored:
             again = sweep.limits.options
     print_results(results, output.view, as_json=output.as_json, path=sweep.path)

@@ -15,7 +15,7 @@ from qmac.cli.commands.combinations import WINDOWS_EACH, parse_windows
 from qmac.cli.commands.prices import describe, print_head
 from qmac.cli.options import groups
 from qmac.cli.options.job import takes_rules
-from qmac.cli.options.last import find_last
+from qmac.cli.options.last_result import use_last_result
 from qmac.cli.options.reading import Reading, find_symbols, say_warnings, takes_reading
 from qmac.cli.options.tables import RULES, AsJson, OneSymbol, Sample
 from qmac.cli.options.typed import find_explicit
@@ -101,7 +101,7 @@ def signal(  # noqa: PLR0913 - options of the command line
     windows = _split_windows(words, sample=sample)
     if windows is None:
         _refuse_rules(context)
-        path = Path(words[0]) if words else find_last(context)
+        path = Path(words[0]) if words else use_last_result(context)
         answers = _read_run(path, combination, prices, symbol, reading)
     else:
         _refuse_run_options(combination, prices, symbol, windows)

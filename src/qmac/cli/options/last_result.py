@@ -16,7 +16,7 @@ SHOWN_SYMBOLS = 3
 """Symbols that a line names."""
 
 
-def find_last(context: typer.Context) -> Path:
+def use_last_result(context: typer.Context) -> Path:
     """Return the directory of the last result, which stays until the command ends; say which it is.
 
     Parameters
@@ -34,20 +34,22 @@ def find_last(context: typer.Context) -> Path:
     ResultError
         If there is none.
     """
-    from qmac.runs.last_results import hold_last
+    from qmac.results.reader import check_files
+    from qmac.runs.last_results import hold_last_result
 
-    path: Path = context.with_resource(hold_last())
-    streams.print_note(f"last result: {_describe(path)}")
+    last = context.with_resource(hold_last_result(check_files))
+    skipped = f"; {last.skipped}" if last.skipped else ""
+    streams.print_note(f"last result: {_describe(last)}{skipped}")
+    path: Path = last.path
     return path
 
 
-def _describe(path: Path) -> str:
+def _describe(last: Any) -> str:
     """Return symbols, settings and date of a last result."""
-    from qmac.runs.directory import RunDirectory
-    from qmac.runs.last_results import read_time
+    from qmac.runs.header import read_header
     from qmac.strategy.description import describe_briefly
 
-    header, moment = RunDirectory.open(path).header, read_time(path)
+    header = read_header(last.path)
     request, symbols = header.request, list(header.prices)
     names = symbols[:SHOWN_SYMBOLS]
     if len(symbols) > len(names):
@@ -55,20 +57,19 @@ def _describe(path: Path) -> str:
     settings = describe_briefly(
         request.objective, request.grid, request.rules, maximize=request.maximize
     )
-    date = "" if moment is None else f", {moment.astimezone():%Y-%m-%d %H:%M}"
-    return f"{', '.join(names)}, {settings}{date}"
+    return f"{', '.join(names)}, {settings}, {last.moment.astimezone():%Y-%m-%d %H:%M}"
 
 
 def _find_directory(context: typer.Context, value: Path | None) -> Path | None:
     if value is not None:
         return check_directory(value)
-    return None if context.resilient_parsing else find_last(context)
+    return None if context.resilient_parsing else use_last_result(context)
 
 
 def _find_directory_or_answer(context: typer.Context, value: Path | None) -> Path | None:
     if value is not None:
         return check_answer(value)
-    return None if context.resilient_parsing else find_last(context)
+    return None if context.resilient_parsing else use_last_result(context)
 
 
 DirectoryOrLast = Annotated[

@@ -12,7 +12,7 @@ from qmac.jobs.result_sink import DirectorySink, write_beside
 from qmac.results.collection import Results
 from qmac.runs.creation import prices_file
 from qmac.runs.directory import RunDirectory
-from qmac.runs.last_results import adding, read_count
+from qmac.runs.last_results import add_last_result, read_count
 from qmac.storage.files import look_up
 
 MOST_BYTES = 64 << 20
@@ -34,7 +34,7 @@ class _TooLargeError(Exception):
     pass
 
 
-def store_last(job: Job, results: Results) -> Stored:
+def store_last_result(job: Job, results: Results) -> Stored:
     """Store the result of a job as the last one; whatever prevents it is no error.
 
     Parameters
@@ -67,7 +67,7 @@ def store_last(job: Job, results: Results) -> Stored:
 def _store(job: Job, results: Results) -> None:
     size = BAR_BYTES * sum(job.count_bars(task) for task in job.tasks)
     _check(size)
-    with adding(list(job.prices)) as path:
+    with add_last_result(list(job.prices)) as path:
         directory = RunDirectory.create(path, job.new_run())
         size = _measure(prices_file(path, symbol) for symbol in job.prices)
         _check(size)

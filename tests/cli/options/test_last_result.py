@@ -1,12 +1,14 @@
 """Commands without an argument: they read the last result, and say which it is."""
 
 import json
+import shutil
 
 import pytest
 from helpers.series import frame, series
 from helpers.terminal import inside
 
-from qmac.runs.last_results import find_last, list_last
+from qmac.runs.last_results import list_last_results
+from qmac.storage.json_text import compute_checksum
 
 LINE = "last result: qmac report, qmac show, qmac signal read it; --out DIR saves it"
 WORDS = ("--windows", "2:9", "--min-trades", 1, "--threads", 1)
@@ -26,7 +28,7 @@ def last(place, csv):
     done = inside("optimize", csv, *WORDS)
     assert done.returncode == 0 and LINE in done.stdout, done.stderr
     assert "qmac luck (about" in done.stdout or "qmac luck --threads 1 (about" in done.stdout
-    return find_last()[0]
+    return list_last_results()[0]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,74 @@ def test_many_symbols_are_one_result(place, tmp_path):
     assert done.returncode == 0 and LINE in done.stdout
     done = inside("show", "--symbol", "C")
     assert done.returncode == 0 and "qmac: last result: A, B, C, 2 more, total" in done.stderr
-    assert find_last()[0].name.endswith("-A-and-4-more")
+    assert list_last_results()[0].name.endswith("-A-and-4-more")
+
+
+def cut(pattern):
+    """Return what cuts off the end of a file."""
+
+    def damage(path):
+        (file,) = path.glob(pattern)
+        file.write_bytes(file.read_bytes()[:-9])
+
+    return damage
+
+
+def remove(pattern):
+    """Return what removes a file."""
+
+    def damage(path):
+        (file,) = path.glob(pattern)
+        file.unlink()
+
+    return damage
+
+
+def change_format(pattern):
+    """Return what makes a file one of a version that is not known."""
+
+    def damage(path):
+        (file,) = path.glob(pattern)
+        values = json.loads(file.read_text()) | {"format": 99, "qmac": "9.0"}
+        file.write_text(json.dumps(values | {"checksum": compute_checksum(values)}))
+
+    return damage
+
+
+DAMAGE = {
+    "is damaged": cut("run.json"),
+    "holds no run: there is no run.json": remove("run.json"),
+    "was written by qmac 9.0 in run format 99": change_format("run.json"),
+    "is damaged (its text is not what": cut("results/*/result.json"),
+    "holds no result": remove("results/*/result.json"),
+    "top.parquet is damaged": cut("results/*/top.parquet"),
+    "arrays.npz is damaged": cut("results/*/arrays.npz"),
+    "arrays.npz: No such file": remove("results/*/arrays.npz"),
+    " was written by qmac 9.0. Update qmac to read it": change_format("results/*/result.json"),
+    ".parquet is damaged": cut("prices/*"),
+    ".parquet: No such file": remove("prices/*"),
+}
+
+
+def test_a_damaged_one_gives_way_to_an_older_one(last, csv):
+    assert inside("optimize", csv, "--windows", "2:5", "--json").returncode == 0
+    newest, older = list_last_results()
+    sound = newest.with_name("sound")
+    shutil.copytree(newest, sound)
+    for reason, damage in DAMAGE.items():
+        damage(newest)
+        done = inside("signal", "--json")
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.startswith("qmac: last result: spy, total_return, 2:9, ")
+        assert f"; a newer one cannot be read: {newest}: " in done.stderr and reason in done.stderr
+        assert done.stderr.count("\n") == 1
+        shutil.rmtree(newest)
+        shutil.copytree(sound, newest)
+    remove("run.json")(newest)
+    remove("results/*/result.json")(older)
+    done = inside("show")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "no last result can be read: " in done.stderr and "Run 'qmac optimize'" in done.stderr
 
 
 def test_the_list_of_them(place, csv):
@@ -109,7 +178,7 @@ def test_the_list_of_them(place, csv):
 def test_what_is_saved_or_only_estimated_is_none(place, csv, tmp_path):
     assert inside("optimize", csv, *WORDS, "--out", tmp_path / "out").returncode == 0
     assert inside("optimize", csv, *WORDS, "--dry-run").returncode == 0
-    assert list_last(place) == []
+    assert list_last_results() == []
 
 
 def test_a_disk_that_refuses_it_is_no_error(place, csv):
@@ -126,7 +195,7 @@ def test_a_disk_that_refuses_it_is_no_error(place, csv):
 
 
 def test_a_large_result_is_said_to_be_none(place, csv, monkeypatch):
-    monkeypatch.setattr("qmac.jobs.last_result.MOST_BYTES", 1 << 10)
+    monkeypatch.setattr("qmac.jobs.last_result_writer.MOST_BYTES", 1 << 10)
     done = inside("optimize", csv, *WORDS)
     assert done.returncode == 0 and "not saved, for it takes more than" in done.stdout
 

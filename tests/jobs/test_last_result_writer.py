@@ -8,11 +8,11 @@ from helpers.series import frame, series
 import qmac
 from qmac.data.symbols import Symbols
 from qmac.errors import PricesError
-from qmac.jobs import last_result, runner
+from qmac.jobs import last_result_writer, runner
 from qmac.jobs.job import build_job
-from qmac.jobs.last_result import store_last
+from qmac.jobs.last_result_writer import store_last_result
 from qmac.results.reader import read_results
-from qmac.runs.last_results import find_last
+from qmac.runs.last_results import list_last_results
 from qmac.strategy.request import check_request
 
 GRID = qmac.Grid(windows=(3, 5, 8, 13))
@@ -34,8 +34,8 @@ def swept():
 
 def test_it_is_a_run_directory_as_any_other(swept, place):
     job, results = swept
-    assert store_last(job, results) == (True, False, "")
-    path = find_last()[0]
+    assert store_last_result(job, results) == (True, False, "")
+    path = list_last_results()[0]
     stored = read_results(path)
     assert {name: stored[name].digest for name in stored} == {
         name: results[name].digest for name in results
@@ -48,21 +48,21 @@ def test_it_is_a_run_directory_as_any_other(swept, place):
 
 def test_zero_stores_none(swept, place, monkeypatch):
     monkeypatch.setenv("QMAC_LAST_RESULTS", "0")
-    assert store_last(*swept) == (False, False, "") and not place.exists()
+    assert store_last_result(*swept) == (False, False, "") and not place.exists()
 
 
 @pytest.mark.parametrize("bar_bytes", [48, 0])  # before anything is written, and while it is
 def test_a_large_result_is_not_stored(swept, place, monkeypatch, bar_bytes):
-    monkeypatch.setattr(last_result, "MOST_BYTES", 28_000)
-    monkeypatch.setattr(last_result, "BAR_BYTES", bar_bytes)
-    stored = store_last(*swept)
+    monkeypatch.setattr(last_result_writer, "MOST_BYTES", 28_000)
+    monkeypatch.setattr(last_result_writer, "BAR_BYTES", bar_bytes)
+    stored = store_last_result(*swept)
     assert stored.is_too_large and "it takes more than" in stored.reason
-    assert not find_last() and place.exists() == (bar_bytes == 0)
+    assert not list_last_results() and place.exists() == (bar_bytes == 0)
 
 
 def test_whatever_prevents_it_is_no_error(swept, place, monkeypatch):
     place.write_text("a file")
-    assert "is not a directory" in store_last(*swept).reason
+    assert "is not a directory" in store_last_result(*swept).reason
     place.unlink()
     full = OSError(errno.ENOSPC, "No space left on device", str(place / "x"))
     for error, reason in (
@@ -70,10 +70,10 @@ def test_whatever_prevents_it_is_no_error(swept, place, monkeypatch):
         (PricesError("the file is gone."), "the file is gone"),
         (MemoryError("out of memory"), "out of memory"),
     ):
-        monkeypatch.setattr(last_result, "write_beside", _raiser(error))
-        stored = store_last(*swept)
+        monkeypatch.setattr(last_result_writer, "write_beside", _raiser(error))
+        stored = store_last_result(*swept)
         assert not stored.is_stored and reason in stored.reason
-    assert not find_last()
+    assert not list_last_results()
 
 
 def _raiser(error):
