@@ -154,6 +154,14 @@ def test_every_cell_is_taken_once(already, speed, workers):
     assert (taken == 1).all() and ledger.is_exhausted and ledger.take(speed, workers) is None
 
 
+def test_a_batch_is_no_shorter_than_its_least_seconds():
+    ledger = Ledger(np.zeros(100, np.int64), np.ones(100, np.int64), lambda: None)
+    assert ledger.take(1e4, 2, least_seconds=0.001) == (0, 12)  # a share of the whole is more
+    assert ledger.take(1e4, 64, least_seconds=0.001) == (12, 22)
+    assert ledger.take(0.0, 2, least_seconds=0.001) == (22, 23)  # the speed is unknown
+    assert ledger.take(1e2, 1, least_seconds=1.0) == (23, 48)  # nor longer than its most
+
+
 def test_share_and_best_are_those_of_the_work(evaluator):
     ledger = ledger_of(evaluator)
     assert ledger.share == 0 and ledger.best == -np.inf and not ledger.is_complete

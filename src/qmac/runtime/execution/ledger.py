@@ -140,7 +140,7 @@ class Ledger:
             return 1.0
         return min(1.0, (self._swept + self.swept_elsewhere) / whole)
 
-    def take(self, speed: float, workers: int) -> Batch | None:
+    def take(self, speed: float, workers: int, least_seconds: float = 0.0) -> Batch | None:
         """Return the next cells for a worker.
 
         Parameters
@@ -149,6 +149,8 @@ class Ledger:
             Work that the worker does in a second; 0 if unknown.
         workers : int
             How many workers there are.
+        least_seconds : float, default 0
+            Work of a batch at least, also near the end, once the speed is known.
 
         Returns
         -------
@@ -163,7 +165,8 @@ class Ledger:
             amount = speed * BATCH_SECONDS
             if workers > 1:
                 work_left = int(self.work[free].sum())
-                amount = min(amount, work_left / (SMALLEST_SHARE * workers))
+                share = work_left / (SMALLEST_SHARE * workers)
+                amount = min(amount, max(share, speed * least_seconds))
             last = self._find_end(free, amount)
             self._taken[first:last] = True
             self._next = last

@@ -23,6 +23,10 @@ from qmac.runtime.execution.ledger import Batch, Ledger
 from qmac.runtime.execution.parts import PartQueue, PartsMonitor, PartWork, run_parts
 from qmac.runtime.resources.machine import release_freed_memory
 
+LEAST_SECONDS = 0.001
+"""Work of a batch. To take one and to call its kernel needs the interpreter lock for a tenth of a
+millisecond: in batches of a cell each, two threads swept small grids no faster than one."""
+
 
 class ThreadExecutor:
     """Threads that share one copy of the data.
@@ -324,7 +328,7 @@ class WorkerPool:
         directive = self._directive
         if directive.stop:
             return None
-        return self._ledger.take(speed, max(1, directive.threads))
+        return self._ledger.take(speed, max(1, directive.threads), LEAST_SECONDS)
 
     def _evaluate(self, worker: Worker, batch: Batch) -> float | None:
         """Sweep a batch; return its seconds, or None if the worker's tally is lost."""
