@@ -73,6 +73,20 @@ def test_windows_and_values_are_whole_in_a_narrow_terminal(result, width):
     assert all(str(window) in console.file.getvalue() for window in result.best)
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_reason_is_broken_between_words_on_a_terminal_and_whole_in_a_pipe(result, is_terminal):
+    reason = "B has 40 bars, but window 102 needs at least 103. Add history, or use less windows."
+    console = Console(
+        file=io.StringIO(), width=60, force_terminal=is_terminal, color_system=None, highlight=False
+    )
+    terminal.show_symbols(Results({"A": lambda: result}, {"B": reason}), console)
+    text = console.file.getvalue()
+    assert (f"left out: {reason}" in text) != is_terminal
+    lines = [line.strip() for line in text.splitlines()[-2:]]
+    assert f"left out: {reason}" in " ".join(lines)
+    assert max(map(len, lines)) <= 60 or not is_terminal
+
+
 def test_untrusted_text_moves_no_cursor(result):
     named = replace(
         result,

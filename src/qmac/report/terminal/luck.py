@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.text import Text
 
 from qmac.errors import printable
 from qmac.report.terminal.result import Column, build_fitted_table, show_line
@@ -89,7 +88,7 @@ def show_lucks(lucks: Lucks, console: Console) -> None:
     for sentence in lucks.sentences:
         show_line(printable(sentence), console)
     for reason in lucks.left_out.values():
-        console.print(Text(f"left out: {printable(reason)}"), soft_wrap=True)
+        show_line(f"left out: {printable(reason)}", console)
 
 
 def _format_interval(low: float, high: float) -> str:

@@ -81,7 +81,7 @@ def show_result(
     _show_settings(result, console)
     odd = result.prices.get("warnings", ())
     if result.best is None:
-        console.print(describe_no_rows(result), soft_wrap=True)
+        show_line(describe_no_rows(result), console)
         show_warnings(odd, console)
         return
     console.print(build_top_table(result.ranked(rank_by).head(rows), result.objective, console))
@@ -222,12 +222,12 @@ def show_symbols(results: Results, console: Console) -> None:
     for symbol, window in zip(winners["symbol"], winners[ROLES[0]], strict=True):
         if pd.isna(window):
             reason = f"{symbol}: {describe_no_rows(results[symbol])}"
-            console.print(Text(printable(reason)), soft_wrap=True)
+            show_line(printable(reason), console)
     show_warnings((text for each in facts.values() for text in each.get("warnings", ())), console)
     for reason in results.left_out.values():
-        console.print(Text(f"left out: {printable(reason)}"), soft_wrap=True)
+        show_line(f"left out: {printable(reason)}", console)
     if results.missing:
-        console.print(Text(printable(results.describe_missing())), soft_wrap=True)
+        show_line(printable(results.describe_missing()), console)
 
 
 def _build_metric_column(name: str, values: pd.Series) -> Column:

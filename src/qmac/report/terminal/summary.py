@@ -63,7 +63,7 @@ def show_summary(
     _show_head(result, console)
     odd = result.prices.get("warnings", ())
     if result.best is None:
-        console.print(describe_no_rows(result), soft_wrap=True)
+        show_line(describe_no_rows(result), console)
         show_warnings(odd, console)
         return
     _show_rows(result, console, count, rank_by, all_rows=all_rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.text import Text
 
 from qmac.errors import printable
 from qmac.report.sections.walk_forward import ForwardSummary, summarize_forward
@@ -109,4 +108,4 @@ def show_forwards(forwards: Forwards, console: Console) -> None:
     for sentence in forwards.sentences:
         show_line(printable(sentence), console)
     for reason in forwards.left_out.values():
-        console.print(Text(f"left out: {printable(reason)}"), soft_wrap=True)
+        show_line(f"left out: {printable(reason)}", console)
