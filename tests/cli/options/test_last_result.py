@@ -8,6 +8,7 @@ from helpers.series import frame, series
 from helpers.terminal import inside
 
 from qmac.runs.last_results import list_last_results
+from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.storage.json_text import compute_checksum
 
 LINE = "last result: qmac report, qmac show, qmac signal read it; --out DIR saves it"
@@ -82,6 +83,29 @@ def test_a_walk_forward_of_its_settings(last):
 def test_a_job_file_without_prices_is_not_the_last_result(last, tmp_path):
     (tmp_path / "job.toml").write_text('windows = "2:5"\n')
     assert "prices are missing" in inside("luck", tmp_path / "job.toml").stderr
+
+
+class SimulatedRay(ThreadExecutor):
+    """Threads that say they are a cluster of three."""
+
+    address, options, workers = None, ["--executor", "ray"], 3
+
+    def __init__(self, *_, **__):
+        super().__init__(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_the_hint_computes_where_the_sweep_did(place, csv, tmp_path, monkeypatch):
+    monkeypatch.setattr("qmac.runtime.cluster.ray_executor.RayExecutor", SimulatedRay)
+    words = (*WORDS, "--executor", "ray")
+    assert "? qmac luck --threads 1 --executor ray (" in inside("optimize", csv, *words).stdout
+    done = inside("optimize", csv, *words, "--out", tmp_path / "out")
+    assert f"? qmac luck {tmp_path / 'out'} --threads 1 --executor ray (" in done.stdout
 
 
 def test_many_symbols_are_one_result(place, tmp_path):

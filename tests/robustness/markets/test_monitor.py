@@ -31,6 +31,7 @@ def test_it_shows_how_far_it_is():
     monitor()
     assert [status.done for status in shown] == [0, 100]
     assert shown[-1].size == 400
+    assert [status.place for status in shown] == [f"{done} of 4 random markets" for done in (0, 1)]
     assert shown[-1].rate > 0
     assert math.isnan(shown[-1].best)
 

@@ -28,7 +28,9 @@ def test_lines(monkeypatch):
         now[0] += 0.2 * display.LINE_SECONDS
         listener(Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "best": math.nan})))
     first, second = stream.getvalue().splitlines()
-    assert first.startswith(" 25.0%  500 of 2,000  best +25.0%  15 s left  0.00 million/s")
+    assert first.startswith(
+        " 25.0%  500 of 2,000 combinations  best +25.0%  15 s left  0.00 million/s"
+    )
     assert second.startswith(" 25.0%  SPY (2 of 3) 25%  best +nan%")
 
 
@@ -41,9 +43,11 @@ def test_bar():
             Status(**(STATUS.__dict__ | {"part": 2, "parts": 3, "done": 2000, "level": "shed"}))
         )
         listener._progress.refresh()
+        listener(Status(**(STATUS.__dict__ | {"markets_done": 7, "markets": 399})))
+        listener._progress.refresh()
     assert all(
         words in stream.getvalue()
-        for words in ("100%", "shed  SPY (2/3)  best +25.0%", "2 threads")
+        for words in ("100%", "shed  SPY (2/3)  best +25.0%", "2 threads", "7 of 399 random mar")
     )
 
 

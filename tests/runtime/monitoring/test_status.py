@@ -23,8 +23,6 @@ from qmac.runtime.monitoring.status import (
     [
         ({}, 15, ["0.00 million/s", "15 s left", "300 MiB of 1,024", "2 threads"]),
         ({"limit": None}, 15, ["300 MiB  2 threads"]),
-        ({"rate": 0.0}, math.inf, ["? s left"]),
-        ({"rate": math.nan}, math.inf, ["? s left"]),
         ({"rate": 3e8, "size": 10**12}, (10**12 - 500) / 3e8, ["300 million/s", "56 min left"]),
         ({"level": "pause"}, 15, ["pause  15 s left"]),
         ({"level": ""}, 15, ["2 threads"]),
@@ -35,6 +33,22 @@ def test_a_status_in_words(changes, left, words):
     status = Status(**(STATUS.__dict__ | changes))
     assert status.left == left
     assert all(word in status.text for word in words), status.text
+
+
+@pytest.mark.parametrize("rate", [0.0, math.nan])
+def test_what_is_not_known_yet_is_left_out(rate):
+    status = Status(**(STATUS.__dict__ | {"rate": rate}))
+    assert status.left == math.inf and status.text == "300 MiB of 1,024  2 threads"
+    many = Status(**(status.__dict__ | {"finishing": 0.5, "job_left": math.inf}))
+    assert many.text.startswith("finishing 50%")
+
+
+def test_places_are_in_what_people_count():
+    assert STATUS.place == "500 of 2,000 combinations"
+    markets = {"done": 0, "size": 386_525_065_500, "markets_done": 0, "markets": 399}
+    status = Status(**(STATUS.__dict__ | markets))
+    assert status.place == "0 of 399 random markets"
+    assert replace(status, part=2, parts=3).place == "SPY (2 of 3) 0%"
 
 
 def test_times_and_rates_in_words():

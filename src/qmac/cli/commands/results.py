@@ -474,7 +474,7 @@ def print_page(path: Path, *, is_note: bool = False) -> None:
     streams.print_line(text, sys.stderr if is_note else None)
 
 
-def print_luck_hint(results: Any, words: Sequence[str], threads: int) -> None:
+def print_luck_hint(results: Any, words: Sequence[str], threads: int | None) -> None:
     """Print the command that says whether the best is luck, and about how long it takes.
 
     Parameters
@@ -483,8 +483,8 @@ def print_luck_hint(results: Any, words: Sequence[str], threads: int) -> None:
         Results by symbol.
     words : sequence of str
         Arguments of the command.
-    threads : int
-        Threads that it uses.
+    threads : int or None
+        Threads that it uses; None for as many as each sweep had, as on a cluster.
     """
     from qmac.robustness.luck.estimate import add_durations, estimate_duration
     from qmac.robustness.luck.search import RESAMPLES, Plan
@@ -495,7 +495,8 @@ def print_luck_hint(results: Any, words: Sequence[str], threads: int) -> None:
         if result.best is None or result.failed or result.prices["averages"] == "own":
             continue
         seconds, bars = result.elapsed * result.threads, result.prices["bars"]
-        durations.append(estimate_duration(seconds, bars, result.objective, plan, threads))
+        workers = threads or result.threads
+        durations.append(estimate_duration(seconds, bars, result.objective, plan, workers))
     if durations:
         command = " ".join(map(shell_quote, ["qmac", "luck", *words]))
         _print_plain(f"is it luck? {command} (about {add_durations(durations).text})")

@@ -65,14 +65,17 @@ class _Sweep(NamedTuple):
         return count_threads(self.limits)
 
     @property
+    def options(self) -> list[str]:
+        """Words of the command line by which another command computes in the same way."""
+        return [*self.limits.options, *([] if self.executor is None else self.executor.options)]
+
+    @property
     def resume_command(self) -> str:
         """The command that resumes the run in its directory, under the same limits."""
         words = [str(self.directory.path.resolve())]
         if self.retry_failed:
             words.append("--retry-failed")
-        words += self.limits.options
-        if self.executor is not None:
-            words += self.executor.options
+        words += self.options
         if self.prometheus_file is not None:
             words += ["--prometheus-file", str(self.prometheus_file.resolve())]
         return f"qmac resume {' '.join(map(shell_quote, words))}"
@@ -320,15 +323,15 @@ def _run_job(sweep: _Sweep, output: _Output) -> None:
     stored, again = None, output.again
     if sweep.path is not None:
         Interruption.written = f"the result is in {sweep.path}"
-        again = [str(sweep.path), *sweep.limits.options]
+        again = [str(sweep.path), *sweep.options]
     else:
         stored = store_last_result(sweep.job, results)
         if stored.is_stored:
-            again = sweep.limits.options
+            again = sweep.options
     print_results(results, output.view, as_json=output.as_json, path=sweep.path)
     if not output.as_json:
         print_place(sweep.path, stored)
-        print_luck_hint(results, again, sweep.threads)
+        print_luck_hint(results, again, sweep.threads if sweep.executor is None else None)
     if output.page is not None:
         shown = next(iter(results.values())) if results.is_single else results
         print_page(shown.report(output.page), is_note=output.as_json)

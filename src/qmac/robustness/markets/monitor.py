@@ -123,4 +123,6 @@ class LuckMonitor:
             limit=self._governor.memory_limit,
             nodes=None if nodes is None else {name: asdict(node) for name, node in nodes.items()},
             reason=decision.reason if decision.level else "",
+            markets_done=swept,
+            markets=self._queue.size,
         )

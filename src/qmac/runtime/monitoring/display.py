@@ -52,7 +52,7 @@ class ProgressLines:
         if now < self._next:
             return
         self._next = now + LINE_SECONDS
-        words = [f"{status.share:6.1%}", _describe_place(status)]
+        words = [f"{status.share:6.1%}", status.place]
         words += [*_describe_best(status, self._shown), status.text]
         self._print("  ".join(words))
 
@@ -61,12 +61,6 @@ def _describe_best(status: Status, shown: Callable[[float], str]) -> list[str]:
     """Return the best score, if there is a text of it."""
     best = shown(status.shown_best)
     return [f"best {best}"] if best else []
-
-
-def _describe_place(status: Status) -> str:
-    if status.parts == 1:
-        return f"{status.done:,} of {status.size:,}"
-    return status.place
 
 
 def _describe_briefly(status: Status) -> str:
@@ -133,6 +127,8 @@ class ProgressBar:
         words = [*status.alerts]
         if status.parts > 1:
             words.append(_describe_briefly(status))
+        elif status.markets is not None:
+            words.append(status.place)
         return [*words, *_describe_best(status, self._shown), *status.figures]
 
 

@@ -66,6 +66,10 @@ class Status:
     """Symbols that are done, where several are swept side by side; else None."""
     job_best: float | None = None
     """The best of all of these, as far as this process has seen."""
+    markets_done: int | None = None
+    """Random markets on which the whole grid is swept already; None where there are none."""
+    markets: int | None = None
+    """Random markets at most: counting may end early."""
 
     @property
     def left(self) -> float:
@@ -79,7 +83,11 @@ class Status:
 
     @property
     def place(self) -> str:
-        """Where a job of many symbols is: the present one, or how many are done."""
+        """How far it is in what people count: combinations, random markets, or symbols."""
+        if self.parts == 1 and self.markets is not None:
+            return f"{self.markets_done:,} of {self.markets:,} random markets"
+        if self.parts == 1:
+            return f"{self.done:,} of {self.size:,} combinations"
         if self.symbols_done is not None:
             return f"{self.symbols_done:,} of {self.parts:,} done"
         share = self.done / self.size
@@ -117,14 +125,19 @@ class Status:
 
     @property
     def figures(self) -> list[str]:
-        """What is shown beside share, best score and alerts; what matters most comes first."""
+        """What is shown beside share, best score and alerts; what matters most comes first.
+
+        A time and a speed that are not known yet are left out.
+        """
         figures = []
         is_sweeping = self.finishing is None
         if is_sweeping or self.job_left is not None:
             seconds = self.left if self.job_left is None else self.job_left
-            figures.append(f"{format_duration(seconds)} left")
+            if math.isfinite(seconds):
+                figures.append(f"{format_duration(seconds)} left")
         if self.finishing is None:
-            figures.append(format_rate(self.rate))
+            if self.rate > 0:
+                figures.append(format_rate(self.rate))
         else:
             figures.append(f"finishing {self.finishing:.0%}")
         return [*figures, self._memory_text, self._threads_text]
