@@ -1,10 +1,11 @@
 """Values of metrics as text."""
 
 import math
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qmac.strategy.formatting import HEADINGS, format_value, is_percent
+from qmac.strategy.formatting import HEADINGS, format_span, format_value, is_percent
 from qmac.strategy.grid import ROLES
 from qmac.strategy.metrics import METRICS
 
@@ -32,6 +33,25 @@ from qmac.strategy.metrics import METRICS
 )
 def test_values(name, value, text):
     assert format_value(name, value) == text
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        ({"seconds": 0}, "0 minutes"),
+        ({"minutes": 1}, "1 minute"),
+        ({"minutes": 119}, "119 minutes"),
+        ({"hours": 6.5}, "6.5 hours"),
+        ({"days": 2}, "2 days"),
+        ({"days": 11}, "11 days"),
+        ({"days": 278}, "9.1 months"),
+        ({"days": 365}, "12 months"),
+        ({"days": 365 * 20 + 5}, "20 years"),
+    ],
+)
+def test_spans_of_dates(span, text):
+    first = datetime(2026, 1, 5, tzinfo=UTC)
+    assert format_span(first, first + timedelta(**span)) == text
 
 
 def test_percent():

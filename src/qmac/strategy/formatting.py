@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 from qmac.strategy.metrics import METRICS, Unit
 
@@ -33,6 +34,17 @@ LARGE = 1e6
 """From here on an exponent is written: digits would say less."""
 WHOLE = 100
 """From here on percentages are whole numbers: 1,132,743 %."""
+
+DAY_SECONDS = 86_400.0
+SPAN_UNITS = (
+    ("year", 365.25),
+    ("month", 30.4375),
+    ("day", 1.0),
+    ("hour", 1 / 24),
+    ("minute", 1 / 1440),
+)
+LEAST_UNITS, DECIMAL_UNITS = 2, 10
+"""Units from which on a span is in them, and below which it has a decimal."""
 
 
 def is_percent(name: str) -> bool:
@@ -128,3 +140,34 @@ def plural(count: int, noun: str) -> str:
     ('trade', 'trades')
     """
     return noun if count == 1 else f"{noun}s"
+
+
+def format_span(first: datetime, last: datetime) -> str:
+    """Return how long it is from one date to another, in words.
+
+    Parameters
+    ----------
+    first, last : datetime
+        The dates.
+
+    Returns
+    -------
+    str
+        In minutes, hours, days, months or years, whichever reads best.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> format_span(datetime(2026, 3, 2, 9, 30), datetime(2026, 3, 2, 16, 0))
+    '6.5 hours'
+    >>> format_span(datetime(2026, 3, 2), datetime(2026, 3, 13)), format_span(
+    ...     datetime(2025, 3, 2), datetime(2026, 3, 2)
+    ... )
+    ('11 days', '12 months')
+    """
+    days = (last - first).total_seconds() / DAY_SECONDS
+    fitting = [unit for unit in SPAN_UNITS if days >= LEAST_UNITS * unit[1]]
+    unit, unit_days = (*fitting, SPAN_UNITS[-1])[0]
+    amount = days / unit_days
+    shown = f"{amount:.1f}".removesuffix(".0") if amount < DECIMAL_UNITS else f"{amount:,.0f}"
+    return f"{shown} {unit if shown == '1' else unit + 's'}"

@@ -138,7 +138,7 @@ def test_edge(named):
 def test_short_and_behind(named, swept):
     assert "short" not in given(swept)
     brief = qmac.optimize(named.tail(200), swept.grid)
-    assert "0.79 years" in given(brief)["short"]
+    assert "The 200 bars from first to last take 9.1 months." in given(brief)["short"]
     rising = qmac.optimize(
         frame(series("up", 300, 2) * (1 + 0.1 * np.sin(np.arange(300)))), swept.grid
     )

@@ -44,6 +44,16 @@ def test_the_ratio_is_that_of_the_result(result, winner):
     errors = NORMAL.inv_cdf(alone.probability) / NORMAL.inv_cdf(0.95)
     needed = (summary.bars - 1) / errors**2 + 1
     assert summary.least_years * result.periods_per_year == pytest.approx(needed)
+    assert summary.least_bars == pytest.approx(needed)
+
+
+def test_how_long_it_takes_is_in_bars_where_years_are_few(result, winner):
+    summary = summarize_sharpe(result, winner)
+    shown = [
+        replace(summary, least_bars=bars, least_years=bars / per_year).least_text
+        for bars, per_year in ((1234.2, 252), (340.0, 98_280))
+    ]
+    assert shown == ["1,235 bars (4.9 years)", "340 bars"]
 
 
 def test_measured_tries_are_between_one_and_all(result, winner, tries):

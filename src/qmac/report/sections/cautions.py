@@ -15,7 +15,7 @@ from qmac.report.sections.strategies import Strategies
 from qmac.results.result import Result
 from qmac.robustness.luck.answer import Luck
 from qmac.robustness.luck.chance import LUCK, SMALL_P
-from qmac.strategy.formatting import format_value, plural, to_words
+from qmac.strategy.formatting import format_span, format_value, plural, to_words
 from qmac.strategy.grid import ROLES
 from qmac.strategy.rules import Rules
 
@@ -85,7 +85,7 @@ def find_cautions(
         *_check_neighbours(result, strategies, summary),
         _check_edges(result),
         _check_hold(result, run),
-        _check_period(result),
+        _check_period(result, run),
         _check_losses(summary) if result.maximize else None,
     ]
     return tuple(caution for caution in cautions if caution is not None)
@@ -230,11 +230,15 @@ def _check_hold(result: Result, run: Backtest) -> Caution | None:
     return Caution("behind_hold", "Buy & hold made more", text)
 
 
-def _check_period(result: Result) -> Caution | None:
-    years = result.distribution.objective.years
-    if years >= THRESHOLDS["short"]:
+def _check_period(result: Result, run: Backtest) -> Caution | None:
+    if result.distribution.objective.years >= THRESHOLDS["short"]:
         return None
-    text = f"The bars cover {years:.2g} years. Annualised figures extrapolate far beyond them."
+    dates = run.equity.index
+    bars = f"{len(dates):,} {plural(len(dates), 'bar')}"
+    text = (
+        f"The {bars} from first to last take {format_span(dates[0], dates[-1])}. Annualised "
+        "figures extrapolate far beyond them."
+    )
     return Caution("short", "A short period", text)
 
 

@@ -47,10 +47,18 @@ class SharpeSummary:
     least_years: float
     """Years after which the ratio of a single try would be above 0 with 95 % probability; infinite
     where it is not above 0."""
+    least_bars: float
+    """Bars of these years."""
     rows: tuple[Deflation, ...]
     """One try; tries as measured, where they were; as many as the grid has combinations."""
     command: str
     """Python that measures the tries, where they were not."""
+
+    @property
+    def least_text(self) -> str:
+        """The least bars in words, with their years where there are some; of finite ones."""
+        years = f" ({self.least_years:,.1f} years)" if self.least_years >= 1 else ""
+        return f"{math.ceil(self.least_bars):,} bars{years}"
 
 
 def summarize_sharpe(
@@ -86,7 +94,7 @@ def summarize_sharpe(
     observed = measure_sharpe_ratio(values[1:] / values[:-1] - 1)
     if not math.isfinite(observed.ratio):
         return None
-    per_year = result.periods_per_year
+    per_year, least_bars = result.periods_per_year, compute_least_bars(observed)
     counts = [("one try", 1.0), ("every window set a try", float(result.grid.size))]
     if tries is not None:
         low, high = map(format_tries, tries.interval)
@@ -96,7 +104,8 @@ def summarize_sharpe(
         bars=observed.bars,
         skewness=observed.skewness,
         kurtosis=observed.kurtosis,
-        least_years=compute_least_bars(observed) / per_year,
+        least_years=least_bars / per_year,
+        least_bars=least_bars,
         rows=tuple(
             Deflation(
                 words,
