@@ -67,7 +67,7 @@ def as_dataset(prices, grid):
 
     Its score is then ``simple_return``: the engine is not changed for it.
     """
-    close = np.array(prices, np.float64)  # writable: the types of a kernel that qmac compiles, too
+    close = np.asarray(prices, np.float64)
     averages = np.array([stale_averages(close, window) for window in grid.windows])
     averages[:, -1] = np.nan  # never written, never looked at
     for row, window in zip(averages, grid.windows, strict=True):
@@ -83,7 +83,7 @@ def dataset_of(averages, close, grid, tie):
     from qmac.kernels.trades.exit_tables import Ends, ReturnSums, TradeValues
 
     first = grid.windows[-1] - 1
-    bars = np.ascontiguousarray(close[first:], np.float64)
+    bars = np.array(close[first:], np.float64)  # writable, as of a kernel that qmac compiles, too
     period = Period(first, 1, bars, bars, bars, bars, bars)
     prices = Ends(bars, bars * ROUND_TRIP, float(bars[-1] * STILL_OPEN), bars)
     values = TradeValues(ReturnSums(None, None, None, None, None), prices, None)

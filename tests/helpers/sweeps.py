@@ -8,14 +8,13 @@ from qmac.data.prices import Prices
 from qmac.engine.dataset.dataset import Dataset
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.engine.sweep.spec import LANES, SweepSpec, build_spec
+from qmac.engine.sweep.spec import LANES, build_spec
 from qmac.jobs.series_sweep import sweep
 from qmac.runtime.execution import ledger as ledger_module
 from qmac.runtime.execution import threads
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.ledger import Ledger
 from qmac.strategy.constraints import check_constraints
-from qmac.strategy.metrics import METRICS
 
 PRICES = Prices.of(frame(series("random", 300, 4)))
 GRID = qmac.Grid(windows=range(2, 22))
@@ -65,12 +64,6 @@ def done(evaluator, *batches):
     return worker.tally
 
 
-class AllStatistics(SweepSpec):
-    """A spec whose kernel keeps every statistic, so that tests of all metrics compile one."""
-
-    statistics = frozenset[str]().union(*(metric.statistics for metric in METRICS.values()))
-
-
 def custom_spec(
     series,
     grid,
@@ -84,17 +77,13 @@ def custom_spec(
     return build_spec(series, grid, objective, maximize, bounds, top or grid.size)
 
 
-def whole_spec(spec, lanes=8):
-    """Return a spec for the kernel of all statistics."""
-    fields = dataclasses.fields(spec)
-    values = {field.name: getattr(spec, field.name) for field in fields}
-    return AllStatistics(**values | {"lanes": lanes})
+def whole_spec(spec):
+    """Return a spec for the general kernel: all statistics by one kernel, which users run, too."""
+    return dataclasses.replace(spec, is_general=True)
 
 
 def run_sweep(prices, grid, rules, executor=None, lanes=LANES, whole=False, **options):
-    """Return the result of a sweep; ``whole`` with the kernel of all statistics."""
+    """Return the result of a sweep; ``whole`` by the general kernel."""
     series = prepared(prices, grid, rules)
-    spec = dataclasses.replace(custom_spec(series, grid, **options), lanes=lanes)
-    if whole:
-        spec = whole_spec(spec, lanes)
+    spec = dataclasses.replace(custom_spec(series, grid, **options), lanes=lanes, is_general=whole)
     return sweep(series, grid, spec, executor or SerialExecutor())

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from helpers.faults import LONG
+from helpers.series import ohlc
 
 import qmac
 from qmac.jobs import kernel_choice, series_sweep
@@ -19,9 +20,13 @@ MIN_TRADES = None if LONG else 1
 STOPS = {"stop_loss": 0.05, "trailing_stop": 0.08, "take_profit": 0.2, "max_bars": 40}
 
 
-@pytest.fixture(scope="module")
-def prices(sample: qmac.Prices) -> qmac.Prices:
-    return sample.tail(600)
+@pytest.fixture(scope="module", params=["market", "ticks"])
+def prices(sample: qmac.Prices, request: pytest.FixtureRequest) -> qmac.Prices:
+    """Bars of a market, and as many with ties, of the same days."""
+    market = sample.tail(600)
+    if request.param == "market":
+        return market
+    return qmac.Prices.of(ohlc("ticks", 600, 5).set_axis(market.index))
 
 
 @pytest.fixture

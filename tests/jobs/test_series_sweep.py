@@ -55,7 +55,7 @@ def check_equal_to_reference(table, grid, rules, objectives):
     everything = [grid.combination(i) for i in range(grid.size)]
     expected = reference_metrics(prices, everything, rules)
     for objective in objectives:
-        result = run_sweep(prices, grid, rules, objective=objective, lanes=8, whole=True)
+        result = run_sweep(prices, grid, rules, objective=objective, whole=True)
         values = np.array([row[objective] for row in expected])
         defined = np.flatnonzero(np.isfinite(values))
         assert (result.evaluated, result.scored, result.filtered) == (grid.size, defined.size, 0), (
@@ -117,12 +117,12 @@ SLIM_STOPS = SLIM if LONG else ["calmar_ratio", "sharpe_ratio"]
     + [(STOPS, objective) for objective in SLIM_STOPS],
 )
 def test_a_kernel_with_only_the_statistics_that_it_needs_is_the_same(rules, objective, maximize):
-    """The number of lanes differs, too; other tests use the same kernels."""
+    """Of the general kernel, that is; other tests use the same kernels."""
     table, grid = ohlc("random", 150, 8), qmac.Grid(windows=[2, 3, 5, 8, 13])
     fewest = 2 if objective == "calmar_ratio" else 1
     options = {"objective": objective, "maximize": maximize, "min_trades": fewest}
     slim = run_sweep(table, grid, rules, **options)
-    assert slim.digest == run_sweep(table, grid, rules, lanes=8, whole=True, **options).digest
+    assert slim.digest == run_sweep(table, grid, rules, whole=True, **options).digest
     values = slim.top[objective].to_numpy()
     assert (np.diff(values) <= 0).all() if maximize else (np.diff(values) >= 0).all()
     assert slim.distribution.max == pytest.approx(
@@ -151,7 +151,7 @@ def test_constraints_equal_the_reference(table, grid, names, conflict):
     constraints = {name: CONSTRAINTS[name] for name in names}
     expected = reference_metrics(prices, [grid.combination(i) for i in range(grid.size)], rules)
     result = run_sweep(
-        prices, grid, rules, lanes=8, whole=True, constraints=constraints, objective="exposure"
+        prices, grid, rules, whole=True, constraints=constraints, objective="exposure"
     )
 
     def holds(row, name):

@@ -8,33 +8,41 @@ import numpy as np
 import pytest
 from helpers.faults import LONG
 from helpers.series import ohlc
-from helpers.sweeps import AllStatistics, custom_spec, dataset_of, prepared, run_sweep
+from helpers.sweeps import custom_spec, dataset_of, prepared, run_sweep, whole_spec
 
 import qmac
 from qmac.data.prices import Prices
 from qmac.engine.sweep import worker
 from qmac.engine.sweep.best_score import compute_best_score
+from qmac.engine.sweep.spec import SweepSpec
 from qmac.robustness.markets.resample_sweep import ResampleSweep
 from qmac.runtime.execution.parts import Part
-from qmac.strategy.metrics import MEASURES
+from qmac.strategy.metrics import MEASURES, METRICS
 from qmac.strategy.request import check_request
 
-LANES = 8
 STOPS = [{}, {"stop_loss": 0.05, "max_bars": 30}]
 
 
+class AllStatistics(SweepSpec):
+    """A spec whose kernel keeps every statistic, so that tests of all metrics compile one."""
+
+    statistics = frozenset[str]().union(*(metric.statistics for metric in METRICS.values()))
+
+
 def best_of(prices, grid, rules, **options):
-    """Return the best score alone, by the kernel of all statistics."""
+    """Return the best score alone, by the kernel of all statistics, with or without stops."""
     series = prepared(prices, grid, rules)
     spec = custom_spec(series, grid, **options)
-    values = {name: getattr(spec, name) for name in spec.__dataclass_fields__}
-    spec = AllStatistics(**{**values, "lanes": LANES})
+    if rules.has_stops:
+        spec = whole_spec(spec)
+    else:
+        spec = AllStatistics(**{name: getattr(spec, name) for name in spec.__dataclass_fields__})
     return compute_best_score(dataset_of(prices, grid, rules, spec.statistics), spec)
 
 
 def first_of(prices, grid, rules, **options):
     """Return the first score of a whole sweep."""
-    return run_sweep(prices, grid, rules, lanes=LANES, whole=True, top=1, **options).top_scores[0]
+    return run_sweep(prices, grid, rules, whole=True, top=1, **options).top_scores[0]
 
 
 @pytest.mark.parametrize("objective", sorted(MEASURES))

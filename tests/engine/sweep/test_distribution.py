@@ -28,7 +28,7 @@ def test_mean_of_a_metric_is_the_mean_of_its_values(market):
     prices, grid = market
     for objective in ("win_rate", "sharpe_ratio"):
         assert objective not in LOGARITHMS
-        result = run_sweep(prices, grid, qmac.Rules(), objective=objective, whole=True, lanes=8)
+        result = run_sweep(prices, grid, qmac.Rules(), objective=objective, whole=True)
         values = result.top[objective].to_numpy()
         assert result.distribution.mean == pytest.approx(values.mean(), abs=1e-6)
         assert result.distribution.std == pytest.approx(values.std(), abs=1e-4)
@@ -44,7 +44,6 @@ def test_no_minus_zero_and_no_negative_omega(sample):
             objective=metric,
             maximize=False,
             top=2,
-            lanes=8,
             whole=True,
         )
         assert result.distribution.min == 0.0 and not np.signbit(result.distribution.min)

@@ -34,7 +34,7 @@ def test_bounds_are_of_the_values_that_are_shown():
     ].to_numpy()
     for bound in np.unique(shown):
         result = run_sweep(
-            table, grid, qmac.Rules(), constraints={"exposure": (None, bound)}, whole=True, lanes=8
+            table, grid, qmac.Rules(), constraints={"exposure": (None, bound)}, whole=True
         )
         assert result.filtered == (shown > bound).sum()
 
