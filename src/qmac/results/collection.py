@@ -227,7 +227,7 @@ class Results(Mapping[str, Result]):
         """
         each = check_flag("each", each)
         written: Path = _views.draw(
-            "symbols report", self, check_path("path", path), each=each, luck=luck
+            "symbols pages", self, check_path("path", path), each=each, luck=luck
         )
         return written
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from qmac import _views
-from qmac._checks import check_path, describe
+from qmac._checks import describe
 from qmac.engine.backtest.batch import evaluate
 from qmac.engine.sweep.reductions import PAIRS
 from qmac.errors import OptionError, ResultError
+from qmac.results.pages import Reported
 from qmac.results.reader import load
 from qmac.results.result import Result
 from qmac.strategy.constraints import format_bounds
@@ -68,7 +68,7 @@ class MapDifference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Reported):
     """Two results beside each other."""
 
     names: tuple[str, str]
@@ -84,34 +84,13 @@ class Comparison:
     results: tuple[Result, ...] = field(default=(), repr=False, compare=False)
     """Both results, for the page."""
 
+    _page: ClassVar[str] = "comparison page"
+
     @property
     def is_same(self) -> bool:
         """Whether both are one and the same result, to the last bit."""
         digests = {result.digest for result in self.results}
         return not self.differences and len(digests) == 1
-
-    def report(self, path: str | Path) -> Path:
-        """Write a page of both results beside each other, in one HTML file.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file to write, such as ``comparison.html``.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        WriteError
-            If the file cannot be written.
-        OptionError
-            If Plotly or Jinja is not installed.
-        """
-        written: Path = _views.draw("comparison report", self, check_path("path", path))
-        return written
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON.
@@ -172,13 +151,25 @@ def compare(a: Result | str | Path, b: Result | str | Path) -> Comparison:
         winners=(build_winner(first, second), build_winner(second, first)),
         distribution=pd.concat([_summarize(first), _summarize(second)], axis=1, keys=["a", "b"]),
         maps=tuple(_compare_maps(first, second, *pair) for pair in PAIRS),
-        places=(_describe_place(a), _describe_place(b)),
+        places=(describe_place(a), describe_place(b)),
         results=(first, second),
     )
 
 
-def _describe_place(result: Any) -> str:
-    return str(result) if isinstance(result, str | Path) else ""
+def describe_place(compared: Any) -> str:
+    """Return the directory of what is compared; empty where it is in memory.
+
+    Parameters
+    ----------
+    compared : object
+        A result, results, or their directory.
+
+    Returns
+    -------
+    str
+        As it was named.
+    """
+    return str(compared) if isinstance(compared, str | Path) else ""
 
 
 def _read(name: str, result: Any) -> Result:

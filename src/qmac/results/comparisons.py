@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
-from qmac import _views
-from qmac._checks import check_path, describe
+from qmac._checks import describe
 from qmac.errors import OptionError, ResultError
 from qmac.results.collection import Results
 from qmac.results.comparison import (
     Winner,
     build_winner,
     check_comparable,
+    describe_place,
     find_differences,
 )
+from qmac.results.pages import Reported
 from qmac.results.reader import read_results
 from qmac.results.result import Result
 
@@ -29,7 +30,7 @@ SHOWN_SYMBOLS = 5
 
 
 @dataclass(frozen=True)
-class Comparisons:
+class Comparisons(Reported):
     """Two runs of many symbols beside each other."""
 
     objective: str
@@ -48,28 +49,7 @@ class Comparisons:
     places: tuple[str, str] = ("", "")
     """Their directories; empty for results in memory."""
 
-    def report(self, path: str | Path) -> Path:
-        """Write a page of the table, in one HTML file.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file to write, such as ``comparison.html``.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        WriteError
-            If the file cannot be written.
-        OptionError
-            If Plotly or Jinja is not installed.
-        """
-        written: Path = _views.draw("comparisons report", self, check_path("path", path))
-        return written
+    _page: ClassVar[str] = "comparisons page"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON.
@@ -153,7 +133,7 @@ def compare_many(a: Results | str | Path, b: Results | str | Path) -> Comparison
         only=(_find_others(first, second), _find_others(second, first)),
         left_out={symbol: str(error) for symbol, error in errors.items()},
         unfinished=(first.describe_missing(), second.describe_missing()),
-        places=(_describe_place(a), _describe_place(b)),
+        places=(describe_place(a), describe_place(b)),
     )
 
 
@@ -172,10 +152,6 @@ def _read(name: str, results: Any) -> Results:
         f"{name} must be results by symbol or their directory, got {describe(results)}. Use what "
         "qmac.optimize_many returns, or what it wrote."
     )
-
-
-def _describe_place(results: Any) -> str:
-    return str(results) if isinstance(results, str | Path) else ""
 
 
 def _list(results: Results) -> str:

@@ -25,6 +25,7 @@ from qmac.engine.neighbourhood import neighbours
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.window_maps import Maps
 from qmac.errors import InputError, ResultError, printable
+from qmac.results.pages import write_page
 from qmac.results.signals import find_later_signal
 from qmac.results.writer import Contents, build_arrays, build_header, write_result
 from qmac.runs import job_file
@@ -448,8 +449,7 @@ class Result:
             ``tries`` or ``forward`` is about another result.
         """
         shown = self if prices is None else self.with_prices(prices)
-        written: Path = _views.draw("report", shown, check_path("path", path), luck, tries, forward)
-        return written
+        return write_page(path, "result page", shown, luck, tries, forward)
 
     def figures(
         self, directory: str | Path, prices: Prices | pd.DataFrame | pd.Series | None = None

@@ -51,7 +51,7 @@ addEventListener("unhandledrejection", (event) => errors.push(String(event.reaso
     seen.folds = document.querySelectorAll("#folds tbody tr").length;
     seen.hidden = hidden.map((trace) => trace.name).join();
   }
-  if (map && map.data) {
+  if (map && map.data && document.getElementById("equity")) {
     const drawing = document.querySelector("#equity svg.main-svg").getBoundingClientRect();
     const visible = map.data.filter((trace) => trace.type === "heatmap" && trace.visible === true);
     seen.heights = [before, height("equity"), drawing.height];
@@ -103,6 +103,10 @@ def pages(named, report):
     files |= {name: result.report(folder / f"{name}.html") for name, result in results.items()}
     many = qmac.optimize_many({"<b>X</b>": named, "late": named.tail(300)}, grid, top=5)
     files["many"] = many.report(folder / "many.html")
+    rules = qmac.Rules(slippage=0.01)
+    costly = qmac.optimize(named, results["tiny"].grid, "profit_factor", rules, top=1)
+    files["compare"] = qmac.compare(results["tiny"], costly).report(folder / "compare.html")
+    files["compare-many"] = qmac.compare_many(many, many).report(folder / "compare-many.html")
     frames = ""
     for name, path in files.items():
         text = (
@@ -144,6 +148,8 @@ def pages(named, report):
         ("no-winner", 3),
         ("forwards", 0),
         ("section", 16),
+        ("compare", 7),
+        ("compare-many", 1),
     ],
 )
 def test_pages_are_drawn(pages, name, drawn):

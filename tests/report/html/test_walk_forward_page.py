@@ -16,7 +16,6 @@ from qmac.report.html.walk_forward_page import (
 )
 from qmac.report.html.walk_forward_page import (
     to_dict,
-    write_walk_report,
 )
 from qmac.report.sections.report import build_report
 from qmac.report.sections.walk_forward import ForwardSummary, summarize_forward
@@ -55,7 +54,7 @@ def test_a_page_of_many_symbols_links_to_theirs(tmp_path):
     assert len(list(tmp_path.glob("all-*.html"))) == 2
     assert to_dict(forwards) == forwards.summary()
     with pytest.raises(WriteError):
-        write_walk_report(forwards, tmp_path)
+        forwards.report(tmp_path)
 
 
 def test_a_result_in_whose_run_it_lies_has_a_section():

@@ -169,7 +169,8 @@ def _report_walk(
     directory: Path, path: Path | None, symbol: str | None, *, each: bool, as_json: bool
 ) -> None:
     """Write the page of a walk-forward, or that of many symbols, if there is a path for it."""
-    from qmac.report.html import symbols_page, walk_forward_page
+    from qmac.report.html import symbols_page
+    from qmac.report.html.walk_forward_page import to_dict
     from qmac.robustness.forward.many import Forwards, read_walk
 
     answer = read_walk(directory, symbol)
@@ -177,11 +178,10 @@ def _report_walk(
         if each and isinstance(answer, Forwards):
             for name, forward in answer.items():
                 place = symbols_page.symbol_path(name, path)
-                print_page(walk_forward_page.write_forward_report(forward, place))
-        written = walk_forward_page.write_walk_report(answer, path)
-        print_page(written, is_note=as_json)
+                print_page(forward.report(place))
+        print_page(answer.report(path), is_note=as_json)
     if as_json:
-        streams.print_json(walk_forward_page.to_dict(answer))
+        streams.print_json(to_dict(answer))
 
 
 def _prepare_symbols(

@@ -55,47 +55,6 @@ COMPRESSION_LEVEL = 6
 PAGE_SUFFIXES = (".html", ".htm")
 
 
-def write_report(
-    result: Result,
-    path: Path,
-    luck: Luck | None = None,
-    tries: Tries | None = None,
-    forward: Forward | None = None,
-) -> Path:
-    """Write the page of a result, all or nothing.
-
-    Parameters
-    ----------
-    result : Result
-        A result with its prices.
-    path : pathlib.Path
-        File to write.
-    luck : Luck, optional
-        What random markets say about its winner.
-    tries : Tries, optional
-        How many tries its search is worth.
-    forward : Forward, optional
-        The walk-forward of the same request and prices.
-
-    Returns
-    -------
-    pathlib.Path
-        The file, with ``~`` expanded.
-
-    Raises
-    ------
-    WriteError
-        If the file cannot be written.
-    ResultError
-        If the result has no prices.
-    OptionError
-        If Plotly or Jinja is not installed, or an answer is not about this result.
-    """
-    return write_page(
-        path, lambda: render_report(build_report(result, luck, tries=tries, forward=forward))
-    )
-
-
 def write_page(path: Path, render: Callable[[], str]) -> Path:
     """Write a page, after checking that it can be drawn and written.
 
@@ -139,6 +98,40 @@ def _check_place(path: Path) -> None:
         )
     if path.exists() and path.suffix.lower() not in PAGE_SUFFIXES:
         raise WriteError(f"{path} exists and is no page. Name another file, such as report.html.")
+
+
+def render_result(
+    result: Result,
+    luck: Luck | None = None,
+    tries: Tries | None = None,
+    forward: Forward | None = None,
+) -> str:
+    """Return the page of a result.
+
+    Parameters
+    ----------
+    result : Result
+        A result with its prices.
+    luck : Luck, optional
+        What random markets say about its winner.
+    tries : Tries, optional
+        How many tries its search is worth.
+    forward : Forward, optional
+        The walk-forward of the same request and prices.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    ResultError
+        If the result has no prices.
+    OptionError
+        If an answer is not about this result.
+    """
+    return render_report(build_report(result, luck, tries=tries, forward=forward))
 
 
 def render_report(report: Report) -> str:
@@ -254,6 +247,7 @@ def render(template: str, plots: Mapping[str, Any], **values: Any) -> str:
     environment = _build_environment()
     return environment.get_template(template).render(
         library=_pack_plotly(),
+        has_figures=bool(plots),
         figures=pack(_to_json(plots).encode()),
         version=__version__,
         number=format_value,

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from qmac._checks import check_instance, describe
 from qmac.errors import OptionError, suggestion
 from qmac.report.html import figures
-from qmac.report.html.page import COLUMNS, render, write_page, write_report
+from qmac.report.html.page import COLUMNS, render, write_page
 from qmac.report.sections.symbols import Symbols, build_symbols
 from qmac.results.collection import Results
 from qmac.robustness.luck.answer import Luck
@@ -54,7 +54,7 @@ def find_links(symbols: Iterable[str], path: Path) -> dict[str, str]:
     return {symbol: quote(page.name) for symbol, page in pages.items() if page.is_file()}
 
 
-def write_symbols_report(
+def write_symbols(
     results: Results, path: Path, *, each: bool = False, luck: Mapping[str, Luck] | None = None
 ) -> Path:
     """Write the page of a run of many symbols.
@@ -85,7 +85,7 @@ def write_symbols_report(
     answers = _check_answers(luck, results)
     if each:
         for symbol in results:
-            write_report(results[symbol], symbol_path(symbol, path), answers.get(symbol))
+            results[symbol].report(symbol_path(symbol, path), luck=answers.get(symbol))
 
     def render_winners() -> str:
         return render_symbols(

@@ -12,31 +12,6 @@ from qmac.robustness.forward.answer import Forward
 from qmac.robustness.forward.many import Forwards
 
 
-def write_forward_report(forward: Forward, path: Path) -> Path:
-    """Write the page of a walk-forward, all or nothing.
-
-    Parameters
-    ----------
-    forward : Forward
-        Any answer.
-    path : pathlib.Path
-        File to write.
-
-    Returns
-    -------
-    pathlib.Path
-        The file, with ``~`` expanded.
-
-    Raises
-    ------
-    WriteError
-        If the file cannot be written.
-    OptionError
-        If Plotly or Jinja is not installed.
-    """
-    return write_page(path, lambda: render_forward(forward))
-
-
 def render_forward(forward: Forward) -> str:
     """Return the page of a walk-forward.
 
@@ -54,7 +29,7 @@ def render_forward(forward: Forward) -> str:
     return render("forward.html", draw_forward(summary), forward=summary)
 
 
-def write_forwards_report(forwards: Forwards, path: Path, *, each: bool = False) -> Path:
+def write_forwards(forwards: Forwards, path: Path, *, each: bool = False) -> Path:
     """Write the page of the walk-forwards of many symbols.
 
     Parameters
@@ -80,7 +55,7 @@ def write_forwards_report(forwards: Forwards, path: Path, *, each: bool = False)
     """
     if each:
         for symbol, forward in forwards.items():
-            write_forward_report(forward, symbol_path(symbol, path))
+            forward.report(symbol_path(symbol, path))
     return write_page(path, lambda: render_forwards(forwards, path))
 
 
@@ -108,31 +83,6 @@ def render_forwards(forwards: Forwards, path: Path) -> str:
         sentences=forwards.sentences,
         left_out=list(forwards.left_out.values()),
     )
-
-
-def write_walk_report(answer: Forward | Forwards, path: Path) -> Path:
-    """Write the page of a walk-forward, or that of many symbols.
-
-    Parameters
-    ----------
-    answer : Forward or Forwards
-        What the page shows.
-    path : pathlib.Path
-        File to write.
-
-    Returns
-    -------
-    pathlib.Path
-        The file, with ``~`` expanded.
-
-    Raises
-    ------
-    WriteError
-        If the file cannot be written.
-    """
-    if isinstance(answer, Forwards):
-        return write_forwards_report(answer, path)
-    return write_forward_report(answer, path)
 
 
 def to_dict(answer: Forward | Forwards) -> dict[str, Any]:

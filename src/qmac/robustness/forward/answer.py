@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from qmac import _views
-from qmac._checks import check_path
 from qmac._fields import protected
 from qmac.errors import printable
+from qmac.results.pages import Reported
 from qmac.robustness.answer_file import StoredAnswer, read_file
 from qmac.robustness.forward.fold_sweep import FoldRecord, from_values, to_values
 from qmac.robustness.forward.sentences import (
@@ -38,10 +38,11 @@ WHOLE = (*ROLES, "rank", "scored")
 
 @protected("folds", "equity", "metrics", "layout", "records", "degradations")
 @dataclass(frozen=True, eq=False, repr=False)
-class Forward(StoredAnswer):
+class Forward(StoredAnswer, Reported):
     """What following the winners of a grid would have made. Nothing of it can be changed."""
 
     kind: ClassVar[str] = "walk_forward"
+    _page: ClassVar[str] = "forward page"
 
     name: str
     """Symbol."""
@@ -205,29 +206,6 @@ class Forward(StoredAnswer):
             If Plotly is not installed.
         """
         return _views.draw("forward figure", self)
-
-    def report(self, path: str | Path) -> Path:
-        """Write a page that shows all of it, in one HTML file.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file to write, such as ``walk-forward.html``.
-
-        Returns
-        -------
-        Path
-            The file.
-
-        Raises
-        ------
-        WriteError
-            If the file cannot be written.
-        OptionError
-            If Plotly and Jinja are not installed.
-        """
-        written: Path = _views.draw("forward report", self, check_path("path", path))
-        return written
 
     def _repr_html_(self) -> str:
         html: str = _views.draw("forward table", self)

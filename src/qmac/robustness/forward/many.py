@@ -129,7 +129,7 @@ class Forwards(SymbolAnswers[Forward]):
         OptionError
             If Plotly and Jinja are not installed.
         """
-        written: Path = _views.draw("forwards report", self, check_path("path", path), each=each)
+        written: Path = _views.draw("forwards pages", self, check_path("path", path), each=each)
         return written
 
 
