@@ -1,11 +1,16 @@
 """Parquet files: as frames of all shapes are written, and only the columns that are needed."""
 
+import io
+
+import numpy as np
 import pandas as pd
 import pyarrow.parquet
 import pytest
 from helpers.series import frame, ohlc, series
 
 import qmac
+from qmac.data.prices import Prices
+from qmac.data.readers import read_stored, write_stored
 from qmac.errors import PricesError
 
 GOOD = frame(series("random", 30, 1))
@@ -24,6 +29,21 @@ def test_shapes(shape, tmp_path):
     prices = qmac.read_prices(tmp_path / "a.parquet")
     assert prices.close.tolist() == GOOD["Close"].tolist()
     assert (prices.index.tz_localize(None) == GOOD.index).all()
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+def test_stored_bars_are_read_as_they_were(unit, zone):
+    columns = {"Close": np.linspace(1, 2, 500), "Volume": np.where(np.arange(500) % 7, 2.0, np.nan)}
+    dates = pd.date_range("1960-01-01 09:30", periods=500, freq="h", tz=zone).as_unit(unit)
+    prices, file = Prices(pd.DataFrame(columns, dates), "SPY"), io.BytesIO()
+    write_stored(prices, file)
+    file.seek(0)
+    stored = read_stored(file, "SPY")
+    assert stored.checksum == prices.checksum
+    pd.testing.assert_frame_equal(
+        stored.frame, prices.frame, check_freq=False, check_index_type=False
+    )
 
 
 def test_two_levels_of_columns(tmp_path):

@@ -22,6 +22,15 @@ def test_bad_objects():
         Prices.of(pd.Series([1.0, 2.0]))
 
 
+def test_columns_and_their_bytes():
+    prices = Prices.of(GOOD)
+    assert prices.nbytes == GOOD.memory_usage().sum()
+    assert list(prices.columns) == list(GOOD.columns)
+    assert prices.columns["Close"] is prices.close and not prices.close.flags.writeable
+    with pytest.raises(TypeError):
+        prices.columns["Close"] = prices.close
+
+
 def test_too_few_bars_and_late_start():
     grid = qmac.Grid(windows=[2, 3, 5, 30])
     with pytest.raises(PricesError, match="has 30 bars, but window 30 needs at least 31"):

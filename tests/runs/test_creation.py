@@ -3,12 +3,14 @@
 import errno
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers.run_directories import PRICES, created, new_run
 
 from qmac.errors import InputError, ResultError
+from qmac.runs import creation
 from qmac.runs.creation import STARTING
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER
@@ -133,6 +135,17 @@ def test_one_of_several_processes_creates_the_run(tmp_path, there):
         assert ended.count(path) == 1 and len(ended) == 3, ended
         assert sorted(contents(path)) == ["prices/SPY.parquet", HEADER]
         assert RunDirectory.open(path).prices("SPY").frame.equals(PRICES.frame)
+
+
+def test_names_of_many_files_are_synced_together(tmp_path, monkeypatch):
+    synced, steps = [], []
+    monkeypatch.setattr(creation, "sync", synced.append)
+    monkeypatch.setattr(atomic, "step", steps.append)
+    many = {f"S{number}": replace(PRICES, name=f"S{number}") for number in range(20)}
+    directory = created(tmp_path / "run", many)
+    assert synced[0] == directory.path / "prices" and steps.count("sync directory") == 1
+    assert steps.count("fsync") == 21  # and the header
+    assert all(directory.prices(name).checksum == PRICES.checksum for name in many)
 
 
 @pytest.mark.parametrize("at", atomic.STEPS)

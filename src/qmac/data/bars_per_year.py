@@ -14,6 +14,8 @@ EVERY_DAY = 365.0
 USUAL_PERIODS = (EVERY_DAY, 52.0, 12.0, 4.0, 2.0, 1.0)
 DAYS_PER_YEAR = 365.25
 SECONDS_PER_DAY = 86_400
+FIRST_WEEKDAY, SATURDAY = 3, 5
+"""The first of January 1970 was a Thursday; Monday is 0."""
 WEEKEND_DAYS = 3
 """From a Friday to a Monday."""
 NIGHT_SECONDS = 12 * 3600
@@ -65,10 +67,10 @@ def infer_bars_per_year(index: pd.DatetimeIndex) -> BarsPerYear:
     days = np.diff(seconds) / SECONDS_PER_DAY
     span = float(days.sum())
     counted = (len(index) - 1) / (span / DAYS_PER_YEAR) if span > 0 else BUSINESS_DAYS
+    local = seconds if index.tz is None else index.tz_localize(None).as_unit("s").asi8
     if float(np.median(days)) < 0.99:
-        local = index.tz_localize(None).as_unit("s").asi8
         return _infer_from_sessions(seconds, local, counted)
-    has_weekends = bool((index.day_of_week >= 5).any())
+    has_weekends = bool((_find_weekdays(local // SECONDS_PER_DAY) >= SATURDAY).any())
     if not has_weekends and counted > 240:
         return BarsPerYear(BUSINESS_DAYS, "")
     for usual in USUAL_PERIODS:
@@ -79,10 +81,15 @@ def infer_bars_per_year(index: pd.DatetimeIndex) -> BarsPerYear:
     return BarsPerYear(counted, f"as counted over {_format_span(span)}, no usual number")
 
 
+def _find_weekdays(days: np.ndarray) -> np.ndarray:
+    """Return the days of the week, Monday is 0; pandas takes ten times as long."""
+    return (days + FIRST_WEEKDAY) % 7
+
+
 def _infer_from_sessions(seconds: np.ndarray, local: np.ndarray, counted: float) -> BarsPerYear:
     """Return the bars of a year with as many sessions as weekdays, or days.
 
-    ``local`` are seconds of the clock that the file shows.
+    ``local`` are those of the clock that the file shows.
     """
     steps = np.diff(seconds)
     day = local // SECONDS_PER_DAY
@@ -127,7 +134,7 @@ def _is_every_day(day: np.ndarray, is_continuous: bool) -> bool:
     """
     bars = np.bincount(day - day[0])
     days = np.arange(day[0], day[0] + bars.size)
-    is_weekend = (days + 3) % 7 >= 5  # the first of January 1970 was a Thursday
+    is_weekend = _find_weekdays(days) >= SATURDAY
     is_open = bars >= OPEN_DAY * float(np.median(bars[bars > 0]))
     inner = is_weekend.copy()
     inner[[0, -1]] = False

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -66,9 +67,19 @@ class Prices:
         return pd.DatetimeIndex(self.frame.index)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of dates and columns."""
+        return int(self.index.nbytes) + sum(values.nbytes for values in self._columns.values())
+
+    @property
     def close(self) -> np.ndarray:
         """Closing prices, ``(T,)`` float64."""
         return self._columns["Close"]
+
+    @property
+    def columns(self) -> Mapping[str, np.ndarray]:
+        """Columns by name, in the order of the frame, ``(T,)`` float64 each."""
+        return MappingProxyType(self._columns)
 
     def column(self, name: str) -> np.ndarray | None:
         """Return a column.

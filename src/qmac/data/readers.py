@@ -135,7 +135,8 @@ def write_stored(prices: Prices, file: IO[bytes]) -> None:
     file : file
         An empty one.
     """
-    write_bars(prices.frame, replace(prices.origin, notes=prices.warnings), file)
+    origin = replace(prices.origin, notes=prices.warnings)
+    write_bars(prices.columns, prices.index, origin, file)
 
 
 def read_stored(file: IO[bytes], name: str) -> Prices:

@@ -181,10 +181,12 @@ def _write_all_prices(path: Path, prices: Mapping[str, Prices]) -> dict[str, Pri
         return {symbol: write(symbol) for symbol in prices}
     with ThreadPoolExecutor(WRITTEN_AT_ONCE) as pool:
         try:
-            return dict(zip(prices, pool.map(write, prices), strict=True))
+            entries = dict(zip(prices, pool.map(write, prices), strict=True))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    sync(path / PRICES)
+    return entries
 
 
 def _write_symbol(
@@ -192,16 +194,16 @@ def _write_symbol(
 ) -> PricesEntry:
     """Write the prices of a symbol; those that are not held are in memory one at a time."""
     if is_held(prices, symbol):
-        return _write_prices(path, symbol, prices[symbol])
+        return _write_prices(path, symbol, prices[symbol], is_only=len(prices) == 1)
     with turn:
-        return _write_prices(path, symbol, prices[symbol])
+        return _write_prices(path, symbol, prices[symbol], is_only=len(prices) == 1)
 
 
-def _write_prices(path: Path, symbol: str, series: Prices) -> PricesEntry:
+def _write_prices(path: Path, symbol: str, series: Prices, *, is_only: bool) -> PricesEntry:
     text = io.BytesIO()
     write_stored(series, text)
     data = text.getvalue()
-    write_whole(prices_file(path, symbol), [data])
+    write_whole(prices_file(path, symbol), [data], syncs_directory=is_only)
     return PricesEntry(len(series), prices_checksum(series), hashlib.sha256(data).hexdigest())
 
 

@@ -22,7 +22,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -176,17 +176,26 @@ class RunDirectory:
                 check_file(self.path / name)
             for folder in (*FOLDERS, SCORES, LUCK, FORWARD):
                 check_directory(self.path / folder)
-            for task in self.tasks:
-                check_directory(self.result(task))
-                check_directory(self.scores(task))
-                check_directory(self.luck(task))
-                check_directory(self.forward(task))
-                check_file(self._aside(task), is_changed=False)
+            self._check_tasks()
         except RefusedFileError as error:
             raise ResultError(
                 f"{error.filename} is not opened: {error.strerror}. Put back what qmac wrote in "
                 "its place, or remove it, and resume the run."
             ) from None
+
+    def _check_tasks(self) -> None:
+        """Check what lies where tasks write: each folder is listed once, and most hold little."""
+        places = {RESULTS: self.result, SCORES: self.scores, LUCK: self.luck, FORWARD: self.forward}
+        for folder, find in places.items():
+            for place in self._list_present(folder, find):
+                check_directory(place)
+        for place in self._list_present(SNAPSHOTS, self._aside):
+            check_file(place, is_changed=False)
+
+    def _list_present(self, folder: str, find: Callable[[Task], Path]) -> list[Path]:
+        """Return the places of tasks, all in one folder, where something lies."""
+        names = set(list_names(self.path / folder))
+        return [place for place in map(find, self.tasks) if place.name in names]
 
     @property
     def is_writable(self) -> bool:

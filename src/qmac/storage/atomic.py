@@ -43,7 +43,7 @@ def _choose_temporary(path: Path) -> Path:
     return next((place for place in (first, *others) if is_free(place)), first)
 
 
-def write_whole(path: Path, parts: Iterable[Any]) -> None:
+def write_whole(path: Path, parts: Iterable[Any], *, syncs_directory: bool = True) -> None:
     """Write buffers to ``path``, all or nothing, even if the machine stops at any moment.
 
     Parameters
@@ -53,6 +53,9 @@ def write_whole(path: Path, parts: Iterable[Any]) -> None:
         ``qmac.storage.files``.
     parts : iterable of bytes-like
         What is written, one after the other.
+    syncs_directory : bool
+        Whether the file has its name for good. Of many files in one directory the caller syncs
+        that once, after the last.
 
     Raises
     ------
@@ -75,8 +78,9 @@ def write_whole(path: Path, parts: Iterable[Any]) -> None:
         step("rename")
         move(temporary, path)
         step("renamed")
-        step("sync directory")
-        sync(path.parent)
+        if syncs_directory:
+            step("sync directory")
+            sync(path.parent)
         step("done")
     except BaseException:
         with suppress(OSError):  # what made the write fail counts
