@@ -148,7 +148,7 @@ def test_a_process_that_has_ended_is_no_zombie(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_while_a_process_is_started_waits_for_no_lock(spec, started):
-    with compile_beside._lock:
+    with compile_beside.starting.lock:
         process = os.fork()
         if process == 0:
             signal.alarm(10)

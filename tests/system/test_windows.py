@@ -39,9 +39,9 @@ with hold_lock(file, file.parent) as descriptor:
     sys.stdin.read()
 """
 GUARDED = {
+    ("_forks.py", "os.register_at_fork"),
     ("data/containers.py", "os.set_blocking"),
     ("jobs/compile_beside.py", "os.nice"),
-    ("jobs/compile_beside.py", "os.register_at_fork"),
     ("runtime/execution/process_worker.py", "os.fork"),
     ("runtime/execution/processes.py", "signal.SIGKILL"),
     ("runtime/resources/machine.py", "os.sched_getaffinity"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
+from qmac._forks import ThreadLock
 from qmac.data.origin import Origin
 from qmac.data.prices import Prices
 from qmac.errors import PricesError
@@ -13,7 +13,7 @@ from qmac.errors import PricesError
 HELD_BYTES = 2**28
 """Prices up to which all are held; 500 symbols of minute bars are gigabytes."""
 
-_READING = threading.Lock()
+reading = ThreadLock()
 """Files are read by one thread at a time: pandas is silenced for all threads meanwhile, and text
 takes ten times the memory of its prices."""
 
@@ -143,7 +143,7 @@ class HeldPrices(Mapping[str, Prices]):
         entry = self._entries[symbol]
         if isinstance(entry, Prices):
             return entry
-        with _READING:
+        with reading.lock:
             prices = entry.read()
         if prices.checksum != entry.checksum:
             raise PricesError(

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from qmac._forks import ThreadLock, call_after_fork
 from qmac.engine.sweep.selftest import compile_others, find_signature
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.kernels.compiler import jit
@@ -40,20 +41,17 @@ _others: list[subprocess.Popen[bytes]] = []
 """The process that compiles what the first command needs beside its kernel."""
 _begun: tuple[str, float] = "", 0.0
 """What the last process compiles for, and when it began."""
-_lock = threading.Lock()
+starting = ThreadLock()
 
 
-def _begin_process() -> None:
-    """Start over after a fork: a thread that held the lock is not in the new process."""
-    global _lock  # noqa: PLW0603 - of this process
-    _lock = threading.Lock()
+def _forget() -> None:
+    """Forget the processes, of which another process knows nothing."""
     _started.clear()
     _processes.clear()
     _others.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_process)
+call_after_fork(_forget)
 
 
 def compile_beside(spec: SweepSpec) -> bool:
@@ -73,7 +71,7 @@ def compile_beside(spec: SweepSpec) -> bool:
     signature = find_signature(spec)
     if not _may_start():
         return False
-    with _lock:
+    with starting.lock:
         if _is_running() or signature in _started:  # one at a time
             return False
         _started.add(signature)
@@ -137,7 +135,7 @@ def find_beside() -> Compiling | None:
     Compiling or None
         None where there is none.
     """
-    with _lock:
+    with starting.lock:
         if not _is_running():
             return None
         words, began = _begun

@@ -6,12 +6,12 @@ Estimates are from above: a refusal costs less than a kill.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
+from qmac._forks import ThreadLock
 from qmac.engine.dataset.period import code_dtype
 from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.dataset.signals import ABOVE, find_all_crosses
@@ -362,7 +362,7 @@ def foreseeing(estimate: Callable[[], int]) -> Iterator[None]:
         raise refusal.foresee(estimate() + SPARE_BYTES) from None
 
 
-_is_watching = threading.Lock()
+watching = ThreadLock()
 """Held while the compiler is watched."""
 
 
@@ -382,7 +382,8 @@ def before_compiling(check: Callable[[], object]) -> Iterator[None]:
     None
         While kernels may be compiled.
     """
-    if not _is_watching.acquire(blocking=False):
+    lock = watching.lock
+    if not lock.acquire(blocking=False):
         yield
         return
     compiler = logging.getLogger("qmac.compiler")
@@ -403,4 +404,4 @@ def before_compiling(check: Callable[[], object]) -> Iterator[None]:
     finally:
         compiler.removeFilter(check_once)
         compiler.setLevel(level)
-        _is_watching.release()
+        lock.release()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from qmac._checks import check_callable, check_instance
+from qmac._forks import call_after_fork
 from qmac.data.arguments import take_prices
 from qmac.data.prices import AnyPrices
 from qmac.engine.dataset.period import code_dtype
@@ -164,16 +164,12 @@ class Session:
         self.limits = Limits.of(limits)
         self.threads = count_threads(self.limits, threads)
         self._executor = ThreadExecutor(self.threads)
-        self._recent = RecentLists(self.grid)
         self._probe: Probe | None = None
         self._reading: Reading | None = None
         """The last one of the machine, which counts for half a second."""
-        self._process = os.getpid()
-        self._lock = threading.Lock()
-        """Held by the thread whose question is answered; of this process."""
-        self._holder = 0
-        """Number of that thread; 0 where no question is answered."""
         self._is_closed = False
+        self._begin_process()
+        call_after_fork(self._begin_process)
 
     def __repr__(self) -> str:
         state = ", closed" if self._is_closed else ""
@@ -253,7 +249,6 @@ class Session:
         request = check_request(
             self.grid, objective, rules, top, min_trades, maximize=maximize, constraints=constraints
         )
-        self._begin_process()
         try:
             with self._hold():
                 return self._answer(request, progress, cancellation)
@@ -262,10 +257,12 @@ class Session:
                 self.close()
 
     def _begin_process(self) -> None:
-        """Start over after a fork: a thread that held the lock is not in the new process."""
-        if self._process != os.getpid():
-            self._lock, self._recent = threading.Lock(), RecentLists(self.grid)
-            self._process, self._holder = os.getpid(), 0
+        """Begin without a question; in a forked process, the thread that answered one is gone."""
+        self._recent = RecentLists(self.grid)
+        self._lock: threading.Lock = threading.Lock()
+        """Held by the thread whose question is answered."""
+        self._holder = 0
+        """Number of that thread; 0 where no question is answered."""
 
     @contextmanager
     def _hold(self) -> Iterator[None]:

@@ -21,7 +21,6 @@ import hashlib
 import os
 import re
 import stat
-import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -29,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from qmac._forks import ThreadLock
 from qmac.data.prices import Prices
 from qmac.data.readers import read_stored
 from qmac.errors import ResultError, warn
@@ -62,7 +62,7 @@ from qmac.storage.tables import check_table, load_array
 PROGRESS, LUCK, FORWARD = "progress.jsonl", "luck", "forward"
 GENERATIONS = 3
 """Snapshots of a task that stay."""
-_lock = threading.Lock()
+numbering = ThreadLock()
 """Held while snapshots are numbered: tasks side by side write into one folder."""
 SNAPSHOT_NAME, UNFINISHED_NAME = (
     re.compile(r"[0-9]{8,}"),
@@ -383,7 +383,7 @@ class RunDirectory:
 
     def _choose_name(self, key: str | None) -> str:
         """Return the name of the next snapshot, which is that of a task from now on."""
-        with _lock:
+        with numbering.lock:
             numbers = [int(path.name) for path in self._snapshots()]
             number = max([*numbers, *map(int, self._keys)], default=0) + 1
             name = f"{number:08}"
