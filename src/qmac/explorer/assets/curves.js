@@ -36,6 +36,7 @@ const MOMENTS = [
 ];
 
 const font = "11px system-ui, sans-serif";
+const WIDTH = devicePixelRatio > 1 ? 1.4 : 1;  // a line of one pixel is drawn seven times as fast
 
 export class Curves {
   constructor(equity, drawdown, onEdge) {
@@ -70,7 +71,7 @@ export class Curves {
       axes: [{ ...axis, size: isDrawdown ? 24 : 0, show: isDrawdown, values: MOMENTS },
         { ...axis, ...log, size: 52, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : show(tick))), space: 28 }],
       series: [{},
-        { stroke: () => colour(this.places[0], "--accent"), width: 1.4, points: { show: false } },
+        { stroke: () => colour(this.places[0], "--accent"), width: WIDTH, points: { show: false } },
         { stroke: () => colour(this.places[0], "--hold"), width: 1, points: { show: false } }],
       hooks: {
         drawClear: [(plot) => this.shade(plot)],
@@ -92,6 +93,7 @@ export class Curves {
   addHandle(plot, number) {
     const handle = document.createElement("div");
     handle.className = "edge";
+    handle.title = "Drag to the left: bars after it choose nothing, and show what the choice is worth";
     if (number === 0) {
       handle.tabIndex = 0;
       handle.setAttribute("role", "slider");
@@ -139,15 +141,17 @@ export class Curves {
   }
 
   place(plot, number) {
-    const handle = this.handles[number];
-    handle.style.left = `${this.edge === null ? plot.bbox.width / devicePixelRatio : plot.valToPos(this.edge, "x")}px`;
-    handle.title = "Drag to the left: bars after it choose nothing, and show what the choice is worth";
+    const handle = this.handles[number], { times } = this.frame.arrays;
+    const left = this.edge === null ? plot.bbox.width / devicePixelRatio : plot.valToPos(this.edge, "x");
+    const first = times[0], last = times[times.length - 1], kind = [left, this.edge, first, last].join();
+    if (handle.dataset.kind === kind) return;  // another layout of the page for nothing
+    handle.dataset.kind = kind;
+    handle.style.left = `${left}px`;
     if (number > 0) return;
-    const { times } = this.frame.arrays, at = this.edge ?? times[times.length - 1];
-    handle.setAttribute("aria-valuemin", times[0]);
-    handle.setAttribute("aria-valuemax", times[times.length - 1]);
-    handle.setAttribute("aria-valuenow", at);
-    handle.setAttribute("aria-valuetext", this.edge === null ? "all bars are in sample" : this.calendar.show(at));
+    handle.setAttribute("aria-valuemin", first);
+    handle.setAttribute("aria-valuemax", last);
+    handle.setAttribute("aria-valuenow", this.edge ?? last);
+    handle.setAttribute("aria-valuetext", this.edge === null ? "all bars are in sample" : this.calendar.show(this.edge));
   }
 
   fallsAt(bar) {
@@ -171,7 +175,7 @@ export class Curves {
     const isOther = isLog !== this.isLog;
     this.isLog = isLog;
     if (!this.plots || isOther) this.build();
-    else this.plots.forEach((plot, number) => plot.setData(this.data[number]));
+    else this.plots.forEach((plot, number) => plot.batch(() => plot.setData(this.data[number])));  // at once, not after this task
   }
 
   redraw() {

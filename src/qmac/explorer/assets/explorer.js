@@ -17,6 +17,14 @@ const MOST_RECORDS = 500;
 const TILES = ["annualized_return", "max_drawdown", "sharpe_ratio", "total_trades", "exposure"];
 const make = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text, className: name ?? "" });
 
+// the text of an element, which is laid out anew only where it is another one
+function write(element, text) {
+  const node = element.firstChild;
+  if (node?.nodeType === Node.TEXT_NODE && !node.nextSibling) {
+    if (node.data !== text) node.data = text;
+  } else if (node || text) element.textContent = text;
+}
+
 // root: an element with the markup; connect: opens a connection with handlers of messages;
 // bar: its text is the state, which a bookmark or a notebook keeps; onBegin: gets what is known of the series
 export function mount(root, { connect, bar, onBegin = () => {} }) {
@@ -51,7 +59,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     const isFirst = !hello;
     hello = message;
     if (isFirst) {
-      find("series").textContent = `${hello.name}  ${hello.first.slice(0, 10)} to ${hello.last.slice(0, 10)}, ${count(hello.bars)} bars${hello.adjusted ? ", adjusted" : ""}`;
+      write(find("series"), `${hello.name}  ${hello.first.slice(0, 10)} to ${hello.last.slice(0, 10)}, ${count(hello.bars)} bars${hello.adjusted ? ", adjusted" : ""}`);
       onBegin(hello);
       controls = new Controls(find("controls"), hello, change);
       find("stats").append(...hello.stats.map((stat) => {
@@ -168,14 +176,16 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     const unit = unitOf(frame);
     maps.take(frame, unit);
     const mapsBegan = performance.now();
-    showScale(maps.draw(state.common));
+    const ends = maps.draw(state.common);
     const mapsTook = performance.now() - mapsBegan;
-    // canvases first: text that changes makes the browser lay the page out before it says how wide one is
+    // all canvases before any text: text on a canvas makes the browser lay the page out, if a text of it has changed
     drawOutcomes();
     if (frame.arrays.equity) {
       curves.take(frame);
       curves.draw(state.log);
     }
+    showScale(ends);
+    showOutcomes();
     find("curves").classList.toggle("empty", !frame.arrays.equity);
     showWinner(isWinner, unit);
     showTable();
@@ -205,7 +215,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
 
   function showState() {
     const what = frame.exact ? "exact" : "coarse";
-    find("state").textContent = `${what}: ${count(frame.evaluated)} in ${duration(frame.seconds)}`;
+    write(find("state"), `${what}: ${count(frame.evaluated)} in ${duration(frame.seconds)}`);
     root.dataset.shown = what;
     find("progress").hidden = true;
   }
@@ -214,7 +224,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     if (id !== wanted) return;
     find("progress").hidden = false;
     find("share").style.width = `${100 * share}%`;
-    find("state").textContent = `exact: ${count(hello.combinations)}, ${(100 * share).toFixed(0)} %, ${duration((performance.now() - exactBegan) / 1000)}`;
+    write(find("state"), `exact: ${count(hello.combinations)}, ${(100 * share).toFixed(0)} %, ${duration((performance.now() - exactBegan) / 1000)}`);
   }
 
   const isWaiting = () => hello && (last?.id ?? 0) < wanted && find("notice").dataset.waits !== String(wanted);
@@ -232,7 +242,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     const seconds = (performance.now() - compiled.began) / 1000, { beside, usual } = compiled;
     const what = compiled.words.split(", ").map(short).join(", ");
     find("compiled").style.width = `${100 * (1 - 0.5 ** (2 * seconds / usual))}%`;  // it may take longer
-    find("compiled-for").textContent = `${beside ? "beside, " : ""}compiling for ${what}: ${Math.floor(seconds)} s${seconds < usual ? ` of about ${usual} s, once` : `, usually ${usual} s, once`}`;
+    write(find("compiled-for"), `${beside ? "beside, " : ""}compiling for ${what}: ${Math.floor(seconds)} s${seconds < usual ? ` of about ${usual} s, once` : `, usually ${usual} s, once`}`);
     place.title = beside ? "Until it is there, a general kernel answers, with the same digits." : "The answer waits for it.";
   }
 
@@ -243,22 +253,21 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     if (!isWaiting() || waited < LONG) return;
     if (!find("progress").hidden) return;
     const why = waited < LONGER || compiled ? "" : " (kernels that are new on this machine are compiled once)";
-    find("state").textContent = `working, ${duration(waited / 1000)}${why}`;
+    write(find("state"), `working, ${duration(waited / 1000)}${why}`);
   }
 
   function showScale(ends) {
     find("scale").hidden = !ends;
-    if (ends) [find("scale-low").textContent, find("scale-high").textContent] = ends;
+    ends?.forEach((end, number) => write(find(number === 0 ? "scale-low" : "scale-high"), end));
   }
 
   function drawOutcomes() {
     const { arrays, distribution } = frame, canvas = root.querySelector("#histogram canvas"), unit = unitOf(frame);
     if (!distribution) {
-      find("counted").textContent = `nothing scored: ${count(frame.filtered)} filtered, ${count(frame.unscored)} undefined`;
       canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
       return;
     }
-    const { hold, winner, positive, better_than_hold: better } = distribution;
+    const { hold, winner } = distribution;
     const below = colour(root, "--below"), above = colour(root, "--above");
     const lines = [{ value: winner, name: "winner", stroke: colour(root, "--accent") }, { value: hold, name: "hold", stroke: colour(root, "--hold") }];
     const row = frame.metrics?.find(([name]) => name === frame.objective);
@@ -267,42 +276,67 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
       edges: arrays.edges, unit, lines,
       layers: [{ counts: arrays.counts, colour: (bar) => (arrays.edges[bar + 1] <= 0 ? below : above) }],
     });
+  }
+
+  function showOutcomes() {
+    if (!frame.distribution) {
+      write(find("counted"), `nothing scored: ${count(frame.filtered)} filtered, ${count(frame.unscored)} undefined`);
+      return;
+    }
+    const { hold, winner, positive, better_than_hold: better } = frame.distribution, unit = unitOf(frame);
     const shares = [`${(100 * positive).toFixed(1)} % above 0`];
     if (better !== null) shares.push(`${(100 * better).toFixed(1)} % beat hold`);
-    find("counted").textContent = shares.join(", ");
-    canvas.setAttribute("aria-label", `Histogram of the ${short(frame.objective)} of ${count(frame.scored)} combinations: ${shares.join(", ")}; winner ${metric(unit, winner)}, buy and hold ${metric(unit, hold)}`);
+    write(find("counted"), shares.join(", "));
+    root.querySelector("#histogram canvas").setAttribute("aria-label", `Histogram of the ${short(frame.objective)} of ${count(frame.scored)} combinations: ${shares.join(", ")}; winner ${metric(unit, winner)}, buy and hold ${metric(unit, hold)}`);
   }
 
   function showWinner(isWinner) {
     const shown = frame.combination;
     const where = frame.edge ? ", in sample" : "";
-    find("whose").textContent = `${isWinner ? "Winner" : "Picked from a map"}${where}`;
-    find("curve-name").textContent = isWinner ? "winner" : "picked";
+    write(find("whose"), `${isWinner ? "Winner" : "Picked from a map"}${where}`);
+    write(find("curve-name"), isWinner ? "winner" : "picked");
     if (!shown) {
-      find("combination").textContent = "none";
-      find("meaning").textContent = describeNone();
-      find("tiles").replaceChildren();
-      find("cautions").replaceChildren();
+      write(find("combination"), "none");
+      write(find("meaning"), describeNone());
+      for (const place of [find("tiles"), find("cautions")]) {
+        place.replaceChildren();
+        delete place.dataset.kind;
+      }
       return;
     }
     const [buyFast, buySlow, sellFast, sellSlow] = shown;
-    find("combination").textContent = `${buyFast} / ${buySlow} › ${sellFast} / ${sellSlow}`;
-    find("meaning").textContent = `buy: ${buyFast} crosses above ${buySlow}; sell: ${sellFast} crosses below ${sellSlow}`;
-    const values = new Map(frame.metrics.map(([name, ...row]) => [name, row]));
-    const names = [frame.objective, ...TILES.filter((name) => name !== frame.objective)].slice(0, 5);
-    find("tiles").replaceChildren(...names.map((name) => {
-      const { unit } = hello.metrics[name], [value, hold, after, holdAfter] = values.get(name);
-      const tile = make("div", "", name === frame.objective ? "tile objective" : "tile");
-      const beside = (number) => (name === "total_trades" ? "" : `hold ${metric(unit, number)}`);
-      tile.append(make("span", short(name)), make("b", metric(unit, value)), make("small", beside(hold)));
-      if (after !== undefined) {
-        const then = make("small", `then ${metric(unit, after)}`, "after");
-        if (name === frame.objective) then.append(make("span", `, ${beside(holdAfter)}`));
-        tile.append(then);
-      }
-      return tile;
-    }));
+    write(find("combination"), `${buyFast} / ${buySlow} › ${sellFast} / ${sellSlow}`);
+    write(find("meaning"), `buy: ${buyFast} crosses above ${buySlow}; sell: ${sellFast} crosses below ${sellSlow}`);
+    showTiles(new Map(frame.metrics.map(([name, ...row]) => [name, row])));
     showCautions(isWinner);
+  }
+
+  function showTiles(values) {
+    const names = [frame.objective, ...TILES.filter((name) => name !== frame.objective)].slice(0, 5);
+    const isSplit = values.get(frame.objective).length > 2, place = find("tiles");
+    const kind = [isSplit, ...names].join();
+    if (place.dataset.kind !== kind) {
+      place.dataset.kind = kind;
+      place.replaceChildren(...names.map((name) => {
+        const tile = make("div", "", name === frame.objective ? "tile objective" : "tile");
+        tile.append(make("span", short(name)), make("b"), make("small"));
+        if (isSplit) {
+          tile.append(make("small", "", "after"));
+          tile.lastChild.append("", make("span"));
+        }
+        return tile;
+      }));
+    }
+    names.forEach((name, number) => {
+      const { unit } = hello.metrics[name], [value, hold, after, holdAfter] = values.get(name);
+      const beside = (value) => (name === "total_trades" ? "" : `hold ${metric(unit, value)}`);
+      const [, shown, besideIt, then] = place.children[number].children;
+      write(shown, metric(unit, value));
+      write(besideIt, beside(hold));
+      if (!then) return;
+      then.firstChild.data = `then ${metric(unit, after)}`;
+      write(then.lastChild, name === frame.objective ? `, ${beside(holdAfter)}` : "");
+    });
   }
 
   // why there is no winner, and what to do
@@ -315,7 +349,9 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
   }
 
   function showCautions(isWinner) {
-    const place = find("cautions");
+    const place = find("cautions"), kind = JSON.stringify([isWinner, frame.cautions, frame.scored]);
+    if (place.dataset.kind === kind) return;
+    place.dataset.kind = kind;
     const open = new Set([...place.querySelectorAll("details[open] summary")].map((summary) => summary.textContent));
     const chips = (frame.cautions ?? []).map(([heading, text]) => {
       const chip = make("details", "", "caution");
@@ -349,14 +385,13 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     rows.forEach(([name, ...values], line) => {
       const { cells } = table.tBodies[0].rows[line];
       values.forEach((value, place) => {
-        const text = metric(hello.metrics[name].unit, value), cell = cells[place + 1];
-        if (cell.textContent !== text) cell.textContent = text;
+        write(cells[place + 1], metric(hello.metrics[name].unit, value));
       });
     });
-    if (!rows.length) find("edge-text").textContent = "";
-    else find("edge-text").textContent = isSplit
+    if (!rows.length) write(find("edge-text"), "");
+    else write(find("edge-text"), isSplit
       ? `in sample until ${state.question.edge.replace("T", " ")}; the shaded bars chose nothing`
-      : "drag the handle at the right edge to the left: bars after it choose nothing";
+      : "drag the handle at the right edge to the left: bars after it choose nothing");
   }
 
   function buildTable(table, heads, rows) {
@@ -391,7 +426,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     const { left, top } = root.getBoundingClientRect();
     tip.style.left = `${Math.max(4, Math.min(root.clientWidth - tip.offsetWidth - 4, x + 14 - left))}px`;
     tip.style.top = `${(y + 18 + tip.offsetHeight > innerHeight ? y - tip.offsetHeight - 10 : y + 18) - top}px`;
-    if (!event) find("spoken").textContent = text;
+    if (!event) write(find("spoken"), text);
   }
 
   function notice(text, kind, command) {
@@ -419,7 +454,7 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
   function showLost() {
     setActions(false);
     takeCompiling({ words: "" });
-    find("state").textContent = "not connected";
+    write(find("state"), "not connected");
     notice("No connection to qmac explore: has it ended, or was this page opened without its token? It is tried again every few seconds.", "lost");
   }
 
