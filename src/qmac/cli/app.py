@@ -20,7 +20,7 @@ from qmac.cli.commands.fetch import fetch
 from qmac.cli.commands.luck import luck
 from qmac.cli.commands.prices import prices
 from qmac.cli.commands.report import report
-from qmac.cli.commands.results import export, show
+from qmac.cli.commands.results import export, save, show
 from qmac.cli.commands.runs import estimate, optimize, resume, runs, watch
 from qmac.cli.commands.signal import signal
 from qmac.cli.commands.walk_forward import walk_forward
@@ -30,7 +30,7 @@ GROUPS = {
     "Find the best windows": (optimize, explore, estimate),
     "Doubt the winner": (luck, walk_forward, verify),
     "One combination": (backtest, evaluate, signal),
-    "Results": (show, compare, report, export, runs, watch, resume),
+    "Results": (show, save, compare, report, export, runs, watch, resume),
     "Prices and machine": (prices, fetch, doctor),
 }
 """The commands by heading, in the order of ``qmac --help``."""

@@ -11,7 +11,7 @@ from qmac.runs.last_results import list_last_results
 from qmac.runtime.execution.threads import ThreadExecutor
 from qmac.storage.json_text import compute_checksum
 
-LINE = "last result: qmac report, qmac show, qmac signal read it; --out DIR saves it"
+LINE = "last result: qmac report, qmac show, qmac signal read it; qmac save DIR saves it"
 WORDS = ("--windows", "2:9", "--min-trades", 1, "--threads", 1)
 
 
@@ -98,6 +98,28 @@ class SimulatedRay(ThreadExecutor):
 
     def __exit__(self, *_):
         pass
+
+
+def test_it_is_saved_as_a_run_of_its_own(last, tmp_path, csv):
+    assert inside("optimize", csv, *WORDS, "--out", tmp_path / "out").returncode == 0
+    done = inside("save", tmp_path / "saved")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("qmac: last result: spy")
+    assert done.stdout.startswith(f"saved in {tmp_path / 'saved'}; show it: qmac show ")
+    files = [
+        {str(path.relative_to(tmp_path / name)) for path in (tmp_path / name).rglob("*")} - {"lock"}
+        for name in ("out", "saved")
+    ]
+    assert files[0] == files[1]
+    shown = [
+        json.loads(inside("show", tmp_path / name, "--json").stdout) for name in ("out", "saved")
+    ]
+    assert shown[0]["digest"] == shown[1]["digest"]
+    assert inside("resume", tmp_path / "saved").returncode == 0
+    again = inside("save", tmp_path / "saved")
+    assert again.returncode == 2 and "exists and is not empty" in again.stderr
+    done = inside("save", tmp_path / "other", "--json")
+    assert json.loads(done.stdout) == {"directory": str(tmp_path / "other")}
 
 
 def test_the_hint_computes_where_the_sweep_did(place, csv, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import typer
 
 from qmac.cli import exits, streams
 from qmac.cli.options.job import check_rank
-from qmac.cli.options.last_result import LAST, AnswerOrLast, DirectoryOrLast
+from qmac.cli.options.last_result import LAST, AnswerOrLast, DirectoryOrLast, use_last_result
 from qmac.cli.options.tables import AllRows, AsJson, OneSymbol, RankBy, Rows, Verbose
 from qmac.errors import OptionError, ResultError, printable, shell_quote
 
@@ -219,6 +219,29 @@ def _read_job_file(path: Path) -> str:
     if look_up(path / HEADER) is not None:
         return job_file.format_run(RunDirectory.open(path).header, path)
     return load(path).job
+
+
+def save(
+    context: typer.Context,
+    out: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR", help="New directory, as --out would have written it.", show_default=False
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Save the last result in a directory: a copy, with its prices and what was said about it.
+
+    Example: qmac save runs/spy
+    """
+    from qmac.runs.copying import copy_run
+
+    path = copy_run(use_last_result(context), out)
+    if as_json:
+        streams.print_json({"directory": str(path)})
+    else:
+        print_place(path)
 
 
 def export(  # noqa: PLR0913 - options of the command line
@@ -446,7 +469,9 @@ def print_place(path: Path | None, stored: Any = None) -> None:
     if path is None:
         text = "not saved: add --out DIR to save the result"
         if stored is not None and stored.is_stored:
-            text = "last result: qmac report, qmac show, qmac signal read it; --out DIR saves it"
+            text = (
+                "last result: qmac report, qmac show, qmac signal read it; qmac save DIR saves it"
+            )
         elif stored is not None and stored.is_too_large:
             text = f"not saved, for {stored.reason}: add --out DIR to save the result"
         elif stored is not None and stored.reason:
