@@ -18,7 +18,7 @@ NAMES = sorted(command.__name__.replace("_", "-") for command in COMMANDS)
 def test_the_commands():
     wanted = (
         "optimize explore backtest evaluate signal resume watch show report luck verify estimate "
-        "runs export compare fetch prices doctor walk-forward"
+        "runs export compare fetch prices doctor walk-forward save"
     )
     assert sorted(wanted.split()) == NAMES
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from qmac.engine.backtest.backtest import Backtest
+from qmac.report.html.dates_axis import build_dates_axis
 from qmac.report.html.style import (
     GREEN,
     GREY,
@@ -105,7 +106,7 @@ def plot_equity(equity: Equity) -> Figure:
     return build_figure(
         *traces,
         height=520,
-        xaxis={"type": "date", "anchor": "y2"},
+        xaxis=_build_dates(equity) | {"anchor": "y2"},
         yaxis={
             "domain": [0.34, 1],
             "title": {"text": "equity"},
@@ -114,6 +115,11 @@ def plot_equity(equity: Equity) -> Figure:
         },
         yaxis2={"domain": [0, 0.28], "title": {"text": "drawdown"}, "tickformat": ".0%"},
     )
+
+
+def _build_dates(equity: Equity) -> dict[str, Any]:
+    """Return the axis of a combination's dates."""
+    return build_dates_axis(equity.dates, equity.entry_dates, equity.exit_dates)
 
 
 def compounds(equity: Equity) -> bool:
@@ -186,7 +192,7 @@ def plot_price(equity: Equity) -> Figure:
     return build_figure(
         *traces,
         height=460,
-        xaxis={"type": "date"},
+        xaxis=_build_dates(equity),
         yaxis={
             "title": {"text": "price"},
             "tickformat": ".6~g",
