@@ -244,6 +244,21 @@ def test_results_that_were_done_come_with_the_stop(monkeypatch, slowly, digests)
     assert all(digests[name] == digest for name, digest in done.items())
 
 
+def test_results_that_were_done_come_with_an_interrupt(monkeypatch, slowly, digests):
+    ended, end = [], JobProgress.end
+    monkeypatch.setattr(JobProgress, "end", lambda job, name: (end(job, name), ended.append(name)))
+
+    def listen(_):
+        if ended:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        optimize(progress=listen)
+    results = caught.value.results
+    assert set(ended) <= set(results) and digests_in(results).items() <= digests.items()
+    assert {*results, *results.missing} == set(digests)
+
+
 @pytest.mark.parametrize("what", [Halt, KeyboardInterrupt])
 def test_what_breaks_into_the_waiting_thread_leaves_snapshots_of_all(
     tmp_path, slowly, digests, what

@@ -272,8 +272,8 @@ class _TaskRunner:
                     self.progress.end(task.name)
         try:
             self._do_all()
-        except Stopped as stop:
-            stop.results = self._collect()
+        except BaseException as end:  # a limit, Ctrl-C: whoever catches it may show what is done
+            end.results = self._collect()  # type: ignore[attr-defined]
             raise
         finally:
             self._warn_of_refused()
@@ -288,10 +288,11 @@ class _TaskRunner:
         names = [task.name for task in self.job.tasks]
         reasons = {name: str(self.errors[name]) for name in names if name in self.errors}
         readers = {name: self.readers[name] for name in names if name in self.readers}
+        missing = [name for name in names if name not in self.readers and name not in reasons]
         find = None
         if self.sink.directory is not None:
             find = build_outline_finder(self.sink.directory)
-        return Results(readers, {**self.job.left_out, **reasons}, find_outline=find)
+        return Results(readers, {**self.job.left_out, **reasons}, missing, find)
 
     def _do_all(self) -> None:
         self._do_side_by_side()

@@ -6,14 +6,19 @@ import json
 import os
 import shutil
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
+from helpers.series import frame, series
 from helpers.stopwatch import Stopwatch
 from helpers.terminal import inside, qmac
 
 import qmac as api
+from qmac.errors import Stopped
+from qmac.jobs import runner
 from qmac.report.terminal import result as terminal
+from qmac.results.collection import Results
 from qmac.runs.creation import NewRun
 from qmac.runs.directory import RunDirectory
 from qmac.runs.header import HEADER
@@ -276,6 +281,35 @@ def test_watch_does_not_wait_for_a_run_that_left_no_line(begun):
     with Stopwatch() as watch:
         assert "its process is gone" in inside("watch", begun).stdout
     assert watch.seconds < 10
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_run_of_many_that_ends_early_shows_what_is_done(tmp_path, monkeypatch, is_written):
+    sweep, folder = runner.run, tmp_path / "prices"
+    folder.mkdir()
+    for name in ("A", "B", "C"):
+        frame(series("random", 300, ord(name))).to_csv(folder / f"{name}.csv")
+
+    def stopped(*arguments, **options):
+        results = sweep(*arguments, **options)
+        error = Stopped("stopped at 66.7 % of all symbols: max_time is over.")
+        error.results = Results({name: partial(results.get, name) for name in "AB"}, {}, ["C"])
+        raise error
+
+    monkeypatch.setattr(runner, "run", stopped)
+    out = ["--out", tmp_path / "run"] if is_written else []
+    done = inside("optimize", folder, "--windows", "2:12", *out)
+    assert done.returncode == 75 and "max_time is over" in done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "2 of 3 symbols are done:"
+    assert sorted(line.split()[0] for line in lines[4:6]) == ["A", "B"]
+    best, other = (float(line.split()[5].strip("%")) for line in lines[4:6])
+    assert best > other
+    shown = f"all that is done: qmac show {tmp_path / 'run'}"
+    assert (shown in lines) == is_written
+    few = inside("optimize", folder, "--windows", "2:12", "--rows", 1)
+    assert few.stdout.splitlines()[0] == "2 of 3 symbols are done; the best of them:"
+    assert inside("optimize", folder, "--windows", "2:12", "--json").stdout == ""
 
 
 def test_an_interrupted_run_says_how_far_it_is(begun):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -29,8 +30,11 @@ from qmac.cli.options.job import check_rank, takes_executor, takes_job, takes_li
 from qmac.cli.options.job_file import takes_file
 from qmac.cli.options.tables import EXECUTOR, JOB, LIMITS, AllRows, AsJson, RankBy, Rows, Verbose
 from qmac.cli.options.typed import repeat_words
-from qmac.errors import OptionError, shell_quote
+from qmac.errors import OptionError, QmacError, shell_quote
 from qmac.storage.files import is_directory, resolve_typed
+
+DONE_ROWS = 10
+"""Symbols of a run that ended early, the best ones; ``qmac show`` has all."""
 
 PrometheusFile = Annotated[
     Path | None,
@@ -318,7 +322,11 @@ def _run_job(sweep: _Sweep, output: _Output) -> None:
         Interruption.place = str(sweep.directory.path.resolve())
         Interruption.resume = sweep.resume_command
         streams.print_note(f"if this run is interrupted, resume with: {sweep.resume_command}")
-    results = _compute(sweep)
+    try:
+        results = _compute(sweep)
+    except BaseException as end:
+        _print_done(end, sweep, output)
+        raise
     Interruption.resume = None
     stored, again = None, output.again
     if sweep.path is not None:
@@ -339,6 +347,22 @@ def _run_job(sweep: _Sweep, output: _Output) -> None:
         raise typer.Exit(exits.INCOMPLETE)
     if results.left_out:
         raise typer.Exit(exits.LEFT_OUT)
+
+
+def _print_done(end: BaseException, sweep: _Sweep, output: _Output) -> None:
+    """Print which of many symbols are done where a limit or an interrupt ended their run."""
+    results = getattr(end, "results", None)
+    if not results or len(sweep.job.tasks) == 1 or output.as_json:
+        return
+    if sweep.path is None:
+        Interruption.written = "nothing was written: with --out DIR it could be resumed"
+    from qmac.report.terminal.result import show_best_symbols
+
+    with suppress(QmacError, OSError):  # what ended the run counts
+        show_best_symbols(results, streams.build_console(), output.view.rows or DONE_ROWS)
+        if sweep.path is not None:
+            streams.print_line(f"all that is done: qmac show {shell_quote(sweep.path)}")
+        sys.stdout.flush()
 
 
 def _compute(sweep: _Sweep) -> Any:

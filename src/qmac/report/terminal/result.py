@@ -202,23 +202,13 @@ def show_symbols(results: Results, console: Console) -> None:
         Where it is printed.
     """
     first = next(iter(results.values()))
-    objective = first.objective
-    metrics = list(dict.fromkeys((objective, *SYMBOL_COLUMNS)))
-    winners = results.winners.reset_index().reindex(columns=["symbol", *ROLES, *metrics])
-    width = max(LEAST_SYMBOL_WIDTH, console.width // 6)
+    winners = _list_winners(results, first.objective)
     facts = results.prices
     for line in format_many(list(facts.values())):
         show_line(line, console)
     show_line(printable(settings_line(first)), console, "dim")
     show_line(describe_costs(first.rules), console, "dim")
-    names = [_truncate(printable(symbol), width) for symbol in winners["symbol"]]
-    columns = [Column("symbol", names)]
-    for role in ROLES:
-        cells = ["-" if pd.isna(window) else str(window) for window in winners[role]]
-        columns.append(Column(HEADINGS[role], cells))
-    for name in metrics:
-        columns.append(_build_metric_column(name, winners[name].astype(float)))
-    console.print(build_fitted_table(columns, len(ROLES) + 2, console, left=1, gap=2))
+    console.print(_build_winners_table(winners, console))
     for symbol, window in zip(winners["symbol"], winners[ROLES[0]], strict=True):
         if pd.isna(window):
             reason = f"{symbol}: {describe_no_rows(results[symbol])}"
@@ -228,6 +218,44 @@ def show_symbols(results: Results, console: Console) -> None:
         show_line(f"left out: {printable(reason)}", console)
     if results.missing:
         show_line(printable(results.describe_missing()), console)
+
+
+def show_best_symbols(results: Results, console: Console, rows: int) -> None:
+    """Print how many symbols of a job that ended early are done, and the winners of the best.
+
+    Parameters
+    ----------
+    results : Results
+        Results by symbol, one at least.
+    console : rich.console.Console
+        Where it is printed.
+    rows : int
+        Symbols at most.
+    """
+    first = next(iter(results.values()))
+    winners = _list_winners(results, first.objective)
+    ordered = winners.sort_values(first.objective, ascending=not first.maximize, kind="stable")
+    count = len(results) + len(results.missing)
+    text = f"{len(results):,} of {count:,} symbols are done"
+    show_line(f"{text}; the best of them:" if len(winners) > rows else f"{text}:", console)
+    console.print(_build_winners_table(ordered.head(rows), console))
+
+
+def _list_winners(results: Results, objective: str) -> pd.DataFrame:
+    """Return the columns of a table of many symbols, the objective first."""
+    columns = list(dict.fromkeys(("symbol", *ROLES, objective, *SYMBOL_COLUMNS)))
+    return results.winners.reset_index().reindex(columns=columns)
+
+
+def _build_winners_table(winners: pd.DataFrame, console: Console) -> Table:
+    width = max(LEAST_SYMBOL_WIDTH, console.width // 6)
+    columns = [Column("symbol", [_truncate(printable(name), width) for name in winners["symbol"]])]
+    for role in ROLES:
+        cells = ["-" if pd.isna(window) else str(window) for window in winners[role]]
+        columns.append(Column(HEADINGS[role], cells))
+    for name in winners.columns[len(columns) :]:
+        columns.append(_build_metric_column(name, winners[name].astype(float)))
+    return build_fitted_table(columns, len(ROLES) + 2, console, left=1, gap=2)
 
 
 def _build_metric_column(name: str, values: pd.Series) -> Column:
