@@ -15,6 +15,7 @@ sweep does.
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,7 @@ from qmac.jobs.runner import _TaskRunner
 from qmac.jobs.series_processes import SeriesProcesses
 from qmac.jobs.side_by_side import SideBySide
 from qmac.runs.tasks import Task
+from qmac.runtime.execution.parts import Part
 from qmac.runtime.execution.processes import can_start
 
 PROJECTED, THREADS = 500, 60
@@ -48,7 +50,9 @@ class Times:
     """Where the CPU time of a job goes."""
 
     parts: list[np.ndarray]
-    """Of each series the seconds with and without the interpreter, in turn."""
+    """Of each message the seconds with and without the interpreter, in turn."""
+    sizes: list[int]
+    """Series of each message: one on threads."""
     alone: float
     """Seconds of the job for each series, before and after all of them."""
     beside: float
@@ -56,10 +60,14 @@ class Times:
 
     def draw(self, count: int) -> list[np.ndarray]:
         """Return the parts of so many series, commits included."""
-        places = np.random.default_rng(1).choice(len(self.parts), count)
-        added = np.array([self.beside])
-        parts = [self.parts[place] for place in places]
-        return [np.concatenate((pieces[:1] + added, pieces[1:])) for pieces in parts]
+        parts, rng = [], np.random.default_rng(1)
+        while count > 0:
+            place = rng.choice(len(self.parts))
+            pieces = self.parts[place].copy()
+            pieces[0] += self.sizes[place] * self.beside
+            parts.append(pieces)
+            count -= self.sizes[place]
+        return parts
 
     def project(self, count: int, threads: int) -> tuple[float, float]:
         """Return seconds and efficiency of a job of so many series."""
@@ -123,11 +131,11 @@ def swept_by_processes() -> Iterator[None]:
 
 def hand_over(handing: Times, times: Times) -> Times:
     """Return where time goes on processes, from that of threads that hand over, and of sweeps."""
-    parts = []
-    for pieces, swept in zip(handing.parts[1:], times.parts[1:], strict=True):  # without waiting
-        pieces[len(pieces) // 4 * 2 + 1] += float(swept.sum())
-        parts.append(pieces)
-    return Times(parts, handing.alone, handing.beside)
+    swept = iter(float(pieces.sum()) for pieces in times.parts)
+    for pieces, size in zip(handing.parts, handing.sizes, strict=True):
+        pieces[len(pieces) // 4 * 2 + 1] += sum(itertools.islice(swept, size))
+    parts, sizes = handing.parts[1:], handing.sizes[1:]  # without waiting for a process
+    return Times(parts, sizes, handing.alone, handing.beside)
 
 
 @contextmanager
@@ -151,13 +159,14 @@ def timed_together() -> Iterator[list[tuple[float, float]]]:
 
 def time_job(grid: qmac.Grid, count: int, *, writes: bool) -> Times:
     """Time every piece of the series of a job, one after the other."""
-    prices, parts = build_series(count), []
+    prices, parts, sizes = build_series(count), [], []
     run_job(grid, dict(list(prices.items())[:3]), writes=writes)  # kernels are loaded
     compute = SideBySide._compute
 
-    def timed(job: SideBySide, *arguments: Any) -> float | None:
+    def timed(job: SideBySide, part: Part, stop: np.ndarray) -> float | None:
         values: list[float | None] = []
-        parts.append(time_pieces(lambda: values.append(compute(job, *arguments))))
+        parts.append(time_pieces(lambda: values.append(compute(job, part, stop))))
+        sizes.append(len(job._batches[part.number]))
         return values[0]
 
     SideBySide._compute = timed  # type: ignore[method-assign]
@@ -168,7 +177,7 @@ def time_job(grid: qmac.Grid, count: int, *, writes: bool) -> Times:
         SideBySide._compute = compute  # type: ignore[method-assign]
     beside = sum(cpu - shown for cpu, shown in seconds)
     beside -= sum(float(pieces.sum()) for pieces in parts)
-    return Times(parts, time_alone(grid, writes=writes), max(beside, 0.0) / count)
+    return Times(parts, sizes, time_alone(grid, writes=writes), max(beside, 0.0) / count)
 
 
 def time_alone(grid: qmac.Grid, *, writes: bool) -> float:
@@ -176,8 +185,9 @@ def time_alone(grid: qmac.Grid, *, writes: bool) -> float:
     prices = build_series(PROJECTED)
     result = qmac.optimize(prices["S0000"], grid, threads=2)
 
-    def store(runner: _TaskRunner, _: Any, task: Task, *__: Any) -> None:
-        runner.readers[task.name] = runner.sink.store(task, result)
+    def store(runner: _TaskRunner, _: Any, tasks: list[Task], *__: Any) -> None:
+        for task in tasks:
+            runner.readers[task.name] = runner.sink.store(task, result)
 
     do = _TaskRunner._do_beside
     _TaskRunner._do_beside = store  # type: ignore[method-assign]
@@ -215,8 +225,9 @@ def project(*, writes: bool, wide: bool = True) -> Section:
 
 
 def _add_row(section: Section, grid: str, where: str, times: Times) -> None:
-    held = [1e3 * float(pieces[::2].sum()) for pieces in times.parts]
-    free = [1e3 * float(pieces[1::2].sum()) for pieces in times.parts]
+    parts = list(zip(times.parts, times.sizes, strict=True))
+    held = [1e3 * float(pieces[::2].sum()) / size for pieces, size in parts]
+    free = [1e3 * float(pieces[1::2].sum()) / size for pieces, size in parts]
     seconds, share = times.project(PROJECTED, THREADS)
     job = (f"{1e3 * times.beside:.2f}", f"{1e3 * times.alone:.2f}")
     figures = (*job, f"{seconds:.2f}", f"{share:.0%}")

@@ -15,7 +15,8 @@ from qmac.errors import InternalError, PricesError, Stopped, WriteError, warn
 from qmac.jobs import series_leases
 from qmac.jobs.job import Job
 from qmac.jobs.result_sink import DirectorySink, MemorySink
-from qmac.jobs.series_leases import SeriesWork, pack, suits_nodes, unpack
+from qmac.jobs.series_leases import SeriesWork, pack, read, suits_nodes, unpack
+from qmac.runs.tasks import Task
 from qmac.runtime.cluster import accounts, leases
 from qmac.runtime.cluster.messages import Grant
 from qmac.runtime.execution.parts import Part
@@ -54,6 +55,12 @@ def grants(executor):
     return [action.lease for action in executor.local.actions if isinstance(action, Grant)]
 
 
+def name_sent(packed):
+    """Return the name of the one series that was sent."""
+    (prices,) = pickle.loads(packed)
+    return prices.name
+
+
 def count_grants(executor):
     return len(grants(executor))
 
@@ -74,7 +81,7 @@ def test_results_are_those_of_threads(tmp_path, digests, count, threads):
 def test_prices_come_with_the_lease_of_their_series_alone(digests):
     executor = LocalClusterExecutor(2)
     assert digests_in(optimize(executor)) == digests
-    sent = [pickle.loads(each).name for lease in grants(executor) for each in lease.inputs]
+    sent = [name_sent(each) for lease in grants(executor) for each in lease.inputs]
     assert sorted(sent) == sorted(FRAMES)
     assert sent[0] in ("B", "G")  # the longest first
 
@@ -127,7 +134,7 @@ def test_a_stop_leaves_what_is_done_and_the_rest_is_resumed(tmp_path, digests, m
     monkeypatch.undo()
     before = count_grants(executor)
     assert digests_in(qmac.resume(path, executor=executor)) == digests
-    done = [pickle.loads(each).name for lease in grants(executor)[before:] for each in lease.inputs]
+    done = [name_sent(each) for lease in grants(executor)[before:] for each in lease.inputs]
     assert not set(done) & set(stored)
 
 
@@ -177,18 +184,37 @@ def work():
 
 
 def test_the_work_of_a_node_says_what_it_did(digests):
-    packed = pack(lambda: Prices.of(FRAMES["A"], "A"))
-    result = unpack(work().compute(Part("series", 0), STOP, packed))
-    assert (result.digest, result.source) == (digests["A"], None)
+    packed = pack([Prices.of(FRAMES[name], name) for name in "AB"])
+    answers = unpack(work().compute(Part("series", 0), STOP, packed))
+    for name, (outcome, best, texts) in zip("AB", answers, strict=True):
+        result = outcome.load()
+        assert (result.digest, result.source, texts) == (digests[name], None, [])
+        assert best == result.top["total_return"].iloc[0]
     assert work().compute(Part("series", 0), STOP + 1, packed) is None
 
 
+def test_a_stop_leaves_what_came_before_it(digests, monkeypatch):
+    def sweep(*arguments):
+        result = original(*arguments)
+        stop[0] = len(stop)
+        return result
+
+    original, stop = series_leases.sweep, STOP.copy()
+    monkeypatch.setattr(series_leases, "sweep", sweep)
+    packed = pack([Prices.of(FRAMES[name], name) for name in "ABC"])
+    (answer,) = unpack(work().compute(Part("series", 0), stop, packed))
+    assert answer.outcome.load().digest == digests["A"]
+
+
 def test_errors_and_warnings_of_a_node_are_those_of_the_driver(monkeypatch):
-    def fail():
+    def fail(*_):
         raise PricesError("too short.")
 
-    outcome = unpack(work().compute(Part("series", 0), STOP, pack(fail)))
-    assert isinstance(outcome, PricesError)
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "series", fail)
+        packed = pack([read(Job({}, work().request), Task("A"))])
+    (answer,) = unpack(work().compute(Part("series", 0), STOP, packed))
+    assert isinstance(answer.outcome, PricesError) and np.isnan(answer.best)
 
     def sweep(*_):
         warn("exact to 1e-3 only")
@@ -197,7 +223,7 @@ def test_errors_and_warnings_of_a_node_are_those_of_the_driver(monkeypatch):
     monkeypatch.setattr(series_leases, "sweep", sweep)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        packed = work().compute(Part("series", 0), STOP, pack(lambda: work().longest))
+        packed = work().compute(Part("series", 0), STOP, pack([work().longest]))
     with pytest.warns(UserWarning, match="exact to 1e-3"):
         unpack(packed)
 

@@ -16,10 +16,15 @@ import qmac
 from qmac.data.prices import Prices
 from qmac.errors import Stopped, WriteError
 from qmac.jobs import series_processes
-from qmac.jobs.series_processes import ProcessWork, SeriesProcesses, are_worth_starting
+from qmac.jobs.series_processes import (
+    ProcessWork,
+    SeriesProcesses,
+    are_worth_starting,
+    plan_batches,
+)
 from qmac.runs.directory import RunDirectory
 from qmac.runtime.execution.parts import Part
-from qmac.runtime.execution.processes import Processes, ProcessLost, can_start
+from qmac.runtime.execution.processes import NoProcess, Processes, ProcessLost, can_start
 from qmac.strategy.request import check_request
 
 pytestmark = pytest.mark.skipif(not can_start(), reason="no processes on this system")
@@ -38,16 +43,18 @@ class ProcessesHere:
 
     def __init__(self, work, _):
         self.work, self.computed, self.lost = work, [], []
+        """Series in each message, and whether a process was waited for."""
         work.warm_up()
         type(self).last = self
 
-    def compute(self, number, packed, stop, *, waits, listener):
-        self.computed.append(number)
+    def compute(self, packed, stop, *, waits, listener):
+        self.computed.append((len(pickle.loads(packed)), waits))
+        if self.alive == 0:
+            raise NoProcess
         if self.lost:
             raise self.lost.pop()
-        assert waits == bool(number)
         listener(0.5)
-        return self.work.compute(Part("", number), stop, packed)
+        return self.work.compute(Part("", 0), stop, packed)
 
     def close(self):
         return True
@@ -85,14 +92,14 @@ def count_all(monkeypatch, threads=2):
     """Let no thread sweep, and return where answers are counted."""
     sweep, swept = SeriesProcesses.sweep, []
 
-    def counted(processes, task, *arguments):
+    def counted(processes, *arguments):
         deadline = time.monotonic() + 60
         while processes._processes.alive < threads and not swept:
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        reader = sweep(processes, task, *arguments)
-        swept.append(task.name if reader is not None else None)
-        return reader
+        for task, answer in sweep(processes, *arguments):
+            swept.append(task.name)
+            yield task, answer
 
     monkeypatch.setattr(SeriesProcesses, "sweep", counted)
     return swept
@@ -100,21 +107,21 @@ def count_all(monkeypatch, threads=2):
 
 def end_processes(monkeypatch, symbol, times):
     """End the process that is about to sweep a symbol, so many times."""
-    take, pack = Processes._take, SeriesProcesses._pack
+    take, choose = Processes._take, SeriesProcesses._choose_sent
     due, ended = threading.local(), []
 
     def marked(processes, task):
         due.symbol = task.symbol
-        return pack(processes, task)
+        return choose(processes, task)
 
     def killed(processes, **options):
-        channel = take(processes, **options)
-        if channel is not None and due.symbol == symbol and len(ended) < times:
-            os.kill(channel.pid, signal.SIGKILL)
-            ended.append(channel.pid)
-        return channel
+        process = take(processes, **options)
+        if due.symbol == symbol and len(ended) < times:
+            os.kill(process.pid, signal.SIGKILL)
+            ended.append(process.pid)
+        return process
 
-    monkeypatch.setattr(SeriesProcesses, "_pack", marked)
+    monkeypatch.setattr(SeriesProcesses, "_choose_sent", marked)
     monkeypatch.setattr(Processes, "_take", killed)
     return ended
 
@@ -154,7 +161,7 @@ def test_a_series_that_ends_two_processes_is_named(tmp_path, digests, monkeypatc
 def test_what_a_process_does_is_what_a_thread_does(tmp_path, here, digests, writes):
     results = optimize(out=tmp_path / "run" if writes else None)
     assert digests_in(results) == digests
-    assert ProcessesHere.last.computed == [0] * len(FRAMES)
+    assert ProcessesHere.last.computed == [(size, False) for size in (4, 2, 1, 1)]
     assert results.winners.equals(optimize(threads=1).winners)
 
 
@@ -165,7 +172,8 @@ def test_how_far_a_series_is_comes_from_its_process(here, monkeypatch):
     first = [status.done for status in seen if status.name == "B"]
     assert first == sorted(first) and first[-1] == GRID.size
     assert any(0 < status.job_done < 1 for status in seen)
-    assert ProcessesHere.last.work.share == 1
+    last = ProcessesHere.last
+    assert last.work.share in {size for size, _ in last.computed}  # all of the last message
 
 
 def test_a_series_that_cannot_be_read_is_left_out_and_named(tmp_path, here, digests, monkeypatch):
@@ -205,11 +213,12 @@ def test_what_was_written_by_a_lost_process_is_removed(tmp_path, here, digests, 
     assert digests_in(optimize(out=tmp_path / "run")) == digests
     names = [file.name for file in (tmp_path / "run" / "results").iterdir()]
     assert sorted(names) == sorted(FRAMES)
-    assert ProcessesHere.last.computed.count(1) == len(lost) == 1
+    assert len(lost) == 1
+    assert ProcessesHere.last.computed.count((1, True)) == 4  # all that were in one message
 
 
 def test_a_series_with_a_snapshot_is_swept_here(tmp_path, here, digests, monkeypatch):
-    monkeypatch.setattr(RunDirectory, "has_snapshots", lambda *_: True)
+    monkeypatch.setattr(RunDirectory, "list_saved", lambda _: {None})
     assert digests_in(optimize(out=tmp_path / "run")) == digests
     assert ProcessesHere.last.computed == []
 
@@ -217,7 +226,7 @@ def test_a_series_with_a_snapshot_is_swept_here(tmp_path, here, digests, monkeyp
 def test_a_series_that_is_needed_no_more_ends_at_once():
     prices, stop = Prices.of(FRAMES["B"]), np.ones(1, np.uint8)
     work = ProcessWork(check_request(GRID), prices)
-    assert work.compute(Part("", 0), stop, pickle.dumps(prices)) is None
+    assert work.compute(Part("", 0), stop, pickle.dumps([prices])) is None
 
 
 def test_scores_on_disk_are_for_threads(tmp_path, monkeypatch, digests):
@@ -254,3 +263,16 @@ def test_few_threads_and_few_series_do_without(monkeypatch):
     assert not are_worth_starting(full, [2000] * 60, 60)
     assert are_worth_starting(grid, [2000] * 500, 60)
     assert are_worth_starting(full, [2000] * 500, 60)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7, 60])
+def test_batches_are_all_series_and_none_takes_long(threads):
+    seconds = np.random.default_rng(threads).uniform(0.001, 0.4, 500).tolist()
+    seconds.sort(reverse=True)
+    sizes = plan_batches(seconds, threads)
+    assert sum(sizes) == len(seconds) and min(sizes) == 1
+    ends = np.cumsum(sizes)
+    for end, size in zip(ends, sizes, strict=True):
+        assert size == 1 or sum(seconds[end - size : end]) <= series_processes.BATCH_SECONDS
+        assert size <= max(1, (500 - end + size) // threads)
+    assert plan_batches([], threads) == []

@@ -18,6 +18,7 @@ from qmac.errors import OptionError, ResultError, Stopped, UnsavedError, WriteEr
 from qmac.jobs import runner, side_by_side
 from qmac.jobs.job import Job
 from qmac.jobs.result_sink import DirectorySink
+from qmac.jobs.series_progress import SeriesProgress
 from qmac.runs.directory import RunDirectory
 from qmac.runs.snapshot import read_about
 from qmac.runs.tasks import Task
@@ -236,7 +237,9 @@ def test_a_limit_stops_all_and_each_goes_on_where_it_was(tmp_path, slowly, diges
 def test_results_that_were_done_come_with_the_stop(monkeypatch, slowly, digests):
     limit(monkeypatch, lambda: bool(ended))
     ended, end = [], JobProgress.end
-    monkeypatch.setattr(JobProgress, "end", lambda job, name: (end(job, name), ended.append(name)))
+    monkeypatch.setattr(
+        JobProgress, "end", lambda job, name, best: (end(job, name, best), ended.append(name))
+    )
     with pytest.raises(Stopped) as caught:
         optimize()
     done = digests_in(caught.value.results)
@@ -318,7 +321,7 @@ def test_lost_snapshots_count_most(tmp_path, monkeypatch, slowly):
 
 
 def test_a_loss_is_noted_where_the_run_is_broken_into():
-    def sweep(task, listener, stop):
+    def sweep(tasks, stop):
         while governor.tick().stop is None:
             pass
         raise UnsavedError("stopped.")
@@ -327,8 +330,9 @@ def test_a_loss_is_noted_where_the_run_is_broken_into():
         raise KeyboardInterrupt
 
     governor = Governor(Limits(), Probe(), 2)
-    progress = JobProgress(halt, {"A": 1, "B": 1, "C": 1})
-    job = side_by_side.SideBySide([Task("A"), Task("B"), Task("C")], sweep, governor, progress)
+    progress = SeriesProgress(1, governor, JobProgress(halt, {"A": 1, "B": 1, "C": 1}))
+    batches = [[Task("A")], [Task("B")], [Task("C")]]
+    job = side_by_side.SideBySide(batches, sweep, governor, progress)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt) as caught:
         patch.setattr(parts._PartThreads, "_supervise", interrupted)
         job.run(2)

@@ -78,7 +78,7 @@ def _store(job: Job, results: Results) -> None:
                     written = write_beside(directory, task, results[task.name])
                     size += _measure(written.staged.scratch / name for name in written.staged.names)
                     _check(size)
-                    sink.add(task, written)
+                    sink.store(task, written)
             sink.finish()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
+from qmac.engine.dataset.series import Series
 from qmac.errors import ResultError, Stopped, WriteError, shell_quote, warn
 from qmac.jobs.job import Job
 from qmac.results.commits import Commits
@@ -44,7 +46,7 @@ class ResultSink(Protocol):
 
     def find(self, task: Task, /) -> Reader | None: ...
 
-    def store(self, task: Task, result: Result, /) -> Reader: ...
+    def store(self, task: Task, outcome: Outcome, /) -> Reader: ...
 
     def leave_out(self, task: Task, /) -> None: ...
 
@@ -56,6 +58,26 @@ class WrittenResult(NamedTuple):
 
     staged: StagedResult
     outline: Outline
+
+
+class PackedResult(NamedTuple):
+    """A result of another process, without its prices; it takes time and memory once it is read."""
+
+    pickled: bytes | memoryview
+
+    def load(self) -> Result:
+        """Return the result.
+
+        Returns
+        -------
+        Result
+            Without its prices.
+        """
+        return pickle.loads(self.pickled)  # type: ignore[no-any-return]  # noqa: S301, of our own
+
+
+Outcome = Result | PackedResult | WrittenResult
+"""What a series came to, on a thread of this process or elsewhere."""
 
 
 def write_beside(directory: RunDirectory, task: Task, result: Result) -> WrittenResult:
@@ -73,7 +95,7 @@ def write_beside(directory: RunDirectory, task: Task, result: Result) -> Written
     Returns
     -------
     WrittenResult
-        For ``DirectorySink.add``.
+        For ``DirectorySink.store``.
 
     Raises
     ------
@@ -143,14 +165,14 @@ class MemorySink:
         """
         return None
 
-    def store(self, task: Task, result: Result) -> Reader:
+    def store(self, task: Task, outcome: Outcome) -> Reader:
         """Hold a result; its prices only where the job holds them.
 
         Parameters
         ----------
         task : Task
             Whose result.
-        result : Result
+        outcome : Result or PackedResult
             The result.
 
         Returns
@@ -158,9 +180,12 @@ class MemorySink:
         callable
             Returns it.
         """
+        if isinstance(outcome, PackedResult):
+            return functools.partial(_unpack, outcome, self._job.build_source(task))
+        assert isinstance(outcome, Result)
         if not self._job.is_held(task):
-            result = replace(result, source=self._job.build_source(task))
-        return functools.partial(return_result, result)
+            outcome = replace(outcome, source=self._job.build_source(task))
+        return functools.partial(return_result, outcome)
 
     def leave_out(self, _: Task) -> None:
         """Do nothing: there is no snapshot."""
@@ -333,15 +358,15 @@ class DirectorySink:
         names, keys = self.directory.list_results(), [task.key for task in self._job.tasks]
         return {key for key in keys if not names.isdisjoint((key, key[:LONGEST_NAME]))}
 
-    def store(self, task: Task, result: Result) -> Reader:
+    def store(self, task: Task, outcome: Outcome) -> Reader:
         """Write a result, in place of one that lacks cells; it is committed soon.
 
         Parameters
         ----------
         task : Task
             Whose result.
-        result : Result
-            The result.
+        outcome : Result, PackedResult or WrittenResult
+            The result, or where ``write_beside`` wrote it, in this process or another one.
 
         Returns
         -------
@@ -353,33 +378,15 @@ class DirectorySink:
         WriteError
             If the disk refuses it.
         """
-        if result.failed:
-            self.leave_out(task)
-        return self.add(task, write_beside(self.directory, task, result))
-
-    def add(self, task: Task, written: WrittenResult) -> Reader:
-        """Commit a result soon that lies beside its place.
-
-        Parameters
-        ----------
-        task : Task
-            Whose result.
-        written : WrittenResult
-            What ``write_beside`` returned, in this process or another one.
-
-        Returns
-        -------
-        callable
-            Reads it.
-
-        Raises
-        ------
-        WriteError
-            If the disk refuses it.
-        """
+        if isinstance(outcome, PackedResult):
+            outcome = outcome.load()
+        if isinstance(outcome, Result):
+            if outcome.failed:
+                self.leave_out(task)
+            outcome = write_beside(self.directory, task, outcome)
         self._present.add(task.key)
-        self._stored[task] = written.outline
-        self._commits.add(written.staged, task)
+        self._stored[task] = outcome.outline
+        self._commits.add(outcome.staged, task)
         if not self._is_open:
             self._commits.flush()
         return result_reader(self.directory, task)
@@ -430,3 +437,8 @@ def build_sink(job: Job, directory: RunDirectory | None, *, retry_failed: bool) 
     if directory is None:
         return MemorySink(job)
     return DirectorySink(job, directory, retry_failed=retry_failed)
+
+
+def _unpack(packed: PackedResult, source: Callable[[], Series]) -> Result:
+    """Return a result of another process, with its prices."""
+    return replace(packed.load(), source=source)

@@ -35,9 +35,10 @@ from qmac.jobs.memory_model import (
     series_bytes,
 )
 from qmac.jobs.monitor import SweepMonitor
-from qmac.jobs.result_sink import Reader, ResultSink, build_sink
+from qmac.jobs.result_sink import Outcome, Reader, ResultSink, build_sink
 from qmac.jobs.series_leases import LEAVES_OUT, LeasedSeries, suits_nodes
 from qmac.jobs.series_processes import SeriesProcesses, started
+from qmac.jobs.series_progress import SeriesProgress
 from qmac.jobs.series_sweep import check_kernel, sweep
 from qmac.jobs.side_by_side import SideBySide
 from qmac.jobs.waiting import Patience
@@ -351,17 +352,23 @@ class _TaskRunner:
         if len(short) < 2:
             return
         short.sort(key=lambda task: -bars[task.name])
-        progress = self.progress if isinstance(self.progress, JobProgress) else None
+        progress = self._build_series_progress()
         LeasedSeries(self.job, short, self._settle, self.governor, progress).run(executor)
 
-    def _settle(self, task: Task, outcome: Result | InputError) -> None:
-        """Store a result that came without its prices, or leave a series out."""
+    def _build_series_progress(self) -> SeriesProgress:
+        progress = self.progress
+        if not isinstance(progress, JobProgress):  # nothing is shown
+            progress = JobProgress(lambda _: None, self.sink.count_bars())
+        return SeriesProgress(self.job.request.grid.size, self.governor, progress)
+
+    def _settle(self, task: Task, outcome: Outcome | InputError) -> None:
+        """Store a result, or leave a series out."""
+        if isinstance(outcome, WriteError):
+            raise outcome
         if isinstance(outcome, InputError):
             self._leave_out(task, outcome)
-            return
-        if self.sink.directory is None:
-            outcome = replace(outcome, source=self.job.build_source(task))
-        self.readers[task.name] = self.sink.store(task, outcome)
+        else:
+            self.readers[task.name] = self.sink.store(task, outcome)
 
     def _leave_out(self, task: Task, error: InputError) -> None:
         """Go on without a task, unless it is all there is, or none may be left out."""
@@ -375,16 +382,13 @@ class _TaskRunner:
     def _run_beside(self, tasks: list[Task]) -> float:
         """Do tasks side by side if kernels can be compiled, and return the seconds of one."""
 
-        def do(task: Task, listener: Listener, stop: np.ndarray) -> None:
+        def do(batch: list[Task], stop: np.ndarray) -> None:
             with collect_warnings() as found:
-                self._do_beside(processes, task, listener, stop)
+                self._do_beside(processes, batch, progress, stop)
             texts.extend(found)
 
         texts: list[str] = []
-        threads = self.executor.threads
-        progress = self.progress
-        if not isinstance(progress, JobProgress):  # nothing is shown
-            progress = JobProgress(lambda _: None, self.sink.count_bars())
+        threads, progress = self.executor.threads, self._build_series_progress()
         limits, governor = self.governor.limits, self.governor
         with before_compiling(
             lambda: admit(limits, governor.read_now(), COMPILING_BYTES, 0, 1),
@@ -394,8 +398,9 @@ class _TaskRunner:
             except OptionError:  # one after the other, each waits for the memory
                 return math.inf
             with started(self.job, self.sink, governor, tasks, threads) as processes:
+                batches = [[task] for task in tasks] if processes is None else processes.batches
                 try:
-                    return SideBySide(tasks, do, governor, progress).run(threads)
+                    return SideBySide(batches, do, governor, progress).run(threads)
                 finally:
                     for text in texts:  # a thread that reads a file silences those of all
                         warn(text)
@@ -403,25 +408,32 @@ class _TaskRunner:
     def _do_beside(
         self,
         processes: SeriesProcesses | None,
-        task: Task,
-        listener: Listener,
+        tasks: list[Task],
+        progress: SeriesProgress,
         stop: np.ndarray,
     ) -> None:
-        """Do a task while other threads do others, in a process where there is one for it."""
-        alone = replace(self, executor=SerialExecutor(stop), progress=listener, is_beside=True)
-        reader = None
+        """Do tasks while other threads do others, in a process where there is one for them."""
+        left = list(tasks)
         if processes is not None:
+            for task, answer in processes.sweep(tasks, progress, stop):
+                self._settle(task, answer.outcome)
+                progress.end(task.name, answer.best, is_done=True)
+                left.remove(task)
+        if not left:
+            return
+        one = SerialExecutor(stop)
+        alone = replace(self, executor=one, progress=progress.listen, is_beside=True)
+        for task in left:
+            if stop[0] or self.governor.tick().stop is not None:
+                raise Stopped("the series is needed no more.")
+            is_done = False
             try:
-                reader = processes.sweep(task, listener, stop)
-            except WriteError:
-                raise
-            except LEAVES_OUT as error:
-                self._leave_out(task, error)
-                return
-        if reader is None:
-            alone._do(task)
-        else:
-            self.readers[task.name] = reader
+                alone._do(task)
+                is_done = True
+            except OptionError:  # not beside the others
+                pass
+            finally:
+                progress.end(task.name, is_done=is_done)
 
     def _compile(self, task: Task) -> None:
         """Compile the kernels of a sweep on this thread, where Ctrl-C breaks into it at once."""

@@ -7,11 +7,10 @@ import hashlib
 import json
 import math
 import pickle
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,8 +31,10 @@ from qmac.errors import (
 from qmac.jobs.job import Job
 from qmac.jobs.memory_model import series_bytes
 from qmac.jobs.monitor import NullMonitor
+from qmac.jobs.result_sink import PackedResult, WrittenResult
+from qmac.jobs.series_progress import SeriesProgress
 from qmac.jobs.series_sweep import sweep
-from qmac.results.result import Result
+from qmac.results.result import Result, find_best_row
 from qmac.runs.header import prices_checksum
 from qmac.runs.tasks import Task
 from qmac.runtime.cluster.driver import ClusterExecutor
@@ -42,7 +43,6 @@ from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.execution.parts import Part, PartQueue
-from qmac.runtime.monitoring.status import JobProgress, Status
 from qmac.runtime.resources.governor import Governor
 from qmac.strategy.request import Request
 
@@ -76,6 +76,21 @@ def suits_nodes(job: Job, bars: int) -> bool:
         False where it is to be swept by all nodes together.
     """
     return job.averages is None and bars <= MOST_BARS and job.request.grid.size * bars <= MOST_STEPS
+
+
+AnswerOutcome = PackedResult | WrittenResult | InputError
+"""What another process made of a series; an error says why it is left out."""
+
+
+class Answer(NamedTuple):
+    """What another process says of a series."""
+
+    outcome: Any
+    """``AnswerOutcome``; on its way the length of a result instead of it."""
+    best: float
+    """Objective of the winner."""
+    texts: list[str]
+    """What was warned of."""
 
 
 class _StoppableMonitor(NullMonitor):
@@ -117,7 +132,8 @@ class SeriesWork:
 
     @functools.cached_property
     def _share(self) -> np.ndarray:
-        return np.zeros(1)
+        """Series of the present part that are swept, and the share of the next one."""
+        return np.zeros(2)
 
     @functools.cached_property
     def _job(self) -> Job:
@@ -138,8 +154,8 @@ class SeriesWork:
         """No series takes longer, however slow the machine."""
         return BUILDING_SECONDS + STEP_SECONDS * self.request.grid.size * len(self.longest)
 
-    def compute(self, _: Part, stop: np.ndarray, packed: bytes = b"") -> bytes | None:
-        """Return the result of a series.
+    def compute(self, _: Part, stop: np.ndarray, packed: bytes | memoryview = b"") -> bytes | None:
+        """Return what becomes of series, one after the other.
 
         Parameters
         ----------
@@ -153,30 +169,34 @@ class SeriesWork:
         Returns
         -------
         bytes or None
-            For ``unpack``; None if it was stopped.
+            For ``unpack``: of all series, or of those before a stop; None if there is none.
         """
-        with collect_warnings() as texts:
-            try:
-                outcome: Any = self._do(packed, stop)
-            except LEAVES_OUT as error:
-                outcome = error
-            except Stopped:
-                return None
-        return pickle.dumps((outcome, texts), pickle.HIGHEST_PROTOCOL)
+        answers: list[Answer] = []
+        for sent in pickle.loads(packed):  # noqa: S301, of the process that hands out work
+            self._share[:] = len(answers), 0.0
+            with collect_warnings() as texts:
+                try:
+                    best, outcome = self._do(sent, stop)
+                except LEAVES_OUT as error:
+                    best, outcome = math.nan, error
+                except Stopped:
+                    break
+            answers.append(Answer(outcome, best, texts))
+        self._share[:] = len(answers), 0.0
+        return _pack_answers(answers) if answers else None
 
-    def _do(self, packed: bytes, stop: np.ndarray) -> Any:
-        """Return what ``unpack`` is to return."""
-        prices = pickle.loads(packed)  # noqa: S301, of the driver
+    def _do(self, sent: Any, stop: np.ndarray) -> tuple[float, AnswerOutcome]:
+        """Return the best value of a series, and its result."""
+        result = self._sweep(sent, stop)
+        return find_best(result), PackedResult(pickle.dumps(result, pickle.HIGHEST_PROTOCOL))
+
+    def _sweep(self, prices: Prices | InputError, stop: np.ndarray) -> Result:
+        """Sweep a series on this thread; the result is without its prices."""
         if isinstance(prices, InputError):
             raise prices
-        return self._sweep(prices, stop)
-
-    def _sweep(self, prices: Prices, stop: np.ndarray) -> Result:
-        """Sweep a series on this thread; the result is without its prices."""
         job, grid = self._job, self.request.grid
         series = job.prepare(prices)
-        self._share[0] = 0.0
-        monitor, executor = _StoppableMonitor(stop, self._share), SerialExecutor(stop)
+        monitor, executor = _StoppableMonitor(stop, self._share[1:]), SerialExecutor(stop)
         spec = job.build_spec(series)
         result = sweep(series, grid, spec, executor, monitor, job.fingerprint)
         return replace(result, source=None)
@@ -213,43 +233,95 @@ class SeriesWork:
         return {**fingerprint, "the longest series": digest.hexdigest()}
 
 
-def pack(read: Callable[[], Prices]) -> bytes:
-    """Return what ``SeriesWork.compute`` needs of a series.
+def find_best(result: Result) -> float:
+    """Return the objective of the winner.
 
     Parameters
     ----------
-    read : callable
-        Returns the prices.
+    result : Result
+        Any result.
+
+    Returns
+    -------
+    float
+        NaN if nothing was scored.
+    """
+    return (find_best_row(result) or {}).get(result.objective, math.nan)
+
+
+def read(job: Job, task: Task) -> Prices | InputError:
+    """Return the prices of a task, or why it is left out: whoever sweeps it says so.
+
+    Parameters
+    ----------
+    job : Job
+        Reads them.
+    task : Task
+        One of the job.
+
+    Returns
+    -------
+    Prices or InputError
+        The error is one of ``LEAVES_OUT``.
+    """
+    try:
+        return job.series(task)
+    except LEAVES_OUT as error:
+        return error
+
+
+def pack(sent: Sequence[Any]) -> bytes:
+    """Return what ``SeriesWork.compute`` needs of some series.
+
+    Parameters
+    ----------
+    sent : sequence
+        Prices of each, or what stands for them.
 
     Returns
     -------
     bytes
-        The prices, or the error that says why they cannot be read.
+        Pickled.
     """
-    try:
-        prices: Prices | InputError = read()
-    except LEAVES_OUT as error:
-        prices = error
-    return pickle.dumps(prices, pickle.HIGHEST_PROTOCOL)
+    return pickle.dumps(sent, pickle.HIGHEST_PROTOCOL)
 
 
-def unpack(packed: bytes) -> Result | InputError:
-    """Return what a node made of a series, and issue what it warned of.
+def _pack_answers(answers: Sequence[Answer]) -> bytes:
+    """Return answers in one piece; results come last, so that reading copies none."""
+    results, others = [], []
+    for answer in answers:
+        if isinstance(answer.outcome, PackedResult):
+            results.append(answer.outcome.pickled)
+            answer = answer._replace(outcome=len(answer.outcome.pickled))
+        others.append(answer)
+    return b"".join((pickle.dumps(others, pickle.HIGHEST_PROTOCOL), *results))
+
+
+def unpack(packed: bytes | memoryview) -> list[Answer]:
+    """Return what became of series, and issue what was warned of.
 
     Parameters
     ----------
     packed : bytes
-        What ``SeriesWork.compute`` returned.
+        What ``SeriesWork.compute`` returned; results are parts of it.
 
     Returns
     -------
-    Result or InputError
-        The result without its prices, or why the series is left out.
+    list of Answer
+        In the order in which they were sent.
     """
-    outcome, texts = pickle.loads(packed)  # noqa: S301, of a node of the user's
-    for text in texts:
-        warn(text, stacklevel=2)
-    return outcome  # type: ignore[no-any-return]
+    view = memoryview(packed)
+    answers = pickle.loads(view)  # noqa: S301, of a process or node of the user's
+    end = len(view)
+    for place, answer in reversed(list(enumerate(answers))):
+        if isinstance(answer.outcome, int):
+            start = end - answer.outcome
+            answers[place] = answer._replace(outcome=PackedResult(view[start:end]))
+            end = start
+    for answer in answers:
+        for text in answer.texts:
+            warn(text, stacklevel=2)
+    return answers  # type: ignore[no-any-return]
 
 
 class LeasedSeries:
@@ -261,32 +333,27 @@ class LeasedSeries:
         Reads the prices of each.
     tasks : sequence of Task
         The longest first: what is begun last is short, so nodes end together.
-    store : callable
+    settle : callable
         Takes what became of each: a result, or why it is left out. Any thread calls it.
     governor : Governor
         Of the run.
-    progress : JobProgress or None
-        Gets a ``Status`` about ten times a second.
+    progress : SeriesProgress
+        Shown about ten times a second.
     """
 
     def __init__(
         self,
         job: Job,
         tasks: Sequence[Task],
-        store: Callable[[Task, Result | InputError], None],
+        settle: Callable[[Task, AnswerOutcome], None],
         governor: Governor,
-        progress: JobProgress | None,
+        progress: SeriesProgress,
     ) -> None:
         self._job = job
         self._tasks = tasks
-        self._store = store
+        self._settle = settle
         self._governor = governor
         self._progress = progress
-        self._began = time.perf_counter()
-        self._seen = 0
-        """Series that have been shown as done."""
-        self._done: list[tuple[str, float]] = []
-        """Name and best value of each that is stored."""
 
     def run(self, executor: ClusterExecutor) -> None:
         """Sweep all of them, but for those that failed on every node.
@@ -314,16 +381,13 @@ class LeasedSeries:
             raise Stopped(f"stopped between two symbols: {reason}.")
 
     def _pack(self, part: Part) -> bytes:
-        return pack(lambda: self._job.series(self._tasks[part.number]))
+        return pack([read(self._job, self._tasks[part.number])])
 
     def _take(self, number: int, packed: bytes) -> None:
         """Store what became of a series."""
-        task, outcome = self._tasks[number], unpack(packed)
-        self._store(task, outcome)
-        best = math.nan
-        if self._progress is not None and isinstance(outcome, Result) and len(outcome.top):
-            best = float(outcome.top[outcome.objective].iloc[0])
-        self._done.append((task.name, best))
+        task, (answer,) = self._tasks[number], unpack(packed)
+        self._settle(task, answer.outcome)
+        self._progress.end(task.name, answer.best, is_done=True)
 
     def _monitor(self, nodes: Mapping[str, Any] | None = None) -> WorkerDirective:
         """Show how far all are, and return what nodes do."""
@@ -332,32 +396,7 @@ class LeasedSeries:
         return WorkerDirective(decision.threads, decision.pause, decision.stop is not None)
 
     def _show(self, nodes: Mapping[str, Any]) -> None:
-        """Show each series that has ended, or how the nodes are."""
-        if self._progress is None:
-            return
-        ended = self._done[self._seen :]
-        self._seen += len(ended)
-        for name, best in ended:
-            self._progress.end(name)
-            self._progress.show_together([self._build_status(name, best, nodes)])
-        if not ended:
-            name, best = self._done[-1] if self._done else (self._tasks[0].name, math.nan)
-            self._progress.show_together([self._build_status(name, best, nodes)])
-
-    def _build_status(self, name: str, best: float, nodes: Mapping[str, Any]) -> Status:
-        size, seconds = self._job.request.grid.size, time.perf_counter() - self._began
-        return Status(
-            done=size if self._done else 0,
-            size=size,
-            seconds=seconds,
-            best=best,
-            memory=self._governor.memory_used,
-            rate=size * len(self._done) / max(seconds, 1e-9),
-            name=name,
-            threads=sum(node.threads for node in nodes.values()),
-            limit=self._governor.memory_limit,
-            nodes={name: asdict(node) for name, node in nodes.items()},
-        )
+        self._progress.show_nodes(self._tasks[0].name, nodes)
 
 
 class _SeriesQueue(PartQueue):

@@ -8,29 +8,35 @@ shows progress and commits. Until they have started, and where one is not there,
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-import pickle
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from qmac.engine.dataset.series import Series
-from qmac.errors import InputError, OptionError, Stopped, warn
+from qmac.errors import InputError, OptionError, warn
 from qmac.jobs.job import Job
-from qmac.jobs.result_sink import DirectorySink, Reader, ResultSink, WrittenResult, write_beside
-from qmac.jobs.series_leases import SeriesWork, pack, suits_nodes, unpack
+from qmac.jobs.result_sink import ResultSink, write_beside
+from qmac.jobs.series_leases import (
+    Answer,
+    AnswerOutcome,
+    SeriesWork,
+    find_best,
+    pack,
+    read,
+    suits_nodes,
+    unpack,
+)
+from qmac.jobs.series_progress import SeriesProgress
 from qmac.jobs.side_by_side import LostSeriesError
-from qmac.results.result import Result, find_best_row
 from qmac.runs.directory import RunDirectory
 from qmac.runs.tasks import Task
 from qmac.runtime.execution.parts import Part
-from qmac.runtime.execution.processes import Processes, ProcessLost, can_start
-from qmac.runtime.monitoring.status import Listener, Status
+from qmac.runtime.execution.processes import NoProcess, Processes, ProcessLost, can_start
 from qmac.runtime.resources.admission import admit
 from qmac.runtime.resources.governor import Governor
 from qmac.strategy.grid import Grid
@@ -46,7 +52,26 @@ PROCESS_BYTES = 220 * 2**20
 """A process with its kernels; most is shared with others, but counts in each."""
 NOT_STARTED = "processes could not be started, so threads sweep all series"
 FEW_WINDOWS = 6
-TRIES = 2
+BATCH_SECONDS = 0.2
+"""What the series of a message take at most, unless one alone takes longer: a stop waits for it."""
+
+
+def estimate_seconds(grid: Grid, bars: int) -> float:
+    """Return what the sweep of a series takes on one thread, about.
+
+    Parameters
+    ----------
+    grid : Grid
+        Window sets.
+    bars : int
+        Bars of the series.
+
+    Returns
+    -------
+    float
+        Seconds.
+    """
+    return SERIES_SECONDS + STEP_SECONDS * grid.size * bars
 
 
 def are_worth_starting(grid: Grid, bars: Sequence[int], threads: int) -> bool:
@@ -72,17 +97,42 @@ def are_worth_starting(grid: Grid, bars: Sequence[int], threads: int) -> bool:
     >>> [are_worth_starting(grid, [2000] * count, 60) for count in (100, 500)]
     [False, True]
     """
-    alone = math.fsum(SERIES_SECONDS + STEP_SECONDS * grid.size * count for count in bars)
+    alone = math.fsum(estimate_seconds(grid, count) for count in bars)
     seconds = alone / threads + WAIT_SECONDS * len(bars)
     return threads >= LEAST_THREADS and seconds >= LEAST_SECONDS and can_start()
 
 
-class Swept(NamedTuple):
-    """What a process has made of a series."""
+def plan_batches(seconds: Sequence[float], threads: int) -> list[int]:
+    """Return how many series each message is to hold.
 
-    best: float
-    outcome: bytes | WrittenResult
-    """A result, pickled and without its prices; or where it is written."""
+    A message costs both sides some tenths of a millisecond, so short series go several at a time:
+    none as many as would hold the others up at the end.
+
+    Parameters
+    ----------
+    seconds : sequence of float
+        What each series takes on one thread, in the order in which they are swept.
+    threads : int
+        How many batches are swept at a time.
+
+    Returns
+    -------
+    list of int
+        Their sum is the number of series.
+
+    Examples
+    --------
+    >>> plan_batches([0.03] * 20, 4), plan_batches([0.3, 0.2, 0.01, 0.01], 1)
+    ([5, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1], [1, 1, 2])
+    """
+    sizes, first = [], 0
+    while first < len(seconds):
+        most = max(1, (len(seconds) - first) // threads)
+        total = itertools.accumulate(seconds[first : first + most])
+        size = max(1, sum(1 for end in total if end <= BATCH_SECONDS))
+        sizes.append(size)
+        first += size
+    return sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,31 +149,26 @@ class ProcessWork(SeriesWork):
 
     @property
     def share(self) -> float:
-        """How far the present series is swept."""
-        return float(self._share[0])
+        """How many series of the present part are swept, and how far the next one is."""
+        return float(self._share.sum())
 
     def warm_up(self) -> None:
         """Load what sweeps need: the kernels, by a small sweep, and the run."""
         grid = Grid(windows=self.request.grid.windows[:FEW_WINDOWS], shared_windows=True)
         small = SeriesWork(replace(self.request, grid=grid), self.longest)
-        small.compute(Part("", 0), np.zeros(1, np.uint8), pack(lambda: self.longest))
+        small.compute(Part("", 0), np.zeros(1, np.uint8), pack([self.longest]))
         _ = self._job, self._job.fingerprint
         if self.path is not None:
             import pyarrow.parquet
 
             assert pyarrow.parquet and self._directory
 
-    def _do(self, packed: bytes, stop: np.ndarray) -> Swept:
-        """Sweep a series, and write its result where there is a directory."""
-        sent = pickle.loads(packed)  # noqa: S301, of the process that started this one
+    def _do(self, sent: Any, stop: np.ndarray) -> tuple[float, AnswerOutcome]:
+        """Return the best value of a series, and its result or where that is written."""
         if self.path is None:
-            result = self._sweep(sent, stop)
-            outcome: bytes | WrittenResult = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
-        else:
-            result = self._sweep(self._directory.prices(sent.symbol), stop)
-            outcome = write_beside(self._directory, sent, result)
-        best = (find_best_row(result) or {}).get(result.objective, math.nan)
-        return Swept(best, outcome)
+            return super()._do(sent, stop)
+        result = self._sweep(self._directory.prices(sent.symbol), stop)
+        return find_best(result), write_beside(self._directory, sent, result)
 
 
 class SeriesProcesses:
@@ -133,117 +178,109 @@ class SeriesProcesses:
     ----------
     job : Job
         Request and prices.
-    sink : ResultSink
-        Takes the results.
-    governor : Governor
-        Of the run.
+    directory : RunDirectory or None
+        The run; None where results stay in memory.
     processes : Processes
         Do ``ProcessWork``.
+    batches : list of list of Task
+        What each message is to hold.
     """
 
     def __init__(
-        self, job: Job, sink: ResultSink, governor: Governor, processes: Processes
+        self,
+        job: Job,
+        directory: RunDirectory | None,
+        processes: Processes,
+        batches: list[list[Task]],
     ) -> None:
+        self.batches = batches
         self._job = job
-        self._sink = sink
-        self._governor = governor
+        self._directory = directory
         self._processes = processes
+        saved = set() if directory is None else directory.list_saved()
+        self._begun = {
+            task
+            for task in itertools.chain.from_iterable(batches if saved else ())
+            if task.key in saved or None in saved
+        }
+        """Tasks that go on where they were: this process reads snapshots."""
 
-    def sweep(self, task: Task, listener: Listener, stop: np.ndarray) -> Reader | None:
-        """Let a process sweep a series, and store its result.
+    def sweep(
+        self, tasks: Sequence[Task], progress: SeriesProgress, stop: np.ndarray
+    ) -> Iterator[tuple[Task, Answer]]:
+        """Let a process sweep series.
 
         Parameters
         ----------
-        task : Task
+        tasks : sequence of Task
             The series.
-        listener : callable
-            Gets a status at its begin and its end, and about every second between.
+        progress : SeriesProgress
+            Gets how far they are at their begin, and about every second.
         stop : ndarray
             ``(1,)`` uint8; ends the sweep once it is not 0.
 
-        Returns
-        -------
-        callable or None
-            Reads the result; None where this process is to sweep it.
+        Yields
+        ------
+        tuple of Task and Answer
+            What became of each. Series that are missing are for this process: no other one is
+            there, some of their work is done, or they may not fit beside others.
 
         Raises
         ------
-        InputError
-            If the series is to be left out, or its result could not be written.
-        Stopped
-            If it was stopped; LostSeriesError if two processes ended that swept it.
+        LostSeriesError
+            If two processes ended that swept a series.
         """
-        if not self._is_suitable(task):
-            return None
-        began, size = time.perf_counter(), self._job.request.grid.size
+        new = [task for task in tasks if task not in self._begun]
+        try:
+            if new:
+                yield from self._compute(new, progress, stop)
+        except NoProcess:
+            pass
+        except ProcessLost:
+            yield from self._repeat(new, progress, stop)
 
-        def show(share: float, best: float = math.nan) -> None:
-            seconds = time.perf_counter() - began
-            listener(self._build_status(task, round(size * share), seconds, best))
+    def _compute(
+        self,
+        tasks: Sequence[Task],
+        progress: SeriesProgress,
+        stop: np.ndarray,
+        *,
+        waits: bool = False,
+    ) -> Iterator[tuple[Task, Answer]]:
+        """Yield what a process makes of series, but for errors of which this one says more."""
 
-        show(0.0)
-        answer = self._compute(task, stop, show)
-        if answer is NotImplemented:
-            return None
-        if answer is None:
-            raise Stopped("the series is needed no more.")
-        swept: Swept | InputError = unpack(answer)  # type: ignore[assignment]
-        if isinstance(swept, OptionError):  # this process says more of memory
-            return None
-        if isinstance(swept, InputError):
-            raise swept
-        reader = self._store(task, swept.outcome)
-        show(1.0, swept.best)
-        return reader
+        def show(share: float) -> None:
+            place = min(int(share), len(tasks) - 1)
+            progress.report(tasks[place].name, share - place)
 
-    def _is_suitable(self, task: Task) -> bool:
-        """Return whether a process is there, and nothing of the series is done already."""
-        directory = self._sink.directory
-        is_new = directory is None or not (
-            directory.is_set_aside(task) or directory.has_snapshots(task)
-        )
-        return is_new and self._processes.alive > 0
+        packed = pack([self._choose_sent(task) for task in tasks])
+        packed_answers = self._processes.compute(packed, stop, waits=waits, listener=show)
+        answers = [] if packed_answers is None else unpack(packed_answers)
+        for task, answer in zip(tasks, answers, strict=False):  # fewer after a stop
+            if not isinstance(answer.outcome, OptionError):
+                yield task, answer
 
-    def _compute(self, task: Task, stop: np.ndarray, show: Callable[[float], None]) -> Any:
-        """Return the answer of a process, or of a second one where the first ended."""
-        why = ""
-        for number in range(TRIES):
+    def _choose_sent(self, task: Task) -> Any:
+        """Return what stands for a series in a message."""
+        return read(self._job, task) if self._directory is None else task
+
+    def _repeat(
+        self, tasks: Sequence[Task], progress: SeriesProgress, stop: np.ndarray
+    ) -> Iterator[tuple[Task, Answer]]:
+        """Yield what processes make of series one by one, that were lost together."""
+        for task in tasks:
+            if self._directory is not None:
+                self._directory.drop_result(task)
+        for task in tasks:
             try:
-                packed = self._pack(task)
-                waits = number > 0
-                return self._processes.compute(number, packed, stop, waits=waits, listener=show)
+                yield from self._compute([task], progress, stop, waits=True)
+            except NoProcess:
+                return
             except ProcessLost as error:
-                why = str(error)
-                if self._sink.directory is not None:
-                    self._sink.directory.drop_result(task)
-        raise LostSeriesError(
-            f"two processes that swept {task.name} did not finish it ({why}). Sweep it alone to "
-            "see why, or leave it out."
-        )
-
-    def _pack(self, task: Task) -> bytes:
-        sent = task if self._sink.directory is not None else self._job.series(task)
-        return pickle.dumps(sent, pickle.HIGHEST_PROTOCOL)
-
-    def _store(self, task: Task, outcome: bytes | WrittenResult) -> Reader:
-        if isinstance(outcome, WrittenResult):
-            assert isinstance(self._sink, DirectorySink)
-            return self._sink.add(task, outcome)
-        source = self._job.build_source(task)
-        return functools.partial(_read_result, outcome, source)
-
-    def _build_status(self, task: Task, done: int, seconds: float, best: float) -> Status:
-        return Status(
-            done=done,
-            size=self._job.request.grid.size,
-            seconds=seconds,
-            best=best,
-            memory=self._governor.memory_used,
-            rate=done / max(seconds, 1e-9),
-            name=task.name,
-            threads=1,
-            limit=self._governor.memory_limit,
-        )
+                raise LostSeriesError(
+                    f"two processes that swept {task.name} did not finish it ({error}). Sweep it "
+                    "alone to see why, or leave it out."
+                ) from None
 
 
 @contextmanager
@@ -270,9 +307,9 @@ def started(
     SeriesProcesses or None
         None where threads sweep them all.
     """
-    counts, directory = sink.count_bars(), sink.directory
-    bars = [counts[task.name] for task in tasks]
-    is_worth_it = are_worth_starting(job.request.grid, bars, threads)
+    counts, grid = sink.count_bars(), job.request.grid
+    bars, directory = [counts[task.name] for task in tasks], sink.directory
+    is_worth_it = are_worth_starting(grid, bars, threads)
     is_possible = suits_nodes(job, max(bars)) and (directory is None or not directory.save_grid)
     if not (is_worth_it and is_possible):
         yield None
@@ -288,8 +325,11 @@ def started(
         warn(f"{NOT_STARTED} ({error.strerror or error}).", stacklevel=2)
         yield None
         return
+    left = iter(tasks)
+    sizes = plan_batches([estimate_seconds(grid, count) for count in bars], threads)
+    batches = [list(itertools.islice(left, size)) for size in sizes]
     try:
-        yield SeriesProcesses(job, sink, governor, processes)
+        yield SeriesProcesses(job, directory, processes, batches)
     finally:
         if not processes.close():
             warn(f"{NOT_STARTED}.", stacklevel=2)
@@ -302,8 +342,3 @@ def _fits(work: ProcessWork, governor: Governor, count: int) -> bool:
         return admit(governor.limits, governor.read_now(), 0, needed, count) == count
     except InputError:
         return False
-
-
-def _read_result(packed: bytes, source: Callable[[], Series]) -> Result:
-    """Return a result that a process has sent, with its prices."""
-    return replace(pickle.loads(packed), source=source)  # type: ignore[no-any-return] # noqa: S301

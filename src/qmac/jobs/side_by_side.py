@@ -1,23 +1,21 @@
-"""Many series side by side: each thread prepares, sweeps and finishes one alone."""
+"""Many series side by side: each thread has a few swept, one after the other, and takes more."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from qmac.errors import OptionError, Stopped, UnsavedError
+from qmac.errors import Stopped, UnsavedError
 from qmac.jobs.monitor import LOST
+from qmac.jobs.series_progress import SeriesProgress
 from qmac.runs.tasks import Task
 from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.parts import Part, PartQueue, run_parts
-from qmac.runtime.monitoring.status import JobProgress, Listener, Status
 from qmac.runtime.resources.governor import Governor
 
-SEQUENCE = "series"
+SEQUENCE = "batches"
 
 
 class LostSeriesError(Stopped):
@@ -32,36 +30,29 @@ class SideBySide:
 
     Parameters
     ----------
-    tasks : sequence of Task
-        The longest first: what is begun last is short, so threads end together.
+    batches : sequence of list of Task
+        The longest series first: what is begun last is short, so threads end together.
     sweep : callable
-        Sweeps one of them on the calling thread and stores its result, with a listener to its
-        statuses and a flag that ends it.
+        Sweeps those of a batch and stores their results; the flag ends it.
     governor : Governor
         Of all sweeps; it may be called from each thread.
-    progress : JobProgress
-        Knows how far all symbols are; gets a ``Status`` about ten times a second.
+    progress : SeriesProgress
+        Knows how far all are; shown about ten times a second.
     """
 
     def __init__(
         self,
-        tasks: Sequence[Task],
-        sweep: Callable[[Task, Listener, np.ndarray], None],
+        batches: Sequence[list[Task]],
+        sweep: Callable[[list[Task], np.ndarray], None],
         governor: Governor,
-        progress: JobProgress,
+        progress: SeriesProgress,
     ) -> None:
-        self._tasks = tasks
+        self._batches = batches
         self._sweep = sweep
         self._governor = governor
         self._progress = progress
-        self._statuses: dict[str, Status] = {}
-        """The last ones of the series under way, by name."""
-        self._last: deque[Status] = deque()
-        """Those of series that have ended, and are to be shown."""
-        self._rate = 0.0
-        """Of the last series that ended: one that begins has none yet."""
         self._stops: list[Stopped] = []
-        self._queue = _SeriesQueue(len(tasks), self._end)
+        self._queue = _SeriesQueue(len(batches), self._end)
 
     def run(self, threads: int) -> float:
         """Sweep all of them, but for those that do not fit beside others.
@@ -69,12 +60,12 @@ class SideBySide:
         Parameters
         ----------
         threads : int
-            How many are swept at a time.
+            How many batches are swept at a time.
 
         Returns
         -------
         float
-            Seconds that one takes.
+            Seconds that a series takes.
 
         Raises
         ------
@@ -90,46 +81,23 @@ class SideBySide:
             raise
         if not self._queue.is_complete:
             raise self._choose_stop()
-        return (time.perf_counter() - began) * threads / len(self._tasks)
+        return (time.perf_counter() - began) * threads / sum(map(len, self._batches))
 
     def _compute(self, part: Part, stop: np.ndarray) -> float | None:
-        """Sweep a series, until the flag is set at most."""
-        name = self._tasks[part.number].name
+        """Sweep the series of a batch, until the flag is set at most."""
         try:
-            self._sweep(self._tasks[part.number], self._listen, stop)
-        except OptionError:  # not beside the others
-            return 0.0
+            self._sweep(self._batches[part.number], stop)
         except Stopped as error:
             self._stops.append(error)
             return None
-        finally:
-            if name in self._statuses:
-                last = self._statuses.pop(name)
-                self._last.append(last)
-                self._rate = last.rate or self._rate
-        self._progress.end(name)
         return 1.0
-
-    def _listen(self, status: Status) -> None:
-        if status.name not in self._statuses:
-            self._progress.restore(status.name, status.share)
-            status = replace(status, rate=status.rate or self._rate)
-        self._statuses[status.name] = status
 
     def _monitor(self) -> WorkerDirective:
         """Show how far all are, and return what threads do."""
         decision = self._governor.tick()
-        self._show()
+        self._progress.show()
         is_ended = decision.stop is not None or bool(self._stops)
         return WorkerDirective(decision.threads, decision.pause, is_ended)
-
-    def _show(self) -> None:
-        """Show each series that has ended, then those under way."""
-        for _ in range(len(self._last)):
-            self._progress.show_together(list(self._statuses.values()), self._last.popleft())
-        statuses = list(self._statuses.values())
-        if statuses:
-            self._progress.show_together(statuses)
 
     def _end(self) -> None:
         """End the sweeps under way, each with a snapshot."""
@@ -141,20 +109,20 @@ class SideBySide:
             for stop in self._stops:
                 if isinstance(stop, kind):
                     return stop
-        self._show()  # what threads did last
+        self._progress.show()  # what threads did last
         reason = self._governor.tick().reason
         return Stopped(f"stopped at {self._progress.share:.1%} of all symbols: {reason}.")
 
 
 class _SeriesQueue(PartQueue):
-    """Numbers of series; one that is closed too early ends what is under way."""
+    """Numbers of batches; one that is closed too early ends what is under way."""
 
     def __init__(self, count: int, end: Callable[[], None]) -> None:
         super().__init__({SEQUENCE: lambda _: False}, {SEQUENCE: count})
         self._end_others = end
 
     def close(self) -> None:
-        """Hand out no more series."""
+        """Hand out no more batches."""
         if not self.is_complete:
             self._end_others()
         super().close()

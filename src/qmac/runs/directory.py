@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import stat
@@ -404,6 +405,18 @@ class RunDirectory:
             True too for one that is damaged, or may be of another task.
         """
         return bool(self._list_snapshots(task))
+
+    def list_saved(self) -> set[str | None]:
+        """Return the keys of all tasks of which there are snapshots, set aside or not.
+
+        Returns
+        -------
+        set of str or None
+            None for a damaged one, which may be of any task.
+        """
+        names = list_names(self.path / SNAPSHOTS)
+        aside = {name.removeprefix(ASIDE) for name in names if name.startswith(ASIDE)}
+        return aside | {self._read_key(path, math.inf) for path in self._snapshots()}
 
     def load_snapshot(
         self, task: Task, dataset: str, ledger: Ledger

@@ -15,7 +15,7 @@ import pytest
 from helpers.chores import Chores, await_end, is_alive
 
 from qmac.runtime.execution import processes as processes_module
-from qmac.runtime.execution.processes import Processes, ProcessLost, can_start
+from qmac.runtime.execution.processes import NoProcess, Processes, ProcessLost, can_start
 
 pytestmark = pytest.mark.skipif(not can_start(), reason="no processes on this system")
 COUNT = 3
@@ -30,11 +30,11 @@ def await_ready(processes, count=COUNT):
 
 def compute(processes, packed, stop=None):
     stop = np.zeros(1, np.uint8) if stop is None else stop
-    return processes.compute(7, packed, stop, waits=True)
+    return processes.compute(packed, stop, waits=True)
 
 
 def find_pids(processes):
-    return [channel.pid for channel in processes._idle]
+    return [process.pid for process in processes._idle]
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def processes():
 
 def test_parts_are_done_elsewhere_until_they_are_stopped_or_fail(processes, monkeypatch):
     pids = find_pids(processes)
-    number, pid, packed = compute(processes, b"x" * 1_000_000).split()
-    assert number == b"7" and int(pid) in pids and len(packed) == 1_000_000
+    pid, packed = bytes(compute(processes, b"x" * 1_000_000)).split()
+    assert int(pid) in pids and len(packed) == 1_000_000
     monkeypatch.setattr(processes_module, "LOOK_SECONDS", 0.01)
     stop = np.zeros(1, np.uint8)
     threading.Timer(0.05, stop.fill, (1,)).start()
@@ -72,7 +72,8 @@ def test_a_process_that_ends_or_stands_still_costs_its_part_alone(processes, mon
     await_end(set(pids) - set(find_pids(processes)))
     with pytest.raises(ProcessLost):
         compute(processes, b"end")
-    assert compute(processes, b"x") is NotImplemented  # none is left to be waited for
+    with pytest.raises(NoProcess):  # none is left to be waited for
+        compute(processes, b"x")
 
 
 def test_an_idle_process_that_stands_still_ends_with_the_others():
@@ -86,18 +87,29 @@ def test_an_idle_process_that_stands_still_ends_with_the_others():
     await_end(pids)
 
 
+def test_a_process_that_takes_no_message_is_ended(monkeypatch):
+    monkeypatch.setattr(processes_module, "SILENCE_SECONDS", 0.2)
+    processes = Processes(Chores(), 1)
+    await_ready(processes, 1)
+    os.kill(find_pids(processes)[0], signal.SIGSTOP)
+    with pytest.raises(ProcessLost, match="took nothing"):  # more than a socket holds
+        compute(processes, b"x" * 5_000_000)
+    assert processes.alive == 0 and processes.close()
+
+
 def test_how_far_a_part_is_comes_every_second(processes):
     shares, stop = [], np.zeros(1, np.uint8)
-    processes.compute(7, b"half", stop, waits=True, listener=shares.append)
-    assert set(shares) == {0.5}
+    processes.compute(b"half", stop, waits=True, listener=shares.append)
+    assert shares[0] == 0 and set(shares[1:]) == {0.5}
     time.sleep(1.2)  # an idle process says only that it is alive
-    channel = next(channel for channel in processes._idle if channel.connection.poll(0))
-    assert channel.connection.recv_bytes() == b"a"
+    messages = [process.receive(0) for process in processes._idle]
+    assert (b"a", b"") in messages
 
 
 def test_nothing_waits_for_processes_that_start(monkeypatch):
     processes = Processes(Chores(), COUNT)
-    assert compute(processes, b"x") is NotImplemented
+    with pytest.raises(NoProcess):
+        compute(processes, b"x")
     process = processes._process
     processes.close()
     assert process.poll() is not None
@@ -106,7 +118,9 @@ def test_nothing_waits_for_processes_that_start(monkeypatch):
 def test_processes_that_cannot_start_are_said_to(monkeypatch):
     processes = Processes(Chores(is_broken=True), COUNT)
     processes._process.wait()
-    assert compute(processes, b"x") is NotImplemented and processes.alive == 0
+    with pytest.raises(NoProcess):
+        compute(processes, b"x")
+    assert processes.alive == 0
     assert not processes.close()
 
 
@@ -133,8 +147,8 @@ from qmac.runtime.execution.processes import Processes
 processes = Processes(Chores(), 2)
 while processes.alive < 2:
     time.sleep(0.005)
-pids = [channel.pid for channel in processes._idle]
-work = lambda: processes.compute(0, b"wait", np.zeros(1, np.uint8), waits=False)
+pids = [process.pid for process in processes._idle]
+work = lambda: processes.compute(b"wait", np.zeros(1, np.uint8), waits=False)
 threading.Thread(target=work).start()
 print(processes._process.pid, *pids, flush=True)
 time.sleep(60)

@@ -13,28 +13,27 @@ import os
 import pickle
 import queue
 import signal
+import socket
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from qmac.runtime.execution.channel import Channel
 from qmac.runtime.execution.parts import Part
 from qmac.runtime.resources.machine import release_freed_memory
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
 
 HEARTBEAT_SECONDS = 1.0
 TRIM_SECONDS = 1.0
 """Between two times at which freed memory is given back to the system."""
-STOP = b""
-"""A message to a process: its part is needed no more."""
+PART, STOP = b"w", b"q"
+"""Kinds of messages to a process: what its next part needs, and that this is needed no more."""
 ALIVE, SHARE, DONE, STOPPED, FAILED = b"a", b"p", b"d", b"s", b"f"
-"""First bytes of its messages. A share says that it is alive, and how far its part is."""
+"""Kinds of its messages. A share says that it is alive, and how far its part is."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -60,8 +59,6 @@ def main(arguments: Sequence[str]) -> None:
 
 def _fork(work: Any, place: int, descriptors: Sequence[int]) -> int:
     """Return the number of a new process that serves one of the sockets."""
-    from multiprocessing.connection import Connection
-
     child = os.fork()
     if child:
         return child
@@ -69,66 +66,65 @@ def _fork(work: Any, place: int, descriptors: Sequence[int]) -> int:
     try:
         for other in {*descriptors} - {descriptors[place]}:
             os.close(other)
-        PartServer(work, Connection(descriptors[place])).run()
+        PartServer(work, Channel(socket.socket(fileno=descriptors[place]))).run()
         status = 0
     finally:
         os._exit(status)  # what the first process is to do at its end is not for this one
 
 
 class PartServer:
-    """Does the parts that come through a connection, one after the other.
+    """Does the parts that come through a channel, one after the other.
 
     Parameters
     ----------
     work : object
         Its ``compute`` does a part, as of ``PartWork``. It may have a ``share``, how far that is.
-    connection : Connection
+    channel : Channel
         To the process that hands parts out.
     """
 
-    def __init__(self, work: Any, connection: Connection) -> None:
+    def __init__(self, work: Any, channel: Channel) -> None:
         self._work = work
-        self._connection = connection
+        self._channel = channel
         self._lock = threading.Lock()
         """Held while a message is sent."""
         self._is_busy = False
         """Whether a part is under way; changes with the lock held."""
-        self._parts: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._parts: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
         self._stop = np.zeros(1, np.uint8)
 
     def run(self) -> None:
-        """Do parts until the connection is closed."""
-        self._send(ALIVE + str(os.getpid()).encode())
+        """Do parts until the channel is closed, which ends the process."""
+        self._send(ALIVE, str(os.getpid()).encode())
         threading.Thread(target=self._listen, daemon=True).start()
         trimmed = time.monotonic()
-        while (message := self._parts.get()) is not None:
-            self._send(self._compute(message), ends=True)
+        while True:
+            self._send(*self._compute(self._parts.get()), ends=True)
             if time.monotonic() - trimmed >= TRIM_SECONDS:
                 trimmed = time.monotonic()
                 release_freed_memory()
 
-    def _compute(self, message: bytes) -> bytes:
-        """Return the answer to a message."""
+    def _compute(self, packed: memoryview) -> tuple[bytes, bytes]:
+        """Return kind and value of the answer to a message."""
         try:
-            number, packed = pickle.loads(message)  # noqa: S301, of the process that started this
-            value = self._work.compute(Part("", number), self._stop, packed)
+            value = self._work.compute(Part("", 0), self._stop, packed)
         except Exception:
-            return FAILED + traceback.format_exc().encode()
-        return STOPPED if value is None else DONE + value
+            return FAILED, traceback.format_exc().encode()
+        return (STOPPED, b"") if value is None else (DONE, value)
 
     def _listen(self) -> None:
         """Take messages in, and end the process at once when there can be no more."""
         try:
             while True:
-                while not self._connection.poll(HEARTBEAT_SECONDS):
+                message = self._channel.receive(HEARTBEAT_SECONDS)
+                if message is None:
                     self._send_life()
-                message = self._connection.recv_bytes()
-                if message == STOP:
+                elif message.kind == STOP:
                     self._stop[0] = 1
                 else:
                     self._stop[0] = 0
                     self._is_busy = True
-                    self._parts.put(message)
+                    self._parts.put(message.value)
         finally:  # the end of the other process, mostly
             os._exit(1)
 
@@ -136,13 +132,15 @@ class PartServer:
         """Say that this process is alive, and how far its part is."""
         with self._lock:
             share = getattr(self._work, "share", None) if self._is_busy else None
-            message = ALIVE if share is None else SHARE + str(share).encode()
-            self._connection.send_bytes(message)
+            if share is None:
+                self._channel.send(ALIVE)
+            else:
+                self._channel.send(SHARE, str(share).encode())
 
-    def _send(self, message: bytes, *, ends: bool = False) -> None:
+    def _send(self, kind: bytes, value: bytes, *, ends: bool = False) -> None:
         with self._lock:
             self._is_busy = self._is_busy and not ends
-            self._connection.send_bytes(message)
+            self._channel.send(kind, value)
 
 
 if __name__ == "__main__":

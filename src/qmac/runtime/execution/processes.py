@@ -5,8 +5,8 @@ each other; sixty processes do not. They are started once for many parts, in 2 s
 loads everything and forks them, and are never forks of this one: its threads, locks and open files
 are not theirs. Messages go through a socket for each::
 
-    number, input  ──▶  process  ──▶  its result, or that it was stopped, or why it failed
-                                      every second that it is alive, and how far its part is
+    input  ──▶  process  ──▶  its result, or that it was stopped, or why it failed
+                              every second that it is alive, and how far its part is
 
 What ends a process costs the part that it did. When this process ends, they see a closed socket.
 """
@@ -24,14 +24,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from qmac.runtime.execution.process_worker import ALIVE, DONE, FAILED, SHARE, STOP
-
-if TYPE_CHECKING:  # it takes 10 ms to import, and few jobs need it
-    from multiprocessing.connection import Connection
+from qmac.runtime.execution.channel import Channel, Message
+from qmac.runtime.execution.process_worker import ALIVE, DONE, FAILED, PART, SHARE, STOP
 
 MODULE = "qmac.runtime.execution.process_worker"
 LOOK_SECONDS = 0.25
@@ -45,6 +43,10 @@ CLOSE_SECONDS = 5.0
 
 class ProcessLost(Exception):
     """A process ended, stood still or failed, and the part that it did is not done."""
+
+
+class NoProcess(Exception):
+    """No process is there for a part."""
 
 
 def can_start() -> bool:
@@ -84,14 +86,14 @@ def build_environment() -> dict[str, str]:
 
 
 @dataclass(eq=False)
-class _Channel:
-    """The connection to a process."""
+class _Process:
+    """A process, and the channel to it."""
 
-    connection: Connection
+    channel: Channel
     pid: int = 0
     """0 until it says that it is ready."""
 
-    def read(self, seconds: float) -> bytes | None:
+    def receive(self, seconds: float) -> Message | None:
         """Return the next message; None if there is none for a while.
 
         Raises
@@ -100,11 +102,11 @@ class _Channel:
             If the process has ended.
         """
         try:
-            return self.connection.recv_bytes() if self.connection.poll(seconds) else None
+            return self.channel.receive(seconds)
         except (EOFError, OSError) as error:
             raise ProcessLost("it ended") from error
 
-    def send(self, message: bytes) -> None:
+    def send(self, kind: bytes, value: bytes = b"") -> None:
         """Send a message.
 
         Raises
@@ -113,7 +115,9 @@ class _Channel:
             If the process has ended.
         """
         try:
-            self.connection.send_bytes(message)
+            self.channel.send(kind, value)
+        except BlockingIOError as error:
+            raise ProcessLost(f"it took nothing for {SILENCE_SECONDS:.0f} s") from error
         except OSError as error:
             raise ProcessLost("it ended") from error
 
@@ -122,7 +126,7 @@ class _Channel:
         if self.pid:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-        self.connection.close()
+        self.channel.close()
 
 
 class Processes:
@@ -143,21 +147,18 @@ class Processes:
 
     def __init__(self, work: Any, count: int) -> None:
         self._changed = threading.Condition()
-        self._idle: list[_Channel] = []
+        self._idle: list[_Process] = []
         self._busy = 0
         self._has_begun = False
         """Whether a process has become ready."""
-        from multiprocessing.connection import Connection
-
-        self._starting: list[_Channel] = []
-        """Channels of processes that are not ready."""
+        self._starting: list[_Process] = []
+        """Processes that are not ready."""
         with ExitStack() as theirs, ExitStack() as ours:
             descriptors = []
             for _ in range(count):
                 end, other_end = socket.socketpair()
                 descriptors.append(theirs.enter_context(other_end).fileno())
-                connection = ours.enter_context(Connection(end.detach()))
-                self._starting.append(_Channel(connection))
+                self._starting.append(_Process(Channel(ours.enter_context(end), SILENCE_SECONDS)))
             self._process = _start(descriptors)
             ours.pop_all()  # they stay open
         self._writer = threading.Thread(target=self._write, args=(work,), daemon=True)
@@ -178,19 +179,16 @@ class Processes:
 
     def compute(
         self,
-        number: int,
         packed: bytes,
         stop: np.ndarray,
         *,
         waits: bool,
         listener: Callable[[float], None] | None = None,
-    ) -> Any:
+    ) -> memoryview | None:
         """Let a process do a part.
 
         Parameters
         ----------
-        number : int
-            Of the part.
         packed : bytes
             What the part needs.
         stop : ndarray
@@ -198,39 +196,42 @@ class Processes:
         waits : bool
             Whether to wait for a process where all that are ready do other parts.
         listener : callable, optional
-            Gets the share of the part that is done, about every second.
+            Gets how far the part is: 0 once a process has it, then about every second.
 
         Returns
         -------
-        bytes, None or NotImplemented
-            The result; None if it was stopped; NotImplemented where there is no process.
+        memoryview or None
+            The result; None if it was stopped.
 
         Raises
         ------
+        NoProcess
+            If none is there.
         ProcessLost
             If the process ended before the part was done, was silent, or failed.
         """
-        channel = self._take(waits=waits)
-        if channel is None:
-            return NotImplemented
+        process = self._take(waits=waits)
         is_usable = False
         try:
-            channel.send(pickle.dumps((number, packed), pickle.HIGHEST_PROTOCOL))
-            kind, value = _await_answer(channel, stop, listener)
+            if listener is not None:
+                listener(0.0)
+            process.send(PART, packed)
+            answer = _await_answer(process, stop, listener)
             is_usable = True
         finally:
             if not is_usable:
-                channel.kill()
+                process.kill()
             with self._changed:
                 self._busy -= 1
                 if is_usable:
-                    self._idle.append(channel)
+                    self._idle.append(process)
                 self._changed.notify_all()
-        if kind == FAILED:
-            raise ProcessLost(value.decode(errors="replace").strip().splitlines()[-1])
-        return value if kind == DONE else None
+        if answer.kind == FAILED:
+            text = bytes(answer.value).decode(errors="replace")
+            raise ProcessLost(text.strip().splitlines()[-1])
+        return answer.value if answer.kind == DONE else None
 
-    def _take(self, *, waits: bool) -> _Channel | None:
+    def _take(self, *, waits: bool) -> _Process:
         """Return a process that does nothing now."""
         with self._changed:
             while True:
@@ -239,23 +240,23 @@ class Processes:
                     self._busy += 1
                     return self._idle.pop()
                 if not (waits and self._busy):
-                    return None
+                    raise NoProcess
                 self._changed.wait(LOOK_SECONDS)
 
     def _greet(self) -> None:
         """Take in the first messages of processes that have become ready."""
         waiting, self._starting = self._starting, []
-        for place, channel in enumerate(waiting):
+        for place, process in enumerate(waiting):
             try:
-                message = channel.read(0)
+                message = process.receive(0)
             except ProcessLost:
-                channel.connection.close()
+                process.channel.close()
                 continue
             if message is None:  # they become ready in their order
                 self._starting += waiting[place:]
                 return
-            channel.pid = int(message[1:])
-            self._idle.append(channel)
+            process.pid = int(bytes(message.value))
+            self._idle.append(process)
             self._has_begun = True
 
     def close(self) -> bool:
@@ -268,8 +269,8 @@ class Processes:
         """
         with self._changed:
             self._greet()
-            for channel in (*self._idle, *self._starting):
-                channel.kill()  # one that stands still would not see that its socket is closed
+            for process in (*self._idle, *self._starting):
+                process.kill()  # one that stands still would not see that its socket is closed
             self._idle, self._starting = [], []
         try:
             self._process.wait(0 if self._writer.is_alive() else CLOSE_SECONDS)
@@ -281,25 +282,26 @@ class Processes:
 
 
 def _await_answer(
-    channel: _Channel, stop: np.ndarray, listener: Callable[[float], None] | None
-) -> tuple[bytes, bytes]:
-    """Return what became of a part: the first byte of a message, and the rest."""
-    silent, looked, has_stopped = 0.0, time.monotonic(), False
+    process: _Process, stop: np.ndarray, listener: Callable[[float], None] | None
+) -> Message:
+    """Return what became of a part."""
+    silent, looked, received, has_stopped = 0.0, time.monotonic(), 0, False
     while True:
-        message = channel.read(LOOK_SECONDS)
-        now = time.monotonic()
+        message = process.receive(LOOK_SECONDS)
+        now, before = time.monotonic(), received
+        received = process.channel.received
         silent += min(now - looked, STALL_SECONDS)
         looked = now
-        if message is not None:
+        if message is not None or received != before:
             silent = 0.0
-            kind, value = message[:1], message[1:]
-            if kind == SHARE and listener is not None:
-                listener(float(value))
-            if kind not in (ALIVE, SHARE):
-                return kind, value
+        if message is not None:
+            if message.kind == SHARE and listener is not None:
+                listener(float(bytes(message.value)))
+            if message.kind not in (ALIVE, SHARE):
+                return message
         if stop[0] and not has_stopped:
             has_stopped = True
-            channel.send(STOP)
+            process.send(STOP)
         if silent > SILENCE_SECONDS:
             raise ProcessLost(f"it was silent for {silent:.0f} s")
 

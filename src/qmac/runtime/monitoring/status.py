@@ -189,7 +189,7 @@ def join_listeners(first: Listener, second: Listener | None) -> Listener:
 
 
 class JobProgress:
-    """A listener to the symbols of a job that adds how far all of it is.
+    """A listener to the symbols of a job that adds how far all of it is. One thread calls it.
 
     Parameters
     ----------
@@ -211,8 +211,12 @@ class JobProgress:
         self._names = list(weights)
         self._weights = weights
         self._total = math.fsum(weights.values())
-        self._shares = dict.fromkeys(weights, 0.0)
-        self._restored: dict[str, float] = {}
+        self._shares: dict[str, float] = {}
+        """Of symbols that were shown, and are not done."""
+        self._done: set[str] = set()
+        """Symbols of which all is done, and their weight."""
+        self._done_weight = 0.0
+        self._restored_weight = 0.0
         """What other processes did of symbols that are swept side by side."""
         self._ended: set[str] = set()
         self._place = 0
@@ -228,7 +232,8 @@ class JobProgress:
             The symbol.
         """
         self._place = self._names.index(name)
-        self._shares |= dict.fromkeys(self._names[: self._place], 1.0)
+        for before in self._names[: self._place]:
+            self._count(before, 1.0)
 
     def restore(self, name: str, share: float) -> None:
         """Count a share of a symbol as done before this process did any of it.
@@ -240,18 +245,26 @@ class JobProgress:
         share : float
             Of its snapshot; 0 where there is none.
         """
-        self._restored[name] = share
+        self._restored_weight += self._weights[name] * share
 
-    def end(self, name: str) -> None:
+    def end(self, name: str, best: float = math.nan) -> None:
         """Count a symbol as done, whatever its place.
 
         Parameters
         ----------
         name : str
             The symbol.
+        best : float, optional
+            Of the symbol, where no status says it.
         """
-        self._shares[name] = 1.0
+        self._count(name, 1.0)
         self._ended.add(name)
+        self._take_best(best)
+
+    def _take_best(self, best: float) -> None:
+        if not math.isnan(best):
+            known = () if math.isnan(self._best) else (self._best,)
+            self._best = self._choose((best, *known))
 
     def show_together(self, statuses: Sequence[Status], ended: Status | None = None) -> None:
         """Pass on one status of symbols that are swept side by side.
@@ -269,14 +282,12 @@ class JobProgress:
         """
         shown = ended or statuses[0]
         for status in (shown, *statuses):
-            self._shares[status.name] = status.share
-            if not math.isnan(status.best):
-                known = () if math.isnan(self._best) else (self._best,)
-                self._best = self._choose((status.best, *known))
+            self._count(status.name, status.share)
+            self._take_best(status.best)
         active = statuses or [shown]
         rate = math.fsum(status.rate for status in active)
         threads = sum(status.threads for status in active)
-        others = len(self._ended - {shown.name})
+        others = len(self._ended) - (shown.name in self._ended)
         together = replace(shown, rate=rate, threads=threads)
         if len(self._names) > 1:
             together = replace(together, symbols_done=len(self._ended), job_best=self._best)
@@ -284,13 +295,28 @@ class JobProgress:
 
     def __call__(self, status: Status) -> None:
         """Pass a status on."""
-        self._shares[self._names[self._place]] = status.share
+        self._count(self._names[self._place], status.share)
         self._pass_on(status, self._place)
 
     @property
     def share(self) -> float:
         """Share of all symbols that is done, by their weights."""
-        return self._weigh(self._shares) / self._total
+        if len(self._done) == len(self._names):
+            return 1.0
+        under_way = (self._weights[name] * share for name, share in self._shares.items())
+        return (self._done_weight + math.fsum(under_way)) / self._total
+
+    def _count(self, name: str, share: float) -> None:
+        """Count so much of a symbol as done; of thousands, only a few are under way."""
+        if name in self._done:
+            self._done.remove(name)
+            self._done_weight -= self._weights[name]
+        self._shares.pop(name, None)
+        if share == 1:
+            self._done.add(name)
+            self._done_weight += self._weights[name]
+        else:
+            self._shares[name] = share
 
     def _pass_on(self, status: Status, place: int) -> None:
         """Add to a status how far all symbols are."""
@@ -298,16 +324,13 @@ class JobProgress:
             self._listener(status)
             return
         now, share = time.monotonic(), self.share
-        done_here = share - self._weigh(dict(self._restored)) / self._total
+        done_here = share - self._restored_weight / self._total
         if self._first_share is None:
             self._first_share, self._began = done_here, now
         speed = (done_here - self._first_share) / max(now - self._began, 1e-9)
         left = (1 - share) / speed if speed > 0 else math.inf
         part, parts = place + 1, len(self._names)
         self._listener(replace(status, part=part, parts=parts, job_done=share, job_left=left))
-
-    def _weigh(self, shares: Mapping[str, float]) -> float:
-        return math.fsum(self._weights[name] * share for name, share in shares.items())
 
 
 def format_duration(seconds: float) -> str:
