@@ -105,8 +105,9 @@ def lock_shared(file: Path) -> Iterator[bool]:
         yield False
         return
     with opened:
-        is_taken = _is_locked(opened.fileno()) and fcntl is not None
-        yield not is_taken and look_up(file) is not None  # not moved away before it was locked
+        is_taken = _take(opened.fileno(), is_shared=True)
+        is_refused = is_taken is False and fcntl is not None
+        yield not is_refused and look_up(file) is not None  # not moved away before it was locked
 
 
 def _lock(descriptor: int, path: Path) -> None:
@@ -131,22 +132,32 @@ def try_lock(descriptor: int) -> bool:
     bool
         False if another descriptor holds it; True too on a file system without locks.
     """
+    return _take(descriptor, is_shared=False) is not False
+
+
+def _take(descriptor: int, *, is_shared: bool) -> bool | None:
+    """Take a lock, if no other process holds it; return None on a file system without locks."""
     try:
         if fcntl is None:
-            return _lock_first_byte(descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return _take_first_byte(descriptor, POLL_SECONDS if is_shared else 0.0)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks
-        return True
+        return None
     return True
 
 
-def _lock_first_byte(descriptor: int) -> bool:
-    """Take a lock as Windows has them."""
+def _take_first_byte(descriptor: int, most_seconds: float) -> bool:
+    """Take a lock as Windows has them: none is shared, but who only looks lets it go at once."""
     from filelock import lock_descriptor
 
-    return lock_descriptor(descriptor, blocking=False)
+    until = time.monotonic() + most_seconds
+    while not lock_descriptor(descriptor, blocking=False):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(POLL_SECONDS / 5)
+    return True
 
 
 def _read_holder(descriptor: int) -> str:
@@ -190,29 +201,7 @@ def is_held(lock: Path) -> bool | None:
     """
     try:
         with open_file(lock) as file:
-            return _is_locked(file.fileno())
+            is_taken = _take(file.fileno(), is_shared=True)
     except OSError:
         return None
-
-
-def _is_locked(descriptor: int) -> bool | None:
-    """Try a lock, for a moment."""
-    try:
-        if fcntl is None:
-            return _is_first_byte_locked(descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
-        return None
-    return False
-
-
-def _is_first_byte_locked(descriptor: int) -> bool:
-    """Try a lock of Windows; others who look at that moment hold it too, and let it go at once."""
-    until = time.monotonic() + POLL_SECONDS
-    while not _lock_first_byte(descriptor):
-        if time.monotonic() >= until:
-            return True
-        time.sleep(POLL_SECONDS / 5)
-    return False
+    return None if is_taken is None else not is_taken
