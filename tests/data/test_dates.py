@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 import qmac
-from qmac.data.dates import check_dates, find_order, infer_periods_per_year, read_dates
+from qmac.data.bars_per_year import infer_bars_per_year
+from qmac.data.dates import check_dates, find_order, read_dates
 from qmac.errors import PricesError
 
 
@@ -20,7 +21,7 @@ from qmac.errors import PricesError
     ],
 )
 def test_periods_per_year(index, periods):
-    assert infer_periods_per_year(index) == pytest.approx(periods, rel=1e-6)
+    assert infer_bars_per_year(index).number == pytest.approx(periods, rel=1e-6)
 
 
 def test_dates_as_numbers(tmp_path):

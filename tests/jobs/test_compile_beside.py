@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -172,3 +173,17 @@ def test_the_process_finds_what_this_one_finds(spec, started, monkeypatch):
     assert compile_beside.compile_beside(spec)
     (process,) = started
     assert "/added since the start" in process.env["PYTHONPATH"].split(os.pathsep)
+
+
+def test_a_process_that_outlives_this_one_is_no_warning():
+    program = (
+        "from qmac.jobs import compile_beside\n"
+        "compile_beside.PROGRAM = 'import sys, time; sys.stdin.buffer.read(); time.sleep(2)'\n"
+        "process = compile_beside._start(divmod, 1)\n"
+        "compile_beside._processes.append(process)\n"
+        "assert process.poll() is None\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""

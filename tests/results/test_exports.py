@@ -27,11 +27,18 @@ from qmac.results.exports import (
     escape_csv,
     escape_text,
     read_combinations,
-    unescape_text,
     write,
 )
 from qmac.results.reader import read_results
 from qmac.strategy.grid import ROLES
+
+ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
+
+
+def unescape_text(cell):
+    """Return the text of which ``escape_text`` or ``escape_csv`` made a cell."""
+    text = ESCAPE.sub(lambda match: chr(int(match[1], 16)), cell.removeprefix("'"))
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def test_tables(run_of_many):

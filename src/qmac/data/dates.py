@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qmac.data.bars_per_year import infer_bars_per_year
 from qmac.data.date_numbers import not_dates, read_date_numbers
 from qmac.data.date_texts import ORDERS, DayOrder, FormError, is_numeric, read_texts
 from qmac.data.days import are_days
@@ -274,24 +273,3 @@ def _refuse_clock_set_back(dates: pd.DatetimeIndex, name: str) -> None:
             f"({dates[row]}) comes after row {row} ({dates[row - 1]}). Leave the rows as they are, "
             "and name the zone of this clock: --timezone America/New_York."
         )
-
-
-def infer_periods_per_year(index: pd.DatetimeIndex) -> float:
-    """Return the number of bars in a year, see ``infer_bars_per_year``.
-
-    Parameters
-    ----------
-    index : DatetimeIndex
-        Dates of the bars, ``(T,)``.
-
-    Returns
-    -------
-    float
-        Bars in a year.
-
-    Examples
-    --------
-    >>> infer_periods_per_year(pd.date_range("2001-01-01", periods=50, freq="MS"))
-    12.0
-    """
-    return infer_bars_per_year(index).number

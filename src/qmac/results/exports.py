@@ -34,7 +34,6 @@ FORMULA = re.compile(" *[=+@\uff1d\uff0b\uff0d\uff20-]")
 SEPARATED_FORMULA = re.compile("; *(?=[=+@-])")
 """The same behind a semicolon, which separates cells where the comma is that of decimals."""
 ESCAPE_LOOKALIKE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
-ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 TEXT_OPTIONS = ("strings_to_formulas", "strings_to_urls", "strings_to_numbers")
 COLOUR_SCALE = {
     "type": "3_color_scale",
@@ -146,7 +145,7 @@ def escape_text(text: str) -> str:
     Returns
     -------
     str
-        ``unescape_text`` returns the same text from it.
+        Other texts have other cells.
 
     Examples
     --------
@@ -188,28 +187,6 @@ def escape_csv(text: str) -> str:
     """
     text = SEPARATED_FORMULA.sub(lambda match: f"_x003B_{match[0][1:]}", escape_text(text))
     return f"'{text}" if FORMULA.match(text) else text
-
-
-def unescape_text(cell: str) -> str:
-    r"""Return the text of which ``escape_text`` or ``escape_csv`` made a cell.
-
-    Parameters
-    ----------
-    cell : str
-        A cell of an exported file.
-
-    Returns
-    -------
-    str
-        The text.
-
-    Examples
-    --------
-    >>> unescape_text("'=cmd()") == "=cmd()" and unescape_text("a_x0009_b") == "a\tb"
-    True
-    """
-    text = ESCAPE.sub(lambda match: chr(int(match[1], 16)), cell.removeprefix("'"))
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _escape_columns(frame: pd.DataFrame, escape: Callable[[str], str]) -> pd.DataFrame:
@@ -267,7 +244,7 @@ def encode(frame: pd.DataFrame, kind: str) -> bytes:
     """Return a table as the content of a file.
 
     CSV has every digit, and nothing where a number is undefined; JSON is a list of objects with
-    null there. Texts are escaped in CSV and Excel's format, see ``unescape_text``.
+    null there. Texts are escaped in CSV and Excel's format.
 
     Parameters
     ----------

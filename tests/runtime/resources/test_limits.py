@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmac.errors import OptionError
-from qmac.runtime.resources.limits import Limits, format_bytes, parse_bytes, parse_seconds
+from qmac.runtime.resources.limits import Limits, format_bytes
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from qmac.runtime.resources.limits import Limits, format_bytes, parse_bytes, par
     ],
 )
 def test_bytes(text, size):
-    assert parse_bytes(text) == size
+    assert Limits(disk_free=text).disk_free == size
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_bytes(text, size):
     ],
 )
 def test_seconds(text, seconds):
-    assert parse_seconds(text) == seconds
+    assert Limits(max_time=text).max_time == seconds
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_seconds(text, seconds):
 def test_bad_bytes(text):
     with pytest.raises(
         OptionError,
-        match="size must be .*, got .*Write .*4GiB|size must have one of the units .*Write .*4GiB",
+        match="disk_free must (be .*, got|have one of the units) .*Write .*4GiB",
     ):
-        parse_bytes(text)
+        Limits(disk_free=text)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_bad_bytes(text):
 def test_bad_seconds(text):
     with pytest.raises(
         OptionError,
-        match="time must be .*, got .*Write .*2h|time must have one of the units .*Write .*2h",
+        match="max_time must (be .*, got|have one of the units) .*Write .*2h",
     ):
-        parse_seconds(text)
+        Limits(max_time=text)
 
 
 @pytest.mark.parametrize(

@@ -245,22 +245,6 @@ def repeat_place(
     return words
 
 
-def announce_same(command: str, words: Sequence[str], executor: Any) -> None:
-    """Print the command that goes on from what is written.
-
-    Parameters
-    ----------
-    command : str
-        Such as ``qmac luck``.
-    words : sequence of str
-        What follows it, the directory first.
-    executor : Executor or None
-        None for threads of this process.
-    """
-    prepare_same(command, words, executor)
-    _print_same()
-
-
 def prepare_same(command: str, words: Sequence[str], executor: Any) -> None:
     """Make an interrupt name the command that goes on from what is written.
 

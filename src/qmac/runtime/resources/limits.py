@@ -211,61 +211,6 @@ class Limits:
         return dataclasses.asdict(self)
 
 
-def parse_bytes(text: str) -> int:
-    """Return the bytes of a text such as ``"4GiB"``, ``"1.5 GB"`` or ``"512M"``.
-
-    KiB, MiB, GiB, TiB and K, M, G, T are powers of 1024; KB, MB, GB, TB are powers of 1000; no unit
-    is bytes.
-
-    Parameters
-    ----------
-    text : str
-        A number and a unit.
-
-    Returns
-    -------
-    int
-        At least 1.
-
-    Raises
-    ------
-    OptionError
-        If the unit is unknown, there is no number, or it is less than a byte.
-
-    Examples
-    --------
-    >>> parse_bytes("1.5KiB"), parse_bytes("2 kb"), parse_bytes("700")
-    (1536, 2000, 700)
-    """
-    return _check_bytes("size", text)
-
-
-def parse_seconds(text: str) -> float:
-    """Return the seconds of a text such as ``"90s"``, ``"30min"``, ``"2h"`` or ``"1h30min"``.
-
-    Parameters
-    ----------
-    text : str
-        Up to three numbers with their units; no unit is seconds.
-
-    Returns
-    -------
-    float
-        Above 0.
-
-    Raises
-    ------
-    OptionError
-        If a unit is unknown, there is no number, or it is no time at all.
-
-    Examples
-    --------
-    >>> parse_seconds("90"), parse_seconds("1h 30min")
-    (90.0, 5400.0)
-    """
-    return _check_seconds("time", text)
-
-
 def format_bytes(size: float) -> str:
     """Return bytes as people read them: three digits, powers of 1024.
 
