@@ -13,6 +13,9 @@ ALONE := tests/system
 # `pytestmark = pytest.mark.slow`. What remains should take less than 90 s; `make test-quick` prints the slowest.
 QUICK := not alone and not slow
 
+# Test files are rewritten by pytest once, not by each of its processes in each run.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-quick test-long lint docs release bench bench-full truth clean
 
 demo: $(VENV)/qmac

@@ -139,8 +139,8 @@ def check_paths(content: Mapping[str, bytes]) -> None:
 def check_installed(wheel: Path, folder: Path, options: argparse.Namespace) -> None:
     """Install the wheel into an empty environment, without the tree in reach, and test it."""
     python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-    for name in ("PYTHONPATH", "VIRTUAL_ENV"):
+    environment = dict(os.environ)
+    for name in ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(name, None)
     install = ("-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt"))
     run("-m", "venv", str(folder / "venv"))

@@ -87,3 +87,11 @@ def run_sweep(prices, grid, rules, executor=None, lanes=LANES, whole=False, **op
     series = prepared(prices, grid, rules)
     spec = dataclasses.replace(custom_spec(series, grid, **options), lanes=lanes, is_general=whole)
     return sweep(series, grid, spec, executor or SerialExecutor())
+
+
+def sweep_ticks(min_trades):
+    """Return the result of a small sweep of a series with many ties."""
+    grid = qmac.Grid(windows=range(2, 8))
+    return qmac.optimize(
+        frame(series("ticks", 80, 3)), grid, top=9, threads=1, min_trades=min_trades
+    )

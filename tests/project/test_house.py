@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import source
 from helpers.faults import LONG
+from helpers.sweeps import sweep_ticks
 
 import qmac
 
@@ -98,31 +99,32 @@ def test_lines_of_a_dense_function_are_counted_as_dense(tmp_path):
     assert source.densities([file]) == {}
 
 
-SMALL_SWEEP = """
-import qmac, sys
+SMALL_SWEEPS = """
+import sys
 sys.path.insert(0, {tests!r})
-from helpers.series import frame, series
+from helpers.sweeps import sweep_ticks
 from qmac.jobs import series_sweep
 series_sweep.choose_kernel = lambda series, grid, spec, executor: spec
-prices, grid = frame(series("ticks", 80, 3)), qmac.Grid(windows=range(2, 8))
-result = qmac.optimize(prices, grid, top=9, threads=1, min_trades={min_trades})
-print(result.digest)
+for min_trades in {min_trades}:
+    print(sweep_ticks(min_trades).digest)
 """
 
 
-def digest(min_trades=1, **environment):
+def digests(*min_trades, **environment):
+    """Return those of small sweeps in a process with these variables."""
     done = subprocess.run(
-        [sys.executable, "-c", SMALL_SWEEP.format(tests=str(TESTS), min_trades=min_trades)],
+        [sys.executable, "-c", SMALL_SWEEPS.format(tests=str(TESTS), min_trades=min_trades)],
         capture_output=True, text=True, timeout=900, env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.split()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("min_trades", [1, 3])
-def test_kernels_are_the_same_as_plain_python(min_trades):
-    assert digest(min_trades, NUMBA_DISABLE_JIT="1") == digest(min_trades)
+@pytest.mark.usefixtures("own_kernels")
+def test_kernels_are_the_same_as_plain_python():
+    plain = digests(1, 3, NUMBA_DISABLE_JIT="1")
+    assert plain == [sweep_ticks(min_trades).digest for min_trades in (1, 3)]
 
 
 BOUNDS = {"NUMBA_BOUNDSCHECK": "1"}
@@ -132,7 +134,9 @@ QUICK = {"NUMBA_OPT": "0"}
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_kernels")
 @pytest.mark.parametrize("settings", [BOUNDS, NARROW] if LONG else [BOUNDS | NARROW | QUICK])
 def test_no_index_is_out_of_bounds_and_no_wide_vectors_are_needed(settings, tmp_path):
     """Each compiles everything anew; one after the other only in the long run."""
-    assert digest(**settings, QMAC_CACHE_DIR=str(tmp_path)) == digest()
+    found = digests(1, **settings, QMAC_CACHE_DIR=str(tmp_path))
+    assert found == [sweep_ticks(1).digest]

@@ -1,12 +1,12 @@
 """The tables of options, which shells complete."""
 
-import os
+import contextlib
+import io
 import re
-import subprocess
-import sys
 
 import pytest
 
+from qmac.cli.app import app
 from qmac.cli.options.tables import WINDOW_ROLES
 from qmac.strategy.grid import ROLES
 
@@ -20,20 +20,17 @@ COMPLETION_VARIABLES = {  # how each shell's script asks for what may follow
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("shell", COMPLETION_VARIABLES)
-def test_completion(shell):
+def test_completion(shell, monkeypatch):
     def completed(words):
         asked = {"_QMAC_COMPLETE": f"complete_{shell}", **COMPLETION_VARIABLES[shell](words)}
-        code = "import sys; sys.argv = ['qmac']\nfrom qmac.cli.app import app\napp()"
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            env={**os.environ, **asked},
-        )
+        for name, value in asked.items():
+            monkeypatch.setenv(name, value)
+        out = io.StringIO()
+        with pytest.raises(SystemExit), contextlib.redirect_stdout(out):
+            app([], prog_name="qmac")
         return re.findall(
-            r'^"?([\w-]+)', done.stdout.removeprefix("_arguments '*: :(("), re.MULTILINE
+            r'^"?([\w-]+)', out.getvalue().removeprefix("_arguments '*: :(("), re.MULTILINE
         )
 
     assert completed("qmac e") == ["explore", "estimate", "evaluate", "export"]

@@ -134,11 +134,11 @@ def test_ranks_of_results_that_stops_make_equal():
     assert mixed
 
 
-@pytest.mark.filterwarnings("ignore:prices. all 300 bars")
+@pytest.mark.filterwarnings("ignore:prices. all 60 bars")
 def test_a_train_of_minutes_that_lost_all_in_a_year_has_a_kept_share():
     """Its return a year is -100 % in float64."""
-    minutes = pd.date_range("2020-01-01", periods=300, freq="min")
-    close = pd.Series(series("random", 300, 5), minutes)
+    minutes = pd.date_range("2020-01-01", periods=60, freq="min")
+    close = pd.Series(series("random", 60, 5), minutes)
     grid = qmac.Grid(windows=(2, 3, 4, 5))
     rules = qmac.Rules(slippage=0.0, periods_per_year=525_600)
     forward = walk_forward(close, grid, rules=rules, train=6, test=2, min_trades=0, threads=1)
