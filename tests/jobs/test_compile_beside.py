@@ -187,3 +187,9 @@ def test_a_process_that_outlives_this_one_is_no_warning():
         [sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
+
+
+def test_a_directory_of_kernels_without_a_home_starts_none(monkeypatch):
+    monkeypatch.setenv("QMAC_CACHE_DIR", "~nobody-has-this-name/x")
+    monkeypatch.delenv(compile_beside.SWITCH, raising=False)
+    assert not compile_beside._may_start()

@@ -53,6 +53,23 @@ def test_kernels_that_are_wrong_are_bad(monkeypatch):
     assert "wrong answers" in finding.words
 
 
+def test_where_last_results_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "3")
+    monkeypatch.setenv("QMAC_RESULTS_DIR", str(tmp_path / "new" / "place"))
+    finding = doctor._check_last_results()
+    assert finding.verdict == doctor.OK and "new/place, the last 3 stay, 0 are" in finding.words
+    monkeypatch.setattr(doctor.os, "access", lambda path, _: path != tmp_path)
+    finding = doctor._check_last_results()
+    assert finding.verdict == doctor.NOTE and "place cannot be written: only --out" in finding.words
+    monkeypatch.setenv("QMAC_RESULTS_DIR", "~nobody-has-this-name/x")
+    assert "there is no such home directory" in doctor._check_last_results().words
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "many")
+    assert "must be a whole number" in doctor._check_last_results().words
+    monkeypatch.setenv("QMAC_LAST_RESULTS", "0")
+    monkeypatch.setenv("QMAC_RESULTS_DIR", str(tmp_path))
+    assert doctor._check_last_results().words == "none is stored"
+
+
 def test_a_cpu_without_the_compiler_or_with_a_name_of_another(monkeypatch):
     assert doctor._check_cpu().verdict == doctor.OK
     monkeypatch.setattr(doctor.SETTINGS, "CPU_NAME", "x86-64")

@@ -99,7 +99,12 @@ def compile_first(spec: SweepSpec) -> None:
 
 def _may_start() -> bool:
     """Return whether a process may be started, and what it compiles is found."""
-    return os.environ.get(SWITCH) != "0" and has_interpreter() and jit.is_shared()
+    if os.environ.get(SWITCH) == "0" or not has_interpreter():
+        return False
+    try:
+        return jit.is_shared()
+    except OSError:  # a variable names a home directory that there is not
+        return False
 
 
 def _start(function: Callable[[Any], None], argument: Any) -> subprocess.Popen[bytes] | None:

@@ -25,6 +25,7 @@ from qmac.data.sample import sample_prices
 from qmac.errors import QmacError
 from qmac.kernels.compiler import jit
 from qmac.kernels.compiler.cache import cache_directory
+from qmac.runs.last_results import VARIABLE, find_place, list_last_results, read_count
 from qmac.runtime.monitoring.status import format_rate
 from qmac.runtime.resources.admission import find_headrooms
 from qmac.runtime.resources.limits import Limits, format_bytes
@@ -107,6 +108,7 @@ def examine() -> Iterator[Finding]:
     yield _check_cpu()
     yield _check_vectors()
     yield _check_kernel_cache()
+    yield _check_last_results()
     yield from _check_limits()
     yield from _check_optional_packages()
     yield _check_speed()
@@ -238,8 +240,38 @@ def _check_kernel_cache() -> Finding:
 
 def _sum_sizes(directory: Path, pattern: str) -> int:
     """Return the bytes of all files that a pattern matches."""
-    files = [file for file in directory.glob(pattern) if file.is_file()]
-    return sum(file.stat().st_size for file in files)
+    size = 0
+    for file in directory.glob(pattern):
+        with suppress(OSError):  # another process has removed it
+            size += file.stat().st_size if file.is_file() else 0
+    return size
+
+
+def _check_last_results() -> Finding:
+    """Say where results without ``--out`` are stored, and whether they can be."""
+    try:
+        count, stored = read_count(), len(list_last_results())
+        directory = find_place()
+    except (QmacError, OSError) as error:
+        return Finding("results", NOTE, str(error), {"directory": None, "writable": False})
+    is_writable = os.access(_find_existing(directory), os.W_OK)
+    facts = {
+        "directory": str(directory),
+        "stored": stored,
+        "most": count,
+        "writable": is_writable,
+    }
+    place = _shorten_path(directory)
+    if count and not is_writable:
+        words = f"{place} cannot be written: only --out saves results. Set {VARIABLE}"
+        return Finding("results", NOTE, words, facts)
+    words = f"{place}, the last {count} stay, {stored} are there" if count else "none is stored"
+    return Finding("results", OK, words, facts)
+
+
+def _find_existing(path: Path) -> Path:
+    """Return a directory, or the nearest above it that exists."""
+    return next(place for place in (path, *path.parents) if place.exists())
 
 
 def _shorten_path(path: Path) -> str:
