@@ -107,9 +107,7 @@ def test_ranks_are_those_of_brute_force_ties_included(tied):
 def test_ranks_of_results_that_stops_make_equal():
     """A dozen window sets that all lost the stop differ by rounding, and are no better."""
     prices = qmac.Prices.of(ohlc("random", 300, 5), "SPY")
-    rules = qmac.Rules(
-        fill="next_open", slippage=0.0, conflict="opposite", stop_loss=0.02, take_profit=0.03
-    )
+    rules = qmac.Rules(fill="next_open", slippage=0.0, stop_loss=0.02, take_profit=0.03)
     forward = walk_forward(prices, FEW, rules=rules, train=60, test=15, min_trades=0, threads=1)
     combinations = np.array([FEW.combination(index) for index in range(FEW.size)])
     mixed = 0
