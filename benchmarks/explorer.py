@@ -34,14 +34,14 @@ MOVES = """new Promise((done) => {
     if (++step === 60) { clearInterval(timer); done(performance.now()); }
   }, 1000 / 60);
 })"""
-MOVE = """(() => {
+MOVE = """new Promise((done) => {
   const slider = document.querySelector("#control-fees");
   slider.value = "%s";
+  explored.onPainted = (frame) => { if (frame.id === explored.asked) done(frame); };
   slider.dispatchEvent(new Event("input", { bubbles: true }));
-  return explored.asked;
-})()"""
+})"""
+"""Its value is the painted frame: looking for it over DevTools took milliseconds of the measure."""
 PAINTED = "explored.frames.find((frame) => frame.id === %d)?.painted !== undefined"
-FRAME = "explored.frames.find((frame) => frame.id === %d)"
 IS_EXACT = "explored.last?.exact && explored.last.id === explored.asked"
 
 
@@ -63,9 +63,7 @@ def move_slider(tab: Any, rounds: int) -> list[float]:
     """Return milliseconds from an input event to its painted frame."""
     found = []
     for number in range(rounds):
-        asked = tab.run(MOVE % f"{(number % 50 + 1) / 100:.2f}")
-        tab.wait(PAINTED % asked)
-        frame = tab.run(FRAME % asked)
+        frame = tab.run(MOVE % f"{(number % 50 + 1) / 100:.2f}")
         found.append(frame["painted"] - frame["asked"])
     return found
 
@@ -87,9 +85,7 @@ def give_way(tab: Any, rounds: int) -> list[float]:
     for number in range(rounds):
         quiet = move_slider(tab, 3)
         time.sleep(0.55)  # the exact sweep begins after 0.4
-        asked = tab.run(MOVE % f"{0.6 + number / 100:.2f}")
-        tab.wait(PAINTED % asked)
-        frame = tab.run(FRAME % asked)
+        frame = tab.run(MOVE % f"{0.6 + number / 100:.2f}")
         found.append(frame["painted"] - frame["asked"] - statistics.median(quiet))
     return found
 

@@ -205,7 +205,10 @@ export function mount(root, { connect, bar, onBegin = () => {} }) {
     if (explored.frames.length > MOST_RECORDS) explored.frames.shift();
     explored.last = { id: frame.id, digest: frame.digest, question: state.question, command: frame.command, winner: frame.winner, combination: frame.combination, exact: frame.exact, edge: frame.edge };
     explored.usable ??= drawn;
-    requestAnimationFrame(() => setTimeout(() => { record.painted = performance.now(); }));
+    requestAnimationFrame(() => setTimeout(() => {
+      record.painted = performance.now();
+      explored.onPainted?.(record);
+    }));
   }
 
   function setActions(isExact) {
