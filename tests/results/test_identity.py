@@ -1,5 +1,6 @@
 """A result that answers something else is refused by name, or computed again."""
 
+import dataclasses
 import json
 import math
 import shutil
@@ -10,7 +11,7 @@ from helpers.series import frame, series
 import qmac
 from qmac.errors import ResultError
 from qmac.jobs.listing import DAMAGED, FINISHED, describe_directory
-from qmac.results.identity import read_identity
+from qmac.results.identity import identify, read_identity
 from qmac.results.reader import read_results
 from qmac.runs.directory import RunDirectory
 from qmac.runs.tasks import Task
@@ -231,3 +232,10 @@ def test_what_a_header_says(two):
     assert identity.checksum != directory.header.identify(Task("BBB")).checksum
     del header["kernels"]
     assert read_identity(header) is None
+
+
+def test_what_a_result_answers_is_what_its_run_says(runs):
+    directory = RunDirectory.open(runs / "two")
+    result = read_results(runs / "two", "AAA")["AAA"]
+    assert identify(result) == directory.header.identify(Task("AAA"))
+    assert identify(dataclasses.replace(result, fingerprint=None)) is None

@@ -3,8 +3,8 @@
 import pytest
 
 from qmac import _views
-from qmac.errors import OptionError
-from qmac.results.pages import Reported, write_page
+from qmac.errors import OptionError, WriteError
+from qmac.results.pages import Reported, check_page, write_page
 
 
 @pytest.fixture
@@ -34,3 +34,18 @@ def test_a_path_is_checked_before_anything_is_drawn(drawn):
     with pytest.raises(OptionError, match="path must be"):
         write_page(3, "answer page")
     assert drawn == []
+
+
+def test_a_page_replaces_pages_only(tmp_path):
+    for name in ("page.html", "PAGE.HTM"):
+        (tmp_path / name).write_text("an older page")
+        assert check_page(tmp_path / name) == tmp_path / name
+    assert check_page(tmp_path / "report") == tmp_path / "report"
+    (tmp_path / "prices.csv").write_text("Date,Close")
+    for path, message in (
+        (tmp_path, "is a directory"),
+        (tmp_path / "none" / "page.html", "there is no directory"),
+        (tmp_path / "prices.csv", "exists and is no page"),
+    ):
+        with pytest.raises(WriteError, match=message):
+            check_page(path)

@@ -45,6 +45,24 @@ def read_identity(header: Mapping[str, Any]) -> Identity | None:
     return Identity(Fingerprint.from_dict(header), str(prices["name"]), str(prices["sha256"]))
 
 
+def identify(result: Result) -> Identity | None:
+    """Return what a result answers, which answers about it repeat.
+
+    Parameters
+    ----------
+    result : Result
+        Any result.
+
+    Returns
+    -------
+    Identity or None
+        None of a result of an earlier version.
+    """
+    if result.fingerprint is None:
+        return None
+    return Identity(result.fingerprint, result.prices["name"], result.prices["sha256"])
+
+
 def check_identity(
     path: Path, header: Mapping[str, Any], directory: RunDirectory, task: Task
 ) -> None:

@@ -8,6 +8,10 @@ from typing import Any, ClassVar
 
 from qmac import _views
 from qmac._checks import check_path
+from qmac.errors import WriteError
+from qmac.storage.files import resolve_typed
+
+PAGE_SUFFIXES = (".html", ".htm")
 
 
 def write_page(path: str | Path, view: str, *shown: Any) -> Path:
@@ -37,6 +41,39 @@ def write_page(path: str | Path, view: str, *shown: Any) -> Path:
     render = functools.partial(_views.draw, view, *shown)
     written: Path = _views.draw("page", check_path("path", path), render)
     return written
+
+
+def check_page(path: Path) -> Path:
+    """Check that a page can be written, before anything is computed for it.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+
+    Returns
+    -------
+    Path
+        The file, with ``~`` expanded.
+
+    Raises
+    ------
+    WriteError
+        If the page would replace something else, or there is no directory for it.
+    OSError
+        If there is no such home directory.
+    """
+    place = resolve_typed(path)
+    if place.is_dir():
+        raise WriteError(f"{path} is a directory. Name a file, such as {path / 'report.html'}.")
+    if not place.parent.is_dir():
+        raise WriteError(
+            f"{path} cannot be written: there is no directory {path.parent}. "
+            "Create it, or name another."
+        )
+    if place.exists() and place.suffix.lower() not in PAGE_SUFFIXES:
+        raise WriteError(f"{path} exists and is no page. Name another file, such as report.html.")
+    return place
 
 
 class Reported:

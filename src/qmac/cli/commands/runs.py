@@ -30,8 +30,7 @@ from qmac.cli.options.job import check_rank, takes_executor, takes_job, takes_li
 from qmac.cli.options.job_file import takes_file
 from qmac.cli.options.tables import EXECUTOR, JOB, LIMITS, AllRows, AsJson, RankBy, Rows, Verbose
 from qmac.cli.options.typed import repeat_words
-from qmac.errors import OptionError, QmacError, shell_quote
-from qmac.storage.files import is_directory, resolve_typed
+from qmac.errors import OptionError, QmacError, WriteError, shell_quote
 
 DONE_ROWS = 10
 """Symbols of a run that ended early, the best ones; ``qmac show`` has all."""
@@ -303,15 +302,12 @@ def runs(
 
 def _check_page(path: Path) -> Path:
     """Refuse a page that cannot be written before anything is computed for it."""
-    place = resolve_typed(check_path("report", path))
-    if is_directory(place):
-        raise OptionError(f"--report {path} is a directory. Name a file, such as page.html.")
-    if not is_directory(place.parent):
-        raise OptionError(
-            f"--report {path} cannot be written: there is no directory {path.parent}. Create it, "
-            "or name another."
-        )
-    return place
+    from qmac.results.pages import check_page
+
+    try:
+        return check_page(check_path("report", path))
+    except WriteError as error:
+        raise OptionError(f"--report {error}") from None
 
 
 def _run_job(sweep: _Sweep, output: _Output) -> None:

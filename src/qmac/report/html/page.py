@@ -21,12 +21,12 @@ from qmac.report.sections.equity import Equity
 from qmac.report.sections.report import Report, build_report
 from qmac.report.sections.walk_forward import METRICS as ACCOUNT_METRICS
 from qmac.report.sections.walk_forward import ForwardSummary
+from qmac.results.pages import check_page
 from qmac.results.result import Result
 from qmac.robustness.forward.answer import Forward
 from qmac.robustness.luck.answer import Luck
 from qmac.robustness.tries.answer import Tries
 from qmac.storage.atomic import write_whole
-from qmac.storage.files import resolve_typed
 from qmac.strategy.formatting import format_value, to_words
 from qmac.strategy.grid import Combination
 from qmac.strategy.metrics import LOGARITHMS, PROFITS
@@ -52,7 +52,6 @@ STRONGEST_RETURN = 0.15
 STRONGEST_ALPHA = 0.75
 COMPRESSION_LEVEL = 6
 """Level 9 took twice the time for 0.8 % less."""
-PAGE_SUFFIXES = (".html", ".htm")
 
 
 def write_page(path: Path, render: Callable[[], str]) -> Path:
@@ -77,27 +76,13 @@ def write_page(path: Path, render: Callable[[], str]) -> Path:
     """
     style.graph_objects()
     try:
-        path = resolve_typed(path)
-        _check_place(path)
+        path = check_page(path)
         write_whole(path, [render().encode("utf-8", "replace")])
     except OSError as error:
         raise WriteError(
             f"{path} cannot be written: {error.strerror or error}. Name another file."
         ) from None
     return path
-
-
-def _check_place(path: Path) -> None:
-    """Raise WriteError where a page would replace something else."""
-    if path.is_dir():
-        raise WriteError(f"{path} is a directory. Name a file, such as {path / 'report.html'}.")
-    if not path.parent.is_dir():
-        raise WriteError(
-            f"{path} cannot be written: there is no directory {path.parent}. "
-            "Create it, or name another."
-        )
-    if path.exists() and path.suffix.lower() not in PAGE_SUFFIXES:
-        raise WriteError(f"{path} exists and is no page. Name another file, such as report.html.")
 
 
 def render_result(

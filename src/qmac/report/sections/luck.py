@@ -8,11 +8,11 @@ import numpy as np
 
 from qmac._checks import check_instance
 from qmac.errors import OptionError, shell_quote
+from qmac.results.identity import identify
 from qmac.results.result import Result
 from qmac.robustness.luck.answer import Luck
 from qmac.robustness.luck.sentences import NULL_NAMES
 from qmac.robustness.luck.store import describe_question
-from qmac.runs.header import Identity
 from qmac.storage.json_text import compute_checksum
 
 MOST_BARS = 40
@@ -177,16 +177,13 @@ def check_luck(luck: Luck, result: Result) -> None:
         If it is about another one.
     """
     check_instance("luck", luck, Luck, "Use what result.luck() returns.")
-    name = result.prices["name"]
-    is_of_it = False
-    if result.fingerprint is not None:
-        identity = Identity(result.fingerprint, name, result.prices["sha256"])
-        question = describe_question(identity, luck.seed)
-        is_of_it = luck.question == compute_checksum(question)
-    if not is_of_it:
+    identity = identify(result)
+    if identity is None or luck.question != compute_checksum(
+        describe_question(identity, luck.seed)
+    ):
         raise OptionError(
-            f"luck must be the answer of qmac.luck for this result of {name}, got that of another: "
-            f"{luck.headline} Use result.luck()."
+            f"luck must be the answer of qmac.luck for this result of {result.prices['name']}, "
+            f"got that of another: {luck.headline} Use result.luck()."
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from qmac._checks import check_instance
 from qmac.engine.backtest.backtest import Backtest
 from qmac.errors import OptionError, shell_quote
+from qmac.results.identity import identify
 from qmac.results.result import Result
 from qmac.robustness.sharpe import (
     compute_deflated_sharpe,
@@ -19,7 +20,6 @@ from qmac.robustness.sharpe import (
 )
 from qmac.robustness.tries.answer import Tries, format_tries
 from qmac.robustness.tries.store import compute_question
-from qmac.runs.header import Identity
 
 
 @dataclass(frozen=True)
@@ -156,12 +156,12 @@ def check_tries(tries: Tries, result: Result) -> None:
         If it is about another one.
     """
     check_instance("tries", tries, Tries, "Use what result.tries() returns.")
-    name = result.prices["name"]
-    if result.fingerprint is not None:
-        identity = Identity(result.fingerprint, name, result.prices["sha256"])
-        if tries.question == compute_question(identity, tries.seed, tries.values.size):
-            return
-    raise OptionError(
-        f"tries must be the answer of result.tries() for this result of {name}, got that of "
-        f"another: {tries.sentences[0]} Use result.tries()."
-    )
+    identity = identify(result)
+    if identity is None or tries.question != compute_question(
+        identity, tries.seed, tries.values.size
+    ):
+        raise OptionError(
+            f"tries must be the answer of result.tries() for this result of "
+            f"{result.prices['name']}, got that of another: {tries.sentences[0]} Use "
+            "result.tries()."
+        )

@@ -13,10 +13,10 @@ from qmac._checks import check_instance
 from qmac.errors import OptionError
 from qmac.report.sections.equity import MOST_BARS, to_wall_clock
 from qmac.report.sections.settings import drop_midnight
+from qmac.results.identity import identify
 from qmac.results.result import Result
 from qmac.robustness.forward.answer import Forward
 from qmac.robustness.forward.store import describe_question
-from qmac.runs.header import Identity
 from qmac.storage.json_text import compute_checksum
 from qmac.strategy.grid import ROLES, Combination
 
@@ -176,17 +176,14 @@ def check_forward(forward: Forward, result: Result) -> None:
         If it is about another one.
     """
     check_instance("forward", forward, Forward, "Use what qmac.walk_forward returns.")
-    name = result.prices["name"]
-    is_of_it = False
-    if result.fingerprint is not None:
-        identity = Identity(result.fingerprint, name, result.prices["sha256"])
-        question = describe_question(identity, forward.layout)
-        is_of_it = forward.question == compute_checksum(question)
-    if not is_of_it:
+    identity = identify(result)
+    if identity is None or forward.question != compute_checksum(
+        describe_question(identity, forward.layout)
+    ):
         raise OptionError(
-            f"forward must be of the prices and settings of this result of {name}, got others: "
-            f"{forward.headline} Use qmac.walk_forward with the same grid, objective, rules and "
-            "constraints."
+            "forward must be of the prices and settings of this result of "
+            f"{result.prices['name']}, got others: {forward.headline} Use qmac.walk_forward with "
+            "the same grid, objective, rules and constraints."
         )
 
 
