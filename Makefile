@@ -74,7 +74,7 @@ $(VENV)/release: $(VENV)/qmac
 	touch $@
 
 $(VENV)/bench: $(VENV)/qmac
-	for contender in matplotlib vectorbt vectorbt-rust raptorbt backtesting; do \
+	for contender in ray matplotlib vectorbt vectorbt-rust raptorbt backtesting; do \
 		$(BIN)/python -m pip install -q -c constraints.txt $$contender || echo "$$contender cannot be installed"; done
 	touch $@
 

@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,25 @@ def test_the_suite_has_each_section():
         if name != "suite" and hasattr(importlib.import_module(f"benchmarks.{name}"), "measure")
     }
     assert set(suite.FULL) == sections >= set(suite.QUICK)
+
+
+def test_a_section_that_is_measured_by_itself_leaves_the_others_as_they_are():
+    suite = importlib.import_module("benchmarks.suite")
+    facts = {"CPUs": "60", "qmac": "0.0.1"}
+    rows = [["1", "2"]]
+    old = {
+        name: {"name": name, "title": name, "notes": "n.", "columns": ["a", "b"], "rows": rows}
+        for name in ("luck", "throughput")
+    }
+    written = {"machine": facts, "full": False, "sections": [old["throughput"], old["luck"]]}
+    new = suite.Section("threads", "Threads", "Notes.", ("a", "b"), [("3", "4")])
+    data = suite.replace_section(written, new, datetime(2026, 1, 2, tzinfo=UTC))
+    assert [each["name"] for each in data["sections"]] == ["throughput", "threads", "luck"]
+    assert data["sections"][0] == old["throughput"] and data["machine"] == facts
+    page = suite.build_page(data)
+    assert "qmac 0.0.1, but for sections that say otherwise" in page and page.count("\n## ") == 3
+    assert "Notes. Measured by itself on 2026-01-02, CPUs " in page and "| 3 | 4 |" in page
+    assert page.count(f"qmac {qmac.__version__}") == 1
 
 
 def test_the_first_unit_of_work_is_seen():
