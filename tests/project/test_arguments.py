@@ -355,7 +355,7 @@ def rows(context):
             lambda: {
                 "prices": prices,
                 "averages": None,
-                "train": 20,
+                "train": 30,
                 "test": 10,
                 "holdout": None,
                 "anchored": False,
@@ -375,7 +375,7 @@ def rows(context):
             qmac.walk_forward_many,
             lambda: {
                 "prices": {"SPY": prices},
-                "train": 20,
+                "train": 30,
                 "test": 10,
                 "holdout": None,
                 "anchored": False,
