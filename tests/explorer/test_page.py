@@ -279,6 +279,31 @@ def test_an_invalid_value_is_said_and_the_page_goes_on(tab):
     assert tab.run(f"{NOTICE}.hidden")
 
 
+TEXTS = """(async () => {
+  const { drawHistogram } = await import("/assets/histogram.js");
+  const canvas = document.querySelector("#histogram canvas"), context = canvas.getContext("2d");
+  const texts = [], fill = context.fillText;
+  context.fillText = function (text, x, y) {
+    const half = this.measureText(text).width / 2;
+    if (this.fillStyle !== "#123456") return;
+    texts.push([x - half, x + half, y]);
+  };
+  const lines = %s.map((value, number) => ({ value, name: `line ${number}`, stroke: "#123456" }));
+  drawHistogram(canvas, { edges: [0, 1, 2, 3, 4], layers: [], lines, unit: "percent" });
+  context.fillText = fill;
+  return texts;
+})()"""
+
+
+@pytest.mark.parametrize("values", ["[4, 0.5, 3.6]", "[2, 2, 2]", "[1, null, 3.9]", "[4, 4.1, 0]"])
+def test_names_of_lines_do_not_hide_each_other(tab, values):
+    texts = tab.run(TEXTS % values)
+    assert len(texts) == 3 - values.count("null")
+    for number, (left, right, level) in enumerate(texts):
+        for other_left, other_right, other_level in texts[:number]:
+            assert level != other_level or left >= other_right or right <= other_left
+
+
 def test_maps_show_another_figure_of_the_same_answer(tab):
     digest = tab.run("explored.last.digest")
     for stat in ("best", "count"):

@@ -62,19 +62,23 @@ export function drawHistogram(canvas, { edges, layers, lines, unit }) {
     const place = x(tick), text = metric(unit, tick).replace(".0 %", " %"), half = context.measureText(text).width / 2;
     if (place > half && place < width - half) context.fillText(text, place, height - 4);
   }
-  lines.forEach(({ value, name, stroke }, number) => {
-    if (!Number.isFinite(value)) return;
+  const levels = [];  // where the last text of each ends, from the top
+  const known = lines.filter(({ value }) => Number.isFinite(value)).sort((a, b) => a.value - b.value);
+  for (const { value, name, stroke } of known) {
     const place = Math.max(1, Math.min(width - 1, x(value)));
-    const level = 11 + 13 * (number % 2);
+    const text = `${name} ${metric(unit, value)}`, half = context.measureText(text).width / 2 + 2;
+    const middle = Math.max(half, Math.min(width - half, place));
+    const free = levels.findIndex((end) => end <= middle - half), number = free < 0 ? levels.length : free;
+    levels[number] = middle + half;
+    const level = 11 + 13 * number;
     context.strokeStyle = context.fillStyle = stroke;
     context.lineWidth = 1.5;
     context.beginPath();
     context.moveTo(place, level + 3);
     context.lineTo(place, bottom);
     context.stroke();
-    const text = `${name} ${metric(unit, value)}`, half = context.measureText(text).width / 2 + 2;
-    context.fillText(text, Math.max(half, Math.min(width - half, place)), level);
-  });
+    context.fillText(text, middle, level);
+  }
 }
 
 // text: (bar) => what the pointer shows; edges may be more than what they hold at both ends
