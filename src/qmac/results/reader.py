@@ -688,7 +688,7 @@ def check_files(path: Path) -> None:
         if look_up(directory / HEADER) is None:
             continue
         with _readable(directory):
-            header, _ = _read_identified(directory, Place(run, task))
+            header = _read_header(directory)
             _check_files(directory, header, {TOP, ARRAYS, *header["checksums"]})
         has_result = True
     if not has_result:
