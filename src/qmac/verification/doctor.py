@@ -31,7 +31,7 @@ from qmac.runtime.resources.admission import find_headrooms
 from qmac.runtime.resources.limits import Limits, format_bytes
 from qmac.runtime.resources.machine import available_cpus
 from qmac.runtime.resources.probes import Probe, Reading
-from qmac.storage.files import resolve_typed
+from qmac.storage.files import is_directory, resolve_typed
 from qmac.strategy.grid import Grid
 
 SETTINGS: Any = numba.config
@@ -271,7 +271,7 @@ def _check_last_results() -> Finding:
 
 def _find_existing(path: Path) -> Path:
     """Return a directory, or the nearest above it that exists."""
-    return next(place for place in (path, *path.parents) if place.exists())
+    return next(place for place in (path, *path.parents) if is_directory(place))
 
 
 def _shorten_path(path: Path) -> str:
