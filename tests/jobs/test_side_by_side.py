@@ -234,12 +234,21 @@ def test_a_limit_stops_all_and_each_goes_on_where_it_was(tmp_path, slowly, diges
     assert all(first[name] > 0 for name in under_way)
 
 
-def test_results_that_were_done_come_with_the_stop(monkeypatch, slowly, digests):
+@pytest.fixture
+def ended(monkeypatch):
+    """Return the names of series that were counted as done, as they come."""
+    names, end = [], JobProgress.end
+
+    def counted(job, name, *best):
+        end(job, name, *best)
+        names.append(name)
+
+    monkeypatch.setattr(JobProgress, "end", counted)
+    return names
+
+
+def test_results_that_were_done_come_with_the_stop(monkeypatch, slowly, digests, ended):
     limit(monkeypatch, lambda: bool(ended))
-    ended, end = [], JobProgress.end
-    monkeypatch.setattr(
-        JobProgress, "end", lambda job, name, best: (end(job, name, best), ended.append(name))
-    )
     with pytest.raises(Stopped) as caught:
         optimize()
     done = digests_in(caught.value.results)
@@ -247,10 +256,7 @@ def test_results_that_were_done_come_with_the_stop(monkeypatch, slowly, digests)
     assert all(digests[name] == digest for name, digest in done.items())
 
 
-def test_results_that_were_done_come_with_an_interrupt(monkeypatch, slowly, digests):
-    ended, end = [], JobProgress.end
-    monkeypatch.setattr(JobProgress, "end", lambda job, name: (end(job, name), ended.append(name)))
-
+def test_results_that_were_done_come_with_an_interrupt(slowly, digests, ended):
     def listen(_):
         if ended:
             raise KeyboardInterrupt

@@ -155,3 +155,18 @@ def test_threads_are_simulated():
         assert max(work / count, interpreter) <= took + 1e-9 and took < work + interpreter
     drawn = threads.draw_parts({"shuffle": [part], "mirror": [held]}, 3)
     assert [each is part for each in drawn] == [True, False] * 3
+
+
+def test_what_is_projected_has_commits_and_messages_of_several():
+    series = importlib.import_module("benchmarks.many_series_threads")
+    one, three = np.array([1.0, 2, 1]), np.array([1.0, 6, 1])
+    times = series.Times([one, three], [1, 3], beside=0.5)
+    assert [pieces.tolist() for pieces in times.whole] == [[1.5, 2, 1], [2.5, 6, 1]]
+    sizes = [3 if pieces[1] == 6 else 1 for pieces in times.draw(40)]
+    assert 40 <= sum(sizes) < 43 and sizes == sorted(sizes, reverse=True)
+    alone = series.Times([one], [1], beside=0.5)
+    seconds, share = alone.project(4, 1, alone=0.25)
+    assert seconds == 19 and share == 1
+    handing = series.Times([np.array([0.1, 0, 0.1])], [2], beside=0.0, process=4.0)
+    handed = series.hand_over(handing, alone)
+    assert handed.parts[0].tolist() == [0.1, 8, 0.1] and handing.parts[0][1] == 0
