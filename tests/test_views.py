@@ -9,7 +9,7 @@ from qmac import _views
 
 
 def test_every_view_exists():
-    assert {"report", "map", "result", "results", "backtest"} <= set(_views._PLACES)
+    assert {"result page", "map", "result", "results", "backtest"} <= set(_views._PLACES)
     for place in _views._PLACES.values():
         module, _, function = place.partition(":")
         assert callable(getattr(import_module(module), function)), place

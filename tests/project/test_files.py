@@ -54,15 +54,13 @@ ALLOWED = {
     "kernels/compiler/cache.py": ("tempfile.mkdtemp", "a new directory of this process alone"),
     "kernels/compiler/sources.py": ("read_bytes rglob", "the package itself"),
     "report/html/images.py": ("exists is_dir", "the directory that the user names"),
-    "report/html/page.py": (
-        "exists is_dir read_text",
-        "the page that the user names, and assets",
-    ),
+    "report/html/page.py": ("read_text", "assets of the package"),
     "report/html/symbols_page.py": ("is_file", "pages that were written beside this one"),
     "results/exports.py": (
         "exists is_dir read_bytes pd.read_csv pd.read_parquet",
         "files that the user names, to write and to read",
     ),
+    "results/pages.py": ("exists is_dir", "the page that the user names"),
     "results/reader.py": (
         "exists glob is_dir iterdir pd.read_parquet",
         "the directory that the user names; an open file",
