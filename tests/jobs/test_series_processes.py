@@ -3,13 +3,16 @@
 import errno
 import os
 import pickle
+import shutil
 import signal
 import threading
 import time
+import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers.faults import slow
+from helpers.faults import Halt, slow
 from helpers.series import frame, ohlc, series
 
 import qmac
@@ -25,6 +28,7 @@ from qmac.jobs.series_processes import (
 from qmac.runs.directory import RunDirectory
 from qmac.runtime.execution.parts import Part
 from qmac.runtime.execution.processes import NoProcess, Processes, ProcessLost, can_start
+from qmac.runtime.resources.probes import Reading
 from qmac.strategy.request import check_request
 
 pytestmark = pytest.mark.skipif(not can_start(), reason="no processes on this system")
@@ -276,3 +280,55 @@ def test_batches_are_all_series_and_none_takes_long(threads):
         assert size == 1 or sum(seconds[end - size : end]) <= series_processes.BATCH_SECONDS
         assert size <= max(1, (500 - end + size) // threads)
     assert plan_batches([], threads) == []
+
+
+@pytest.mark.parametrize("threads", [(1, 2), (2, 1)])
+def test_a_job_goes_on_where_it_was_on_threads_and_on_processes(
+    tmp_path, here, digests, monkeypatch, threads
+):
+    """With one thread there are no processes; what has a snapshot is for threads."""
+    path = tmp_path / "run"
+    first, second = threads
+
+    def listen(status):
+        if status.symbols_done or list((path / "snapshots").iterdir()):
+            raise Halt
+
+    with monkeypatch.context() as patch, pytest.raises(Halt):
+        slow(patch, 0.01)
+        optimize(out=path, threads=first, progress=listen)
+    saved = RunDirectory.open(path).list_saved()
+    assert None not in saved and bool(saved) == (first == 1)
+    assert digests_in(qmac.resume(path, threads=second)) == digests
+    if second == 2:
+        sent = sum(size for size, _ in ProcessesHere.last.computed)
+        assert 0 < sent <= len(FRAMES) - len(saved)
+
+
+def test_a_directory_that_is_removed_ends_the_run(tmp_path, here, monkeypatch):
+    compute = ProcessWork.compute
+
+    def removed(*arguments):
+        shutil.rmtree(path, ignore_errors=True)
+        return compute(*arguments)
+
+    path = tmp_path / "run"
+    monkeypatch.setattr(ProcessWork, "compute", removed)
+    with (
+        warnings.catch_warnings(),
+        pytest.raises(WriteError, match="run cannot be written: No such file"),
+    ):
+        warnings.simplefilter("error")
+        optimize(out=path)
+
+
+@pytest.mark.parametrize(("memory", "fits"), [(None, True), (2**30, False)])
+def test_what_processes_share_counts_once_but_in_resident_memory(memory, fits):
+    used, mib = 300 * 2**20, 2**20
+    reading = Reading(
+        moment=0, cpus=8, affinity=8, rss=used, memory_limit=1024 * mib, memory_used=used
+    )
+    governor = SimpleNamespace(limits=qmac.Limits(memory=memory), read_now=lambda: reading)
+    work = ProcessWork(check_request(GRID), Prices.of(FRAMES["B"]))
+    assert series_processes._fits(work, governor, 8) == fits
+    assert not series_processes._fits(work, governor, 60)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -372,6 +374,10 @@ class _TaskRunner:
 
     def _leave_out(self, task: Task, error: InputError) -> None:
         """Go on without a task, unless it is all there is, or none may be left out."""
+        directory = self.sink.directory
+        if directory is not None and look_up(directory.path) is None:  # no task is to blame
+            gone = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            raise describe_refusal(directory.path, gone) from error
         if self.job.strict or len(self.job.prices) == 1:
             raise error
         if not isinstance(error, MemoryRefusal):  # of the run: it is said once

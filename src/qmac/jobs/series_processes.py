@@ -48,8 +48,10 @@ WAIT_SECONDS, SERIES_SECONDS, STEP_SECONDS = 0.010, 0.025, 6e-13
 sweep on one thread, with a part for each combination and bar."""
 LEAST_SECONDS = 4.0
 """Twice what processes take to start: a job that takes less on threads ends without them."""
-PROCESS_BYTES = 220 * 2**20
-"""A process with its kernels; most is shared with others, but counts in each."""
+PROCESS_BYTES, FURTHER_BYTES = 220 * 2**20, 40 * 2**20
+"""A process with its kernels, and what each further one adds beside its sweep: most is shared.
+Of eight, each added 15 MiB in memory and 26 with a directory (PSS after three sweeps of 2,000 bars,
+2:252:5)."""
 NOT_STARTED = "processes could not be started, so threads sweep all series"
 FEW_WINDOWS = 6
 BATCH_SECONDS = 0.2
@@ -337,8 +339,11 @@ def started(
 
 def _fits(work: ProcessWork, governor: Governor, count: int) -> bool:
     """Return whether so many processes fit into memory, each with a series."""
+    limits, reading = governor.limits, governor.read_now()
+    # of a limit that a user has set, what is shared counts in each: it is compared with RSS
+    further = FURTHER_BYTES if limits.memory is None else PROCESS_BYTES
     try:
-        needed = work.thread_bytes + PROCESS_BYTES
-        return admit(governor.limits, governor.read_now(), 0, needed, count) == count
+        needed = work.thread_bytes + further
+        return admit(limits, reading, PROCESS_BYTES, needed, count) == count
     except InputError:
         return False
