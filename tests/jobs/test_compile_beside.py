@@ -43,6 +43,11 @@ class Process:
         return None
 
 
+def read_steps(process):
+    """Return what a process was started for."""
+    return list(pickle.loads(process.received.getvalue()))
+
+
 @pytest.fixture
 def spec(sample):
     grid = qmac.Grid(windows=(5, 10, 20, 40))
@@ -52,8 +57,7 @@ def spec(sample):
 @pytest.fixture
 def started(monkeypatch):
     monkeypatch.setattr(Process, "started", [])
-    monkeypatch.setattr(compile_beside, "_started", set())
-    monkeypatch.setattr(compile_beside, "_processes", [])
+    monkeypatch.setattr(compile_beside, "beside", compile_beside._Beside())
     monkeypatch.setattr(compile_beside.subprocess, "Popen", Process)
     monkeypatch.setattr(jit, "is_shared", lambda: True)
     monkeypatch.delenv(compile_beside.SWITCH, raising=False)
@@ -64,8 +68,7 @@ def test_a_kernel_is_compiled_once(spec, started):
     assert compile_beside.compile_beside(spec)
     assert not compile_beside.compile_beside(spec)
     (process,) = started
-    function, signature = pickle.loads(process.received.getvalue())
-    assert function is compile_beside.compile_signature and signature == find_signature(spec)
+    assert read_steps(process) == [(compile_beside.compile_signature, find_signature(spec))]
 
 
 def test_what_is_compiled_beside_is_said_while_its_process_runs(spec, started, monkeypatch):
@@ -106,27 +109,32 @@ def test_nothing_is_started_where_it_is_off_or_lost(spec, started, monkeypatch):
     assert not started
 
 
-def test_the_first_command_has_a_process_compile_the_other_kernels(spec, started, monkeypatch):
+@pytest.mark.parametrize("cpus", [1, 2, 3])
+def test_the_first_command_has_processes_compile_the_other_kernels(
+    spec, started, monkeypatch, cpus
+):
+    """The general one comes last in a process that has something else to do."""
     compiled = []
     monkeypatch.setattr(compile_beside.sweep_cells, "compile", compiled.append)
-    monkeypatch.setattr(compile_beside, "_others", [])
-    monkeypatch.setattr(compile_beside, "available_cpus", lambda: 2)
+    monkeypatch.setattr(compile_beside, "available_cpus", lambda: cpus)
     monkeypatch.setattr(jit, "is_unused", lambda: False)
     compile_beside.compile_first(spec)
     assert not started, "others are there"
     monkeypatch.setattr(jit, "is_unused", lambda: True)
     compile_beside.compile_first(spec)
-    (process,) = started
-    function, asked = pickle.loads(process.received.getvalue())
-    assert function is compile_beside.compile_others and asked == spec
-    monkeypatch.setattr(compile_beside, "available_cpus", lambda: 1)
-    compile_beside.compile_first(spec)
-    assert len(started) == 1
-    assert compiled == [find_signature(spec)] * 3
+    assert compiled == [find_signature(spec)] * 2
+    others = (compile_beside.compile_others, spec)
+    general = replace(spec, is_general=True)
+    last = (compile_beside.compile_signature, find_signature(general))
+    steps = {1: [[last]], 2: [[others, last]], 3: [[others], [last]]}
+    assert [read_steps(process) for process in started] == steps[cpus]
+    assert not compile_beside.compile_beside(general), "begun"
+    assert compile_beside.find_beside().words == "every objective"
 
 
-def test_a_process_calls_the_function_that_comes_in(monkeypatch):
-    read = SimpleNamespace(buffer=io.BytesIO(pickle.dumps((divmod_by_zero, 1))))
+def test_a_process_calls_the_functions_that_come_in(monkeypatch):
+    steps = ((time.sleep, 0), (divmod_by_zero, 1))
+    read = SimpleNamespace(buffer=io.BytesIO(pickle.dumps(steps)))
     monkeypatch.setattr(compile_beside.sys, "stdin", read)
     with pytest.raises(ZeroDivisionError):
         compile_beside.main()
@@ -139,7 +147,7 @@ def divmod_by_zero(number):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")
 def test_a_process_that_has_ended_is_no_zombie(monkeypatch):
     monkeypatch.setattr(compile_beside, "PROGRAM", "import sys; sys.stdin.buffer.read()")
-    process = compile_beside._start(divmod_by_zero, 1)
+    process = compile_beside._start((divmod_by_zero, 1))
     deadline = time.monotonic() + 20
     while Path(f"/proc/{process.pid}").exists():
         assert time.monotonic() < deadline
@@ -149,7 +157,7 @@ def test_a_process_that_has_ended_is_no_zombie(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_while_a_process_is_started_waits_for_no_lock(spec, started):
-    with compile_beside.starting.lock:
+    with compile_beside.beside.lock:
         process = os.fork()
         if process == 0:
             signal.alarm(10)
@@ -179,8 +187,8 @@ def test_a_process_that_outlives_this_one_is_no_warning():
     program = (
         "from qmac.jobs import compile_beside\n"
         "compile_beside.PROGRAM = 'import sys, time; sys.stdin.buffer.read(); time.sleep(2)'\n"
-        "process = compile_beside._start(divmod, 1)\n"
-        "compile_beside._processes.append(process)\n"
+        "process = compile_beside._start((divmod, 1))\n"
+        "compile_beside.beside.running.append(process)\n"
         "assert process.poll() is None\n"
     )
     done = subprocess.run(

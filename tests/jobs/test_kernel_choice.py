@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from dataclasses import replace
 
 import pytest
 from helpers.faults import LONG
 from helpers.series import ohlc
+from helpers.sweeps import custom_spec, prepared
 
 import qmac
+from qmac.errors import Stopped
 from qmac.jobs import kernel_choice, series_sweep
-from qmac.jobs.kernel_choice import estimate_excess
+from qmac.jobs.kernel_choice import call_beside, estimate_excess
+from qmac.runtime.execution.executor import SerialExecutor
 from qmac.strategy.metrics import MEASURES
 
 GRID = qmac.Grid(windows=(3, 5, 8, 13, 21, 34))
@@ -70,42 +74,78 @@ def test_the_general_kernel_has_the_bits_of_every_other(answer, question):
     assert general.filtered_by == special.filtered_by
 
 
-def test_it_answers_only_what_has_no_kernel_yet(sample, monkeypatch):
-    ready, begun = set(), []
-    monkeypatch.setattr(kernel_choice, "_is_there", threading.Event())
-    monkeypatch.setattr(kernel_choice, "is_ready", lambda spec: spec.is_general in ready)
+@pytest.fixture
+def begun(monkeypatch):
+    """Kernels that are compiled beside; none is loaded, compiled or tested."""
+    begun = []
+    monkeypatch.setattr(kernel_choice, "is_tested", lambda spec: False)
+    monkeypatch.setattr(kernel_choice, "check_kernel", lambda spec: None)
+    monkeypatch.setattr(kernel_choice, "is_unused", lambda: False)
     monkeypatch.setattr(kernel_choice, "compile_beside", lambda spec: begun.append(spec.is_general))
-    used = []
-    choose = kernel_choice.choose_kernel
-
-    def note(*arguments):
-        used.append(choose(*arguments).is_general)
-        return arguments[2]
-
-    monkeypatch.setattr(series_sweep, "choose_kernel", note)
-    for kernels in ([], [False], [False, True], [True]):
-        ready.clear()
-        ready.update(kernels)
-        qmac.optimize(sample.tail(600), GRID)
-    assert used == [False, False, False, True]
-    assert begun == [True, True, False]  # the general one after the answer, see below
+    return begun
 
 
-def test_the_general_kernel_is_begun_when_the_first_question_is_answered(sample, monkeypatch):
-    """Beside the first answer it would take the processor from it."""
-    events = []
-    monkeypatch.setattr(kernel_choice, "_is_there", threading.Event())
+@pytest.fixture
+def choose(sample):
+    """The choice for a question about a small grid."""
+    series = prepared(sample.tail(600), GRID)
+    return functools.partial(
+        kernel_choice.choose_kernel, series, GRID, custom_spec(series, GRID), SerialExecutor()
+    )
+
+
+@pytest.mark.parametrize(
+    ("ready", "is_general", "begins"),
+    [([], False, [True]), ([False], False, [True]), ([True], True, [False]), ([0, 1], False, [])],
+)
+def test_the_general_kernel_answers_only_what_has_no_kernel_yet(
+    choose, begun, monkeypatch, ready, is_general, begins
+):
+    monkeypatch.setattr(kernel_choice, "is_ready", lambda spec: spec.is_general in ready)
+    assert choose().is_general == is_general
+    assert begun == begins
+
+
+def test_the_first_command_begins_the_general_kernel_by_itself(choose, begun, monkeypatch):
+    """On two processors, behind what the first answer needs: see compile_beside."""
     monkeypatch.setattr(kernel_choice, "is_ready", lambda spec: False)
-    monkeypatch.setattr(kernel_choice, "compile_beside", lambda spec: events.append("begun"))
-    build = series_sweep._build_result
+    monkeypatch.setattr(kernel_choice, "is_unused", lambda: True)
+    assert not choose().is_general
+    assert begun == []
 
-    def note(*arguments, **options):
-        events.append("answered")
-        return build(*arguments, **options)
 
-    monkeypatch.setattr(series_sweep, "_build_result", note)
-    qmac.optimize(sample.tail(600), GRID)
-    assert events == ["answered", "begun"]
+def test_a_kernel_that_was_tested_is_not_looked_for(choose, begun, monkeypatch):
+    """A look at the disk takes up to 2 ms."""
+    monkeypatch.setattr(kernel_choice, "is_tested", lambda spec: True)
+    monkeypatch.setattr(kernel_choice, "is_ready", None)
+    assert not choose().is_general
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_who_waits_for_a_kernel_is_called_away_at_once(choose, begun, monkeypatch, is_compiled):
+    """A compiler does not give way, and a kernel takes 50 ms to be loaded and tested."""
+    called, goes_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(kernel_choice, "_choose", lambda _, __, spec, ___: spec)
+    monkeypatch.setattr(kernel_choice, "is_ready", lambda spec: spec.is_general or is_compiled)
+    monkeypatch.setattr(
+        kernel_choice, "wait_for_kernel", lambda _, __, check: called.set() or check()
+    )
+    monkeypatch.setattr(kernel_choice, "check_kernel", lambda _: called.set() or goes_on.wait(60))
+
+    def check():
+        if called.is_set():
+            raise Stopped("cancelled")
+
+    with pytest.raises(Stopped):
+        choose(check)
+    assert not goes_on.is_set()
+    goes_on.set()
+
+
+def test_what_is_called_beside_returns_or_raises():
+    assert call_beside(lambda: 7, lambda: None) == 7
+    with pytest.raises(ZeroDivisionError):
+        call_beside(lambda: 1 / 0, lambda: None)
 
 
 def test_a_large_grid_waits_for_its_own_kernel():

@@ -20,9 +20,9 @@ from qmac.engine.dataset import recent_lists
 from qmac.engine.sweep import evaluator
 from qmac.engine.sweep.worker import Worker
 from qmac.errors import OptionError, PricesError, Stopped
-from qmac.jobs import kernel_choice, series_sweep, top_rows
+from qmac.jobs import series_sweep, top_rows
 from qmac.jobs import session as session_module
-from qmac.jobs.session import CancellableExecutor, Session, call_beside
+from qmac.jobs.session import CancellableExecutor, Session
 from qmac.runtime.execution.executor import SerialExecutor
 from qmac.runtime.resources import probes
 
@@ -269,41 +269,18 @@ def test_an_invalid_question_leaves_a_session_that_answers(session):
     assert session.optimize().digest == qmac.optimize(PRICES, GRID).digest
 
 
-def test_a_question_without_a_kernel_of_its_own_is_answered_by_the_general_one(monkeypatch):
-    begun, tested = [], []
-    monkeypatch.setattr(kernel_choice, "is_ready", lambda spec: spec.is_general)
-    monkeypatch.setattr(kernel_choice, "compile_beside", begun.append)
-    monkeypatch.setattr(session_module, "is_tested", lambda _: False)
-    monkeypatch.setattr(session_module, "check_kernel", tested.append)
+def test_a_question_is_answered_by_the_kernel_that_is_chosen(monkeypatch):
+    """And whoever cancels it need not wait for a compiler: tests/jobs/test_kernel_choice.py."""
+    cancellation, checks = qmac.Cancellation(), []
+
+    def choose(series, grid, spec, executor, check):
+        checks.append(check)
+        return replace(spec, is_general=True)
+
+    monkeypatch.setattr(session_module, "choose_kernel", choose)
     monkeypatch.setattr(session_module, "sweep", lambda _, __, spec, *___: spec)
-    assert Session(PRICES, GRID).optimize().is_general
-    assert [spec.is_general for spec in (*begun, *tested)] == [False, True]
-
-
-@pytest.mark.parametrize("is_compiled", [True, False])
-def test_a_question_that_waits_for_its_kernel_is_cancelled_at_once(monkeypatch, is_compiled):
-    """A compiler does not give way, and a kernel takes 50 ms to be loaded and tested."""
-    cancellation, goes_on = qmac.Cancellation(), threading.Event()
-    ready = [True, is_compiled]
-    monkeypatch.setattr(session_module, "is_tested", lambda _: False)
-    monkeypatch.setattr(session_module, "choose_kernel", lambda _, __, spec, ___: spec)
-    monkeypatch.setattr(session_module, "is_ready", lambda spec: ready[not spec.is_general])
-    monkeypatch.setattr(
-        session_module, "wait_for_kernel", lambda _, __, check: cancellation.cancel() or check()
-    )
-    monkeypatch.setattr(
-        session_module, "check_kernel", lambda _: cancellation.cancel() or goes_on.wait(60)
-    )
-    with pytest.raises(Stopped, match="cancelled"):
-        Session(PRICES, GRID).optimize(cancellation=cancellation)
-    assert not goes_on.is_set()
-    goes_on.set()
-
-
-def test_what_is_called_beside_returns_or_raises():
-    assert call_beside(lambda: 7, lambda: None) == 7
-    with pytest.raises(ZeroDivisionError):
-        call_beside(lambda: 1 / 0, lambda: None)
+    assert Session(PRICES, GRID).optimize(cancellation=cancellation).is_general
+    assert checks == [cancellation.check]
 
 
 def test_a_map_ends_at_a_cancellation():

@@ -1,11 +1,11 @@
-"""Compiles a kernel in a process of its own, for the next question that needs it.
+"""Compiles kernels in processes of their own.
 
 A thread would hold the interpreter for most of the seconds, and a page that moves would stand
-still. The process has the lowest priority, ends by itself, and nothing waits for it: what it
-compiles lies on disk when it is done.
+still. A process ends by itself, and what it compiles lies on disk when it is done; what is only for
+later questions is compiled at the lowest priority.
 
-The first command on a machine compiles its kernel itself, and has a process compile the others
-meanwhile, a third of the work.
+The first command on a machine compiles its kernel itself. A process compiles what else it needs
+meanwhile, and then the general kernel, for the questions after it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from qmac._forks import ThreadLock, call_after_fork
+from qmac._forks import call_after_fork
 from qmac.engine.sweep.selftest import compile_others, find_signature
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.kernels.compiler import jit
@@ -35,23 +36,47 @@ LOWEST_PRIORITY = 19
 PROGRAM = "from qmac.jobs.compile_beside import main; main()"
 LOOK_SECONDS = 0.02
 """Between two looks at a process that is waited for."""
-_started: set[Any] = set()
-_processes: list[subprocess.Popen[bytes]] = []
-_others: list[subprocess.Popen[bytes]] = []
-"""The process that compiles what the first command needs beside its kernel."""
-_begun: tuple[str, float] = "", 0.0
-"""What the last process compiles for, and when it began."""
-starting = ThreadLock()
+FIRST_PROCESSES = 2
+"""Processes whose kernels the first answer needs."""
+Step = tuple[Callable[[Any], None], Any]
+"""A function, and what a process calls it with."""
 
 
-def _forget() -> None:
-    """Forget the processes, of which another process knows nothing."""
-    _started.clear()
-    _processes.clear()
-    _others.clear()
+class _Beside:
+    """What this process has started, and nothing in a process that is forked from it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.signatures: set[Any] = set()
+        """Of the kernels that were begun."""
+        self.running: list[subprocess.Popen[bytes]] = []
+        self.words, self.began = "", 0.0
+        """What the last process compiles for, and when it began."""
+
+    def is_running(self) -> bool:
+        """Return whether a process compiles; those that have ended are forgotten."""
+        self.running[:] = [process for process in self.running if process.poll() is None]
+        return bool(self.running)
+
+    def start(self, spec: SweepSpec, *steps: Step) -> bool:
+        """Start a process that ends with the kernel of a spec; whether the system allows it."""
+        process = _start(*steps, (compile_signature, find_signature(spec)))
+        if process is not None:
+            self.running.append(process)
+        self.signatures.add(find_signature(spec))
+        self.words, self.began = describe_kernel(spec), time.monotonic()
+        return process is not None
 
 
-call_after_fork(_forget)
+beside = _Beside()
+
+
+def _begin_anew() -> None:
+    global beside  # noqa: PLW0603 - of this process
+    beside = _Beside()
+
+
+call_after_fork(_begin_anew)
 
 
 def compile_beside(spec: SweepSpec) -> bool:
@@ -67,33 +92,34 @@ def compile_beside(spec: SweepSpec) -> bool:
     bool
         Whether a process was started.
     """
-    global _begun  # noqa: PLW0603 - of this process, as what it started is
-    signature = find_signature(spec)
     if not _may_start():
         return False
-    with starting.lock:
-        if _is_running() or signature in _started:  # one at a time
+    with beside.lock:
+        if beside.is_running() or find_signature(spec) in beside.signatures:  # one at a time
             return False
-        _started.add(signature)
-        _begun = describe_kernel(spec), time.monotonic()
-        process = _start(compile_signature, signature)
-        if process is not None:
-            _processes.append(process)
-    return process is not None
+        return beside.start(spec)
 
 
 def compile_first(spec: SweepSpec) -> None:
-    """Compile the kernel of a spec; on a new machine, what else it needs in a process beside.
+    """Compile the kernel of a spec; on a new machine, what else is needed in processes beside.
+
+    The general kernel comes last, where a process has nothing else to do; with more than two
+    processors it has a process of its own.
 
     Parameters
     ----------
     spec : SweepSpec
         Of a sweep of a series of 16-bit codes.
     """
-    if jit.is_unused() and available_cpus() > 1 and _may_start():
-        process = _start(compile_others, spec)
-        if process is not None:
-            _others[:] = [process]
+    cpus = available_cpus()
+    if jit.is_unused() and _may_start():
+        general, others = replace(spec, is_general=True), (compile_others, spec)
+        with beside.lock:
+            if cpus > FIRST_PROCESSES:
+                _start(others)
+                beside.start(general)
+            else:
+                beside.start(general, *[others] * (cpus > 1))
     sweep_cells.compile(find_signature(spec))  # type: ignore[attr-defined]
 
 
@@ -107,8 +133,8 @@ def _may_start() -> bool:
         return False
 
 
-def _start(function: Callable[[Any], None], argument: Any) -> subprocess.Popen[bytes] | None:
-    """Start a process that calls a function; None where the system refuses it."""
+def _start(*steps: Step) -> subprocess.Popen[bytes] | None:
+    """Start a process that calls functions in turn; None where the system refuses it."""
     with suppress(OSError):
         process = subprocess.Popen(  # noqa: S603 (this very interpreter)
             [sys.executable, "-P", "-c", PROGRAM],
@@ -120,16 +146,10 @@ def _start(function: Callable[[Any], None], argument: Any) -> subprocess.Popen[b
         )
         assert process.stdin is not None
         with process.stdin as pipe:
-            pickle.dump((function, argument), pipe)
+            pickle.dump(steps, pipe)
         threading.Thread(target=process.wait, daemon=True).start()  # else it stays a zombie
         return process
     return None
-
-
-def _is_running() -> bool:
-    """Return whether a process compiles; those that have ended are forgotten."""
-    _processes[:] = [process for process in _processes if process.poll() is None]
-    return bool(_processes)
 
 
 def find_beside() -> Compiling | None:
@@ -140,11 +160,10 @@ def find_beside() -> Compiling | None:
     Compiling or None
         None where there is none.
     """
-    with starting.lock:
-        if not _is_running():
+    with beside.lock:
+        if not beside.is_running():
             return None
-        words, began = _begun
-        return Compiling(words, time.monotonic() - began)
+        return Compiling(beside.words, time.monotonic() - beside.began)
 
 
 def wait_for_kernel(
@@ -208,6 +227,6 @@ def compile_signature(signature: tuple[Any, ...]) -> None:
 
 
 def main() -> None:
-    """Call the function that comes in, in the process that was started for it."""
-    function, argument = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the starting process)
-    function(argument)
+    """Call the functions that come in, in the process that was started for them."""
+    for function, argument in pickle.load(sys.stdin.buffer):  # noqa: S301 (who started it wrote it)
+        function(argument)

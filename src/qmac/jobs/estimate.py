@@ -19,8 +19,8 @@ from qmac.engine.sweep.worker import Worker
 from qmac.errors import OptionError, warn
 from qmac.jobs.grid_part import Scale, choose_part
 from qmac.jobs.job import Job
+from qmac.jobs.kernel_choice import check_kernel
 from qmac.jobs.memory_model import admitted, dataset_bytes, finishing_bytes, tallies_bytes
-from qmac.jobs.series_sweep import check_kernel
 from qmac.jobs.top_rows import count_rows_at_once, replay_top
 from qmac.runs.score_store import check_dtype, compress
 from qmac.runs.tasks import Task

@@ -1,4 +1,4 @@
-"""Which kernel answers: the one of a question, or the general one where that is sooner.
+"""Which kernel answers a question; it is compiled, loaded and tested here, before the sweep.
 
 A kernel of its own is compiled for each set of statistics, with and without stops: some seconds.
 The general kernel computes all of them, and is compiled once. On a small grid its answer, with the
@@ -8,23 +8,33 @@ question of its kind.
 
 from __future__ import annotations
 
+import functools
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from qmac.engine.dataset.period import code_dtype
 from qmac.engine.dataset.series import PreparedSeries
-from qmac.engine.sweep.selftest import find_signature, is_tested
+from qmac.engine.sweep.selftest import find_signature, is_tested, self_test
 from qmac.engine.sweep.spec import LANES, SweepSpec
-from qmac.jobs.compile_beside import compile_beside
-from qmac.kernels.compiler.jit import is_compiled
+from qmac.jobs.compile_beside import (
+    compile_beside,
+    compile_first,
+    describe_kernel,
+    wait_for_kernel,
+)
+from qmac.kernels.compiler.jit import is_compiled, is_unused
 from qmac.kernels.sweep.sweep import sweep_cells
 from qmac.runtime.execution.executor import Executor, SerialExecutor
 from qmac.runtime.execution.threads import ThreadExecutor
-from qmac.runtime.monitoring.compiling import USUAL_SECONDS
+from qmac.runtime.monitoring.compiling import USUAL_SECONDS, compiling
 from qmac.strategy.grid import Grid
 
+Value = TypeVar("Value")
 ROW_SECONDS = 0.9e-6
 """What the general kernel takes more for a row of its tables: a bar of a block of lanes. Measured
 on the machine of ``USUAL_SECONDS``, which a kernel of its own takes to compile."""
@@ -34,14 +44,21 @@ BARS_PER_EVENT = 220
 """Of a pair: 23 entries on 5,031 bars; equal lists, which are swept once, make it fewer."""
 MOST_BARS = 8192
 """Longer series have tables of more than 19 MB for each thread."""
-_is_there = threading.Event()
-"""Set when the general kernel was seen: a look at the disk takes up to 2 ms."""
+LOOK_SECONDS = 0.005
+"""Between two looks whether a question that waits for its kernel is cancelled."""
 
 
 def choose_kernel(
-    series: PreparedSeries, grid: Grid, spec: SweepSpec, executor: Executor
+    series: PreparedSeries,
+    grid: Grid,
+    spec: SweepSpec,
+    executor: Executor,
+    check: Callable[[], None] | None = None,
 ) -> SweepSpec:
-    """Return the spec with the kernel that answers first; the answer has the same bits.
+    """Return the spec with the kernel that answers first, which is loaded and tested.
+
+    The answer has the same bits. Kernels of series beyond 16-bit codes are compiled at their first
+    call and not tested.
 
     Parameters
     ----------
@@ -53,52 +70,77 @@ def choose_kernel(
         What is computed for each combination.
     executor : Executor
         Where it is computed; a cluster's nodes have their own kernels.
+    check : callable, optional
+        Called every few milliseconds while the kernel is prepared; raises where there is nothing
+        to wait for any more. Neither a compiler nor the loading of a kernel gives way, so both
+        then go on beside this thread.
 
     Returns
     -------
     SweepSpec
         The same, or with ``is_general``.
+
+    Raises
+    ------
+    InternalError
+        If the kernel is wrong on this machine.
     """
-    if not _has_general(series, executor):
+    if not _has_short_codes(series) or is_tested(spec):  # a look at the disk takes 2 ms
+        return spec
+    choose = functools.partial(_choose, series, grid, spec, executor)
+    if check is None:
+        spec = choose()
+        check_kernel(spec)
+        return spec
+    spec = call_beside(choose, check)  # it may start a process
+    if not is_ready(spec) and is_ready(replace(spec, is_general=True)):
+        with compiling(describe_kernel(spec)):
+            wait_for_kernel(spec, is_ready, check)
+    call_beside(functools.partial(check_kernel, spec), check)
+    return spec
+
+
+def _choose(series: PreparedSeries, grid: Grid, spec: SweepSpec, executor: Executor) -> SweepSpec:
+    """Return the spec with the kernel that answers first; begin to compile what is not there."""
+    if not isinstance(executor, (SerialExecutor, ThreadExecutor)):
+        return spec
+    general = replace(spec, is_general=True)
+    if not is_ready(general):
+        if not is_unused():  # on a new machine, compile_first does
+            compile_beside(general)
         return spec
     bars = series.period.close.size
-    general = replace(spec, is_general=True)
     excess = estimate_excess(bars, grid) / executor.threads
-    is_sooner = bars <= MOST_BARS and excess <= USUAL_SECONDS
-    if is_sooner and not is_ready(spec) and is_ready(general):
+    if bars <= MOST_BARS and excess <= USUAL_SECONDS and not is_ready(spec):
         compile_beside(spec)
         return general
     return spec
 
 
-def prepare_general(series: PreparedSeries, spec: SweepSpec, executor: Executor) -> None:
-    """Begin to compile the general kernel, if it is not there, when a question is answered.
-
-    The first command on a machine compiles its own kernel, and what else it needs, alone:
-    beside it, the general one took the processor from its answer.
+def check_kernel(spec: SweepSpec) -> None:
+    """Load or compile the kernel of a spec for series of 16-bit codes, and test it.
 
     Parameters
     ----------
-    series : PreparedSeries
-        What the question was about.
     spec : SweepSpec
-        What was computed.
-    executor : Executor
-        Where it was computed.
+        Of a sweep.
+
+    Raises
+    ------
+    InternalError
+        If it is wrong on this machine.
     """
-    if _is_there.is_set() or not _has_general(series, executor):
-        return
-    general = replace(spec, is_general=True)
-    if is_ready(general):
-        _is_there.set()
+    if not is_ready(spec):
+        with compiling(describe_kernel(spec)):
+            compile_first(spec)
+            self_test(spec)
     else:
-        compile_beside(general)
+        self_test(spec)
 
 
-def _has_general(series: PreparedSeries, executor: Executor) -> bool:
-    """Return whether the general kernel can answer a question about a series."""
-    is_here = isinstance(executor, (SerialExecutor, ThreadExecutor))
-    return is_here and code_dtype(series.period.close.size) is np.uint16
+def _has_short_codes(series: PreparedSeries) -> bool:
+    """Return whether a series has codes of 16 bits."""
+    return code_dtype(series.period.close.size) is np.uint16
 
 
 def is_ready(spec: SweepSpec) -> bool:
@@ -135,3 +177,33 @@ def estimate_excess(bars: int, grid: Grid) -> float:
     blocks = -(-grid.sells.size // LANES)
     steps = grid.buys.size * bars / BARS_PER_EVENT
     return blocks * (bars * ROW_SECONDS + steps * STEP_SECONDS)
+
+
+def call_beside(function: Callable[[], Value], check: Callable[[], None]) -> Value:
+    """Return what a function returns, which is called on a thread of its own.
+
+    Parameters
+    ----------
+    function : callable
+        Goes on where it is not waited for any more.
+    check : callable
+        Called while it is waited for; raises where there is nothing to wait for any more.
+
+    Returns
+    -------
+    object
+        Of the function.
+    """
+    future: Future[Value] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="kernel", daemon=True).start()
+    while not future.done():
+        check()
+        wait((future,), LOOK_SECONDS)
+    return future.result()

@@ -28,6 +28,7 @@ from qmac.errors import (
     warn,
 )
 from qmac.jobs.job import Job
+from qmac.jobs.kernel_choice import check_kernel
 from qmac.jobs.memory_model import (
     COMPILING_BYTES,
     before_compiling,
@@ -41,7 +42,7 @@ from qmac.jobs.result_sink import Outcome, Reader, ResultSink, build_sink
 from qmac.jobs.series_leases import LEAVES_OUT, LeasedSeries, suits_nodes
 from qmac.jobs.series_processes import SeriesProcesses, started
 from qmac.jobs.series_progress import SeriesProgress
-from qmac.jobs.series_sweep import check_kernel, sweep
+from qmac.jobs.series_sweep import sweep
 from qmac.jobs.side_by_side import SideBySide
 from qmac.jobs.waiting import Patience
 from qmac.results.collection import Results

@@ -18,12 +18,10 @@ from qmac.engine.neighbourhood.plateau import AS_BARS
 from qmac.engine.sweep import reductions
 from qmac.engine.sweep.distribution import Distribution
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.engine.sweep.selftest import self_test
 from qmac.engine.sweep.spec import SweepSpec
 from qmac.engine.sweep.window_maps import Maps, build_maps
 from qmac.errors import InternalError, Stopped
-from qmac.jobs.compile_beside import compile_first, describe_kernel
-from qmac.jobs.kernel_choice import choose_kernel, is_ready, prepare_general
+from qmac.jobs.kernel_choice import check_kernel, choose_kernel
 from qmac.jobs.monitor import NullMonitor, SeriesMonitor
 from qmac.jobs.top_rows import replay_top
 from qmac.kernels.sweep.tally import Cells
@@ -31,7 +29,6 @@ from qmac.results.result import Columns, Result
 from qmac.runs.header import Fingerprint, prices_checksum
 from qmac.runtime.execution.executor import Executor
 from qmac.runtime.execution.ledger import Ledger
-from qmac.runtime.monitoring.compiling import compiling
 from qmac.runtime.resources.machine import describe_machine
 from qmac.strategy.grid import Grid
 
@@ -141,9 +138,7 @@ def sweep(
     spec = choose_kernel(series, grid, spec, executor)
     dataset = prepare_dataset(series, grid, spec, executor, recent)
     swept = sweep_cells(series, grid, spec, dataset, executor, monitor)
-    result = _build_result(swept, fingerprint, may_defer=recent is not None)
-    prepare_general(series, spec, executor)
-    return result
+    return _build_result(swept, fingerprint, may_defer=recent is not None)
 
 
 def prepare_dataset(
@@ -182,27 +177,6 @@ def prepare_dataset(
         check_kernel(spec)
     lists = None if recent is None else recent.build(series, executor.map)
     return Dataset.build(series, grid, spec.statistics, executor.map, lists)
-
-
-def check_kernel(spec: SweepSpec) -> None:
-    """Load or compile the kernel of a spec for series of 16-bit codes, and test it.
-
-    Parameters
-    ----------
-    spec : SweepSpec
-        Of a sweep.
-
-    Raises
-    ------
-    InternalError
-        If it is wrong on this machine.
-    """
-    if not is_ready(spec):
-        with compiling(describe_kernel(spec)):
-            compile_first(spec)
-            self_test(spec)
-    else:
-        self_test(spec)
 
 
 def sweep_cells(

@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NoReturn, Self
-
-import numpy as np
 
 from qmac._checks import check_callable, check_instance
 from qmac._forks import call_after_fork
 from qmac.data.arguments import take_prices
 from qmac.data.prices import AnyPrices
-from qmac.engine.dataset.period import code_dtype
 from qmac.engine.dataset.recent_lists import RecentLists, build_whole_period
-from qmac.engine.dataset.series import PreparedSeries
 from qmac.engine.sweep.evaluator import Evaluator
-from qmac.engine.sweep.selftest import is_tested
-from qmac.engine.sweep.spec import SweepSpec
 from qmac.errors import OptionError, Stopped
-from qmac.jobs.compile_beside import describe_kernel, wait_for_kernel
 from qmac.jobs.job import Job
-from qmac.jobs.kernel_choice import choose_kernel, is_ready
+from qmac.jobs.kernel_choice import choose_kernel
 from qmac.jobs.monitor import SweepMonitor
 from qmac.jobs.runner import count_threads
-from qmac.jobs.series_sweep import check_kernel, sweep
+from qmac.jobs.series_sweep import sweep
 from qmac.jobs.waiting import Patience
 from qmac.results.result import Result
 from qmac.runtime.execution.directive import WorkerDirective
 from qmac.runtime.execution.executor import Executor, Value
 from qmac.runtime.execution.ledger import Ledger
 from qmac.runtime.execution.threads import ThreadExecutor
-from qmac.runtime.monitoring.compiling import compiling
 from qmac.runtime.monitoring.status import Listener
 from qmac.runtime.resources.governor import Governor
 from qmac.runtime.resources.limits import Limits
@@ -45,9 +35,6 @@ from qmac.strategy.constraints import Constraints
 from qmac.strategy.grid import Grid, choose_grid
 from qmac.strategy.request import Request, check_request
 from qmac.strategy.rules import Rules
-
-LOOK_SECONDS = 0.005
-"""Between two looks whether a question that waits for its kernel is cancelled."""
 
 
 class Cancellation:
@@ -300,69 +287,18 @@ class Session:
         whole = replace(series, period=build_whole_period(series))
         try:
             with watch.admitted(whole, self.grid, spec):
-                spec = self._choose_kernel(series, spec, cancellation)
+                spec = choose_kernel(series, self.grid, spec, self._executor, cancellation.check)
                 return sweep(
                     series, self.grid, spec, executor, monitor, job.fingerprint, self._recent
                 )
         finally:
             self._reading = governor.reading
 
-    def _choose_kernel(
-        self, series: PreparedSeries, spec: SweepSpec, cancellation: Cancellation
-    ) -> SweepSpec:
-        """Return the spec with the kernel that answers first, which is tested.
-
-        Neither a compiler nor the loading of a kernel gives way, so both go on beside the question.
-        """
-        if code_dtype(series.period.close.size) is not np.uint16:
-            return spec
-        if is_tested(spec):  # a look at the disk takes 2 ms
-            return spec
-        choose = functools.partial(choose_kernel, series, self.grid, spec, self._executor)
-        spec = call_beside(choose, cancellation.check)  # it may start a process
-        if is_tested(spec):
-            return spec
-        if not is_ready(spec) and is_ready(replace(spec, is_general=True)):
-            with compiling(describe_kernel(spec)):
-                wait_for_kernel(spec, is_ready, cancellation.check)
-        call_beside(functools.partial(check_kernel, spec), cancellation.check)
-        return spec
-
     def _build_governor(self) -> Governor:
         """Return the governor of a question; a reading of a moment ago is not taken again."""
         if self._probe is None:
             self._probe = Probe(None)
         return Governor(self.limits, self._probe, self.threads, reading=self._reading)
-
-
-def call_beside(function: Callable[[], Value], check: Callable[[], None]) -> Value:
-    """Return what a function returns, which is called on a thread of its own.
-
-    Parameters
-    ----------
-    function : callable
-        Goes on where it is not waited for any more.
-    check : callable
-        Called while it is waited for; raises where there is nothing to wait for any more.
-
-    Returns
-    -------
-    object
-        Of the function.
-    """
-    future: Future[Value] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(function())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=work, name="kernel", daemon=True).start()
-    while not future.done():
-        check()
-        wait((future,), LOOK_SECONDS)
-    return future.result()
 
 
 class CancellableExecutor:

@@ -8,10 +8,10 @@ import pytest
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import Compiler
 
-from qmac.kernels.compiler import jit
+from qmac.kernels.compiler import cache, jit
 
 pytestmark = pytest.mark.skipif(jit.DISABLED, reason="nothing is compiled")
-replaced = pytest.mark.skipif(not jit.FOR_SEALED, reason="Numba's own lowering is used")
+replaced = pytest.mark.skipif(not jit.COMPILER, reason="Numba's own lowering is used")
 Inner = namedtuple("Inner", "numbers factor")
 Outer = namedtuple("Outer", "inner first second")
 
@@ -100,3 +100,24 @@ def test_errors_within_reach_python():
     kernel = numba.njit(**jit.SEALED)(fail)
     with pytest.raises(ValueError, match="above"):
         kernel(build_outer())
+
+
+@replaced
+def test_a_helper_lies_on_disk_for_the_next_caller(tmp_path):
+    def half(x):
+        return x / 2
+
+    for hits in (0, 1):
+        helper = numba.njit(**jit.HELPER)(half)
+        cache.KernelCache(half, tmp_path, cache.NoLocks(), jit.HelperFormat()).serve(helper)
+        assert numba.njit(**jit.SEALED)(lambda x: helper(x) + 1)(3.0)  # noqa: B023 - called at once == 2.5
+        assert sum(helper.stats.cache_hits.values()) == hits
+    (file,) = tmp_path.iterdir()
+    assert file.name.startswith("half-")
+
+
+@replaced
+def test_what_is_known_of_types_is_looked_for_again_by_the_next_kernel():
+    kernel = numba.njit(**jit.SEALED)(lambda numbers: numbers[0])
+    assert kernel(np.ones(1)) == 1.0
+    assert "load_additional_registries" not in vars(kernel.targetctx)

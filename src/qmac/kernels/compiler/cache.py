@@ -51,6 +51,8 @@ from qmac.storage.ownership import find_distrust, is_trusted_file
 LOG = logging.getLogger("qmac.compiler")
 VARIABLE = "QMAC_CACHE_DIR"
 """Variable of the environment that names where compiled kernels lie."""
+NUMBA_FORMAT = caching.CompileResultCacheImpl.__new__(caching.CompileResultCacheImpl)
+"""How Numba stores a function: its machine code, and its instructions for callers."""
 NO_FILE = -1
 CHECKSUM_BYTES = 32
 LONGEST_WAIT_SECONDS = 300.0
@@ -137,6 +139,22 @@ class Locks:
             os.close(file)
 
 
+class NoLocks(Locks):
+    """For helpers, which take a second at most: no process waits for one of low priority."""
+
+    def acquire(self, kernel: Path) -> None:
+        """Do nothing.
+
+        Parameters
+        ----------
+        kernel : Path
+            Its file.
+        """
+
+    def release(self) -> None:
+        """Do nothing."""
+
+
 def _lock(path: Path) -> int:
     """Lock a file as soon as it is free; ``NO_FILE`` where it cannot be opened."""
     try:
@@ -153,11 +171,28 @@ class KernelCache(caching._Cache):  # type: ignore[misc]
     """The cache of one function, as Numba's dispatcher calls it.
 
     Whatever goes wrong on disk, kernels work.
+
+    Parameters
+    ----------
+    function : callable
+        In Python.
+    directory : Path
+        Where its files lie.
+    locks : Locks
+        Of this process.
+    form : object, optional
+        How the function lies in a file, with ``reduce`` and ``rebuild``.
     """
 
-    def __init__(self, function: Callable[..., Any], directory: Path, locks: Locks) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        directory: Path,
+        locks: Locks,
+        form: Any = NUMBA_FORMAT,
+    ) -> None:
         self._function, self._directory, self._locks = function, directory, locks
-        self._impl = caching.CompileResultCacheImpl.__new__(caching.CompileResultCacheImpl)
+        self._impl = form
 
     def serve(self, dispatcher: Any) -> None:
         """Become the cache of a function.

@@ -18,8 +18,8 @@ NEWEST_NUMBA = 0, 68
 machine code, in half as much time again."""
 
 
-def choose_compilers(version: tuple[int | None, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the options that say which compiler kernels and sealed functions have.
+def choose_compiler(version: tuple[int | None, ...]) -> dict[str, Any]:
+    """Return the options that say which compiler kernels and helpers have.
 
     Parameters
     ----------
@@ -28,23 +28,26 @@ def choose_compilers(version: tuple[int | None, ...]) -> tuple[dict[str, Any], d
 
     Returns
     -------
-    tuple of dict
+    dict
         Empty where it is Numba's own: ``lowering`` replaces methods that Numba documents nowhere.
     """
     if None in version or version > NEWEST_NUMBA:
-        return {}, {}
-    from qmac.kernels.compiler.lowering import KernelCompiler, SealedCompiler
+        return {}
+    from qmac.kernels.compiler.lowering import KernelCompiler
 
-    return {"pipeline_class": KernelCompiler}, {"pipeline_class": SealedCompiler}
+    return {"pipeline_class": KernelCompiler}
 
 
-FOR_KERNELS, FOR_SEALED = choose_compilers(numba.version_info[:2])
+COMPILER = choose_compiler(numba.version_info[:2])
+if COMPILER:
+    from qmac.kernels.compiler.lowering import HelperFormat
 if DISABLED:
     DIRECTORY = None
 else:
     from qmac.kernels.compiler.cache import (
         KernelCache,
         Locks,
+        NoLocks,
         cache_directory,
         choose_directory,
     )
@@ -55,10 +58,10 @@ KERNEL: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
     "no_cfunc_wrapper": True,
-    **FOR_KERNELS,
+    **COMPILER,
 }
 """Without the GIL and without fastmath: a score has the same bits on every CPU."""
-SEALED = KERNEL | {"_nrt": False} | FOR_SEALED
+SEALED = KERNEL | {"_nrt": False}
 """Functions that make no array, so that references to arrays need not be counted."""
 HELPER = SEALED | {"no_cpython_wrapper": True}
 """Functions that only kernels call: Python's way in is not compiled."""
@@ -118,7 +121,7 @@ def inlined(function: Function) -> Function:
 
 
 def inner(function: Function) -> Function:
-    """Compile a sealed function that only kernels call.
+    """Compile a sealed function that only kernels call, once for all of them.
 
     Parameters
     ----------
@@ -128,9 +131,12 @@ def inner(function: Function) -> Function:
     Returns
     -------
     callable
-        For kernels to call.
+        For kernels to call; cached on disk as instructions for its callers.
     """
-    return numba.njit(**HELPER)(function)
+    compiled = numba.njit(**HELPER)(function)
+    if DIRECTORY and COMPILER:
+        KernelCache(function, DIRECTORY, NoLocks(), HelperFormat()).serve(compiled)
+    return compiled
 
 
 def spliced(function: Function) -> Function:
