@@ -52,6 +52,8 @@ most where all take as long. 540 are nine whole rounds."""
 MEASURED = {"2:252:5": 60, "2:252": 4}
 """Series that are timed; the projected ones are drawn from these."""
 ROUNDS = 3
+START_SECONDS = 120.0
+"""Most until a process is ready."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,10 @@ def swept_by_processes() -> Iterator[list[float]]:
         return close(processes)
 
     def awaited(processes: SeriesProcesses, *arguments: Any) -> Any:
+        deadline = time.monotonic() + START_SECONDS
         while not processes._processes.alive:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no process was ready within {START_SECONDS:.0f} s")
             time.sleep(0.01)
         if not began:
             began.append(_count_seconds())
