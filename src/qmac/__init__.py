@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from qmac.engine.backtest.signal import Signal
     from qmac.errors import InputError, QmacError
     from qmac.explorer.widget import explore
-    from qmac.jobs.session import Cancellation, Session
+    from qmac.jobs.cancellation import Cancellation
+    from qmac.jobs.session import Session
     from qmac.results.collection import Results
     from qmac.results.comparison import compare
     from qmac.results.comparisons import compare_many
@@ -86,7 +87,7 @@ __all__ = [
 
 _PLACES = {  # RayExecutor needs an extra, so "import *" leaves it out
     "Backtest": "engine.backtest.backtest",
-    "Cancellation": "jobs.session",
+    "Cancellation": "jobs.cancellation",
     "Grid": "strategy.grid",
     "InputError": "errors",
     "Limits": "runtime.resources.limits",

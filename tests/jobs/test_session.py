@@ -22,8 +22,7 @@ from qmac.engine.sweep.worker import Worker
 from qmac.errors import OptionError, PricesError, Stopped
 from qmac.jobs import series_sweep, top_rows
 from qmac.jobs import session as session_module
-from qmac.jobs.session import CancellableExecutor, Session
-from qmac.runtime.execution.executor import SerialExecutor
+from qmac.jobs.session import Session
 from qmac.runtime.resources import probes
 
 PRICES = qmac.Prices.of(ohlc("random", 300, 4), "SPY")
@@ -170,18 +169,6 @@ def test_kernels_leave_when_they_are_told_to(session, monkeypatch):
     assert session.optimize().digest == qmac.optimize(PRICES, GRID).digest
 
 
-def test_a_cancellation_acts_once_it_is_attached():
-    calls = []
-    cancellation = qmac.Cancellation()
-    cancellation.attach(lambda: calls.append("attached"))
-    cancellation.cancel()
-    cancellation.attach(None)
-    cancellation.cancel()
-    assert calls == ["attached"]
-    cancellation.attach(lambda: calls.append("late"))
-    assert calls == ["attached", "late"]
-
-
 def test_a_closed_session_answers_no_more():
     session = Session(PRICES, GRID)
     session.close()
@@ -281,20 +268,6 @@ def test_a_question_is_answered_by_the_kernel_that_is_chosen(monkeypatch):
     monkeypatch.setattr(session_module, "sweep", lambda _, __, spec, *___: spec)
     assert Session(PRICES, GRID).optimize(cancellation=cancellation).is_general
     assert checks == [cancellation.check]
-
-
-def test_a_map_ends_at_a_cancellation():
-    cancellation, done = qmac.Cancellation(), []
-
-    def work(item):
-        done.append(item)
-        if item == 2:
-            cancellation.cancel()
-
-    executor = CancellableExecutor(SerialExecutor(), cancellation)
-    with pytest.raises(Stopped):
-        list(executor.map(work, range(9)))
-    assert done == [0, 1, 2]
 
 
 def test_questions_of_several_threads_are_answered_one_after_the_other(session):

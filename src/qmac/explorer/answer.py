@@ -19,7 +19,7 @@ from qmac.errors import GridError
 from qmac.explorer.frames import encode_frame
 from qmac.explorer.messages import View
 from qmac.explorer.question import Question
-from qmac.jobs.session import Cancellation
+from qmac.jobs.cancellation import Cancellation
 from qmac.report.sections.cautions import find_cautions
 from qmac.report.sections.distribution import DistributionSummary, summarize_distribution
 from qmac.report.sections.equity import choose_bars, compute_drawdown, to_wall_clock

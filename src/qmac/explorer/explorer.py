@@ -16,8 +16,9 @@ from qmac.errors import InputError, QmacError, Stopped, printable, shell_quote, 
 from qmac.explorer.answer import Answer, build_frame
 from qmac.explorer.messages import Ask, Cell, Order, View, find_number, read_message
 from qmac.explorer.question import DEFAULT_TOP, Question
+from qmac.jobs.cancellation import Cancellation
 from qmac.jobs.compile_beside import find_beside
-from qmac.jobs.session import Cancellation, Session
+from qmac.jobs.session import Session
 from qmac.runtime.monitoring.compiling import USUAL_SECONDS, find_compiling, listening
 from qmac.runtime.monitoring.status import Status
 from qmac.runtime.resources.limits import Limits
