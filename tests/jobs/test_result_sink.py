@@ -1,12 +1,16 @@
 """Results go into memory, or into a directory in which a job survives its process."""
 
+import copy
+import pickle
+
 import pytest
 from helpers.run_directories import PRICES, created, results_of
 
 import qmac
 from qmac.errors import Stopped, WriteError
 from qmac.jobs.job import Job
-from qmac.jobs.result_sink import DirectorySink, MemorySink, build_sink
+from qmac.jobs.result_sink import DirectorySink, MemorySink, PackedResult, build_sink
+from qmac.results.collection import Results
 from qmac.runs.directory import RunDirectory
 from qmac.runs.tasks import Task
 from qmac.runtime.monitoring.progress_log import read_last_line
@@ -41,6 +45,13 @@ def test_memory_holds_the_very_result(result):
     assert sink.store(SPY, result)() is result
     with sink.opened(None) as listener:
         assert listener is None
+
+
+@pytest.mark.parametrize("copied", [lambda one: pickle.loads(pickle.dumps(one)), copy.deepcopy])
+def test_a_result_of_a_process_can_be_copied_before_it_is_read(result, copied):
+    view = memoryview(b"..." + pickle.dumps(result))[3:]  # a part of a message
+    read = MemorySink(Job({"SPY": PRICES}, result.request)).store(SPY, PackedResult(view))
+    assert copied(Results({"SPY": read}, {}))["SPY"].digest == result.digest
 
 
 def test_a_directory_gives_the_result_back(sink, directory, result):

@@ -65,6 +65,10 @@ class PackedResult(NamedTuple):
 
     pickled: bytes | memoryview
 
+    def __reduce__(self) -> tuple[type[PackedResult], tuple[bytes]]:
+        """Return what a copy is made of: a view of a message cannot be pickled."""
+        return PackedResult, (bytes(self.pickled),)
+
     def load(self) -> Result:
         """Return the result.
 
