@@ -25,8 +25,8 @@ def test_a_process_says_that_it_is_alive_and_ends_with_its_socket():
     process = _start([theirs.fileno()])
     theirs.close()
     channel = Channel(ours)
-    with process.stdin as stream:
-        pickle.dump(Chores(), stream)
+    pickle.dump(Chores(), process.stdin)
+    process.stdin.flush()
     kind, pid = read(channel)
     assert kind == ALIVE
     assert channel.receive(20) == (ALIVE, b"")  # without a part, too
@@ -38,6 +38,8 @@ def test_a_process_says_that_it_is_alive_and_ends_with_its_socket():
     channel.send(PART, b"wait")
     channel.close()
     await_end([int(pid)])
+    assert process.poll() is None
+    process.stdin.close()
     assert process.wait(20) == 0
 
 

@@ -155,7 +155,8 @@ time.sleep(60)
 """
 
 
-def test_processes_end_with_the_one_that_started_them():
+@pytest.mark.parametrize("stands_still", [False, True])
+def test_processes_end_with_the_one_that_started_them(stands_still):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(
         [sys.executable, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
@@ -164,6 +165,8 @@ def test_processes_end_with_the_one_that_started_them():
     process.stdin.close()
     pids = [int(pid) for pid in process.stdout.readline().split()]
     assert len(pids) == 3 and all(map(is_alive, pids))
+    if stands_still:
+        os.kill(pids[1], signal.SIGSTOP)
     process.kill()
     process.wait()
     process.stdout.close()

@@ -2,7 +2,8 @@
 
 ``python -m qmac.runtime.execution.process_worker 5 6 7`` reads its work from standard input, makes
 it ready and forks a process for each of the sockets 5, 6 and 7. Each of these does part after part,
-and ends once the other end of its socket is closed, however the process that held it has ended.
+and ends once the other end of its socket is closed, however the process that held it has ended. The
+first one ends those that stand still then.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ ALIVE, SHARE, DONE, STOPPED, FAILED = b"a", b"p", b"d", b"s", b"f"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make the work ready, fork a process for each socket, and wait until all have ended.
+    """Make the work ready, fork a process for each socket, and end them once the input is closed.
 
     Parameters
     ----------
@@ -52,6 +53,10 @@ def main(arguments: Sequence[str]) -> None:
     children = [_fork(work, place, descriptors) for place in range(len(descriptors))]
     for descriptor in descriptors:
         os.close(descriptor)
+    sys.stdin.buffer.read()  # until the process that started this one closes it, or ends
+    for child in children:  # one that stands still does not see that its socket is closed
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
     for child in children:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(child, 0)

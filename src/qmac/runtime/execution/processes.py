@@ -165,10 +165,11 @@ class Processes:
         self._writer.start()
 
     def _write(self, work: Any) -> None:
-        """Send the work to a process that may have ended."""
+        """Send the work to a process that may have ended; it ends once the pipe is closed."""
         assert self._process.stdin is not None
-        with suppress(OSError), self._process.stdin as stream:
-            pickle.dump(work, stream, pickle.HIGHEST_PROTOCOL)
+        with suppress(OSError):
+            pickle.dump(work, self._process.stdin, pickle.HIGHEST_PROTOCOL)
+            self._process.stdin.flush()
 
     @property
     def alive(self) -> int:
@@ -272,12 +273,17 @@ class Processes:
             for process in (*self._idle, *self._starting):
                 process.kill()  # one that stands still would not see that its socket is closed
             self._idle, self._starting = [], []
+        if self._writer.is_alive():  # the work was not taken
+            self._process.kill()
+            self._writer.join()
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
         try:
-            self._process.wait(0 if self._writer.is_alive() else CLOSE_SECONDS)
+            self._process.wait(CLOSE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._writer.join()
         return self._has_begun or self._process.returncode in (0, -signal.SIGKILL)
 
 
