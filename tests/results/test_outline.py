@@ -8,6 +8,7 @@ import pytest
 from helpers.series import frame, series
 
 import qmac
+from qmac.cli.commands.results import print_luck_hint
 from qmac.errors import OptionError
 from qmac.jobs.listing import describe_directory
 from qmac.report.sections.symbols import build_symbols
@@ -47,6 +48,8 @@ def test_lists_of_many_symbols_read_no_result_in_full(path, read, monkeypatch):
     monkeypatch.setattr("qmac.jobs.listing.read_summary", None)
     assert describe_directory(path).done == 5
     assert len(opened) == 1
+    assert read == []
+    print_luck_hint(results, "total_return", ["run"], 2)
     assert read == []
     assert len(build_symbols(results).rows) == 5
     assert read == ["A"]  # for the settings of all

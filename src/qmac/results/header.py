@@ -86,8 +86,9 @@ def check_outline(values: Mapping[str, Any]) -> None:
         raise OptionError("hold must have every metric once, and no other.")
     if rows["best"] is not None and not {*ROLES, *METRICS} <= rows["best"].keys():
         raise OptionError("best must have every window and metric.")
-    for name in ("median", "share_positive", "share_better_than_hold", "sigmas"):
+    for name in ("median", "share_positive", "share_better_than_hold", "sigmas", "elapsed"):
         check_type(name, values.get(name), float)
+    _check_count("threads", values.get("threads"))
 
 
 def _check_failed(values: Any) -> None:

@@ -53,6 +53,10 @@ class Outline:
     share_better_than_hold: float
     sigmas: float
     """Standard deviations from the mean to the winner, negative where the lowest is the best."""
+    elapsed: float
+    """Seconds that the sweep took."""
+    threads: int
+    """That swept."""
 
     @classmethod
     def from_result(cls, result: Result) -> Self:
@@ -84,6 +88,8 @@ class Outline:
                 distribution, result.hold[result.objective]
             ),
             sigmas=sigmas,
+            elapsed=result.elapsed,
+            threads=result.threads,
         )
 
     @classmethod

@@ -499,13 +499,17 @@ def print_page(path: Path, *, is_note: bool = False) -> None:
     streams.print_line(text, sys.stderr if is_note else None)
 
 
-def print_luck_hint(results: Any, words: Sequence[str], threads: int | None) -> None:
+def print_luck_hint(
+    results: Any, objective: str, words: Sequence[str], threads: int | None
+) -> None:
     """Print the command that says whether the best is luck, and about how long it takes.
 
     Parameters
     ----------
     results : Results
-        Results by symbol.
+        Results by symbol; only their outlines are read.
+    objective : str
+        That of all of them.
     words : sequence of str
         Arguments of the command.
     threads : int or None
@@ -516,12 +520,12 @@ def print_luck_hint(results: Any, words: Sequence[str], threads: int | None) -> 
 
     plan = Plan.check(RESAMPLES)
     durations = []
-    for result in results.values():
-        if result.best is None or result.failed or result.prices["averages"] == "own":
+    for outline in map(results.outline, results):
+        if outline.best is None or outline.failed or outline.prices["averages"] == "own":
             continue
-        seconds, bars = result.elapsed * result.threads, result.prices["bars"]
-        workers = threads or result.threads
-        durations.append(estimate_duration(seconds, bars, result.objective, plan, workers))
+        seconds, bars = outline.elapsed * outline.threads, outline.prices["bars"]
+        workers = threads or outline.threads
+        durations.append(estimate_duration(seconds, bars, objective, plan, workers))
     if durations:
         command = " ".join(map(shell_quote, ["qmac", "luck", *words]))
         _print_plain(f"is it luck? {command} (about {add_durations(durations).text})")

@@ -335,7 +335,8 @@ def _run_job(sweep: _Sweep, output: _Output) -> None:
     print_results(results, output.view, as_json=output.as_json, path=sweep.path)
     if not output.as_json:
         print_place(sweep.path, stored)
-        print_luck_hint(results, again, sweep.threads if sweep.executor is None else None)
+        threads = sweep.threads if sweep.executor is None else None
+        print_luck_hint(results, sweep.job.request.objective, again, threads)
     if output.page is not None:
         shown = next(iter(results.values())) if results.is_single else results
         print_page(shown.report(output.page), is_note=output.as_json)
