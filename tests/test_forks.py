@@ -10,7 +10,7 @@ import pytest
 from qmac import _forks
 from qmac._forks import ThreadLock, call_after_fork
 from qmac.data import held_prices
-from qmac.jobs import compile_beside, memory_model
+from qmac.jobs import memory_model
 from qmac.runs import directory
 
 pytestmark = [
@@ -19,7 +19,6 @@ pytestmark = [
 ]
 LOCKS = [
     ThreadLock(),
-    compile_beside.starting,
     directory.numbering,
     held_prices.reading,
     memory_model.watching,

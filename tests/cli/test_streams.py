@@ -81,6 +81,15 @@ def test_nothing_that_is_printed_moves_the_cursor(capsys, monkeypatch):
     assert out.count("\n") == err.count("\n") == 1 and (out + err).replace("\n", "").isprintable()
 
 
+def test_a_warning_is_shown_once(capsys):
+    """A compiler's 30 helpers do not fit on a full disk, each with a warning of its own."""
+    show = streams._show_once()
+    for text in ("no space left", "no space left", "another"):
+        show(UserWarning(text), UserWarning, "cache.py", 1)
+    err = capsys.readouterr().err
+    assert err == "qmac: note: no space left\nqmac: note: another\n"
+
+
 def test_colours_are_those_of_the_console(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)

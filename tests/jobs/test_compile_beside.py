@@ -113,7 +113,7 @@ def test_nothing_is_started_where_it_is_off_or_lost(spec, started, monkeypatch):
 def test_the_first_command_has_processes_compile_the_other_kernels(
     spec, started, monkeypatch, cpus
 ):
-    """The general one comes last in a process that has something else to do."""
+    """The general one comes after what is needed at once, and what stops need after that."""
     compiled = []
     monkeypatch.setattr(compile_beside.sweep_cells, "compile", compiled.append)
     monkeypatch.setattr(compile_beside, "available_cpus", lambda: cpus)
@@ -125,8 +125,9 @@ def test_the_first_command_has_processes_compile_the_other_kernels(
     assert compiled == [find_signature(spec)] * 2
     others = (compile_beside.compile_others, spec)
     general = replace(spec, is_general=True)
-    last = (compile_beside.compile_signature, find_signature(general))
-    steps = {1: [[last]], 2: [[others, last]], 3: [[others], [last]]}
+    stops = (compile_beside.compile_others, replace(spec, rules=replace(spec.rules, max_bars=1)))
+    last = [(compile_beside.compile_signature, find_signature(general)), stops]
+    steps = {1: [last], 2: [[others, *last]], 3: [[others], last]}
     assert [read_steps(process) for process in started] == steps[cpus]
     assert not compile_beside.compile_beside(general), "begun"
     assert compile_beside.find_beside().words == "every objective"

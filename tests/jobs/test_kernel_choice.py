@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import threading
 from dataclasses import replace
 
@@ -10,6 +12,7 @@ import pytest
 from helpers.faults import LONG
 from helpers.series import ohlc
 from helpers.sweeps import custom_spec, prepared
+from numba.core.compiler_lock import global_compiler_lock
 
 import qmac
 from qmac.errors import Stopped
@@ -146,6 +149,30 @@ def test_what_is_called_beside_returns_or_raises():
     assert call_beside(lambda: 7, lambda: None) == 7
     with pytest.raises(ZeroDivisionError):
         call_beside(lambda: 1 / 0, lambda: None)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_waits_for_the_compiler_and_not_for_ever():
+    """The thread that compiles is not in the new process, and what it holds would stay held."""
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        with global_compiler_lock:
+            is_held.set()
+            may_end.wait(0.2)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    is_held.wait()
+    process = os.fork()
+    if process == 0:
+        signal.alarm(5)
+        with global_compiler_lock:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    with global_compiler_lock:  # released where it was forked, too
+        thread.join()
 
 
 def test_a_large_grid_waits_for_its_own_kernel():

@@ -33,7 +33,7 @@ def prepare() -> None:
     A stream that is closed takes what is printed and drops it; characters that a terminal cannot
     show are escaped.
     """
-    warnings.showwarning = _show_warning  # type: ignore[assignment]
+    warnings.showwarning = _show_once()
     compiler = logging.getLogger("qmac.compiler")
     compiler.setLevel(logging.INFO)
     compiler.propagate = False
@@ -275,6 +275,18 @@ class _CompilerNote(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         logging.getLogger(record.name).removeHandler(self)
         print_note("compiling the kernels for these settings; some seconds, once.")
+
+
+def _show_once() -> Callable[..., None]:
+    """Return what shows a warning, and no text twice: a full disk is one for every kernel."""
+    shown = set[str]()
+
+    def show(message: Warning | str, *details: Any) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
+            _show_warning(message, *details)
+
+    return show
 
 
 def _show_warning(message: Warning | str, category: type[Warning] = UserWarning, *_: Any) -> None:

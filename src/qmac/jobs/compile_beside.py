@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -58,9 +58,11 @@ class _Beside:
         self.running[:] = [process for process in self.running if process.poll() is None]
         return bool(self.running)
 
-    def start(self, spec: SweepSpec, *steps: Step) -> bool:
-        """Start a process that ends with the kernel of a spec; whether the system allows it."""
-        process = _start(*steps, (compile_signature, find_signature(spec)))
+    def start(
+        self, spec: SweepSpec, before: Sequence[Step] = (), after: Sequence[Step] = ()
+    ) -> bool:
+        """Start a process for the kernel of a spec and more; whether the system allows it."""
+        process = _start(*before, (compile_signature, find_signature(spec)), *after)
         if process is not None:
             self.running.append(process)
         self.signatures.add(find_signature(spec))
@@ -103,8 +105,8 @@ def compile_beside(spec: SweepSpec) -> bool:
 def compile_first(spec: SweepSpec) -> None:
     """Compile the kernel of a spec; on a new machine, what else is needed in processes beside.
 
-    The general kernel comes last, where a process has nothing else to do; with more than two
-    processors it has a process of its own.
+    The general kernel comes after them; with more than two processors it has a process of its own.
+    Last comes what the first question with stops needs beside that kernel.
 
     Parameters
     ----------
@@ -114,12 +116,12 @@ def compile_first(spec: SweepSpec) -> None:
     cpus = available_cpus()
     if jit.is_unused() and _may_start():
         general, others = replace(spec, is_general=True), (compile_others, spec)
+        stopped = replace(spec, rules=replace(spec.rules, max_bars=1))
         with beside.lock:
             if cpus > FIRST_PROCESSES:
                 _start(others)
-                beside.start(general)
-            else:
-                beside.start(general, *[others] * (cpus > 1))
+            before = [others] if cpus == FIRST_PROCESSES else []
+            beside.start(general, before, [(compile_others, stopped)])
     sweep_cells.compile(find_signature(spec))  # type: ignore[attr-defined]
 
 

@@ -9,6 +9,7 @@ question of its kind.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -16,6 +17,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
+from numba.core.compiler_lock import global_compiler_lock
 
 from qmac.engine.dataset.period import code_dtype
 from qmac.engine.dataset.series import PreparedSeries
@@ -46,6 +48,15 @@ MOST_BARS = 8192
 """Longer series have tables of more than 19 MB for each thread."""
 LOOK_SECONDS = 0.005
 """Between two looks whether a question that waits for its kernel is cancelled."""
+
+if hasattr(os, "register_at_fork"):
+    # a fork waits for the compiler: what a thread has half compiled is lost in the new process, and
+    # its lock held for ever
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 
 def choose_kernel(

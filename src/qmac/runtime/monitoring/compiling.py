@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from qmac._forks import call_after_fork
+
 USUAL_SECONDS = 10.0
 """CPU time of one kernel on an AMD EPYC of 2 to 3 GHz; 6 to 12 were measured."""
 _listeners: list[Callable[[str], None]] = []
 _now: dict[str, float] = {}
 """When each began."""
+call_after_fork(_now.clear)
 
 
 class Compiling(NamedTuple):
