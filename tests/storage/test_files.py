@@ -199,3 +199,10 @@ def test_a_place_is_free_where_nothing_or_a_file_lies(tmp_path):
     (tmp_path / "folder").mkdir()
     names = ("file", "none", "none/none", "folder", "file/none")
     assert [files.is_free(tmp_path / name) for name in names] == [True, True, True, False, True]
+
+
+def test_a_directory_that_cannot_be_made_is_named_with_its_path(tmp_path):
+    path = tmp_path / ("a" * 300)
+    with pytest.raises(OSError, match="too long") as caught:
+        files.make_directory(path)
+    assert caught.value.filename == str(path)

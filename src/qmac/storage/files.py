@@ -545,6 +545,9 @@ def make_directory(path: Path, mode: int = 0o777) -> bool:
             status = os.stat(name, dir_fd=directory, follow_symlinks=False)
             _check_kind(path, status, stat.S_IFDIR)
             return False
+        except OSError as error:
+            error.filename = str(path)  # the name alone does not say where
+            raise
         return True
 
 
