@@ -17,7 +17,7 @@ from helpers.series import frame, ohlc, series
 
 import qmac
 from qmac.data.prices import Prices
-from qmac.errors import Stopped, WriteError
+from qmac.errors import PricesError, Stopped, WriteError
 from qmac.jobs import series_processes
 from qmac.jobs.series_processes import (
     ProcessWork,
@@ -231,6 +231,30 @@ def test_a_series_that_is_needed_no_more_ends_at_once():
     prices, stop = Prices.of(FRAMES["B"]), np.ones(1, np.uint8)
     work = ProcessWork(check_request(GRID), prices)
     assert work.compute(Part("", 0), stop, pickle.dumps([prices])) is None
+
+
+class Looking:
+    """In place of prices: looks how far a process says it is while it reads a message."""
+
+    def __reduce__(self):
+        return look, ()
+
+
+def look():
+    SHARES.append(ProcessesHere.last.work.share)
+    return PricesError("no prices.")
+
+
+SHARES = []
+
+
+def test_a_message_that_is_read_counts_no_series_of_the_one_before(monkeypatch):
+    prices, stop = Prices.of(FRAMES["B"]), np.zeros(1, np.uint8)
+    work = ProcessWork(check_request(GRID), prices)
+    monkeypatch.setattr(ProcessesHere, "last", SimpleNamespace(work=work), raising=False)
+    assert work.compute(Part("", 0), stop, pickle.dumps([prices])) and work.share == 1
+    assert work.compute(Part("", 0), stop, pickle.dumps([Looking()]))
+    assert SHARES == [0]
 
 
 def test_scores_on_disk_are_for_threads(tmp_path, monkeypatch, digests):

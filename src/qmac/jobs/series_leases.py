@@ -171,6 +171,7 @@ class SeriesWork:
         bytes or None
             For ``unpack``: of all series, or of those before a stop; None if there is none.
         """
+        self._share[:] = 0.0  # first: a process says meanwhile how far it is
         answers: list[Answer] = []
         for sent in pickle.loads(packed):  # noqa: S301, of the process that hands out work
             self._share[:] = len(answers), 0.0

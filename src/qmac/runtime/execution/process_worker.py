@@ -94,7 +94,7 @@ class PartServer:
         self._lock = threading.Lock()
         """Held while a message is sent."""
         self._is_busy = False
-        """Whether a part is under way; changes with the lock held."""
+        """Whether a part is under way: before it begins, its share is that of the one before."""
         self._parts: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
         self._stop = np.zeros(1, np.uint8)
 
@@ -104,7 +104,9 @@ class PartServer:
         threading.Thread(target=self._listen, daemon=True).start()
         trimmed = time.monotonic()
         while True:
-            self._send(*self._compute(self._parts.get()), ends=True)
+            packed = self._parts.get()
+            self._is_busy = True
+            self._send(*self._compute(packed), ends=True)
             if time.monotonic() - trimmed >= TRIM_SECONDS:
                 trimmed = time.monotonic()
                 release_freed_memory()
@@ -128,7 +130,6 @@ class PartServer:
                     self._stop[0] = 1
                 else:
                     self._stop[0] = 0
-                    self._is_busy = True
                     self._parts.put(message.value)
         finally:  # the end of the other process, mostly
             os._exit(1)
