@@ -130,6 +130,7 @@ CALLS = {
         lambda prices, run, forged: [run, "--what", "vectorbt"],
         lambda prices, run, forged: [run, "--out", run / f"top{CODES}.csv"],
     ],
+    "save": [lambda prices, run, forged: [run.parent / CODES], lambda prices, run, forged: [run]],
     "verify": [lambda prices, run, forged: [run, "--rows", 1]],
     "doctor": [lambda prices, run, forged: []],
     "prices": [

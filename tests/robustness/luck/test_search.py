@@ -169,8 +169,9 @@ def test_more_resamples_go_on_from_those_that_are_there(run, tmp_path, whole, is
     assert read_luck(folder / ANSWER).digest == second.digest
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "luck.parquet"), second.scores)
     assert qmac.load(path).digest == result.digest
-    bytes_each = sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / 78
-    assert bytes_each < 200
+    files = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
+    files.pop("progress.jsonl", None)  # a line every few seconds
+    assert sum(files.values()) / 78 < 200
 
 
 def test_an_answer_that_is_there_stays_as_it_is(run):
