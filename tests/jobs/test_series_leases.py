@@ -240,7 +240,7 @@ def test_a_node_that_prepares_a_series_otherwise_is_seen():
 
 
 def test_nothing_that_is_no_result_is_taken():
-    queue = series_leases._SeriesQueue(1, None, None)
+    queue = series_leases._LeaseQueue(1, None, None)
     with pytest.raises(InternalError, match="node n sent 1.0 for .*, which is no result"):
         queue.check(Part("series", 0), 1.0, "n")
 

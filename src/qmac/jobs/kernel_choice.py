@@ -83,8 +83,8 @@ def choose_kernel(
         Where it is computed; a cluster's nodes have their own kernels.
     check : callable, optional
         Called every few milliseconds while the kernel is prepared; raises where there is nothing
-        to wait for any more. Neither a compiler nor the loading of a kernel gives way, so both
-        then go on beside this thread.
+        to wait for any more. Neither a compiler nor the loading of a kernel gives way, so with it a
+        process compiles and another thread loads; without it, this thread does both.
 
     Returns
     -------

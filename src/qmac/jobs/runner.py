@@ -299,6 +299,11 @@ class _TaskRunner:
         return Results(readers, {**self.job.left_out, **reasons}, missing, find)
 
     def _do_all(self) -> None:
+        """Do each task that is left, in the first of these places that takes it.
+
+        A thread of a node; a process of this machine; a thread of this process, beside others; all
+        threads, one task after the other, which says why a task is left out.
+        """
         self._do_side_by_side()
         for task in self._left:
             if isinstance(self.progress, JobProgress):

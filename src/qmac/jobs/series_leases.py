@@ -371,7 +371,7 @@ class LeasedSeries:
         """
         work = SeriesWork(self._job.request, self._job.series(self._tasks[0]))
         with ThreadPoolExecutor(STORING_THREADS) as pool:
-            queue = _SeriesQueue(len(self._tasks), self._take, pool)
+            queue = _LeaseQueue(len(self._tasks), self._take, pool)
             try:
                 executor.run_parts(queue, work, self._monitor, self._pack)
             finally:
@@ -400,7 +400,7 @@ class LeasedSeries:
         self._progress.show_nodes(self._tasks[0].name, nodes)
 
 
-class _SeriesQueue(PartQueue):
+class _LeaseQueue(PartQueue):
     """Numbers of series, whose results are stored by threads as they come."""
 
     def __init__(

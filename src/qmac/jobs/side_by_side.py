@@ -52,7 +52,7 @@ class SideBySide:
         self._governor = governor
         self._progress = progress
         self._stops: list[Stopped] = []
-        self._queue = _SeriesQueue(len(batches), self._end)
+        self._queue = _BatchQueue(len(batches), self._end)
 
     def run(self, threads: int) -> float:
         """Sweep all of them, but for those that do not fit beside others.
@@ -114,7 +114,7 @@ class SideBySide:
         return Stopped(f"stopped at {self._progress.share:.1%} of all symbols: {reason}.")
 
 
-class _SeriesQueue(PartQueue):
+class _BatchQueue(PartQueue):
     """Numbers of batches; one that is closed too early ends what is under way."""
 
     def __init__(self, count: int, end: Callable[[], None]) -> None:
