@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from qmac.data.bars_per_year import SATURDAY, find_weekdays
+
 BLOCK = 2**16
 """Rows at once, which stay in the cache of a core."""
 LEAST_MOVE = 0.1
@@ -70,7 +72,7 @@ INTRADAY = 20 * HOUR
 NIGHT = 12 * HOUR
 LONGEST_HOLIDAY = 14.5 * DAY
 """Beyond the longest of Taiwan and Japan, 12 days with their weekends."""
-SATURDAY, SUNDAY = 5, 6
+SUNDAY = 6
 
 
 class Anomaly(NamedTuple):
@@ -167,7 +169,7 @@ class _Bars:
     @functools.cached_property
     def weekdays(self) -> np.ndarray:
         """Days of the week, Monday is 0; for daily bars."""
-        return (self.local_seconds // int(DAY) + 3) % 7  # 1970 began on a Thursday
+        return find_weekdays(self.local_seconds // int(DAY))
 
     def format_date(self, row: int) -> str:
         stamp = self.index[row]

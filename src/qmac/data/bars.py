@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from qmac.data.bars_per_year import SATURDAY
 from qmac.data.columns import ADJUSTED, COLUMNS, INSTRUMENT, PRICES, SPLIT, normalize_name
 from qmac.data.date_texts import ORDERS, DayOrder
 from qmac.data.dates import find_order, read_dates, to_zone
@@ -22,8 +23,6 @@ from qmac.data.quality import (
 )
 from qmac.data.table import convert_texts
 from qmac.errors import PricesError
-
-SATURDAY = 5
 
 
 def build_bars(

@@ -70,7 +70,7 @@ def infer_bars_per_year(index: pd.DatetimeIndex) -> BarsPerYear:
     local = seconds if index.tz is None else index.tz_localize(None).as_unit("s").asi8
     if float(np.median(days)) < 0.99:
         return _infer_from_sessions(seconds, local, counted)
-    has_weekends = bool((_find_weekdays(local // SECONDS_PER_DAY) >= SATURDAY).any())
+    has_weekends = bool((find_weekdays(local // SECONDS_PER_DAY) >= SATURDAY).any())
     if not has_weekends and counted > 240:
         return BarsPerYear(BUSINESS_DAYS, "")
     for usual in USUAL_PERIODS:
@@ -81,8 +81,19 @@ def infer_bars_per_year(index: pd.DatetimeIndex) -> BarsPerYear:
     return BarsPerYear(counted, f"as counted over {_format_span(span)}, no usual number")
 
 
-def _find_weekdays(days: np.ndarray) -> np.ndarray:
-    """Return the days of the week, Monday is 0; pandas takes ten times as long."""
+def find_weekdays(days: np.ndarray) -> np.ndarray:
+    """Return the days of the week; pandas takes ten times as long.
+
+    Parameters
+    ----------
+    days : ndarray
+        Days since the beginning of 1970, ``(T,)`` int64.
+
+    Returns
+    -------
+    ndarray
+        ``(T,)`` int64; Monday is 0.
+    """
     return (days + FIRST_WEEKDAY) % 7
 
 
@@ -134,7 +145,7 @@ def _is_every_day(day: np.ndarray, is_continuous: bool) -> bool:
     """
     bars = np.bincount(day - day[0])
     days = np.arange(day[0], day[0] + bars.size)
-    is_weekend = _find_weekdays(days) >= SATURDAY
+    is_weekend = find_weekdays(days) >= SATURDAY
     is_open = bars >= OPEN_DAY * float(np.median(bars[bars > 0]))
     inner = is_weekend.copy()
     inner[[0, -1]] = False
